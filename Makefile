@@ -1,0 +1,51 @@
+# The whole set-up behind each target: `make demo` and `make test` work on a bare machine with Python 3.11.
+
+PYTHON ?= python3.11
+BIN := .venv/bin
+CORES ?= $(shell nproc)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONPATH := workflow/scripts
+# packages of the user's own site folder stay out
+export PYTHONNOUSERSITE := 1
+
+.PHONY: setup demo test lint bench pins
+
+setup: .venv/ready
+
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] < (3, 11))' \
+	  || { echo "Python 3.11 with venv is needed: set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+resources/demo/pairs.tsv: | .venv/ready
+	$(BIN)/python -m photosketch.demo resources/demo
+
+demo: .venv/ready resources/demo/pairs.tsv
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
+	@echo "see results/demo/comparison/index.html"
+
+test: .venv/ready
+	$(BIN)/python -m pytest
+
+lint: .venv/ready resources/demo/pairs.tsv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint --configfile config/demo.yaml
+
+bench: .venv/ready resources/demo/pairs.tsv
+	$(BIN)/python tests/bench.py
+
+# after editing requirements.in: pin what a fresh environment resolves to, for pip and for conda
+pins:
+	$(PYTHON) -m venv .venv-pins
+	.venv-pins/bin/python -m pip install --quiet -r requirements.in
+	{ echo "# Written by 'make pins' from requirements.in: every package, transitive ones too."; \
+	  .venv-pins/bin/python -m pip freeze; } > requirements.txt
+	{ echo "# Written by 'make pins': the pins of requirements.txt, listed because Snakemake copies only this file."; \
+	  printf 'name: photosketch\nchannels: [conda-forge, nodefaults]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'; \
+	  sed -n '/^[^#]/s/^/      - /p' requirements.txt; } > environment.yml
+	rm -rf .venv-pins

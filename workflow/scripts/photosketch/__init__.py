@@ -1,0 +1,1 @@
+"""Photo -> sketch ablations: the library behind the workflow's scripts."""
