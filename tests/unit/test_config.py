@@ -1,0 +1,200 @@
+"""The configuration: canonical hyper-parameters, and mistakes that are all named."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from photosketch import config as settings
+from photosketch.config import LossWeights, TrainConfig
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+
+
+@pytest.fixture
+def config():
+    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
+
+
+def with_value(config, key, value):
+    """A copy of `config` with the dotted `key` set."""
+    changed = copy.deepcopy(config)
+    section = changed
+    *path, last = key.split(".")
+    for part in path:
+        section = section[part]
+    section[last] = value
+    return changed
+
+
+def schema_keys(schema, prefix=""):
+    """Every dotted key that the schema describes."""
+    for name, node in schema.get("properties", {}).items():
+        node = {**SCHEMA["$defs"].get(node.get("$ref", "").rpartition("/")[2], {}), **node}
+        yield prefix + name, node
+        yield from schema_keys(node, f"{prefix}{name}.")
+
+
+def test_the_full_config_is_the_reports_experiment(config):
+    assert settings.problems(config, SCHEMA) == []
+    assert settings.evaluated_epochs(config) == list(range(500, 801, 10))
+    weights = {name: settings.ablation_config(config, name).losses for name in config["ablations"]}
+    assert weights == {
+        "baseline": LossWeights(l1=100),
+        "glad": LossWeights(l1=100, glad=100),
+        "local": LossWeights(l1=100, local=25),
+        "local_glad": LossWeights(l1=100, glad=100, local=25),
+    }
+    assert settings.ablation_config(config, "baseline").epochs == 800
+
+
+def test_every_key_is_in_config_yaml_and_described_in_the_schema_and_in_the_readme(config):
+    readme = (ROOT / "config/README.md").read_text()
+    for key, node in schema_keys(SCHEMA):
+        assert node.get("description"), f"{key} has no description in the schema"
+        if key.startswith("ablations."):
+            continue
+        value = config
+        for part in key.split("."):
+            assert part in value, f"{key} is not in config.yaml"
+            value = value[part]
+        if not isinstance(value, dict):
+            assert f"`{key}`" in readme, f"{key} is not in config/README.md"
+
+
+def test_defaults_in_the_readme_are_those_of_config_yaml(config):
+    rows = re.findall(
+        r"^\| `([\w.]+)` \|[^|]*\| `([^`]*)` \|", (ROOT / "config/README.md").read_text(), re.M
+    )
+    assert len(rows) > 20
+    for key, default in rows:
+        value = config
+        for part in key.split("."):
+            value = value[part]
+        assert yaml.safe_load(default) == value, key
+
+
+def test_hparams_do_not_depend_on_key_order_or_number_spelling(config):
+    reordered = dict(reversed(config["train"].items()))
+    reordered |= {"lr": 2e-4, "losses": {"local": 0, "glad": 0.0, "l1": 100.0}}
+    changed = {**config, "train": reordered}
+    for ablation in config["ablations"]:
+        before = settings.ablation_config(config, ablation).hparams()
+        after = settings.ablation_config(changed, ablation).hparams()
+        assert repr(before) == repr(after)
+
+
+def test_hparams_leave_out_what_is_off_and_only_that(config):
+    baseline = settings.ablation_config(config, "baseline").hparams()
+    assert baseline["losses"] == {"l1": 100.0}
+    assert "lr_decay_epochs" not in baseline
+    assert "glad_form" not in baseline
+    assert baseline["beta1"] == 0.5
+    assert baseline["jitter"] == 286
+    assert settings.ablation_config(config, "glad").hparams()["glad_form"] == "magnitude"
+    without_momentum = with_value(config, "train.beta1", 0)
+    assert settings.ablation_config(without_momentum, "glad").hparams()["beta1"] == 0.0
+
+
+def test_hparams_survive_the_way_to_the_job_and_back(config):
+    for ablation in config["ablations"]:
+        train = settings.ablation_config(config, ablation)
+        assert TrainConfig.from_hparams(train.hparams()) == train
+
+
+def test_keys_that_change_no_result_are_not_hyper_parameters(config):
+    for key, value in (("train.strip_every", 7), ("train.state_minutes", 0.5)):
+        changed = with_value(config, key, value)
+        assert (
+            settings.ablation_config(changed, "glad").hparams()
+            == settings.ablation_config(config, "glad").hparams()
+        )
+
+
+def test_an_ablation_overrides_only_what_it_names(config):
+    changed = with_value(config, "ablations.glad", {"lr": 0.0001, "losses": {"glad": 50}})
+    glad = settings.ablation_config(changed, "glad")
+    assert (glad.lr, glad.losses, glad.ngf) == (0.0001, LossWeights(l1=100, glad=50), 64)
+
+
+def test_ablations_keep_the_order_of_config_yaml_with_new_ones_behind():
+    merged = ["wide", "glad", "tall", "baseline"]
+    assert settings.ablation_order(merged, ["baseline", "glad", "local"]) == [
+        "baseline",
+        "glad",
+        "wide",
+        "tall",
+    ]
+
+
+def test_null_leaves_an_ablation_out(config):
+    changed = settings.without_dropped_ablations(with_value(config, "ablations.local", None))
+    assert list(changed["ablations"]) == ["baseline", "glad", "local_glad"]
+    assert settings.problems(changed, SCHEMA) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("train.lr", "2e-4", "write 2.0e-4"),
+        ("train.lr", 0, "above 0"),
+        ("train.beta1", 1, "below 1"),
+        ("train.ngf", 0.5, "integer"),
+        ("train.jitter", 200, "0 or integer, at least 257"),
+        ("train.glad_form", "cubed", "magnitude, squared"),
+        ("ablations.glad.losses.glad", -1, "at least 0"),
+        ("ablations.bad name", {}, "matching"),
+        ("seeds", [1, 1], "without repetition"),
+        ("seeds", [], "at least 1 items"),
+        ("evaluation.features", "vgg", "inception-tf, inception-imagenet, inception-random"),
+        ("dataset.size", [200], "at least 2 items"),
+        ("run", "a/b", "matching"),
+    ],
+)
+def test_a_mistake_is_named_with_key_value_and_what_is_allowed(config, key, value, said):
+    changed = with_value(config, key, value)
+    (problem,) = settings.problems(changed, SCHEMA)
+    assert key in problem
+    assert said in problem
+
+
+def test_all_mistakes_are_listed_at_once(config):
+    changed = with_value(config, "train.lr", "2e-4")
+    changed = with_value(changed, "train.epochz", 3)
+    changed["dataset"].pop("pairs")
+    changed["colour"] = 1
+    changed["color"] = 2
+    found = "\n".join(settings.problems(changed, SCHEMA))
+    for words in (
+        "train.lr",
+        "train.epochz: unknown key",
+        "dataset.pairs: missing",
+        "colour",
+        "color",
+    ):
+        assert words in found
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("evaluation.epochs.stop", 810, "beyond the 800 epochs"),
+        ("evaluation.epochs.step", 7, "the nearest is 794"),
+        ("evaluation.epochs.start", 801, "is after"),
+        ("ablations.glad", {"epochs": 600}, "ablation glad"),
+        ("train.lr_decay_epochs", 800, "must be below"),
+    ],
+)
+def test_keys_that_contradict_each_other_are_refused(config, key, value, said):
+    assert said in "\n".join(settings.problems(with_value(config, key, value), SCHEMA))
+
+
+def test_the_demo_overlay_is_valid_and_keeps_the_four_ablations(config):
+    overlay = yaml.safe_load((ROOT / "config/demo.yaml").read_text())
+    for section, values in overlay.items():
+        config[section] = {**config[section], **values} if isinstance(values, dict) else values
+    assert settings.problems(config, SCHEMA) == []
+    assert len(config["ablations"]) == 4

@@ -1,0 +1,188 @@
+"""The configuration: checking it, and the canonical hyper-parameters that stages are keyed by.
+
+Defaults live in config/config.yaml alone, which is always loaded; here are only types. Free of
+torch, because the Snakefile imports it. A value that switches a feature off (0, none) is left out
+of the canonical dict, so that a feature added later, switched off, makes nothing stale.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self
+
+GladForm = Literal["magnitude", "squared"]
+FRAME = 256  # pixels, the side of the square frame the networks work on
+
+
+@dataclasses.dataclass(frozen=True)
+class LossWeights:
+    """Weights of the loss terms beside the adversarial one; 0 switches a term off."""
+
+    l1: float = 0.0
+    glad: float = 0.0
+    local: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """The hyper-parameters of one ablation, as config/README.md describes them."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    beta1: float
+    ngf: int
+    ndf: int
+    losses: LossWeights
+    lr_decay_epochs: int = 0
+    jitter: int = 0
+    glad_form: GladForm = "magnitude"
+
+    @classmethod
+    def from_config(cls, train: Mapping[str, Any]) -> Self:
+        """From a validated `train` section with an ablation's overrides merged in; casts types."""
+        weights = {name: float(train["losses"].get(name, 0)) for name in _names(LossWeights)}
+        casts = {"lr": float, "beta1": float, "glad_form": str}
+        scalars = {
+            name: casts.get(name, int)(train[name]) for name in _names(cls) if name != "losses"
+        }
+        return cls(losses=LossWeights(**weights), **scalars)
+
+    @classmethod
+    def from_hparams(cls, hparams: Mapping[str, Any]) -> Self:
+        """The inverse of `hparams`: what was left out is off."""
+        return cls(**{**hparams, "losses": LossWeights(**hparams["losses"])})
+
+    def hparams(self) -> dict[str, Any]:
+        """One canonical dict of builtins: fixed order and types, switched-off values left out."""
+        values = dataclasses.asdict(self)
+        values["losses"] = {name: weight for name, weight in values["losses"].items() if weight}
+        if not self.losses.glad:
+            del values["glad_form"]
+        return {name: value for name, value in values.items() if value or name == "beta1"}
+
+
+def _names(dataclass: type) -> list[str]:
+    return [field.name for field in dataclasses.fields(dataclass)]
+
+
+def ablation_order(merged: Iterable[str], base: Iterable[str]) -> list[str]:
+    """Ablations in the order of config.yaml (`base`), then new ones in the overlay's order."""
+    merged = list(merged)
+    known = [name for name in base if name in merged]
+    return known + [name for name in merged if name not in known]
+
+
+def ablation_config(config: Mapping[str, Any], ablation: str) -> TrainConfig:
+    """The hyper-parameters of one ablation: `train` with its overrides merged in."""
+    overrides = config["ablations"][ablation]
+    losses = {**config["train"]["losses"], **overrides.get("losses", {})}
+    return TrainConfig.from_config({**config["train"], **overrides, "losses": losses})
+
+
+def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:
+    """The epochs whose generators are kept and scored; `stop` is one of them."""
+    epochs = config["evaluation"]["epochs"]
+    return list(range(epochs["start"], epochs["stop"] + 1, epochs["step"]))
+
+
+def without_dropped_ablations(config: dict[str, Any]) -> dict[str, Any]:
+    """The config without the ablations that an overlay set to null."""
+    ablations = config.get("ablations")
+    if not isinstance(ablations, dict):
+        return config
+    kept = {name: overrides for name, overrides in ablations.items() if overrides is not None}
+    return {**config, "ablations": kept}
+
+
+def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Every mistake in `config`: the key, the value, and what is allowed. Empty when valid."""
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(schema)
+    errors = sorted(
+        validator.iter_errors(config), key=lambda error: [str(key) for key in error.path]
+    )
+    found = list(dict.fromkeys(message for error in errors for message in _messages(error)))
+    return found or _inconsistencies(config)
+
+
+def _messages(error: Any) -> list[str]:
+    """Messages for one schema error: one for each unknown or missing key, else one."""
+    key = ".".join(str(part) for part in error.absolute_path) or "the configuration"
+    prefix = "" if not error.absolute_path else f"{key}."
+    if error.validator == "additionalProperties":
+        known = ", ".join(error.schema["properties"])
+        unknown = [name for name in error.instance if name not in error.schema["properties"]]
+        return [f"{prefix}{name}: unknown key; known here: {known}" for name in unknown]
+    if error.validator == "required":
+        missing = re.match(r"'(.+?)' is a required", error.message)
+        return [f"{prefix}{missing[1] if missing else '?'}: missing"]
+    if error.absolute_schema_path and "propertyNames" in error.absolute_schema_path:
+        key = f"{prefix}{error.instance}"
+    allowed = _allowed(error.schema)
+    hint = ""
+    if isinstance(error.instance, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", error.instance):
+        mantissa, exponent = re.split("[eE]", error.instance)
+        hint = f" (YAML reads it as text: write {mantissa}.0e{int(exponent):+d})"
+    return [f"{key}: {error.instance!r} is not allowed{hint}; allowed: {allowed}"]
+
+
+def _allowed(schema: Mapping[str, Any]) -> str:
+    """What a schema node admits, in words."""
+    if "anyOf" in schema:
+        return " or ".join(_allowed(option) for option in schema["anyOf"])
+    if "const" in schema:
+        return repr(schema["const"])
+    if "enum" in schema:
+        return ", ".join(str(value) for value in schema["enum"])
+    kinds = schema.get("type", "a value")
+    words = [" or ".join(kinds) if isinstance(kinds, list) else str(kinds)]
+    bounds = {
+        "minimum": "at least {}",
+        "exclusiveMinimum": "above {}",
+        "maximum": "at most {}",
+        "exclusiveMaximum": "below {}",
+        "minLength": "of at least {} characters",
+        "maxLength": "of at most {} characters",
+        "minItems": "of at least {} items",
+        "maxItems": "of at most {} items",
+        "minProperties": "with at least {} entries",
+        "pattern": "matching {}",
+    }
+    words += [text.format(schema[name]) for name, text in bounds.items() if name in schema]
+    if schema.get("uniqueItems"):
+        words.append("without repetition")
+    return ", ".join(words)
+
+
+def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
+    """What a schema cannot say: keys that contradict one another."""
+    found = []
+    epochs = config["evaluation"]["epochs"]
+    start, stop, step = epochs["start"], epochs["stop"], epochs["step"]
+    if start > stop:
+        found.append(f"evaluation.epochs.start: {start} is after evaluation.epochs.stop ({stop})")
+    elif (stop - start) % step:
+        found.append(
+            f"evaluation.epochs.stop: {stop} is not reached from {start} in steps of {step}; "
+            f"the nearest is {stop - (stop - start) % step}"
+        )
+    for ablation in config["ablations"]:
+        train = ablation_config(config, ablation)
+        if stop > train.epochs:
+            found.append(
+                f"evaluation.epochs.stop: {stop} is beyond the {train.epochs} epochs that "
+                f"ablation {ablation} is trained for; allowed: at most {train.epochs}"
+            )
+        if train.lr_decay_epochs >= train.epochs:
+            found.append(
+                f"ablations.{ablation}: lr_decay_epochs {train.lr_decay_epochs} must be below "
+                f"its {train.epochs} epochs"
+            )
+    if config["evaluation"]["features"] == "inception-random" and config["evaluation"]["weights"]:
+        found.append(
+            f"evaluation.weights: {config['evaluation']['weights']!r} is given, but "
+            "evaluation.features inception-random uses none; set weights to null"
+        )
+    return found
