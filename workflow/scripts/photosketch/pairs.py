@@ -1,0 +1,346 @@
+"""The pairs: the user's table, the checked manifest made from it, and reading the images.
+
+The table (TSV) has a row per pair: subset, id, split, photo, sketch; paths are relative to the
+table's folder, or absolute. `index_pairs` checks the table and every image, and the manifest adds
+size and sha256. Only the standard library at import, because the Snakefile reads the table too.
+"""
+
+import csv
+import hashlib
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from photosketch.runtime import InputError, write_atomically
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Modality = Literal["photo", "sketch"]
+MODALITIES: tuple[Modality, ...] = ("photo", "sketch")
+COLUMNS = ("subset", "id", "split", "photo", "sketch")
+SPLITS = ("train", "test", "val")
+IMAGE_MODES = ("L", "RGB")  # Pillow's names: 8-bit gray, 8-bit colour
+MIN_TEST_PAIRS = 2  # a covariance, and so a FID, needs two samples
+# Subsets and ids become parts of file names and columns.
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# `all` is the pooled test set in the comparison; `missing` names the template of missing landmarks.
+RESERVED_SUBSETS = ("all", "missing")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A row of the manifest: one face, its two files (paths from the working directory)."""
+
+    subset: str
+    id: str
+    split: str
+    photo: str
+    sketch: str
+    width: int
+    height: int
+    photo_sha256: str
+    sketch_sha256: str
+
+
+@dataclass(frozen=True)
+class _Row:
+    line: int
+    cells: dict[str, str]
+
+
+def read_table(path: str | os.PathLike[str]) -> list[dict[str, str]]:
+    """The rows of the user's table, as text. Faulty rows are left to `index_pairs`, which reports
+    them together with faulty images.
+
+    Raises InputError if the file is missing, is no text, lacks or repeats columns, or has no rows.
+    """
+    rows, _ = _read_rows(Path(path))
+    return [row.cells for row in rows]
+
+
+def subsets(rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """The subsets in the order of first appearance, but for names that `index_pairs` refuses."""
+    names = dict.fromkeys(row["subset"] for row in rows)
+    return [name for name in names if not _name_problem("subset", name)]
+
+
+def image_files(table: str | os.PathLike[str], rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """The image files that the rows name, as paths from the working directory.
+
+    Only those that exist: `index_pairs` reports a missing one together with all other problems.
+    """
+    paths = (_locate(Path(table), row[modality]) for row in rows for modality in MODALITIES)
+    return [path for path in dict.fromkeys(paths) if Path(path).is_file()]
+
+
+def index_pairs(table: str | os.PathLike[str], size: Sequence[int]) -> list[Pair]:
+    """Check the table and every image; the pairs in the table's order.
+
+    `size` is the (width, height) that every image must have. Raises InputError with all problems:
+    faulty rows and names, repeated ids, images that are missing, broken, of another size or mode,
+    or named twice (by path or by content), and too few pairs to train on or to evaluate.
+    """
+    table = Path(table)
+    rows, problems = _read_rows(table)
+    if not problems and all(row.cells["split"] in SPLITS for row in rows):
+        problems += _split_problems(table, rows)  # else the counts would mislead
+    problems += _row_problems(table, rows)
+    width, height = size
+    digests, image_problems = _check_images(table, rows, width, height)
+    if problems or image_problems:
+        raise InputError(problems + image_problems)
+    return [
+        Pair(
+            subset=row.cells["subset"],
+            id=row.cells["id"],
+            split=row.cells["split"],
+            photo=_locate(table, row.cells["photo"]),
+            sketch=_locate(table, row.cells["sketch"]),
+            width=width,
+            height=height,
+            photo_sha256=digests[row.line, "photo"],
+            sketch_sha256=digests[row.line, "sketch"],
+        )
+        for row in rows
+    ]
+
+
+def _read_rows(table: Path) -> tuple[list[_Row], list[str]]:
+    """The rows of a table and the problems of rows with too few or too many cells."""
+    try:
+        text = table.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise InputError(
+            [
+                f"{table}: there is no such table of pairs; correct the path, or write the table "
+                "(for a CUFS folder by python -m photosketch.cufs)"
+            ]
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            [f"{table}: cannot be read ({error}); save it as UTF-8 text with tabs"]
+        ) from None
+    lines = [[cell.strip() for cell in line.split("\t")] for line in text.splitlines()]
+    header = lines[0] if lines else []
+    _check_header(table, header)
+    rows, problems = [], []
+    for number, cells in enumerate(lines[1:], start=2):
+        if not any(cells):
+            continue
+        if len(cells) != len(header):
+            problems.append(
+                f"{table}, line {number}: {len(cells)} cells instead of {len(header)}; "
+                "separate the cells by single tabs"
+            )
+            continue
+        rows.append(_Row(number, dict(zip(header, cells, strict=True))))
+    if not rows and not problems:
+        raise InputError([f"{table}: has a header but no pairs; add a row for each pair"])
+    return rows, problems
+
+
+def _check_header(table: Path, header: Sequence[str]) -> None:
+    if sorted(header) == sorted(COLUMNS):
+        return
+    missing = [name for name in COLUMNS if name not in header]
+    unknown = [name for name in header if name not in COLUMNS]
+    repeated = [name for name, count in Counter(header).items() if count > 1]
+    groups = {"missing": missing, "unknown": unknown, "repeated": repeated}
+    faults = [f"{label} {', '.join(map(repr, names))}" for label, names in groups.items() if names]
+    raise InputError(
+        [
+            f"{table}, line 1: columns {'; '.join(faults)}; the header must be "
+            f"{', '.join(COLUMNS)}, separated by tabs"
+        ]
+    )
+
+
+def _row_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
+    """Empty cells, names that cannot be used, unknown splits, repeated ids."""
+    problems = []
+    first_lines: dict[tuple[str, str], int] = {}
+    for row in rows:
+        where = f"{table}, line {row.line}"
+        subset, name, split = row.cells["subset"], row.cells["id"], row.cells["split"]
+        empty = [column for column in COLUMNS if not row.cells[column]]
+        if empty:
+            problems.append(f"{where}: {', '.join(empty)} empty; fill in every cell")
+        for column, value in (("subset", subset), ("id", name)):
+            problem = _name_problem(column, value)
+            if value and problem:
+                problems.append(f"{where}: {problem}")
+        if split and split not in SPLITS:
+            problems.append(f"{where}: split {split!r} is unknown; use {', '.join(SPLITS)}")
+        if subset and name:
+            first = first_lines.setdefault((subset, name), row.line)
+            if first != row.line:
+                problems.append(
+                    f"{where}: id {name!r} is already in line {first}; "
+                    f"give each pair of {subset} an id of its own"
+                )
+    return problems
+
+
+def _name_problem(column: str, value: str) -> str | None:
+    if not SAFE_NAME.fullmatch(value):
+        return (
+            f"{column} {value!r} cannot be part of a file name; use letters, digits, "
+            "'_', '-' and '.', beginning with a letter or digit"
+        )
+    if column == "subset" and value in RESERVED_SUBSETS:
+        return f"subset {value!r} is a reserved name; use another"
+    return None
+
+
+def _split_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
+    """Too few pairs: training needs one, evaluation at least two of every subset."""
+    counts = Counter((row.cells["subset"], row.cells["split"]) for row in rows)
+    problems = []
+    if not any(split == "train" for _, split in counts):
+        problems.append(f"{table}: no pair has the split 'train'; mark some for training")
+    for subset in subsets(row.cells for row in rows):
+        number = counts[subset, "test"]
+        if number < MIN_TEST_PAIRS:
+            problems.append(
+                f"{table}: subset {subset!r} has {number} test pairs, but its evaluation needs "
+                f"{MIN_TEST_PAIRS} or more; mark more pairs 'test' or use another subset's name"
+            )
+    return problems
+
+
+def _locate(table: Path, cell: str) -> str:
+    """A path in the table as a path from the working directory, absolute if not below it."""
+    # Not resolve(): a link stays the path that the user wrote.
+    path = Path(os.path.abspath(table.parent / cell))
+    working = Path.cwd()
+    return str(path.relative_to(working) if path.is_relative_to(working) else path)
+
+
+def _check_images(
+    table: Path, rows: Iterable[_Row], width: int, height: int
+) -> tuple[dict[tuple[int, str], str], list[str]]:
+    """The sha256 of every intact image by (line, modality), and the problems of the others."""
+    digests: dict[tuple[int, str], str] = {}
+    problems: list[str] = []
+    first_by_path: dict[Path, str] = {}
+    first_by_content: dict[str, str] = {}
+    for row, modality in product(rows, MODALITIES):
+        cell = row.cells[modality]
+        if not cell:
+            continue  # reported with the row
+        where = f"{table}, line {row.line}: {modality} {cell!r}"
+        use = f"the {modality} of line {row.line} ({row.cells['subset']} {row.cells['id']})"
+        path = Path(_locate(table, cell)).resolve()
+        earlier = first_by_path.setdefault(path, use)
+        if earlier != use:
+            problems.append(f"{where} is also {earlier}; name each file once")
+            continue
+        digest, faults = _inspect(path, width, height)
+        problems += [f"{where} {fault}" for fault in faults]
+        if digest is None:
+            continue
+        earlier = first_by_content.setdefault(digest, use)
+        if earlier != use:
+            problems.append(f"{where} has the same content as {earlier}; replace one of them")
+        digests[row.line, modality] = digest
+    return digests, problems
+
+
+def _inspect(path: Path, width: int, height: int) -> tuple[str | None, list[str]]:
+    """The sha256 of an image file (None if it can't be read at all) and what is wrong with it."""
+    from PIL import ExifTags, Image
+
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None, [f"is not there (looked for {path}); correct the path or remove the row"]
+    except OSError as error:
+        return None, [f"cannot be read ({error}); correct the path or the file's permissions"]
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+            mode, actual = image.mode, image.size
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    # Broken files make Pillow raise various errors, SyntaxError among them.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return digest, [f"is no intact image ({error}); replace the file"]
+    faults = []
+    if actual != (width, height):
+        faults.append(
+            f"is {actual[0]}x{actual[1]} pixels instead of {width}x{height}; "
+            "align and crop it, or change dataset.size"
+        )
+    if mode not in IMAGE_MODES:
+        faults.append(
+            f"has the mode {mode} instead of {' or '.join(IMAGE_MODES)}; "
+            "save it as 8-bit gray or RGB without transparency"
+        )
+    if orientation not in (0, 1):
+        faults.append(
+            f"is to be turned when shown (EXIF orientation {orientation}); "
+            "save it turned, without that entry"
+        )
+    return digest, faults
+
+
+def write_manifest(pairs: Iterable[Pair], path: str | os.PathLike[str]) -> None:
+    """Write the manifest (TSV, a column for each field of `Pair`)."""
+    with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter="\t", lineterminator="\n")
+        writer.writerow(field.name for field in fields(Pair))
+        writer.writerows(astuple(pair) for pair in pairs)
+
+
+def read_manifest(path: str | os.PathLike[str]) -> list[Pair]:
+    """The pairs of a manifest, in its order."""
+    with open(path, encoding="utf-8", newline="") as file:
+        rows = csv.reader(file, delimiter="\t")
+        header = next(rows)
+        if header != [field.name for field in fields(Pair)]:
+            raise InputError([f"{path}: is no manifest of pairs; delete it, it is written again"])
+        return [
+            Pair(subset, name, split, photo, sketch, int(width), int(height), *digests)
+            for subset, name, split, photo, sketch, width, height, *digests in rows
+        ]
+
+
+def select(
+    pairs: Iterable[Pair], subset: str | None = None, split: str | None = None
+) -> list[Pair]:
+    """The pairs of a subset, of a split, or of both; None stands for any."""
+    return [pair for pair in pairs if subset in (None, pair.subset) and split in (None, pair.split)]
+
+
+def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.ndarray":
+    """A photo [H, W, 3] uint8 RGB or a sketch [H, W] uint8 gray; with `colour` RGB either way.
+
+    Gray photos are repeated to three channels, colour sketches reduced to ITU-R 601 luma
+    (0.299 R + 0.587 G + 0.114 B in Pillow's integer arithmetic, the same on every machine).
+    Raises InputError if the file is gone or is not the one that was indexed.
+    """
+    import numpy as np
+    from PIL import Image
+
+    path = Path(pair.photo if modality == "photo" else pair.sketch)
+    indexed = pair.photo_sha256 if modality == "photo" else pair.sketch_sha256
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError([f"{path}: cannot be read ({error}); restore the file"]) from None
+    if hashlib.sha256(data).hexdigest() != indexed:
+        raise InputError(
+            [
+                f"{path}: has changed since it was indexed ({modality} of {pair.subset} {pair.id});"
+                " restore the file, or run again with --forcerun index_pairs"
+            ]
+        )
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB" if colour or modality == "photo" else "L"))
