@@ -1,0 +1,24 @@
+"""Pack the photos, sketches, points and labels of both splits for training and inference."""
+
+from typing import TYPE_CHECKING
+
+from photosketch import packing, pairs, runtime
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads):
+    hp = snakemake.params.hp
+    manifest = pairs.read_manifest(snakemake.input.manifest)
+    landmark_files = dict(zip(hp["subsets"], snakemake.input.landmarks, strict=True))
+    parsing_files = dict(zip(hp["subsets"], snakemake.input.parsing, strict=True))
+    for split, path in (("train", snakemake.output.train), ("test", snakemake.output.test)):
+        arrays = packing.pack(
+            pairs.select(manifest, split=split),
+            landmark_files,
+            parsing_files,
+            pad_value=hp.get("pad_value", 0),
+            sketch_channels=hp["sketch_channels"],
+        )
+        packing.write_packed(arrays, path)
+        print(f"{split}: {len(arrays['ids'])} pairs")

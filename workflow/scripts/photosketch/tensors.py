@@ -1,0 +1,150 @@
+"""Packed frames on the device, and batches of them with the training jitter.
+
+The whole set lies on the device as 8-bit arrays; a batch is made there by index arithmetic, without
+work on the host, so that a training step can be captured in a CUDA graph.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from photosketch.config import FRAME
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Frames as the networks see them. `C` is the number of sketch channels.
+
+    photo     [B, 3, 256, 256] float32 in [-1, 1], RGB
+    sketch    [B, C, 256, 256] float32 in [-1, 1]
+    landmarks [B, 5, 2] float32, the photo's points (x, y) in frame pixels
+    parsing   [B, 256, 256] uint8, the photo's labels; padding is background (0)
+    valid     [B, 1, 256, 256] bool, the pixels that show the image and not padding
+    """
+
+    photo: Tensor
+    sketch: Tensor
+    landmarks: Tensor
+    parsing: Tensor
+    valid: Tensor
+
+    @property
+    def foreground(self) -> Tensor:
+        """The head mask of the photo, bool [B, 1, 256, 256]: everything but background."""
+        return (self.parsing > 0)[:, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class PackedSet:
+    """One split, as `photosketch.packing` wrote it, on one device.
+
+    photo [N, 256, 256, 3], sketch [N, 256, 256, C] and parsing [N, 256, 256] are uint8,
+    landmarks [N, 5, 2] float32. The image, `size` (width, height) pixels large, lies at `offset`
+    (x, y) in the frame; the rest of photo and sketch has the value `pad_value`.
+    """
+
+    ids: list[str]
+    subset: list[str]
+    photo: Tensor
+    sketch: Tensor
+    landmarks: Tensor
+    parsing: Tensor
+    size: tuple[int, int]
+    offset: tuple[int, int]
+    pad_value: int
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def sketch_channels(self) -> int:
+        """How many channels the sketches have."""
+        return self.sketch.shape[-1]
+
+    def batch(self, indices: Tensor, jitter: int = 0, offsets: Tensor | None = None) -> Batch:
+        """The frames `indices` (int64 [B], on the device of the set).
+
+        With `jitter` and the `offsets` that `draw_jitter` gave for it, the frame is padded to
+        `jitter` pixels a side, and a frame is cropped from that with its top left pixel at the
+        offset. Photo, sketch, labels, points and valid pixels move together; what comes in from
+        beyond the frame is padding.
+        """
+        device = self.photo.device
+        if offsets is None:
+            shift = torch.zeros(len(indices), 2, dtype=torch.int64, device=device)
+        else:
+            shift = offsets - (jitter - FRAME) // 2
+        span = torch.arange(FRAME, device=device)
+        columns = span + shift[:, 0, None]  # [B, 256], where each column was in the packed frame
+        rows = span + shift[:, 1, None]  # [B, 256]
+
+        x, y = self.offset
+        width, height = self.size
+        valid = _within(rows, y, y + height)[:, :, None] & _within(columns, x, x + width)[:, None]
+        return Batch(
+            photo=_normalise(_window(self.photo, indices, rows, columns, self.pad_value)),
+            sketch=_normalise(_window(self.sketch, indices, rows, columns, self.pad_value)),
+            landmarks=self.landmarks[indices] - shift[:, None],
+            parsing=_window(self.parsing[..., None], indices, rows, columns, 0)[..., 0],
+            valid=valid[:, None],
+        )
+
+
+def load_packed(path: Path | str, device: torch.device) -> PackedSet:
+    """A file of `photosketch.packing.write_packed`, its arrays on `device`."""
+    with np.load(path) as archive:
+        photo, sketch, landmarks, parsing = (
+            torch.from_numpy(archive[name]).to(device)
+            for name in ("photo", "sketch", "landmarks", "parsing")
+        )
+        width, height = archive["size"].tolist()
+        x, y = archive["offset"].tolist()
+        return PackedSet(
+            ids=archive["ids"].tolist(),
+            subset=archive["subset"].tolist(),
+            photo=photo,
+            sketch=sketch,
+            landmarks=landmarks,
+            parsing=parsing,
+            size=(width, height),
+            offset=(x, y),
+            pad_value=int(archive["pad_value"]),
+        )
+
+
+def draw_jitter(batch_size: int, jitter: int, device: torch.device) -> Tensor | None:
+    """Offsets (x, y) of random crops, int64 [B, 2], from torch's global random state.
+
+    Padding to `jitter` pixels a side and cropping a frame is pix2pix's augmentation (Isola, Zhu,
+    Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017); each
+    place from 0 to `jitter` - 256 is equally likely. None for `jitter` 0, which switches it off.
+    Raises ValueError where `jitter` is smaller than the frame.
+    """
+    if not jitter:
+        return None
+    if jitter < FRAME:
+        raise ValueError(f"jitter {jitter}: the frame is padded to this side, at least {FRAME}")
+    return torch.randint(jitter - FRAME + 1, (batch_size, 2), device=device)
+
+
+def _within(positions: Tensor, start: int, stop: int) -> Tensor:
+    return (positions >= start) & (positions < stop)
+
+
+def _window(images: Tensor, indices: Tensor, rows: Tensor, columns: Tensor, fill: int) -> Tensor:
+    """Pixels [B, 256, 256, C] of `images` [N, 256, 256, C]; `fill` where they lie outside."""
+    pixels = images[
+        indices[:, None, None],
+        rows.clamp(0, FRAME - 1)[:, :, None],
+        columns.clamp(0, FRAME - 1)[:, None, :],
+    ]
+    known = _within(rows, 0, FRAME)[:, :, None] & _within(columns, 0, FRAME)[:, None, :]
+    return torch.where(known[..., None], pixels, fill)
+
+
+def _normalise(pixels: Tensor) -> Tensor:
+    """8-bit [B, H, W, C] to float32 [B, C, H, W] in [-1, 1]."""
+    return (pixels.permute(0, 3, 1, 2).float() / 127.5 - 1).contiguous()
