@@ -1,0 +1,262 @@
+"""The training loop: due generators, resuming to the same end, refusing what is not finite."""
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import pytest
+import torch
+
+from photosketch import checkpoint, networks, runtime, tensors, training
+from photosketch.config import LossWeights, TrainConfig
+
+CPU = torch.device("cpu")
+LOCAL = LossWeights(l1=100, glad=100, local=25)
+
+
+def small_config(**changes) -> TrainConfig:
+    values = {
+        "epochs": 4,
+        "batch_size": 1,
+        "lr": 0.001,
+        "beta1": 0.5,
+        "ngf": 2,
+        "ndf": 2,
+        "losses": LossWeights(l1=100),
+        "jitter": 286,
+    }
+    return TrainConfig(**{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def data() -> tensors.PackedSet:
+    """Three pairs of smooth random images."""
+    random = torch.Generator().manual_seed(3)
+
+    def images(channels):
+        coarse = torch.rand(3, channels, 8, 8, generator=random)
+        fine = torch.nn.functional.interpolate(coarse, 256, mode="bilinear")
+        return (fine * 255).byte().permute(0, 2, 3, 1).contiguous()
+
+    points = torch.tensor([[103, 129], [154, 129], [128, 160], [110, 185], [146, 185]])
+    parsing = torch.zeros(3, 256, 256, dtype=torch.uint8)
+    parsing[:, 40:220, 60:200] = 2
+    return tensors.PackedSet(
+        ids=["1", "2", "3"],
+        subset=["a", "a", "b"],
+        photo=images(3),
+        sketch=images(1),
+        landmarks=points.float().expand(3, -1, -1),
+        parsing=parsing,
+        size=(200, 250),
+        offset=(28, 3),
+        pad_value=0,
+    )
+
+
+def run(data, folder, config, due, fingerprint="same", **options):
+    training.train(data, config, 0, due, folder, fingerprint, CPU, io.StringIO(), "test", **options)
+
+
+def weights_of(folder: Path, epoch: int) -> bytes:
+    return checkpoint.generator_path(folder, epoch).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run(data, folder, small_config(), [2, 4], strip_every=3)
+    return folder
+
+
+def test_each_due_epoch_leaves_a_generator_and_the_log_every_term(undisturbed):
+    assert sorted(path.name for path in undisturbed.glob("generator_*")) == [
+        "generator_epoch2.safetensors",
+        "generator_epoch4.safetensors",
+    ]
+    rows = list(csv.DictReader(open(undisturbed / "train_log.csv")))
+    assert [(row["epoch"], row["images"]) for row in rows] == [
+        ("1", "3"),
+        ("2", "6"),
+        ("3", "9"),
+        ("4", "12"),
+    ]
+    terms = {"discriminator_real", "discriminator_fake", "adversarial", "l1", "generator_total"}
+    assert set(rows[0]) == {"epoch", "images", "lr", *terms}
+    total = sum(float(rows[0][term]) * weight for term, weight in (("adversarial", 1), ("l1", 100)))
+    assert float(rows[0]["generator_total"]) == pytest.approx(total, rel=1e-5)
+
+
+def test_training_brings_the_l1_distance_down(data, tmp_path):
+    run(data, tmp_path, small_config(epochs=25, lr=0.003, ngf=4, jitter=0), [25])
+    rows = list(csv.DictReader(open(tmp_path / "train_log.csv")))
+    assert float(rows[-1]["l1"]) < 0.8 * float(rows[0]["l1"])
+
+
+def test_strips_show_photo_truth_and_sketch_below_one_another(undisturbed):
+    strip = cv2.imread(str(undisturbed / "strips" / "epoch0003.png"))
+    assert strip.shape == (3 * 256, 3 * 256, 3)
+    assert len(list((undisturbed / "strips").iterdir())) == 1
+
+
+def test_a_generator_file_says_how_to_build_it(undisturbed):
+    weights, about = checkpoint.read_generator(checkpoint.generator_path(undisturbed, 2))
+    config = TrainConfig.from_hparams(about["hparams"])
+    assert config == small_config()
+    networks.build_generator(config.ngf, about["sketch_channels"], False).load_state_dict(weights)
+
+
+def test_equal_runs_give_equal_files_and_another_seed_does_not(data, undisturbed, tmp_path):
+    run(data, tmp_path / "again", small_config(), [2, 4])
+    assert weights_of(tmp_path / "again", 4) == weights_of(undisturbed, 4)
+    training.train(
+        data, small_config(), 1, [4], tmp_path / "other", "same", CPU, io.StringIO(), "test"
+    )
+    assert weights_of(tmp_path / "other", 4) != weights_of(undisturbed, 4)
+
+
+class InterruptedForTestError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("losses", [LossWeights(l1=100), LOCAL])
+@pytest.mark.parametrize("at", [1, 4, 8])
+def test_an_interrupted_run_ends_like_an_undisturbed_one(data, tmp_path, monkeypatch, losses, at):
+    config = small_config(losses=losses, epochs=3)
+    run(data, tmp_path / "undisturbed", config, [1, 3])
+    step = training.Trainer.step
+
+    def failing(self, batch):
+        if self.images == at:
+            raise InterruptedForTestError
+        return step(self, batch)
+
+    monkeypatch.setattr(training.Trainer, "step", failing)
+    monkeypatch.setattr(training, "READ_BACK_EVERY", 1)
+    with pytest.raises(InterruptedForTestError):
+        run(data, tmp_path / "disturbed", config, [1, 3], state_minutes=0)
+    monkeypatch.setattr(training.Trainer, "step", step)
+    run(data, tmp_path / "disturbed", config, [1, 3], state_minutes=0)
+    for name in ("generator_epoch1.safetensors", "generator_epoch3.safetensors", "train_log.csv"):
+        expected = (tmp_path / "undisturbed" / name).read_bytes()
+        assert (tmp_path / "disturbed" / name).read_bytes() == expected
+
+
+def test_more_epochs_go_on_from_the_last_state(data, undisturbed, tmp_path, capsys):
+    run(data, tmp_path, small_config(epochs=2), [2])
+    capsys.readouterr()
+    run(data, tmp_path, small_config(epochs=4), [2, 4])
+    assert "resuming after epoch 2" in capsys.readouterr().out
+    assert (tmp_path / "train_log.csv").read_text() == (undisturbed / "train_log.csv").read_text()
+    before, after = (
+        checkpoint.read_generator(checkpoint.generator_path(folder, 4))[0]
+        for folder in (undisturbed, tmp_path)
+    )
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_finished_run_only_publishes_again(data, undisturbed, tmp_path, monkeypatch):
+    run(data, tmp_path, small_config(), [2, 4])
+    for path in tmp_path.glob("generator_*"):
+        path.unlink()
+    monkeypatch.setattr(training.Trainer, "step", None)
+    run(data, tmp_path, small_config(), [2, 4])
+    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+
+
+def test_another_fingerprint_starts_afresh(data, undisturbed, tmp_path, capsys):
+    run(data, tmp_path, small_config(losses=LossWeights(l1=1)), [2, 4], fingerprint="old")
+    run(data, tmp_path, small_config(), [2, 4])
+    assert "starting afresh" in capsys.readouterr().out
+    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+
+
+def test_an_epoch_that_was_passed_without_being_kept_means_training_afresh(data, tmp_path, capsys):
+    run(data, tmp_path, small_config(), [4])
+    run(data, tmp_path, small_config(), [1, 4])
+    assert "past epoch 1" in capsys.readouterr().out
+    assert checkpoint.generator_path(tmp_path, 1).exists()
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_is_named(data, tmp_path):
+    with pytest.raises(runtime.InputError, match=r"l1.* is not finite in epoch"):
+        run(data, tmp_path, small_config(lr=1e30), [4])
+    assert not list(tmp_path.glob("generator_*"))
+
+
+def test_the_learning_rate_is_constant_or_falls_linearly_to_zero():
+    constant = small_config()
+    assert {training.learning_rate(constant, epoch) for epoch in range(1, 5)} == {0.001}
+    falling = small_config(epochs=10, lr_decay_epochs=4)
+    rates = [training.learning_rate(falling, epoch) for epoch in range(1, 12)]
+    assert rates[:6] == [0.001] * 6
+    assert rates[6:] == pytest.approx([0.0008, 0.0006, 0.0004, 0.0002, 0.0])
+
+
+def test_an_epoch_visits_every_pair_once_in_an_order_of_its_own():
+    orders = [training.epoch_order(50, 0, epoch).tolist() for epoch in (1, 2)]
+    assert sorted(orders[0]) == list(range(50))
+    assert orders[0] != orders[1]
+    assert training.epoch_order(50, 0, 1).tolist() == orders[0]
+
+
+def test_a_term_of_weight_zero_builds_no_network():
+    baseline = training.Trainer.build(small_config(), 0, 1, CPU)
+    local = training.Trainer.build(small_config(losses=LOCAL), 0, 1, CPU)
+    names = [name for name, _ in baseline.generator.named_parameters()]
+    assert all(name.startswith("unet.") for name in names)
+    assert len(list(local.generator.parameters())) > len(names)
+
+
+KILLABLE = """
+import sys, torch
+from pathlib import Path
+from photosketch import tensors, training
+from photosketch.config import LossWeights, TrainConfig
+torch.set_num_threads(1)
+training.READ_BACK_EVERY = 1
+data = tensors.load_packed(sys.argv[1], torch.device("cpu"))
+config = TrainConfig(40, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100), jitter=286)
+training.train(data, config, 0, [2, 40], Path(sys.argv[2]), "same", torch.device("cpu"),
+               sys.stderr, "test", state_minutes=0)
+"""
+
+
+@pytest.mark.slow
+def test_runs_killed_at_any_moment_end_like_an_undisturbed_one(data, tmp_path):
+    import numpy as np
+
+    packed = tmp_path / "train.npz"
+    np.savez(
+        packed,
+        **{name: getattr(data, name).numpy() for name in ("photo", "sketch", "parsing")},
+        landmarks=data.landmarks.contiguous().numpy(),
+        ids=data.ids,
+        subset=data.subset,
+        size=data.size,
+        offset=data.offset,
+        pad_value=data.pad_value,
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-c", KILLABLE, str(packed)]
+    for seconds in (0.3, 0.8, 1.1):
+        process = subprocess.Popen([*command, str(folder)], env=environment)
+        deadline = time.monotonic() + 60
+        while not list((folder / ".state").glob("state-*")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    subprocess.run([*command, str(folder)], env=environment, check=True, timeout=300)
+    subprocess.run(
+        [*command, str(tmp_path / "undisturbed")], env=environment, check=True, timeout=300
+    )
+    for epoch in (2, 40):
+        assert weights_of(folder, epoch) == weights_of(tmp_path / "undisturbed", epoch)

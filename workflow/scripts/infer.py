@@ -1,0 +1,27 @@
+"""Draw the test photos with every evaluated generator of one training run."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from photosketch import inference, runtime, tensors
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads) as console:
+    device = runtime.acquire_device(".snakemake/locks", console)
+    data = tensors.load_packed(snakemake.input.tensors, device)
+    seed = int(snakemake.wildcards.seed)
+    jobs = list(
+        zip(
+            snakemake.params.hp["epochs"], snakemake.input.generators, snakemake.output, strict=True
+        )
+    )
+    for epoch, source, target in tqdm(jobs, unit="epoch", file=console, desc="infer"):
+        generator = inference.load_generator(source, device)
+        sketches = inference.draw(
+            generator, data, snakemake.params.hp["statistics"], seed, epoch, device
+        )
+        with runtime.write_atomically(target) as temporary:
+            np.savez_compressed(temporary, ids=data.ids, subset=data.subset, sketches=sketches)
