@@ -1,0 +1,308 @@
+"""Inception features of sketches, which FID and KID compare, and the files that hold both.
+
+Three networks, all ending in 2048 features per image: `inception-tf`, pytorch-fid's port of the
+TensorFlow network that FID is defined by (Heusel et al. 2017, "GANs Trained by a Two Time-Scale
+Update Rule Converge to a Local Nash Equilibrium"); `inception-imagenet`, torchvision's, the one
+behind the report's numbers; `inception-random`, torchvision's architecture with random weights,
+which needs no file and measures nothing that others have published.
+"""
+
+import hashlib
+import pickle
+import shutil
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
+from torch import nn
+
+from photosketch.runtime import InputError, write_atomically
+
+RANDOM_NOTE = "random features, not comparable with published FID"
+RANDOM_SEED = 0
+DIMENSIONS = 2048
+_SIDE = 299  # pixels, the input side of Inception
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """A weights file as its authors publish it; `sha256` holds as many digits as they state."""
+
+    name: str
+    url: str
+    sha256: str
+    size: int | None  # bytes
+
+
+TF_WEIGHTS = PublishedWeights(
+    name=FID_WEIGHTS_URL.rsplit("/", 1)[1],
+    url=FID_WEIGHTS_URL,
+    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    size=95_628_359,
+)
+# torchvision states the first eight digits of the hash, in the file's name.
+IMAGENET_WEIGHTS = PublishedWeights(
+    name="inception_v3_google-0cc3c7bd.pth",
+    url=torchvision.models.Inception_V3_Weights.IMAGENET1K_V1.url,
+    sha256="0cc3c7bd",
+    size=None,
+)
+PUBLISHED = {"inception-tf": TF_WEIGHTS, "inception-imagenet": IMAGENET_WEIGHTS}
+
+
+def comparable(features: str) -> bool:
+    """Whether distances in these features can be held against published ones."""
+    return features in PUBLISHED
+
+
+def note(features: str) -> str:
+    """What every table and figure made with these features must say; empty where nothing."""
+    return "" if comparable(features) else RANDOM_NOTE
+
+
+def load(features: str, weights: str | Path | None = None, sha256: str | None = None) -> nn.Module:
+    """The network named `features`, in test mode: [N, 3, H, W] in 0..1 -> [N, 2048].
+
+    Images are resized to 299 x 299 (bilinear) and scaled to -1..1 as in pytorch-fid, whichever the
+    network. `weights` is the local weights file, checked against `sha256` (by default the
+    published one) before it is opened. Never uses the network connection.
+
+    Raises InputError where the file is missing, differs from the hash, or holds something else.
+    """
+    if not comparable(features):
+        return _random_inception()
+    if weights is None:
+        raise InputError(
+            [f"evaluation.features: {features} needs weights. {_remedy(PUBLISHED[features])}"]
+        )
+    path = Path(weights)
+    verify(features, path, sha256)
+    try:
+        if features == "inception-tf":
+            return _tensorflow_inception(path)
+        return _imagenet_inception(path)
+    except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        reason, *_ = str(error).splitlines() or [type(error).__name__]  # torch lists every layer
+        raise InputError(
+            [f"{path}: not the weights of {features} ({reason}). {_remedy(PUBLISHED[features])}"]
+        ) from error
+
+
+def verify(features: str, path: Path, sha256: str | None = None) -> None:
+    """Check a weights file against `sha256`, by default the published one.
+
+    Raises InputError where the file is missing or another one.
+    """
+    published = PUBLISHED[features]
+    if not path.is_file():
+        raise InputError([f"{path}: no such weights file. {_remedy(published)}"])
+    found, expected = _sha256(path), (sha256 or published.sha256).lower()
+    if not found.startswith(expected):
+        size = f", {published.size:,} bytes" if published.size and not sha256 else ""
+        raise InputError(
+            [
+                f"{path}: damaged or another file: sha256 {found}, {path.stat().st_size:,} bytes; "
+                f"expected sha256 {expected}{size}. {_remedy(published)} If this very file is "
+                f"meant, set evaluation.weights_sha256 to {found}."
+            ]
+        )
+
+
+def fetch(published: PublishedWeights, path: str | Path) -> None:
+    """Download a published weights file to `path`, written whole or not at all.
+
+    Raises InputError where the download fails or has another hash.
+    """
+    with write_atomically(path) as temporary:
+        try:
+            with (
+                urllib.request.urlopen(published.url, timeout=60) as answer,
+                open(temporary, "wb") as file,
+            ):
+                shutil.copyfileobj(answer, file)
+        except (OSError, HTTPException) as error:
+            raise InputError(
+                [f"{path}: download failed ({error}). {_remedy(published)}"]
+            ) from error
+        found = _sha256(temporary)
+        if not found.startswith(published.sha256):
+            raise InputError(
+                [
+                    f"{path}: the download has sha256 {found} "
+                    f"({temporary.stat().st_size:,} bytes), expected {published.sha256}; "
+                    f"discarded. {_remedy(published)}"
+                ]
+            )
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _remedy(published: PublishedWeights) -> str:
+    size = f", {published.size:,} bytes" if published.size else ""
+    digits = "" if len(published.sha256) == 64 else " begins with"
+    return (
+        f"Download {published.name} (sha256{digits} {published.sha256}{size}) from "
+        f"{published.url} and set evaluation.weights to its path."
+    )
+
+
+class _PytorchFid(nn.Module):
+    """pytorch-fid's network, which resizes and scales by itself, with a flat output."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inception = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[DIMENSIONS]])
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.inception(images)[0].flatten(1)  # [N, 2048, 1, 1] -> [N, 2048]
+
+
+class _Torchvision(nn.Module):
+    """torchvision's network without its classifier, preceded by pytorch-fid's preprocessing."""
+
+    def __init__(self, inception: nn.Module) -> None:
+        super().__init__()
+        self.inception = inception
+        self.inception.fc = nn.Identity()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        resized = nn.functional.interpolate(
+            images, size=(_SIDE, _SIDE), mode="bilinear", align_corners=False
+        )
+        return self.inception(2 * resized - 1)  # [N, 2048]
+
+
+def _tensorflow_inception(path: Path) -> nn.Module:
+    """pytorch-fid's constructor takes no path, but looks into torch's hub folder before the net."""
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = Path(folder, "checkpoints")
+        checkpoints.mkdir()
+        (checkpoints / TF_WEIGHTS.name).symlink_to(path.resolve())
+        with _hub_folder(folder):
+            return _PytorchFid().eval()
+
+
+@contextmanager
+def _hub_folder(folder: str) -> Iterator[None]:
+    previous = torch.hub.get_dir()
+    torch.hub.set_dir(folder)
+    try:
+        yield
+    finally:
+        torch.hub.set_dir(previous)
+
+
+def _imagenet_inception(path: Path) -> nn.Module:
+    # transform_input would undo ImageNet's mean and deviation, which pytorch-fid never applies.
+    inception = torchvision.models.inception_v3(
+        weights=None, transform_input=False, init_weights=False
+    )
+    inception.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return _Torchvision(inception).eval()
+
+
+def _random_inception() -> nn.Module:
+    """He et al. 2015, "Delving Deep into Rectifiers": keeps the signal's scale through the depth.
+
+    With torchvision's default weights the features come out near 1e-8.
+    """
+    inception = torchvision.models.inception_v3(
+        weights=None, transform_input=False, init_weights=False, aux_logits=False
+    )
+    generator = torch.Generator().manual_seed(RANDOM_SEED)
+    for module in inception.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+    return _Torchvision(inception).eval()
+
+
+def extract(
+    sketches: np.ndarray,
+    network: nn.Module,
+    device: torch.device | str = "cpu",
+    batch_size: int = 32,
+) -> np.ndarray:
+    """Features [N, 2048] float32 of sketches [N, H, W] uint8 (8-bit gray, at their own size).
+
+    Gray is repeated to three channels, 0..255 becomes 0..1. `network` must be on `device`.
+    Convolutions keep full float32 precision, so that CPU and GPU agree.
+    """
+    features = np.empty((len(sketches), DIMENSIONS), np.float32)
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        for start in range(0, len(sketches), batch_size):
+            batch = torch.from_numpy(sketches[start : start + batch_size]).to(device)
+            images = batch[:, None].float().div(255).expand(-1, 3, -1, -1)  # [B, 3, H, W]
+            features[start : start + batch_size] = network(images).cpu().numpy()
+    return features
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sketches with the pairs they belong to: ids [N], subset [N], sketches [N, H, W] uint8."""
+
+    ids: np.ndarray
+    subset: np.ndarray
+    sketches: np.ndarray
+
+    def of(self, subset: str, ids: Sequence[str]) -> list[np.ndarray]:
+        """The sketches [H, W] of these people of a subset."""
+        people = zip(self.subset.tolist(), self.ids.tolist(), strict=True)
+        position = {person: index for index, person in enumerate(people)}
+        return [self.sketches[position[subset, id]] for id in ids]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features with the pairs they belong to: ids [N], subset [N], features [N, 2048] float32."""
+
+    ids: np.ndarray
+    subset: np.ndarray
+    features: np.ndarray
+
+
+def read_samples(path: str | Path) -> Samples:
+    """Generated sketches, as inference writes them."""
+    with np.load(path) as file:
+        return Samples(file["ids"], file["subset"], file["sketches"])
+
+
+def write_features(features: Features, path: str | Path) -> None:
+    with write_atomically(path) as temporary:
+        np.savez(temporary, ids=features.ids, subset=features.subset, features=features.features)
+
+
+def read_features(path: str | Path) -> Features:
+    with np.load(path) as file:
+        return Features(file["ids"], file["subset"], file["features"])
+
+
+def mismatches(path: str | Path, real: Features) -> list[str]:
+    """Problems of a samples file: its people must be those of the real sketches, in their order."""
+    with np.load(path) as file:
+        found = list(zip(file["subset"].tolist(), file["ids"].tolist(), strict=True))
+    expected = list(zip(real.subset.tolist(), real.ids.tolist(), strict=True))
+    if found == expected:
+        return []
+    missing = [f"{subset} {id}" for subset, id in expected if (subset, id) not in set(found)]
+    extra = [f"{subset} {id}" for subset, id in found if (subset, id) not in set(expected)]
+    differences = [
+        f"{word} {', '.join(names[:10])}{' and more' if len(names) > 10 else ''}"
+        for word, names in (("lacks", missing), ("has besides", extra))
+        if names
+    ]
+    return [
+        f"{path}: not the {len(expected)} test people of the real sketches: "
+        f"{'; '.join(differences) or 'they come in another order or repeat'}. "
+        "Delete the file, so that inference runs again"
+    ]
