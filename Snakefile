@@ -1,0 +1,42 @@
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+pathvars:
+    results=f"results/{config['run']}",
+    logs=f"results/{config['run']}/logs",
+    benchmarks=f"results/{config['run']}/benchmarks",
+
+
+report: "workflow/report/workflow.rst"
+
+
+localrules:
+    all,
+    index_pairs,
+    merge_landmarks,
+    fetch_inception,
+    compare,
+
+
+include: "workflow/rules/data.smk"
+include: "workflow/rules/landmarks.smk"
+include: "workflow/rules/parsing.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/inference.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/comparison.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand("<results>/parsing/{subset}.png", subset=SUBSETS),
+        rules.compare.output,

@@ -1,0 +1,74 @@
+"""Bad input ends in one clear error, and nothing is half-written."""
+
+import csv
+
+MISSING_ROWS = "landmarks/missing.csv"
+
+
+def test_all_mistakes_of_the_configuration_are_listed_before_anything_runs(unrun):
+    unrun.configure(train={"lr": "2e-4", "epochz": 3}, colour=1)
+    done = unrun.snakemake()
+    assert done.returncode != 0
+    for words in ("train.lr: '2e-4'", "write 2.0e-4", "train.epochz: unknown key", "colour"):
+        assert words in done.stdout
+    assert not (unrun.folder / "results").exists()
+
+
+def test_a_missing_table_of_pairs_is_named_with_its_key(unrun):
+    unrun.configure(dataset={"pairs": "nowhere/pairs.tsv"})
+    done = unrun.snakemake("-n")
+    assert done.returncode != 0
+    assert "nowhere/pairs.tsv" in done.stdout
+    assert "dataset.pairs" in done.stdout
+
+
+def test_all_problems_of_the_pairs_are_listed_at_once(unrun):
+    table = unrun.folder / "faces/pairs.tsv"
+    with open(table, encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    (table.parent / rows[0]["photo"]).unlink()
+    (table.parent / rows[1]["sketch"]).write_bytes(b"no image")
+    done = unrun.snakemake()
+    assert done.returncode != 0
+    assert rows[0]["photo"] in done.stdout
+    assert rows[1]["sketch"] in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (unrun.results / "pairs.tsv").exists()
+
+
+def test_a_face_nobody_finds_ends_in_a_template_that_mends_it(unrun):
+    manual = unrun.folder / "faces/manual_landmarks.csv"
+    head, *rows = manual.read_text().splitlines()
+    truth = {tuple(row.split(",")[:3]): row for row in rows}
+    unrun.configure(landmarks={"manual": None})
+    target = "results/small/landmarks/" + rows[0].split(",")[0] + ".csv"
+    done = unrun.snakemake(target)
+    assert done.returncode != 0
+    assert "landmarks.manual" in done.stdout
+    template = list(csv.reader(open(unrun.results / MISSING_ROWS, encoding="utf-8")))
+    assert template[0] == head.split(",")
+    assert {tuple(row[:3]) for row in template[1:]} == set(truth)
+    assert all(cell == "" for row in template[1:] for cell in row[3:])
+
+    filled = [head, *(truth[tuple(row[:3])] for row in template[1:])]
+    (unrun.folder / "filled.csv").write_text("\n".join(filled) + "\n")
+    unrun.configure(landmarks={"manual": "filled.csv"})
+    done = unrun.snakemake(target)
+    assert done.returncode == 0, done.stdout
+    assert not (unrun.results / MISSING_ROWS).exists()
+
+
+def test_missing_weights_are_named_with_what_to_put_where(project):
+    project.configure(evaluation={"features": "inception-tf", "weights": "nowhere/weights.pth"})
+    done = project.snakemake()
+    assert done.returncode != 0
+    assert "nowhere/weights.pth" in done.stdout
+
+
+def test_damaged_weights_are_refused(project):
+    (project.folder / "weights.pth").write_bytes(b"not the published file")
+    project.configure(evaluation={"features": "inception-tf", "weights": "weights.pth"})
+    done = project.snakemake()
+    assert done.returncode != 0
+    assert "weights.pth" in done.stdout
+    assert "sha256" in done.stdout

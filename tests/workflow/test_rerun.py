@@ -1,0 +1,158 @@
+"""What a change makes stale: exactly that, and nothing else."""
+
+import os
+import time
+from collections import Counter
+
+import yaml
+
+ALL_TRAINED = ("baseline", "local", "local_glad")
+
+
+def chain(*ablations: str) -> Counter[str]:
+    """Training of the given ablations and what follows it."""
+    jobs = Counter({"compare": 1})
+    for ablation in ablations:
+        jobs.update([f"{rule}:{ablation}" for rule in ("train", "infer", "evaluate")])
+    return jobs
+
+
+def touch(path):
+    later = time.time() + 10
+    os.utime(path, (later, later))
+
+
+def append_comment(path):
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
+def test_a_finished_run_has_nothing_to_do(project):
+    assert project.stale() == Counter()
+
+
+def test_a_changed_loss_weight_reruns_that_ablation_and_the_comparison(project):
+    project.configure(ablations={"local": {"losses": {"l1": 100, "local": 30}}})
+    assert project.stale() == chain("local")
+
+
+def test_swapped_loss_weights_are_noticed(project):
+    project.configure(ablations={"local": {"losses": {"l1": 25, "local": 100}}})
+    assert project.stale() == chain("local")
+
+
+def test_weights_swapped_between_ablations_are_noticed_in_both(project):
+    project.configure(
+        ablations={
+            "baseline": {"losses": {"l1": 100, "local": 25}},
+            "local": {"losses": {"l1": 100}},
+        }
+    )
+    assert project.stale() == chain("baseline", "local")
+
+
+def test_touching_sources_config_tables_and_images_reruns_nothing(project):
+    for pattern in (
+        "workflow/**/*.py",
+        "workflow/**/*.smk",
+        "Snakefile",
+        "environment.yml",
+        "config/*",
+        "overlay.yaml",
+        "faces/*",
+        "faces/*/*",
+        "faces/*/*/*",
+    ):
+        for path in project.folder.glob(pattern):
+            if path.is_file():
+                touch(path)
+    assert project.stale() == Counter()
+
+
+def test_key_order_and_the_spelling_of_numbers_rerun_nothing(project):
+    overlay = yaml.safe_load(project.overlay.read_text())
+    overlay["train"] = dict(reversed(overlay["train"].items())) | {"lr": 2.0e-4, "batch_size": 1}
+    overlay["ablations"] |= {"local": {"losses": {"local": 25.0, "glad": 0, "l1": 100.0}}}
+    reordered = dict(reversed(overlay.items()))
+    project.overlay.write_text(yaml.safe_dump(reordered, sort_keys=False))
+    assert project.stale() == Counter()
+
+
+def test_a_changed_shared_hyper_parameter_reruns_all_training_and_no_landmarks(project):
+    project.configure(train={"lr": 0.0003})
+    assert project.stale() == chain(*ALL_TRAINED)
+
+
+def test_editing_the_losses_reruns_training_and_what_follows(project):
+    append_comment(project.folder / "workflow/scripts/photosketch/losses.py")
+    assert project.stale() == chain(*ALL_TRAINED)
+
+
+def test_editing_what_only_shows_or_writes_reruns_no_training(project):
+    append_comment(project.folder / "workflow/scripts/photosketch/runtime.py")
+    assert project.stale() == Counter()
+    append_comment(project.folder / "workflow/scripts/photosketch/figures.py")
+    assert project.stale() == Counter({"compare": 1})
+
+
+def test_editing_the_manual_points_merges_again_and_does_not_detect(project):
+    manual = project.folder / "faces/manual_landmarks.csv"
+    head, first, *rows = manual.read_text().splitlines()
+    cells = first.split(",")
+    cells[3] = str(float(cells[3]) + 1)
+    manual.write_text("\n".join([head, ",".join(cells), *rows]) + "\n")
+    stale = project.stale()
+    assert stale["merge_landmarks"] == 1
+    assert stale["parse_faces"] == 2
+    assert not {"index_pairs", "detect_landmarks"} & set(stale)
+    assert chain(*ALL_TRAINED) <= stale
+
+
+def test_an_edited_image_reruns_from_the_index_on(project):
+    image = next((project.folder / "faces").rglob("*.jpg"))
+    image.write_bytes(image.read_bytes() + b"\0")
+    assert project.stale()["index_pairs"] == 1
+
+
+def test_another_seed_trains_only_that_seed(project):
+    project.configure(seeds=[0, 1])
+    stale = project.stale()
+    assert stale == chain(*ALL_TRAINED)
+
+
+def test_a_new_ablation_trains_only_that_one(project):
+    project.configure(ablations={"glad": {"losses": {"l1": 100, "glad": 50}}})
+    assert project.stale() == chain("glad")
+
+
+def test_leaving_an_ablation_out_only_compares_again(project):
+    project.configure(ablations={"local": None})
+    assert project.stale() == Counter({"compare": 1})
+
+
+def test_other_features_score_again_without_training(project):
+    weights = project.folder / "weights.pth"
+    weights.write_bytes(b"some weights")
+    project.configure(evaluation={"features": "inception-tf", "weights": "weights.pth"})
+    stale = project.stale()
+    assert set(stale) == {
+        "extract_real_features",
+        "compare",
+        *(f"evaluate:{name}" for name in ALL_TRAINED),
+    }
+
+
+def test_keys_that_change_no_result_rerun_nothing(project):
+    project.configure(train={"strip_every": 2, "state_minutes": 3})
+    assert project.stale() == Counter()
+
+
+def test_an_ablation_with_another_number_of_epochs_goes_on_from_its_state(project):
+    project.configure(train={"epochs": 4}, ablations={"local": None, "local_glad": None})
+    project.configure(evaluation={"epochs": {"start": 1, "stop": 3, "step": 2}})
+    assert project.stale() == chain("baseline")
+    done = project.snakemake()
+    assert done.returncode == 0, done.stdout
+    log = (project.results / "logs/train/baseline/seed0.log").read_text()
+    assert "resuming after epoch 3" in log
+    assert "epoch 4:" in log
+    assert "epoch 2:" not in log

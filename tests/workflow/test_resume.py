@@ -1,0 +1,100 @@
+"""A killed training job goes on from its last state; a changed weight in between starts afresh."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+LONG = {"epochs": 30, "ngf": 2, "ndf": 2, "strip_every": 0, "state_minutes": 0}
+ONLY_BASELINE = {"local": None, "local_glad": None}
+TARGET = "results/small/train/baseline/seed0/train_log.csv"
+
+
+@pytest.fixture
+def prepared(project):
+    """The small run up to the tensors, with a longer training of one ablation ahead."""
+    project.configure(
+        train=LONG,
+        ablations=ONLY_BASELINE,
+        evaluation={"epochs": {"start": 2, "stop": 30, "step": 28}},
+    )
+    return project
+
+
+def training_processes(folder) -> list[int]:
+    """Processes that run this project's train.py."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            arguments = open(f"/proc/{entry}/cmdline", "rb").read().decode().split("\0")
+            working = os.readlink(f"/proc/{entry}/cwd")
+        except OSError:
+            continue
+        script = any(re.search(r"\.snakemake/scripts/.*train\.py$", word) for word in arguments)
+        if script and "python" in arguments[0] and working == str(folder):
+            found.append(int(entry))
+    return found
+
+
+def kill_after_first_due_epoch(project) -> None:
+    """Start the run, kill the training job itself once epoch 2 is behind it, wait for the end."""
+    state = project.results / "train/baseline/seed0/.state"
+    for old in state.glob("*"):
+        old.unlink()
+    run = subprocess.Popen(
+        project.command(TARGET),
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=project.environment(),
+    )
+    deadline = time.monotonic() + 120
+    while not (state / "generator_epoch2.safetensors").exists():
+        assert run.poll() is None and time.monotonic() < deadline, run.communicate()[0]
+        time.sleep(0.05)
+    jobs = training_processes(project.folder)
+    assert jobs
+    for job in jobs:
+        os.kill(job, signal.SIGKILL)
+    run.communicate(timeout=60)
+    assert run.returncode != 0
+    assert not (project.folder / TARGET).exists()
+    assert list(state.glob("state-*"))
+
+
+def generators(project) -> list[bytes]:
+    folder = project.results / "train/baseline/seed0"
+    return [(folder / f"generator_epoch{epoch}.safetensors").read_bytes() for epoch in (2, 30)]
+
+
+def test_a_killed_job_goes_on_and_ends_like_an_undisturbed_one(prepared):
+    kill_after_first_due_epoch(prepared)
+    done = prepared.snakemake(TARGET)
+    assert done.returncode == 0, done.stdout
+    log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
+    assert re.search(r"resuming after epoch \d+", log)
+    assert "epoch 1:" not in log
+    resumed = generators(prepared), (prepared.folder / TARGET).read_text()
+
+    for path in (prepared.results / "train/baseline/seed0/.state").iterdir():
+        path.unlink()
+    done = prepared.snakemake("--forcerun", "train", TARGET)
+    assert done.returncode == 0, done.stdout
+    assert "resuming" not in (prepared.results / "logs/train/baseline/seed0.log").read_text()
+    assert (generators(prepared), (prepared.folder / TARGET).read_text()) == resumed
+
+
+def test_a_changed_weight_in_between_starts_afresh(prepared):
+    kill_after_first_due_epoch(prepared)
+    prepared.configure(ablations={**ONLY_BASELINE, "baseline": {"losses": {"l1": 90}}})
+    done = prepared.snakemake(TARGET)
+    assert done.returncode == 0, done.stdout
+    log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
+    assert "starting afresh" in log
+    assert "epoch 1:" in log

@@ -1,0 +1,122 @@
+"""A run from faces to the comparison, and what it leaves behind."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+
+def table(path):
+    return list(csv.DictReader(open(path, encoding="utf-8")))
+
+
+def test_every_file_of_the_contract_is_there(finished):
+    subsets = [row["subset"] for row in table_rows(finished)]
+    subsets = list(dict.fromkeys(subsets))
+    expected = ["pairs.tsv", "comparison/fid.csv", "comparison/fid.md", "comparison/index.html"]
+    expected += ["comparison/fid_curves.png"]
+    for subset in subsets:
+        expected += [f"landmarks/{subset}.csv", f"parsing/{subset}.npz"]
+        expected += [f"comparison/grid_{subset}.png"]
+    for ablation in ("baseline", "local", "local_glad"):
+        expected += [f"evaluation/{ablation}/seed0.csv", f"train/{ablation}/seed0/train_log.csv"]
+        for epoch in (1, 3):
+            expected += [
+                f"train/{ablation}/seed0/generator_epoch{epoch}.safetensors",
+                f"samples/{ablation}/seed0/epoch{epoch}.npz",
+            ]
+    missing = [name for name in expected if not (finished.results / name).is_file()]
+    assert missing == []
+
+
+def table_rows(project):
+    with open(project.results / "pairs.tsv", encoding="utf-8") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def test_the_manifest_has_its_columns(finished):
+    assert list(table_rows(finished)[0]) == [
+        "subset",
+        "id",
+        "split",
+        "photo",
+        "sketch",
+        "width",
+        "height",
+        "photo_sha256",
+        "sketch_sha256",
+    ]
+
+
+def test_landmarks_name_their_source_and_manual_ones_are_those_of_the_file(finished):
+    manual = table(finished.folder / "faces/manual_landmarks.csv")
+    assert manual, "the demo has no sketch that nobody can detect"
+    for row in manual:
+        merged = table(finished.results / "landmarks" / f"{row['subset']}.csv")
+        (found,) = [
+            other
+            for other in merged
+            if (other["id"], other["modality"]) == (row["id"], row["modality"])
+        ]
+        assert found["source"] == "manual"
+        for column in list(row)[3:]:
+            assert float(found[column]) == pytest.approx(float(row[column]), abs=1e-3)
+
+
+def test_samples_have_the_input_size_and_differ_between_epochs_and_ablations(finished):
+    drawn = {}
+    for ablation in ("baseline", "local"):
+        for epoch in (1, 3):
+            with np.load(finished.results / f"samples/{ablation}/seed0/epoch{epoch}.npz") as file:
+                assert file["sketches"].dtype == np.uint8
+                assert file["sketches"].shape == (4, 250, 200)
+                assert file["ids"].shape == file["subset"].shape == (4,)
+                drawn[ablation, epoch] = file["sketches"]
+    flat = [array.tobytes() for array in drawn.values()]
+    assert len(set(flat)) == 4
+
+
+def test_the_table_has_a_row_an_ablation_in_the_order_of_the_config(finished):
+    fid = pd.read_csv(finished.results / "comparison/fid.csv")
+    assert list(fid["ablation"]) == ["baseline", "local", "local_glad"]
+    subsets = list(dict.fromkeys(row["subset"] for row in table_rows(finished)))
+    for subset in [*subsets, "all"]:
+        for column in (subset, f"{subset}_epoch_sd", f"{subset}_last"):
+            assert np.isfinite(fid[column]).all()
+        assert fid[f"{subset}_seed_sd"].isna().all()
+    scores = pd.read_csv(finished.results / "evaluation/local/seed0.csv")
+    pooled = scores[scores["subset"] == "all"].set_index("epoch")["fid"]
+    assert fid.set_index("ablation").loc["local", "all"] == pytest.approx(pooled.mean())
+    assert fid.set_index("ablation").loc["local", "all_last"] == pytest.approx(pooled[3])
+
+
+def test_scores_made_with_random_features_say_so_wherever_they_are_shown(finished):
+    sentence = "random features, not comparable with published FID"
+    for name in ("fid.md", "index.html"):
+        assert sentence in (finished.results / "comparison" / name).read_text()
+
+
+def test_figures_are_images_of_a_sensible_size(finished):
+    for path in (finished.results / "comparison").glob("*.png"):
+        with Image.open(path) as image:
+            image.load()
+            assert min(image.size) > 300, path.name
+
+
+def test_nothing_half_written_is_left(finished):
+    left = [path for path in finished.results.rglob(".*") if path.name != ".state"]
+    assert left == []
+
+
+def test_the_report_holds_the_figures_and_is_written_offline(project):
+    done = project.snakemake("--report", "report.zip")
+    assert done.returncode == 0, done.stdout
+    import zipfile
+
+    names = zipfile.ZipFile(project.folder / "report.zip").namelist()
+    assert any("report.html" in name for name in names)
+    data = [name for name in names if name.endswith((".png", ".html"))]
+    assert any("fid_curves" in name for name in data)
+    assert sum("grid_" in name for name in data) == 2

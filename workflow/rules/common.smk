@@ -1,0 +1,72 @@
+"""What all rules share: the checked configuration, the names that wildcards take, and the two
+params every rule carries: `hp`, one canonical dict of all it depends on, and `code`, a hash.
+"""
+
+import hashlib
+import re
+import sys
+from functools import cache
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from photosketch import config as settings
+from photosketch import pairs as pair_table
+from photosketch.runtime import InputError
+
+
+def yaml_file(*parts):
+    return yaml.safe_load(Path(workflow.basedir, *parts).read_text())
+
+
+def refuse(heading, problems):
+    raise WorkflowError("\n  ".join([heading, *problems]))
+
+
+config = settings.without_dropped_ablations(config)
+mistakes = settings.problems(
+    config, yaml_file("workflow", "schemas", "config.schema.yaml")
+)
+if mistakes:
+    refuse("The configuration has mistakes:", mistakes)
+
+try:
+    PAIRS = pair_table.read_table(config["dataset"]["pairs"])
+except InputError as error:
+    refuse("The table of pairs (dataset.pairs) cannot be used:", error.problems)
+
+SUBSETS = pair_table.subsets(PAIRS)
+SEEDS = config["seeds"]
+EPOCHS = settings.evaluated_epochs(config)
+ABLATIONS = settings.ablation_order(
+    config["ablations"], yaml_file("config", "config.yaml")["ablations"]
+)
+
+
+wildcard_constraints:
+    subset="|".join(map(re.escape, SUBSETS)),
+    ablation="|".join(map(re.escape, ABLATIONS)),
+    seed="|".join(map(str, SEEDS)),
+    epoch="|".join(map(str, EPOCHS)),
+    split="train|test",
+
+
+@cache
+def code_version(*modules):
+    """Hash of the modules (below workflow/scripts) that a stage's result depends on.
+
+    config.py and runtime.py are left out: they decide what is computed only through `hp`.
+    """
+    digest = hashlib.sha256()
+    for module in modules:
+        digest.update(module.encode() + b"\0" + (SCRIPTS / module).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def hparams(ablation):
+    """The canonical hyper-parameters of one ablation."""
+    return settings.ablation_config(config, ablation).hparams()

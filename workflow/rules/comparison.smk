@@ -1,0 +1,70 @@
+"""The comparison of the ablations: table, curves, figure grids, and one page with all of them."""
+
+
+rule compare:
+    input:
+        scores=expand(
+            "<results>/evaluation/{ablation}/seed{seed}.csv",
+            ablation=ABLATIONS,
+            seed=SEEDS,
+        ),
+        samples=expand(
+            "<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
+            ablation=ABLATIONS,
+            seed=SEEDS[0],
+            epoch=EPOCHS[-1],
+        ),
+        manifest="<results>/pairs.tsv",
+    output:
+        csv="<results>/comparison/fid.csv",
+        markdown="<results>/comparison/fid.md",
+        curves=report(
+            "<results>/comparison/fid_curves.png",
+            caption="../report/curves.rst",
+            category="Comparison",
+            labels={"figure": "FID over epochs"},
+        ),
+        grids=report(
+            expand("<results>/comparison/grid_{subset}.png", subset=SUBSETS),
+            caption="../report/grid.rst",
+            category="Comparison",
+            labels={"figure": "test people"},
+        ),
+        page=report(
+            "<results>/comparison/index.html",
+            caption="../report/page.rst",
+            category="Comparison",
+            labels={"figure": "table, curves and grids on one page"},
+        ),
+    log:
+        "<logs>/compare.log",
+    benchmark:
+        "<benchmarks>/compare.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        hp={
+            "run": config["run"],
+            "ablations": ABLATIONS,
+            "seeds": SEEDS,
+            "epochs": EPOCHS,
+            "subsets": SUBSETS,
+            "features": config["evaluation"]["features"],
+        },
+        code=code_version(
+            "compare.py",
+            "photosketch/comparison.py",
+            "photosketch/features.py",
+            "photosketch/figures.py",
+            "photosketch/metrics.py",
+            "photosketch/page.py",
+            "photosketch/pairs.py",
+        ),
+    message:
+        "Comparing {params.hp[ablations]}"
+    script:
+        "../scripts/compare.py"

@@ -1,0 +1,34 @@
+"""The manifest of the pairs: every image checked and hashed."""
+
+
+def listed_images(wildcards):
+    """The images that exist; a missing one is for index_pairs to report, with all other problems."""
+    return pair_table.image_files(config["dataset"]["pairs"], PAIRS)
+
+
+rule index_pairs:
+    input:
+        table=config["dataset"]["pairs"],
+        images=listed_images,
+    output:
+        "<results>/pairs.tsv",
+    log:
+        "<logs>/index_pairs.log",
+    benchmark:
+        "<benchmarks>/index_pairs.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        hp={"size": config["dataset"]["size"]},
+        code=code_version(
+            "index_pairs.py",
+            "photosketch/pairs.py",
+        ),
+    message:
+        "Checking and hashing the pairs of {input.table}"
+    script:
+        "../scripts/index_pairs.py"

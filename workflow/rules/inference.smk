@@ -1,0 +1,38 @@
+"""The test photos through every evaluated generator of one training run."""
+
+
+rule infer:
+    input:
+        tensors="<results>/tensors/test.npz",
+        generators=rules.train.output.generators,
+    output:
+        expand(
+            "<results>/samples/{{ablation}}/seed{{seed}}/epoch{epoch}.npz",
+            epoch=EPOCHS,
+        ),
+    log:
+        "<logs>/infer/{ablation}/seed{seed}.log",
+    benchmark:
+        "<benchmarks>/infer/{ablation}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        gpu=1,
+    params:
+        hp={"epochs": EPOCHS, "statistics": config["inference"]["statistics"]},
+        code=code_version(
+            "infer.py",
+            "photosketch/checkpoint.py",
+            "photosketch/inference.py",
+            "photosketch/networks.py",
+            "photosketch/parts.py",
+            "photosketch/seeds.py",
+            "photosketch/tensors.py",
+        ),
+    message:
+        "Drawing the test photos with {wildcards.ablation}, seed {wildcards.seed}"
+    script:
+        "../scripts/infer.py"

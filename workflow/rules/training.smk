@@ -1,0 +1,75 @@
+"""Packed tensors, and the training of one ablation with one seed."""
+
+
+rule pack_tensors:
+    input:
+        manifest="<results>/pairs.tsv",
+        landmarks=expand("<results>/landmarks/{subset}.csv", subset=SUBSETS),
+        parsing=expand("<results>/parsing/{subset}.npz", subset=SUBSETS),
+    output:
+        train="<results>/tensors/train.npz",
+        test="<results>/tensors/test.npz",
+    log:
+        "<logs>/pack_tensors.log",
+    benchmark:
+        "<benchmarks>/pack_tensors.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        hp={
+            "subsets": SUBSETS,
+            "pad_value": config["dataset"]["pad_value"],
+            "sketch_channels": config["dataset"]["sketch_channels"],
+        },
+        code=code_version(
+            "pack_tensors.py",
+            "photosketch/landmarks.py",
+            "photosketch/packing.py",
+            "photosketch/pairs.py",
+        ),
+    message:
+        "Packing photos, sketches, landmarks and parsings"
+    script:
+        "../scripts/pack_tensors.py"
+
+
+rule train:
+    input:
+        tensors="<results>/tensors/train.npz",
+    output:
+        generators=expand(
+            "<results>/train/{{ablation}}/seed{{seed}}/generator_epoch{epoch}.safetensors",
+            epoch=EPOCHS,
+        ),
+        log="<results>/train/{ablation}/seed{seed}/train_log.csv",
+    log:
+        "<logs>/train/{ablation}/seed{seed}.log",
+    benchmark:
+        "<benchmarks>/train/{ablation}/seed{seed}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 4
+    resources:
+        mem_mb=16000,
+        runtime=1440,
+        gpu=1,
+    params:
+        hp=lambda wildcards: hparams(wildcards.ablation),
+        code=code_version(
+            "train.py",
+            "photosketch/checkpoint.py",
+            "photosketch/losses.py",
+            "photosketch/networks.py",
+            "photosketch/parts.py",
+            "photosketch/seeds.py",
+            "photosketch/tensors.py",
+            "photosketch/training.py",
+        ),
+    message:
+        "Training {wildcards.ablation} with seed {wildcards.seed}"
+    script:
+        "../scripts/train.py"
