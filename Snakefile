@@ -39,4 +39,9 @@ rule all:
     default_target: True
     input:
         expand("<results>/parsing/{subset}.png", subset=SUBSETS),
+        expand(
+            "<results>/train/{ablation}/seed{seed}/train_log.csv",
+            ablation=ABLATIONS,
+            seed=SEEDS,
+        ),
         rules.compare.output,
