@@ -21,6 +21,7 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     index_pairs,
+    facepp_landmarks,
     merge_landmarks,
     fetch_inception,
     compare,

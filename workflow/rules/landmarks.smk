@@ -1,4 +1,4 @@
-"""Five landmarks of every photo and sketch: detected, then merged with points placed by hand."""
+"""Five landmarks of every photo and sketch: detected, asked for, clicked, merged, and shown."""
 
 
 rule detect_landmarks:
@@ -35,9 +35,51 @@ def manual_landmarks(wildcards):
     return {"manual": manual} if manual else {}
 
 
+def facepp_tables(wildcards):
+    """The tables of Face++ where it may be asked, else nothing, and the rule is not run."""
+    if not config["landmarks"]["facepp"]["enabled"]:
+        return {}
+    return {"facepp": expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS)}
+
+
+# One job for all subsets, run where the workflow is started: a key has a limit on requests at a
+# time, and cluster nodes have no internet. The answers stay beside the tables, undeclared.
+rule facepp_landmarks:
+    input:
+        unpack(manual_landmarks),
+        manifest="<results>/pairs.tsv",
+        detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
+    output:
+        expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS),
+    log:
+        "<logs>/facepp_landmarks.log",
+    benchmark:
+        "<benchmarks>/facepp_landmarks.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        hp={"subsets": SUBSETS},
+        code=code_version(
+            "facepp_landmarks.py",
+            "photosketch/facepp.py",
+            "photosketch/landmark_merge.py",
+            "photosketch/landmarks.py",
+            "photosketch/pairs.py",
+        ),
+    message:
+        "Asking Face++ for the faces that MTCNN missed"
+    script:
+        "../scripts/facepp_landmarks.py"
+
+
 rule merge_landmarks:
     input:
         unpack(manual_landmarks),
+        unpack(facepp_tables),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -61,6 +103,6 @@ rule merge_landmarks:
             "photosketch/pairs.py",
         ),
     message:
-        "Merging detected and manual landmarks"
+        "Merging the landmarks of all sources"
     script:
         "../scripts/merge_landmarks.py"
