@@ -23,6 +23,7 @@ localrules:
     index_pairs,
     facepp_landmarks,
     merge_landmarks,
+    annotate,
     fetch_inception,
     compare,
 

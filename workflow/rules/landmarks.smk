@@ -106,3 +106,38 @@ rule merge_landmarks:
         "Merging the landmarks of all sources"
     script:
         "../scripts/merge_landmarks.py"
+
+
+# Not part of `all`: made when asked for (snakemake ... annotate).
+rule annotate:
+    input:
+        unpack(manual_landmarks),
+        unpack(facepp_tables),
+        manifest="<results>/pairs.tsv",
+        detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
+    output:
+        "<results>/landmarks/annotate.html",
+    log:
+        "<logs>/annotate.log",
+    benchmark:
+        "<benchmarks>/annotate.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        hp={"subsets": SUBSETS, "annotate": config["landmarks"]["annotate"]},
+        code=code_version(
+            "annotate.py",
+            "photosketch/annotation.py",
+            "photosketch/landmark_merge.py",
+            "photosketch/landmarks.py",
+            "photosketch/pairs.py",
+        ),
+        template=code_version("photosketch/annotate.html"),
+    message:
+        "Writing the page to click missing landmarks"
+    script:
+        "../scripts/annotate.py"
