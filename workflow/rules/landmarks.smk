@@ -22,6 +22,7 @@ rule detect_landmarks:
         code=code_version(
             "detect_landmarks.py",
             "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
             "photosketch/pairs.py",
         ),
     message:
