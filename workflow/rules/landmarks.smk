@@ -31,23 +31,19 @@ rule detect_landmarks:
         "../scripts/detect_landmarks.py"
 
 
-def manual_landmarks(wildcards):
-    manual = config["landmarks"]["manual"]
-    return {"manual": manual} if manual else {}
-
-
-def facepp_tables(wildcards):
-    """The tables of Face++ where it may be asked, else nothing, and the rule is not run."""
-    if not config["landmarks"]["facepp"]["enabled"]:
-        return {}
-    return {"facepp": expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS)}
+# The tables of Face++ where it may be asked; else nothing needs its rule.
+FACEPP_TABLES = (
+    expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS)
+    if config["landmarks"]["facepp"]["enabled"]
+    else None
+)
 
 
 # One job for all subsets, run where the workflow is started: a key has a limit on requests at a
 # time, and cluster nodes have no internet. The answers stay beside the tables, undeclared.
 rule facepp_landmarks:
     input:
-        unpack(manual_landmarks),
+        **given(manual=config["landmarks"]["manual"]),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -69,6 +65,7 @@ rule facepp_landmarks:
             "photosketch/facepp.py",
             "photosketch/landmark_merge.py",
             "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
             "photosketch/pairs.py",
         ),
     message:
@@ -79,8 +76,7 @@ rule facepp_landmarks:
 
 rule merge_landmarks:
     input:
-        unpack(manual_landmarks),
-        unpack(facepp_tables),
+        **given(manual=config["landmarks"]["manual"], facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -101,6 +97,7 @@ rule merge_landmarks:
             "merge_landmarks.py",
             "photosketch/landmark_merge.py",
             "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
             "photosketch/pairs.py",
         ),
     message:
@@ -109,11 +106,57 @@ rule merge_landmarks:
         "../scripts/merge_landmarks.py"
 
 
+rule show_landmarks:
+    input:
+        manifest="<results>/pairs.tsv",
+        landmarks=expand("<results>/landmarks/{subset}.csv", subset=SUBSETS),
+    output:
+        sources=report(
+            "<results>/landmarks/review/sources.csv",
+            caption="../report/sources.rst",
+            category="Landmarks",
+            labels={"figure": "points by source"},
+        ),
+        montages=report(
+            expand(
+                "<results>/landmarks/review/{subset}_{modality}.png",
+                subset=SUBSETS,
+                modality=pair_table.MODALITIES,
+            ),
+            caption="../report/landmarks.rst",
+            category="Landmarks",
+            labels={"figure": "points, outliers first"},
+        ),
+    log:
+        "<logs>/show_landmarks.log",
+    benchmark:
+        "<benchmarks>/show_landmarks.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        hp={"subsets": SUBSETS},
+        code=code_version(
+            "show_landmarks.py",
+            "photosketch/landmark_merge.py",
+            "photosketch/landmark_review.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+        ),
+    message:
+        "Showing the landmarks of every image, outliers first"
+    script:
+        "../scripts/show_landmarks.py"
+
+
 # Not part of `all`: made when asked for (snakemake ... annotate).
 rule annotate:
     input:
-        unpack(manual_landmarks),
-        unpack(facepp_tables),
+        **given(manual=config["landmarks"]["manual"], facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -135,6 +178,7 @@ rule annotate:
             "photosketch/annotation.py",
             "photosketch/landmark_merge.py",
             "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
             "photosketch/pairs.py",
         ),
         template=code_version("photosketch/annotate.html"),

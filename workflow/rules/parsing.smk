@@ -29,8 +29,13 @@ rule parse_faces:
             "parse_faces.py",
             "photosketch/landmarks.py",
             "photosketch/montages.py",
+            "photosketch/mtcnn.py",
             "photosketch/pairs.py",
             "photosketch/parsing.py",
+            "photosketch/parsing_features.py",
+            "photosketch/parsing_head.py",
+            "photosketch/parsing_path.py",
+            "photosketch/parsing_regions.py",
         ),
     message:
         "Parsing the faces of {wildcards.subset}"

@@ -42,8 +42,10 @@ def annotation_page(
 
     Raises InputError if there is nothing to show, or if a pattern matches no image.
     """
-    images: dict[ImageKey, Pair] = {
-        (pair.subset, pair.id, modality): pair for pair in pairs for modality in MODALITIES
+    images: dict[ImageKey, tuple[Pair, Modality]] = {
+        (pair.subset, pair.id, modality): (pair, modality)
+        for pair in pairs
+        for modality in MODALITIES
     }
     points, sources = _known_points(tables, manual_rows)
     chosen = _chosen(list(images), set(points), list(patterns))
@@ -52,13 +54,13 @@ def annotation_page(
             "subset": image[0],
             "id": image[1],
             "modality": image[2],
-            "width": images[image].width,
-            "height": images[image].height,
-            "file": _file(images[image], image[2]),
+            "width": images[image][0].width,
+            "height": images[image][0].height,
+            "file": _file(*images[image]),
             "source": sources.get(image, ""),
             "points": _listed(points[image]) if image in points else None,
             "hint": _hint(image, points),
-            "picture": _data_uri(images[image], image[2]),
+            "picture": _data_uri(*images[image]),
         }
         for image in chosen
     ]

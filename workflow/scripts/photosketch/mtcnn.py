@@ -31,7 +31,7 @@ class Networks:
 
 @dataclass(frozen=True)
 class Faces:
-    """What was found in one image; the largest box need not be the first."""
+    """Faces found, in no particular order."""
 
     boxes: np.ndarray  # [N, 4] float32: left, top, right, bottom
     scores: np.ndarray  # [N] float32, probabilities
@@ -65,12 +65,13 @@ def find_faces(
     sums = _summed_areas(images)  # [B, H+1, W+1, 3]
     boxes, owners = _propose(networks.proposal, sums, min_face_size, thresholds[0])
     boxes, owners = _refine(networks.refinement, sums, boxes, owners, thresholds[1])
-    boxes, scores, points, owners = _finish(networks.output, sums, boxes, owners, thresholds[2])
+    faces, images_of = _finish(networks.output, sums, boxes, owners, thresholds[2])
     found = []
     for index in range(len(images)):
-        mine = owners == index
-        kept = _without_contained(boxes[mine], scores[mine])
-        found.append(Faces(boxes[mine][kept], scores[mine][kept], points[mine][kept]))
+        mine = images_of == index
+        kept = _without_contained(faces.boxes[mine], faces.scores[mine])
+        parts = (faces.boxes[mine][kept], faces.scores[mine][kept], faces.points[mine][kept])
+        found.append(Faces(*parts))
     return found
 
 
@@ -188,8 +189,8 @@ def _finish(
     boxes: torch.Tensor,
     owners: torch.Tensor,
     threshold: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Boxes, scores, points [K, 5, 2] and images of what the third network takes for faces."""
+) -> tuple[Faces, np.ndarray]:
+    """What the third network takes for faces in all images, and the image [K] of each."""
     boxes, owners, (shifts, relative, probabilities) = _judged(network, sums, boxes, owners, 48)
     scores = probabilities[:, 1]
     passed = scores > threshold
@@ -198,12 +199,8 @@ def _finish(
     relative = relative[passed].view(-1, 2, 5).transpose(1, 2)  # [K, 5, 2], of the box
     points = boxes[:, None, :2] + relative * sides[:, None] - 1
     boxes = _shifted(boxes, shifts[passed])
-    return (
-        boxes.cpu().numpy(),
-        scores[passed].cpu().numpy(),
-        points.cpu().numpy(),
-        owners[passed].cpu().numpy(),
-    )
+    values = (value.cpu().numpy() for value in (boxes, scores[passed], points))
+    return Faces(*values), owners[passed].cpu().numpy()
 
 
 def _judged(
