@@ -40,5 +40,6 @@ include: "workflow/rules/comparison.smk"
 rule all:
     default_target: True
     input:
+        rules.show_landmarks.output,
         expand("<results>/parsing/{subset}.png", subset=SUBSETS),
         rules.compare.output,
