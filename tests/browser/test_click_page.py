@@ -204,6 +204,24 @@ def test_loupe_shows_what_is_under_the_pointer(page, listed):
         assert distance.min() <= 1
 
 
+def test_more_contrast_stretches_the_gray_levels_and_moves_nothing(page):
+    levels = (
+        "const c = document.getElementById('loupe');"
+        "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        "return Math.min(...d.filter((_, i) => i % 4 === 1).slice(0, 5000));"
+    )
+    page.click(CLICKED[0])
+    before = page.points()
+    assert page.browser.execute_script(levels) >= 100  # the noise is between 100 and 255
+    page.type("c")
+    page.hover(CLICKED[1])
+    assert page.browser.execute_script(levels) < 50
+    assert page.points() == before
+    page.press("contrast")
+    page.hover(CLICKED[0])
+    assert page.browser.execute_script(levels) >= 100
+
+
 def test_the_page_needs_nothing_from_elsewhere(page):
     text = page.browser.page_source
     assert "default-src 'none'" in text
