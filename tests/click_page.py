@@ -35,12 +35,16 @@ class ClickPage:
 
     def _at(self, actions: ActionChains, point: tuple[float, float]) -> ActionChains:
         """Move to a point of the image, in image pixels, to the nearest pixel of the screen."""
-        picture = self.browser.find_element(By.ID, "picture")
-        _, _, width, height = map(float, picture.get_dom_attribute("viewBox").split())
-        box = picture.rect
-        x = (point[0] + 0.5) / width * box["width"] - box["width"] / 2
-        y = (point[1] + 0.5) / height * box["height"] - box["height"] / 2
-        return actions.move_to_element_with_offset(picture, round(x), round(y))
+        left, top, width, height, columns, rows = self.browser.execute_script(
+            "const picture = document.getElementById('picture');"
+            "const box = picture.getBoundingClientRect(), view = picture.viewBox.baseVal;"
+            "return [box.left, box.top, box.width, box.height, view.width, view.height];"
+        )
+        x = left + (point[0] + 0.5) / columns * width
+        y = top + (point[1] + 0.5) / rows * height
+        actions.w3c_actions.pointer_action.move_to_location(round(x), round(y))
+        actions.w3c_actions.key_action.pause()
+        return actions
 
     def click(self, *points: tuple[float, float]) -> None:
         for point in points:

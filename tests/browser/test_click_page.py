@@ -68,8 +68,8 @@ def page(browser, tmp_path, listed, detected, manual) -> ClickPage:
 
 
 def close(found, expected) -> None:
-    """To half a pixel: a pixel of the screen is less than one of the image."""
-    np.testing.assert_allclose(np.array(found), np.array(expected), atol=0.5)
+    """To a quarter of a pixel: a pixel of the screen is less than half of one of the image."""
+    np.testing.assert_allclose(np.array(found), np.array(expected), atol=0.25)
 
 
 def test_five_clicks_a_drag_and_the_download_are_what_the_merge_takes(

@@ -8,9 +8,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 from facepp_server import KEY, SECRET, Requests, error, face, found, serve
 from PIL import Image
 
+from photosketch import config as settings
 from photosketch import facepp, landmarks, pairs
 from photosketch.facepp import Service
 from photosketch.runtime import InputError
@@ -235,3 +237,22 @@ def test_damaged_kept_answer_is_named(listed, tmp_path):
         with serve() as requests:
             assert f"{path}: " in problem(listed, requests, folder)
             assert requests.asked == []
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "allowed"),
+    [
+        ("https://api-us.faceplusplus.com/facepp/v3/detect", True),
+        ("http://127.0.0.1:8000/detect", True),
+        ("http://api-us.faceplusplus.com/facepp/v3/detect", False),
+        ("http://127.0.0.1.example.org/detect", False),
+    ],
+)
+def test_key_and_secret_never_leave_this_machine_unencrypted(root, endpoint, allowed):
+    config = yaml.safe_load((root / "config/config.yaml").read_text())
+    config["landmarks"]["facepp"]["endpoint"] = endpoint
+    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    problems = settings.problems(config, schema)
+    assert [problem.partition(":")[0] for problem in problems] == (
+        [] if allowed else ["landmarks.facepp.endpoint"]
+    )

@@ -131,7 +131,7 @@ def test_the_click_page_is_a_way_out(stuck, browser, downloads):
         assert page.text("title") == f"{image[0]} {image[1]}, {image[2]}"
         page.click(*points.tolist())
         clicked[image] = np.array(page.points(), float)
-        np.testing.assert_allclose(clicked[image], points, atol=0.5)
+        np.testing.assert_allclose(clicked[image], points, atol=0.25)
         page.type("n")
     file = page.download(downloads)
     project.configure(landmarks={"manual": str(file)})
