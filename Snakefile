@@ -21,7 +21,9 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     index_pairs,
+    facepp_landmarks,
     merge_landmarks,
+    annotate,
     fetch_inception,
     compare,
 
@@ -38,6 +40,7 @@ include: "workflow/rules/comparison.smk"
 rule all:
     default_target: True
     input:
+        rules.show_landmarks.output,
         expand("<results>/parsing/{subset}.png", subset=SUBSETS),
         expand(
             "<results>/train/{ablation}/seed{seed}/train_log.csv",
