@@ -38,7 +38,7 @@ def test_a_damaged_state_is_named_and_its_predecessor_taken(tmp_path, capsys, da
 
 def test_a_state_of_another_fingerprint_is_discarded_with_its_generators(tmp_path, capsys):
     checkpoint.save_state(tmp_path, state(1, "old"))
-    checkpoint.save_generator(tmp_path, 1, torch.nn.Linear(2, 2), {})
+    checkpoint.save_generator(tmp_path, 1, torch.nn.Linear(2, 2).state_dict(), {})
     assert checkpoint.load_state(tmp_path, "new") is None
     assert list(tmp_path.iterdir()) == []
     assert "starting afresh" in capsys.readouterr().out
@@ -53,7 +53,9 @@ def test_what_a_killed_write_left_behind_is_cleared(tmp_path):
 
 def test_a_generator_file_carries_its_weights_and_what_it_is(tmp_path):
     network = torch.nn.BatchNorm2d(3)
-    checkpoint.save_generator(tmp_path, 7, network, {"epoch": 7, "hparams": {"ngf": 2}})
+    checkpoint.save_generator(
+        tmp_path, 7, network.state_dict(), {"epoch": 7, "hparams": {"ngf": 2}}
+    )
     weights, about = checkpoint.read_generator(tmp_path / "generator_epoch7.safetensors")
     assert about == {"epoch": 7, "hparams": {"ngf": 2}}
     assert weights.keys() == network.state_dict().keys()

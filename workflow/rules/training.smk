@@ -67,6 +67,7 @@ rule train:
             "photosketch/parts.py",
             "photosketch/seeds.py",
             "photosketch/tensors.py",
+            "photosketch/trainer.py",
             "photosketch/training.py",
         ),
     message:

@@ -3,14 +3,15 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from photosketch import inference, runtime, tensors
 from tqdm import tqdm
+
+from photosketch import inference, runtime, tensors
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    device = runtime.acquire_device(".snakemake/locks", console)
+    device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
     data = tensors.load_packed(snakemake.input.tensors, device)
     seed = int(snakemake.wildcards.seed)
     jobs = list(
