@@ -1,5 +1,5 @@
-"""What all rules share: the checked configuration, the names that wildcards take, and the two
-params every rule carries: `hp`, one canonical dict of all it depends on, and `code`, a hash.
+"""The checked configuration, the names that wildcards take, and what the params of all rules are
+made of: `hp`, one canonical dict of all that a stage depends on, and `code`, a hash.
 """
 
 import hashlib
@@ -70,3 +70,8 @@ def code_version(*modules):
 def hparams(ablation):
     """The canonical hyper-parameters of one ablation."""
     return settings.ablation_config(config, ablation).hparams()
+
+
+def given(**values):
+    """The values that are not null."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,23 +1,14 @@
 """FID and KID of the drawn sketches against the real test sketches, per subset and epoch."""
 
+FEATURES = config["evaluation"]["features"]
 PUBLISHED_WEIGHTS = {
     "inception-tf": "resources/weights/pt_inception-2015-12-05-6726825d.pth",
     "inception-imagenet": "resources/weights/inception_v3_google-0cc3c7bd.pth",
 }
-
-
-def feature_weights(wildcards):
-    """The weights of the feature network: a local path, the published file, or none at all."""
-    features = config["evaluation"]["features"]
-    if features == "inception-random":
-        return {}
-    return {"weights": config["evaluation"]["weights"] or PUBLISHED_WEIGHTS[features]}
-
-
-def feature_hparams():
-    """What the features depend on; the hash only where it replaces the published one."""
-    keys = ("features", "weights_sha256")
-    return {key: config["evaluation"][key] for key in keys if config["evaluation"][key]}
+WEIGHTS = config["evaluation"]["weights"] or PUBLISHED_WEIGHTS.get(FEATURES)
+FEATURE_HPARAMS = given(
+    features=FEATURES, weights_sha256=config["evaluation"]["weights_sha256"]
+)
 
 
 rule fetch_inception:
@@ -47,7 +38,7 @@ rule fetch_inception:
 
 rule extract_real_features:
     input:
-        unpack(feature_weights),
+        **given(weights=WEIGHTS),
         manifest="<results>/pairs.tsv",
     output:
         "<results>/evaluation/real_features.npz",
@@ -63,7 +54,7 @@ rule extract_real_features:
         runtime=30,
         gpu=1,
     params:
-        hp=feature_hparams(),
+        hp=FEATURE_HPARAMS,
         code=code_version(
             "extract_real_features.py",
             "photosketch/features.py",
@@ -77,7 +68,7 @@ rule extract_real_features:
 
 rule evaluate:
     input:
-        unpack(feature_weights),
+        **given(weights=WEIGHTS),
         samples=rules.infer.output,
         real="<results>/evaluation/real_features.npz",
     output:
@@ -94,7 +85,7 @@ rule evaluate:
         runtime=120,
         gpu=1,
     params:
-        hp={"epochs": EPOCHS, **feature_hparams()},
+        hp={"epochs": EPOCHS, **FEATURE_HPARAMS},
         code=code_version(
             "evaluate.py",
             "photosketch/features.py",

@@ -168,7 +168,7 @@ def _run(
                 progress.update(len(indices))
                 ends = trainer.images % pairs == 0
                 if readings.full or ends or stop.is_set():
-                    progress.set_postfix(readings.read_back())
+                    progress.set_postfix(readings.read_back(), refresh=False)
                     saver.poll()
                     overdue = time.monotonic() - saved_at > 60 * state_minutes
                     if (overdue or stop.is_set()) and not ends:
