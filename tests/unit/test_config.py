@@ -92,6 +92,9 @@ def test_hparams_leave_out_what_is_off_and_only_that(config):
     assert baseline["losses"] == {"l1": 100.0}
     assert "lr_decay_epochs" not in baseline
     assert "glad_form" not in baseline
+    assert "precision" not in baseline
+    in_16_bits = with_value(config, "train.precision", "bf16")
+    assert settings.ablation_config(in_16_bits, "baseline").hparams()["precision"] == "bf16"
     assert baseline["beta1"] == 0.5
     assert baseline["jitter"] == 286
     assert settings.ablation_config(config, "glad").hparams()["glad_form"] == "magnitude"
@@ -106,7 +109,12 @@ def test_hparams_survive_the_way_to_the_job_and_back(config):
 
 
 def test_keys_that_change_no_result_are_not_hyper_parameters(config):
-    for key, value in (("train.strip_every", 7), ("train.state_minutes", 0.5)):
+    for key, value in (
+        ("train.strip_every", 7),
+        ("train.state_minutes", 0.5),
+        ("train.keep", "last"),
+        ("gpu_slots", 3),
+    ):
         changed = with_value(config, key, value)
         assert (
             settings.ablation_config(changed, "glad").hparams()

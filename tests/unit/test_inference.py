@@ -110,7 +110,7 @@ def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path):
     config = TrainConfig(1, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100, local=25))
     trainer = training.Trainer.build(config, 0, 1, CPU)
     about = {"hparams": config.hparams(), "sketch_channels": 1}
-    save_generator(tmp_path, 1, trainer.generator, about)
+    save_generator(tmp_path, 1, trainer.generator.state_dict(), about)
     loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)
     data = random_set(1)
     assert np.array_equal(draw(loaded, data), draw(trainer.generator, data))

@@ -5,6 +5,7 @@ from torch import nn
 
 from photosketch.config import FRAME
 from photosketch.networks import (
+    HalfDropout,
     PatchGAN,
     UNet,
     build_discriminators,
@@ -292,3 +293,25 @@ def test_instance_statistics_end_with_an_error_too():
     norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
     assert all(norm.track_running_stats for norm in norms)
     assert not any(module.training for module in generator.modules())
+
+
+def test_dropout_drops_half_at_places_that_do_not_depend_on_the_memory_format():
+    features = torch.rand(2, 3, 100, 70) + 1
+    dropout = HalfDropout()
+    torch.manual_seed(1)
+    first = dropout(features)
+    torch.manual_seed(1)
+    second = dropout(features.contiguous(memory_format=torch.channels_last))
+    assert torch.equal(first, second)
+    kept = first != 0
+    assert torch.equal(first[kept], 2 * features[kept])
+    assert 0.48 < kept.float().mean() < 0.52
+    assert not torch.equal(dropout(features), first)
+    assert dropout.eval()(features) is features
+
+
+def test_dropped_values_get_no_gradient_and_the_others_twice_theirs():
+    features = torch.rand(1, 2, 8, 8).requires_grad_()
+    dropped = HalfDropout()(features)
+    dropped.sum().backward()
+    assert torch.equal(features.grad, 2 * (dropped != 0).float())

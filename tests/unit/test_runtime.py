@@ -65,6 +65,12 @@ def test_an_input_error_shows_every_problem_without_a_traceback(tmp_path):
         assert "Traceback" not in text
 
 
+def test_an_interrupted_job_ends_with_a_code_of_its_own(tmp_path):
+    done = run_job(tmp_path, "raise runtime.InterruptedJobError('stopped, saved')")
+    assert done.returncode == runtime.INTERRUPTED == 75
+    assert done.stderr == (tmp_path / "job.log").read_text() == "stopped, saved\n"
+
+
 def test_another_error_leaves_its_traceback_in_the_log_and_says_where(tmp_path):
     done = run_job(tmp_path, "{}['key']")
     assert done.returncode == 1
@@ -79,18 +85,19 @@ from photosketch import runtime
 torch.cuda.is_available = lambda: True
 torch.cuda.device_count = lambda: int(sys.argv[2])
 torch.cuda.get_device_name = lambda index: f"simulated {index}"
-device = runtime.acquire_device(sys.argv[1], sys.stderr)
+device = runtime.acquire_device(sys.argv[1], sys.stderr, int(sys.argv[3]))
 print(device.index, flush=True)
 time.sleep(60)
 """
 
 
-def test_jobs_take_one_device_each_wait_for_a_free_one_and_free_it_on_sigkill(tmp_path):
+@pytest.mark.parametrize("devices, slots", [(2, 1), (1, 2)])
+def test_jobs_take_a_slot_each_wait_for_a_free_one_and_free_it_on_sigkill(tmp_path, devices, slots):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     environment.pop("CUDA_VISIBLE_DEVICES", None)
     jobs = [
         subprocess.Popen(
-            [sys.executable, "-c", SIMULATED, str(tmp_path), "2"],
+            [sys.executable, "-c", SIMULATED, str(tmp_path), str(devices), str(slots)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -101,9 +108,9 @@ def test_jobs_take_one_device_each_wait_for_a_free_one_and_free_it_on_sigkill(tm
     try:
         waiting = next(job for job in jobs if "waiting" in _first_line_of_waiting(job))
         holders = [job for job in jobs if job is not waiting]
-        assert sorted(_device(job) for job in holders) == [0, 1]
+        assert sorted(_device(job) for job in holders) == ([0, 1] if devices == 2 else [0, 0])
         holders[0].kill()
-        assert _device(waiting) in (0, 1)
+        assert _device(waiting) in range(devices)
     finally:
         for job in jobs:
             job.kill()

@@ -68,6 +68,7 @@ rule train:
             "photosketch/parts.py",
             "photosketch/seeds.py",
             "photosketch/tensors.py",
+            "photosketch/trainer.py",
             "photosketch/training.py",
         ),
     message:

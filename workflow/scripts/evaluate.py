@@ -22,7 +22,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         raise runtime.InputError(problems)
     weights = snakemake.input.get("weights") or None
     network = features.load(hp["features"], weights, hp.get("weights_sha256"))
-    device = runtime.acquire_device(".snakemake/locks", console)
+    device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
     network.to(device)
     tables = []
     start = time.monotonic()

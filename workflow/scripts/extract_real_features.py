@@ -13,7 +13,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp = snakemake.params.hp
     weights = snakemake.input.get("weights") or None
     network = features.load(hp["features"], weights, hp.get("weights_sha256"))
-    device = runtime.acquire_device(".snakemake/locks", console)
+    device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
     test = pairs.select(pairs.read_manifest(snakemake.input.manifest), split="test")
     sketches = np.stack([pairs.read_image(pair, "sketch") for pair in test])  # [N, H, W]
     print(f"{hp['features']}: {len(test)} real test sketches on {device}", file=console)

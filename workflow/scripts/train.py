@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    device = runtime.acquire_device(".snakemake/locks", console)
+    device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
     ablation, seed = snakemake.wildcards.ablation, int(snakemake.wildcards.seed)
     config = TrainConfig.from_hparams(snakemake.params.hp)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
@@ -31,4 +31,5 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         name=f"{ablation} seed {seed}",
         strip_every=snakemake.config["train"]["strip_every"],
         state_minutes=snakemake.config["train"]["state_minutes"],
+        keep=snakemake.config["train"]["keep"],
     )

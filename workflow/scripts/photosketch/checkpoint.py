@@ -1,7 +1,7 @@
 """Training states on disk: written whole, checked on load, kept for one fingerprint only.
 
-A state file is the sha256 of its payload (32 bytes) followed by the payload, a `torch.save` of
-builtins and tensors. The newest two are kept, so that a damaged one has a predecessor.
+A state file is a `torch.save` of builtins and tensors followed by its sha256 (32 bytes). The newest
+two are kept, so that a damaged one has a predecessor, or on request the newest alone.
 """
 
 import hashlib
@@ -9,14 +9,19 @@ import io
 import json
 import os
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from photosketch import runtime
+
+DIGEST_BYTES = 32
+Weights = dict[str, torch.Tensor]
 
 
 def fingerprint(**parts: Any) -> str:
@@ -30,18 +35,15 @@ def file_sha256(path: Path | str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_state(folder: Path, state: dict[str, Any]) -> None:
-    """Write `state` (with its count of `images`) beside the previous one; drop older ones."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    payload = buffer.getbuffer()
-    with (
-        runtime.write_atomically(folder / f"state-{state['images']:012d}.bin") as temporary,
-        open(temporary, "wb") as file,
-    ):
-        file.write(hashlib.sha256(payload).digest())
-        file.write(payload)
-    for old in sorted(folder.glob("state-*.bin"))[:-2]:
+def save_state(folder: Path, state: dict[str, Any], kept: int = 2) -> None:
+    """Write `state` (with its count of `images`), then drop all but the newest `kept` states."""
+    path = folder / f"state-{state['images']:012d}.bin"
+    with runtime.write_atomically(path) as temporary:
+        torch.save(state, temporary)
+        digest = bytes.fromhex(file_sha256(temporary))
+        with open(temporary, "ab") as file:
+            file.write(digest)
+    for old in sorted(folder.glob("state-*.bin"))[:-kept]:
         old.unlink()
 
 
@@ -56,7 +58,7 @@ def load_state(folder: Path, expected: str) -> dict[str, Any] | None:
         leftover.unlink()
     for path in sorted(folder.glob("state-*.bin"), reverse=True):
         content = memoryview(path.read_bytes())
-        digest, payload = content[:32], content[32:]
+        payload, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
         if hashlib.sha256(payload).digest() != digest:
             print(f"{path} is damaged: removed, trying the state before it")
             path.unlink()
@@ -81,18 +83,14 @@ def generator_path(folder: Path, epoch: int) -> Path:
     return folder / f"generator_epoch{epoch}.safetensors"
 
 
-def save_generator(
-    folder: Path, epoch: int, generator: torch.nn.Module, about: dict[str, Any]
-) -> None:
-    """Write weights and buffers, with `about` (builtins) as JSON in the metadata."""
-    tensors = {
-        name: value.detach().cpu().contiguous() for name, value in generator.state_dict().items()
-    }
+def save_generator(folder: Path, epoch: int, weights: Weights, about: dict[str, Any]) -> None:
+    """Write a state dict, with `about` (builtins) as JSON in the metadata."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     with runtime.write_atomically(generator_path(folder, epoch)) as temporary:
         save_file(tensors, temporary, metadata={"photosketch": json.dumps(about)})
 
 
-def read_generator(path: Path | str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
     """The state dict of a generator file and what was written about it."""
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()["photosketch"])
@@ -107,3 +105,94 @@ def publish(source: Path, target: Path) -> None:
         except OSError:
             shutil.copyfile(source, temporary)
     os.utime(target)  # newer than the inputs, however old the resumed state is
+
+
+def copied(value: Any, to_host: bool = False) -> Any:
+    """A nested state of dicts, lists and builtins with its tensors copied, where they are or to
+    host memory (there those that are in it already stay as they are)."""
+    if isinstance(value, torch.Tensor):
+        return value.detach().cpu() if to_host else value.detach().clone()
+    if isinstance(value, dict):
+        return {key: copied(item, to_host) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copied(item, to_host) for item in value]
+    return value
+
+
+class Saver:
+    """Writes states in a thread while training goes on, one save at a time.
+
+    A save is a state, preceded by the generator of the same moment where that is due, so that no
+    state on disk is past a generator that is not there. An error of the thread is raised by the
+    next call; what was on disk before is left alone.
+    """
+
+    def __init__(self, folder: Path, kept: int = 2) -> None:
+        self.folder = folder
+        self.kept = kept
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="saver")
+        self._pending: Future[None] | None = None
+
+    def save(self, state: dict[str, Any], due: tuple[int, dict[str, Any]] | None = None) -> None:
+        """Copy `state` and start writing it; waits for the save before it.
+
+        With `due`, an epoch and what is to be said about it, state["generator"] is also written
+        as the generator of that epoch. Raises runtime.InputError where the save before failed.
+        """
+        self.wait()
+        self._pending = self._thread.submit(self._write, copied(state), due)
+
+    def poll(self) -> None:
+        """Raise the error of a save that has failed, without waiting for one under way."""
+        if self._pending is not None and self._pending.done():
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait until all is on disk. Raises runtime.InputError where it cannot be written."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """Finish the save under way, also after an error; its own error must not hide that one."""
+        try:
+            if kind is None:
+                self.wait()
+        finally:
+            self._thread.shutdown(wait=True)
+
+    def _write(self, state: dict[str, Any], due: tuple[int, dict[str, Any]] | None) -> None:
+        try:
+            state = copied(state, to_host=True)
+            if due is not None:
+                epoch, about = due
+                save_generator(self.folder, epoch, state["generator"], about)
+            save_state(self.folder, state, self.kept)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            free = shutil.disk_usage(self.folder).free
+            raise runtime.InputError(
+                [
+                    f"{self.folder}: the state after {state['images']} images cannot be written "
+                    f"({error}); {free / 1e9:.2f} GB are free there. The state before it is kept: "
+                    "make room, or set train.keep to last, and run again"
+                ]
+            ) from error
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Raise runtime.InputError where less than `needed` bytes are free for `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise runtime.InputError(
+            [
+                f"{folder}: the run will write {needed / 1e9:.2f} GB more, and {free / 1e9:.2f} GB "
+                "are free there; make room, evaluate fewer epochs (evaluation.epochs), or keep "
+                "one state instead of two (train.keep: last)"
+            ]
+        )

@@ -15,10 +15,33 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from photosketch.parts import PARTS, PATCHES, Regions, compose, find_regions, split, whiten
 
 PHOTO_CHANNELS = 3
+
+
+class HalfDropout(nn.Dropout):
+    """Dropout of half of the values: those that stay are doubled; off in `eval()`.
+
+    On a CPU torch draws a whole random number for each value, one after another; here one bit
+    decides, ten times as fast. The bits belong to positions in the order [B, H, W, C], whatever
+    the memory format, so that both formats drop the same values.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, C, H, W] to the same, from torch's global random state."""
+        if not self.training:
+            return features
+        if features.is_cuda:
+            return F.dropout(features, 0.5)
+        batch, channels, height, width = features.shape
+        words = torch.randint(-(2**63), 2**63 - 1, (features.numel() // 64 + 1,))
+        places = torch.arange(8, dtype=torch.uint8)
+        bits = ((words.view(torch.uint8)[:, None] >> places) & 1).flatten()[: features.numel()]
+        kept = bits.view(batch, height, width, channels).permute(0, 3, 1, 2)
+        return features * kept.to(features.dtype).mul_(2)
 
 
 class UNet(nn.Module):
@@ -52,7 +75,7 @@ class UNet(nn.Module):
                 nn.BatchNorm2d(leaving),
             ]
             if 0 < last - level <= dropouts:
-                layers.append(nn.Dropout(0.5))
+                layers.append(HalfDropout())
             self.ups.append(nn.Sequential(*layers))
         outermost = nn.ConvTranspose2d(2 * widths[0], out_channels, 4, stride=2, padding=1)
         self.ups.append(nn.Sequential(nn.ReLU(), outermost, nn.Tanh()))
@@ -81,7 +104,7 @@ class Residual(nn.Module):
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(),
-            nn.Dropout(0.5),
+            HalfDropout(),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels),
         )

@@ -12,6 +12,7 @@ device or loops over samples, so all of it may be captured in a CUDA graph.
 
 import dataclasses
 import functools
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -96,23 +97,68 @@ def inside(corners: Tensor, height: int, width: int) -> Tensor:
 
 def crop(image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
     """Rectangles [B, C, height, width] of images [B, C, 256, 256]; corners (x, y) [B, 2]."""
-    positions = _positions(corners, height, width).expand(-1, image.shape[1], -1)
-    return image.flatten(2).gather(2, positions).unflatten(2, (height, width))
+    return _Crop.apply(image, corners, height, width)
 
 
 def paste(patch: Tensor, corners: Tensor) -> Tensor:
     """The inverse of `crop`: patches [B, C, h, w] on white frames [B, C, 256, 256]."""
-    batch, channels, height, width = patch.shape
-    positions = _positions(corners, height, width).expand(-1, channels, -1)
-    canvas = patch.new_full((batch, channels, FRAME * FRAME), WHITE)
-    return canvas.scatter(2, positions, patch.flatten(2)).unflatten(2, (FRAME, FRAME))
+    return _Paste.apply(patch, corners)
 
 
-def _positions(corners: Tensor, height: int, width: int) -> Tensor:
-    """Where the pixels of rectangles lie in the flattened frame: int64 [B, 1, height * width]."""
+class _Crop(torch.autograd.Function):
+    """Cutting out; its gradient is placed on zeros.
+
+    A gradient of our own, because that of `gather` adds atomically, or sorts and waits for the
+    device where deterministic algorithms are asked for, and neither fits a CUDA graph.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
+        ctx.save_for_backward(corners)
+        return _cut(image, corners, height, width)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (corners,) = ctx.saved_tensors
+        return _place(gradients[0], corners, 0.0), None, None, None
+
+
+class _Paste(torch.autograd.Function):
+    """Placing on white; its gradient is cut out."""
+
+    @staticmethod
+    def forward(ctx: Any, patch: Tensor, corners: Tensor) -> Tensor:
+        ctx.save_for_backward(corners)
+        ctx.size = patch.shape[2:]
+        return _place(patch, corners, WHITE)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (corners,) = ctx.saved_tensors
+        return _cut(gradients[0], corners, *ctx.size), None
+
+
+def _cut(image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
+    """The pixels of rectangles, [B, C, height, width]."""
     columns = corners[:, 0, None] + torch.arange(width, device=corners.device)  # [B, w]
     rows = corners[:, 1, None] + torch.arange(height, device=corners.device)  # [B, h]
-    return (rows[:, :, None] * FRAME + columns[:, None, :]).flatten(1)[:, None]
+    return _pixels(image, rows, columns)
+
+
+def _place(patch: Tensor, corners: Tensor, fill: float) -> Tensor:
+    """Rectangles [B, C, h, w] at their places in frames [B, C, 256, 256] of the value `fill`."""
+    height, width = patch.shape[2:]
+    span = torch.arange(FRAME, device=corners.device)
+    columns = (span - corners[:, 0, None]).clamp(0, width - 1)  # [B, 256]
+    rows = (span - corners[:, 1, None]).clamp(0, height - 1)  # [B, 256]
+    return torch.where(inside(corners, height, width), _pixels(patch, rows, columns), fill)
+
+
+def _pixels(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Pixels [B, C, h, w] of images [B, C, H, W] at rows [B, h] and columns [B, w]."""
+    positions = rows[:, :, None] * image.shape[3] + columns[:, None]  # [B, h, w]
+    chosen = positions.flatten(1)[:, None].expand(-1, image.shape[1], -1)  # [B, C, h * w]
+    return image.flatten(2).gather(2, chosen).unflatten(2, (rows.shape[1], columns.shape[1]))
 
 
 def split(image: Tensor, regions: Regions) -> dict[str, Tensor]:

@@ -26,6 +26,13 @@ class InputError(Exception):
         super().__init__("\n".join(self.problems))
 
 
+class InterruptedJobError(Exception):
+    """The job was asked to stop (SIGTERM), has saved what it had, and goes on when run again."""
+
+
+INTERRUPTED = 75  # exit code of such a job: EX_TEMPFAIL, "try again later"
+
+
 @contextlib.contextmanager
 def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes.
@@ -49,8 +56,9 @@ def job(log: str, threads: int = 1) -> Iterator[TextIO]:
     """Run a script's body: output goes to `log`, the yielded stream still reaches the person.
 
     File descriptors 1 and 2 are redirected, so that native libraries write to the log as well.
-    An InputError ends the process with its problems and exit code 1, without a traceback; any
-    other error leaves its traceback in the log and its last line on the console.
+    An InputError ends the process with its problems and exit code 1, an InterruptedJobError with
+    its message and exit code 75, both without a traceback; any other error leaves its traceback in
+    the log and its last line on the console.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     console = os.fdopen(os.dup(2), "w", buffering=1)
@@ -68,6 +76,10 @@ def job(log: str, threads: int = 1) -> Iterator[TextIO]:
             print(problem, file=sys.stderr)
             print(problem, file=console)
         sys.exit(1)
+    except InterruptedJobError as stop:
+        print(stop, file=sys.stderr)
+        print(stop, file=console)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         traceback.print_exc()
         print(f"{type(error).__name__}: {error} (whole traceback: {log})", file=console)
@@ -85,12 +97,15 @@ def _set_threads(threads: int) -> None:
         sys.modules["cv2"].setNumThreads(threads)
 
 
-def acquire_device(lock_folder: str | os.PathLike[str], console: TextIO) -> "torch.device":
-    """The first GPU that no other job of this machine holds, else the CPU where there is none.
+def acquire_device(
+    lock_folder: str | os.PathLike[str], console: TextIO, slots: int = 1
+) -> "torch.device":
+    """A GPU on which fewer than `slots` jobs of this machine run, else the CPU where there is none.
 
-    CUDA_VISIBLE_DEVICES, where it is set, says which devices may be taken. A device is taken by a
-    non-blocking lock on a file named after it, held until the process ends (however it ends: the
-    kernel frees it). Waits, saying so, while all are held.
+    The device with the fewest jobs is taken. CUDA_VISIBLE_DEVICES, where it is set, says which
+    devices may be taken. A slot is taken by a non-blocking lock on a file named after device and
+    slot, held until the process ends (however it ends: the kernel frees it). Waits, saying so,
+    while all are held.
     """
     import torch
 
@@ -103,18 +118,31 @@ def acquire_device(lock_folder: str | os.PathLike[str], console: TextIO) -> "tor
     folder.mkdir(parents=True, exist_ok=True)
     announced = False
     while True:
-        for index, name in enumerate(names):
-            path = folder / f"gpu-{re.sub(r'[^0-9A-Za-z-]', '_', name)}.lock"
-            lock = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(lock)
-                continue
-            print(f"using GPU {name}: {torch.cuda.get_device_name(index)}")
-            return torch.device("cuda", index)
+        for slot in range(slots):
+            for index, name in enumerate(names):
+                suffix = f"-slot{slot}" if slot else ""
+                if _lock(folder / f"gpu-{re.sub(r'[^0-9A-Za-z-]', '_', name)}{suffix}.lock"):
+                    place = f", slot {slot + 1} of {slots}" if slots > 1 else ""
+                    print(f"using GPU {name}: {torch.cuda.get_device_name(index)}{place}")
+                    return torch.device("cuda", index)
         if not announced:
+            each = f", {slots} jobs each" if slots > 1 else ""
             for stream in (sys.stdout, console):
-                print(f"every GPU is in use ({', '.join(names)}): waiting", file=stream, flush=True)
+                print(
+                    f"every GPU is in use ({', '.join(names)}{each}): waiting",
+                    file=stream,
+                    flush=True,
+                )
             announced = True
         time.sleep(2)
+
+
+def _lock(path: Path) -> bool:
+    """Lock the file until the process ends; False where another holds it."""
+    lock = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    return True

@@ -1,28 +1,32 @@
-"""Training of one ablation with one seed: pix2pix's alternating steps, resumable at any step.
+"""Training of one ablation with one seed, resumable at any step.
 
-Starting is resuming from nothing. Every random number of a step derives from the seed and the
-count of images seen, and an epoch's order from the seed and the epoch, so that a resumed run
-continues the same stream.
+Starting is resuming from nothing: an epoch's order derives from the seed and the epoch, and the
+random numbers of a step from the seed and the count of images seen.
 """
 
+import contextlib
 import csv
+import math
+import os
+import signal
+import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import cv2
-import numpy as np
 import torch
 from tqdm import tqdm
 
-from photosketch import checkpoint, losses, networks, runtime, tensors
+from photosketch import checkpoint, networks, runtime, tensors
 from photosketch.config import TrainConfig
 from photosketch.seeds import derive_seed
+from photosketch.trainer import Switches, Trainer
 
 READ_BACK_EVERY = 20  # steps between two readings of the losses, each a wait for the device
 STRIP_PAIRS = 4  # training pairs shown in a strip
+STATES_KEPT = {"all": 2, "last": 1}
 
 
 def epoch_order(pairs: int, seed: int, epoch: int) -> torch.Tensor:
@@ -37,94 +41,6 @@ def learning_rate(config: TrainConfig, epoch: int) -> float:
     return config.lr * min(1.0, remaining / (config.lr_decay_epochs + 1))
 
 
-@dataclass
-class Trainer:
-    """Networks, optimizers and the position in the run."""
-
-    config: TrainConfig
-    seed: int
-    generator: networks.Generator
-    discriminators: networks.Discriminators
-    generator_optimizer: torch.optim.Optimizer
-    discriminator_optimizer: torch.optim.Optimizer
-    images: int = 0  # seen so far, the clock of the run
-    totals: dict[str, torch.Tensor] = field(default_factory=dict)  # of the epoch under way
-    log: list[dict[str, Any]] = field(default_factory=list)  # one row an epoch
-
-    @classmethod
-    def build(
-        cls, config: TrainConfig, seed: int, sketch_channels: int, device: torch.device
-    ) -> "Trainer":
-        """Freshly initialised networks and their optimizers."""
-        torch.manual_seed(derive_seed(seed, "weights"))
-        local = config.losses.local > 0
-        generator = networks.build_generator(config.ngf, sketch_channels, local).to(device)
-        discriminators = networks.build_discriminators(config.ndf, sketch_channels, local).to(
-            device
-        )
-        betas = (config.beta1, 0.999)
-        return cls(
-            config,
-            seed,
-            generator,
-            discriminators,
-            torch.optim.Adam(generator.parameters(), lr=config.lr, betas=betas),
-            torch.optim.Adam(discriminators.parameters(), lr=config.lr, betas=betas),
-        )
-
-    def step(self, batch: tensors.Batch) -> dict[str, torch.Tensor]:
-        """One step of pix2pix on a batch; the unweighted terms as 0-d tensors on the device."""
-        weights = self.config.losses
-        output = self.generator(batch.photo, batch.landmarks, batch.foreground)
-
-        self.discriminators.requires_grad_(True)
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
-        discriminator_total, discriminator_terms = losses.discriminator_loss(
-            self.discriminators, batch, output
-        )
-        discriminator_total.backward()
-        self.discriminator_optimizer.step()
-
-        self.discriminators.requires_grad_(False)
-        self.generator_optimizer.zero_grad(set_to_none=True)
-        generator_total, generator_terms = losses.generator_loss(
-            self.discriminators,
-            batch,
-            output,
-            l1=weights.l1,
-            glad=weights.glad,
-            local=weights.local,
-            glad_form=self.config.glad_form,
-        )
-        generator_total.backward()
-        self.generator_optimizer.step()
-        terms = {**discriminator_terms, **generator_terms, "generator_total": generator_total}
-        return {name: value.detach() for name, value in terms.items()}
-
-    def state(self, fingerprint: str) -> dict[str, Any]:
-        """All that a later process needs to go on from here."""
-        return {
-            "fingerprint": fingerprint,
-            "images": self.images,
-            "generator": self.generator.state_dict(),
-            "discriminators": self.discriminators.state_dict(),
-            "generator_optimizer": self.generator_optimizer.state_dict(),
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
-            "totals": self.totals,
-            "log": self.log,
-        }
-
-    def restore(self, state: dict[str, Any], device: torch.device) -> None:
-        """Take over a saved state."""
-        self.images = state["images"]
-        self.generator.load_state_dict(state["generator"])
-        self.discriminators.load_state_dict(state["discriminators"])
-        self.generator_optimizer.load_state_dict(state["generator_optimizer"])
-        self.discriminator_optimizer.load_state_dict(state["discriminator_optimizer"])
-        self.totals = {name: value.to(device) for name, value in state["totals"].items()}
-        self.log = state["log"]
-
-
 def train(
     data: tensors.PackedSet,
     config: TrainConfig,
@@ -137,30 +53,103 @@ def train(
     name: str,
     strip_every: int = 0,
     state_minutes: float = 5.0,
+    keep: Literal["all", "last"] = "all",
+    switches: Switches = Switches(),  # noqa: B008 (frozen)
 ) -> None:
     """Train until every epoch in `due` has its generator in `folder`/.state, then publish them.
 
     Writes `folder`/generator_epoch{epoch}.safetensors for each due epoch and train_log.csv (a row
     an epoch: mean of each unweighted term). Strips of training samples go to `folder`/strips.
+    States are written in the background; `keep` says whether the newest two stay or the last alone.
 
     Raises:
-        runtime.InputError: a loss is no longer finite.
+        runtime.InputError: a loss or weight is no longer finite, or memory or disk are too small.
+        runtime.InterruptedJobError: SIGTERM came; the state is saved.
     """
     work = folder / ".state"
-    trainer = Trainer.build(config, seed, data.sketch_channels, device)
-    state = checkpoint.load_state(work, fingerprint)
-    pairs = len(data)
-    if state is not None and (missing := _missing_generators(work, due, state["images"] // pairs)):
-        print(f"the saved state is past epoch {missing[0]}, whose generator was not kept: afresh")
-        checkpoint.clear(work)
-        state = None
-    if state is not None:
-        trainer.restore(state, device)
-        done, seen = divmod(trainer.images, pairs)
-        print(f"resuming after epoch {done} and {seen} images, {trainer.images} images in all")
+    with (
+        _deterministic_algorithms(),
+        _lack_of_memory_explained(config, device),
+        _termination() as stop,
+        checkpoint.Saver(work, STATES_KEPT[keep]) as saver,
+    ):
+        trainer = Trainer.build(config, seed, data.sketch_channels, device, switches)
+        _resume(trainer, work, fingerprint, due, len(data))
+        if trainer.images < config.epochs * len(data):
+            checkpoint.check_space(work, _bytes_to_write(trainer, work, due, STATES_KEPT[keep]))
+        about = {"hparams": config.hparams(), "sketch_channels": data.sketch_channels, "seed": seed}
+        _run(
+            trainer,
+            data,
+            due,
+            folder,
+            fingerprint,
+            about,
+            saver,
+            stop,
+            console,
+            name,
+            strip_every,
+            state_minutes,
+        )
+    for epoch in due:
+        name_in_folder = checkpoint.generator_path(work, epoch).name
+        checkpoint.publish(work / name_in_folder, folder / name_in_folder)
+    write_log(trainer.log[: config.epochs], folder / "train_log.csv")
 
-    about = {"hparams": config.hparams(), "sketch_channels": data.sketch_channels, "seed": seed}
+
+def _resume(trainer: Trainer, work: Path, fingerprint: str, due: list[int], pairs: int) -> None:
+    """Take over the saved state, where there is one that still serves."""
+    state = checkpoint.load_state(work, fingerprint)
+    if state is None:
+        return
+    passed = [
+        epoch for epoch in _missing_generators(work, due) if epoch <= state["images"] // pairs
+    ]
+    if passed:
+        print(f"the saved state is past epoch {passed[0]}, whose generator was not kept: afresh")
+        checkpoint.clear(work)
+        return
+    trainer.restore(state)
+    done, seen = divmod(trainer.images, pairs)
+    print(f"resuming after epoch {done} and {seen} images, {trainer.images} images in all")
+
+
+def _run(
+    trainer: Trainer,
+    data: tensors.PackedSet,
+    due: list[int],
+    folder: Path,
+    fingerprint: str,
+    about: dict[str, Any],
+    saver: checkpoint.Saver,
+    stop: threading.Event,
+    console: TextIO,
+    name: str,
+    strip_every: int,
+    state_minutes: float,
+) -> None:
+    """The loop over epochs and batches, from the trainer's position to the last epoch."""
+    config, pairs = trainer.config, len(data)
+    readings = Readings(trainer, data, name)
     saved_at = time.monotonic()
+
+    def save(epoch: int | None = None) -> None:
+        nonlocal saved_at
+        readings.check_weights()
+        saver.save(
+            trainer.state(fingerprint),
+            None if epoch is None else (epoch, {**about, "epoch": epoch}),
+        )
+        saved_at = time.monotonic()
+
+    def save_and_stop() -> None:
+        saver.wait()
+        raise runtime.InterruptedJobError(
+            f"{name}: stopped by SIGTERM after {trainer.images} images, which are saved; "
+            "run again to go on from there"
+        )
+
     progress = tqdm(
         total=config.epochs * pairs,
         initial=min(trainer.images, config.epochs * pairs),
@@ -172,79 +161,159 @@ def train(
     )
     with progress:
         for epoch in range(trainer.images // pairs + 1, config.epochs + 1):
-            _set_learning_rate(trainer, learning_rate(config, epoch))
-            for indices in _remaining_batches(trainer, pairs, epoch):
-                torch.manual_seed(derive_seed(seed, "step", trainer.images))
-                offsets = tensors.draw_jitter(len(indices), config.jitter, device)
-                terms = trainer.step(data.batch(indices.to(device), config.jitter, offsets))
-                trainer.images += len(indices)
-                for term, value in terms.items():
-                    share = value.double() * len(indices) / pairs
-                    trainer.totals[term] = trainer.totals.get(term, 0) + share
+            trainer.set_learning_rate(learning_rate(config, epoch))
+            order = epoch_order(pairs, trainer.seed, epoch).to(trainer.device)
+            for indices in order[trainer.images % pairs :].split(config.batch_size):
+                readings.note(trainer.advance(data, indices), epoch, indices)
                 progress.update(len(indices))
-                if (trainer.images // config.batch_size) % READ_BACK_EVERY == 0:
-                    latest = {term: float(value) for term, value in terms.items()}
-                    _check_finite(latest, name, epoch, trainer.images)
-                    shown = {term: f"{value:.3g}" for term, value in latest.items()}
-                    progress.set_postfix(shown, refresh=False)
-                    if time.monotonic() - saved_at > 60 * state_minutes:
-                        checkpoint.save_state(work, trainer.state(fingerprint))
-                        saved_at = time.monotonic()
-            _close_epoch(trainer, epoch, learning_rate(config, epoch), name)
-            if epoch in due:
-                checkpoint.save_generator(work, epoch, trainer.generator, {**about, "epoch": epoch})
+                ends = trainer.images % pairs == 0
+                if readings.full or ends or stop.is_set():
+                    progress.set_postfix(readings.read_back(), refresh=False)
+                    saver.poll()
+                    overdue = time.monotonic() - saved_at > 60 * state_minutes
+                    if (overdue or stop.is_set()) and not ends:
+                        save()
+                    if stop.is_set() and not ends:
+                        save_and_stop()
+            _close_epoch(trainer, epoch, learning_rate(config, epoch))
             if strip_every and epoch % strip_every == 0:
-                write_strip(folder / "strips" / f"epoch{epoch:04d}.png", trainer, data, device)
+                write_strip(
+                    folder / "strips" / f"epoch{epoch:04d}.png", trainer, data, trainer.device
+                )
             overdue = time.monotonic() - saved_at > 60 * state_minutes
-            if epoch in due or overdue or epoch == config.epochs:
-                checkpoint.save_state(work, trainer.state(fingerprint))
-                saved_at = time.monotonic()
-
-    for epoch in due:
-        name_in_folder = checkpoint.generator_path(work, epoch).name
-        checkpoint.publish(work / name_in_folder, folder / name_in_folder)
-    write_log(trainer.log[: config.epochs], folder / "train_log.csv")
+            if epoch in due:
+                save(epoch)
+            elif overdue or stop.is_set() or epoch == config.epochs:
+                save()
+            if stop.is_set() and epoch < config.epochs:
+                save_and_stop()
 
 
-def _missing_generators(work: Path, due: list[int], done: int) -> list[int]:
-    """Due epochs that the saved run has passed without leaving their generator."""
-    return [
-        epoch
-        for epoch in due
-        if epoch <= done and not checkpoint.generator_path(work, epoch).exists()
-    ]
+class Readings:
+    """The terms of the latest steps, kept on the device and read back together."""
 
+    def __init__(self, trainer: Trainer, data: tensors.PackedSet, name: str) -> None:
+        self.trainer = trainer
+        self.data = data
+        self.name = name
+        self.steps: list[tuple[int, int, torch.Tensor]] = []  # epoch, images after it, indices
+        self.latest: tuple[int, int, torch.Tensor] | None = None
+        self.values: torch.Tensor | None = None  # [READ_BACK_EVERY, T]
 
-def _remaining_batches(trainer: Trainer, pairs: int, epoch: int) -> Iterator[torch.Tensor]:
-    """Index batches of the epoch from the trainer's position on; the last may be smaller."""
-    seen = trainer.images - (epoch - 1) * pairs
-    yield from epoch_order(pairs, trainer.seed, epoch)[seen:].split(trainer.config.batch_size)
+    @property
+    def full(self) -> bool:
+        """Whether there is room for no further step."""
+        return len(self.steps) == READ_BACK_EVERY
 
+    def note(self, values: torch.Tensor, epoch: int, indices: torch.Tensor) -> None:
+        """Keep the terms [T] of the step just made on the pairs `indices`."""
+        if self.values is None:
+            self.values = values.new_empty(READ_BACK_EVERY, len(values))
+        self.values[len(self.steps)].copy_(values)
+        self.latest = (epoch, self.trainer.images, indices)
+        self.steps.append(self.latest)
 
-def _set_learning_rate(trainer: Trainer, rate: float) -> None:
-    for optimizer in (trainer.generator_optimizer, trainer.discriminator_optimizer):
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+    def read_back(self) -> dict[str, str]:
+        """Wait for the device, add the terms to the epoch's totals; those of the last step as text.
 
-
-def _close_epoch(trainer: Trainer, epoch: int, rate: float, name: str) -> None:
-    """Turn the epoch's totals into a row of the log."""
-    means = {term: float(value) for term, value in trainer.totals.items()}
-    _check_finite(means, name, epoch, trainer.images)
-    trainer.log.append({"epoch": epoch, "images": trainer.images, "lr": rate, **means})
-    trainer.totals = {}
-    print(f"epoch {epoch}: " + ", ".join(f"{term} {mean:.4f}" for term, mean in means.items()))
-
-
-def _check_finite(terms: dict[str, float], name: str, epoch: int, images: int) -> None:
-    broken = [term for term, value in terms.items() if not np.isfinite(value)]
-    if broken:
-        raise runtime.InputError(
-            [
-                f"{name}: {', '.join(broken)} is not finite in epoch {epoch} (about image "
-                f"{images}); lower train.lr or the term's weight"
+        Raises runtime.InputError with the first step that has a term that is not finite.
+        """
+        assert self.values is not None
+        terms, totals = self.trainer.terms, self.trainer.totals
+        rows = self.values[: len(self.steps)].tolist()
+        for step, row in zip(self.steps, rows, strict=True):
+            broken = [
+                term for term, value in zip(terms, row, strict=True) if not math.isfinite(value)
             ]
+            if broken:
+                raise runtime.InputError([self._refusal(", ".join(broken), step)])
+            for term, value in zip(terms, row, strict=True):
+                totals[term] = totals.get(term, 0.0) + value * len(step[2]) / len(self.data)
+        self.steps.clear()
+        return {term: f"{value:.3g}" for term, value in zip(terms, rows[-1], strict=True)}
+
+    def check_weights(self) -> None:
+        """Raise runtime.InputError where a weight is not finite: such a state is never saved."""
+        if not self.trainer.is_finite():
+            assert self.latest is not None
+            raise runtime.InputError([self._refusal("a weight", self.latest)])
+
+    def _refusal(self, what: str, step: tuple[int, int, torch.Tensor]) -> str:
+        epoch, images, indices = step
+        batch = [f"{self.data.subset[i]}/{self.data.ids[i]}" for i in indices.tolist()]
+        size, pairs = self.trainer.config.batch_size, len(self.data)
+        within = images - (epoch - 1) * pairs
+        count = (epoch - 1) * math.ceil(pairs / size) + math.ceil(within / size)
+        return (
+            f"{self.name}: {what} is not finite in epoch {epoch}, step {count}, "
+            f"which ends at image {images} and trained on {', '.join(batch)}. The last good state "
+            "is kept; lower train.lr or the term's weight, or look at these images"
         )
+
+
+def _missing_generators(work: Path, due: list[int]) -> list[int]:
+    return [epoch for epoch in due if not checkpoint.generator_path(work, epoch).exists()]
+
+
+def _bytes_to_write(trainer: Trainer, work: Path, due: list[int], kept: int) -> int:
+    """What the rest of the run adds to the disk: states (one more while written), generators."""
+    states = (kept + 1) * trainer.bytes_of_state()
+    there = sum(path.stat().st_size for path in work.glob("state-*.bin"))
+    generators = len(_missing_generators(work, due)) * trainer.bytes_of_generator()
+    return max(0, states - there) + generators
+
+
+@contextlib.contextmanager
+def _deterministic_algorithms() -> Iterator[None]:
+    """Within the block an operation gives the same bits whenever it is repeated, or refuses."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
+    before = torch.are_deterministic_algorithms_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
+        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+
+
+@contextlib.contextmanager
+def _termination() -> Iterator[threading.Event]:
+    """Within the block SIGTERM sets the yielded event in place of ending the process."""
+    requested = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: requested.set())
+    try:
+        yield requested
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextlib.contextmanager
+def _lack_of_memory_explained(config: TrainConfig, device: torch.device) -> Iterator[None]:
+    """Say what to lower where torch finds no memory."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        lacking = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not lacking and "DefaultCPUAllocator" not in str(error):
+            raise
+        hints = [f"train.batch_size (now {config.batch_size})"]
+        hints += [f"train.ngf ({config.ngf})", f"train.ndf ({config.ndf})"]
+        if device.type == "cuda":
+            hints.append("gpu_slots")
+        more = "; or set train.precision to bf16" if config.precision == "fp32" else ""
+        place = "GPU memory" if device.type == "cuda" else "memory"
+        raise runtime.InputError(
+            [f"out of {place}: lower {', '.join(hints)}{more}. ({str(error).splitlines()[0]})"]
+        ) from error
+
+
+def _close_epoch(trainer: Trainer, epoch: int, rate: float) -> None:
+    """Turn the epoch's totals into a row of the log."""
+    trainer.log.append({"epoch": epoch, "images": trainer.images, "lr": rate, **trainer.totals})
+    print(f"epoch {epoch}: " + ", ".join(f"{k} {v:.4f}" for k, v in trainer.totals.items()))
+    trainer.totals = {}
 
 
 def write_log(rows: list[dict[str, Any]], path: Path) -> None:

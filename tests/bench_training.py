@@ -1,0 +1,254 @@
+"""How fast a training step is, plain and with each switch, and how much memory it takes.
+
+`python tests/bench_training.py --help`; as a module, `main([...])` returns what it prints. The
+variants of an ablation take turns step by step, so that a busy machine slows all of them alike:
+compare the ratios of one run. On a CPU the time that the processor spent (`cpu_ms`) is less
+disturbed than the time that passed (`ms`).
+"""
+
+import argparse
+import dataclasses
+import gc
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+from photosketch import tensors
+from photosketch.config import LossWeights, TrainConfig
+from photosketch.trainer import PLAIN, Switches, Trainer
+
+ABLATIONS = {
+    "baseline": LossWeights(l1=100),
+    "local": LossWeights(l1=100, local=25),
+    "local_glad": LossWeights(l1=100, glad=100, local=25),
+}
+EAGER = dataclasses.replace(Switches(), graph=False)
+VARIANTS = {  # what each adds to the one before it
+    "eager fp32": (PLAIN, "fp32"),
+    "fused Adam": (dataclasses.replace(PLAIN, fused_adam=True), "fp32"),
+    "channels_last": (EAGER, "fp32"),
+    "bf16": (EAGER, "bf16"),
+}
+GPU_VARIANTS = {"fp32 graph": (Switches(), "fp32"), "bf16 graph": (Switches(), "bf16")}
+# dense peak of 16-bit matrix products, FLOP/s, from NVIDIA's data sheets
+PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12}
+
+
+def packed_noise(device: torch.device) -> tensors.PackedSet:
+    """Four pairs of random pixels with a head and points where aligned faces have them."""
+    random = torch.Generator().manual_seed(0)
+    points = torch.tensor([[103.0, 129], [154, 129], [128, 160], [110, 185], [146, 185]])
+    parsing = torch.zeros(4, 256, 256, dtype=torch.uint8)
+    parsing[:, 40:220, 60:200] = 2
+    photo, sketch = (
+        torch.randint(256, (4, 256, 256, depth), generator=random, dtype=torch.uint8)
+        for depth in (3, 1)
+    )
+    return tensors.PackedSet(
+        ids=["1", "2", "3", "4"],
+        subset=["noise"] * 4,
+        photo=photo.to(device),
+        sketch=sketch.to(device),
+        landmarks=points.expand(4, -1, -1).contiguous().to(device),
+        parsing=parsing.to(device),
+        size=(200, 250),
+        offset=(28, 3),
+        pad_value=0,
+    )
+
+
+def build(
+    ablation: str, switches: Switches, precision: Any, width: int, device: torch.device
+) -> Trainer:
+    """A trainer as the report's experiment has it, batch 1, `width` channels after the first."""
+    config = TrainConfig(
+        epochs=1,
+        batch_size=1,
+        lr=0.0002,
+        beta1=0.5,
+        ngf=width,
+        ndf=width,
+        losses=ABLATIONS[ablation],
+        jitter=286,
+        precision=precision,
+    )
+    return Trainer.build(config, 0, 1, device, switches)
+
+
+def timed(work: Any, device: torch.device) -> tuple[float, float]:
+    """Seconds that passed, and that processors spent."""
+    _wait(device)
+    start, spent = time.perf_counter(), time.process_time()
+    work()
+    _wait(device)
+    return time.perf_counter() - start, time.process_time() - spent
+
+
+def bench_ablation(
+    ablation: str, width: int, repeats: int, steps: int, device: torch.device
+) -> list[dict[str, Any]]:
+    """A row a variant: medians over `repeats` turns of `steps` steps each."""
+    variants = VARIANTS | (GPU_VARIANTS if device.type == "cuda" else {})
+    data = packed_noise(device)
+    indices = torch.tensor([0], device=device)
+    trainers = {
+        name: build(ablation, switches, precision, width, device)
+        for name, (switches, precision) in variants.items()
+    }
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+
+    def turn(trainer: Trainer, count: int) -> None:
+        for _ in range(count):
+            trainer.advance(data, indices)
+
+    for trainer in trainers.values():
+        turn(trainer, 1 if device.type == "cpu" else 5)
+    for _ in range(repeats):
+        for name, trainer in trainers.items():
+            times[name].append(timed(lambda: turn(trainer, steps), device))  # noqa: B023
+    flops = count_flops(ablation, width)
+    peaks = {precision: matrix_rate(device, precision) for precision in ("fp32", "bf16")}
+    known = [peak for model, peak in PEAKS.items() if model in device_name(device)]
+    rows = []
+    for name, (_, precision) in variants.items():
+        seconds = statistics.median(passed for passed, _ in times[name]) / steps
+        spent = statistics.median(spent for _, spent in times[name]) / steps
+        row = {
+            "ablation": ablation,
+            "variant": name,
+            "ms": 1e3 * seconds,
+            "cpu_ms": 1e3 * spent,
+            "images_per_second": 1 / seconds,
+            "speedup": statistics.median(
+                plain / fast
+                for (plain, _), (fast, _) in zip(times["eager fp32"], times[name], strict=True)
+            ),
+            "speedup_of_cpu_time": statistics.median(
+                plain / fast
+                for (_, plain), (_, fast) in zip(times["eager fp32"], times[name], strict=True)
+            ),
+            "gflop": flops / 1e9,
+            "share_of_matrix_product": flops / seconds / peaks[precision],
+        }
+        if known and precision == "bf16":
+            row["share_of_nominal_peak"] = flops / seconds / known[0]
+        rows.append(row)
+    return rows
+
+
+def count_flops(ablation: str, width: int) -> int:
+    """Floating-point operations of the convolutions of one step, forward and backward."""
+    trainer = build(ablation, PLAIN, "fp32", width, torch.device("cpu"))
+    with FlopCounterMode(display=False) as counter:
+        trainer.compute(packed_noise(trainer.device), torch.tensor([0]))
+    return counter.get_total_flops()
+
+
+def matrix_rate(device: torch.device, precision: str) -> float:
+    """FLOP/s of a large square matrix product: what the device reaches in practice."""
+    size = 8192 if device.type == "cuda" else 1024
+    kind = torch.bfloat16 if precision == "bf16" else torch.float32
+    matrix = torch.randn(size, size, device=device).to(kind)
+    torch.mm(matrix, matrix)
+    return 2 * size**3 / min(timed(lambda: torch.mm(matrix, matrix), device)[0] for _ in range(5))
+
+
+def peak_memory(ablation: str, variant: str, width: int, device: torch.device) -> float:
+    """GB that a training of some steps with two saved states takes: of the GPU, or of a process."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import bench_training as b;"
+        "b.train_for_memory(*sys.argv[2:])"
+    )
+    arguments = [str(Path(__file__).parent), ablation, variant, str(width), device.type]
+    arguments.append(str(torch.get_num_threads()))
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True
+    )
+    return float(done.stdout.splitlines()[-1])
+
+
+def train_for_memory(ablation: str, variant: str, width: str, kind: str, threads: str) -> None:
+    """The child of `peak_memory`: trains, saving after every step, and prints its peak in GB."""
+    import tempfile
+
+    from photosketch.checkpoint import Saver
+
+    torch.set_num_threads(int(threads))
+    device = torch.device(kind)
+    switches, precision = (VARIANTS | GPU_VARIANTS)[variant]
+    trainer = build(ablation, switches, precision, int(width), device)
+    data = packed_noise(device)
+    with tempfile.TemporaryDirectory() as folder, Saver(Path(folder)) as saver:
+        for _ in range(3):
+            trainer.advance(data, torch.tensor([0], device=device))
+            trainer.is_finite()
+            saver.save(trainer.state("bench"))
+    if kind == "cuda":
+        print(torch.cuda.max_memory_allocated() / 1e9)
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9)
+
+
+def device_name(device: torch.device) -> str:
+    """The model of the GPU, or CPU."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
+    """Measure, print a table, and return {"device", "threads", "width", "rows"}."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ablations", nargs="+", default=list(ABLATIONS), choices=ABLATIONS)
+    parser.add_argument("--width", type=int, default=64, help="ngf and ndf (default 64)")
+    parser.add_argument("--repeats", type=int, default=5, help="turns (default 5)")
+    parser.add_argument("--steps", type=int, default=0, help="per turn (default 1; GPU 50)")
+    parser.add_argument("--threads", type=int, default=2, help="of the CPU (default 2)")
+    parser.add_argument("--no-memory", action="store_true", help="leave peak memory out")
+    parser.add_argument("--json", type=Path, help="also write the result there")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    steps = options.steps or (50 if device.type == "cuda" else 1)
+    rows = []
+    for ablation in options.ablations:
+        found = bench_ablation(ablation, options.width, options.repeats, steps, device)
+        gc.collect()
+        for row in found:
+            if not options.no_memory:
+                row["peak_gb"] = peak_memory(ablation, row["variant"], options.width, device)
+            print("  ".join(_cell(key, value) for key, value in row.items()), flush=True)
+        rows += found
+    result = {
+        "device": device_name(device),
+        "threads": options.threads,
+        "width": options.width,
+        "repeats": options.repeats,
+        "rows": rows,
+    }
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(result, indent=2) + "\n")
+    return result
+
+
+def _cell(name: str, value: Any) -> str:
+    return f"{value:13s}" if isinstance(value, str) else f"{name} {value:.3g}"
+
+
+if __name__ == "__main__":
+    main()
