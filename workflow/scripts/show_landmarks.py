@@ -22,7 +22,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         for modality in pairs.MODALITIES:
             rows = table[table["modality"] == modality]
             images = [pairs.read_image(by_name[subset, name], modality) for name in rows["id"]]
-            picture = landmark_review.montage(f"{subset}: points of the {modality}s", rows, images)
+            picture = landmark_review.montage(f"{subset}: {modality}, five points", rows, images)
             with runtime.write_atomically(next(montages)) as temporary:
                 picture.save(temporary, optimize=True)
             for row in rows[rows["far"]].itertuples():
