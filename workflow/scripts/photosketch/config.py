@@ -180,6 +180,11 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
                 f"ablations.{ablation}: lr_decay_epochs {train.lr_decay_epochs} must be below "
                 f"its {train.epochs} epochs"
             )
+    if config["reference"] not in config["ablations"]:
+        found.append(
+            f"reference: {config['reference']!r} is no ablation; "
+            f"choose one of {', '.join(config['ablations'])}"
+        )
     if config["evaluation"]["features"] == "inception-random" and config["evaluation"]["weights"]:
         found.append(
             f"evaluation.weights: {config['evaluation']['weights']!r} is given, but "
