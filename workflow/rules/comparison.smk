@@ -14,10 +14,14 @@ rule compare:
             seed=SEEDS[0],
             epoch=EPOCHS[-1],
         ),
+        images=expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS[0]),
+        differences=rules.estimate_differences.output[0],
+        references=rules.extract_real_features.output.references,
         manifest="<results>/pairs.tsv",
     output:
         csv="<results>/comparison/fid.csv",
         markdown="<results>/comparison/fid.md",
+        latex="<results>/comparison/tables.tex",
         curves=report(
             "<results>/comparison/fid_curves.png",
             caption="../report/curves.rst",
@@ -34,7 +38,7 @@ rule compare:
             "<results>/comparison/index.html",
             caption="../report/page.rst",
             category="Comparison",
-            labels={"figure": "table, curves and grids on one page"},
+            labels={"figure": "tables, gallery, curves and grids on one page"},
         ),
     log:
         "<logs>/compare.log",
@@ -58,11 +62,16 @@ rule compare:
         code=code_version(
             "compare.py",
             "photosketch/comparison.py",
+            "photosketch/costs.py",
             "photosketch/features.py",
             "photosketch/figures.py",
+            "photosketch/gallery.py",
             "photosketch/metrics.py",
+            "photosketch/page.html",
             "photosketch/page.py",
             "photosketch/pairs.py",
+            "photosketch/provenance.py",
+            "photosketch/tables.py",
         ),
     message:
         "Comparing {params.hp[ablations]}"

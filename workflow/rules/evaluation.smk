@@ -148,6 +148,7 @@ rule estimate_differences:
         },
         code=code_version(
             "estimate_differences.py",
+            "photosketch/comparison.py",
             "photosketch/differences.py",
             "photosketch/evaluation.py",
             "photosketch/features.py",

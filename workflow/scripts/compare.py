@@ -1,8 +1,23 @@
-"""The comparison of all ablations: table, curves, grids and the page that holds them."""
+"""The comparison of all ablations: tables, curves, grids and the page that holds them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import comparison, config, features, figures, page, pairs, runtime
+import yaml
+
+from photosketch import (
+    comparison,
+    config,
+    costs,
+    features,
+    figures,
+    gallery,
+    page,
+    pairs,
+    provenance,
+    runtime,
+    tables,
+)
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -10,21 +25,48 @@ if TYPE_CHECKING:
 ROWS = 6  # test people in a grid
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    output, hp = snakemake.output, snakemake.params.hp
+    files, output, hp = snakemake.input, snakemake.output, snakemake.params.hp
     ablations, seeds, subsets = hp["ablations"], hp["seeds"], hp["subsets"]
-    scores = comparison.read_scores(snakemake.input.scores, ablations, seeds, subsets)
+    scores = comparison.read_scores(files.scores, ablations, seeds, subsets)
     summary = comparison.summarise(scores, ablations, subsets)
     note = scores["note"].iloc[0]
+    references = comparison.read_texts_and_numbers(files.references, "name", "subset")
+    differences = comparison.read_texts_and_numbers(
+        files.differences,
+        *("ablation", "reference", "subset", "metric", "run_verdict", "verdict"),
+    )
     with runtime.write_atomically(output.csv) as temporary:
         summary.to_csv(temporary, index=False)
-    with runtime.write_atomically(output.markdown) as temporary:
-        temporary.write_text(page.fid_markdown(summary, scores, hp["run"]), encoding="utf-8")
     figures.save(figures.curves(scores, ablations, subsets, note=note), output.curves)
 
-    test = pairs.select(pairs.read_manifest(snakemake.input.manifest), split="test")
+    manifest = pairs.read_manifest(files.manifest)
+    results = Path(output.csv).parents[1]
+    made_by = {
+        "Commit": provenance.commit(Path(snakemake.scriptdir)),
+        "Versions": provenance.versions(),
+        "Devices": provenance.devices(sorted(results.glob("logs/train/*/*.log"))),
+        "Split": pairs.counts_in_words(manifest),
+    }
+    shown_tables = [
+        tables.metric_table(scores, ablations, references),
+        tables.difference_table(differences, subsets),
+    ]
+    cost = tables.cost_table(costs.read_benchmarks(results / "benchmarks"))
+    with runtime.write_atomically(output.markdown) as temporary:
+        text = page.fid_markdown(
+            summary, scores, hp["run"], references, [*shown_tables, cost], made_by
+        )
+        temporary.write_text(text, encoding="utf-8")
+    with runtime.write_atomically(output.latex) as temporary:
+        fid = tables.fid_table(summary, scores, references)
+        fid = tables.Table("FID", fid.head, fid.rows, page.remarks(scores))
+        text = "\n".join(table.latex() for table in [fid, *shown_tables])
+        temporary.write_text(text, encoding="utf-8")
+
+    test = pairs.select(manifest, split="test")
     drawn = {
         ablation: features.read_samples(path)
-        for ablation, path in zip(ablations, snakemake.input.samples, strict=True)
+        for ablation, path in zip(ablations, files.samples, strict=True)
     }
     title = f"epoch {hp['epochs'][-1]}, seed {seeds[0]}"
     for subset, path in zip(subsets, output.grids, strict=True):
@@ -37,12 +79,25 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             **{ablation: samples.of(subset, names) for ablation, samples in drawn.items()},
         }
         figures.save(figures.grid(columns, names, f"{subset}: {title}", note), path)
+
+    images = {
+        ablation: comparison.read_image_scores(path, hp["epochs"][-1])
+        for ablation, path in zip(ablations, files.images, strict=True)
+    }
+    faces = gallery.gallery_json(
+        test, {name: samples.sketches for name, samples in drawn.items()}, images
+    )
     with runtime.write_atomically(output.page) as temporary:
         text = page.index_html(
             summary,
             scores,
             hp["run"],
             {name: config.ablation_config(snakemake.config, name).hparams() for name in ablations},
+            references,
+            [*shown_tables, cost],
+            made_by,
+            yaml.safe_dump(snakemake.config, sort_keys=False, allow_unicode=True),
+            faces,
             output.curves,
             dict(zip(subsets, output.grids, strict=True)),
         )

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from photosketch import differences, evaluation, features, runtime
+from photosketch import comparison, differences, evaluation, features, runtime
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -19,7 +17,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     ):
         print(f"resampling {name}: {path}", file=console)
         run = features.read_run_features(path)
-        images = pd.read_csv(table, dtype={"subset": str, "id": str}, keep_default_na=False)
+        images = comparison.read_texts_and_numbers(table, "subset", "id")
         by_metric = {
             metric: images[metric].to_numpy(float).reshape(len(run.epochs), -1)  # [E, N]
             for metric in evaluation.IMAGE_METRICS

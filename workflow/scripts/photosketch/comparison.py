@@ -18,7 +18,7 @@ def read_scores(
     seeds: Sequence[int],
     subsets: Sequence[str],
 ) -> pd.DataFrame:
-    """All evaluation tables as one: ablation, seed, epoch, subset, n, fid, kid, features, note.
+    """All evaluation tables as one: ablation, seed, epoch, subset, n, fid, kid, all other metrics.
 
     `paths` are `.../{ablation}/seed{seed}.csv` for each ablation and, within it, each seed. Rows
     come in that order, then by epoch, then by subset with `all` last.
@@ -30,7 +30,7 @@ def read_scores(
     for path, (ablation, seed) in zip(map(Path, paths), product(ablations, seeds), strict=True):
         if (path.parent.name, path.stem) != (ablation, f"seed{seed}"):
             raise ValueError(f"{path}: expected the scores of {ablation}, seed {seed}")
-        table = pd.read_csv(path, dtype={"subset": str, "note": str}, keep_default_na=False)
+        table = read_texts_and_numbers(path, "subset", "features", "note")
         lacking = [name for name in COLUMNS if name not in table.columns]
         if lacking:
             problems.append(f"{path}: no column {', '.join(lacking)}; delete it to evaluate again")
@@ -43,7 +43,7 @@ def read_scores(
             continue
         place = table["subset"].map([*subsets, POOLED].index)
         table = table.assign(place=place).sort_values(["epoch", "place"], ignore_index=True)
-        table = table[COLUMNS]
+        table = table.drop(columns="place")
         table.insert(0, "ablation", ablation)
         table.insert(1, "seed", seed)
         tables.append((path, table))
@@ -58,6 +58,18 @@ def read_scores(
     if problems:
         raise InputError(problems)
     return pd.concat([table for _, table in tables], ignore_index=True)
+
+
+def read_image_scores(path: str | Path, epoch: int) -> pd.DataFrame:
+    """The metrics of the single sketches of one epoch: subset, id, ssim, ..., a row an image."""
+    table = read_texts_and_numbers(path, "subset", "id")
+    return table[table["epoch"] == epoch].drop(columns="epoch").reset_index(drop=True)
+
+
+def read_texts_and_numbers(path: str | Path, *texts: str) -> pd.DataFrame:
+    """A table whose columns `texts` are text (also where it says NA or 007), the others numbers."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table.apply(lambda column: column if column.name in texts else pd.to_numeric(column))
 
 
 def summarise(

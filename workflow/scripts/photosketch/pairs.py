@@ -319,6 +319,22 @@ def select(
     return [pair for pair in pairs if subset in (None, pair.subset) and split in (None, pair.split)]
 
 
+def counts_in_words(pairs: Sequence[Pair]) -> str:
+    """`CUHK 88 train, 100 test; AR ...`, and a digest of which pair is in which split."""
+    counts = Counter((pair.subset, pair.split) for pair in pairs)
+    parts = [
+        f"{subset} "
+        + ", ".join(
+            f"{counts[subset, split]} {split}"
+            for split in ("train", "val", "test")
+            if counts[subset, split]
+        )
+        for subset in dict.fromkeys(pair.subset for pair in pairs)
+    ]
+    rows = "".join(f"{pair.subset}\t{pair.id}\t{pair.split}\n" for pair in pairs)
+    return f"{'; '.join(parts)} (sha256 {hashlib.sha256(rows.encode()).hexdigest()[:12]})"
+
+
 def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.ndarray":
     """A photo [H, W, 3] uint8 RGB or a sketch [H, W] uint8 gray; with `colour` RGB either way.
 
