@@ -27,7 +27,7 @@ demo: .venv/ready resources/demo/pairs.tsv
 	@echo "see results/demo/comparison/index.html"
 
 test: .venv/ready
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 lint: .venv/ready resources/demo/pairs.tsv
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ localrules:
     index_pairs,
     merge_landmarks,
     fetch_inception,
+    collect_sketches,
     compare,
 
 

@@ -1,5 +1,7 @@
 """A copy of the workflow with a small finished run, for tests that rerun, kill and edit it."""
 
+import csv
+import fcntl
 import os
 import re
 import shutil
@@ -69,18 +71,23 @@ class Project:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
-    def stale(self, *arguments: str) -> Counter[str]:
-        """What a run would do: `rule` or `rule:ablation`, counted. Empty when all is up to date."""
-        done = self.snakemake("-n", *arguments)
+    def stale(self) -> Counter[str]:
+        """Jobs that a run would do, counted by `rule` or `rule:ablation`; empty: all up to date."""
+        done = self.snakemake("--summary")
         assert done.returncode == 0, done.stdout
+        lines = done.stdout.splitlines()
+        start = next(i for i, line in enumerate(lines) if line.startswith("output_file\t"))
+        table = csv.DictReader(lines[start:], delimiter="\t")
+        pending = set()  # one entry a job: its rule, log, and the training run it belongs to
+        for row in table:
+            if row["plan"] == "update pending":
+                run = re.search(
+                    r"/(?:train|samples|evaluation)/([\w-]+)/(seed\d+)", row["output_file"]
+                )
+                pending.add((row["rule"], row["log-file(s)"], run and run.groups()))
         jobs: Counter[str] = Counter()
-        for block in done.stdout.split("\n\n"):
-            rule = re.search(r"^(?:local)?rule (\w+):", block, re.MULTILINE)
-            if rule and rule[1] != "all":
-                ablation = re.search(r"ablation=([\w-]+)", block)
-                jobs[rule[1] + (f":{ablation[1]}" if ablation else "")] += 1
-        if not jobs:
-            assert "Nothing to be done" in done.stdout, done.stdout
+        for rule, _, run in pending:
+            jobs[rule + (f":{run[0]}" if run else "")] += 1
         return jobs
 
 
@@ -123,12 +130,18 @@ def fresh(tmp_path_factory, root) -> Project:
 
 
 @pytest.fixture(scope="session")
-def finished(fresh, tmp_path_factory) -> Project:
-    """The workflow run to its end; not to be changed."""
-    project = Project(tmp_path_factory.mktemp("finished") / "project")
-    shutil.copytree(fresh.folder, project.folder)
-    done = project.snakemake()
-    assert done.returncode == 0, done.stdout
+def finished(fresh, tmp_path_factory, worker_id) -> Project:
+    """The workflow run to its end, once for all test processes; not to be changed."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    project = Project(shared / "finished")
+    with open(shared / "finished.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not project.folder.exists():
+            shutil.copytree(fresh.folder, project.folder)
+            done = project.snakemake()
+            assert done.returncode == 0, done.stdout
+    assert (project.results / "comparison/fid.csv").exists(), "the small run failed"
     return project
 
 

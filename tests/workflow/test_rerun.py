@@ -44,7 +44,7 @@ def test_weights_swapped_between_ablations_are_noticed_in_both(project):
     project.configure(
         ablations={
             "baseline": {"losses": {"l1": 100, "local": 25}},
-            "local": {"losses": {"l1": 100}},
+            "local": {"losses": {"l1": 100, "local": 0}},
         }
     )
     assert project.stale() == chain("baseline", "local")

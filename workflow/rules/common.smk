@@ -1,5 +1,5 @@
-"""What all rules share: the checked configuration, the names that wildcards take, and the two
-params every rule carries: `hp`, one canonical dict of all it depends on, and `code`, a hash.
+"""The checked configuration, the names that wildcards take, and what the params of all rules are
+made of: `hp`, one canonical dict of all that a stage depends on, and `code`, a hash.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from photosketch import config as settings
+from photosketch import method_sketches
 from photosketch import pairs as pair_table
 from photosketch.runtime import InputError
 
@@ -45,11 +46,13 @@ EPOCHS = settings.evaluated_epochs(config)
 ABLATIONS = settings.ablation_order(
     config["ablations"], yaml_file("config", "config.yaml")["ablations"]
 )
+METHODS = list(config["methods"])
 
 
 wildcard_constraints:
     subset="|".join(map(re.escape, SUBSETS)),
     ablation="|".join(map(re.escape, ABLATIONS)),
+    method="|".join(map(re.escape, METHODS)) or "(?!)",
     seed="|".join(map(str, SEEDS)),
     epoch="|".join(map(str, EPOCHS)),
     split="train|test",
@@ -70,3 +73,8 @@ def code_version(*modules):
 def hparams(ablation):
     """The canonical hyper-parameters of one ablation."""
     return settings.ablation_config(config, ablation).hparams()
+
+
+def given(**values):
+    """The values that are not null."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -3,18 +3,21 @@
 
 rule compare:
     input:
-        scores=expand(
-            "<results>/evaluation/{ablation}/seed{seed}.csv",
-            ablation=ABLATIONS,
-            seed=SEEDS,
-        ),
-        samples=expand(
-            "<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
-            ablation=ABLATIONS,
-            seed=SEEDS[0],
-            epoch=EPOCHS[-1],
-        ),
-        images=expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS[0]),
+        scores=evaluations("scores"),
+        samples=[
+            *expand(
+                "<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
+                ablation=ABLATIONS,
+                seed=SEEDS[0],
+                epoch=EPOCHS[-1],
+            ),
+            *expand(rules.collect_sketches.output.sketches, method=METHODS),
+        ],
+        images=[
+            *expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS[0]),
+            *expand(rules.evaluate_method.output.images, method=METHODS),
+        ],
+        notes=expand(rules.collect_sketches.output.notes, method=METHODS),
         differences=rules.estimate_differences.output[0],
         references=rules.extract_real_features.output.references,
         manifest="<results>/pairs.tsv",
@@ -54,6 +57,7 @@ rule compare:
         hp={
             "run": config["run"],
             "ablations": ABLATIONS,
+            **({"methods": METHODS} if METHODS else {}),
             "seeds": SEEDS,
             "epochs": EPOCHS,
             "subsets": SUBSETS,

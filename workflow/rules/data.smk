@@ -1,15 +1,13 @@
 """The manifest of the pairs: every image checked and hashed."""
 
 
-def listed_images(wildcards):
-    """The images that exist; a missing one is for index_pairs to report, with all other problems."""
-    return pair_table.image_files(config["dataset"]["pairs"], PAIRS)
-
-
 rule index_pairs:
     input:
         table=config["dataset"]["pairs"],
-        images=listed_images,
+        # a missing image is for the rule to report, with all other problems
+        images=lambda wildcards: pair_table.image_files(
+            config["dataset"]["pairs"], PAIRS
+        ),
     output:
         "<results>/pairs.tsv",
     log:

@@ -1,29 +1,14 @@
 """The scores of the drawn sketches against the real test sketches, and how far ablations differ."""
 
+FEATURES = config["evaluation"]["features"]
 PUBLISHED_WEIGHTS = {
     "inception-tf": "resources/weights/pt_inception-2015-12-05-6726825d.pth",
     "inception-imagenet": "resources/weights/inception_v3_google-0cc3c7bd.pth",
 }
-
-
-def feature_weights(wildcards):
-    """The weights of the feature network: a local path, the published file, or none at all."""
-    features = config["evaluation"]["features"]
-    if features == "inception-random":
-        return {}
-    return {"weights": config["evaluation"]["weights"] or PUBLISHED_WEIGHTS[features]}
-
-
-def feature_hparams():
-    """What the features depend on; the hash only where it replaces the published one."""
-    keys = ("features", "weights_sha256")
-    return {key: config["evaluation"][key] for key in keys if config["evaluation"][key]}
-
-
-def lpips_hparams():
-    """LPIPS is computed where its weights are; without them nothing depends on it."""
-    folder = config["evaluation"]["lpips"]
-    return {"lpips": folder} if folder else {}
+WEIGHTS = config["evaluation"]["weights"] or PUBLISHED_WEIGHTS.get(FEATURES)
+FEATURE_HPARAMS = given(
+    features=FEATURES, weights_sha256=config["evaluation"]["weights_sha256"]
+)
 
 
 rule fetch_inception:
@@ -53,7 +38,7 @@ rule fetch_inception:
 
 rule extract_real_features:
     input:
-        unpack(feature_weights),
+        **given(weights=WEIGHTS),
         manifest="<results>/pairs.tsv",
     output:
         features="<results>/evaluation/real_features.npz",
@@ -70,7 +55,7 @@ rule extract_real_features:
         runtime=30,
         gpu=1,
     params:
-        hp=feature_hparams(),
+        hp=FEATURE_HPARAMS,
         code=code_version(
             "extract_real_features.py",
             "photosketch/evaluation.py",
@@ -88,7 +73,7 @@ rule extract_real_features:
 
 rule evaluate:
     input:
-        unpack(feature_weights),
+        **given(weights=WEIGHTS),
         samples=rules.infer.output,
         manifest="<results>/pairs.tsv",
         real=rules.extract_real_features.output.features,
@@ -108,7 +93,11 @@ rule evaluate:
         runtime=120,
         gpu=1,
     params:
-        hp={"epochs": EPOCHS, **feature_hparams(), **lpips_hparams()},
+        hp={
+            "epochs": EPOCHS,
+            **FEATURE_HPARAMS,
+            **given(lpips=config["evaluation"]["lpips"]),
+        },
         code=code_version(
             "evaluate.py",
             "photosketch/evaluation.py",
@@ -124,10 +113,78 @@ rule evaluate:
         "../scripts/evaluate.py"
 
 
+def method_images(wildcards):
+    """The images in a method's folder; missing ones are for collect_sketches to report."""
+    return method_sketches.image_files(config["methods"][wildcards.method])
+
+
+rule collect_sketches:
+    input:
+        manifest="<results>/pairs.tsv",
+        images=method_images,
+    output:
+        sketches="<results>/samples/{method}/sketches.npz",
+        notes="<results>/samples/{method}/notes.txt",
+    log:
+        "<logs>/collect_sketches/{method}.log",
+    benchmark:
+        "<benchmarks>/collect_sketches/{method}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        hp=lambda wildcards: {"folder": config["methods"][wildcards.method]},
+        code=code_version(
+            "collect_sketches.py",
+            "photosketch/method_sketches.py",
+            "photosketch/pairs.py",
+        ),
+    message:
+        "Collecting the sketches of {wildcards.method}"
+    script:
+        "../scripts/collect_sketches.py"
+
+
+use rule evaluate as evaluate_method with:
+    input:
+        **given(weights=WEIGHTS),
+        samples=rules.collect_sketches.output.sketches,
+        manifest="<results>/pairs.tsv",
+        real=rules.extract_real_features.output.features,
+    output:
+        scores="<results>/evaluation/{method}/seed0.csv",
+        images="<results>/evaluation/{method}/seed0_images.csv",
+        features="<results>/evaluation/{method}/seed0_features.npz",
+    log:
+        "<logs>/evaluate_method/{method}.log",
+    benchmark:
+        "<benchmarks>/evaluate_method/{method}.tsv"
+    params:
+        hp={
+            "epochs": [0],
+            **FEATURE_HPARAMS,
+            **given(lpips=config["evaluation"]["lpips"]),
+        },
+        code=rules.evaluate.params.code,
+    message:
+        "Scoring {wildcards.method}"
+
+
+def evaluations(kind):
+    """One output of evaluate for every run, then for every folder of sketches."""
+    return [
+        *expand(getattr(rules.evaluate.output, kind), ablation=ABLATIONS, seed=SEEDS),
+        *expand(getattr(rules.evaluate_method.output, kind), method=METHODS),
+    ]
+
+
 rule estimate_differences:
     input:
-        features=expand(rules.evaluate.output.features, ablation=ABLATIONS, seed=SEEDS),
-        images=expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS),
+        features=evaluations("features"),
+        images=evaluations("images"),
         real=rules.extract_real_features.output.features,
     output:
         "<results>/comparison/differences.csv",
@@ -143,7 +200,7 @@ rule estimate_differences:
         runtime=240,
     params:
         hp={
-            "runs": [ablation for ablation in ABLATIONS for _ in SEEDS],
+            "runs": [ablation for ablation in ABLATIONS for _ in SEEDS] + METHODS,
             "reference": config["reference"],
         },
         code=code_version(

@@ -30,14 +30,9 @@ rule detect_landmarks:
         "../scripts/detect_landmarks.py"
 
 
-def manual_landmarks(wildcards):
-    manual = config["landmarks"]["manual"]
-    return {"manual": manual} if manual else {}
-
-
 rule merge_landmarks:
     input:
-        unpack(manual_landmarks),
+        **given(manual=config["landmarks"]["manual"]),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:

@@ -31,6 +31,10 @@ rule parse_faces:
             "photosketch/montages.py",
             "photosketch/pairs.py",
             "photosketch/parsing.py",
+            "photosketch/parsing_features.py",
+            "photosketch/parsing_head.py",
+            "photosketch/parsing_path.py",
+            "photosketch/parsing_regions.py",
         ),
     message:
         "Parsing the faces of {wildcards.subset}"

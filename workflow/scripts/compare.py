@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import yaml
 
 from photosketch import (
@@ -27,8 +28,18 @@ ROWS = 6  # test people in a grid
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     files, output, hp = snakemake.input, snakemake.output, snakemake.params.hp
     ablations, seeds, subsets = hp["ablations"], hp["seeds"], hp["subsets"]
-    scores = comparison.read_scores(files.scores, ablations, seeds, subsets)
+    methods = hp.get("methods", [])
+    runs = len(ablations) * len(seeds)
+    scores = comparison.read_scores(files.scores[:runs], ablations, seeds, subsets)
+    everything = scores
     summary = comparison.summarise(scores, ablations, subsets)
+    if methods:
+        theirs = comparison.read_scores(files.scores[runs:], methods, [0], subsets)
+        everything = pd.concat([scores, theirs], ignore_index=True)
+        summary = pd.concat(
+            [summary, comparison.summarise(theirs, methods, subsets)], ignore_index=True
+        )
+    remarks = [line for path in files.notes for line in Path(path).read_text().splitlines()]
     note = scores["note"].iloc[0]
     references = comparison.read_texts_and_numbers(files.references, "name", "subset")
     differences = comparison.read_texts_and_numbers(
@@ -48,7 +59,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         "Split": pairs.counts_in_words(manifest),
     }
     shown_tables = [
-        tables.metric_table(scores, ablations, references),
+        tables.metric_table(everything, [*ablations, *methods], references, remarks),
         tables.difference_table(differences, subsets),
     ]
     cost = tables.cost_table(costs.read_benchmarks(results / "benchmarks"))
@@ -65,8 +76,8 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
 
     test = pairs.select(manifest, split="test")
     drawn = {
-        ablation: features.read_samples(path)
-        for ablation, path in zip(ablations, files.samples, strict=True)
+        name: features.read_samples(path)
+        for name, path in zip([*ablations, *methods], files.samples, strict=True)
     }
     title = f"epoch {hp['epochs'][-1]}, seed {seeds[0]}"
     for subset, path in zip(subsets, output.grids, strict=True):
@@ -76,13 +87,13 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         columns = {
             "photo": [pairs.read_image(pair, "photo") for pair in shown],
             "real sketch": [pairs.read_image(pair, "sketch") for pair in shown],
-            **{ablation: samples.of(subset, names) for ablation, samples in drawn.items()},
+            **{name: samples.of(subset, names) for name, samples in drawn.items()},
         }
         figures.save(figures.grid(columns, names, f"{subset}: {title}", note), path)
 
     images = {
-        ablation: comparison.read_image_scores(path, hp["epochs"][-1])
-        for ablation, path in zip(ablations, files.images, strict=True)
+        name: comparison.read_image_scores(path)
+        for name, path in zip([*ablations, *methods], files.images, strict=True)
     }
     faces = gallery.gallery_json(
         test, {name: samples.sketches for name, samples in drawn.items()}, images

@@ -60,10 +60,12 @@ def read_scores(
     return pd.concat([table for _, table in tables], ignore_index=True)
 
 
-def read_image_scores(path: str | Path, epoch: int) -> pd.DataFrame:
-    """The metrics of the single sketches of one epoch: subset, id, ssim, ..., a row an image."""
+def read_image_scores(path: str | Path) -> pd.DataFrame:
+    """The metrics of the single sketches of the last epoch, a row each: subset, id, ssim, ..."""
     table = read_texts_and_numbers(path, "subset", "id")
-    return table[table["epoch"] == epoch].drop(columns="epoch").reset_index(drop=True)
+    return (
+        table[table["epoch"] == table["epoch"].max()].drop(columns="epoch").reset_index(drop=True)
+    )
 
 
 def read_texts_and_numbers(path: str | Path, *texts: str) -> pd.DataFrame:

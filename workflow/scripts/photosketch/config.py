@@ -180,6 +180,11 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
                 f"ablations.{ablation}: lr_decay_epochs {train.lr_decay_epochs} must be below "
                 f"its {train.epochs} epochs"
             )
+    found += [
+        f"methods.{name}: an ablation has that name; give the sketches another"
+        for name in config["methods"]
+        if name in config["ablations"]
+    ]
     if config["reference"] not in config["ablations"]:
         found.append(
             f"reference: {config['reference']!r} is no ablation; "

@@ -104,9 +104,13 @@ def metric_table(
     scores: pd.DataFrame,
     methods: Sequence[str],
     references: pd.DataFrame,
+    notes: Sequence[str] = (),
     subset: str = POOLED,
 ) -> Table:
-    """Every metric for one subset: the mean over epochs and seeds, ± deviation over seeds."""
+    """Every metric for one subset: the mean over epochs and seeds, ± deviation over seeds.
+
+    `notes`: what else a reader has to know.
+    """
     metrics = [name for name in NAMES if name in scores and scores[name].notna().any()]
     rows = []
     for method in methods:
@@ -149,7 +153,9 @@ def metric_table(
         )
     else:
         remarks.append("NLDA recognition is left out: it needs 40 test people.")
-    return Table(f"All metrics, {subset_name(subset)}", ["method", *arrows], rows, remarks)
+    return Table(
+        f"All metrics, {subset_name(subset)}", ["method", *arrows], rows, [*remarks, *notes]
+    )
 
 
 def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table:

@@ -185,7 +185,8 @@ def train(
                 if (trainer.images // config.batch_size) % READ_BACK_EVERY == 0:
                     latest = {term: float(value) for term, value in terms.items()}
                     _check_finite(latest, name, epoch, trainer.images)
-                    progress.set_postfix({term: f"{value:.3g}" for term, value in latest.items()})
+                    shown = {term: f"{value:.3g}" for term, value in latest.items()}
+                    progress.set_postfix(shown, refresh=False)
                     if time.monotonic() - saved_at > 60 * state_minutes:
                         checkpoint.save_state(work, trainer.state(fingerprint))
                         saved_at = time.monotonic()

@@ -1,0 +1,38 @@
+"""Parse the faces of one subset, and show the label maps in a montage."""
+
+import time
+from typing import TYPE_CHECKING
+
+from photosketch import landmarks, montages, pairs, parsing, runtime
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+MOST_SHOWN = 40
+
+with runtime.job(snakemake.log[0], snakemake.threads) as console:
+    subset = snakemake.wildcards.subset
+    backend = snakemake.params.hp["backend"]
+    if backend != "grabcut":
+        raise runtime.InputError(
+            [f"parsing.backend is {backend!r}: this version has the backend 'grabcut'"]
+        )
+    chosen = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset=subset)
+    table = landmarks.read_landmarks(snakemake.input.landmarks)
+    started = time.monotonic()
+    parsed = parsing.parse_pairs(chosen, table, snakemake.threads)
+    seconds = time.monotonic() - started
+    parsing.write_parsings(parsed, snakemake.output.labels)
+
+    shown = montages.evenly_spaced(len(chosen), MOST_SHOWN)
+    montage = montages.parsing_montage(
+        f"{subset}: {len(shown)} of {len(chosen)} pairs",
+        ids=[chosen[i].id for i in shown],
+        photos=[pairs.read_image(chosen[i], "photo") for i in shown],
+        photo_labels=[parsed.photo[i] for i in shown],
+        sketches=[pairs.read_image(chosen[i], "sketch") for i in shown],
+        sketch_labels=[parsed.sketch[i] for i in shown],
+    )
+    with runtime.write_atomically(snakemake.output.montage) as temporary:
+        montage.save(temporary, optimize=True)
+    print(f"{subset}: {len(chosen)} pairs parsed in {seconds:.1f} s", file=console)
