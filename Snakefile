@@ -24,6 +24,8 @@ localrules:
     merge_landmarks,
     fetch_inception,
     collect_sketches,
+    write_sketches,
+    samples_png,
     compare,
 
 
@@ -41,3 +43,14 @@ rule all:
     input:
         expand("<results>/parsing/{subset}.png", subset=SUBSETS),
         rules.compare.output,
+
+
+# the sketches of the last epoch as PNG files, on demand
+rule samples_png:
+    input:
+        expand(
+            rules.write_sketches.output,
+            ablation=ABLATIONS,
+            seed=SEEDS,
+            epoch=EPOCHS[-1],
+        ),

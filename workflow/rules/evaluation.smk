@@ -151,7 +151,7 @@ rule collect_sketches:
 use rule evaluate as evaluate_method with:
     input:
         **given(weights=WEIGHTS),
-        samples=rules.collect_sketches.output.sketches,
+        samples=[rules.collect_sketches.output.sketches],
         manifest="<results>/pairs.tsv",
         real=rules.extract_real_features.output.features,
     output:

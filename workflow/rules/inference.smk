@@ -36,3 +36,36 @@ rule infer:
         "Drawing the test photos with {wildcards.ablation}, seed {wildcards.seed}"
     script:
         "../scripts/infer.py"
+
+
+TEST_NAMES = [f"{row['subset']}/{row['id']}" for row in PAIRS if row["split"] == "test"]
+
+
+rule write_sketches:
+    input:
+        "<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
+    output:
+        expand(
+            "<results>/png/{{ablation}}/seed{{seed}}/epoch{{epoch}}/{name}.png",
+            name=TEST_NAMES,
+        ),
+    log:
+        "<logs>/write_sketches/{ablation}/seed{seed}/epoch{epoch}.log",
+    benchmark:
+        "<benchmarks>/write_sketches/{ablation}/seed{seed}/epoch{epoch}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        hp={},
+        code=code_version(
+            "write_sketches.py",
+            "photosketch/features.py",
+        ),
+    message:
+        "Writing the sketches of {wildcards.ablation}, seed {wildcards.seed}, as PNG"
+    script:
+        "../scripts/write_sketches.py"
