@@ -123,9 +123,18 @@ def test_a_difference_far_beyond_the_scatter_of_seeds_is_called() -> None:
 
 def test_with_one_seed_the_verdict_speaks_of_the_run_and_not_of_the_method() -> None:
     values = {("all", "fid"): np.array([1.0, 1.1, 0.9, 1.0])}
-    other = {("all", "fid"): np.array([9.0, 9.1, 8.9, 9.0])}
+    other = {("all", "fid"): np.array([9.0, 9.1, 8.9, 9.1])}
     once = differences.against_reference({"a": [values], "b": [other]}, "b").iloc[0]
     assert (once["run_verdict"], once["verdict"], once["seeds"]) == ("better", "undecided", 1)
     assert once["low"] <= once["difference"] <= once["high"]
     twice = differences.against_reference({"a": [values] * 2, "b": [other] * 2}, "b").iloc[0]
     assert twice["verdict"] == "better"
+
+
+def test_two_images_give_no_interval_and_no_verdict() -> None:
+    same = np.full((1, 5), 3.0)
+    estimate, low, high = differences.difference(same, same + 2)
+    assert estimate == -2
+    assert np.isnan(low)
+    assert np.isnan(high)
+    assert differences.verdict("fid", low, high) == "undecided"

@@ -98,9 +98,8 @@ def test_differences_are_to_the_reference_and_with_one_seed_decide_no_method(fin
     assert set(found["ablation"]) == {"local", "local_glad"}
     assert set(found["reference"]) == {"baseline"}
     assert set(found["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot"}
-    assert (found["low"] <= found["difference"]).all()
-    assert (found["difference"] <= found["high"]).all()
-    assert set(found["verdict"]) == {"undecided"}
+    assert found["low"].isna().all()  # two test images a subset: every resample is the same
+    assert set(found["verdict"]) == set(found["run_verdict"]) == {"undecided"}
     summary = pd.read_csv(finished.results / "comparison/fid.csv").set_index("ablation")["all"]
     pooled = found[(found["metric"] == "fid") & (found["subset"] == "all")].set_index("ablation")
     assert pooled.loc["local", "difference"] == pytest.approx(
@@ -114,7 +113,7 @@ def test_the_page_says_what_made_it_and_shows_every_test_face(finished):
     assert "CPU (" in page
     assert page.count('"images":[') == 4
     assert "photo in gray" in page
-    assert "<td>−" in page or "<td>+" in page
+    assert "[–, –]</td>" in page
 
 
 def test_scores_made_with_random_features_say_so_wherever_they_are_shown(finished):

@@ -101,7 +101,7 @@ def difference(
     difference of the samples themselves, which resampling would shift. Where a side has several
     seeds, they are resampled as well; a resample of S values spreads too little by (S - 1) / S,
     and few seeds say little about their spread, so that their part is widened by that and by
-    Student's t.
+    Student's t. Resamples that do not differ (of subsets with two images) give no interval.
     """
     random = np.random.default_rng(seed)
     estimate = float(method[:, 0].mean() - reference[:, 0].mean())
@@ -113,6 +113,8 @@ def difference(
             picked = random.integers(0, count, (len(draws), count))
             widening = np.sqrt(count / (count - 1)) * student.ppf(0.975, freedom) / 1.96
             draws = draws + sign * widening * (runs[picked].mean(axis=1) - runs.mean())
+    if np.ptp(draws) <= 1e-9 * abs(estimate):
+        return estimate, float("nan"), float("nan")
     low, high = np.quantile(draws - draws.mean(), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return estimate, estimate + float(low), estimate + float(high)
 
