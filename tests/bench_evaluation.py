@@ -114,7 +114,7 @@ def main(share: float = 1.0) -> dict[str, float]:
             seconds, command_line_fids[label] = timed(
                 lambda sides=sides: command_line(*sides, folder, device)
             )
-            print(f"pytorch-fid, {label} (n = {mask.sum()}): {seconds:.1f} s")
+            print(f"pytorch-fid, {label} (n = {mask.sum()}): {seconds:.1f} s", flush=True)
             theirs += seconds
 
         load_seconds, network = timed(
