@@ -17,6 +17,13 @@ rule compare:
             *expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS[0]),
             *expand(rules.evaluate_method.output.images, method=METHODS),
         ],
+        validation=(
+            expand(
+                rules.evaluate_validation.output.scores, ablation=ABLATIONS, seed=SEEDS
+            )
+            if VALIDATED
+            else []
+        ),
         notes=expand(rules.collect_sketches.output.notes, method=METHODS),
         differences=rules.estimate_differences.output[0],
         references=rules.extract_real_features.output.references,

@@ -41,6 +41,11 @@ rule extract_real_features:
         **given(weights=WEIGHTS),
         manifest="<results>/pairs.tsv",
     output:
+        **(
+            {"validation": "<results>/evaluation/validation_features.npz"}
+            if VALIDATED
+            else {}
+        ),
         features="<results>/evaluation/real_features.npz",
         references="<results>/evaluation/reference_points.csv",
     log:
@@ -111,6 +116,27 @@ rule evaluate:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}"
     script:
         "../scripts/evaluate.py"
+
+
+use rule evaluate as evaluate_validation with:
+    input:
+        **given(weights=WEIGHTS),
+        samples=rules.infer_validation.output,
+        manifest="<results>/pairs.tsv",
+        real="<results>/evaluation/validation_features.npz",
+    output:
+        scores="<results>/validation/{ablation}/seed{seed}.csv",
+        images="<results>/validation/{ablation}/seed{seed}_images.csv",
+        features="<results>/validation/{ablation}/seed{seed}_features.npz",
+    log:
+        "<logs>/evaluate_validation/{ablation}/seed{seed}.log",
+    benchmark:
+        "<benchmarks>/evaluate_validation/{ablation}/seed{seed}.tsv"
+    params:
+        hp={"epochs": EPOCHS, "split": "val", **FEATURE_HPARAMS},
+        code=rules.evaluate.params.code,
+    message:
+        "Scoring {wildcards.ablation}, seed {wildcards.seed}, on the validation pairs"
 
 
 def method_images(wildcards):

@@ -38,6 +38,23 @@ rule infer:
         "../scripts/infer.py"
 
 
+use rule infer as infer_validation with:
+    input:
+        tensors="<results>/tensors/val.npz",
+        generators=rules.train.output.generators,
+    output:
+        expand(
+            "<results>/validation/{{ablation}}/seed{{seed}}/epoch{epoch}.npz",
+            epoch=EPOCHS,
+        ),
+    log:
+        "<logs>/infer_validation/{ablation}/seed{seed}.log",
+    benchmark:
+        "<benchmarks>/infer_validation/{ablation}/seed{seed}.tsv"
+    message:
+        "Drawing the validation photos with {wildcards.ablation}, seed {wildcards.seed}"
+
+
 TEST_NAMES = [f"{row['subset']}/{row['id']}" for row in PAIRS if row["split"] == "test"]
 
 

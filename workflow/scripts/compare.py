@@ -13,6 +13,7 @@ from photosketch import (
     features,
     figures,
     gallery,
+    metrics,
     page,
     pairs,
     provenance,
@@ -46,8 +47,6 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         files.differences,
         *("ablation", "reference", "subset", "metric", "run_verdict", "verdict"),
     )
-    with runtime.write_atomically(output.csv) as temporary:
-        summary.to_csv(temporary, index=False)
     figures.save(figures.curves(scores, ablations, subsets, note=note), output.curves)
 
     manifest = pairs.read_manifest(files.manifest)
@@ -60,8 +59,23 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     }
     shown_tables = [
         tables.metric_table(everything, [*ablations, *methods], references, remarks),
-        tables.difference_table(differences, subsets),
+        *([tables.difference_table(differences, subsets)] if len(differences) else []),
     ]
+    if files.get("validation"):
+        known = {pair.subset for pair in manifest if pair.split == "val"}
+        chosen = comparison.chosen_epochs(
+            comparison.read_scores(
+                files.validation, ablations, seeds, [name for name in subsets if name in known]
+            )
+        )
+        shown_tables.insert(0, tables.chosen_table(scores, chosen, ablations, subsets))
+        at_chosen = comparison.summarise(
+            comparison.at_epochs(scores, chosen).assign(epoch=0), ablations, subsets
+        )
+        for subset in [*subsets, metrics.POOLED]:
+            summary.loc[summary["ablation"].isin(ablations), f"{subset}_chosen"] = at_chosen[subset]
+    with runtime.write_atomically(output.csv) as temporary:
+        summary.to_csv(temporary, index=False)
     cost = tables.cost_table(costs.read_benchmarks(results / "benchmarks"))
     with runtime.write_atomically(output.markdown) as temporary:
         text = page.fid_markdown(

@@ -23,8 +23,10 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         raise runtime.InputError(problems)
     weights = snakemake.input.get("weights") or None
     network = features.load(hp["features"], weights, hp.get("weights_sha256"))
-    test = pairs.select(pairs.read_manifest(snakemake.input.manifest), split="test")
-    truth = evaluation.Truth.of(real, evaluation.stack_sketches(test))
+    people = pairs.select(
+        pairs.read_manifest(snakemake.input.manifest), split=hp.get("split", "test")
+    )
+    truth = evaluation.Truth.of(real, evaluation.stack_sketches(people))
     device = runtime.acquire_device(".snakemake/locks", console)
     network.to(device)
     lpips = likeness.load_lpips(hp["lpips"], device) if hp.get("lpips") else None

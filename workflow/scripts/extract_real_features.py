@@ -18,7 +18,8 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     network.to(device)
     manifest = pairs.read_manifest(snakemake.input.manifest)
     sets = {}
-    for split in ("test", "train"):
+    validated = snakemake.output.get("validation")
+    for split in ("test", "train", "val") if validated else ("test", "train"):
         chosen = pairs.select(manifest, split=split)
         sketches = evaluation.stack_sketches(chosen)
         print(f"{hp['features']}: {len(chosen)} real {split} sketches on {device}", file=console)
@@ -28,6 +29,8 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             features=features.extract(sketches, network, device),
         )
     features.write_features(sets["test"], snakemake.output.features)
+    if validated:
+        features.write_features(sets["val"], validated)
 
     test = pairs.select(manifest, split="test")
     truth = evaluation.Truth.of(sets["test"], evaluation.stack_sketches(test))

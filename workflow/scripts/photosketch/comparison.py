@@ -100,6 +100,21 @@ def summarise(
     return summary.assign(features=scores["features"].iloc[0], note=scores["note"].iloc[0])
 
 
+def chosen_epochs(validation: pd.DataFrame, metric: str = "fid") -> pd.DataFrame:
+    """The epoch with the lowest pooled `metric` on the validation pairs: ablation, seed, epoch.
+
+    `validation`: scores as `read_scores` gives them, of the validation pairs.
+    """
+    pooled = validation[validation["subset"] == POOLED]
+    best = pooled.loc[pooled.groupby(["ablation", "seed"], sort=False)[metric].idxmin()]
+    return best[["ablation", "seed", "epoch"]].reset_index(drop=True)
+
+
+def at_epochs(scores: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+    """The scores of each run at its chosen epoch alone."""
+    return scores.merge(chosen, on=["ablation", "seed", "epoch"])
+
+
 def counts(scores: pd.DataFrame) -> dict[str, int]:
     """Number of test images of each subset and of `all`, in the table's order."""
     first = scores.drop_duplicates("subset")

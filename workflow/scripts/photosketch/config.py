@@ -86,6 +86,11 @@ def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:
     return list(range(epochs["start"], epochs["stop"] + 1, epochs["step"]))
 
 
+def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]) -> bool:
+    """Whether pairs of a validation split choose the epoch: marked so, or a share of training."""
+    return bool(config["dataset"]["validation"]) or any(row["split"] == "val" for row in pairs)
+
+
 def without_dropped_ablations(config: dict[str, Any]) -> dict[str, Any]:
     """The config without the ablations that an overlay set to null."""
     ablations = config.get("ablations")

@@ -158,10 +158,42 @@ def metric_table(
     )
 
 
+def chosen_table(
+    scores: pd.DataFrame, chosen: pd.DataFrame, methods: Sequence[str], subsets: Sequence[str]
+) -> Table:
+    """FID at the epoch that the validation pairs chose, per method and seed.
+
+    `chosen`: as `comparison.chosen_epochs` gives it.
+    """
+    at_chosen = comparison.at_epochs(scores, chosen)
+    rows = []
+    for method in methods:
+        own = at_chosen[at_chosen["ablation"] == method]
+        epochs = own.drop_duplicates("seed").sort_values("seed")["epoch"]
+        cells = []
+        for subset in [POOLED, *subsets]:
+            values = own.loc[own["subset"] == subset, "fid"]
+            text = _value("fid", values.mean(), values.mean())
+            if len(values) > 1:
+                text += f" ± {_value('fid', values.std(ddof=1), values.mean())}"
+            cells.append(text)
+        rows.append([method, ", ".join(map(str, epochs)), *cells])
+    head = ["method", "epoch of each seed", "all subsets", *subsets]
+    return Table(
+        "FID at the epoch chosen on the validation pairs",
+        head,
+        rows,
+        [
+            "Each run's epoch is the one with the lowest FID of all validation pairs together; "
+            "the test pairs have no part in the choice. ± deviation over seeds."
+        ],
+    )
+
+
 def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table:
     """Each method against the reference: differences with 95% intervals, and what they say."""
-    reference = differences["reference"].iloc[0] if len(differences) else ""
-    several = len(differences) and (differences["seeds"] > 1).all()
+    reference = differences["reference"].iloc[0]
+    several = (differences["seeds"] > 1).all()
     verdicts = ["verdict"] if several else ["verdict on these runs", "on the methods"]
     head = ["method", "metric", "all subsets", *verdicts, *subsets]
     rows = []
