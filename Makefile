@@ -8,7 +8,7 @@ export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: setup demo test lint bench pins
+.PHONY: setup demo test lint bench estimate pins
 
 setup: .venv/ready
 
@@ -42,6 +42,10 @@ lint: .venv/ready resources/demo/pairs.tsv
 
 bench: .venv/ready resources/demo/pairs.tsv
 	$(BIN)/python tests/bench.py
+
+# what a run is going to take; CONFIG names an overlay: make estimate CONFIG=my.yaml
+estimate: .venv/ready
+	$(BIN)/python workflow/scripts/estimate.py $(CONFIG)
 
 # after editing requirements.in: pin what a fresh environment resolves to, for pip and for conda
 pins:

@@ -25,6 +25,9 @@ localrules:
     merge_landmarks,
     annotate,
     fetch_inception,
+    collect_sketches,
+    write_sketches,
+    samples_png,
     compare,
 
 
@@ -48,3 +51,14 @@ rule all:
             seed=SEEDS,
         ),
         rules.compare.output,
+
+
+# the sketches of the last epoch as PNG files, on demand
+rule samples_png:
+    input:
+        expand(
+            rules.write_sketches.output,
+            ablation=ABLATIONS,
+            seed=SEEDS,
+            epoch=EPOCHS[-1],
+        ),

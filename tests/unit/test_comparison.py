@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from photosketch import comparison
+from photosketch import comparison, tables
 from photosketch.runtime import InputError
 
 COUNTS = {"CUHK": 6, "AR": 4, "all": 10}
@@ -20,7 +20,7 @@ def write_scores(folder: Path, ablation: str, seed: int, fids: Fids, **changes: 
     ]
     table = pd.DataFrame(rows).assign(**{"features": "inception-tf", "note": "", **changes})
     path = folder / ablation / f"seed{seed}.csv"
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, index=False)
     return path
 
@@ -132,3 +132,22 @@ def test_tables_given_in_another_order_are_not_mistaken_for_one_another(tmp_path
     paths = [write_scores(tmp_path, name, 0, {10: (1, 2, 3)}) for name in ("baseline", "local")]
     with pytest.raises(ValueError, match="expected the scores of baseline, seed 0"):
         comparison.read_scores(paths[::-1], ["baseline", "local"], [0], ["CUHK", "AR"])
+
+
+def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_scores(
+    tmp_path: Path, scores: pd.DataFrame
+) -> None:
+    validation = [
+        write_scores(tmp_path / "val", "baseline", 0, {10: (0, 0, 5), 20: (9, 9, 3)}),
+        write_scores(tmp_path / "val", "baseline", 1, {10: (0, 0, 2), 20: (0, 0, 6)}),
+    ]
+    chosen = comparison.chosen_epochs(
+        comparison.read_scores(validation, ["baseline"], [0, 1], ["CUHK", "AR"])
+    )
+    assert chosen["epoch"].tolist() == [20, 10]  # by the pooled FID, for each seed
+    kept = comparison.at_epochs(scores, chosen)
+    pooled = kept[kept["subset"] == "all"].set_index("seed")
+    assert pooled["fid"].to_dict() == {0: 8, 1: 8}
+    assert kept.loc[(kept["seed"] == 0) & (kept["subset"] == "CUHK"), "fid"].tolist() == [2]
+    table = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"])
+    assert table.rows == [["baseline", "20, 10", "8.00 ± 0.00", "3.00 ± 1.41", "6.00 ± 1.41"]]

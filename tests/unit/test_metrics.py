@@ -7,6 +7,7 @@ import pytest
 from pytorch_fid.fid_score import calculate_frechet_distance
 
 from photosketch import metrics
+from photosketch.metrics import InnerProducts
 
 
 def some_features(count: int, dimensions: int, seed: int) -> np.ndarray:
@@ -87,14 +88,46 @@ def test_kid_is_unbiased_between_sets_of_one_distribution() -> None:
     assert abs(draws.mean()) < 3 * draws.std(ddof=1) / np.sqrt(len(draws))
 
 
+def test_the_interval_of_kid_is_the_jackknife_that_leaves_an_image_out_of_both_sets() -> None:
+    a, b = some_features(8, 16, seed=1), some_features(8, 16, seed=2)
+    rows = [[j for j in range(8) if j != i] for i in range(8)]
+    left_out = np.array([metrics.kid(a[row], b[row]) for row in rows])
+    error = np.sqrt(7 / 8 * ((left_out - left_out.mean()) ** 2).sum())
+    low, high = metrics.kid_interval(InnerProducts.of(a, b))
+    assert high - low == pytest.approx(2 * 2.364624 * error, rel=1e-6)  # Student's t, 7 degrees
+    assert (low + high) / 2 == pytest.approx(metrics.kid(a, b))
+
+
+def test_the_interval_of_kid_of_equal_sets_holds_zero_and_of_unequal_ones_does_not() -> None:
+    held = 0
+    for trial in range(50):
+        low, high = metrics.kid_interval(
+            InnerProducts.of(
+                np.random.default_rng(trial).normal(size=(40, 64)),
+                np.random.default_rng(1000 + trial).normal(size=(40, 64)),
+            )
+        )
+        held += low <= 0 <= high
+    assert held >= 45
+    apart = InnerProducts.of(some_features(40, 64, seed=1), some_features(40, 64, seed=20))
+    low, _ = metrics.kid_interval(apart)
+    assert low > 0
+
+
+def test_two_images_have_no_interval_of_kid() -> None:
+    two = some_features(2, 16, seed=1)
+    assert np.isnan(metrics.kid_interval(InnerProducts.of(two, two))).all()
+
+
 def test_scores_have_a_row_per_subset_in_order_and_one_for_all() -> None:
     real, generated = some_features(11, 32, seed=1), some_features(11, 32, seed=2)
     subset = np.array(["XM2VTS"] * 3 + ["AR"] * 4 + ["XM2VTS"] * 4)
-    scores = metrics.score(real, generated, subset)
+    scores = metrics.score(InnerProducts.of(real, generated), subset)
     assert scores["subset"].tolist() == ["XM2VTS", "AR", "all"]
     assert scores["n"].tolist() == [7, 4, 11]
-    assert scores["fid"][1] == metrics.fid(real[3:7], generated[3:7])
-    assert scores["kid"][2] == metrics.kid(real, generated)
+    assert scores["fid"][1] == pytest.approx(metrics.fid(real[3:7], generated[3:7]))
+    assert scores["kid"][2] == pytest.approx(metrics.kid(real, generated))
+    assert (scores["kid_low"] < scores["kid"]).all()
 
 
 @pytest.mark.parametrize("metric", [metrics.fid, metrics.kid])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photosketch import comparison, page
+from photosketch import comparison, page, tables
 
 ABLATIONS, SUBSETS = ["baseline", "<local>"], ["CUHK", "AR"]
 HPARAMS = {
@@ -42,8 +42,15 @@ def made_up_scores(seeds: list[int], epochs: list[int], note: str = "") -> pd.Da
     return pd.DataFrame(rows)
 
 
+REFERENCES = pd.DataFrame(
+    {"name": "photo in gray", "subset": ["CUHK", "all"], "n": [10, 7], "fid": [55.0, 66.0]}
+)
+TABLE = tables.Table("More", ["", "<SSIM>"], [["baseline", "0.5"]], ["A remark."])
+
+
 def markdown(scores: pd.DataFrame) -> str:
-    return page.fid_markdown(comparison.summarise(scores, ABLATIONS, SUBSETS), scores, "demo")
+    summary = comparison.summarise(scores, ABLATIONS, SUBSETS)
+    return page.fid_markdown(summary, scores, "demo", REFERENCES, [TABLE], {"Commit": "0123"})
 
 
 class Reader(HTMLParser):
@@ -56,6 +63,7 @@ class Reader(HTMLParser):
         self.references: list[str] = []
         self.words: list[str] = []
         self.tags: list[str] = []
+        self.cell_open = False
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -65,19 +73,20 @@ class Reader(HTMLParser):
             self.rows.append([])
         if tag in ("td", "th"):
             self.rows[-1].append("")
+            self.cell_open = True
         for name in ("src", "href", "srcset", "action", "poster"):
             if attributes.get(name):
                 self.references.append(attributes[name] or "")
-        if tag == "img":
+        if tag == "img" and attributes.get("src"):
             self.images.append(base64.b64decode((attributes["src"] or "").split(",", 1)[1]))
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "tr":
-            self.tags.append("/tr")
+        if tag in ("td", "th"):
+            self.cell_open = False
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
-        if self.rows and self.tags[-1] in ("td", "th", "i", "small"):
+        if self.rows and self.cell_open:
             self.rows[-1][-1] += data
 
 
@@ -92,7 +101,21 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
 def read_page(scores: pd.DataFrame, pictures: dict[str, Path]) -> Reader:
     summary = comparison.summarise(scores, ABLATIONS, SUBSETS)
     grids = {subset: pictures[subset] for subset in SUBSETS}
-    return Reader(page.index_html(summary, scores, "demo", HPARAMS, pictures["curves"], grids))
+    return Reader(
+        page.index_html(
+            summary,
+            scores,
+            "demo",
+            HPARAMS,
+            REFERENCES,
+            [TABLE],
+            {"Commit": "0123, clean"},
+            "run: demo",
+            '{"people": []}',
+            pictures["curves"],
+            grids,
+        )
+    )
 
 
 def test_markdown_gives_mean_deviation_and_last_epoch_with_n_in_the_header() -> None:
@@ -100,9 +123,10 @@ def test_markdown_gives_mean_deviation_and_last_epoch_with_n_in_the_header() -> 
     tables = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
     cells = [[cell.strip() for cell in row] for row in tables]
     header = ["Ablation", "CUHK (n = 10)", "AR (n = 11)", "all subsets (n = 12)"]
-    assert cells[0] == cells[4] == header
+    assert cells[0] == cells[5] == header
     assert cells[2] == ["baseline", "101.50 ± 0.71", "111.50 ± 0.71", "121.50 ± 0.71"]
-    assert cells[6] == ["baseline", "102.00", "112.00", "122.00"]
+    assert cells[4] == ["photo in gray", "55.00", "–", "66.00 (n = 7)"]
+    assert cells[7] == ["baseline", "102.00", "112.00", "122.00"]
     assert any("last epoch, 16" in line for line in lines)
     assert any("epochs 8, 16; seed 0" in line for line in lines)
 
@@ -143,13 +167,16 @@ def test_the_bias_is_stated_and_random_features_are_labelled(pictures: dict[str,
 
 def test_the_page_holds_the_table_and_every_picture(pictures: dict[str, Path]) -> None:
     reader = read_page(made_up_scores([0], [8, 16]), pictures)
-    heads, kinds, baseline, local = reader.rows
+    heads, kinds, baseline, local, photo, _, more = reader.rows
     assert heads == ["Ablation", "CUHK n = 10", "AR n = 11", "all subsets n = 12"]
     assert kinds == ["mean ± s.d.", "epoch 16"] * 3
     assert baseline[1:3] == ["101.50 ± 0.71", "102.00"]
     assert baseline[0].startswith("baseline")
     assert local[0].startswith("<local>")
     assert len(local) == 1 + 3 * 2
+    assert photo == ["photo in gray", "55.00", "", "–", "", "66.00 (n = 7)", ""]
+    assert more == ["baseline", "0.5"]
+    assert "0123, clean" in reader.words
     assert reader.images == [path.read_bytes() for path in pictures.values()]
 
 
@@ -165,7 +192,9 @@ def test_the_page_tells_the_ablations_settings_from_the_common_ones(
 def test_the_page_asks_for_nothing_outside_itself(pictures: dict[str, Path]) -> None:
     reader = read_page(made_up_scores([0], [8]), pictures)
     assert reader.references
-    assert all(link.startswith(("data:image/png;base64,", "#")) for link in reader.references)
-    assert not {"script", "link", "iframe", "object"} & set(reader.tags)
+    assert all(
+        link.startswith(("data:image/png;base64,", "data:,", "#")) for link in reader.references
+    )
+    assert not {"iframe", "object"} & set(reader.tags)
     assert "url(" not in "".join(reader.words)
     assert "@import" not in "".join(reader.words)

@@ -335,3 +335,21 @@ def test_real_pairs_pass(cufs: Path) -> None:
     for pair in found[::20]:
         assert pairs.read_image(pair, "photo").shape == (250, 200, 3)
         assert pairs.read_image(pair, "sketch").shape == (250, 200)
+
+
+def test_a_share_of_training_becomes_validation_and_test_pairs_stay() -> None:
+    listed = [
+        pairs.Pair(subset, f"{split}{i}", split, f"p{i}", f"s{i}", 200, 250, "0", "1")
+        for subset, count in (("CUHK", 40), ("AR", 6))
+        for split in ("train", "test")
+        for i in range(count)
+    ]
+    marked = pairs.with_validation(listed, 0.1)
+    assert [(pair.subset, pair.id) for pair in marked] == [(p.subset, p.id) for p in listed]
+    assert len(pairs.select(marked, "CUHK", "val")) == 4
+    assert len(pairs.select(marked, "AR", "val")) == 2
+    assert pairs.select(marked, split="test") == pairs.select(listed, split="test")
+    backwards = pairs.with_validation(listed[::-1], 0.1)
+    assert set(pairs.select(backwards, split="val")) == set(pairs.select(marked, split="val"))
+    with pytest.raises(InputError, match="leaves none to train on"):
+        pairs.with_validation(listed[:2], 0.1)

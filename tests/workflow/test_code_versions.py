@@ -1,4 +1,5 @@
-"""Every rule's `code` lists the modules its script imports, directly or through others."""
+"""Every rule's `code` lists the modules its script imports, directly or through others, and the
+templates beside them."""
 
 import ast
 import re
@@ -42,6 +43,7 @@ def closure(script: Path) -> set[Path]:
     while waiting:
         module = waiting.pop()
         found.add(module)
+        found |= {path for path in [module.with_suffix(".html")] if path.exists()}
         waiting |= imported(module) - found
     return found
 

@@ -11,7 +11,7 @@ ALL_TRAINED = ("baseline", "local", "local_glad")
 
 def chain(*ablations: str) -> Counter[str]:
     """Training of the given ablations and what follows it."""
-    jobs = Counter({"compare": 1})
+    jobs = Counter({"estimate_differences": 1, "compare": 1})
     for ablation in ablations:
         jobs.update([f"{rule}:{ablation}" for rule in ("train", "infer", "evaluate")])
     return jobs
@@ -126,7 +126,7 @@ def test_a_new_ablation_trains_only_that_one(project):
 
 def test_leaving_an_ablation_out_only_compares_again(project):
     project.configure(ablations={"local": None})
-    assert project.stale() == Counter({"compare": 1})
+    assert project.stale() == Counter({"estimate_differences": 1, "compare": 1})
 
 
 def test_other_features_score_again_without_training(project):
@@ -136,6 +136,7 @@ def test_other_features_score_again_without_training(project):
     stale = project.stale()
     assert set(stale) == {
         "extract_real_features",
+        "estimate_differences",
         "compare",
         *(f"evaluate:{name}" for name in ALL_TRAINED),
     }

@@ -16,7 +16,8 @@ def test_every_file_of_the_contract_is_there(finished):
     subsets = [row["subset"] for row in table_rows(finished)]
     subsets = list(dict.fromkeys(subsets))
     expected = ["pairs.tsv", "comparison/fid.csv", "comparison/fid.md", "comparison/index.html"]
-    expected += ["comparison/fid_curves.png"]
+    expected += ["comparison/fid_curves.png", "comparison/differences.csv"]
+    expected += ["comparison/tables.tex", "evaluation/reference_points.csv"]
     for subset in subsets:
         expected += [f"landmarks/{subset}.csv", f"parsing/{subset}.npz"]
         expected += [f"comparison/grid_{subset}.png"]
@@ -90,6 +91,29 @@ def test_the_table_has_a_row_an_ablation_in_the_order_of_the_config(finished):
     pooled = scores[scores["subset"] == "all"].set_index("epoch")["fid"]
     assert fid.set_index("ablation").loc["local", "all"] == pytest.approx(pooled.mean())
     assert fid.set_index("ablation").loc["local", "all_last"] == pytest.approx(pooled[3])
+
+
+def test_differences_are_to_the_reference_and_with_one_seed_decide_no_method(finished):
+    found = pd.read_csv(finished.results / "comparison/differences.csv")
+    assert set(found["ablation"]) == {"local", "local_glad"}
+    assert set(found["reference"]) == {"baseline"}
+    assert set(found["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot"}
+    assert found["low"].isna().all()  # two test images a subset: every resample is the same
+    assert set(found["verdict"]) == set(found["run_verdict"]) == {"undecided"}
+    summary = pd.read_csv(finished.results / "comparison/fid.csv").set_index("ablation")["all"]
+    pooled = found[(found["metric"] == "fid") & (found["subset"] == "all")].set_index("ablation")
+    assert pooled.loc["local", "difference"] == pytest.approx(
+        summary["local"] - summary["baseline"], rel=1e-6
+    )
+
+
+def test_the_page_says_what_made_it_and_shows_every_test_face(finished):
+    page = (finished.results / "comparison/index.html").read_text()
+    assert "not a git repository" in page
+    assert "CPU (" in page
+    assert page.count('"images":[') == 4
+    assert "photo in gray" in page
+    assert "[–, –]</td>" in page
 
 
 def test_scores_made_with_random_features_say_so_wherever_they_are_shown(finished):

@@ -15,6 +15,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from photosketch import config as settings
+from photosketch import method_sketches
 from photosketch import pairs as pair_table
 from photosketch.runtime import InputError
 
@@ -28,11 +29,8 @@ def refuse(heading, problems):
 
 
 config = settings.without_dropped_ablations(config)
-mistakes = settings.problems(
-    config, yaml_file("workflow", "schemas", "config.schema.yaml")
-)
-if not mistakes:
-    mistakes = settings.missing_files(config)
+schema = yaml_file("workflow", "schemas", "config.schema.yaml")
+mistakes = settings.problems(config, schema) or settings.missing_files(config)
 if mistakes:
     refuse("The configuration has mistakes:", mistakes)
 
@@ -47,11 +45,13 @@ EPOCHS = settings.evaluated_epochs(config)
 ABLATIONS = settings.ablation_order(
     config["ablations"], yaml_file("config", "config.yaml")["ablations"]
 )
+METHODS = list(config["methods"])
 
 
 wildcard_constraints:
     subset="|".join(map(re.escape, SUBSETS)),
     ablation="|".join(map(re.escape, ABLATIONS)),
+    method="|".join(map(re.escape, METHODS)) or "(?!)",
     seed="|".join(map(str, SEEDS)),
     epoch="|".join(map(str, EPOCHS)),
     split="train|test",

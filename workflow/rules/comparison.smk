@@ -3,21 +3,35 @@
 
 rule compare:
     input:
-        scores=expand(
-            "<results>/evaluation/{ablation}/seed{seed}.csv",
-            ablation=ABLATIONS,
-            seed=SEEDS,
+        scores=EVALUATED["scores"],
+        samples=[
+            *expand(
+                "<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
+                ablation=ABLATIONS,
+                seed=SEEDS[0],
+                epoch=EPOCHS[-1],
+            ),
+            *expand(rules.collect_sketches.output.sketches, method=METHODS),
+        ],
+        images=[
+            *expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS[0]),
+            *expand(rules.evaluate_method.output.images, method=METHODS),
+        ],
+        validation=(
+            expand(
+                rules.evaluate_validation.output.scores, ablation=ABLATIONS, seed=SEEDS
+            )
+            if VALIDATED
+            else []
         ),
-        samples=expand(
-            "<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
-            ablation=ABLATIONS,
-            seed=SEEDS[0],
-            epoch=EPOCHS[-1],
-        ),
+        notes=expand(rules.collect_sketches.output.notes, method=METHODS),
+        differences=rules.estimate_differences.output[0],
+        references=rules.extract_real_features.output.references,
         manifest="<results>/pairs.tsv",
     output:
         csv="<results>/comparison/fid.csv",
         markdown="<results>/comparison/fid.md",
+        latex="<results>/comparison/tables.tex",
         curves=report(
             "<results>/comparison/fid_curves.png",
             caption="../report/curves.rst",
@@ -34,7 +48,7 @@ rule compare:
             "<results>/comparison/index.html",
             caption="../report/page.rst",
             category="Comparison",
-            labels={"figure": "table, curves and grids on one page"},
+            labels={"figure": "tables, gallery, curves and grids on one page"},
         ),
     log:
         "<logs>/compare.log",
@@ -50,6 +64,7 @@ rule compare:
         hp={
             "run": config["run"],
             "ablations": ABLATIONS,
+            **({"methods": METHODS} if METHODS else {}),
             "seeds": SEEDS,
             "epochs": EPOCHS,
             "subsets": SUBSETS,
@@ -58,11 +73,18 @@ rule compare:
         code=code_version(
             "compare.py",
             "photosketch/comparison.py",
+            "photosketch/costs.py",
             "photosketch/features.py",
             "photosketch/figures.py",
+            "photosketch/gallery.py",
             "photosketch/metrics.py",
+            "photosketch/networks.py",
+            "photosketch/page.html",
             "photosketch/page.py",
             "photosketch/pairs.py",
+            "photosketch/parts.py",
+            "photosketch/provenance.py",
+            "photosketch/tables.py",
         ),
     message:
         "Comparing {params.hp[ablations]}"

@@ -1,5 +1,7 @@
 """The manifest of the pairs: every image checked and hashed."""
 
+VALIDATED = settings.has_validation(config, PAIRS)
+
 
 rule index_pairs:
     input:
@@ -21,7 +23,10 @@ rule index_pairs:
         mem_mb=1000,
         runtime=10,
     params:
-        hp={"size": config["dataset"]["size"]},
+        hp={
+            "size": config["dataset"]["size"],
+            **given(validation=config["dataset"]["validation"] or None),
+        },
         code=code_version(
             "index_pairs.py",
             "photosketch/pairs.py",

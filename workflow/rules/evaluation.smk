@@ -1,4 +1,4 @@
-"""FID and KID of the drawn sketches against the real test sketches, per subset and epoch."""
+"""The scores of the drawn sketches against the real test sketches, and how far ablations differ."""
 
 FEATURES = config["evaluation"]["features"]
 PUBLISHED_WEIGHTS = {
@@ -41,7 +41,13 @@ rule extract_real_features:
         **given(weights=WEIGHTS),
         manifest="<results>/pairs.tsv",
     output:
-        "<results>/evaluation/real_features.npz",
+        **(
+            {"validation": "<results>/evaluation/validation_features.npz"}
+            if VALIDATED
+            else {}
+        ),
+        features="<results>/evaluation/real_features.npz",
+        references="<results>/evaluation/reference_points.csv",
     log:
         "<logs>/extract_real_features.log",
     benchmark:
@@ -57,8 +63,12 @@ rule extract_real_features:
         hp=FEATURE_HPARAMS,
         code=code_version(
             "extract_real_features.py",
+            "photosketch/evaluation.py",
             "photosketch/features.py",
+            "photosketch/likeness.py",
+            "photosketch/metrics.py",
             "photosketch/pairs.py",
+            "photosketch/recognition.py",
         ),
     message:
         "Computing the features of the real test sketches"
@@ -70,9 +80,12 @@ rule evaluate:
     input:
         **given(weights=WEIGHTS),
         samples=rules.infer.output,
-        real="<results>/evaluation/real_features.npz",
+        manifest="<results>/pairs.tsv",
+        real=rules.extract_real_features.output.features,
     output:
         scores="<results>/evaluation/{ablation}/seed{seed}.csv",
+        images="<results>/evaluation/{ablation}/seed{seed}_images.csv",
+        features="<results>/evaluation/{ablation}/seed{seed}_features.npz",
     log:
         "<logs>/evaluate/{ablation}/seed{seed}.log",
     benchmark:
@@ -85,13 +98,149 @@ rule evaluate:
         runtime=120,
         gpu=1,
     params:
-        hp={"epochs": EPOCHS, **FEATURE_HPARAMS},
+        hp={
+            "epochs": EPOCHS,
+            **FEATURE_HPARAMS,
+            **given(lpips=config["evaluation"]["lpips"]),
+        },
         code=code_version(
             "evaluate.py",
+            "photosketch/evaluation.py",
             "photosketch/features.py",
+            "photosketch/likeness.py",
             "photosketch/metrics.py",
+            "photosketch/pairs.py",
+            "photosketch/recognition.py",
         ),
     message:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}"
     script:
         "../scripts/evaluate.py"
+
+
+use rule evaluate as evaluate_validation with:
+    input:
+        **given(weights=WEIGHTS),
+        samples=rules.infer_validation.output,
+        manifest="<results>/pairs.tsv",
+        real="<results>/evaluation/validation_features.npz",
+    output:
+        scores="<results>/validation/{ablation}/seed{seed}.csv",
+        images="<results>/validation/{ablation}/seed{seed}_images.csv",
+        features="<results>/validation/{ablation}/seed{seed}_features.npz",
+    log:
+        "<logs>/evaluate_validation/{ablation}/seed{seed}.log",
+    benchmark:
+        "<benchmarks>/evaluate_validation/{ablation}/seed{seed}.tsv"
+    params:
+        hp={"epochs": EPOCHS, "split": "val", **FEATURE_HPARAMS},
+        code=rules.evaluate.params.code,
+    message:
+        "Scoring {wildcards.ablation}, seed {wildcards.seed}, on the validation pairs"
+
+
+rule collect_sketches:
+    input:
+        manifest="<results>/pairs.tsv",
+        # a missing image is for the rule to report, with all other problems
+        images=lambda wildcards: method_sketches.image_files(
+            config["methods"][wildcards.method]
+        ),
+    output:
+        sketches="<results>/samples/{method}/sketches.npz",
+        notes="<results>/samples/{method}/notes.txt",
+    log:
+        "<logs>/collect_sketches/{method}.log",
+    benchmark:
+        "<benchmarks>/collect_sketches/{method}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        hp=lambda wildcards: {"folder": config["methods"][wildcards.method]},
+        code=code_version(
+            "collect_sketches.py",
+            "photosketch/method_sketches.py",
+            "photosketch/pairs.py",
+        ),
+    message:
+        "Collecting the sketches of {wildcards.method}"
+    script:
+        "../scripts/collect_sketches.py"
+
+
+use rule evaluate as evaluate_method with:
+    input:
+        **given(weights=WEIGHTS),
+        samples=[rules.collect_sketches.output.sketches],
+        manifest="<results>/pairs.tsv",
+        real=rules.extract_real_features.output.features,
+    output:
+        scores="<results>/evaluation/{method}/seed0.csv",
+        images="<results>/evaluation/{method}/seed0_images.csv",
+        features="<results>/evaluation/{method}/seed0_features.npz",
+    log:
+        "<logs>/evaluate_method/{method}.log",
+    benchmark:
+        "<benchmarks>/evaluate_method/{method}.tsv"
+    params:
+        hp={
+            "epochs": [0],
+            **FEATURE_HPARAMS,
+            **given(lpips=config["evaluation"]["lpips"]),
+        },
+        code=rules.evaluate.params.code,
+    message:
+        "Scoring {wildcards.method}"
+
+
+# each output of evaluate, of every run and then of every folder of sketches
+EVALUATED = {
+    kind: [
+        *expand(getattr(rules.evaluate.output, kind), ablation=ABLATIONS, seed=SEEDS),
+        *expand(getattr(rules.evaluate_method.output, kind), method=METHODS),
+    ]
+    for kind in ("scores", "images", "features")
+}
+
+
+rule estimate_differences:
+    input:
+        features=EVALUATED["features"],
+        images=EVALUATED["images"],
+        real=rules.extract_real_features.output.features,
+    output:
+        "<results>/comparison/differences.csv",
+    log:
+        "<logs>/estimate_differences.log",
+    benchmark:
+        "<benchmarks>/estimate_differences.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 4
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        hp={
+            "runs": [ablation for ablation in ABLATIONS for _ in SEEDS] + METHODS,
+            "reference": config["reference"],
+        },
+        code=code_version(
+            "estimate_differences.py",
+            "photosketch/comparison.py",
+            "photosketch/differences.py",
+            "photosketch/evaluation.py",
+            "photosketch/features.py",
+            "photosketch/likeness.py",
+            "photosketch/metrics.py",
+            "photosketch/pairs.py",
+            "photosketch/recognition.py",
+        ),
+    message:
+        "Estimating how far the ablations are from {params.hp[reference]}"
+    script:
+        "../scripts/estimate_differences.py"

@@ -36,3 +36,53 @@ rule infer:
         "Drawing the test photos with {wildcards.ablation}, seed {wildcards.seed}"
     script:
         "../scripts/infer.py"
+
+
+use rule infer as infer_validation with:
+    input:
+        tensors="<results>/tensors/val.npz",
+        generators=rules.train.output.generators,
+    output:
+        expand(
+            "<results>/validation/{{ablation}}/seed{{seed}}/epoch{epoch}.npz",
+            epoch=EPOCHS,
+        ),
+    log:
+        "<logs>/infer_validation/{ablation}/seed{seed}.log",
+    benchmark:
+        "<benchmarks>/infer_validation/{ablation}/seed{seed}.tsv"
+    message:
+        "Drawing the validation photos with {wildcards.ablation}, seed {wildcards.seed}"
+
+
+TEST_NAMES = [f"{row['subset']}/{row['id']}" for row in PAIRS if row["split"] == "test"]
+
+
+rule write_sketches:
+    input:
+        "<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
+    output:
+        expand(
+            "<results>/png/{{ablation}}/seed{{seed}}/epoch{{epoch}}/{name}.png",
+            name=TEST_NAMES,
+        ),
+    log:
+        "<logs>/write_sketches/{ablation}/seed{seed}/epoch{epoch}.log",
+    benchmark:
+        "<benchmarks>/write_sketches/{ablation}/seed{seed}/epoch{epoch}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        hp={},
+        code=code_version(
+            "write_sketches.py",
+            "photosketch/features.py",
+        ),
+    message:
+        "Writing the sketches of {wildcards.ablation}, seed {wildcards.seed}, as PNG"
+    script:
+        "../scripts/write_sketches.py"

@@ -7,6 +7,7 @@ rule pack_tensors:
         landmarks=expand("<results>/landmarks/{subset}.csv", subset=SUBSETS),
         parsing=expand("<results>/parsing/{subset}.npz", subset=SUBSETS),
     output:
+        **({"val": "<results>/tensors/val.npz"} if VALIDATED else {}),
         train="<results>/tensors/train.npz",
         test="<results>/tensors/test.npz",
     log:

@@ -1,8 +1,25 @@
-"""The comparison of all ablations: table, curves, grids and the page that holds them."""
+"""The comparison of all ablations: tables, curves, grids and the page that holds them."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import comparison, config, features, figures, page, pairs, runtime
+import pandas as pd
+import yaml
+
+from photosketch import (
+    comparison,
+    config,
+    costs,
+    features,
+    figures,
+    gallery,
+    metrics,
+    page,
+    pairs,
+    provenance,
+    runtime,
+    tables,
+)
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -10,21 +27,71 @@ if TYPE_CHECKING:
 ROWS = 6  # test people in a grid
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    output, hp = snakemake.output, snakemake.params.hp
+    files, output, hp = snakemake.input, snakemake.output, snakemake.params.hp
     ablations, seeds, subsets = hp["ablations"], hp["seeds"], hp["subsets"]
-    scores = comparison.read_scores(snakemake.input.scores, ablations, seeds, subsets)
+    methods = hp.get("methods", [])
+    runs = len(ablations) * len(seeds)
+    scores = comparison.read_scores(files.scores[:runs], ablations, seeds, subsets)
+    everything = scores
     summary = comparison.summarise(scores, ablations, subsets)
+    if methods:
+        theirs = comparison.read_scores(files.scores[runs:], methods, [0], subsets)
+        everything = pd.concat([scores, theirs], ignore_index=True)
+        summary = pd.concat(
+            [summary, comparison.summarise(theirs, methods, subsets)], ignore_index=True
+        )
+    remarks = [line for path in files.notes for line in Path(path).read_text().splitlines()]
     note = scores["note"].iloc[0]
-    with runtime.write_atomically(output.csv) as temporary:
-        summary.to_csv(temporary, index=False)
-    with runtime.write_atomically(output.markdown) as temporary:
-        temporary.write_text(page.fid_markdown(summary, scores, hp["run"]), encoding="utf-8")
+    references = comparison.read_texts_and_numbers(files.references, "name", "subset")
+    differences = comparison.read_texts_and_numbers(
+        files.differences,
+        *("ablation", "reference", "subset", "metric", "run_verdict", "verdict"),
+    )
     figures.save(figures.curves(scores, ablations, subsets, note=note), output.curves)
 
-    test = pairs.select(pairs.read_manifest(snakemake.input.manifest), split="test")
+    manifest = pairs.read_manifest(files.manifest)
+    results = Path(output.csv).parents[1]
+    made_by = {
+        "Commit": provenance.commit(Path(snakemake.scriptdir)),
+        "Versions": provenance.versions(),
+        "Devices": provenance.devices(sorted(results.glob("logs/train/*/*.log"))),
+        "Split": pairs.counts_in_words(manifest),
+    }
+    shown_tables = [
+        tables.metric_table(everything, [*ablations, *methods], references, remarks),
+        *([tables.difference_table(differences, subsets)] if len(differences) else []),
+    ]
+    if files.get("validation"):
+        known = {pair.subset for pair in manifest if pair.split == "val"}
+        chosen = comparison.chosen_epochs(
+            comparison.read_scores(
+                files.validation, ablations, seeds, [name for name in subsets if name in known]
+            )
+        )
+        shown_tables.insert(0, tables.chosen_table(scores, chosen, ablations, subsets))
+        at_chosen = comparison.summarise(
+            comparison.at_epochs(scores, chosen).assign(epoch=0), ablations, subsets
+        )
+        for subset in [*subsets, metrics.POOLED]:
+            summary.loc[summary["ablation"].isin(ablations), f"{subset}_chosen"] = at_chosen[subset]
+    with runtime.write_atomically(output.csv) as temporary:
+        summary.to_csv(temporary, index=False)
+    cost = tables.cost_table(costs.read_benchmarks(results / "benchmarks"))
+    with runtime.write_atomically(output.markdown) as temporary:
+        text = page.fid_markdown(
+            summary, scores, hp["run"], references, [*shown_tables, cost], made_by
+        )
+        temporary.write_text(text, encoding="utf-8")
+    with runtime.write_atomically(output.latex) as temporary:
+        fid = tables.fid_table(summary, scores, references)
+        fid = tables.Table("FID", fid.head, fid.rows, page.remarks(scores))
+        text = "\n".join(table.latex() for table in [fid, *shown_tables])
+        temporary.write_text(text, encoding="utf-8")
+
+    test = pairs.select(manifest, split="test")
     drawn = {
-        ablation: features.read_samples(path)
-        for ablation, path in zip(ablations, snakemake.input.samples, strict=True)
+        name: features.read_samples(path)
+        for name, path in zip([*ablations, *methods], files.samples, strict=True)
     }
     title = f"epoch {hp['epochs'][-1]}, seed {seeds[0]}"
     for subset, path in zip(subsets, output.grids, strict=True):
@@ -34,15 +101,28 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         columns = {
             "photo": [pairs.read_image(pair, "photo") for pair in shown],
             "real sketch": [pairs.read_image(pair, "sketch") for pair in shown],
-            **{ablation: samples.of(subset, names) for ablation, samples in drawn.items()},
+            **{name: samples.of(subset, names) for name, samples in drawn.items()},
         }
         figures.save(figures.grid(columns, names, f"{subset}: {title}", note), path)
+
+    images = {
+        name: comparison.read_image_scores(path)
+        for name, path in zip([*ablations, *methods], files.images, strict=True)
+    }
+    faces = gallery.gallery_json(
+        test, {name: samples.sketches for name, samples in drawn.items()}, images
+    )
     with runtime.write_atomically(output.page) as temporary:
         text = page.index_html(
             summary,
             scores,
             hp["run"],
             {name: config.ablation_config(snakemake.config, name).hparams() for name in ablations},
+            references,
+            [*shown_tables, cost],
+            made_by,
+            yaml.safe_dump(snakemake.config, sort_keys=False, allow_unicode=True),
+            faces,
             output.curves,
             dict(zip(subsets, output.grids, strict=True)),
         )

@@ -1,19 +1,20 @@
-"""FID and KID of every evaluated epoch of one training run."""
+"""The scores of every evaluated epoch of one training run, and of each of its sketches."""
 
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
-from photosketch import features, metrics, runtime
+from photosketch import evaluation, features, likeness, pairs, runtime
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    hp = snakemake.params.hp
+    hp, output = snakemake.params.hp, snakemake.output
     epochs = hp["epochs"]
-    run = "{ablation} seed {seed}".format(**dict(snakemake.wildcards.items()))
+    run = " ".join(f"{value}" for value in dict(snakemake.wildcards.items()).values())
     real = features.read_features(snakemake.input.real)
     problems = [
         text for path in snakemake.input.samples for text in features.mismatches(path, real)
@@ -22,22 +23,32 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         raise runtime.InputError(problems)
     weights = snakemake.input.get("weights") or None
     network = features.load(hp["features"], weights, hp.get("weights_sha256"))
+    people = pairs.select(
+        pairs.read_manifest(snakemake.input.manifest), split=hp.get("split", "test")
+    )
+    truth = evaluation.Truth.of(real, evaluation.stack_sketches(people))
     device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
     network.to(device)
-    tables = []
+    lpips = likeness.load_lpips(hp["lpips"], device) if hp.get("lpips") else None
+    tables, images, found = [], [], []
     start = time.monotonic()
     for epoch, path in zip(epochs, snakemake.input.samples, strict=True):
         sketches = features.read_samples(path).sketches
-        generated = features.extract(sketches, network, device)
-        table = metrics.score(real.features, generated, real.subset)
-        table.insert(0, "epoch", epoch)
-        tables.append(table)
+        scores, by_image, generated = evaluation.evaluate(sketches, truth, network, device, lpips)
+        scores.insert(0, "epoch", epoch)
+        by_image.insert(0, "epoch", epoch)
+        for kept, one in ((tables, scores), (images, by_image), (found, generated)):
+            kept.append(one)
         left = (time.monotonic() - start) / len(tables) * (len(epochs) - len(tables))
         print(
             f"{run}: epoch {epoch} ({len(tables)}/{len(epochs)}), "
-            f"FID {table['fid'].iloc[-1]:.4g}, about {left:.0f} s left",
+            f"FID {scores['fid'].iloc[-1]:.4g}, about {left:.0f} s left",
             file=console,
         )
     scores = pd.concat(tables).assign(features=hp["features"], note=features.note(hp["features"]))
-    with runtime.write_atomically(snakemake.output.scores) as temporary:
+    with runtime.write_atomically(output.scores) as temporary:
         scores.to_csv(temporary, index=False)
+    with runtime.write_atomically(output.images) as temporary:
+        pd.concat(images).to_csv(temporary, index=False)
+    run_features = features.RunFeatures(real.ids, real.subset, np.array(epochs), np.stack(found))
+    features.write_run_features(run_features, output.features)

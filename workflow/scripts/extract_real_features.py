@@ -1,10 +1,11 @@
-"""Features of the real test sketches, computed once for all evaluations."""
+"""Features of the real test sketches, and the scores of real images, to read a table by."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from photosketch import features, pairs, runtime
+from photosketch import evaluation, features, pairs, runtime
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -14,12 +15,31 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     weights = snakemake.input.get("weights") or None
     network = features.load(hp["features"], weights, hp.get("weights_sha256"))
     device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
-    test = pairs.select(pairs.read_manifest(snakemake.input.manifest), split="test")
-    sketches = np.stack([pairs.read_image(pair, "sketch") for pair in test])  # [N, H, W]
-    print(f"{hp['features']}: {len(test)} real test sketches on {device}", file=console)
-    real = features.Features(
-        ids=np.array([pair.id for pair in test]),
-        subset=np.array([pair.subset for pair in test]),
-        features=features.extract(sketches, network.to(device), device),
-    )
-    features.write_features(real, snakemake.output[0])
+    network.to(device)
+    manifest = pairs.read_manifest(snakemake.input.manifest)
+    sets = {}
+    validated = snakemake.output.get("validation")
+    for split in ("test", "train", "val") if validated else ("test", "train"):
+        chosen = pairs.select(manifest, split=split)
+        sketches = evaluation.stack_sketches(chosen)
+        print(f"{hp['features']}: {len(chosen)} real {split} sketches on {device}", file=console)
+        sets[split] = features.Features(
+            ids=np.array([pair.id for pair in chosen]),
+            subset=np.array([pair.subset for pair in chosen]),
+            features=features.extract(sketches, network, device),
+        )
+    features.write_features(sets["test"], snakemake.output.features)
+    if validated:
+        features.write_features(sets["val"], validated)
+
+    test = pairs.select(manifest, split="test")
+    truth = evaluation.Truth.of(sets["test"], evaluation.stack_sketches(test))
+    photos, _, _ = evaluation.evaluate(evaluation.stack_gray_photos(test), truth, network, device)
+    points = {
+        "other people's real sketches": evaluation.matched_real(sets["train"], sets["test"]),
+        "photo in gray": photos,
+    }
+    with runtime.write_atomically(snakemake.output.references) as temporary:
+        pd.concat([table.assign(name=name) for name, table in points.items()]).to_csv(
+            temporary, index=False
+        )

@@ -1,4 +1,4 @@
-"""Pack the photos, sketches, points and labels of both splits for training and inference."""
+"""Pack the photos, sketches, points and labels of every split for training and inference."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ with runtime.job(snakemake.log[0], snakemake.threads):
     manifest = pairs.read_manifest(snakemake.input.manifest)
     landmark_files = dict(zip(hp["subsets"], snakemake.input.landmarks, strict=True))
     parsing_files = dict(zip(hp["subsets"], snakemake.input.parsing, strict=True))
-    for split, path in (("train", snakemake.output.train), ("test", snakemake.output.test)):
+    for split, path in snakemake.output.items():
         arrays = packing.pack(
             pairs.select(manifest, split=split),
             landmark_files,

@@ -18,7 +18,7 @@ def read_scores(
     seeds: Sequence[int],
     subsets: Sequence[str],
 ) -> pd.DataFrame:
-    """All evaluation tables as one: ablation, seed, epoch, subset, n, fid, kid, features, note.
+    """All evaluation tables as one: ablation, seed, epoch, subset, n, fid, kid, all other metrics.
 
     `paths` are `.../{ablation}/seed{seed}.csv` for each ablation and, within it, each seed. Rows
     come in that order, then by epoch, then by subset with `all` last.
@@ -30,7 +30,7 @@ def read_scores(
     for path, (ablation, seed) in zip(map(Path, paths), product(ablations, seeds), strict=True):
         if (path.parent.name, path.stem) != (ablation, f"seed{seed}"):
             raise ValueError(f"{path}: expected the scores of {ablation}, seed {seed}")
-        table = pd.read_csv(path, dtype={"subset": str, "note": str}, keep_default_na=False)
+        table = read_texts_and_numbers(path, "subset", "features", "note")
         lacking = [name for name in COLUMNS if name not in table.columns]
         if lacking:
             problems.append(f"{path}: no column {', '.join(lacking)}; delete it to evaluate again")
@@ -43,7 +43,7 @@ def read_scores(
             continue
         place = table["subset"].map([*subsets, POOLED].index)
         table = table.assign(place=place).sort_values(["epoch", "place"], ignore_index=True)
-        table = table[COLUMNS]
+        table = table.drop(columns="place")
         table.insert(0, "ablation", ablation)
         table.insert(1, "seed", seed)
         tables.append((path, table))
@@ -58,6 +58,20 @@ def read_scores(
     if problems:
         raise InputError(problems)
     return pd.concat([table for _, table in tables], ignore_index=True)
+
+
+def read_image_scores(path: str | Path) -> pd.DataFrame:
+    """The metrics of the single sketches of the last epoch, a row each: subset, id, ssim, ..."""
+    table = read_texts_and_numbers(path, "subset", "id")
+    return (
+        table[table["epoch"] == table["epoch"].max()].drop(columns="epoch").reset_index(drop=True)
+    )
+
+
+def read_texts_and_numbers(path: str | Path, *texts: str) -> pd.DataFrame:
+    """A table whose columns `texts` are text (also where it says NA or 007), the others numbers."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table.apply(lambda column: column if column.name in texts else pd.to_numeric(column))
 
 
 def summarise(
@@ -84,6 +98,21 @@ def summarise(
         rows.append(row)
     summary = pd.DataFrame(rows)
     return summary.assign(features=scores["features"].iloc[0], note=scores["note"].iloc[0])
+
+
+def chosen_epochs(validation: pd.DataFrame, metric: str = "fid") -> pd.DataFrame:
+    """The epoch with the lowest pooled `metric` on the validation pairs: ablation, seed, epoch.
+
+    `validation`: scores as `read_scores` gives them, of the validation pairs.
+    """
+    pooled = validation[validation["subset"] == POOLED]
+    best = pooled.loc[pooled.groupby(["ablation", "seed"], sort=False)[metric].idxmin()]
+    return best[["ablation", "seed", "epoch"]].reset_index(drop=True)
+
+
+def at_epochs(scores: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+    """The scores of each run at its chosen epoch alone."""
+    return scores.merge(chosen, on=["ablation", "seed", "epoch"])
 
 
 def counts(scores: pd.DataFrame) -> dict[str, int]:

@@ -91,6 +91,11 @@ def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:
     return list(range(epochs["start"], epochs["stop"] + 1, epochs["step"]))
 
 
+def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]) -> bool:
+    """Whether pairs of a validation split choose the epoch: marked so, or a share of training."""
+    return bool(config["dataset"]["validation"]) or any(row["split"] == "val" for row in pairs)
+
+
 def without_dropped_ablations(config: dict[str, Any]) -> dict[str, Any]:
     """The config without the ablations that an overlay set to null."""
     ablations = config.get("ablations")
@@ -202,6 +207,16 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
                 f"ablations.{ablation}: lr_decay_epochs {train.lr_decay_epochs} must be below "
                 f"its {train.epochs} epochs"
             )
+    found += [
+        f"methods.{name}: an ablation has that name; give the sketches another"
+        for name in config["methods"]
+        if name in config["ablations"]
+    ]
+    if config["reference"] not in config["ablations"]:
+        found.append(
+            f"reference: {config['reference']!r} is no ablation; "
+            f"choose one of {', '.join(config['ablations'])}"
+        )
     if config["evaluation"]["features"] == "inception-random" and config["evaluation"]["weights"]:
         found.append(
             f"evaluation.weights: {config['evaluation']['weights']!r} is given, but "

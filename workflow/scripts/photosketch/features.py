@@ -271,6 +271,21 @@ class Features:
     features: np.ndarray
 
 
+@dataclass(frozen=True)
+class RunFeatures:
+    """Features of every evaluated epoch of a run: ids [N], subset [N], epochs [E], features
+    [E, N, 2048] float32.
+
+    Kept at full precision, so that FID from the file is FID in the table: 2.8 MB an epoch of 338
+    images, little beside the generator that drew them.
+    """
+
+    ids: np.ndarray
+    subset: np.ndarray
+    epochs: np.ndarray
+    features: np.ndarray
+
+
 def read_samples(path: str | Path) -> Samples:
     """Generated sketches, as inference writes them."""
     with np.load(path) as file:
@@ -285,6 +300,18 @@ def write_features(features: Features, path: str | Path) -> None:
 def read_features(path: str | Path) -> Features:
     with np.load(path) as file:
         return Features(file["ids"], file["subset"], file["features"])
+
+
+def write_run_features(run: RunFeatures, path: str | Path) -> None:
+    with write_atomically(path) as temporary:
+        np.savez(
+            temporary, ids=run.ids, subset=run.subset, epochs=run.epochs, features=run.features
+        )
+
+
+def read_run_features(path: str | Path) -> RunFeatures:
+    with np.load(path) as file:
+        return RunFeatures(file["ids"], file["subset"], file["epochs"], file["features"])
 
 
 def mismatches(path: str | Path, real: Features) -> list[str]:

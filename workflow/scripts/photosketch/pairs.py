@@ -12,7 +12,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -27,7 +27,7 @@ MODALITIES: tuple[Modality, ...] = ("photo", "sketch")
 COLUMNS = ("subset", "id", "split", "photo", "sketch")
 SPLITS = ("train", "test", "val")
 IMAGE_MODES = ("L", "RGB")  # Pillow's names: 8-bit gray, 8-bit colour
-MIN_TEST_PAIRS = 2  # a covariance, and so a FID, needs two samples
+MIN_TEST_PAIRS = 2  # a covariance, and so a FID, needs two samples; in validation as well
 # Subsets and ids become parts of file names and columns.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # `all` is the pooled test set in the comparison; `missing` names the template of missing landmarks.
@@ -212,6 +212,12 @@ def _split_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
                 f"{table}: subset {subset!r} has {number} test pairs, but its evaluation needs "
                 f"{MIN_TEST_PAIRS} or more; mark more pairs 'test' or use another subset's name"
             )
+        number = counts[subset, "val"]
+        if 0 < number < MIN_TEST_PAIRS:
+            problems.append(
+                f"{table}: subset {subset!r} has {number} validation pair, but its evaluation "
+                f"needs {MIN_TEST_PAIRS} or more; mark more pairs 'val', or none"
+            )
     return problems
 
 
@@ -291,6 +297,32 @@ def _inspect(path: Path, width: int, height: int) -> tuple[str | None, list[str]
     return digest, faults
 
 
+def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
+    """The pairs with a share (0 to 1) of each subset's training pairs marked `val`, in their order.
+
+    Which ones depends on subset and id alone, so that it is the same on every machine. At least
+    two of a subset, because FID needs two; raises InputError where nothing is left to train on.
+    """
+    chosen: set[tuple[str, str]] = set()
+    for subset in dict.fromkeys(pair.subset for pair in pairs):
+        training = select(pairs, subset, "train")
+        count = max(MIN_TEST_PAIRS, round(share * len(training)))
+        if training and count >= len(training):
+            raise InputError(
+                [
+                    f"dataset.validation: {share} of the {len(training)} training pairs of "
+                    f"{subset} leaves none to train on ({count} go to validation); lower it"
+                ]
+            )
+        training.sort(
+            key=lambda pair: hashlib.sha256(f"val:{pair.subset}:{pair.id}".encode()).digest()
+        )
+        chosen |= {(pair.subset, pair.id) for pair in training[:count]}
+    return [
+        replace(pair, split="val") if (pair.subset, pair.id) in chosen else pair for pair in pairs
+    ]
+
+
 def write_manifest(pairs: Iterable[Pair], path: str | os.PathLike[str]) -> None:
     """Write the manifest (TSV, a column for each field of `Pair`)."""
     with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
@@ -317,6 +349,22 @@ def select(
 ) -> list[Pair]:
     """The pairs of a subset, of a split, or of both; None stands for any."""
     return [pair for pair in pairs if subset in (None, pair.subset) and split in (None, pair.split)]
+
+
+def counts_in_words(pairs: Sequence[Pair]) -> str:
+    """`CUHK 88 train, 100 test; AR ...`, and a digest of which pair is in which split."""
+    counts = Counter((pair.subset, pair.split) for pair in pairs)
+    parts = [
+        f"{subset} "
+        + ", ".join(
+            f"{counts[subset, split]} {split}"
+            for split in ("train", "val", "test")
+            if counts[subset, split]
+        )
+        for subset in dict.fromkeys(pair.subset for pair in pairs)
+    ]
+    rows = "".join(f"{pair.subset}\t{pair.id}\t{pair.split}\n" for pair in pairs)
+    return f"{'; '.join(parts)} (sha256 {hashlib.sha256(rows.encode()).hexdigest()[:12]})"
 
 
 def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.ndarray":

@@ -1,0 +1,161 @@
+"""How long the evaluation of one checkpoint takes, beside pytorch-fid's command line.
+
+The same images and the same weights file (random numbers in the format of the published one) on
+both sides: CUFS' numbers of test images, three subsets and all of them together, so four calls of
+the command line. Ours is the whole of `evaluation.evaluate`: FID, KID with its interval, SSIM,
+FSIM, SCOOT and recognition, for all subsets; the features of the real sketches are there already,
+as they are in a run, where all checkpoints share them.
+
+python tests/bench_evaluation.py [SHARE]: a smaller share of the images, for a quick look.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from pytorch_fid.fid_score import calculate_frechet_distance
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+from photosketch import evaluation, features, likeness, metrics, recognition
+from photosketch.features import Features
+
+TEST_IMAGES = {"CUHK": 100, "AR": 43, "XM2VTS": 195}
+CALLS = 5  # of the fast distance, the median counts
+
+
+def draw_sketches(count: int, seed: int) -> np.ndarray:
+    """Gray images of smooth shading and strokes, [count, 250, 200] uint8."""
+    random = np.random.default_rng(seed)
+    images = np.empty((count, 250, 200), np.uint8)
+    for image in images:
+        coarse = random.random((7, 6)).astype(np.float32)
+        shading = cv2.resize(coarse, (200, 250), interpolation=cv2.INTER_CUBIC)
+        image[:] = np.clip(150 + 100 * shading, 0, 255)
+        for _ in range(60):
+            start, end = random.integers(0, 200, (2, 2))
+            cv2.line(image, start.tolist(), end.tolist(), int(random.integers(0, 160)), 1)
+    return images
+
+
+def write_random_weights(path: Path) -> None:
+    """A state dict in the format of pytorch-fid's file, its signal neither dying nor exploding."""
+    import pytorch_fid.inception
+    import torchvision
+
+    loads = pytorch_fid.inception.load_state_dict_from_url
+    pytorch_fid.inception.load_state_dict_from_url = lambda *_, **__: {}
+    takes = torchvision.models.Inception3.load_state_dict
+    torchvision.models.Inception3.load_state_dict = lambda *_, **__: None
+    try:
+        network = pytorch_fid.inception.fid_inception_v3()
+    finally:
+        pytorch_fid.inception.load_state_dict_from_url = loads
+        torchvision.models.Inception3.load_state_dict = takes
+    generator = torch.Generator().manual_seed(0)
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight, generator=generator)
+    path.parent.mkdir(parents=True)
+    torch.save(network.state_dict(), path)
+
+
+def timed(work: Callable[[], object]) -> tuple[float, object]:
+    """Seconds and result of a call."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    start = time.perf_counter()
+    result = work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - start, result
+
+
+def command_line(first: Path, second: Path, home: Path, device: str) -> float:
+    """The FID that pytorch-fid's command line prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytorch_fid", str(first), str(second), "--device", device],
+        env={**os.environ, "TORCH_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout.rsplit(maxsplit=1)[-1])
+
+
+def main(share: float = 1.0) -> dict[str, float]:
+    """Print and return the times (seconds) and ratios."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    counts = {name: max(3, round(share * count)) for name, count in TEST_IMAGES.items()}
+    subset = np.repeat(list(counts), list(counts.values()))
+    real, generated = draw_sketches(len(subset), 0), draw_sketches(len(subset), 1)
+    masks = metrics.subset_masks(subset)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        weights = folder / "hub" / "checkpoints" / features.TF_WEIGHTS.name
+        write_random_weights(weights)
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+        theirs, command_line_fids = 0.0, {}
+        for label, mask in masks.items():
+            sides = [folder / label / side for side in ("real", "generated")]
+            for side, images in zip(sides, (real, generated), strict=True):
+                side.mkdir(parents=True)
+                for index in np.flatnonzero(mask):
+                    Image.fromarray(images[index]).save(side / f"{index}.png")
+            seconds, command_line_fids[label] = timed(
+                lambda sides=sides: command_line(*sides, folder, device)
+            )
+            print(f"pytorch-fid, {label} (n = {mask.sum()}): {seconds:.1f} s", flush=True)
+            theirs += seconds
+
+        load_seconds, network = timed(
+            lambda: features.load("inception-tf", weights, digest).to(device)
+        )
+    real_seconds, real_features = timed(lambda: features.extract(real, network, device))
+    names = np.arange(len(subset)).astype(str)
+    truth = evaluation.Truth.of(Features(names, subset, real_features), real)
+    seconds, (scores, _, found) = timed(
+        lambda: evaluation.evaluate(generated, truth, network, device)
+    )
+    ours = load_seconds + seconds
+    feature_seconds, _ = timed(lambda: features.extract(generated, network, device))
+    image_seconds, _ = timed(lambda: likeness.score_images(real, generated, device))
+    nlda_seconds, _ = timed(lambda: recognition.rank_one(real, generated, device))
+    for label, value in zip(masks, scores["fid"], strict=True):
+        gap = abs(value - command_line_fids[label]) / command_line_fids[label]
+        print(f"FID {label}: {value:.6g}, pytorch-fid {command_line_fids[label]:.6g} ({gap:.1e})")
+
+    slow = fast = 0.0
+    for mask in masks.values():
+        sides = [real_features[mask].astype(float), found[mask].astype(float)]
+        statistics = [s for side in sides for s in (side.mean(axis=0), np.cov(side, rowvar=False))]
+        slow += timed(lambda s=statistics: calculate_frechet_distance(*s))[0]
+        fast += float(np.median([timed(lambda s=sides: metrics.fid(*s))[0] for _ in range(CALLS)]))
+    result = {
+        "images": float(len(subset)),
+        "command_line_seconds": theirs,
+        "evaluation_seconds": ours,
+        "evaluation_ratio": theirs / ours,
+        "with_real_features_ratio": theirs / (ours + real_seconds),
+        "features_share": feature_seconds / ours,
+        "image_metrics_share": image_seconds / ours,
+        "recognition_share": nlda_seconds / ours,
+        "distance_ratio": slow / fast,
+    }
+    print(f"evaluation of one checkpoint on {device}, {len(subset)} images, all subsets:")
+    for label, value in result.items():
+        print(f"  {label:28} {value:12.3f}")
+    return result
+
+
+if __name__ == "__main__":
+    main(*map(float, sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""The scores of a set of sketches, and of real images in their place."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from photosketch import evaluation, metrics
+from photosketch.features import Features
+
+
+class Means(nn.Module):
+    """A small network in the place of Inception: means over a coarse grid."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return nn.functional.adaptive_avg_pool2d(images[:, :1], (32, 64)).flatten(1)  # [N, 2048]
+
+
+@pytest.fixture
+def truth() -> evaluation.Truth:
+    sketches = np.random.default_rng(0).integers(0, 256, (9, 40, 40), np.uint8)
+    from photosketch.features import extract
+
+    found = Features(
+        np.array([str(i) for i in range(9)]),
+        np.array(["CUHK"] * 5 + ["AR"] * 4),
+        extract(sketches, Means()),
+    )
+    return evaluation.Truth.of(found, sketches)
+
+
+def test_scores_are_by_subset_and_by_image_and_features_are_returned(
+    truth: evaluation.Truth,
+) -> None:
+    sketches = 255 - truth.sketches
+    scores, images, found = evaluation.evaluate(sketches, truth, Means())
+    assert scores["subset"].tolist() == ["CUHK", "AR", "all"]
+    assert scores["fid"][2] == pytest.approx(metrics.fid(truth.features.features, found))
+    assert images["id"].tolist() == [str(i) for i in range(9)]
+    assert scores["ssim"][1] == pytest.approx(images["ssim"][5:].mean())
+    assert scores["nlda"].isna().all()
+    assert found.shape == (9, 2048)
+
+
+def test_the_truth_itself_is_perfect(truth: evaluation.Truth) -> None:
+    scores, _, _ = evaluation.evaluate(truth.sketches, truth, Means())
+    assert scores["fid"].abs().max() < 1e-6
+    assert scores[["ssim", "fsim", "scoot"]].min(axis=None) > 0.9999
+
+
+def test_real_sketches_of_others_are_matched_in_number() -> None:
+    random = np.random.default_rng(0)
+
+    def features(counts: dict[str, int]) -> Features:
+        subset = np.repeat(list(counts), list(counts.values()))
+        return Features(
+            np.arange(len(subset)).astype(str), subset, random.normal(size=(len(subset), 16))
+        )
+
+    train, test = features({"a": 12, "b": 5, "c": 1}), features({"a": 8, "b": 9, "c": 4})
+    table = evaluation.matched_real(train, test, draws=40).set_index("subset")
+    assert table["n"].to_dict() == {"a": 8, "b": 5, "all": 13}
+    assert (table["fid"] > 0).all()
+    assert abs(table.loc["all", "kid"]) < table.loc["all", "fid"] / 10
+    assert len(evaluation.matched_real(features({"c": 1}), test)) == 0

@@ -1,0 +1,26 @@
+"""Bring the sketches of somebody's method into the form of our own samples."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from photosketch import method_sketches, pairs, runtime
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads) as console:
+    name = snakemake.wildcards.method
+    test = pairs.select(pairs.read_manifest(snakemake.input.manifest), split="test")
+    sketches, notes = method_sketches.collect(snakemake.params.hp["folder"], test)
+    for note in notes:
+        print(f"{name}: {note}", file=console)
+    with runtime.write_atomically(snakemake.output.notes) as temporary:
+        temporary.write_text("".join(f"{name}: {note}\n" for note in notes), encoding="utf-8")
+    with runtime.write_atomically(snakemake.output.sketches) as temporary:
+        np.savez_compressed(
+            temporary,
+            ids=np.array([pair.id for pair in test]),
+            subset=np.array([pair.subset for pair in test]),
+            sketches=sketches,
+        )

@@ -1,0 +1,332 @@
+"""Tables of the comparison, made once and rendered as Markdown, HTML and LaTeX."""
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from photosketch import comparison
+from photosketch.metrics import LOWER_IS_BETTER, POOLED
+
+NAMES = {
+    "fid": "FID",
+    "kid": "KID ×1000",
+    "ssim": "SSIM",
+    "fsim": "FSIM",
+    "scoot": "SCOOT",
+    "lpips": "LPIPS",
+    "nlda": "NLDA %",
+}
+SCALES = {"kid": 1000.0, "nlda": 100.0}
+_DECIMALS = {"ssim": 4, "fsim": 4, "scoot": 4, "lpips": 4, "nlda": 1}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A heading, the names of the columns, rows of cells as text, and what a reader has to know."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    remarks: Sequence[str] = ()
+
+    def markdown(self) -> str:
+        lines = [f"## {self.title}", "", *markdown_lines(self.head, self.rows)]
+        if self.remarks:
+            lines += ["", *(f"- {text}" for text in self.remarks)]
+        return "\n".join(lines)
+
+    def html(self) -> str:
+        """A table whose columns sort when their names are clicked."""
+        head = "".join(
+            f'<th scope="col"><button type="button">{html.escape(name)}</button></th>'
+            for name in self.head
+        )
+        body = "".join(
+            f'<tr><th scope="row">{html.escape(row[0])}</th>'
+            + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+            + "</tr>"
+            for row in self.rows
+        )
+        remarks = "".join(f"<li>{html.escape(text)}</li>" for text in self.remarks)
+        return (
+            f'<h3>{html.escape(self.title)}</h3><div class="scroll"><table class="sortable">'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            + (f"<ul>{remarks}</ul>" if remarks else "")
+        )
+
+    def latex(self) -> str:
+        """A booktabs table; the remarks are its caption."""
+        columns = "l" + "r" * (len(self.head) - 1)
+        caption = " ".join(_latex(text) for text in [f"{self.title}.", *self.remarks])
+        return "\n".join(
+            [
+                r"\begin{table}",
+                r"\centering",
+                rf"\caption{{{caption}}}",
+                rf"\begin{{tabular}}{{{columns}}}",
+                r"\toprule",
+                " & ".join(map(_latex, self.head)) + r" \\",
+                r"\midrule",
+                *(" & ".join(map(_latex, row)) + r" \\" for row in self.rows),
+                r"\bottomrule",
+                r"\end{tabular}",
+                r"\end{table}",
+                "",
+            ]
+        )
+
+
+def fid_table(summary: pd.DataFrame, scores: pd.DataFrame, references: pd.DataFrame) -> Table:
+    """FID per subset of every method and of the real reference points."""
+    counts = comparison.counts(scores)
+    rows = [
+        [str(row["ablation"]), *(mean_and_deviation(summary, row, subset) for subset in counts)]
+        for _, row in summary.iterrows()
+    ]
+    for name in references["name"].unique():
+        own = references[references["name"] == name].set_index("subset")
+        cells = []
+        for subset, n in counts.items():
+            if subset not in own.index:
+                cells.append("–")
+                continue
+            matched = "" if own.loc[subset, "n"] == n else f" (n = {own.loc[subset, 'n']})"
+            cells.append(number(summary, own.loc[subset, "fid"]) + matched)
+        rows.append([str(name), *cells])
+    head = ["method", *(f"{subset_name(subset)} (n = {n})" for subset, n in counts.items())]
+    return Table("FID", head, rows)
+
+
+def metric_table(
+    scores: pd.DataFrame,
+    methods: Sequence[str],
+    references: pd.DataFrame,
+    notes: Sequence[str] = (),
+    subset: str = POOLED,
+) -> Table:
+    """Every metric for one subset: the mean over epochs and seeds, ± deviation over seeds.
+
+    `notes`: what else a reader has to know.
+    """
+    metrics = [name for name in NAMES if name in scores and scores[name].notna().any()]
+    rows = []
+    for method in methods:
+        chosen = scores[(scores["ablation"] == method) & (scores["subset"] == subset)]
+        by_seed = chosen.groupby("seed")[[*metrics, "kid_low", "kid_high"]].mean()
+        cells = []
+        for metric in metrics:
+            values = by_seed[metric]
+            size = values.mean()
+            text = _value(metric, size, size)
+            if len(values) > 1:
+                text += f" ± {_value(metric, values.std(ddof=1), size)}"
+            if metric == "kid" and by_seed["kid_low"].notna().all():
+                low, high = by_seed["kid_low"].mean(), by_seed["kid_high"].mean()
+                text += f" [{_value('kid', low, size)}, {_value('kid', high, size)}]"
+            cells.append(text)
+        rows.append([method, *cells])
+    for name in references["name"].unique():
+        own = references[(references["name"] == name) & (references["subset"] == subset)]
+        if len(own):
+            values = [own[metric].iloc[0] if metric in own else math.nan for metric in metrics]
+            rows.append(
+                [str(name), *(_value(m, v, v) for m, v in zip(metrics, values, strict=True))]
+            )
+    arrows = [f"{NAMES[name]} {'↓' if name in LOWER_IS_BETTER else '↑'}" for name in metrics]
+    remarks = [
+        "↓ lower is better, ↑ higher is better. Means over the evaluated epochs, then over seeds; "
+        "± deviation over seeds where there are several.",
+        "KID: over the whole sets, unbiased; [95% interval by the jackknife over images].",
+        "SSIM, FSIM, SCOOT: the mean over images, each against its true sketch.",
+        "Other people's real sketches: training against test sketches, as many of one as of the "
+        "other in each subset, the mean over 20 draws. Photo in gray: the photo in the sketch's "
+        "place.",
+    ]
+    if "lpips" not in metrics:
+        remarks.append("LPIPS is left out: its weights are not there (evaluation.lpips).")
+    if "nlda" in metrics:
+        remarks.append(
+            "NLDA: people recognised at rank 1 by their drawn sketch, the mean over 20 splits."
+        )
+    else:
+        remarks.append("NLDA recognition is left out: it needs 40 test people.")
+    return Table(
+        f"All metrics, {subset_name(subset)}", ["method", *arrows], rows, [*remarks, *notes]
+    )
+
+
+def chosen_table(
+    scores: pd.DataFrame, chosen: pd.DataFrame, methods: Sequence[str], subsets: Sequence[str]
+) -> Table:
+    """FID at the epoch that the validation pairs chose, per method and seed.
+
+    `chosen`: as `comparison.chosen_epochs` gives it.
+    """
+    at_chosen = comparison.at_epochs(scores, chosen)
+    rows = []
+    for method in methods:
+        own = at_chosen[at_chosen["ablation"] == method]
+        epochs = own.drop_duplicates("seed").sort_values("seed")["epoch"]
+        cells = []
+        for subset in [POOLED, *subsets]:
+            values = own.loc[own["subset"] == subset, "fid"]
+            text = _value("fid", values.mean(), values.mean())
+            if len(values) > 1:
+                text += f" ± {_value('fid', values.std(ddof=1), values.mean())}"
+            cells.append(text)
+        rows.append([method, ", ".join(map(str, epochs)), *cells])
+    head = ["method", "epoch of each seed", "all subsets", *subsets]
+    return Table(
+        "FID at the epoch chosen on the validation pairs",
+        head,
+        rows,
+        [
+            "Each run's epoch is the one with the lowest FID of all validation pairs together; "
+            "the test pairs have no part in the choice. ± deviation over seeds."
+        ],
+    )
+
+
+def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table:
+    """Each method against the reference: differences with 95% intervals, and what they say."""
+    reference = differences["reference"].iloc[0]
+    several = (differences["seeds"] > 1).all()
+    verdicts = ["verdict"] if several else ["verdict on these runs", "on the methods"]
+    head = ["method", "metric", "all subsets", *verdicts, *subsets]
+    rows = []
+    for (method, metric), group in differences.groupby(["ablation", "metric"], sort=False):
+        by_subset = group.set_index("subset")
+        pooled, *others = (
+            _interval(metric, row["difference"], row["low"], row["high"])
+            for _, row in by_subset.loc[[POOLED, *subsets]].iterrows()
+        )
+        found = by_subset.loc[POOLED, ["run_verdict", "verdict"]].tolist()[-len(verdicts) :]
+        rows.append([method, NAMES[metric], pooled, *found, *others])
+    return Table(
+        f"Difference to {reference}",
+        head,
+        rows,
+        [
+            "Difference of the means over the evaluated epochs and seeds, with a 95% interval: a "
+            "bootstrap over test images, the same ones for both sides (200 draws), and over seeds "
+            "where there are several.",
+            "Better or worse: the interval over all subsets leaves out zero. With one seed that "
+            "holds for these runs only; another run of the same method may differ, so that of the "
+            "methods it says undecided.",
+        ],
+    )
+
+
+def cost_table(costs: pd.DataFrame) -> Table:
+    """Time and memory of every stage, from `costs.read_benchmarks`."""
+    rows = [
+        [
+            str(row["rule"]),
+            str(row["jobs"]),
+            f"{row['seconds'] / 60:,.1f}",
+            f"{row['longest'] / 60:,.1f}",
+            "–" if math.isnan(row["memory_mb"]) else f"{row['memory_mb'] / 1000:.1f}",
+        ]
+        for _, row in costs.iterrows()
+    ]
+    head = ["stage", "jobs", "minutes in all", "longest job, minutes", "peak memory, GB"]
+    return Table(
+        "Cost",
+        head,
+        rows,
+        ["Wall time and main memory of the last run of each job; no GPU memory."],
+    )
+
+
+def subset_name(subset: str) -> str:
+    return "all subsets" if subset == POOLED else subset
+
+
+def number(summary: pd.DataFrame, value: float) -> str:
+    """With two decimals, or as many as the table's smallest mean needs for three digits."""
+    if math.isnan(value):
+        return "–"
+    means = summary[[name for name in summary if f"{name}_last" in summary]].abs()
+    smallest = means.where(means > 0).min().min()
+    decimals = 2 if math.isnan(smallest) else max(2, 2 - math.floor(math.log10(smallest)))
+    return f"{value:.{decimals}f}"
+
+
+def mean_and_deviation(summary: pd.DataFrame, row: pd.Series, subset: str) -> str:
+    """`28.43 ± 0.45`: the deviation over seeds, with one seed over epochs, with one epoch none."""
+    deviations = [row[f"{subset}_seed_sd"], row[f"{subset}_epoch_sd"]]
+    known = [value for value in deviations if not math.isnan(value)]
+    mean = number(summary, row[subset])
+    return f"{mean} ± {number(summary, known[0])}" if known else mean
+
+
+def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table, its columns padded to one width; the first one left-aligned."""
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in [head, *rows]]
+    widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "| "
+        + " | ".join(
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        + " |"
+        for line in cells
+    ]
+    rule = [f"{'-' * (width - 1)}{':' if index else '-'}" for index, width in enumerate(widths)]
+    return [lines[0], f"| {' | '.join(rule)} |", *lines[1:]]
+
+
+def _interval(metric: str, difference: float, low: float, high: float) -> str:
+    """`−1.50 [−2.25, −0.75]`"""
+    first, second, third = (
+        _value(metric, value, high - low, sign="+").replace("-", "−")
+        for value in (difference, low, high)
+    )
+    return f"{first} [{second}, {third}]"
+
+
+def _value(metric: str, value: float, size: float, sign: str = "") -> str:
+    """A value in the table's unit, with as many decimals as a value of `size` needs."""
+    if math.isnan(value):
+        return "–"
+    scale = SCALES.get(metric, 1)
+    return f"{value * scale:{sign}.{_decimals(metric, size * scale)}f}"
+
+
+def _decimals(metric: str, size: float) -> int:
+    """FID and KID: two decimals, or three digits of small values."""
+    if metric in _DECIMALS:
+        return _DECIMALS[metric]
+    if not size or math.isnan(size):
+        return 2
+    return min(8, max(2, 2 - math.floor(math.log10(abs(size)))))
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "−": "$-$",
+    "–": "--",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(letter, letter) for letter in text)

@@ -1,0 +1,18 @@
+"""The sketches of one epoch as PNG files, {subset}/{id}.png."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+
+from photosketch import features, runtime
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads):
+    samples = features.read_samples(snakemake.input[0])
+    for path in map(Path, snakemake.output):
+        [sketch] = samples.of(path.parent.name, [path.stem])
+        with runtime.write_atomically(path) as temporary:
+            Image.fromarray(sketch).save(temporary)
