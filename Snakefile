@@ -23,12 +23,14 @@ localrules:
     index_pairs,
     merge_landmarks,
     fetch_inception,
+    summarize_warps,
     compare,
 
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/landmarks.smk"
 include: "workflow/rules/parsing.smk"
+include: "workflow/rules/warp.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/inference.smk"
 include: "workflow/rules/evaluation.smk"
@@ -39,4 +41,5 @@ rule all:
     default_target: True
     input:
         expand("<results>/parsing/{subset}.png", subset=SUBSETS),
+        expand("<results>/warp/{mode}_summary.csv", mode=MODES),
         rules.compare.output,

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
+
 from photosketch import inference, networks, tensors, training
 from photosketch.checkpoint import generator_path, save_generator
 from photosketch.config import LossWeights, TrainConfig

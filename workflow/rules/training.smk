@@ -39,7 +39,7 @@ rule pack_tensors:
 
 rule train:
     input:
-        tensors="<results>/tensors/train.npz",
+        tensors=lambda wildcards: training_tensors(wildcards.ablation),
     output:
         generators=expand(
             "<results>/train/{{ablation}}/seed{{seed}}/generator_epoch{epoch}.safetensors",

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from photosketch import inference, runtime, tensors
 from tqdm import tqdm
+
+from photosketch import inference, runtime, tensors
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

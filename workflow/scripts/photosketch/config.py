@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, Self
 
 GladForm = Literal["magnitude", "squared"]
+WarpMode = Literal["none", "face", "region"]
 FRAME = 256  # pixels, the side of the square frame the networks work on
 
 
@@ -37,12 +38,13 @@ class TrainConfig:
     lr_decay_epochs: int = 0
     jitter: int = 0
     glad_form: GladForm = "magnitude"
+    warp: WarpMode = "none"
 
     @classmethod
     def from_config(cls, train: Mapping[str, Any]) -> Self:
         """From a validated `train` section with an ablation's overrides merged in; casts types."""
         weights = {name: float(train["losses"].get(name, 0)) for name in _names(LossWeights)}
-        casts = {"lr": float, "beta1": float, "glad_form": str}
+        casts = {"lr": float, "beta1": float, "glad_form": str, "warp": str}
         scalars = {
             name: casts.get(name, int)(train[name]) for name in _names(cls) if name != "losses"
         }
@@ -59,6 +61,8 @@ class TrainConfig:
         values["losses"] = {name: weight for name, weight in values["losses"].items() if weight}
         if not self.losses.glad:
             del values["glad_form"]
+        if self.warp == "none":
+            del values["warp"]
         return {name: value for name, value in values.items() if value or name == "beta1"}
 
 
