@@ -40,21 +40,21 @@ Field = NDArray[Any]  # float32
 Mask = NDArray[np.bool_]
 
 FACE = (SKIN, BROWS, EYES, NOSE, MOUTH)
-LEAST_JACOBIAN = 0.1  # the smallest determinant that a map is given
+LEAST_JACOBIAN = 0.05  # the smallest determinant that a map is given
 
 # Lengths in pixels at the size of CUFS, 50 between the eyes.
 _REACH = 40.0  # standard deviation of the Gaussians that a displacement is made of
 _SPACING = 26.0  # between their centres
 _AMPLITUDE = 4.0  # prior standard deviation of a displacement
-_POINT_NOISE = 0.7  # of a point; a detection repeats to 0.7 px
-_OUTLINE_NOISE = 4.0  # of an outline, neighbouring pixels of which are not independent
+_POINT_NOISE = 0.5  # of a point
+_OUTLINE_NOISE = 3.0  # of an outline, neighbouring pixels of which are not independent
 _OUTLINE_SCALES = (8.0, 4.0)  # residuals beyond are outliers; first coarse, then fine
 _MATCH_ROUNDS, _MATCH_SCALE = 2, 2.0  # residuals beyond the scale, in pixels, are outliers
 _MATCH_PRECISION = 20.0  # per curvature of the correlation peak
-_MATCH_SPACING, _MATCH_HALF, _MATCH_SEARCH = 10, 11, 6
+_MATCH_SPACING, _MATCH_HALF, _MATCH_SEARCH = 9, 10, 6
 _MATCH_CONTRAST, _MATCH_LEAST = 4.0, 0.4  # gray levels; correlation
 _FAR = 14.0  # signed distances are cut off here
-_SLOPE, _SHEAR = 0.7, 2.0  # steepest rise of a displacement from the border: across it, along it
+_SLOPE = 0.85  # longest displacement at a pixel from the border, and so on inwards
 _UNFOLDING_PASSES = 30
 _FEATHER = 12.0  # over which a region's displacement fades out
 
@@ -173,7 +173,7 @@ def inverse_at(map: Field, points: Points) -> Points:
     Solves map(q) = p by q <- q - (map(q) - p), which contracts as displacements change slowly.
     """
     found = points.astype(np.float32)
-    for _ in range(15):
+    for _ in range(40):
         found = found - (at(map, found) - points)
     return found.astype(np.float32)
 
@@ -237,7 +237,7 @@ class _Fit:
         normal += rows.T @ rows
         target += rows.T @ (root[:, 0] * ((slopes * moved).sum(1) - misses))
 
-        if matches is not None and len(matches.shifts):
+        if matches is not None:
             off = matches.rows @ self.weights - matches.shifts
             trust = _MATCH_PRECISION / (1 + (off**2).sum(1) / _MATCH_SCALE**2)
             roots = np.linalg.cholesky(matches.precisions * trust[:, None, None])  # [M, 2, 2]
@@ -416,10 +416,12 @@ def _matches(photo: Face, sketch: Face, rough: Field, basis: _Basis) -> _Matches
     if not places:
         return None
     good, peaks, precisions = _peaks(np.stack(scores))
+    if not good.any():
+        return None
     points = np.array(places, np.float32)[good]
     shifts = peaks - search
     # What lies at `points + shifts` in the roughly warped sketch lies here in the original one.
-    shifts = shifts + at(rough, points + shifts) if len(points) else shifts
+    shifts = shifts + at(rough, points + shifts)
     return _Matches(basis.at(points), shifts.astype(np.float32), precisions.astype(np.float32))
 
 
@@ -467,19 +469,16 @@ def _peaks(scores: Field) -> tuple[Mask, NDArray[Any], NDArray[Any]]:
 
 
 def _held_at_border(displacement: Field) -> Field:
-    """A displacement [H, W, 2] that is zero at the border and grows by no more than `_SLOPE`.
+    """A displacement [H, W, 2], at most `_SLOPE` pixels long for each pixel from the border.
 
-    So it fades no faster than a map without folds can, and points inside. Movement along a border
-    only shears and may fade faster.
+    So it is zero there, fades no faster than a map without folds can, and points inside.
     """
-    held = displacement.copy()
-    for axis, size in enumerate(displacement.shape[:2]):  # rows, then columns
-        steps = np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
-        steps = steps[:, None] if axis == 0 else steps[None]
-        for component in (0, 1):  # x, y
-            most = (_SLOPE if component != axis else _SHEAR) * steps
-            held[..., component] = np.clip(held[..., component], -most, most)
-    return held
+    rows, columns = (
+        np.minimum(np.arange(size), np.arange(size)[::-1]) for size in displacement.shape[:2]
+    )
+    most = _SLOPE * np.minimum(rows[:, None], columns[None]).astype(np.float32)
+    length = np.hypot(displacement[..., 0], displacement[..., 1])
+    return displacement * np.minimum(1, most / np.maximum(length, 1e-6))[..., None]
 
 
 def _within_regions(displacement: Field, photo: Face) -> Field:
