@@ -22,8 +22,12 @@ setup: .venv/ready
 resources/demo/pairs.tsv: | .venv/ready
 	$(BIN)/python -m photosketch.demo resources/demo
 
+# Narrow networks gain nothing from a second thread: one thread a job, as many jobs as cores.
+ONE_THREAD_EACH := $(foreach rule,detect_landmarks parse_faces train infer extract_real_features evaluate,$(rule)=1)
+
 demo: .venv/ready resources/demo/pairs.tsv
-	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
+	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --set-threads $(ONE_THREAD_EACH) \
+	  --configfile config/demo.yaml
 	@echo "see results/demo/comparison/index.html"
 
 test: .venv/ready

@@ -21,7 +21,9 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     index_pairs,
+    facepp_landmarks,
     merge_landmarks,
+    annotate,
     fetch_inception,
     summarize_warps,
     compare,
@@ -40,6 +42,12 @@ include: "workflow/rules/comparison.smk"
 rule all:
     default_target: True
     input:
+        rules.show_landmarks.output,
         expand("<results>/parsing/{subset}.png", subset=SUBSETS),
         expand("<results>/warp/{mode}_summary.csv", mode=MODES),
+        expand(
+            "<results>/train/{ablation}/seed{seed}/train_log.csv",
+            ablation=ABLATIONS,
+            seed=SEEDS,
+        ),
         rules.compare.output,

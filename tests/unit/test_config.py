@@ -212,3 +212,16 @@ def test_the_demo_overlay_is_valid_and_keeps_the_four_ablations(config):
         config[section] = {**config[section], **values} if isinstance(values, dict) else values
     assert settings.problems(config, SCHEMA) == []
     assert len(config["ablations"]) == 4
+
+
+def test_files_that_are_named_and_missing_are_told_with_a_remedy(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    changed = with_value(config, "landmarks.manual", "manual.csv")
+    changed = with_value(changed, "evaluation.weights", "weights.pth")
+    manual, weights = settings.missing_files(changed)
+    assert "landmarks.manual: 'manual.csv' does not exist" in manual
+    assert "evaluation.weights: 'weights.pth' does not exist" in weights
+    (tmp_path / "manual.csv").touch()
+    (tmp_path / "weights.pth").touch()
+    assert settings.missing_files(changed) == []
+    assert settings.missing_files(with_value(changed, "landmarks.manual", None)) == []

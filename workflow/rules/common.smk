@@ -31,6 +31,8 @@ config = settings.without_dropped_ablations(config)
 mistakes = settings.problems(
     config, yaml_file("workflow", "schemas", "config.schema.yaml")
 )
+if not mistakes:
+    mistakes = settings.missing_files(config)
 if mistakes:
     refuse("The configuration has mistakes:", mistakes)
 

@@ -1,4 +1,4 @@
-"""Five landmarks of every photo and sketch: detected, then merged with points placed by hand."""
+"""Five landmarks of every photo and sketch: detected, asked for, clicked, merged, and shown."""
 
 
 rule detect_landmarks:
@@ -22,6 +22,7 @@ rule detect_landmarks:
         code=code_version(
             "detect_landmarks.py",
             "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
             "photosketch/pairs.py",
         ),
     message:
@@ -30,9 +31,52 @@ rule detect_landmarks:
         "../scripts/detect_landmarks.py"
 
 
-rule merge_landmarks:
+# The tables of Face++ where it may be asked; else nothing needs its rule.
+FACEPP_TABLES = (
+    expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS)
+    if config["landmarks"]["facepp"]["enabled"]
+    else None
+)
+
+
+# One job for all subsets, run where the workflow is started: a key has a limit on requests at a
+# time, and cluster nodes have no internet. The answers stay beside the tables, undeclared.
+rule facepp_landmarks:
     input:
         **given(manual=config["landmarks"]["manual"]),
+        manifest="<results>/pairs.tsv",
+        detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
+    output:
+        expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS),
+    log:
+        "<logs>/facepp_landmarks.log",
+    benchmark:
+        "<benchmarks>/facepp_landmarks.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        hp={"subsets": SUBSETS},
+        code=code_version(
+            "facepp_landmarks.py",
+            "photosketch/facepp.py",
+            "photosketch/landmark_merge.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+        ),
+    message:
+        "Asking Face++ for the faces that MTCNN missed"
+    script:
+        "../scripts/facepp_landmarks.py"
+
+
+rule merge_landmarks:
+    input:
+        **given(manual=config["landmarks"]["manual"], facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -53,9 +97,92 @@ rule merge_landmarks:
             "merge_landmarks.py",
             "photosketch/landmark_merge.py",
             "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
             "photosketch/pairs.py",
         ),
     message:
-        "Merging detected and manual landmarks"
+        "Merging the landmarks of all sources"
     script:
         "../scripts/merge_landmarks.py"
+
+
+rule show_landmarks:
+    input:
+        manifest="<results>/pairs.tsv",
+        landmarks=expand("<results>/landmarks/{subset}.csv", subset=SUBSETS),
+    output:
+        sources=report(
+            "<results>/landmarks/review/sources.csv",
+            caption="../report/sources.rst",
+            category="Landmarks",
+            labels={"figure": "points by source"},
+        ),
+        montages=report(
+            expand(
+                "<results>/landmarks/review/{subset}_{modality}.png",
+                subset=SUBSETS,
+                modality=pair_table.MODALITIES,
+            ),
+            caption="../report/landmarks.rst",
+            category="Landmarks",
+            labels={"figure": "points, outliers first"},
+        ),
+    log:
+        "<logs>/show_landmarks.log",
+    benchmark:
+        "<benchmarks>/show_landmarks.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        hp={"subsets": SUBSETS},
+        code=code_version(
+            "show_landmarks.py",
+            "photosketch/landmark_merge.py",
+            "photosketch/landmark_review.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+        ),
+    message:
+        "Showing the landmarks of every image, outliers first"
+    script:
+        "../scripts/show_landmarks.py"
+
+
+# Not part of `all`: made when asked for (snakemake ... annotate).
+rule annotate:
+    input:
+        **given(manual=config["landmarks"]["manual"], facepp=FACEPP_TABLES),
+        manifest="<results>/pairs.tsv",
+        detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
+    output:
+        "<results>/landmarks/annotate.html",
+    log:
+        "<logs>/annotate.log",
+    benchmark:
+        "<benchmarks>/annotate.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        hp={"subsets": SUBSETS, "annotate": config["landmarks"]["annotate"]},
+        code=code_version(
+            "annotate.py",
+            "photosketch/annotation.py",
+            "photosketch/landmark_merge.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+        ),
+        template=code_version("photosketch/annotate.html"),
+    message:
+        "Writing the page to click missing landmarks"
+    script:
+        "../scripts/annotate.py"

@@ -29,6 +29,7 @@ rule parse_faces:
             "parse_faces.py",
             "photosketch/landmarks.py",
             "photosketch/montages.py",
+            "photosketch/mtcnn.py",
             "photosketch/pairs.py",
             "photosketch/parsing.py",
             "photosketch/parsing_features.py",

@@ -28,6 +28,7 @@ rule pack_tensors:
         code=code_version(
             "pack_tensors.py",
             "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
             "photosketch/packing.py",
             "photosketch/pairs.py",
         ),

@@ -48,6 +48,7 @@ rule warp_sketches:
             "warp_sketches.py",
             "photosketch/landmarks.py",
             "photosketch/montages.py",
+            "photosketch/mtcnn.py",
             "photosketch/pairs.py",
             "photosketch/parsing.py",
             "photosketch/parsing_features.py",
@@ -89,6 +90,7 @@ rule summarize_warps:
         code=code_version(
             "summarize_warps.py",
             "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
             "photosketch/pairs.py",
             "photosketch/parsing.py",
             "photosketch/parsing_features.py",
@@ -126,6 +128,7 @@ rule pack_warped_tensors:
         code=code_version(
             "pack_warped_tensors.py",
             "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
             "photosketch/packing.py",
             "photosketch/pairs.py",
             "photosketch/parsing.py",

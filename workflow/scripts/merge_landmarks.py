@@ -1,4 +1,4 @@
-"""Merge detected landmarks with those placed by hand, for all subsets at once."""
+"""Merge the landmarks placed by hand, of MTCNN and of Face++, for all subsets at once."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     subsets = snakemake.params.hp["subsets"]
     manual = snakemake.input.get("manual")
+    facepp = snakemake.input.get("facepp")
+    folder = Path(snakemake.output[0]).parent
     tables = landmark_merge.merge_landmarks(
         pairs.read_manifest(snakemake.input.manifest),
-        {
-            subset: landmarks.read_landmarks(path)
-            for subset, path in zip(subsets, snakemake.input.detected, strict=True)
-        },
+        landmark_merge.read_tables(subsets, snakemake.input.detected),
         manual=Path(manual) if manual else None,
-        template=Path(snakemake.output[0]).with_name("missing.csv"),
+        template=folder / "missing.csv",
+        facepp=landmark_merge.read_tables(subsets, facepp) if facepp else None,
+        page=folder / "annotate.html",
     )
     for subset, path in zip(subsets, snakemake.output, strict=True):
         landmarks.write_landmarks(tables[subset], path)

@@ -8,6 +8,7 @@ of the canonical dict, so that a feature added later, switched off, makes nothin
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 GladForm = Literal["magnitude", "squared"]
@@ -109,6 +110,23 @@ def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     )
     found = list(dict.fromkeys(message for error in errors for message in _messages(error)))
     return found or _inconsistencies(config)
+
+
+def missing_files(config: Mapping[str, Any]) -> list[str]:
+    """Files that the configuration names and that are not there, each with the remedy.
+
+    Snakemake alone would keep results made without them and say nothing.
+    """
+    features = config["evaluation"]["features"]
+    remedies = {
+        ("landmarks", "manual"): "write it (columns: resources/README.md) or set null",
+        ("evaluation", "weights"): f"put the weights of {features} there, or null to download them",
+    }
+    return [
+        f"{section}.{key}: {config[section][key]!r} does not exist; {remedy}"
+        for (section, key), remedy in remedies.items()
+        if config[section][key] and not Path(config[section][key]).is_file()
+    ]
 
 
 def _messages(error: Any) -> list[str]:

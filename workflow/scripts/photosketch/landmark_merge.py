@@ -1,4 +1,4 @@
-"""Points placed by hand, and their merge with the detected ones.
+"""Points placed by hand, and their merge with those of MTCNN and Face++.
 
 The manual file (config key `landmarks.manual`) is a CSV that people edit, so what spreadsheets
 write by habit is accepted where it can mean one thing only: a byte order mark, CRLF, semicolons or
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from photosketch.landmarks import COLUMNS, COORDINATES
+from photosketch.landmarks import COLUMNS, COORDINATES, read_landmarks
 from photosketch.pairs import MODALITIES, Pair
 from photosketch.runtime import InputError, write_atomically
 
@@ -43,16 +43,19 @@ def merge_landmarks(
     detected: Mapping[str, pd.DataFrame],
     manual: Path | None,
     template: Path,
+    *,
+    facepp: Mapping[str, pd.DataFrame] | None = None,
+    page: Path,
 ) -> dict[str, pd.DataFrame]:
-    """The landmark tables by subset: points placed by hand, else detected ones.
+    """The landmark tables by subset: points placed by hand, else of MTCNN, else of Face++.
 
-    `detected` are tables by subset, `manual` is the manual file or None. Rows are in the order of
-    `pairs`, photo before sketch; those placed by hand have no score. Images without points are
-    written to `template`, which is a manual file that lacks the points only; what somebody has
-    filled in there is kept. With nothing missing the template is removed.
+    `detected` (MTCNN) and `facepp` are tables by subset, `manual` is the manual file or None. Rows
+    are in the order of `pairs`, photo before sketch; those placed by hand have no score. Images
+    without points are written to `template`, which is a manual file that lacks the points only;
+    what somebody has filled in there is kept. With nothing missing the template is removed.
 
     Raises InputError with all images without points, over all subsets, and with all mistakes in
-    the manual file.
+    the manual file; it says how to make `page`, on which the points can be clicked.
     """
     pairs = list(pairs)
     if manual and manual.resolve() == template.resolve():
@@ -63,11 +66,7 @@ def merge_landmarks(
             ]
         )
     by_hand, mentioned, problems = _read_manual(manual, pairs) if manual else ({}, set(), [])
-    by_machine = {
-        (subset, row["id"], row["modality"]): row
-        for subset, table in detected.items()
-        for row in table.to_dict("records")
-    }
+    by_machine = _rows_by_image(facepp or {}) | _rows_by_image(detected)
     rows: dict[str, list[Mapping[str, object]]] = {pair.subset: [] for pair in pairs}
     missing: dict[ImageKey, str] = {}
     for image, path in _image_files(pairs).items():
@@ -78,12 +77,60 @@ def merge_landmarks(
         elif image not in mentioned:
             missing[image] = path
     if missing:
-        problems += _missing_problems(missing, manual, template)
+        problems += _missing_problems(missing, manual, template, page)
         problems += _write_template(template, missing)
     if problems:
         raise InputError(problems)
     template.unlink(missing_ok=True)
     return {subset: pd.DataFrame(found, columns=list(COLUMNS)) for subset, found in rows.items()}
+
+
+def read_tables(subsets: Iterable[str], paths: Iterable[Path | str]) -> dict[str, pd.DataFrame]:
+    """Landmark tables by subset, from a file for each."""
+    return {subset: read_landmarks(path) for subset, path in zip(subsets, paths, strict=True)}
+
+
+def images_of(tables: Mapping[str, pd.DataFrame]) -> set[ImageKey]:
+    """The images that have points in landmark tables by subset."""
+    return set(_rows_by_image(tables))
+
+
+def images_by_hand(manual: Path) -> set[ImageKey]:
+    """The images that the manual file names, whatever it says of them.
+
+    Raises InputError if the file can't be read as a table.
+    """
+    return {row.image for row in _read_rows(manual)}
+
+
+def manual_rows(manual: Path) -> list[dict[str, str]]:
+    """The rows of the manual file as text, columns as in MANUAL_COLUMNS, decimal points.
+
+    Points are not checked: a row keeps what it says. Raises InputError if the file can't be read
+    as a table, or if a row's cells can't be told apart.
+    """
+    rows = _read_rows(manual)
+    if problems := [row.problem for row in rows if row.problem]:
+        raise InputError(problems)
+    return [
+        {
+            column: row.cells[column].replace(",", ".")
+            if NUMBER.fullmatch(row.cells[column]) and column in COORDINATES
+            else row.cells[column]
+            for column in MANUAL_COLUMNS
+        }
+        for row in rows
+    ]
+
+
+def _rows_by_image(
+    tables: Mapping[str, pd.DataFrame],
+) -> dict[ImageKey, Mapping[str, object]]:
+    return {
+        (subset, row["id"], row["modality"]): row
+        for subset, table in tables.items()
+        for row in table.to_dict("records")
+    }
 
 
 def _image_files(pairs: Iterable[Pair]) -> dict[ImageKey, str]:
@@ -96,20 +143,27 @@ def _image_files(pairs: Iterable[Pair]) -> dict[ImageKey, str]:
 
 
 def _missing_problems(
-    missing: Mapping[ImageKey, str], manual: Path | None, template: Path
+    missing: Mapping[ImageKey, str], manual: Path | None, template: Path, page: Path
 ) -> list[str]:
     listed = [
         f"{path}: no face found in the {modality} of {subset} {name}, and no points placed by hand"
         for (subset, name, modality), path in missing.items()
     ]
     if manual:
-        remedy = f"append its rows to {manual} ({CONFIG_KEY})"
+        saved, appended = f"save it in place of {manual}", f"append its rows to {manual}"
     else:
-        remedy = f"copy it to resources/manual_landmarks.csv and name that file in {CONFIG_KEY}"
+        own = "resources/manual_landmarks.csv"
+        saved = f"save it as {own} and name that file"
+        appended = f"copy it to {own} and name that file"
     return [
         *listed,
-        f"{template}: has a row for each of these {len(missing)} images; fill in the points (x and "
-        f"y in pixels, left is the viewer's left), {remedy}, and run again",
+        f"{page}: is the page to click the points of these {len(missing)} images; make it by the "
+        f"same snakemake command with the target `annotate`, open it in any browser (no network "
+        f"needed: from a cluster copy the file to your laptop), click, press Download, {saved} "
+        f"({CONFIG_KEY}), and run again",
+        f"{template}: has a row for each of them, for points that are known as numbers; fill in "
+        f"the points (x and y in pixels, left is the viewer's left), {appended} ({CONFIG_KEY}), "
+        "and run again",
     ]
 
 

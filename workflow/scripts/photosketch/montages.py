@@ -90,11 +90,8 @@ def parsing_montage(
             labelled(sketches[index], sketch_labels[index]),
         )
         for column, cell in enumerate(cells):
-            picture = (
-                Image.fromarray(cell)
-                .convert("RGB")
-                .resize((_CELL, height), Image.Resampling.LANCZOS)
-            )
+            picture = Image.fromarray(cell).convert("RGB")
+            picture = picture.resize((_CELL, height), Image.Resampling.LANCZOS)
             canvas.paste(picture, (x + column * (_CELL + _GAP), y + _CAPTION))
     return canvas
 

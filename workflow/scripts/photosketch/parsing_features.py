@@ -115,11 +115,14 @@ def _paste_eye(eyes: Mask, dark: Field, point: Points, unit: float) -> Points:
     left, right = ends(along, column - first, level, 9 * unit, 13 * unit)
 
     # The lower lid crosses the iris where its darkness ends.
-    profile = part[:, max(column - round(2 * unit), 0) : column + round(2 * unit) + 1].mean(1)
-    below = np.arange(row + round(2.5 * unit), row + round(7 * unit) + 1)
-    below = below[below < len(profile) - 1]
-    fall = profile[below - 1] - profile[below + 1]
-    lower = int(below[(fall - 0.1 * ((y[below, 0] - 4.6) / 1.5) ** 2).argmax()])
+    profile = part[:, max(column - round(3 * unit), 0) : column + round(3 * unit) + 1].mean(1)
+    lower, best = row, -np.inf
+    for reach in range(round(2.5 * unit), round(7 * unit) + 1):
+        beyond = profile[row + reach + 1 : row + reach + 1 + max(1, round(3 * unit))]
+        contrast = profile[row : row + reach + 1].mean() - beyond.mean()
+        score = contrast - 0.1 * ((reach / unit - 4.6) / 1.5) ** 2
+        if score > best:
+            lower, best = row + reach, score
 
     upper = smoothed(lid[left : right + 1], 5 * unit)
     position = np.linspace(0, 1, right - left + 1)
@@ -193,9 +196,14 @@ def _nose(dark: Field, soft: Field, tip: Points, eyes: Points, unit: float) -> t
     # Both nostrils lie in about the same row.
     best = [cv2.dilate(side.max(1)[:, None], np.ones((3, 1)))[:, 0] for side in sides]
     row = int((best[0] + best[1]).argmax())
-    around = slice(max(row - 1, 0), row + 2)
-    nostrils = [float(window.x[0, side[around].max(0).argmax()]) for side in sides]
-    centre, y = sum(nostrils) / 2, float(window.y[row, 0])
+    first = max(row - 1, 0)
+    places = [
+        np.unravel_index(side[first : row + 2].argmax(), (row + 2 - first, side.shape[1]))
+        for side in sides
+    ]
+    nostrils = [float(window.x[0, column]) for _, column in places]
+    centre = sum(nostrils) / 2
+    y = float(np.mean([window.y[first + below, 0] for below, _ in places]))
 
     # The wings end in a dark edge outside the nostrils.
     level = _Window.around(tip + [0, y * unit], unit, (-22, 22), (-7, 1))

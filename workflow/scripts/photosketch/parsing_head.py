@@ -219,9 +219,10 @@ def _flooded_trimap(
     near = ((x / 75) ** 2 + ((y - 12) / 108) ** 2 < 1) | (y > 70)
     trimap = np.where(inside & ~tight, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     trimap[(depth > 6 * u) & near & ~tight] = cv2.GC_FGD
-    trimap[away > 5 * u] = cv2.GC_BGD
-    trimap[wide & (away > 2 * u) & (unlike < 2)] = cv2.GC_BGD
     trimap[(np.abs(x) < 22) & (y > 22)] = cv2.GC_FGD  # neck and breast
+    trimap[away > 5 * u] = cv2.GC_BGD
+    trimap[wide & (away > 2 * u) & (unlike < 2)] = cv2.GC_BGD  # paper below a drawing, too
+    trimap[(np.abs(x) < 22) & (y > 22) & (y < 95)] = cv2.GC_FGD
     return trimap
 
 

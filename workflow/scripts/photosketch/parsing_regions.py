@@ -90,7 +90,10 @@ def _log_likelihoods(
     depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:, 1:-1] / frame.unit
     face = np.hypot(x / 56, (y - 19) / 68) < 0.8
     # Dark features are left out of the skin, a light parting or forehead of the hair.
-    skin = _gaussian(_between(features[thin & face & (y > 7) & (y < 62)], 0.25, 1), noise)
+    cheeks = thin & face & (y > 7) & (y < 62)
+    if cheeks.sum() <= 30:  # the picture ends below the eyes
+        cheeks = thin & face
+    skin = _gaussian(_between(features[cheeks], 0.25, 1), noise)
     crown = thin & (y < -37) & (depth > 2) & (depth < 14) & (np.abs(x) < 50)
     hair = _gaussian(_between(features[crown], 0, 0.75), noise) if crown.sum() > 30 else skin
     above = thin & (y < 95)
@@ -144,7 +147,9 @@ def _falling(hair: Mask, y: Field, frame: FaceFrame) -> Mask:
     for row in range(low, len(hair)):
         above = falling[row - 1]
         if row % 2:  # locks may drift sideways by half a pixel a row
-            above = above | np.roll(above, 1) | np.roll(above, -1)
+            above = above.copy()
+            above[1:] |= falling[row - 1, :-1]
+            above[:-1] |= falling[row - 1, 1:]
         falling[row] &= above
     return falling
 
@@ -195,7 +200,7 @@ def _collar(image: Image, advantage: Field, frame: FaceFrame) -> NDArray[np.int6
     values = image.reshape(height, width, -1).astype(np.float32)
     smooth = cv2.GaussianBlur(values, (0, 0), 1.2 * u).reshape(height, width, -1)
     reach = max(1, round(3 * u))
-    above, below = (np.roll(smooth, s * reach, axis=0) for s in (1, -1))
+    above, below = (smooth[np.clip(np.arange(height) + s, 0, height - 1)] for s in (-reach, reach))
     change = np.abs(above - below).mean(2) / 25
     stroke = np.minimum(above, below).mean(2) - smooth.mean(2)
     edge = np.clip(np.maximum(change, stroke / 20), 0, 1.2)

@@ -154,11 +154,17 @@ def apply(sketch: Image, map: Field, labels: Labels) -> tuple[Image, Mask]:
     height, width = sketch.shape[:2]
     blank = labels == BACKGROUND
     paper = np.median(sketch[blank] if blank.any() else sketch.reshape(-1, *sketch.shape[2:]), 0)
-    warped = cv2.remap(sketch, map, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+    warped = _sampled(sketch, map, cv2.INTER_LANCZOS4)
     x, y = map[..., 0], map[..., 1]
     valid = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
     warped[~valid] = paper.astype(np.uint8)
     return warped, valid
+
+
+def _sampled(image: Image, map: Field, interpolation: int) -> Image:
+    return cv2.remap(
+        image, map[..., 0], map[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def at(field: Field, points: Points) -> Field:
@@ -396,7 +402,7 @@ def _matches(photo: Face, sketch: Face, rough: Field, basis: _Basis) -> _Matches
     half, search = _MATCH_HALF, _MATCH_SEARCH
     gray, drawn = (cv2.GaussianBlur(_gray(face.image), (0, 0), 1.5) for face in (photo, sketch))
     map = identity(gray.shape) + rough
-    drawn = cv2.remap(drawn, map, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    drawn = _sampled(drawn, map, cv2.INTER_LINEAR)
     pad = half + search
     gray, drawn = (
         cv2.copyMakeBorder(part, pad, pad, pad, pad, cv2.BORDER_REPLICATE).astype(np.float32)

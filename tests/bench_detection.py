@@ -1,0 +1,76 @@
+"""How many images a second the detection takes in batches, against facenet-pytorch's own detection
+with one call an image: on real pairs where PHOTOSKETCH_CUFS names some, else on generated faces.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+PAIRS, ROUNDS = 32, 3
+
+
+def faces() -> list[np.ndarray]:
+    """Photos and sketches of 32 pairs."""
+    from photosketch import demo, pairs
+
+    folder = os.environ.get("PHOTOSKETCH_CUFS")
+    if folder:
+        listed = pairs.index_pairs(Path(folder) / "pairs.tsv", (200, 250))[:PAIRS]
+        return [
+            pairs.read_image(pair, modality) for pair in listed for modality in pairs.MODALITIES
+        ]
+    drawn = [demo.draw_pair(seed, demo.LOOKS[seed % len(demo.LOOKS)]) for seed in range(PAIRS)]
+    return [image for pair in drawn for image in (pair.photo, pair.sketch)]
+
+
+def main() -> dict[str, float | int | str]:
+    import torch
+    from facenet_pytorch import MTCNN
+
+    from photosketch import landmarks
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    images = faces()
+    mtcnn = MTCNN(min_face_size=40, device=device)
+
+    def one_by_one() -> np.ndarray:
+        points = []
+        for image in images:
+            rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
+            boxes, scores, found = mtcnn.detect(rgb, landmarks=True)
+            best = landmarks._portrait(np.asarray(boxes, float), np.asarray(scores, float))
+            points.append(np.asarray(found[best], float) - landmarks.MTCNN_OFFSET)
+        return np.stack(points)
+
+    def in_batches() -> np.ndarray:
+        detections = landmarks.detect(images, device)
+        return np.stack([face.points for face in detections if face])
+
+    difference = np.abs(one_by_one() - in_batches()).max()  # the first call of each warms up
+    seconds: dict[Callable[[], np.ndarray], float] = {one_by_one: np.inf, in_batches: np.inf}
+    for _ in range(ROUNDS):  # taking turns, so that other load meets both
+        for function in seconds:
+            started = time.perf_counter()
+            function()
+            seconds[function] = min(seconds[function], time.perf_counter() - started)
+    result: dict[str, float | int | str] = {
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "images": len(images),
+        "one_call_an_image_per_s": round(len(images) / seconds[one_by_one], 1),
+        "in_batches_per_s": round(len(images) / seconds[in_batches], 1),
+        "speedup": round(seconds[one_by_one] / seconds[in_batches], 2),
+        "largest_difference_px": round(float(difference), 5),
+    }
+    print("detection: " + ", ".join(f"{name} {value}" for name, value in result.items()))
+    return result
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""Write the page on which a person clicks the points of faces."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photosketch import annotation, landmark_merge, pairs, runtime
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads) as console:
+    hp, given = snakemake.params.hp, snakemake.input
+    machines = [given.detected, *([given.facepp] if given.get("facepp") else [])]
+    manual = given.get("manual")
+    text, count = annotation.annotation_page(
+        pairs.read_manifest(given.manifest),
+        [landmark_merge.read_tables(hp["subsets"], paths) for paths in machines],
+        landmark_merge.manual_rows(Path(manual)) if manual else [],
+        hp["annotate"],
+        manual or "resources/manual_landmarks.csv",
+    )
+    with runtime.write_atomically(snakemake.output[0]) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    print(f"{count} images to click: open {snakemake.output[0]} in a browser", file=console)

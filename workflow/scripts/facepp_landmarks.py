@@ -1,0 +1,26 @@
+"""Ask Face++ for the points of the images that MTCNN missed and nobody placed by hand."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from photosketch import facepp, landmark_merge, landmarks, pairs, runtime
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads) as console:
+    subsets = snakemake.params.hp["subsets"]
+    asking = snakemake.config["landmarks"]["facepp"]
+    manual = snakemake.input.get("manual")
+    known = landmark_merge.images_of(landmark_merge.read_tables(subsets, snakemake.input.detected))
+    known |= landmark_merge.images_by_hand(Path(manual)) if manual else set()
+    listed = pairs.read_manifest(snakemake.input.manifest)
+    tables = facepp.find_landmarks(
+        listed,
+        known,
+        Path(snakemake.output[0]).parent,
+        lambda: facepp.service_from_environment(asking["endpoint"], asking["timeout"]),
+    )
+    for subset, path in zip(subsets, snakemake.output, strict=True):
+        landmarks.write_landmarks(tables[subset], path)
+        print(f"{subset}: {len(tables[subset])} faces found by Face++", file=console)

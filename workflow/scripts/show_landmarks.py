@@ -1,0 +1,35 @@
+"""Montages of all landmarks, outliers first, and a table of where the points came from."""
+
+from typing import TYPE_CHECKING
+
+from photosketch import landmark_merge, landmark_review, pairs, runtime
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads) as console:
+    subsets, output = snakemake.params.hp["subsets"], snakemake.output
+    tables = {
+        subset: landmark_review.reviewed(table)
+        for subset, table in landmark_merge.read_tables(subsets, snakemake.input.landmarks).items()
+    }
+    with runtime.write_atomically(output.sources) as temporary:
+        landmark_review.counts(tables).to_csv(temporary, index=False)
+    listed = pairs.read_manifest(snakemake.input.manifest)
+    by_name = {(pair.subset, pair.id): pair for pair in listed}
+    montages = iter(output.montages)
+    for subset, table in tables.items():
+        for modality in pairs.MODALITIES:
+            rows = table[table["modality"] == modality]
+            images = [pairs.read_image(by_name[subset, name], modality) for name in rows["id"]]
+            picture = landmark_review.montage(f"{subset}: points of the {modality}s", rows, images)
+            with runtime.write_atomically(next(montages)) as temporary:
+                picture.save(temporary, optimize=True)
+            for row in rows[rows["far"]].itertuples():
+                print(
+                    f"{subset} {row.id}, {modality}: points of {row.source} lie {row.distance:.1f} "
+                    f"spreads from the usual shape of {subset}; look at them, and to correct them "
+                    f"add {subset}/{row.id}/{modality} to landmarks.annotate and make `annotate`"
+                )
+        far = int(table["far"].sum())
+        print(f"{subset}: {far} of {len(table)} images with points far outside", file=console)
