@@ -31,16 +31,24 @@ def errors(pair, map):
     return np.linalg.norm(map - pair.map, axis=-1)[pair.photo_labels != BACKGROUND].mean()
 
 
+def found(seed, look, deformation):
+    """The errors of the identity and of the estimated map."""
+    pair, photo, sketch = faces(seed, look, deformation)
+    return errors(pair, warp.identity(SHAPE)), errors(pair, warp.estimate(photo, sketch).map)
+
+
 def test_known_maps_are_found_to_a_pixel():
-    before, after = [], []
+    scores = np.array([found(seed, look, 7.0) for look in LOOKS for seed in range(4)])
+    before, after = scores[scores[:, 0] >= 3].T  # [K], of the pairs that are 3 px off or more
+    assert len(before) >= 3
+    assert after.mean() <= 1.0
+
+
+def test_the_largest_deformations_lose_more_than_half_of_their_error():
+    # The map is the identity at the border, which the true one of such a pair is not.
     for seed, look in enumerate([*LOOKS, *LOOKS]):
-        pair, photo, sketch = faces(seed, look)
-        before.append(errors(pair, warp.identity(SHAPE)))
-        after.append(errors(pair, warp.estimate(photo, sketch).map))
-    before, after = np.array(before), np.array(after)
-    assert (before >= 3).sum() >= 3
-    assert after[before >= 3].mean() <= 1.0
-    assert (after < before / 2).all()
+        before, after = found(seed, look, 10.0)
+        assert after < before / 2
 
 
 @pytest.mark.parametrize("mode", warp.MODES)

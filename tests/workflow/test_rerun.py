@@ -39,7 +39,8 @@ def test_a_changed_loss_weight_reruns_that_ablation_and_the_comparison(project):
 
 def test_warping_one_ablation_reruns_its_tensors_training_and_what_follows(project):
     project.configure(ablations={"local": {"losses": {"l1": 100, "local": 25}, "warp": "face"}})
-    warping = {"warp_sketches": 2, "summarize_warps": 1, "pack_warped_tensors": 1}
+    # jobs that never ran have no log yet: those of one rule count once
+    warping = {"warp_sketches": 1, "summarize_warps": 1, "pack_warped_tensors": 1}
     assert project.stale() == chain("local") + Counter(warping)
     done = project.snakemake()
     assert done.returncode == 0, done.stdout
