@@ -28,12 +28,14 @@ localrules:
     collect_sketches,
     write_sketches,
     samples_png,
+    summarize_warps,
     compare,
 
 
 include: "workflow/rules/data.smk"
 include: "workflow/rules/landmarks.smk"
 include: "workflow/rules/parsing.smk"
+include: "workflow/rules/warp.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/inference.smk"
 include: "workflow/rules/evaluation.smk"
@@ -45,6 +47,7 @@ rule all:
     input:
         rules.show_landmarks.output,
         expand("<results>/parsing/{subset}.png", subset=SUBSETS),
+        expand("<results>/warp/{mode}_summary.csv", mode=MODES),
         expand(
             "<results>/train/{ablation}/seed{seed}/train_log.csv",
             ablation=ABLATIONS,

@@ -77,6 +77,20 @@ def test_defaults_in_the_readme_are_those_of_config_yaml(config):
         assert yaml.safe_load(default) == value, key
 
 
+def test_the_warp_overlay_adds_two_ablations_and_changes_nothing_else(config):
+    overlay = yaml.safe_load((ROOT / "config/warp.yaml").read_text())
+    assert set(overlay) == {"ablations"}
+    merged = {**config, "ablations": {**config["ablations"], **overlay["ablations"]}}
+    assert settings.problems(merged, SCHEMA) == []
+    local = settings.ablation_config(merged, "local").hparams()
+    assert "warp" not in local
+    for name, warp in (("local_warp", "face"), ("local_warp_region", "region")):
+        added = settings.ablation_config(merged, name)
+        assert added.hparams() == {**local, "warp": warp}
+        assert TrainConfig.from_hparams(added.hparams()) == added
+    assert TrainConfig.from_hparams(local).warp == "none"
+
+
 def test_hparams_do_not_depend_on_key_order_or_number_spelling(config):
     reordered = dict(reversed(config["train"].items()))
     reordered |= {"lr": 2e-4, "losses": {"local": 0, "glad": 0.0, "l1": 100.0}}

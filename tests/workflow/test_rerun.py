@@ -4,6 +4,8 @@ import os
 import time
 from collections import Counter
 
+import numpy as np
+import pandas as pd
 import yaml
 
 ALL_TRAINED = ("baseline", "local", "local_glad")
@@ -32,6 +34,33 @@ def test_a_finished_run_has_nothing_to_do(project):
 
 def test_a_changed_loss_weight_reruns_that_ablation_and_the_comparison(project):
     project.configure(ablations={"local": {"losses": {"l1": 100, "local": 30}}})
+    assert project.stale() == chain("local")
+
+
+def test_warping_one_ablation_reruns_its_tensors_training_and_what_follows(project):
+    project.configure(ablations={"local": {"losses": {"l1": 100, "local": 25}, "warp": "face"}})
+    # jobs that never ran have no log yet: those of one rule count once
+    warping = {"warp_sketches": 1, "summarize_warps": 1, "pack_warped_tensors": 1}
+    assert project.stale() == chain("local") + Counter(warping)
+    done = project.snakemake()
+    assert done.returncode == 0, done.stdout
+    assert project.stale() == Counter()
+    with (
+        np.load(project.results / "tensors/train.npz") as original,
+        np.load(project.results / "tensors/train_face.npz") as warped,
+    ):
+        assert (original["photo"] == warped["photo"]).all()
+        assert (original["sketch"] != warped["sketch"]).any()
+    summary = pd.read_csv(project.results / "warp/face_summary.csv")
+    assert (summary["head_after"] > summary["head_before"]).all()
+    for subset in summary["subset"]:
+        for suffix in ("npz", "csv", "png"):
+            assert (project.results / f"warp/face/{subset}.{suffix}").is_file()
+
+    # Another warp has its own files; going back to none needs nothing but the comparison's runs.
+    project.configure(ablations={"local": {"losses": {"l1": 100, "local": 25}, "warp": "region"}})
+    assert project.stale() == chain("local") + Counter(warping)
+    project.configure(ablations={"local": {"losses": {"l1": 100, "local": 25}, "warp": "none"}})
     assert project.stale() == chain("local")
 
 

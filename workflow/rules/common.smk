@@ -55,6 +55,7 @@ wildcard_constraints:
     seed="|".join(map(str, SEEDS)),
     epoch="|".join(map(str, EPOCHS)),
     split="train|test",
+    mode="face|region",
 
 
 @cache

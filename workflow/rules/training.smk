@@ -41,7 +41,7 @@ rule pack_tensors:
 
 rule train:
     input:
-        tensors="<results>/tensors/train.npz",
+        tensors=lambda wildcards: TRAINING_TENSORS[wildcards.ablation],
     output:
         generators=expand(
             "<results>/train/{{ablation}}/seed{{seed}}/generator_epoch{epoch}.safetensors",

@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 
 GladForm = Literal["magnitude", "squared"]
 Precision = Literal["fp32", "bf16"]
+WarpMode = Literal["none", "face", "region"]
 FRAME = 256  # pixels, the side of the square frame the networks work on
 
 
@@ -40,12 +41,13 @@ class TrainConfig:
     jitter: int = 0
     glad_form: GladForm = "magnitude"
     precision: Precision = "fp32"
+    warp: WarpMode = "none"
 
     @classmethod
     def from_config(cls, train: Mapping[str, Any]) -> Self:
         """From a validated `train` section with an ablation's overrides merged in; casts types."""
         weights = {name: float(train["losses"].get(name, 0)) for name in _names(LossWeights)}
-        casts = {"lr": float, "beta1": float, "glad_form": str, "precision": str}
+        casts = {"lr": float, "beta1": float, "glad_form": str, "precision": str, "warp": str}
         scalars = {
             name: casts.get(name, int)(train[name]) for name in _names(cls) if name != "losses"
         }
@@ -64,6 +66,8 @@ class TrainConfig:
             del values["glad_form"]
         if self.precision == "fp32":
             del values["precision"]
+        if self.warp == "none":
+            del values["warp"]
         return {name: value for name, value in values.items() if value or name == "beta1"}
 
 

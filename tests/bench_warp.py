@@ -1,0 +1,141 @@
+"""How well maps of several kinds bring generated sketches onto their photos.
+
+`python tests/bench_warp.py` prints a table: the mean distance to the true map within the head, IoU
+of the heads' masks (the warped labels), the least Jacobian determinant, and the time of a pair. All
+maps see the same parsed labels and noisy points.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+from photosketch import warp
+from photosketch.demo import LOOKS, draw_pair
+from photosketch.parsing import BACKGROUND, parse_grabcut
+from photosketch.warp import Face
+
+PAIRS_A_LOOK = 3
+TONES = np.array([255, 70, 190, 60, 20, 20, 20, 150], np.uint8)  # of the painted label maps
+
+
+def unmoved(photo: Face, sketch: Face) -> np.ndarray:
+    return warp.identity(photo.labels.shape)
+
+
+def similarity(photo: Face, sketch: Face) -> np.ndarray:
+    matrix, _ = cv2.estimateAffinePartial2D(photo.points, sketch.points, method=cv2.LMEDS)
+    return _linear(matrix, photo)
+
+
+def affine(photo: Face, sketch: Face) -> np.ndarray:
+    ones = np.ones((len(photo.points), 1))
+    solved, *_ = np.linalg.lstsq(np.hstack([photo.points, ones]), sketch.points, rcond=None)
+    return _linear(solved.T, photo)
+
+
+def _linear(matrix: np.ndarray, photo: Face) -> np.ndarray:
+    return (warp.identity(photo.labels.shape) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def optical_flow(photo: Face, sketch: Face) -> np.ndarray:
+    """DIS flow between painted label maps (Kroeger et al. 2016), smoothed."""
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow.setFinestScale(1)
+    flow.setPatchSize(12)
+    flow.setVariationalRefinementAlpha(40)
+    flow.setVariationalRefinementIterations(8)
+    painted = (
+        cv2.copyMakeBorder(
+            cv2.GaussianBlur(TONES[face.labels], (0, 0), 1.5), *[32] * 4, cv2.BORDER_REPLICATE
+        )
+        for face in (photo, sketch)
+    )
+    displacement = cv2.GaussianBlur(flow.calc(*painted, None), (0, 0), 3)[32:-32, 32:-32]
+    return warp.identity(photo.labels.shape) + displacement
+
+
+def corrected_flow(photo: Face, sketch: Face) -> np.ndarray:
+    """The flow, its misses at the five points spread by Gaussians, then without folds."""
+    map = optical_flow(photo, sketch)
+    missed = sketch.points - warp.at(map, photo.points)
+    apart = np.linalg.norm(photo.points[:, None] - photo.points, axis=-1)
+    weights = np.linalg.solve(np.exp(-0.5 * (apart / 22) ** 2) + 0.15 * np.eye(5), missed)
+    grid = warp.identity(photo.labels.shape)
+    near = np.exp(-0.5 * ((grid[:, :, None] - photo.points) ** 2).sum(-1) / 22**2)
+    return warp.without_folds((map + near @ weights - grid).astype(np.float32)).map
+
+
+def face(photo: Face, sketch: Face) -> np.ndarray:
+    return warp.estimate(photo, sketch, "face").map
+
+
+def region(photo: Face, sketch: Face) -> np.ndarray:
+    return warp.estimate(photo, sketch, "region").map
+
+
+KINDS: tuple[Callable[[Face, Face], np.ndarray], ...] = (
+    unmoved,
+    similarity,
+    affine,
+    optical_flow,
+    corrected_flow,
+    region,
+    face,
+)
+
+
+def main(pairs_a_look: int = PAIRS_A_LOOK) -> dict[str, dict[str, float]]:
+    """Print and return, for each kind of map, the means described above."""
+    cv2.setNumThreads(1)
+    random = np.random.default_rng(0)
+    drawn = []
+    for look in LOOKS:
+        for seed in range(pairs_a_look):
+            pair = draw_pair(seed, look, deformation=10)
+            faces = []
+            for modality in ("photo", "sketch"):
+                points = getattr(pair, f"{modality}_landmarks") + random.normal(0, 0.7, (5, 2))
+                points = points.astype(np.float32)
+                image = getattr(pair, modality)
+                faces.append(Face(image, parse_grabcut(image, points), points))
+            drawn.append((pair, *faces))
+    results = {}
+    print(f"{'map':16}{'error px':>10}{'head IoU':>10}{'Jacobian':>10}{'ms':>8}")
+    for kind in KINDS:
+        rows = []
+        for pair, photo, sketch in drawn:
+            started = time.process_time()
+            map = kind(photo, sketch)
+            seconds = time.process_time() - started
+            head = pair.photo_labels != BACKGROUND
+            moved = cv2.remap(
+                sketch.labels, map, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
+            )
+            rows.append(
+                (
+                    np.linalg.norm(map - pair.map, axis=-1)[head].mean(),
+                    warp.iou(photo.labels != BACKGROUND, moved != BACKGROUND),
+                    warp.jacobian(map).min(),
+                    1000 * seconds,
+                )
+            )
+        error, iou, jacobian, milliseconds = np.array(rows).T
+        results[kind.__name__] = {
+            "error_px": float(error.mean()),
+            "head_iou": float(iou.mean()),
+            "least_jacobian": float(jacobian.min()),
+            "milliseconds": float(milliseconds.mean()),
+        }
+        values = results[kind.__name__].values()
+        print(f"{kind.__name__:16}" + "{:10.2f}{:10.3f}{:10.2f}{:8.0f}".format(*values))
+    return results
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+
+from photosketch import warp
+from photosketch.demo import LOOKS, draw_pair
+from photosketch.parsing import BACKGROUND, HAIR, parse_grabcut
+from photosketch.warp import Face
+
+SHAPE = (250, 200)
+
+
+@cache
+def faces(seed, look=LOOKS[0], deformation=10.0):
+    """A generated pair, and both faces as the workflow sees them: noisy points, parsed labels."""
+    pair = draw_pair(seed, look, deformation=deformation)
+    random = np.random.default_rng(seed)
+    found = []
+    for modality in ("photo", "sketch"):
+        image = getattr(pair, modality)
+        points = getattr(pair, f"{modality}_landmarks") + random.normal(0, 0.7, (5, 2))
+        points = points.astype(np.float32)
+        found.append(Face(image, parse_grabcut(image, points), points))
+    return pair, *found
+
+
+def errors(pair, map):
+    """Mean distance to the true map within the head."""
+    return np.linalg.norm(map - pair.map, axis=-1)[pair.photo_labels != BACKGROUND].mean()
+
+
+def found(seed, look, deformation):
+    """The errors of the identity and of the estimated map."""
+    pair, photo, sketch = faces(seed, look, deformation)
+    return errors(pair, warp.identity(SHAPE)), errors(pair, warp.estimate(photo, sketch).map)
+
+
+def test_known_maps_are_found_to_a_pixel():
+    scores = np.array([found(seed, look, 7.0) for look in LOOKS for seed in range(4)])
+    before, after = scores[scores[:, 0] >= 3].T  # [K], of the pairs that are 3 px off or more
+    assert len(before) >= 3
+    assert after.mean() <= 1.0
+
+
+def test_the_largest_deformations_lose_more_than_half_of_their_error():
+    # The map is the identity at the border, which the true one of such a pair is not.
+    for seed, look in enumerate([*LOOKS, *LOOKS]):
+        before, after = found(seed, look, 10.0)
+        assert after < before / 2
+
+
+@pytest.mark.parametrize("mode", warp.MODES)
+def test_a_map_is_one_to_one_and_keeps_the_border(mode):
+    _, photo, sketch = faces(1)
+    found = warp.estimate(photo, sketch, mode)
+    assert found.map.shape == (*SHAPE, 2)
+    assert found.map.dtype == np.float32
+    assert warp.jacobian(found.map).min() == pytest.approx(found.smallest_jacobian)
+    assert found.smallest_jacobian > 0
+    down, across = np.gradient(found.map, axis=(0, 1))
+    assert (across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]).min() > 0
+    moved = found.map - warp.identity(SHAPE)
+    for edge in (moved[0], moved[-1], moved[:, 0], moved[:, -1]):
+        assert np.abs(edge).max() == 0
+    assert not found.shrunk
+
+
+def test_a_region_warp_moves_the_features_and_leaves_the_outline():
+    pair, photo, sketch = faces(2)
+    found = warp.estimate(photo, sketch, "region")
+    moved = np.linalg.norm(found.map - warp.identity(SHAPE), axis=-1)
+    features = np.any(warp.feature_masks(photo), axis=0)
+    far = cv2.distanceTransform((~features).astype(np.uint8), cv2.DIST_L2, 5) > 16
+    assert moved[far].max() == 0
+    away = np.linalg.norm(pair.map - warp.identity(SHAPE), axis=-1)[features].mean()
+    left = np.linalg.norm(found.map - pair.map, axis=-1)[features].mean()
+    assert left < 0.6 * away
+
+
+def test_equal_faces_stay_where_they_are():
+    _, photo, _ = faces(3)
+    found = warp.estimate(photo, photo)
+    moved = np.linalg.norm(found.map - warp.identity(SHAPE), axis=-1)
+    assert moved[photo.labels != BACKGROUND].mean() < 0.25
+
+
+def test_the_same_pair_gives_the_same_map():
+    _, photo, sketch = faces(0)
+    assert (warp.estimate(photo, sketch).map == warp.estimate(photo, sketch).map).all()
+
+
+def test_faces_without_matching_patches_or_features_are_warped_by_what_is_left():
+    _, photo, sketch = faces(0)
+    blank = Face(np.full(SHAPE, 255, np.uint8), sketch.labels, sketch.points)
+    assert warp.estimate(photo, blank).smallest_jacobian > 0
+    bald = [
+        Face(f.image, np.where(f.labels > HAIR, HAIR, f.labels).astype(np.uint8), f.points)
+        for f in (photo, sketch)
+    ]
+    assert warp.estimate(*bald, "region").map == pytest.approx(warp.identity(SHAPE))
+
+
+def test_a_folding_displacement_is_shrunk_and_flagged():
+    x = warp.identity(SHAPE)[..., 0]
+    folding = np.zeros((*SHAPE, 2), np.float32)
+    folding[..., 0] = 20 * np.sin(x / 5)
+    assert warp.jacobian(warp.identity(SHAPE) + folding).min() < 0
+    found = warp.without_folds(folding)
+    assert found.shrunk
+    assert warp.jacobian(found.map).min() >= warp.LEAST_JACOBIAN
+    gentle = warp.without_folds(folding / 50)
+    assert not gentle.shrunk
+
+
+def test_the_jacobian_sees_a_fold_that_central_differences_miss():
+    map = warp.identity((6, 6))
+    map[:, 3, 0] = 1.5  # the column lies left of its left neighbour
+    assert warp.jacobian(map).min() < 0
+
+
+def test_applying_samples_the_sketch_at_the_map_and_fills_with_paper():
+    sketch = np.full((60, 50), 240, np.uint8)
+    sketch[20:30, 20:30] = 10
+    labels = np.zeros(sketch.shape, np.uint8)
+    labels[20:30, 20:30] = HAIR
+    map = warp.identity(sketch.shape) + np.array([10, 5], np.float32)
+    warped, valid = warp.apply(sketch, map, labels)
+    assert (warped[15:25, 10:20] == 10).all()
+    assert not valid[:, 45:].any() and not valid[58:].any()
+    assert valid[:54, :39].all()
+    assert (warped[~valid] == 240).all()
+    same, valid = warp.apply(sketch, warp.identity(sketch.shape), labels)
+    assert (same == sketch).all() and valid.all()
+
+
+def test_a_map_is_inverted_at_points():
+    _, photo, sketch = faces(1)
+    map = warp.estimate(photo, sketch).map
+    places = warp.inverse_at(map, sketch.points)
+    assert np.abs(warp.at(map, places) - sketch.points).max() < 0.1
+    forth = warp.identity(SHAPE) + 3
+    back = warp.identity(SHAPE) - 2
+    middle = np.zeros(SHAPE, bool)
+    middle[100:150, 50:150] = True
+    assert warp.inverse_consistency(forth, back, middle) == pytest.approx(np.sqrt(2), abs=1e-3)
+
+
+def test_wrong_input_is_refused():
+    _, photo, sketch = faces(0)
+    with pytest.raises(ValueError, match="mode is 'none'"):
+        warp.estimate(photo, sketch, "none")
+    with pytest.raises(ValueError, match="one size"):
+        warp.estimate(photo, Face(sketch.image, sketch.labels[:-1], sketch.points))

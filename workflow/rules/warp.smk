@@ -1,0 +1,144 @@
+"""The sketches brought onto their photos (T with Px = T(Py)), for ablations that train on those."""
+
+WARPS = {name: settings.ablation_config(config, name).warp for name in ABLATIONS}
+MODES = sorted(set(WARPS.values()) - {"none"})
+# the packed training pairs of each ablation, their sketches warped or not
+TRAINING_TENSORS = {
+    name: f"<results>/tensors/train{'' if warp == 'none' else '_' + warp}.npz"
+    for name, warp in WARPS.items()
+}
+
+
+rule warp_sketches:
+    input:
+        manifest="<results>/pairs.tsv",
+        landmarks="<results>/landmarks/{subset}.csv",
+        parsing="<results>/parsing/{subset}.npz",
+    output:
+        arrays="<results>/warp/{mode}/{subset}.npz",
+        scores=report(
+            "<results>/warp/{mode}/{subset}.csv",
+            caption="../report/warp_scores.rst",
+            category="Warp",
+            labels={"warp": "{mode}", "what": "scores of {subset}"},
+        ),
+        montage=report(
+            "<results>/warp/{mode}/{subset}.png",
+            caption="../report/warp.rst",
+            category="Warp",
+            labels={"warp": "{mode}", "what": "sketches of {subset}"},
+        ),
+    log:
+        "<logs>/warp_sketches/{mode}/{subset}.log",
+    benchmark:
+        "<benchmarks>/warp_sketches/{mode}/{subset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 4
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        hp=lambda wildcards: {
+            "mode": wildcards.mode,
+            "min_face_size": config["landmarks"]["min_face_size"],
+        },
+        code=code_version(
+            "warp_sketches.py",
+            "photosketch/landmarks.py",
+            "photosketch/montages.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+            "photosketch/parsing.py",
+            "photosketch/parsing_features.py",
+            "photosketch/parsing_head.py",
+            "photosketch/parsing_path.py",
+            "photosketch/parsing_regions.py",
+            "photosketch/warp.py",
+            "photosketch/warp_montage.py",
+            "photosketch/warping.py",
+        ),
+    message:
+        "Warping the sketches of {wildcards.subset} ({wildcards.mode})"
+    script:
+        "../scripts/warp_sketches.py"
+
+
+rule summarize_warps:
+    input:
+        expand("<results>/warp/{{mode}}/{subset}.csv", subset=SUBSETS),
+    output:
+        report(
+            "<results>/warp/{mode}_summary.csv",
+            caption="../report/warp_scores.rst",
+            category="Warp",
+            labels={"warp": "{mode}", "what": "means of all subsets"},
+        ),
+    log:
+        "<logs>/summarize_warps/{mode}.log",
+    benchmark:
+        "<benchmarks>/summarize_warps/{mode}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        hp=lambda wildcards: {"mode": wildcards.mode, "subsets": SUBSETS},
+        code=code_version(
+            "summarize_warps.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+            "photosketch/parsing.py",
+            "photosketch/parsing_features.py",
+            "photosketch/parsing_head.py",
+            "photosketch/parsing_path.py",
+            "photosketch/parsing_regions.py",
+            "photosketch/warp.py",
+            "photosketch/warping.py",
+        ),
+    message:
+        "Summing up the warp {wildcards.mode}"
+    script:
+        "../scripts/summarize_warps.py"
+
+
+rule pack_warped_tensors:
+    input:
+        tensors="<results>/tensors/train.npz",
+        warps=expand("<results>/warp/{{mode}}/{subset}.npz", subset=SUBSETS),
+        parsing=expand("<results>/parsing/{subset}.npz", subset=SUBSETS),
+    output:
+        "<results>/tensors/train_{mode}.npz",
+    log:
+        "<logs>/pack_warped_tensors/{mode}.log",
+    benchmark:
+        "<benchmarks>/pack_warped_tensors/{mode}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=20,
+    params:
+        hp={"subsets": SUBSETS},
+        code=code_version(
+            "pack_warped_tensors.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/packing.py",
+            "photosketch/pairs.py",
+            "photosketch/parsing.py",
+            "photosketch/parsing_features.py",
+            "photosketch/parsing_head.py",
+            "photosketch/parsing_path.py",
+            "photosketch/parsing_regions.py",
+            "photosketch/warp.py",
+            "photosketch/warp_packing.py",
+        ),
+    message:
+        "Packing training pairs with sketches warped by {wildcards.mode}"
+    script:
+        "../scripts/pack_warped_tensors.py"

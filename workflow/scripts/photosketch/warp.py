@@ -1,0 +1,515 @@
+"""The map T that lays a sketch over its photo, Px = T(Py): estimated without training, and applied.
+
+T is a smooth displacement of the photo's pixels, a sum of Gaussians with a Gaussian-process prior
+(as in Rasmussen & Williams 2006, ch. 2), fitted by robust least squares to three observations:
+
+- the outlines of corresponding regions in both label maps, by signed distance, which say nothing
+  about movement along an outline;
+- the five points of each picture, with the uncertainty of their detector;
+- patches that look alike in both pictures (normalised cross-correlation), each with the curvature
+  of its correlation peak as precision, so that a line is matched across and not along itself.
+
+Maps are float32 [H, W, 2]: `map[y, x]` is the place (x, y) in the original sketch that belongs to
+the photo's pixel (x, y). Pixel centres lie at integers.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photosketch.parsing import (
+    BACKGROUND,
+    BROWS,
+    EYES,
+    HAIR,
+    MOUTH,
+    NOSE,
+    SKIN,
+    Image,
+    Labels,
+    Points,
+)
+
+Mode = Literal["face", "region"]
+MODES: tuple[Mode, ...] = ("face", "region")
+Field = NDArray[Any]  # float32
+Mask = NDArray[np.bool_]
+
+FACE = (SKIN, BROWS, EYES, NOSE, MOUTH)
+LEAST_JACOBIAN = 0.05  # the smallest determinant that a map is given
+
+# Lengths in pixels at the size of CUFS, 50 between the eyes.
+_REACH = 40.0  # standard deviation of the Gaussians that a displacement is made of
+_SPACING = 26.0  # between their centres
+_AMPLITUDE = 4.0  # prior standard deviation of a displacement
+_POINT_NOISE = 0.5  # of a point
+_OUTLINE_NOISE = 3.0  # of an outline, neighbouring pixels of which are not independent
+_OUTLINE_SCALES = (8.0, 4.0)  # residuals beyond are outliers; first coarse, then fine
+_MATCH_ROUNDS, _MATCH_SCALE = 2, 2.0  # residuals beyond the scale, in pixels, are outliers
+_MATCH_PRECISION = 20.0  # per curvature of the correlation peak
+_MATCH_SPACING, _MATCH_HALF, _MATCH_SEARCH = 9, 10, 6
+_MATCH_CONTRAST, _MATCH_LEAST = 4.0, 0.4  # gray levels; correlation
+_FAR = 14.0  # signed distances are cut off here
+_SLOPE = 0.85  # longest displacement at a pixel from the border, and so on inwards
+_UNFOLDING_PASSES = 30
+_FEATHER = 12.0  # over which a region's displacement fades out
+
+
+@dataclass(frozen=True)
+class Face:
+    """A picture with what is known about it.
+
+    image: [H, W, 3] RGB or [H, W] gray, uint8; labels [H, W] uint8 by `parsing.CLASSES`;
+    points [5, 2] float32 in the order of `landmarks.LANDMARK_NAMES`.
+    """
+
+    image: Image
+    labels: Labels
+    points: Points
+
+
+@dataclass(frozen=True)
+class Warp:
+    """A map, and what was done to keep it from folding.
+
+    map [H, W, 2] float32; smallest_jacobian: its least determinant anywhere; shrunk: whether the
+    estimated displacement had to be made smaller for that.
+    """
+
+    map: Field
+    smallest_jacobian: float
+    shrunk: bool
+
+
+def estimate(photo: Face, sketch: Face, mode: Mode = "face") -> Warp:
+    """The map from the photo's pixels to the sketch, equal to the identity at the border.
+
+    `face` moves the whole head; `region` moves eyes with brows, nose and mouth, each by its part of
+    the displacement, and leaves the rest where it is. Deterministic. Raises ValueError where the
+    pictures are not of one size, or `mode` is another.
+    """
+    _check(photo, sketch, mode)
+    displacement = _Fit(photo, sketch).displacement()
+    if mode == "region":
+        displacement = _within_regions(displacement, photo)
+    return without_folds(displacement)
+
+
+def without_folds(displacement: Field) -> Warp:
+    """The map of a displacement [H, W, 2], made zero at the border and free of folds.
+
+    Where the determinant is below `LEAST_JACOBIAN` the displacement is smoothed; where that does
+    not help all of it is shrunk. A map that would have folded counts as shrunk.
+    """
+    grid = identity(displacement.shape[:2])
+    displacement = _held_at_border(displacement)
+    least = float(jacobian(grid + displacement).min())
+    shrunk = least <= 0
+    for _ in range(_UNFOLDING_PASSES):
+        if least >= LEAST_JACOBIAN:
+            break
+        tight = np.zeros(grid.shape[:2], np.float32)
+        tight[:-1, :-1] = jacobian(grid + displacement) < LEAST_JACOBIAN
+        share = cv2.GaussianBlur(cv2.dilate(tight, np.ones((9, 9))), (0, 0), 3)[..., None]
+        smoother = cv2.GaussianBlur(displacement, (0, 0), 5)
+        displacement = _held_at_border(displacement + share * (smoother - displacement))
+        least = float(jacobian(grid + displacement).min())
+    while least < LEAST_JACOBIAN:
+        displacement = displacement * np.float32(0.9)
+        least = float(jacobian(grid + displacement).min())
+    return Warp(grid + displacement, least, shrunk)
+
+
+def identity(shape: tuple[int, ...]) -> Field:
+    """The map [H, W, 2] that moves nothing."""
+    height, width = shape[:2]
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+
+
+def jacobian(map: Field) -> Field:
+    """The smallest determinant in each cell between four pixels [H - 1, W - 1].
+
+    Of the four corners of the cell; where all are positive the map interpolated between pixels is
+    one to one (and so are central differences, which are means of them).
+    """
+    across, down = np.diff(map, axis=1), np.diff(map, axis=0)  # [H, W - 1, 2], [H - 1, W, 2]
+    corners = [
+        a[..., 0] * d[..., 1] - a[..., 1] * d[..., 0]
+        for a in (across[:-1], across[1:])
+        for d in (down[:, :-1], down[:, 1:])
+    ]
+    return np.minimum.reduce(corners)
+
+
+def apply(sketch: Image, map: Field, labels: Labels) -> tuple[Image, Mask]:
+    """The sketch [H, W] or [H, W, 3] seen through a map, and which pixels [H, W] show it.
+
+    Resampled once (Lanczos); what lies outside the sketch becomes paper: the median colour of the
+    background in its `labels`. The identity returns the sketch unchanged.
+    """
+    height, width = sketch.shape[:2]
+    blank = labels == BACKGROUND
+    paper = np.median(sketch[blank] if blank.any() else sketch.reshape(-1, *sketch.shape[2:]), 0)
+    warped = _sampled(sketch, map, cv2.INTER_LANCZOS4)
+    x, y = map[..., 0], map[..., 1]
+    valid = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+    warped[~valid] = paper.astype(np.uint8)
+    return warped, valid
+
+
+def _sampled(image: Image, map: Field, interpolation: int) -> Image:
+    return cv2.remap(
+        image, map[..., 0], map[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def at(field: Field, points: Points) -> Field:
+    """A field [H, W, C] or [H, W] at points [N, 2], bilinear: [N, C] or [N]."""
+    x, y = (np.ascontiguousarray(points[:, axis : axis + 1], np.float32) for axis in (0, 1))
+    return cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+
+
+def inverse_at(map: Field, points: Points) -> Points:
+    """Where the map takes on the places `points` [N, 2]: the sketch's points in the warped sketch.
+
+    Solves map(q) = p by q <- q - (map(q) - p), which contracts as displacements change slowly.
+    """
+    found = points.astype(np.float32)
+    for _ in range(40):
+        found = found - (at(map, found) - points)
+    return found.astype(np.float32)
+
+
+def inverse_consistency(forth: Field, back: Field, mask: Mask) -> float:
+    """Mean distance in pixels between a pixel of the mask and where both maps together take it."""
+    there = identity(forth.shape)[mask]
+    return float(np.linalg.norm(at(back, at(forth, there)) - there, axis=1).mean())
+
+
+def iou(one: Mask, other: Mask) -> float:
+    """Intersection over union of two masks; NaN where both are empty."""
+    union = int((one | other).sum())
+    return int((one & other).sum()) / union if union else float("nan")
+
+
+def sharpness(image: Image, mask: Mask) -> float:
+    """Variance of the Laplacian of a gray image within a mask."""
+    return float(cv2.Laplacian(image.astype(np.float32), cv2.CV_32F)[mask].var())
+
+
+def _check(photo: Face, sketch: Face, mode: str) -> None:
+    if mode not in MODES:
+        raise ValueError(f"the mode is {mode!r}: it must be one of {MODES}")
+    shapes = [array.shape[:2] for face in (photo, sketch) for array in (face.image, face.labels)]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"images and labels are of sizes {shapes}: they must be of one size")
+
+
+class _Fit:
+    """The displacement [H, W, 2] that explains outlines, points and matching patches best."""
+
+    def __init__(self, photo: Face, sketch: Face) -> None:
+        self.photo, self.sketch = photo, sketch
+        self.basis = _basis(photo.labels.shape)
+        self.outlines = _outlines(photo, sketch)
+        self.on_outlines = self.basis.at(np.concatenate([o.points for o in self.outlines]))
+        self.on_points = self.basis.at(photo.points)
+        self.weights = np.zeros((self.basis.prior.shape[0], 2), np.float32)
+
+    def displacement(self) -> Field:
+        for scale in _OUTLINE_SCALES:
+            self._step(scale, None)
+        for _ in range(_MATCH_ROUNDS):
+            rough = self.basis.field(self.weights)
+            matches = _matches(self.photo, self.sketch, rough, self.basis)
+            for _ in range(2):
+                self._step(_OUTLINE_SCALES[-1] / 2, matches)
+        return self.basis.field(self.weights)
+
+    def _step(self, scale: float, matches: "_Matches | None") -> None:
+        """One Gauss-Newton step, outliers weighted down by a Cauchy function."""
+        count = len(self.weights)
+        normal = np.zeros((2 * count, 2 * count), np.float32)
+        target = np.zeros(2 * count, np.float32)
+
+        moved = self.on_outlines @ self.weights  # [N, 2]
+        slopes, misses, precision = self._seen_at(moved, scale)
+        root = np.sqrt(precision)[:, None]
+        rows = np.concatenate([self.on_outlines * (slopes[:, k : k + 1] * root) for k in (0, 1)], 1)
+        normal += rows.T @ rows
+        target += rows.T @ (root[:, 0] * ((slopes * moved).sum(1) - misses))
+
+        if matches is not None:
+            off = matches.rows @ self.weights - matches.shifts
+            trust = _MATCH_PRECISION / (1 + (off**2).sum(1) / _MATCH_SCALE**2)
+            roots = np.linalg.cholesky(matches.precisions * trust[:, None, None])  # [M, 2, 2]
+            for k in (0, 1):
+                rows = np.concatenate([matches.rows * roots[:, i : i + 1, k] for i in (0, 1)], 1)
+                normal += rows.T @ rows
+                target += rows.T @ (matches.shifts * roots[:, :, k]).sum(1)
+
+        precision_of_points = 1 / _POINT_NOISE**2
+        gram = self.basis.prior + precision_of_points * self.on_points.T @ self.on_points
+        shift = self.sketch.points - self.photo.points
+        for axis in (0, 1):
+            part = slice(axis * count, (axis + 1) * count)
+            normal[part, part] += gram
+            target[part] += precision_of_points * self.on_points.T @ shift[:, axis]
+        self.weights = np.linalg.solve(normal, target).reshape(2, count).T.astype(np.float32)
+
+    def _seen_at(self, moved: Field, scale: float) -> tuple[Field, Field, Field]:
+        """At moved outlines: slope [N, 2] of the sketch's distance, its miss [N], weight [N]."""
+        slopes, misses, precisions, start = [], [], [], 0
+        for outline in self.outlines:
+            stop = start + len(outline.points)
+            seen = at(outline.sketch, outline.points - outline.corner + moved[start:stop])
+            miss = seen[:, 0] - outline.distances
+            slopes.append(seen[:, 1:])
+            misses.append(miss)
+            precisions.append(outline.weight / _OUTLINE_NOISE**2 / (1 + (miss / scale) ** 2))
+            start = stop
+        return np.concatenate(slopes), np.concatenate(misses), np.concatenate(precisions)
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """Gaussians on a regular grid: their values at rows and columns, and the prior of weights."""
+
+    across: Field  # [W, A]
+    down: Field  # [H, D]
+    x: Field  # [A], the centres
+    y: Field  # [D]
+    prior: Field  # [D A, D A], the inverse covariance of the weights of one coordinate
+
+    def at(self, points: Points) -> Field:
+        """The Gaussians' values at points [N, 2]: [N, D A]."""
+        across, down = _gaussians(points[:, 0], self.x), _gaussians(points[:, 1], self.y)
+        return (down[:, :, None] * across[:, None]).reshape(len(points), -1)
+
+    def field(self, weights: Field) -> Field:
+        """The displacement [H, W, 2] of weights [D A, 2]."""
+        shaped = weights.reshape(len(self.y), len(self.x), 2)
+        return np.stack([self.down @ shaped[..., k] @ self.across.T for k in (0, 1)], -1)
+
+
+@lru_cache(maxsize=4)
+def _basis(shape: tuple[int, int]) -> _Basis:
+    height, width = shape
+    x, y = (
+        np.arange(-_SPACING / 2, size + _SPACING, _SPACING, dtype=np.float32)
+        for size in (width, height)
+    )
+    covariance = np.kron(_gaussians(y, y), _gaussians(x, x))
+    prior = covariance / _AMPLITUDE**2 + 1e-4 * np.eye(len(covariance), dtype=np.float32)
+    return _Basis(_gaussians(np.arange(width), x), _gaussians(np.arange(height), y), x, y, prior)
+
+
+def _gaussians(places: NDArray[Any], centres: Field) -> Field:
+    distance = places.astype(np.float32)[:, None] - centres
+    return np.exp(-0.5 * (distance / np.float32(_REACH)) ** 2)
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """Points on a region's outline in the photo, and the same region in the sketch.
+
+    points [N, 2]; distances [N], signed, of the points in the photo; sketch [h, w, 3]: signed
+    distance and its slopes in x and y, in a window whose first pixel is `corner` (x, y); weight:
+    how well such outlines are located.
+    """
+
+    points: Points
+    distances: Field
+    sketch: Field
+    corner: Points
+    weight: float
+
+
+def _regions(face: Face) -> list[tuple[Mask, float]]:
+    """The masks whose outlines are compared, and their weights."""
+    labels = face.labels
+    left = np.arange(labels.shape[1])[None] < face.points[:2, 0].mean()
+    eyes, brows = labels == EYES, labels == BROWS
+    return [
+        (labels != BACKGROUND, 1.0),
+        (labels == HAIR, 0.5),  # hatching blurs where hair begins
+        (np.isin(labels, FACE), 0.5),
+        (labels == MOUTH, 1.0),
+        (labels == NOSE, 1.0),
+        (eyes & left, 1.0),
+        (eyes & ~left, 1.0),
+        (brows & left, 0.6),
+        (brows & ~left, 0.6),
+    ]
+
+
+def _outlines(photo: Face, sketch: Face) -> list[_Outline]:
+    """The outlines of the regions that both pictures have."""
+    found = []
+    height, width = photo.labels.shape
+    for (seen, weight), (drawn, _) in zip(_regions(photo), _regions(sketch), strict=True):
+        if seen.sum() < 12 or drawn.sum() < 12:
+            continue
+        x, y, across, down = cv2.boundingRect((seen | drawn).astype(np.uint8))
+        pad = round(_FAR) + 4
+        left, top = max(x - pad, 0), max(y - pad, 0)
+        window = np.s_[top : y + down + pad, left : x + across + pad]
+        distance, other = _signed_distance(seen[window]), _signed_distance(drawn[window])
+        rows, columns = np.nonzero(np.abs(distance) < 1.6)
+        points = np.stack([columns, rows], 1)[:: 3 if seen.sum() < 1500 else 8]
+        corner = np.array([left, top], np.float32)
+        place = points + corner
+        inside = ((place > 1) & (place < np.array([width, height]) - 2)).all(1)
+        points = points[inside].astype(np.float32)
+        slopes = [cv2.Sobel(other, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1))]
+        found.append(
+            _Outline(
+                points + corner,
+                at(distance, points),
+                np.dstack([other, *slopes]),
+                corner,
+                weight,
+            )
+        )
+    return found
+
+
+def _signed_distance(mask: Mask) -> Field:
+    """Pixels to the outline, positive inside; what touches the border goes on beyond it."""
+    pad = 16
+    wide = cv2.copyMakeBorder(mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+    inside, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (wide, 1 - wide))
+    distance = np.where(inside > 0, inside - 0.5, 0.5 - outside)
+    smooth = cv2.GaussianBlur(np.clip(distance, -_FAR, _FAR), (0, 0), 1)
+    return smooth[pad:-pad, pad:-pad].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Matches:
+    """Displacements seen by matching patches: basis rows [M, D A], shifts [M, 2], [M, 2, 2]."""
+
+    rows: Field
+    shifts: Field
+    precisions: Field
+
+
+def _matches(photo: Face, sketch: Face, rough: Field, basis: _Basis) -> _Matches | None:
+    """Patches of the photo found again in the sketch near where `rough` puts them."""
+    half, search = _MATCH_HALF, _MATCH_SEARCH
+    gray, drawn = (cv2.GaussianBlur(_gray(face.image), (0, 0), 1.5) for face in (photo, sketch))
+    map = identity(gray.shape) + rough
+    drawn = _sampled(drawn, map, cv2.INTER_LINEAR)
+    pad = half + search
+    gray, drawn = (
+        cv2.copyMakeBorder(part, pad, pad, pad, pad, cv2.BORDER_REPLICATE).astype(np.float32)
+        for part in (gray, drawn)
+    )
+    height, width = photo.labels.shape
+    contrast = _spread(gray, 2 * half + 1)[pad:-pad, pad:-pad]
+    places, scores = [], []
+    for y in range(4, height - 3, _MATCH_SPACING):
+        for x in range(4, width - 3, _MATCH_SPACING):
+            if photo.labels[y, x] == BACKGROUND or contrast[y, x] < _MATCH_CONTRAST:
+                continue
+            patch = gray[y + search : y + pad + half + 1, x + search : x + pad + half + 1]
+            around = drawn[y : y + 2 * pad + 1, x : x + 2 * pad + 1]
+            scores.append(cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED))
+            places.append((x, y))
+    if not places:
+        return None
+    good, peaks, precisions = _peaks(np.stack(scores))
+    if not good.any():
+        return None
+    points = np.array(places, np.float32)[good]
+    shifts = peaks - search
+    # What lies at `points + shifts` in the roughly warped sketch lies here in the original one.
+    shifts = shifts + at(rough, points + shifts)
+    return _Matches(basis.at(points), shifts.astype(np.float32), precisions.astype(np.float32))
+
+
+def _spread(gray: Field, side: int) -> Field:
+    """The standard deviation of a picture in the square around each pixel."""
+    mean = cv2.blur(gray, (side, side))
+    return np.sqrt(np.maximum(cv2.blur(gray * gray, (side, side)) - mean * mean, 0))
+
+
+def _gray(image: Image) -> Image:
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def _peaks(scores: Field) -> tuple[Mask, NDArray[Any], NDArray[Any]]:
+    """Which of the correlations [M, S, S] have a peak [M]; its (x, y) [G, 2], curvature [G, 2, 2].
+
+    Places are to parts of a pixel. Left out are low peaks and those at the rim, behind which a
+    higher one may lie.
+    """
+    count, side = scores.shape[:2]
+    rows, columns = np.divmod(scores.reshape(count, -1).argmax(1), side)
+    top = scores[np.arange(count), rows, columns]
+    good = (top >= _MATCH_LEAST) & (np.minimum(rows, columns) > 0)
+    good &= np.maximum(rows, columns) < side - 1
+    rows, columns, top = rows[good], columns[good], top[good].astype(np.float64)
+    around = np.arange(-1, 2)
+    near = scores[
+        np.flatnonzero(good)[:, None, None],
+        rows[:, None, None] + around[:, None],
+        columns[:, None, None] + around,
+    ].astype(np.float64)  # [G, 3, 3]
+    slope = np.stack([near[:, 1, 2] - near[:, 1, 0], near[:, 2, 1] - near[:, 0, 1]], 1) / 2
+    bend = np.empty((len(top), 2, 2))
+    bend[:, 0, 0] = 2 * top - near[:, 1, 2] - near[:, 1, 0]
+    bend[:, 1, 1] = 2 * top - near[:, 2, 1] - near[:, 0, 1]
+    bend[:, 0, 1] = bend[:, 1, 0] = (
+        near[:, 0, 2] + near[:, 2, 0] - near[:, 0, 0] - near[:, 2, 2]
+    ) / 4
+    values, directions = np.linalg.eigh(bend)
+    values = np.maximum(values, 1e-3)
+    across = np.swapaxes(directions, 1, 2)
+    step = (directions @ ((across @ slope[..., None]) / values[..., None]))[..., 0]
+    places = np.stack([columns, rows], 1) + np.clip(step, -0.7, 0.7)
+    return good, places, top[:, None, None] * ((directions * values[:, None]) @ across)
+
+
+def _held_at_border(displacement: Field) -> Field:
+    """A displacement [H, W, 2], at most `_SLOPE` pixels long for each pixel from the border.
+
+    So it is zero there, fades no faster than a map without folds can, and points inside.
+    """
+    rows, columns = (
+        np.minimum(np.arange(size), np.arange(size)[::-1]) for size in displacement.shape[:2]
+    )
+    most = _SLOPE * np.minimum(rows[:, None], columns[None]).astype(np.float32)
+    length = np.hypot(displacement[..., 0], displacement[..., 1])
+    return displacement * np.minimum(1, most / np.maximum(length, 1e-6))[..., None]
+
+
+def _within_regions(displacement: Field, photo: Face) -> Field:
+    """The displacement of the features' surroundings, fading to zero at each region's edge.
+
+    The regions are eye with brow (left, right), nose and mouth; where two overlap, the displacement
+    is that of the larger share.
+    """
+    share = np.zeros(displacement.shape[:2], np.float32)
+    for mask in feature_masks(photo):
+        far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+        part = np.clip(1 - far / _FEATHER, 0, 1)
+        share = np.maximum(share, part**2 * (3 - 2 * part))
+    return displacement * share[..., None]
+
+
+def feature_masks(face: Face) -> list[Mask]:
+    """Convex masks of the regions that `region` moves, those that the face has."""
+    labels = face.labels
+    left = np.arange(labels.shape[1])[None] < face.points[:2, 0].mean()
+    sight = np.isin(labels, (EYES, BROWS))
+    masks = []
+    for part in (sight & left, sight & ~left, labels == NOSE, labels == MOUTH):
+        if part.any():
+            hull = cv2.convexHull(np.argwhere(part)[:, ::-1].astype(np.int32))
+            mask = cv2.fillConvexPoly(np.zeros(labels.shape, np.uint8), hull, 1)
+            masks.append(mask.astype(bool))
+    return masks

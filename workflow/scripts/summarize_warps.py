@@ -1,0 +1,19 @@
+"""One table of the warp's scores, a row a subset."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from photosketch import runtime, warping
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads):
+    hp = snakemake.params.hp
+    rows = [
+        warping.summarize(subset, hp["mode"], warping.read_scores(path))
+        for subset, path in zip(hp["subsets"], snakemake.input, strict=True)
+    ]
+    with runtime.write_atomically(snakemake.output[0]) as temporary:
+        pd.DataFrame(rows).round(4).to_csv(temporary, index=False)

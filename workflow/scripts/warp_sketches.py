@@ -1,0 +1,57 @@
+"""Bring the sketches of one subset onto their photos, score each, and show them in a montage."""
+
+import time
+from typing import TYPE_CHECKING
+
+from photosketch import landmarks, montages, pairs, parsing, runtime, warp_montage, warping
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+MOST_SHOWN = 40
+
+with runtime.job(snakemake.log[0], snakemake.threads) as console:
+    hp = snakemake.params.hp
+    subset = snakemake.wildcards.subset
+    chosen = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset=subset)
+    parsed = parsing.read_parsings(snakemake.input.parsing)
+    started = time.monotonic()
+    warped = warping.warp_pairs(
+        chosen,
+        landmarks.read_landmarks(snakemake.input.landmarks),
+        parsed,
+        hp["mode"],
+        parse=parsing.parse_grabcut,
+        detect=warping.detector("cpu", hp["min_face_size"]),
+        threads=snakemake.threads,
+    )
+    seconds = time.monotonic() - started
+    warping.write_warped(warped, snakemake.output.arrays, snakemake.output.scores)
+
+    shown = montages.evenly_spaced(len(chosen), MOST_SHOWN)
+    scores = warped.scores.iloc[shown]
+    montage = warp_montage.warp_montage(
+        f"{subset}, warp {hp['mode']}: {len(shown)} of {len(chosen)} pairs",
+        captions=[
+            f"{row.id}: head IoU {row.head_before:.3f} -> {row.tried:.3f}, "
+            f"points {row.points_before:.1f} -> {row.points_after:.1f} px"
+            + (", shrunk" if row.shrunk else "")
+            + (", got worse: original kept" if row.worse else "")
+            for row in scores.itertuples()
+        ],
+        flagged=(scores["worse"] | scores["shrunk"]).tolist(),
+        photos=[pairs.read_image(chosen[i], "photo") for i in shown],
+        labels=[parsed.photo[i] for i in shown],
+        sketches=[pairs.read_image(chosen[i], "sketch") for i in shown],
+        warped=[warped.sketches[i] for i in shown],
+    )
+    with runtime.write_atomically(snakemake.output.montage) as temporary:
+        montage.save(temporary, optimize=True)
+    summary = warping.summarize(subset, hp["mode"], warped.scores)
+    print(
+        f"{subset}, {hp['mode']}: {len(chosen)} pairs in {seconds:.1f} s; head IoU "
+        f"{summary['head_before']:.3f} -> {summary['head_after']:.3f}, points "
+        f"{summary['points_before']:.2f} -> {summary['points_after']:.2f} px, "
+        f"{summary['worse']} kept as they were, {summary['shrunk']} shrunk",
+        file=console,
+    )
