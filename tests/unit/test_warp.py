@@ -153,3 +153,11 @@ def test_wrong_input_is_refused():
         warp.estimate(photo, sketch, "none")
     with pytest.raises(ValueError, match="one size"):
         warp.estimate(photo, Face(sketch.image, sketch.labels[:-1], sketch.points))
+
+
+@pytest.mark.parametrize("count", [1, 255, 257, 50_000])
+def test_fields_are_sampled_at_any_number_of_points(count):
+    ramp = warp.identity((250, 200))
+    points = np.random.default_rng(0).uniform(0, 199, (count, 2)).astype(np.float32)
+    np.testing.assert_allclose(warp.at(ramp, points), points, atol=0.05)
+    np.testing.assert_allclose(warp.at(ramp[..., 1], points), points[:, 1], atol=0.05)

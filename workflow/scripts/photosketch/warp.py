@@ -169,8 +169,10 @@ def _sampled(image: Image, map: Field, interpolation: int) -> Image:
 
 def at(field: Field, points: Points) -> Field:
     """A field [H, W, C] or [H, W] at points [N, 2], bilinear: [N, C] or [N]."""
-    x, y = (np.ascontiguousarray(points[:, axis : axis + 1], np.float32) for axis in (0, 1))
-    return cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+    # in rows, because OpenCV takes at most 32767 of them
+    padded = np.pad(points.astype(np.float32), ((0, -len(points) % 256), (0, 0)))
+    found = _sampled(field, padded.reshape(-1, 256, 2), cv2.INTER_LINEAR)  # [rows, 256(, C)]
+    return found.reshape(-1, *field.shape[2:])[: len(points)]
 
 
 def inverse_at(map: Field, points: Points) -> Points:
