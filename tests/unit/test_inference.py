@@ -9,6 +9,7 @@ import torch
 from photosketch import inference, networks, tensors, training
 from photosketch.checkpoint import generator_path, save_generator
 from photosketch.config import LossWeights, TrainConfig
+from photosketch.trainer import PLAIN, Trainer
 
 CPU = torch.device("cpu")
 
@@ -108,7 +109,7 @@ def test_colour_sketches_are_stored_as_itu_601_gray(monkeypatch):
 
 def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path):
     config = TrainConfig(1, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100, local=25))
-    trainer = training.Trainer.build(config, 0, 1, CPU)
+    trainer = Trainer.build(config, 0, 1, CPU, PLAIN)
     about = {"hparams": config.hparams(), "sketch_channels": 1}
     save_generator(tmp_path, 1, trainer.generator.state_dict(), about)
     loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)

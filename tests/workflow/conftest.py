@@ -16,7 +16,8 @@ import yaml
 
 from photosketch import demo
 
-COPIED = ("Snakefile", "environment.yml", "config", "profiles", "workflow")
+COPIED = ("Snakefile", "environment.yml", "config", "profiles", "resources", "workflow")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", "cufs", "demo", "readme", "weights")
 OVERLAY = {
     "run": "small",
     "dataset": {"pairs": "faces/pairs.tsv"},
@@ -120,7 +121,7 @@ def fresh(tmp_path_factory, root) -> Project:
     for name in COPIED:
         source = root / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, folder / name, ignore=NOT_COPIED)
         else:
             shutil.copy2(source, folder / name)
     reduced_faces(folder / "faces")

@@ -34,7 +34,7 @@ class HalfDropout(nn.Dropout):
         """[B, C, H, W] to the same, from torch's global random state."""
         if not self.training:
             return features
-        if features.is_cuda:
+        if features.device.type != "cpu":
             return F.dropout(features, 0.5)
         batch, channels, height, width = features.shape
         words = torch.randint(-(2**63), 2**63 - 1, (features.numel() // 64 + 1,))
