@@ -61,7 +61,7 @@ def check(project, points: Mapping[Image, np.ndarray], source: str) -> None:
 def run(project, *options: str, targets=(), **variables: str) -> subprocess.CompletedProcess:
     """Run snakemake, for the merged tables unless other targets are given."""
     return subprocess.run(
-        project.command(*options, *(targets or tables(project))),
+        project.command(*(targets or tables(project)), *options),
         cwd=project.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
