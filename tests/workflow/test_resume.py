@@ -85,7 +85,7 @@ def test_a_killed_job_goes_on_and_ends_like_an_undisturbed_one(prepared):
 
     for path in (prepared.results / "train/baseline/seed0/.state").iterdir():
         path.unlink()
-    done = prepared.snakemake("--forcerun", "train", TARGET)
+    done = prepared.snakemake(TARGET, "--forcerun", "train")
     assert done.returncode == 0, done.stdout
     assert "resuming" not in (prepared.results / "logs/train/baseline/seed0.log").read_text()
     assert (generators(prepared), (prepared.folder / LOG).read_text()) == resumed
