@@ -149,6 +149,12 @@ def test_every_image_without_a_face_is_listed(parser, tmp_path):
         assert "parsing.fallback" in problem
 
 
+def test_every_image_without_points_is_listed(parser, tmp_path):
+    pairs, table = as_pairs(tmp_path, {"1": (face(), face()[..., 0])})
+    with pytest.raises(InputError, match=r"1-sketch\.png: no points"):
+        parse_pairs(pairs, table[table["modality"] == "photo"], parser)
+
+
 def test_the_fallback_is_grabcut_and_recorded(blind, demo_pairs, tmp_path):
     pairs, table = demo_pairs
     parsed = parse_pairs(pairs, table, blind, fallback=True)

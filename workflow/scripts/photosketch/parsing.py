@@ -160,16 +160,7 @@ def parse_pairs(
     All images must be of one size. The result does not depend on `threads`; OpenCV is kept to one
     thread in each. Raises InputError with every image that has no points.
     """
-    known = set(zip(table["id"], table["modality"], strict=True))
-    problems = [
-        f"{getattr(pair, modality)}: no points for the {modality} of {pair.subset} {pair.id}; "
-        "run merge_landmarks again"
-        for pair in pairs
-        for modality in MODALITIES
-        if (pair.id, modality) not in known
-    ]
-    if problems:
-        raise InputError(problems)
+    require_points(pairs, table)
 
     def parsed(pair: Pair, modality: Modality) -> Labels:
         return parse(read_image(pair, modality), landmarks.points(table, pair.id, modality))
@@ -185,6 +176,20 @@ def parse_pairs(
     finally:
         cv2.setNumThreads(opencv_threads)
     return Parsings(tuple(pair.id for pair in pairs), maps["photo"], maps["sketch"])
+
+
+def require_points(pairs: Sequence[Pair], table: "pd.DataFrame") -> None:
+    """Raise InputError with every image that has no points in a landmark table."""
+    known = set(zip(table["id"], table["modality"], strict=True))
+    problems = [
+        f"{getattr(pair, modality)}: no points for the {modality} of {pair.subset} {pair.id}; "
+        "run merge_landmarks again"
+        for pair in pairs
+        for modality in MODALITIES
+        if (pair.id, modality) not in known
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:

@@ -29,6 +29,7 @@ from photosketch.parsing import (
     Parsings,
     Points,
     parse_grabcut,
+    require_points,
 )
 from photosketch.runtime import InputError
 
@@ -127,8 +128,10 @@ def parse_pairs(
     """Parse photo and sketch of each pair; `table` holds the points that say how large a face is.
 
     Where the network finds no face (`finds_face`), the image is parsed by `parse_grabcut` and
-    listed in `Parsings.fallback`. Without `fallback` raises InputError with every such image.
+    listed in `Parsings.fallback`. Raises InputError with every image that has no points, and
+    without `fallback` with every image without a face.
     """
+    require_points(pairs, table)
     labels: dict[str, list[Labels]] = {modality: [] for modality in MODALITIES}
     faceless: list[tuple[str, str]] = []
     problems = []
