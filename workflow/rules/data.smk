@@ -28,9 +28,9 @@ rule index_pairs:
             **given(validation=config["dataset"]["validation"] or None),
         },
         code=code_version(
-                "index_pairs.py",
-                "photosketch/pairs.py",
-            ),
+            "index_pairs.py",
+            "photosketch/pairs.py",
+        ),
     message:
         "Checking and hashing the pairs of {input.table}"
     script:
@@ -55,9 +55,9 @@ rule fetch_weights:
     params:
         hp={},
         code=code_version(
-                "fetch_weights.py",
-                "photosketch/published.py",
-            ),
+            "fetch_weights.py",
+            "photosketch/published.py",
+        ),
     message:
         "Downloading {wildcards.file}"
     script:

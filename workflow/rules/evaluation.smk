@@ -35,15 +35,15 @@ rule extract_real_features:
     params:
         hp=FEATURE_HPARAMS,
         code=code_version(
-                "extract_real_features.py",
-                "photosketch/evaluation.py",
-                "photosketch/features.py",
-                "photosketch/likeness.py",
-                "photosketch/metrics.py",
-                "photosketch/pairs.py",
-                "photosketch/published.py",
-                "photosketch/recognition.py",
-            ),
+            "extract_real_features.py",
+            "photosketch/evaluation.py",
+            "photosketch/features.py",
+            "photosketch/likeness.py",
+            "photosketch/metrics.py",
+            "photosketch/pairs.py",
+            "photosketch/published.py",
+            "photosketch/recognition.py",
+        ),
     message:
         "Computing the features of the real test sketches"
     script:
@@ -78,15 +78,15 @@ rule evaluate:
             **given(lpips=config["evaluation"]["lpips"]),
         },
         code=code_version(
-                "evaluate.py",
-                "photosketch/evaluation.py",
-                "photosketch/features.py",
-                "photosketch/likeness.py",
-                "photosketch/metrics.py",
-                "photosketch/pairs.py",
-                "photosketch/published.py",
-                "photosketch/recognition.py",
-            ),
+            "evaluate.py",
+            "photosketch/evaluation.py",
+            "photosketch/features.py",
+            "photosketch/likeness.py",
+            "photosketch/metrics.py",
+            "photosketch/pairs.py",
+            "photosketch/published.py",
+            "photosketch/recognition.py",
+        ),
     message:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}"
     script:
@@ -137,10 +137,10 @@ rule collect_sketches:
     params:
         hp=lambda wildcards: {"folder": config["methods"][wildcards.method]},
         code=code_version(
-                "collect_sketches.py",
-                "photosketch/method_sketches.py",
-                "photosketch/pairs.py",
-            ),
+            "collect_sketches.py",
+            "photosketch/method_sketches.py",
+            "photosketch/pairs.py",
+        ),
     message:
         "Collecting the sketches of {wildcards.method}"
     script:
@@ -205,17 +205,17 @@ rule estimate_differences:
             "reference": config["reference"],
         },
         code=code_version(
-                "estimate_differences.py",
-                "photosketch/comparison.py",
-                "photosketch/differences.py",
-                "photosketch/evaluation.py",
-                "photosketch/features.py",
-                "photosketch/likeness.py",
-                "photosketch/metrics.py",
-                "photosketch/pairs.py",
-                "photosketch/published.py",
-                "photosketch/recognition.py",
-            ),
+            "estimate_differences.py",
+            "photosketch/comparison.py",
+            "photosketch/differences.py",
+            "photosketch/evaluation.py",
+            "photosketch/features.py",
+            "photosketch/likeness.py",
+            "photosketch/metrics.py",
+            "photosketch/pairs.py",
+            "photosketch/published.py",
+            "photosketch/recognition.py",
+        ),
     message:
         "Estimating how far the ablations are from {params.hp[reference]}"
     script:

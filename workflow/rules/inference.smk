@@ -24,14 +24,14 @@ rule infer:
     params:
         hp={"epochs": EPOCHS, "statistics": config["inference"]["statistics"]},
         code=code_version(
-                "infer.py",
-                "photosketch/checkpoint.py",
-                "photosketch/inference.py",
-                "photosketch/networks.py",
-                "photosketch/parts.py",
-                "photosketch/seeds.py",
-                "photosketch/tensors.py",
-            ),
+            "infer.py",
+            "photosketch/checkpoint.py",
+            "photosketch/inference.py",
+            "photosketch/networks.py",
+            "photosketch/parts.py",
+            "photosketch/seeds.py",
+            "photosketch/tensors.py",
+        ),
     message:
         "Drawing the test photos with {wildcards.ablation}, seed {wildcards.seed}"
     script:
@@ -79,10 +79,10 @@ rule write_sketches:
     params:
         hp={},
         code=code_version(
-                "write_sketches.py",
-                "photosketch/features.py",
-                "photosketch/published.py",
-            ),
+            "write_sketches.py",
+            "photosketch/features.py",
+            "photosketch/published.py",
+        ),
     message:
         "Writing the sketches of {wildcards.ablation}, seed {wildcards.seed}, as PNG"
     script:

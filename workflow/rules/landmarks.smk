@@ -20,11 +20,11 @@ rule detect_landmarks:
     params:
         hp={"min_face_size": config["landmarks"]["min_face_size"]},
         code=code_version(
-                "detect_landmarks.py",
-                "photosketch/landmarks.py",
-                "photosketch/mtcnn.py",
-                "photosketch/pairs.py",
-            ),
+            "detect_landmarks.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+        ),
     message:
         "Detecting the landmarks of {wildcards.subset}"
     script:
@@ -61,13 +61,13 @@ rule facepp_landmarks:
     params:
         hp={"subsets": SUBSETS},
         code=code_version(
-                "facepp_landmarks.py",
-                "photosketch/facepp.py",
-                "photosketch/landmark_merge.py",
-                "photosketch/landmarks.py",
-                "photosketch/mtcnn.py",
-                "photosketch/pairs.py",
-            ),
+            "facepp_landmarks.py",
+            "photosketch/facepp.py",
+            "photosketch/landmark_merge.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+        ),
     message:
         "Asking Face++ for the faces that MTCNN missed"
     script:
@@ -94,12 +94,12 @@ rule merge_landmarks:
     params:
         hp={"subsets": SUBSETS},
         code=code_version(
-                "merge_landmarks.py",
-                "photosketch/landmark_merge.py",
-                "photosketch/landmarks.py",
-                "photosketch/mtcnn.py",
-                "photosketch/pairs.py",
-            ),
+            "merge_landmarks.py",
+            "photosketch/landmark_merge.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+        ),
     message:
         "Merging the landmarks of all sources"
     script:
@@ -140,13 +140,13 @@ rule show_landmarks:
     params:
         hp={"subsets": SUBSETS},
         code=code_version(
-                "show_landmarks.py",
-                "photosketch/landmark_merge.py",
-                "photosketch/landmark_review.py",
-                "photosketch/landmarks.py",
-                "photosketch/mtcnn.py",
-                "photosketch/pairs.py",
-            ),
+            "show_landmarks.py",
+            "photosketch/landmark_merge.py",
+            "photosketch/landmark_review.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+        ),
     message:
         "Showing the landmarks of every image, outliers first"
     script:
@@ -174,13 +174,13 @@ rule annotate:
     params:
         hp={"subsets": SUBSETS, "annotate": config["landmarks"]["annotate"]},
         code=code_version(
-                "annotate.py",
-                "photosketch/annotation.py",
-                "photosketch/landmark_merge.py",
-                "photosketch/landmarks.py",
-                "photosketch/mtcnn.py",
-                "photosketch/pairs.py",
-            ),
+            "annotate.py",
+            "photosketch/annotation.py",
+            "photosketch/landmark_merge.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+        ),
         template=code_version("photosketch/annotate.html"),
     message:
         "Writing the page to click missing landmarks"

@@ -42,19 +42,19 @@ rule parse_faces:
     params:
         hp=PARSER_HPARAMS,
         code=code_version(
-                "parse_faces.py",
-                "photosketch/landmarks.py",
-                "photosketch/montages.py",
-                "photosketch/mtcnn.py",
-                "photosketch/pairs.py",
-                "photosketch/parsing.py",
-                "photosketch/parsing_features.py",
-                "photosketch/parsing_head.py",
-                "photosketch/parsing_onnx.py",
-                "photosketch/parsing_path.py",
-                "photosketch/parsing_regions.py",
-                "photosketch/published.py",
-            ),
+            "parse_faces.py",
+            "photosketch/landmarks.py",
+            "photosketch/montages.py",
+            "photosketch/mtcnn.py",
+            "photosketch/pairs.py",
+            "photosketch/parsing.py",
+            "photosketch/parsing_features.py",
+            "photosketch/parsing_head.py",
+            "photosketch/parsing_onnx.py",
+            "photosketch/parsing_path.py",
+            "photosketch/parsing_regions.py",
+            "photosketch/published.py",
+        ),
     message:
         "Parsing the faces of {wildcards.subset}"
     script:

@@ -27,12 +27,12 @@ rule pack_tensors:
             "sketch_channels": config["dataset"]["sketch_channels"],
         },
         code=code_version(
-                "pack_tensors.py",
-                "photosketch/landmarks.py",
-                "photosketch/mtcnn.py",
-                "photosketch/packing.py",
-                "photosketch/pairs.py",
-            ),
+            "pack_tensors.py",
+            "photosketch/landmarks.py",
+            "photosketch/mtcnn.py",
+            "photosketch/packing.py",
+            "photosketch/pairs.py",
+        ),
     message:
         "Packing photos, sketches, landmarks and parsings"
     script:
@@ -62,16 +62,16 @@ rule train:
     params:
         hp=lambda wildcards: hparams(wildcards.ablation),
         code=code_version(
-                "train.py",
-                "photosketch/checkpoint.py",
-                "photosketch/losses.py",
-                "photosketch/networks.py",
-                "photosketch/parts.py",
-                "photosketch/seeds.py",
-                "photosketch/tensors.py",
-                "photosketch/trainer.py",
-                "photosketch/training.py",
-            ),
+            "train.py",
+            "photosketch/checkpoint.py",
+            "photosketch/losses.py",
+            "photosketch/networks.py",
+            "photosketch/parts.py",
+            "photosketch/seeds.py",
+            "photosketch/tensors.py",
+            "photosketch/trainer.py",
+            "photosketch/training.py",
+        ),
     message:
         "Training {wildcards.ablation} with seed {wildcards.seed}"
     script:
