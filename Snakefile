@@ -24,7 +24,7 @@ localrules:
     facepp_landmarks,
     merge_landmarks,
     annotate,
-    fetch_inception,
+    fetch_weights,
     collect_sketches,
     write_sketches,
     samples_png,

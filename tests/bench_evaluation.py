@@ -26,7 +26,7 @@ from pytorch_fid.fid_score import calculate_frechet_distance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from photosketch import evaluation, features, likeness, metrics, recognition
+from photosketch import evaluation, features, likeness, metrics, published, recognition
 from photosketch.features import Features
 
 TEST_IMAGES = {"CUHK": 100, "AR": 43, "XM2VTS": 195}
@@ -101,7 +101,7 @@ def main(share: float = 1.0) -> dict[str, float]:
     masks = metrics.subset_masks(subset)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        weights = folder / "hub" / "checkpoints" / features.TF_WEIGHTS.name
+        weights = folder / "hub" / "checkpoints" / published.FEATURES["inception-tf"].name
         write_random_weights(weights)
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         theirs, command_line_fids = 0.0, {}

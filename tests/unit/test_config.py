@@ -226,10 +226,13 @@ def test_files_that_are_named_and_missing_are_told_with_a_remedy(config, tmp_pat
     monkeypatch.chdir(tmp_path)
     changed = with_value(config, "landmarks.manual", "manual.csv")
     changed = with_value(changed, "evaluation.weights", "weights.pth")
-    manual, weights = settings.missing_files(changed)
+    changed = with_value(changed, "parsing.weights", "parser.onnx")
+    manual, parser, weights = settings.missing_files(changed)
     assert "landmarks.manual: 'manual.csv' does not exist" in manual
+    assert "parsing.weights: 'parser.onnx' does not exist; put the weights of resnet18" in parser
     assert "evaluation.weights: 'weights.pth' does not exist" in weights
     (tmp_path / "manual.csv").touch()
+    (tmp_path / "parser.onnx").touch()
     (tmp_path / "weights.pth").touch()
     assert settings.missing_files(changed) == []
     assert settings.missing_files(with_value(changed, "landmarks.manual", None)) == []

@@ -3,7 +3,6 @@
 import hashlib
 import socket
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import torchvision
 from PIL import Image
 from pytorch_fid.fid_score import get_activations
 
-from photosketch import features
+from photosketch import features, published
 from photosketch.runtime import InputError
 
 
@@ -120,7 +119,9 @@ def test_imagenet_features_are_those_of_pytorch_fid_with_torchvisions_weights(
 
     hub = torch.hub.get_dir()
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / features.IMAGENET_WEIGHTS.name).symlink_to(imagenet_weights)
+    (tmp_path / "checkpoints" / published.FEATURES["inception-imagenet"].name).symlink_to(
+        imagenet_weights
+    )
     torch.hub.set_dir(tmp_path)
     try:
         reference = pytorch_fid.inception.InceptionV3([3], use_fid_inception=False)
@@ -166,11 +167,11 @@ def test_only_random_features_are_labelled_as_not_comparable() -> None:
 
 @pytest.mark.parametrize("name", ["inception-tf", "inception-imagenet"])
 def test_a_missing_weights_file_says_what_to_put_where(name: str, tmp_path: Path) -> None:
-    published = features.PUBLISHED[name]
+    weights = published.FEATURES[name]
     with pytest.raises(InputError) as error:
         features.load(name, tmp_path / "absent.pth")
     message = str(error.value)
-    for part in ("absent.pth", published.name, published.url, published.sha256):
+    for part in ("absent.pth", weights.name, weights.url, weights.sha256):
         assert part in message
     assert "evaluation.weights" in message
     with pytest.raises(InputError, match=f"{name} needs weights"):
@@ -178,27 +179,26 @@ def test_a_missing_weights_file_says_what_to_put_where(name: str, tmp_path: Path
 
 
 def test_another_file_than_the_published_one_is_refused_with_both_hashes(tmp_path: Path) -> None:
-    path = tmp_path / features.TF_WEIGHTS.name
+    path = tmp_path / published.FEATURES["inception-tf"].name
     path.write_bytes(b"half a download")
     with pytest.raises(InputError) as error:
         features.load("inception-tf", path)
     message = str(error.value)
-    for part in (str(path), sha256(path), features.TF_WEIGHTS.sha256, "95,628,359 bytes"):
+    for part in (
+        str(path),
+        sha256(path),
+        published.FEATURES["inception-tf"].sha256,
+        "95,628,359 bytes",
+    ):
         assert part in message
     assert f"set evaluation.weights_sha256 to {sha256(path)}" in message
 
 
 def test_imagenet_weights_are_checked_against_the_digits_in_their_name(tmp_path: Path) -> None:
-    path = tmp_path / features.IMAGENET_WEIGHTS.name
+    path = tmp_path / published.FEATURES["inception-imagenet"].name
     path.write_bytes(b"half a download")
     with pytest.raises(InputError, match="expected sha256 0cc3c7bd"):
         features.load("inception-imagenet", path)
-
-
-def test_a_given_hash_replaces_the_published_one(tensorflow_weights: Path) -> None:
-    features.verify("inception-tf", tensorflow_weights, sha256(tensorflow_weights).upper())
-    with pytest.raises(InputError, match="damaged or another file"):
-        features.verify("inception-tf", tensorflow_weights, "0" * 64)
 
 
 @pytest.mark.parametrize("name", ["inception-tf", "inception-imagenet"])
@@ -213,23 +213,6 @@ def test_a_file_with_the_right_hash_but_other_contents_is_refused(
     torch.save({"weight": torch.zeros(3)}, another_network)
     with pytest.raises(InputError, match=f"another.pth: not the weights of {name}"):
         features.load(name, another_network, sha256(another_network))
-
-
-def test_a_download_arrives_whole_or_not_at_all(tmp_path: Path) -> None:
-    source, target = tmp_path / "source.pth", tmp_path / "weights" / "target.pth"
-    source.write_bytes(b"weights")
-    published = replace(features.TF_WEIGHTS, url=source.as_uri(), sha256=sha256(source))
-    features.fetch(published, target)
-    assert target.read_bytes() == b"weights"
-
-    target.unlink()
-    source.write_bytes(b"weig")
-    with pytest.raises(InputError, match=f"target.pth: the download has sha256 {sha256(source)}"):
-        features.fetch(published, target)
-    source.unlink()
-    with pytest.raises(InputError, match=r"target.pth: download failed.*evaluation\.weights"):
-        features.fetch(published, target)
-    assert list(target.parent.iterdir()) == []
 
 
 def write_samples(path: Path, people: list[tuple[str, str]]) -> None:

@@ -173,6 +173,7 @@ def test_other_features_score_again_without_training(project):
 
 def test_keys_that_change_no_result_rerun_nothing(project):
     project.configure(train={"strip_every": 2, "state_minutes": 3})
+    project.configure(parsing={"model": "resnet34", "fallback": True})  # of a parser not in use
     assert project.stale() == Counter()
 
 

@@ -17,6 +17,7 @@ sys.path.insert(0, str(SCRIPTS))
 from photosketch import config as settings
 from photosketch import method_sketches
 from photosketch import pairs as pair_table
+from photosketch import published
 from photosketch.runtime import InputError
 
 
@@ -78,3 +79,8 @@ def hparams(ablation):
 def given(**values):
     """The values that are not null."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def published_file(weights):
+    """Where fetch_weights puts published weights; null for null."""
+    return weights and f"resources/weights/{weights.name}"

@@ -84,6 +84,7 @@ rule compare:
             "photosketch/pairs.py",
             "photosketch/parts.py",
             "photosketch/provenance.py",
+            "photosketch/published.py",
             "photosketch/tables.py",
         ),
     message:

@@ -1,4 +1,4 @@
-"""The manifest of the pairs: every image checked and hashed."""
+"""What comes from outside: the pairs, every image checked and hashed, and published weights."""
 
 VALIDATED = settings.has_validation(config, PAIRS)
 
@@ -35,3 +35,30 @@ rule index_pairs:
         "Checking and hashing the pairs of {input.table}"
     script:
         "../scripts/index_pairs.py"
+
+
+rule fetch_weights:
+    output:
+        "resources/weights/{file}",
+    log:
+        "<logs>/fetch_weights/{file}.log",
+    benchmark:
+        "<benchmarks>/fetch_weights/{file}.tsv"
+    wildcard_constraints:
+        file="|".join(map(re.escape, published.FILES)),
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        hp={},
+        code=code_version(
+            "fetch_weights.py",
+            "photosketch/published.py",
+        ),
+    message:
+        "Downloading {wildcards.file}"
+    script:
+        "../scripts/fetch_weights.py"

@@ -1,39 +1,12 @@
 """The scores of the drawn sketches against the real test sketches, and how far ablations differ."""
 
 FEATURES = config["evaluation"]["features"]
-PUBLISHED_WEIGHTS = {
-    "inception-tf": "resources/weights/pt_inception-2015-12-05-6726825d.pth",
-    "inception-imagenet": "resources/weights/inception_v3_google-0cc3c7bd.pth",
-}
-WEIGHTS = config["evaluation"]["weights"] or PUBLISHED_WEIGHTS.get(FEATURES)
+WEIGHTS = config["evaluation"]["weights"] or published_file(
+    published.FEATURES.get(FEATURES)
+)
 FEATURE_HPARAMS = given(
     features=FEATURES, weights_sha256=config["evaluation"]["weights_sha256"]
 )
-
-
-rule fetch_inception:
-    output:
-        "resources/weights/{file}.pth",
-    log:
-        "<logs>/fetch_inception/{file}.log",
-    benchmark:
-        "<benchmarks>/fetch_inception/{file}.tsv"
-    conda:
-        "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=30,
-    params:
-        hp={},
-        code=code_version(
-            "fetch_inception.py",
-            "photosketch/features.py",
-        ),
-    message:
-        "Downloading {wildcards.file}"
-    script:
-        "../scripts/fetch_inception.py"
 
 
 rule extract_real_features:
@@ -68,6 +41,7 @@ rule extract_real_features:
             "photosketch/likeness.py",
             "photosketch/metrics.py",
             "photosketch/pairs.py",
+            "photosketch/published.py",
             "photosketch/recognition.py",
         ),
     message:
@@ -110,6 +84,7 @@ rule evaluate:
             "photosketch/likeness.py",
             "photosketch/metrics.py",
             "photosketch/pairs.py",
+            "photosketch/published.py",
             "photosketch/recognition.py",
         ),
     message:
@@ -238,6 +213,7 @@ rule estimate_differences:
             "photosketch/likeness.py",
             "photosketch/metrics.py",
             "photosketch/pairs.py",
+            "photosketch/published.py",
             "photosketch/recognition.py",
         ),
     message:

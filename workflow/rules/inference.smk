@@ -81,6 +81,7 @@ rule write_sketches:
         code=code_version(
             "write_sketches.py",
             "photosketch/features.py",
+            "photosketch/published.py",
         ),
     message:
         "Writing the sketches of {wildcards.ablation}, seed {wildcards.seed}, as PNG"

@@ -1,8 +1,24 @@
 """Face parsing: label maps of every photo and sketch, and a montage for the eye."""
 
+LEARNED_PARSER = config["parsing"]["backend"] == "onnx"
+PARSER_WEIGHTS = (
+    config["parsing"]["weights"]
+    or published_file(published.PARSERS[config["parsing"]["model"]])
+    if LEARNED_PARSER
+    else None
+)
+PARSER_HPARAMS = {"backend": config["parsing"]["backend"]}
+if LEARNED_PARSER:
+    PARSER_HPARAMS |= given(
+        model=config["parsing"]["model"],
+        weights_sha256=config["parsing"]["weights_sha256"],
+        fallback=config["parsing"]["fallback"] or None,
+    )
+
 
 rule parse_faces:
     input:
+        **given(weights=PARSER_WEIGHTS),
         manifest="<results>/pairs.tsv",
         landmarks="<results>/landmarks/{subset}.csv",
     output:
@@ -24,7 +40,7 @@ rule parse_faces:
         mem_mb=4000,
         runtime=60,
     params:
-        hp={"backend": config["parsing"]["backend"]},
+        hp=PARSER_HPARAMS,
         code=code_version(
             "parse_faces.py",
             "photosketch/landmarks.py",
@@ -34,8 +50,10 @@ rule parse_faces:
             "photosketch/parsing.py",
             "photosketch/parsing_features.py",
             "photosketch/parsing_head.py",
+            "photosketch/parsing_onnx.py",
             "photosketch/parsing_path.py",
             "photosketch/parsing_regions.py",
+            "photosketch/published.py",
         ),
     message:
         "Parsing the faces of {wildcards.subset}"

@@ -11,6 +11,7 @@ TRAINING_TENSORS = {
 
 rule warp_sketches:
     input:
+        **given(weights=PARSER_WEIGHTS),
         manifest="<results>/pairs.tsv",
         landmarks="<results>/landmarks/{subset}.csv",
         parsing="<results>/parsing/{subset}.npz",
@@ -42,6 +43,7 @@ rule warp_sketches:
         hp=lambda wildcards: {
             "mode": wildcards.mode,
             "min_face_size": config["landmarks"]["min_face_size"],
+            **given(parser=PARSER_HPARAMS if LEARNED_PARSER else None),
         },
         code=code_version(
             "warp_sketches.py",
@@ -52,8 +54,10 @@ rule warp_sketches:
             "photosketch/parsing.py",
             "photosketch/parsing_features.py",
             "photosketch/parsing_head.py",
+            "photosketch/parsing_onnx.py",
             "photosketch/parsing_path.py",
             "photosketch/parsing_regions.py",
+            "photosketch/published.py",
             "photosketch/warp.py",
             "photosketch/warp_montage.py",
             "photosketch/warping.py",

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import landmarks, montages, pairs, parsing, runtime
+from photosketch import landmarks, montages, pairs, parsing, parsing_onnx, runtime
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,22 +12,31 @@ MOST_SHOWN = 40
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     subset = snakemake.wildcards.subset
-    backend = snakemake.params.hp["backend"]
-    if backend != "grabcut":
-        raise runtime.InputError(
-            [f"parsing.backend is {backend!r}: this version has the backend 'grabcut'"]
-        )
+    hp = snakemake.params.hp
     chosen = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset=subset)
     table = landmarks.read_landmarks(snakemake.input.landmarks)
     started = time.monotonic()
-    parsed = parsing.parse_pairs(chosen, table, snakemake.threads)
+    if hp["backend"] == "onnx":
+        parser = parsing_onnx.Parser(hp["model"], snakemake.input.weights, hp.get("weights_sha256"))
+        parsed = parsing_onnx.parse_pairs(chosen, table, parser, hp.get("fallback", False))
+    else:
+        parsed = parsing.parse_pairs(chosen, table, snakemake.threads)
     seconds = time.monotonic() - started
     parsing.write_parsings(parsed, snakemake.output.labels)
+    by_grabcut: dict[str, list[str]] = {}
+    for id, modality in parsed.fallback:
+        message = f"{subset} {id}: no face found in the {modality}: parsed by grabcut"
+        print(message)
+        print(message, file=console)
+        by_grabcut.setdefault(id, []).append(modality)
 
     shown = montages.evenly_spaced(len(chosen), MOST_SHOWN)
     montage = montages.parsing_montage(
         f"{subset}: {len(shown)} of {len(chosen)} pairs",
-        ids=[chosen[i].id for i in shown],
+        ids=[
+            f"{id} ({', '.join(by_grabcut[id])}: grabcut)" if id in by_grabcut else id
+            for id in (chosen[i].id for i in shown)
+        ],
         photos=[pairs.read_image(chosen[i], "photo") for i in shown],
         photo_labels=[parsed.photo[i] for i in shown],
         sketches=[pairs.read_image(chosen[i], "sketch") for i in shown],

@@ -3,7 +3,16 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import landmarks, montages, pairs, parsing, runtime, warp_montage, warping
+from photosketch import (
+    landmarks,
+    montages,
+    pairs,
+    parsing,
+    parsing_onnx,
+    runtime,
+    warp_montage,
+    warping,
+)
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -15,13 +24,18 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     subset = snakemake.wildcards.subset
     chosen = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset=subset)
     parsed = parsing.read_parsings(snakemake.input.parsing)
+    parse = parsing.parse_grabcut
+    if parser := hp.get("parser"):
+        parse = parsing_onnx.Parser(
+            parser["model"], snakemake.input.weights, parser.get("weights_sha256")
+        ).parse_one
     started = time.monotonic()
     warped = warping.warp_pairs(
         chosen,
         landmarks.read_landmarks(snakemake.input.landmarks),
         parsed,
         hp["mode"],
-        parse=parsing.parse_grabcut,
+        parse=parse,
         detect=warping.detector("cpu", hp["min_face_size"]),
         threads=snakemake.threads,
     )

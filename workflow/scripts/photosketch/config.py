@@ -127,8 +127,10 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     Snakemake alone would keep results made without them and say nothing.
     """
     features = config["evaluation"]["features"]
+    model = config["parsing"]["model"]
     remedies = {
         ("landmarks", "manual"): "write it (columns: resources/README.md) or set null",
+        ("parsing", "weights"): f"put the weights of {model} there, or null to download them",
         ("evaluation", "weights"): f"put the weights of {features} there, or null to download them",
     }
     return [

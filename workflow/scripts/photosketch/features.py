@@ -7,23 +7,20 @@ behind the report's numbers; `inception-random`, torchvision's architecture with
 which needs no file and measures nothing that others have published.
 """
 
-import hashlib
 import pickle
-import shutil
 import tempfile
-import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
 import torch
 import torchvision
-from pytorch_fid.inception import FID_WEIGHTS_URL, InceptionV3
+from pytorch_fid.inception import InceptionV3
 from torch import nn
 
+from photosketch import published
 from photosketch.runtime import InputError, write_atomically
 
 RANDOM_NOTE = "random features, not comparable with published FID"
@@ -32,35 +29,9 @@ DIMENSIONS = 2048
 _SIDE = 299  # pixels, the input side of Inception
 
 
-@dataclass(frozen=True)
-class PublishedWeights:
-    """A weights file as its authors publish it; `sha256` holds as many digits as they state."""
-
-    name: str
-    url: str
-    sha256: str
-    size: int | None  # bytes
-
-
-TF_WEIGHTS = PublishedWeights(
-    name=FID_WEIGHTS_URL.rsplit("/", 1)[1],
-    url=FID_WEIGHTS_URL,
-    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
-    size=95_628_359,
-)
-# torchvision states the first eight digits of the hash, in the file's name.
-IMAGENET_WEIGHTS = PublishedWeights(
-    name="inception_v3_google-0cc3c7bd.pth",
-    url=torchvision.models.Inception_V3_Weights.IMAGENET1K_V1.url,
-    sha256="0cc3c7bd",
-    size=None,
-)
-PUBLISHED = {"inception-tf": TF_WEIGHTS, "inception-imagenet": IMAGENET_WEIGHTS}
-
-
 def comparable(features: str) -> bool:
     """Whether distances in these features can be held against published ones."""
-    return features in PUBLISHED
+    return features in published.FEATURES
 
 
 def note(features: str) -> str:
@@ -79,12 +50,11 @@ def load(features: str, weights: str | Path | None = None, sha256: str | None = 
     """
     if not comparable(features):
         return _random_inception()
+    expected = published.FEATURES[features]
     if weights is None:
-        raise InputError(
-            [f"evaluation.features: {features} needs weights. {_remedy(PUBLISHED[features])}"]
-        )
+        raise InputError([f"evaluation.features: {features} needs weights. {expected.remedy()}"])
     path = Path(weights)
-    verify(features, path, sha256)
+    published.verify(expected, path, sha256)
     try:
         if features == "inception-tf":
             return _tensorflow_inception(path)
@@ -92,69 +62,8 @@ def load(features: str, weights: str | Path | None = None, sha256: str | None = 
     except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
         reason, *_ = str(error).splitlines() or [type(error).__name__]  # torch lists every layer
         raise InputError(
-            [f"{path}: not the weights of {features} ({reason}). {_remedy(PUBLISHED[features])}"]
+            [f"{path}: not the weights of {features} ({reason}). {expected.remedy()}"]
         ) from error
-
-
-def verify(features: str, path: Path, sha256: str | None = None) -> None:
-    """Check a weights file against `sha256`, by default the published one.
-
-    Raises InputError where the file is missing or another one.
-    """
-    published = PUBLISHED[features]
-    if not path.is_file():
-        raise InputError([f"{path}: no such weights file. {_remedy(published)}"])
-    found, expected = _sha256(path), (sha256 or published.sha256).lower()
-    if not found.startswith(expected):
-        size = f", {published.size:,} bytes" if published.size and not sha256 else ""
-        raise InputError(
-            [
-                f"{path}: damaged or another file: sha256 {found}, {path.stat().st_size:,} bytes; "
-                f"expected sha256 {expected}{size}. {_remedy(published)} If this very file is "
-                f"meant, set evaluation.weights_sha256 to {found}."
-            ]
-        )
-
-
-def fetch(published: PublishedWeights, path: str | Path) -> None:
-    """Download a published weights file to `path`, written whole or not at all.
-
-    Raises InputError where the download fails or has another hash.
-    """
-    with write_atomically(path) as temporary:
-        try:
-            with (
-                urllib.request.urlopen(published.url, timeout=60) as answer,
-                open(temporary, "wb") as file,
-            ):
-                shutil.copyfileobj(answer, file)
-        except (OSError, HTTPException) as error:
-            raise InputError(
-                [f"{path}: download failed ({error}). {_remedy(published)}"]
-            ) from error
-        found = _sha256(temporary)
-        if not found.startswith(published.sha256):
-            raise InputError(
-                [
-                    f"{path}: the download has sha256 {found} "
-                    f"({temporary.stat().st_size:,} bytes), expected {published.sha256}; "
-                    f"discarded. {_remedy(published)}"
-                ]
-            )
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _remedy(published: PublishedWeights) -> str:
-    size = f", {published.size:,} bytes" if published.size else ""
-    digits = "" if len(published.sha256) == 64 else " begins with"
-    return (
-        f"Download {published.name} (sha256{digits} {published.sha256}{size}) from "
-        f"{published.url} and set evaluation.weights to its path."
-    )
 
 
 class _PytorchFid(nn.Module):
@@ -188,7 +97,7 @@ def _tensorflow_inception(path: Path) -> nn.Module:
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = Path(folder, "checkpoints")
         checkpoints.mkdir()
-        (checkpoints / TF_WEIGHTS.name).symlink_to(path.resolve())
+        (checkpoints / published.FEATURES["inception-tf"].name).symlink_to(path.resolve())
         with _hub_folder(folder):
             return _PytorchFid().eval()
 

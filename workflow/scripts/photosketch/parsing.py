@@ -137,11 +137,16 @@ def _moved(points: Points, turn: NDArray[np.float64]) -> Points:
 
 @dataclass(frozen=True)
 class Parsings:
-    """The label maps of a subset: ids [N]; photo and sketch [N, H, W] uint8."""
+    """The label maps of a subset: ids [N]; photo and sketch [N, H, W] uint8.
+
+    fallback: (id, modality) of each image that a learned network found no face in, so that
+    `parse_grabcut` labelled it.
+    """
 
     ids: tuple[str, ...]
     photo: Labels
     sketch: Labels
+    fallback: tuple[tuple[str, str], ...] = ()
 
 
 def parse_pairs(
@@ -155,16 +160,7 @@ def parse_pairs(
     All images must be of one size. The result does not depend on `threads`; OpenCV is kept to one
     thread in each. Raises InputError with every image that has no points.
     """
-    known = set(zip(table["id"], table["modality"], strict=True))
-    problems = [
-        f"{getattr(pair, modality)}: no points for the {modality} of {pair.subset} {pair.id}; "
-        "run merge_landmarks again"
-        for pair in pairs
-        for modality in MODALITIES
-        if (pair.id, modality) not in known
-    ]
-    if problems:
-        raise InputError(problems)
+    require_points(pairs, table)
 
     def parsed(pair: Pair, modality: Modality) -> Labels:
         return parse(read_image(pair, modality), landmarks.points(table, pair.id, modality))
@@ -182,8 +178,23 @@ def parse_pairs(
     return Parsings(tuple(pair.id for pair in pairs), maps["photo"], maps["sketch"])
 
 
+def require_points(pairs: Sequence[Pair], table: "pd.DataFrame") -> None:
+    """Raise InputError with every image that has no points in a landmark table."""
+    known = set(zip(table["id"], table["modality"], strict=True))
+    problems = [
+        f"{getattr(pair, modality)}: no points for the {modality} of {pair.subset} {pair.id}; "
+        "run merge_landmarks again"
+        for pair in pairs
+        for modality in MODALITIES
+        if (pair.id, modality) not in known
+    ]
+    if problems:
+        raise InputError(problems)
+
+
 def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
-    """Write an NPZ: ids, photo, sketch and the names of the classes."""
+    """Write an NPZ: ids, photo, sketch, the names of the classes, `fallback` unless empty."""
+    marked: dict[str, Any] = {"fallback": np.array(parsings.fallback)} if parsings.fallback else {}
     with write_atomically(path) as temporary:
         np.savez_compressed(
             temporary,
@@ -191,6 +202,7 @@ def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
             photo=parsings.photo,
             sketch=parsings.sketch,
             classes=np.array(CLASSES),
+            **marked,
         )
 
 
@@ -199,4 +211,10 @@ def read_parsings(path: str | os.PathLike[str]) -> Parsings:
     with np.load(path) as stored:
         if tuple(stored["classes"]) != CLASSES:
             raise InputError([f"{path}: its classes are not {CLASSES}; run parse_faces again"])
-        return Parsings(tuple(stored["ids"].tolist()), stored["photo"], stored["sketch"])
+        marked = stored["fallback"].tolist() if "fallback" in stored else []
+        return Parsings(
+            tuple(stored["ids"].tolist()),
+            stored["photo"],
+            stored["sketch"],
+            tuple((id, modality) for id, modality in marked),
+        )

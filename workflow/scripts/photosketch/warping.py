@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 
 from photosketch import landmarks, warp
 from photosketch.pairs import Pair, read_image
-from photosketch.parsing import BACKGROUND, BROWS, CLASSES, EYES, MOUTH, NOSE, Parsings
+from photosketch.parsing import (
+    BACKGROUND,
+    BROWS,
+    CLASSES,
+    EYES,
+    MOUTH,
+    NOSE,
+    Parsings,
+    parse_grabcut,
+)
 from photosketch.runtime import InputError, write_atomically
 from photosketch.warp import Face, Image, Labels, Mode, Points, iou
 
@@ -61,8 +70,9 @@ def warp_pairs(
 ) -> Warped:
     """Estimate, apply and score T for each pair, `threads` at a time.
 
-    `table` and `parsings` hold the pairs' points and label maps; `parse` labels a sketch again and
-    `detect` finds the points of sketches, None where it sees no face. Scores are means over pixels
+    `table` and `parsings` hold the pairs' points and label maps; `parse` labels a sketch again
+    (`parse_grabcut` does where it made the label map: `Parsings.fallback`) and `detect` finds the
+    points of sketches, None where it sees no face. Scores are means over pixels
     of the images; `_before` compares photo and original sketch, `_after` photo and the sketch that
     is kept:
 
@@ -97,7 +107,8 @@ def warp_pairs(
             )
             for modality in ("photo", "sketch")
         )
-        return _warp_pair(pair.id, photo, sketch, mode, parse)
+        fallen_back = (pair.id, "sketch") in parsings.fallback
+        return _warp_pair(pair.id, photo, sketch, mode, parse_grabcut if fallen_back else parse)
 
     opencv_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
