@@ -79,8 +79,3 @@ def hparams(ablation):
 def given(**values):
     """The values that are not null."""
     return {name: value for name, value in values.items() if value is not None}
-
-
-def published_file(weights):
-    """Where fetch_weights puts published weights; null for null."""
-    return weights and f"resources/weights/{weights.name}"

@@ -1,9 +1,8 @@
 """The scores of the drawn sketches against the real test sketches, and how far ablations differ."""
 
 FEATURES = config["evaluation"]["features"]
-WEIGHTS = config["evaluation"]["weights"] or published_file(
-    published.FEATURES.get(FEATURES)
-)
+PUBLISHED = published.FEATURES.get(FEATURES)
+WEIGHTS = config["evaluation"]["weights"] or (PUBLISHED and PUBLISHED.path)
 FEATURE_HPARAMS = given(
     features=FEATURES, weights_sha256=config["evaluation"]["weights_sha256"]
 )

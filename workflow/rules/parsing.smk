@@ -2,8 +2,7 @@
 
 LEARNED_PARSER = config["parsing"]["backend"] == "onnx"
 PARSER_WEIGHTS = (
-    config["parsing"]["weights"]
-    or published_file(published.PARSERS[config["parsing"]["model"]])
+    config["parsing"]["weights"] or published.PARSERS[config["parsing"]["model"]].path
     if LEARNED_PARSER
     else None
 )

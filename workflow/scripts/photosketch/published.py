@@ -28,6 +28,11 @@ class PublishedWeights:
     def name(self) -> str:
         return self.url.rsplit("/", 1)[1]
 
+    @property
+    def path(self) -> str:
+        """Where the rule fetch_weights puts the file."""
+        return f"resources/weights/{self.name}"
+
     def remedy(self) -> str:
         """What to put where, in words."""
         size = f", {self.size:,} bytes" if self.size else ""
