@@ -8,15 +8,24 @@ import sys
 from pathlib import Path
 
 import bench_detection
+import bench_evaluation
 import bench_training
+import bench_warp
+import torch
 
 RESULT = Path("results/bench.json")
 
 
 def main() -> None:
-    results = {}
+    results: dict[str, object] = {}
     print("Detection: batches against one call an image")
     results["detection"] = bench_detection.main()
+    print("\nWarp: kinds of maps on generated pairs whose true map is known")
+    results["warp"] = bench_warp.main()
+    # on a CPU a part of the images is enough: the command line takes minutes a call
+    share = 1.0 if torch.cuda.is_available() else 0.3
+    print(f"\nEvaluation of one checkpoint against pytorch-fid's command line, {share:.0%} of CUFS")
+    results["evaluation"] = bench_evaluation.main(share)
     print("\nTraining: each switch against plain eager fp32")
     results["training"] = bench_training.main(sys.argv[1:])
     RESULT.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
