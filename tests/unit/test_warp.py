@@ -114,6 +114,18 @@ def test_a_folding_displacement_is_shrunk_and_flagged():
     assert not gentle.shrunk
 
 
+@pytest.mark.parametrize("x", [-9, 0, 9])
+@pytest.mark.parametrize("y", [-9, 0, 9])
+def test_what_moves_across_a_border_or_corner_is_moved_whole_away_from_it(x, y):
+    shift = np.array([x, y], np.float32)
+    found = warp.without_folds(np.broadcast_to(shift, (*SHAPE, 2)))
+    assert not found.shrunk
+    assert found.smallest_jacobian >= warp.LEAST_JACOBIAN
+    moved = found.map - warp.identity(SHAPE)
+    np.testing.assert_allclose(moved[25:-25, 25:-25], np.broadcast_to(shift, (200, 150, 2)))
+    assert np.abs(moved[[0, -1]]).max() == np.abs(moved[:, [0, -1]]).max() == 0
+
+
 def test_the_jacobian_sees_a_fold_that_central_differences_miss():
     map = warp.identity((6, 6))
     map[:, 3, 0] = 1.5  # the column lies left of its left neighbour

@@ -54,7 +54,8 @@ _MATCH_PRECISION = 20.0  # per curvature of the correlation peak
 _MATCH_SPACING, _MATCH_HALF, _MATCH_SEARCH = 9, 10, 6
 _MATCH_CONTRAST, _MATCH_LEAST = 4.0, 0.4  # gray levels; correlation
 _FAR = 14.0  # signed distances are cut off here
-_SLOPE = 0.85  # longest displacement at a pixel from the border, and so on inwards
+# Longest displacement at a pixel from the border, and so on inwards, by where it points.
+_OUTWARDS, _INWARDS = 0.85, 2.0
 _UNFOLDING_PASSES = 30
 _FEATHER = 12.0  # over which a region's displacement fades out
 
@@ -477,16 +478,37 @@ def _peaks(scores: Field) -> tuple[Mask, NDArray[Any], NDArray[Any]]:
 
 
 def _held_at_border(displacement: Field) -> Field:
-    """A displacement [H, W, 2], at most `_SLOPE` pixels long for each pixel from the border.
+    """A displacement [H, W, 2] that fades to zero at the border, no faster than a map may.
 
-    So it is zero there, fades no faster than a map without folds can, and points inside.
+    Just short enough that the determinant stays positive: `_OUTWARDS` pixels for each pixel from
+    the border where it points out of the picture, where rows are squeezed together until none is
+    left, and `_INWARDS` where it points inside, which stretches them.
     """
-    rows, columns = (
-        np.minimum(np.arange(size), np.arange(size)[::-1]) for size in displacement.shape[:2]
-    )
-    most = _SLOPE * np.minimum(rows[:, None], columns[None]).astype(np.float32)
+    room, outwards = _border(displacement.shape[:2])
+    mean, half = (1 / _OUTWARDS + 1 / _INWARDS) / 2, (1 / _OUTWARDS - 1 / _INWARDS) / 2
     length = np.hypot(displacement[..., 0], displacement[..., 1])
-    return displacement * np.minimum(1, most / np.maximum(length, 1e-6))[..., None]
+    needed = mean * length + half * (displacement * outwards).sum(-1)  # [H, W]
+    return displacement * np.minimum(1, room / np.maximum(needed, 1e-6))[..., None]
+
+
+@lru_cache(maxsize=4)
+def _border(shape: tuple[int, int]) -> tuple[Field, Field]:
+    """Pixels to the border [H, W], and the direction [H, W, 2] in which it lies.
+
+    At a corner the two distances are joined smoothly: with the smaller of them the fading of
+    displacements towards it has a crease, at which maps fold.
+    """
+    height, width = shape
+    x, y = (
+        np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
+        for size in (width, height)
+    )
+    across, down = np.meshgrid(x, y)  # [H, W]
+    both = np.maximum(np.hypot(across, down), 1e-6)
+    signs = (np.sign(np.arange(size) - (size - 1) / 2) for size in (width, height))
+    slopes = np.stack([down, across], -1) ** 3 * np.stack(np.meshgrid(*signs), -1)
+    slopes /= np.maximum(np.linalg.norm(slopes, axis=-1, keepdims=True), 1e-6)
+    return across * down / both, slopes.astype(np.float32)
 
 
 def _within_regions(displacement: Field, photo: Face) -> Field:
