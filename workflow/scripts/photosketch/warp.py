@@ -49,10 +49,11 @@ _AMPLITUDE = 4.0  # prior standard deviation of a displacement
 _POINT_NOISE = 0.5  # of a point
 _OUTLINE_NOISE = 3.0  # of an outline, neighbouring pixels of which are not independent
 _OUTLINE_SCALES = (8.0, 4.0)  # residuals beyond are outliers; first coarse, then fine
-_MATCH_ROUNDS, _MATCH_SCALE = 2, 2.0  # residuals beyond the scale, in pixels, are outliers
-_MATCH_PRECISION = 20.0  # per curvature of the correlation peak
-_MATCH_SPACING, _MATCH_HALF, _MATCH_SEARCH = 9, 10, 6
-_MATCH_CONTRAST, _MATCH_LEAST = 4.0, 0.4  # gray levels; correlation
+_MATCH_ROUNDS, _MATCH_SCALE = 3, 2.0  # residuals beyond the scale are outliers
+_MATCH_PRECISION = 14.0  # per curvature of the correlation peak
+_MATCH_SPACING, _MATCH_HALF, _MATCH_SEARCH = 8, 8, 9
+_MATCH_BLUR = 0.8  # standard deviation of the smoothing before; more hides what tells places apart
+_MATCH_CONTRAST, _MATCH_LEAST = 2.0, 0.4  # gray levels; correlation
 _FAR = 14.0  # signed distances are cut off here
 # Longest displacement at a pixel from the border, and so on inwards, by where it points.
 _OUTWARDS, _INWARDS = 0.85, 2.0
@@ -221,7 +222,7 @@ class _Fit:
         self.outlines = _outlines(photo, sketch)
         self.on_outlines = self.basis.at(np.concatenate([o.points for o in self.outlines]))
         self.on_points = self.basis.at(photo.points)
-        self.weights = np.zeros((self.basis.prior.shape[0], 2), np.float32)
+        self.weights = np.zeros((self.on_points.shape[1], 2), np.float32)
 
     def displacement(self) -> Field:
         for scale in _OUTLINE_SCALES:
@@ -235,34 +236,28 @@ class _Fit:
 
     def _step(self, scale: float, matches: "_Matches | None") -> None:
         """One Gauss-Newton step, outliers weighted down by a Cauchy function."""
-        count = len(self.weights)
-        normal = np.zeros((2 * count, 2 * count), np.float32)
-        target = np.zeros(2 * count, np.float32)
-
         moved = self.on_outlines @ self.weights  # [N, 2]
-        slopes, misses, precision = self._seen_at(moved, scale)
-        root = np.sqrt(precision)[:, None]
-        rows = np.concatenate([self.on_outlines * (slopes[:, k : k + 1] * root) for k in (0, 1)], 1)
-        normal += rows.T @ rows
-        target += rows.T @ (root[:, 0] * ((slopes * moved).sum(1) - misses))
-
+        slopes, misses, trust = self._seen_at(moved, scale)
+        weighted = trust[:, None] * slopes
+        precision_of_points = np.full((len(self.on_points), 1), 1 / _POINT_NOISE**2, np.float32)
+        shifts = self.sketch.points - self.photo.points
+        # Each row of the basis is seen with a precision [2, 2], and its product with the shift.
+        rows = [self.on_outlines, self.on_points]
+        precisions = [
+            weighted[:, :, None] * slopes[:, None],
+            precision_of_points[..., None] * np.eye(2, dtype=np.float32),
+        ]
+        pulls = [
+            weighted * ((slopes * moved).sum(1) - misses)[:, None],
+            precision_of_points * shifts,
+        ]
         if matches is not None:
             off = matches.rows @ self.weights - matches.shifts
             trust = _MATCH_PRECISION / (1 + (off**2).sum(1) / _MATCH_SCALE**2)
-            roots = np.linalg.cholesky(matches.precisions * trust[:, None, None])  # [M, 2, 2]
-            for k in (0, 1):
-                rows = np.concatenate([matches.rows * roots[:, i : i + 1, k] for i in (0, 1)], 1)
-                normal += rows.T @ rows
-                target += rows.T @ (matches.shifts * roots[:, :, k]).sum(1)
-
-        precision_of_points = 1 / _POINT_NOISE**2
-        gram = self.basis.prior + precision_of_points * self.on_points.T @ self.on_points
-        shift = self.sketch.points - self.photo.points
-        for axis in (0, 1):
-            part = slice(axis * count, (axis + 1) * count)
-            normal[part, part] += gram
-            target[part] += precision_of_points * self.on_points.T @ shift[:, axis]
-        self.weights = np.linalg.solve(normal, target).reshape(2, count).T.astype(np.float32)
+            rows.append(matches.rows)
+            precisions.append(trust[:, None, None] * matches.precisions)
+            pulls.append((precisions[-1] @ matches.shifts[..., None])[..., 0])
+        self.weights = _solved(*(np.concatenate(parts) for parts in (rows, precisions, pulls)))
 
     def _seen_at(self, moved: Field, scale: float) -> tuple[Field, Field, Field]:
         """At moved outlines: slope [N, 2] of the sketch's distance, its miss [N], weight [N]."""
@@ -278,42 +273,66 @@ class _Fit:
         return np.concatenate(slopes), np.concatenate(misses), np.concatenate(precisions)
 
 
+def _solved(rows: Field, precisions: Field, pulls: Field) -> Field:
+    """The weights [C, 2] likeliest by rows of the basis [N, C], precisions [N, 2, 2], pulls [N, 2].
+
+    A pull is a precision times the displacement seen; the prior makes weights independent.
+    """
+    count = rows.shape[1]
+    normal = np.empty((2, count, 2, count), np.float32)
+    for i, j in ((0, 0), (0, 1), (1, 1)):
+        normal[i, :, j] = rows.T @ (precisions[:, i, j, None] * rows)
+    normal[1, :, 0] = normal[0, :, 1]  # itself symmetric
+    square = normal.reshape(2 * count, 2 * count)
+    square[np.diag_indices(2 * count)] += 1 / _AMPLITUDE**2
+    return np.linalg.solve(square, (rows.T @ pulls).T.ravel()).reshape(2, count).T
+
+
 @dataclass(frozen=True)
 class _Basis:
-    """Gaussians on a regular grid: their values at rows and columns, and the prior of weights."""
+    """Smooth functions, products of one of x and one of y, that make up a displacement.
 
-    across: Field  # [W, A]
-    down: Field  # [H, D]
-    x: Field  # [A], the centres
-    y: Field  # [D]
-    prior: Field  # [D A, D A], the inverse covariance of the weights of one coordinate
+    Combinations of Gaussians on a grid, such that the prior makes their weights independent of
+    each other, each of standard deviation `_AMPLITUDE`: so equations in them are well conditioned.
+    """
+
+    across: "_Waves"  # A of them, in x
+    down: "_Waves"  # D, in y
 
     def at(self, points: Points) -> Field:
-        """The Gaussians' values at points [N, 2]: [N, D A]."""
-        across, down = _gaussians(points[:, 0], self.x), _gaussians(points[:, 1], self.y)
+        """The functions' values at points [N, 2]: [N, D A]."""
+        across, down = self.across.at(points[:, 0]), self.down.at(points[:, 1])
         return (down[:, :, None] * across[:, None]).reshape(len(points), -1)
 
     def field(self, weights: Field) -> Field:
         """The displacement [H, W, 2] of weights [D A, 2]."""
-        shaped = weights.reshape(len(self.y), len(self.x), 2)
-        return np.stack([self.down @ shaped[..., k] @ self.across.T for k in (0, 1)], -1)
+        across, down = self.across.on_grid, self.down.on_grid
+        shaped = weights.reshape(down.shape[1], across.shape[1], 2)
+        return np.stack([down @ shaped[..., k] @ across.T for k in (0, 1)], -1)
+
+
+class _Waves:
+    """Functions of one coordinate: Gaussians made independent under the prior."""
+
+    def __init__(self, size: int) -> None:
+        self._centres = np.arange(-_SPACING / 2, size + _SPACING, _SPACING)
+        values, vectors = np.linalg.eigh(_gaussians(self._centres, self._centres))
+        self._mixing = vectors / np.sqrt(values)
+        self.on_grid = self.at(np.arange(size))  # [size, count]
+
+    def at(self, places: NDArray[Any]) -> Field:
+        """Their values at places [N]: [N, count]."""
+        return (_gaussians(places, self._centres) @ self._mixing).astype(np.float32)
 
 
 @lru_cache(maxsize=4)
 def _basis(shape: tuple[int, int]) -> _Basis:
     height, width = shape
-    x, y = (
-        np.arange(-_SPACING / 2, size + _SPACING, _SPACING, dtype=np.float32)
-        for size in (width, height)
-    )
-    covariance = np.kron(_gaussians(y, y), _gaussians(x, x))
-    prior = covariance / _AMPLITUDE**2 + 1e-4 * np.eye(len(covariance), dtype=np.float32)
-    return _Basis(_gaussians(np.arange(width), x), _gaussians(np.arange(height), y), x, y, prior)
+    return _Basis(_Waves(width), _Waves(height))
 
 
-def _gaussians(places: NDArray[Any], centres: Field) -> Field:
-    distance = places.astype(np.float32)[:, None] - centres
-    return np.exp(-0.5 * (distance / np.float32(_REACH)) ** 2)
+def _gaussians(places: NDArray[Any], centres: NDArray[Any]) -> NDArray[np.float64]:
+    return np.exp(-0.5 * ((places.astype(np.float64)[:, None] - centres) / _REACH) ** 2)
 
 
 @dataclass(frozen=True)
@@ -403,7 +422,9 @@ class _Matches:
 def _matches(photo: Face, sketch: Face, rough: Field, basis: _Basis) -> _Matches | None:
     """Patches of the photo found again in the sketch near where `rough` puts them."""
     half, search = _MATCH_HALF, _MATCH_SEARCH
-    gray, drawn = (cv2.GaussianBlur(_gray(face.image), (0, 0), 1.5) for face in (photo, sketch))
+    gray, drawn = (
+        cv2.GaussianBlur(_gray(face.image), (0, 0), _MATCH_BLUR) for face in (photo, sketch)
+    )
     map = identity(gray.shape) + rough
     drawn = _sampled(drawn, map, cv2.INTER_LINEAR)
     pad = half + search
@@ -414,8 +435,8 @@ def _matches(photo: Face, sketch: Face, rough: Field, basis: _Basis) -> _Matches
     height, width = photo.labels.shape
     contrast = _spread(gray, 2 * half + 1)[pad:-pad, pad:-pad]
     places, scores = [], []
-    for y in range(4, height - 3, _MATCH_SPACING):
-        for x in range(4, width - 3, _MATCH_SPACING):
+    for y in range(half, height - half, _MATCH_SPACING):
+        for x in range(half, width - half, _MATCH_SPACING):
             if photo.labels[y, x] == BACKGROUND or contrast[y, x] < _MATCH_CONTRAST:
                 continue
             patch = gray[y + search : y + pad + half + 1, x + search : x + pad + half + 1]
