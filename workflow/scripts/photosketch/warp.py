@@ -58,7 +58,8 @@ _FAR = 14.0  # signed distances are cut off here
 # Longest displacement at a pixel from the border, and so on inwards, by where it points.
 _OUTWARDS, _INWARDS = 0.85, 2.0
 _UNFOLDING_PASSES = 30
-_FEATHER = 12.0  # over which a region's displacement fades out
+# Over how many pixels a region's displacement fades out: so many, or times as many as it is long.
+_FEATHER, _FEATHER_OF_LENGTH = 12.0, 2.5
 
 
 @dataclass(frozen=True)
@@ -539,9 +540,10 @@ def _within_regions(displacement: Field, photo: Face) -> Field:
     is that of the larger share.
     """
     share = np.zeros(displacement.shape[:2], np.float32)
+    lengths = np.hypot(displacement[..., 0], displacement[..., 1])
     for mask in feature_masks(photo):
         far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
-        part = np.clip(1 - far / _FEATHER, 0, 1)
+        part = np.clip(1 - far / max(_FEATHER, _FEATHER_OF_LENGTH * lengths[mask].max()), 0, 1)
         share = np.maximum(share, part**2 * (3 - 2 * part))
     return displacement * share[..., None]
 
