@@ -2,7 +2,9 @@
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -77,6 +79,71 @@ def as_pairs(folder, images):
 def demo_pairs(tmp_path):
     drawn = [draw_pair(seed) for seed in range(2)]
     return as_pairs(tmp_path, {str(i): (pair.photo, pair.sketch) for i, pair in enumerate(drawn)})
+
+
+@pytest.mark.skipif(cv2.cuda.getCudaEnabledDeviceCount() > 0, reason="OpenCV has a GPU here")
+def test_without_a_gpu_the_network_runs_on_the_cpu_and_the_log_says_so(weights, capsys):
+    assert load(weights).device == "cpu"
+    assert f"{weights}: OpenCV {cv2.__version__} runs the network on cpu" in capsys.readouterr().out
+
+
+@pytest.fixture
+def as_if_with_gpu(monkeypatch):
+    """Makes OpenCV seem to have a GPU, which runs networks or refuses to.
+
+    Returns a list of what is then asked of each network that is read: options, backend, target.
+    """
+
+    def prepare(refuses):
+        asked, read = [], cv2.dnn.readNetFromONNX
+
+        def reader(onnx, **options):
+            network, chosen = read(onnx, **options), [options]
+            asked.append(chosen)
+
+            def forward():
+                if refuses and len(chosen) > 1:
+                    raise cv2.error("a layer is not implemented")
+                return network.forward()
+
+            return SimpleNamespace(
+                setPreferableBackend=chosen.append,
+                setPreferableTarget=chosen.append,
+                setInput=network.setInput,
+                forward=forward,
+            )
+
+        monkeypatch.setattr(cv2.cuda, "getCudaEnabledDeviceCount", lambda: 1)
+        targets = (cv2.dnn.DNN_TARGET_CUDA,)
+        monkeypatch.setattr(cv2.dnn, "getAvailableTargets", lambda backend: targets)
+        monkeypatch.setattr(cv2.dnn, "readNetFromONNX", reader)
+        return asked
+
+    return prepare
+
+
+def test_a_gpu_that_opencv_can_use_is_used(weights, as_if_with_gpu, capsys):
+    asked = as_if_with_gpu(refuses=False)
+    assert load(weights).device == "cuda"
+    options = {"engine": cv2.dnn.ENGINE_CLASSIC}  # the other engine knows no GPU
+    assert asked == [[options, cv2.dnn.DNN_BACKEND_CUDA, cv2.dnn.DNN_TARGET_CUDA]]
+    assert "runs the network on cuda" in capsys.readouterr().out
+
+
+def test_a_gpu_that_does_not_run_the_network_is_left_and_the_log_says_so(
+    weights, as_if_with_gpu, capsys
+):
+    as_if_with_gpu(refuses=True)
+    assert load(weights).device == "cpu"
+    out = capsys.readouterr().out
+    assert "the GPU does not run the network" in out and "a layer is not implemented" in out
+    assert "runs the network on cpu" in out
+
+
+def test_a_gpu_that_opencv_was_not_built_for_is_not_asked(weights, monkeypatch):
+    monkeypatch.setattr(cv2.cuda, "getCudaEnabledDeviceCount", lambda: 1)
+    monkeypatch.setattr(cv2.dnn, "getAvailableTargets", lambda backend: ())
+    assert load(weights).device == "cpu"
 
 
 def test_each_of_the_19_classes_becomes_ours(parser):

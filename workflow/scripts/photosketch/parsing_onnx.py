@@ -1,7 +1,8 @@
 """Parsing of faces by a learned network: BiSeNet (Yu et al. 2018, "BiSeNet: Bilateral Segmentation
 Network for Real-time Semantic Segmentation") trained on CelebAMask-HQ, as an ONNX file.
 
-OpenCV runs it: no further package. Its builds on PyPI have no CUDA, so this is work for the CPU.
+OpenCV runs it: no further package. Its builds on PyPI know no GPU; one that was built with CUDA
+uses the first GPU that it sees.
 """
 
 import threading
@@ -73,6 +74,8 @@ class Parser:
     `model` is a name in `published.PARSERS`, `weights` its ONNX file: input [N, 3, 512, 512], first
     output the logits [N, 19, 512, 512]. The file must have the hash `sha256`, by default the
     published one. May be called from several threads: each has a network of its own.
+    `device` is "cuda" where OpenCV has a GPU that runs the network, else "cpu"; which is printed,
+    for the log.
 
     Raises InputError where the file is missing, differs from the hash, or is no such network.
     """
@@ -83,7 +86,19 @@ class Parser:
         published.verify(self._published, self._path, sha256)
         self._onnx = np.frombuffer(self._path.read_bytes(), np.uint8)
         self._local = threading.local()
-        self._logits(np.zeros((1, 3, _SIDE, _SIDE), np.float32))
+        self.device = "cuda" if _sees_gpu() else "cpu"
+        trial = np.zeros((1, 3, _SIDE, _SIDE), np.float32)
+        if self.device == "cuda":
+            try:
+                self._logits(trial)
+            except InputError as refused:
+                print(f"the GPU does not run the network: {refused}")
+                self.device, self._local = "cpu", threading.local()
+        if self.device == "cpu":
+            self._logits(trial)
+        print(
+            f"{self._path}: OpenCV {cv2.__version__} runs the network on {self.device}", flush=True
+        )
 
     def parse(self, images: Sequence[Image]) -> list[Labels]:
         """Labels [H, W] uint8 of each photo [H, W, 3] (RGB) or sketch [H, W], uint8; sizes may
@@ -106,7 +121,7 @@ class Parser:
         """[N, 3, 512, 512] -> [N, 19, 512, 512]"""
         try:
             if not hasattr(self._local, "network"):
-                self._local.network = cv2.dnn.readNetFromONNX(self._onnx)
+                self._local.network = _network(self._onnx, self.device)
             self._local.network.setInput(images)
             logits = self._local.network.forward()
         except cv2.error as error:
@@ -120,6 +135,23 @@ class Parser:
         return InputError(
             [f"{self._path}: not a face-parsing network ({reason}). {self._published.remedy()}"]
         )
+
+
+def _sees_gpu() -> bool:
+    """Whether this OpenCV was built with CUDA, for networks too, and there is a GPU."""
+    if not cv2.cuda.getCudaEnabledDeviceCount():
+        return False
+    return cv2.dnn.DNN_TARGET_CUDA in cv2.dnn.getAvailableTargets(cv2.dnn.DNN_BACKEND_CUDA)
+
+
+def _network(onnx: NDArray[np.uint8], device: str) -> cv2.dnn.Net:
+    if device == "cpu":
+        return cv2.dnn.readNetFromONNX(onnx)
+    # OpenCV 5's new engine, its first choice, knows the CPU alone.
+    network = cv2.dnn.readNetFromONNX(onnx, engine=cv2.dnn.ENGINE_CLASSIC)
+    network.setPreferableBackend(cv2.dnn.DNN_BACKEND_CUDA)
+    network.setPreferableTarget(cv2.dnn.DNN_TARGET_CUDA)
+    return network
 
 
 def parse_pairs(
