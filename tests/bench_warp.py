@@ -12,12 +12,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy.interpolate import RBFInterpolator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from photosketch import warp
 from photosketch.demo import LOOKS, draw_pair
-from photosketch.parsing import BACKGROUND, parse_grabcut
+from photosketch.parsing import BACKGROUND, BROWS, EYES, MOUTH, NOSE, parse_grabcut
 from photosketch.warp import Face
 
 PAIRS_A_LOOK = 3
@@ -61,14 +62,77 @@ def optical_flow(photo: Face, sketch: Face) -> np.ndarray:
 
 
 def corrected_flow(photo: Face, sketch: Face) -> np.ndarray:
-    """The flow, its misses at the five points spread by Gaussians, then without folds."""
+    """The flow, its misses at points spread by Gaussians, then without folds.
+
+    Points are the five and, trusted less, the regions' middles; on the head's outline nothing is
+    to be corrected.
+    """
     map = optical_flow(photo, sketch)
-    missed = sketch.points - warp.at(map, photo.points)
-    apart = np.linalg.norm(photo.points[:, None] - photo.points, axis=-1)
-    weights = np.linalg.solve(np.exp(-0.5 * (apart / 22) ** 2) + 0.15 * np.eye(5), missed)
+    middles = [
+        (_middle(seen), _middle(drawn))
+        for seen, drawn in zip(_features(photo), _features(sketch), strict=True)
+        if seen.any() and drawn.any()
+    ]
+    outline = _outline(photo.labels != BACKGROUND)[::20]
+    here = np.concatenate([photo.points, *(seen[None] for seen, _ in middles)])
+    there = np.concatenate([sketch.points, *(drawn[None] for _, drawn in middles)])
+    missed = np.concatenate([there - warp.at(map, here), np.zeros_like(outline)])
+    here = np.concatenate([here, outline])
+    trust = np.repeat([1, 0.4, 1], [5, len(middles), len(outline)])
+    apart = np.linalg.norm(here[:, None] - here, axis=-1)
+    weights = np.linalg.solve(np.exp(-0.5 * (apart / 22) ** 2) + np.diag(0.15 / trust), missed)
     grid = warp.identity(photo.labels.shape)
-    near = np.exp(-0.5 * ((grid[:, :, None] - photo.points) ** 2).sum(-1) / 22**2)
-    return warp.without_folds((map + near @ weights - grid).astype(np.float32)).map
+    correction = np.zeros_like(grid)
+    for place, weight in zip(here, weights, strict=True):
+        near = np.exp(-0.5 * ((grid - place) ** 2).sum(-1) / 22**2)
+        correction += near[..., None] * weight
+    return warp.without_folds((map + correction - grid).astype(np.float32)).map
+
+
+def splines(photo: Face, sketch: Face) -> np.ndarray:
+    """Thin-plate splines through the five points and the regions' outlines, each of whose places
+    goes to the nearest of the same outline in the sketch; fitted again as that changes."""
+    regions = [[f.labels != BACKGROUND, *_features(f)] for f in (photo, sketch)]
+    outlines = [
+        (_outline(seen)[::6], _outline(drawn))
+        for seen, drawn in zip(*regions, strict=True)
+        if seen.any() and drawn.any()
+    ]
+    height, width = photo.labels.shape
+    coarse = warp.identity((height // 5 + 1, width // 5 + 1)) * 5
+    map = affine(photo, sketch)
+    for _ in range(4):
+        places, targets = [photo.points], [sketch.points]
+        for seen, drawn in outlines:
+            moved = warp.at(map, seen)
+            near = np.linalg.norm(moved[:, None] - drawn, axis=-1).argmin(1)
+            places.append(seen)
+            targets.append(drawn[near])
+        here, first = np.unique(np.concatenate(places), axis=0, return_index=True)
+        spline = RBFInterpolator(here, np.concatenate(targets)[first], smoothing=100)
+        moved = spline(coarse.reshape(-1, 2)).reshape(coarse.shape).astype(np.float32)
+        map = warp.at(moved, warp.identity((height, width)).reshape(-1, 2) / 5)
+        map = map.reshape(height, width, 2)
+    return map
+
+
+def _features(face: Face) -> list[np.ndarray]:
+    """The masks of left eye, right eye, left brow, right brow, nose and mouth."""
+    left = np.arange(face.labels.shape[1])[None] < face.points[:2, 0].mean()
+    sides = [(face.labels == label) & side for label in (EYES, BROWS) for side in (left, ~left)]
+    return [*sides, face.labels == NOSE, face.labels == MOUTH]
+
+
+def _middle(mask: np.ndarray) -> np.ndarray:
+    return np.argwhere(mask).mean(0)[::-1].astype(np.float32)
+
+
+def _outline(mask: np.ndarray) -> np.ndarray:
+    """The outline's pixels (x, y) in order [N, 2], without those at the picture's border."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    points = max(contours, key=len)[:, 0]
+    inside = ((points > 0) & (points < np.array(mask.shape[::-1]) - 1)).all(1)
+    return points[inside].astype(np.float32)
 
 
 def face(photo: Face, sketch: Face) -> np.ndarray:
@@ -83,6 +147,7 @@ KINDS: tuple[Callable[[Face, Face], np.ndarray], ...] = (
     unmoved,
     similarity,
     affine,
+    splines,
     optical_flow,
     corrected_flow,
     region,
