@@ -18,17 +18,21 @@ pathvars:
 report: "workflow/report/workflow.rst"
 
 
+# a matter of seconds, or in need of the internet: not worth, or not possible, as a cluster's job
 localrules:
     all,
     index_pairs,
+    fetch_weights,
     facepp_landmarks,
     merge_landmarks,
+    show_landmarks,
     annotate,
-    fetch_weights,
-    collect_sketches,
+    summarize_warps,
+    pack_tensors,
+    pack_warped_tensors,
     write_sketches,
     samples_png,
-    summarize_warps,
+    collect_sketches,
     compare,
 
 
