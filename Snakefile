@@ -2,6 +2,10 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
+# A script takes the place of its shell: bash before 5.1 would stay, and die of the signal that
+# tells the script to stop.
+shell.prefix("set -euo pipefail; exec ")
+
 
 configfile: "config/config.yaml"
 
@@ -58,14 +62,3 @@ rule all:
             seed=SEEDS,
         ),
         rules.compare.output,
-
-
-# the sketches of the last epoch as PNG files, on demand
-rule samples_png:
-    input:
-        expand(
-            rules.write_sketches.output,
-            ablation=ABLATIONS,
-            seed=SEEDS,
-            epoch=EPOCHS[-1],
-        ),
