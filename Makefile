@@ -8,7 +8,7 @@ export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: setup demo test lint bench estimate pins
+.PHONY: setup demo test test-cluster lint bench estimate pins
 
 setup: .venv/ready
 
@@ -32,6 +32,11 @@ demo: .venv/ready resources/demo/pairs.tsv
 
 test: .venv/ready
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
+
+# the profiles on a SLURM of two nodes on this machine, installed by apt: needs root
+test-cluster: .venv/ready
+	tests/cluster/install-slurm.sh
+	timeout --kill-after=60 900 $(BIN)/python -m pytest tests/cluster
 
 lint: .venv/ready resources/demo/pairs.tsv
 	$(BIN)/ruff check .

@@ -2,6 +2,10 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
+# A script takes the place of its shell: bash before 5.1 would stay, and die of the signal that
+# tells the script to stop.
+shell.prefix("set -euo pipefail; exec ")
+
 
 configfile: "config/config.yaml"
 
@@ -18,17 +22,21 @@ pathvars:
 report: "workflow/report/workflow.rst"
 
 
+# a matter of seconds, or in need of the internet: not worth, or not possible, as a cluster's job
 localrules:
     all,
     index_pairs,
+    fetch_weights,
     facepp_landmarks,
     merge_landmarks,
+    show_landmarks,
     annotate,
-    fetch_weights,
-    collect_sketches,
+    summarize_warps,
+    pack_tensors,
+    pack_warped_tensors,
     write_sketches,
     samples_png,
-    summarize_warps,
+    collect_sketches,
     compare,
 
 
@@ -54,14 +62,3 @@ rule all:
             seed=SEEDS,
         ),
         rules.compare.output,
-
-
-# the sketches of the last epoch as PNG files, on demand
-rule samples_png:
-    input:
-        expand(
-            rules.write_sketches.output,
-            ablation=ABLATIONS,
-            seed=SEEDS,
-            epoch=EPOCHS[-1],
-        ),

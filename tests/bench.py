@@ -11,6 +11,7 @@ import bench_detection
 import bench_evaluation
 import bench_training
 import bench_warp
+import bench_workflow
 import torch
 
 RESULT = Path("results/bench.json")
@@ -26,6 +27,8 @@ def main() -> None:
     share = 1.0 if torch.cuda.is_available() else 0.3
     print(f"\nEvaluation of one checkpoint against pytorch-fid's command line, {share:.0%} of CUFS")
     results["evaluation"] = bench_evaluation.main(share)
+    print("\nSnakemake itself with many ablations")
+    results["workflow"] = bench_workflow.main()
     print("\nTraining: each switch against plain eager fp32")
     results["training"] = bench_training.main(sys.argv[1:])
     RESULT.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")

@@ -1,9 +1,13 @@
 """Logs, whole files, clear errors, and one GPU a job."""
 
 import os
+import select
 import subprocess
 import sys
+import tempfile
 import textwrap
+import threading
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
@@ -79,49 +83,71 @@ def test_another_error_leaves_its_traceback_in_the_log_and_says_where(tmp_path):
     assert "job.log" in done.stderr
 
 
+ALLOCATION = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 SIMULATED = """
 import sys, time, torch
 from photosketch import runtime
 torch.cuda.is_available = lambda: True
 torch.cuda.device_count = lambda: int(sys.argv[2])
 torch.cuda.get_device_name = lambda index: f"simulated {index}"
-device = runtime.acquire_device(sys.argv[1], sys.stderr, int(sys.argv[3]))
+device = runtime.acquire_device(sys.stderr, int(sys.argv[3]), sys.argv[1])
 print(device.index, flush=True)
 time.sleep(60)
 """
 
 
-@pytest.mark.parametrize("devices, slots", [(2, 1), (1, 2)])
-def test_jobs_take_a_slot_each_wait_for_a_free_one_and_free_it_on_sigkill(tmp_path, devices, slots):
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    environment.pop("CUDA_VISIBLE_DEVICES", None)
-    jobs = [
+def simulated_jobs(count, folder, devices, slots=1, **environment):
+    inherited = {k: v for k, v in os.environ.items() if k not in ALLOCATION}
+    return [
         subprocess.Popen(
-            [sys.executable, "-c", SIMULATED, str(tmp_path), str(devices), str(slots)],
+            [sys.executable, "-c", SIMULATED, str(folder), str(devices), str(slots)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
         )
-        for _ in range(3)
+        for _ in range(count)
     ]
+
+
+@pytest.mark.parametrize("devices, slots", [(4, 1), (1, 2)])
+def test_jobs_take_a_slot_each_wait_for_a_free_one_and_free_it_on_sigkill(tmp_path, devices, slots):
+    jobs = simulated_jobs(devices * slots + 1, tmp_path, devices, slots)
     try:
-        waiting = next(job for job in jobs if "waiting" in _first_line_of_waiting(job))
+        waiting = _the_waiting_one(jobs)
         holders = [job for job in jobs if job is not waiting]
-        assert sorted(_device(job) for job in holders) == ([0, 1] if devices == 2 else [0, 0])
-        holders[0].kill()
+        assert sorted(_device(job) for job in holders) == sorted([*range(devices)] * slots)
+        freed = holders[0]
+        freed.kill()
         assert _device(waiting) in range(devices)
     finally:
-        for job in jobs:
-            job.kill()
-            job.wait()
+        _end(jobs)
 
 
-def _first_line_of_waiting(job):
-    import select
+def test_device_0_of_another_allocation_is_another_device(tmp_path):
+    jobs = [
+        *simulated_jobs(1, tmp_path, 1, CUDA_VISIBLE_DEVICES="0", SLURM_JOB_ID="7"),
+        *simulated_jobs(1, tmp_path, 1, CUDA_VISIBLE_DEVICES="0", SLURM_JOB_ID="8"),
+    ]
+    try:
+        assert [_device(job) for job in jobs] == [0, 0]
+    finally:
+        _end(jobs)
 
-    ready, _, _ = select.select([job.stderr], [], [], 15)
-    return job.stderr.readline() if ready else ""
+
+def _end(jobs):
+    for job in jobs:
+        job.kill()
+        job.communicate()
+
+
+def _the_waiting_one(jobs):
+    """The first of the jobs that says it is waiting."""
+    streams = {job.stderr: job for job in jobs}
+    ready, _, _ = select.select(list(streams), [], [], 30)
+    assert ready, "no job says that it waits"
+    assert "every GPU is in use" in ready[0].readline()
+    return streams[ready[0]]
 
 
 def _device(job):
@@ -136,8 +162,10 @@ def test_only_devices_that_cuda_visible_devices_names_are_taken(tmp_path, monkey
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"simulated {index}")
+    for name in ALLOCATION:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    assert runtime.acquire_device(tmp_path, sys.stderr) == torch.device("cuda", 0)
+    assert runtime.acquire_device(sys.stderr, 1, tmp_path) == torch.device("cuda", 0)
     assert [path.name for path in tmp_path.iterdir()] == ["gpu-3.lock"]
 
 
@@ -145,5 +173,105 @@ def test_without_a_gpu_the_job_runs_on_the_cpu_and_says_so(tmp_path, capsys, mon
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert runtime.acquire_device(tmp_path, sys.stderr).type == "cpu"
+    assert runtime.acquire_device(sys.stderr, 1, tmp_path).type == "cpu"
     assert "CPU" in capsys.readouterr().out
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from photosketch import runtime
+with runtime.sole_writer(Path(sys.argv[1]), sys.stderr):
+    print("holding", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that works in tmp_path/run."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    job = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    assert job.stdout.readline() == "holding\n"
+    yield job
+    job.kill()
+    job.communicate()
+
+
+def test_a_second_writer_is_refused_with_the_name_of_the_first(tmp_path, holder, capsys):
+    with (
+        pytest.raises(runtime.InputError, match=rf"run is in use by process {holder.pid} on \S+:"),
+        runtime.sole_writer(tmp_path / "run", sys.stderr, patience=0),
+    ):
+        raise AssertionError("two at work")
+
+
+def test_a_second_writer_waits_for_the_end_of_the_first_and_says_so(tmp_path, holder, capsys):
+    threading.Timer(1.5, holder.kill).start()
+    with runtime.sole_writer(tmp_path / "run", sys.stderr):
+        assert holder.poll() is not None
+    output = capsys.readouterr()
+    assert output.out == output.err
+    assert f"in use by process {holder.pid}" in output.err and "waiting" in output.err
+
+
+def test_a_file_on_the_disk_of_tmpdir_is_read_where_it_lies(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    file = tmp_path / "tensors.npz"
+    file.write_bytes(b"content")
+    with runtime.staged(file) as read:
+        assert read == file
+
+
+@pytest.fixture
+def other_disk():
+    """A folder on another file system than the tests' own."""
+    folder = Path("/dev/shm")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        pytest.skip("/dev/shm is not there: no second file system")
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        yield Path(made)
+
+
+def test_a_file_on_another_disk_is_copied_and_the_copy_removed(
+    tmp_path, other_disk, monkeypatch, capsys
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(other_disk))
+    file = tmp_path / "tensors.npz"
+    file.write_bytes(b"content")
+    with runtime.staged(file) as read:
+        assert read.is_relative_to(other_disk) and read.read_bytes() == b"content"
+    assert not list(other_disk.iterdir())
+    assert f"copied {file}" in capsys.readouterr().out
+
+
+def test_without_room_in_tmpdir_the_file_is_read_where_it_lies(
+    tmp_path, other_disk, monkeypatch, capsys
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(other_disk))
+    full = namedtuple("usage", "total used free")(10, 9, 1)
+    monkeypatch.setattr(runtime.shutil, "disk_usage", lambda _: full)
+    file = tmp_path / "tensors.npz"
+    file.write_bytes(b"content")
+    with runtime.staged(file) as read:
+        assert read == file
+    assert "too little room" in capsys.readouterr().out
+
+
+def test_a_job_uses_no_more_threads_than_it_was_given_processors(tmp_path):
+    allowed = sorted(os.sched_getaffinity(0))[:1]
+    body = "print(torch.get_num_threads(), cv2.getNumThreads())"
+    code = (
+        f"import os, sys, torch, cv2\nos.sched_setaffinity(0, {allowed})\n"
+        "from photosketch import runtime\n"
+        f"with runtime.job(sys.argv[1], 4):\n    {body}\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    log = tmp_path / "job.log"
+    subprocess.run([sys.executable, "-c", code, log], env=environment, check=True, timeout=60)
+    assert log.read_text() == "1 1\n"

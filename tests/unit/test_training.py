@@ -232,14 +232,16 @@ def test_weights_that_are_not_finite_are_never_saved(data, tmp_path, monkeypatch
     assert not checkpoint.generator_path(tmp_path / ".state", 2).exists()
 
 
-def test_sigterm_saves_and_the_next_run_ends_like_an_undisturbed_one(
+def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
     data, undisturbed, tmp_path, monkeypatch
 ):
     step = training.Trainer.step
 
     def terminated(self, batch):
-        if self.images in (4, 8):  # amid epoch 2, and in the last step of epoch 3
+        if self.images == 4:  # amid epoch 2
             os.kill(os.getpid(), signal.SIGTERM)
+        if self.images == 8:  # in the last step of epoch 3
+            os.kill(os.getpid(), signal.SIGUSR1)
         return step(self, batch)
 
     monkeypatch.setattr(training.Trainer, "step", terminated)
@@ -249,7 +251,8 @@ def test_sigterm_saves_and_the_next_run_ends_like_an_undisturbed_one(
     run(data, tmp_path, small_config(), [2, 4])
     assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
     assert (tmp_path / "train_log.csv").read_text() == (undisturbed / "train_log.csv").read_text()
-    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        assert signal.getsignal(number) == signal.SIG_DFL
 
 
 @pytest.mark.parametrize(

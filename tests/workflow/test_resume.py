@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -42,8 +43,11 @@ def training_processes(folder) -> list[int]:
     return found
 
 
-def kill_after_first_due_epoch(project) -> None:
-    """Start the run, kill the training job itself once epoch 2 is behind it, wait for the end."""
+def kill_after_first_due_epoch(project, sent=signal.SIGKILL, **environment) -> list[str]:
+    """Start the run, end the training job once epoch 2 is behind it, and wait for the run's end.
+
+    Gives the names of the programs that were the parents of the training's processes.
+    """
     state = project.results / "train/baseline/seed0/.state"
     for old in state.glob("*"):
         old.unlink()
@@ -53,7 +57,7 @@ def kill_after_first_due_epoch(project) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=project.environment(),
+        env={**project.environment(), **environment},
     )
     deadline = time.monotonic() + 120
     while not (state / "generator_epoch2.safetensors").exists():
@@ -61,12 +65,21 @@ def kill_after_first_due_epoch(project) -> None:
         time.sleep(0.05)
     jobs = training_processes(project.folder)
     assert jobs
+    parents = [parent_of(job) for job in jobs]
     for job in jobs:
-        os.kill(job, signal.SIGKILL)
+        os.kill(job, sent)
     run.communicate(timeout=60)
     assert run.returncode != 0
     assert not (project.folder / TARGET).exists()
     assert list(state.glob("state-*"))
+    return parents
+
+
+def parent_of(process: int) -> str:
+    """The name of the program that started the process."""
+    status = open(f"/proc/{process}/status").read()
+    (parent,) = re.findall(r"^PPid:\s+(\d+)$", status, re.MULTILINE)
+    return open(f"/proc/{parent}/comm").read().strip()
 
 
 def generators(project) -> list[bytes]:
@@ -99,3 +112,15 @@ def test_a_changed_weight_in_between_starts_afresh(prepared):
     log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
     assert "starting afresh" in log
     assert "epoch 1:" in log
+
+
+def test_no_shell_stands_between_snakemake_and_a_training_that_is_told_to_stop(prepared, tmp_path):
+    older = tmp_path / "bin" / "bash"  # stays until its last command has ended, as bash 4 does
+    older.parent.mkdir()
+    older.write_text(f'#!/bin/sh\nexec {shutil.which("bash")} "$1" "$2\n:"\n')
+    older.chmod(0o755)
+    path = f"{older.parent}{os.pathsep}{os.environ['PATH']}"
+    parents = kill_after_first_due_epoch(prepared, signal.SIGTERM, PATH=path)
+    assert "bash" not in parents
+    log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
+    assert "told to stop after" in log

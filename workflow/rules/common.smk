@@ -1,6 +1,4 @@
-"""The checked configuration, the names that wildcards take, and what the params of all rules are
-made of: `hp`, one canonical dict of all that a stage depends on, and `code`, a hash.
-"""
+"""The checked configuration, the wildcards' values, and what params are made of: `hp` and `code`."""
 
 import hashlib
 import re

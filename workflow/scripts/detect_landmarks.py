@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
+    device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     subset = snakemake.wildcards.subset
     chosen = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
     started = time.monotonic()

@@ -14,7 +14,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp = snakemake.params.hp
     weights = snakemake.input.get("weights") or None
     network = features.load(hp["features"], weights, hp.get("weights_sha256"))
-    device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
+    device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     network.to(device)
     manifest = pairs.read_manifest(snakemake.input.manifest)
     sets = {}

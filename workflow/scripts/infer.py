@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
+    device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     data = tensors.load_packed(snakemake.input.tensors, device)
     seed = int(snakemake.wildcards.seed)
     jobs = list(

@@ -9,27 +9,34 @@ from photosketch.config import TrainConfig, evaluated_epochs
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
-    ablation, seed = snakemake.wildcards.ablation, int(snakemake.wildcards.seed)
+ablation, seed = snakemake.wildcards.ablation, int(snakemake.wildcards.seed)
+folder = Path(snakemake.output.log).parent
+settings = snakemake.config["train"]
+
+with (
+    runtime.job(snakemake.log[0], snakemake.threads) as console,
+    runtime.sole_writer(folder, console),
+    runtime.staged(snakemake.input.tensors) as packed,
+):
+    device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     config = TrainConfig.from_hparams(snakemake.params.hp)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
     training.train(
-        data=tensors.load_packed(snakemake.input.tensors, device),
+        data=tensors.load_packed(packed, device),
         config=config,
         seed=seed,
         due=evaluated_epochs(snakemake.config),
-        folder=Path(snakemake.output.log).parent,
+        folder=folder,
         fingerprint=checkpoint.fingerprint(
             hparams=snakemake.params.hp if config.lr_decay_epochs else continuable,
             code=snakemake.params.code,
-            data=checkpoint.file_sha256(snakemake.input.tensors),
+            data=checkpoint.file_sha256(packed),
             seed=seed,
         ),
         device=device,
         console=console,
         name=f"{ablation} seed {seed}",
-        strip_every=snakemake.config["train"]["strip_every"],
-        state_minutes=snakemake.config["train"]["state_minutes"],
-        keep=snakemake.config["train"]["keep"],
+        strip_every=settings["strip_every"],
+        state_minutes=settings["state_minutes"],
+        keep=settings["keep"],
     )

@@ -7,7 +7,10 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
+import socket
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Iterator
@@ -27,7 +30,7 @@ class InputError(Exception):
 
 
 class InterruptedJobError(Exception):
-    """The job was asked to stop (SIGTERM), has saved what it had, and goes on when run again."""
+    """The job was told to stop by a signal, has saved what it had, and goes on when run again."""
 
 
 INTERRUPTED = 75  # exit code of such a job: EX_TEMPFAIL, "try again later"
@@ -90,7 +93,11 @@ def job(log: str, threads: int = 1) -> Iterator[TextIO]:
 
 
 def _set_threads(threads: int) -> None:
-    """Bound the threads of torch and OpenCV (which ignores OMP_NUM_THREADS), where imported."""
+    """Bound the threads of torch and OpenCV (which ignores OMP_NUM_THREADS), where imported.
+
+    Never more than the processors that this process may use: a scheduler may have given fewer.
+    """
+    threads = min(threads, len(os.sched_getaffinity(0)))
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     if "cv2" in sys.modules:
@@ -98,14 +105,15 @@ def _set_threads(threads: int) -> None:
 
 
 def acquire_device(
-    lock_folder: str | os.PathLike[str], console: TextIO, slots: int = 1
+    console: TextIO, slots: int = 1, lock_folder: str | os.PathLike[str] | None = None
 ) -> "torch.device":
     """A GPU on which fewer than `slots` jobs of this machine run, else the CPU where there is none.
 
-    The device with the fewest jobs is taken. CUDA_VISIBLE_DEVICES, where it is set, says which
-    devices may be taken. A slot is taken by a non-blocking lock on a file named after device and
-    slot, held until the process ends (however it ends: the kernel frees it). Waits, saying so,
-    while all are held.
+    The device with the fewest jobs is taken. CUDA_VISIBLE_DEVICES, where it is set (by a person or
+    a scheduler), says which devices may be taken. A slot is taken by a non-blocking lock on a file
+    named after device and slot, held until the process ends (however it ends: the kernel frees it).
+    Waits, saying so, while all are held. The files lie in `lock_folder`, by default one of this
+    machine and user: not on a shared file system, where two nodes' device 0 would be taken for one.
     """
     import torch
 
@@ -114,27 +122,100 @@ def acquire_device(
         return torch.device("cpu")
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     names = visible.split(",") if visible else [str(i) for i in range(torch.cuda.device_count())]
-    folder = Path(lock_folder)
+    folder = Path(lock_folder or Path(tempfile.gettempdir(), f"photosketch-gpus-{os.getuid()}"))
     folder.mkdir(parents=True, exist_ok=True)
     announced = False
     while True:
         for slot in range(slots):
             for index, name in enumerate(names):
                 suffix = f"-slot{slot}" if slot else ""
-                if _lock(folder / f"gpu-{re.sub(r'[^0-9A-Za-z-]', '_', name)}{suffix}.lock"):
+                label = re.sub(r"[^0-9A-Za-z-]", "_", f"{_allocation()}gpu-{name}")
+                if _lock(folder / f"{label}{suffix}.lock"):
                     place = f", slot {slot + 1} of {slots}" if slots > 1 else ""
                     print(f"using GPU {name}: {torch.cuda.get_device_name(index)}{place}")
                     return torch.device("cuda", index)
         if not announced:
             each = f", {slots} jobs each" if slots > 1 else ""
-            for stream in (sys.stdout, console):
-                print(
-                    f"every GPU is in use ({', '.join(names)}{each}): waiting",
-                    file=stream,
-                    flush=True,
-                )
+            _say(f"every GPU is in use ({', '.join(names)}{each}): waiting", console)
             announced = True
         time.sleep(2)
+
+
+def _allocation() -> str:
+    """The scheduler's allocation that this process is in, else nothing.
+
+    Schedulers that confine a job to its devices number them from 0 in every job: device 0 of
+    another allocation is another device.
+    """
+    for name in ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"):
+        if name in os.environ:
+            return f"{name}-{os.environ[name]}-"
+    return ""
+
+
+@contextlib.contextmanager
+def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterator[None]:
+    """Keep any other process from working in `folder` within the block.
+
+    A job outlives a Snakemake that was killed, and its successor must not write beside it. Waits
+    `patience` seconds for the other one, because the locks of a crashed node are held until its
+    file server notices; then raises InputError. Where the file system has no locks, says so.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".writer"
+    announced = False
+    until = time.monotonic() + patience
+    with open(path, "a+", encoding="utf-8") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                file.seek(0)
+                other = file.read().strip() or "an unknown process"
+            except OSError as error:
+                print(f"no locks in {folder} ({error.strerror}): nothing else may work there now")
+                break
+            if time.monotonic() > until:
+                raise InputError([f"{folder} is in use by {other}: end that (kill, scancel) first"])
+            if not announced:
+                _say(f"{folder} is in use by {other}: waiting", console)
+                announced = True
+            time.sleep(1)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} {_allocation()}".rstrip(" -"))
+        file.flush()
+        yield
+
+
+@contextlib.contextmanager
+def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a copy of the file in TMPDIR where that is on another file system, else the file.
+
+    On a cluster TMPDIR is a disk of the node: what is read several times crosses the network once.
+    Where it has no room for the file, the file is read where it lies, and the log says so.
+    """
+    path = Path(path)
+    scratch = Path(tempfile.gettempdir())
+    size = path.stat().st_size
+    if scratch.stat().st_dev == path.stat().st_dev:
+        yield path
+        return
+    if shutil.disk_usage(scratch).free < 2 * size:
+        print(f"too little room in {scratch} for a copy of {path}: reading it where it lies")
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="photosketch-", dir=scratch) as folder:
+        copy = Path(folder, path.name)
+        shutil.copyfile(path, copy)
+        print(f"copied {path} to {scratch} ({size / 2**20:.0f} MiB)")
+        yield copy
+
+
+def _say(line: str, console: TextIO) -> None:
+    """Tell the log and the person."""
+    for stream in (sys.stdout, console):
+        print(line, file=stream, flush=True)
 
 
 def _lock(path: Path) -> bool:
@@ -145,4 +226,5 @@ def _lock(path: Path) -> bool:
     except BlockingIOError:
         os.close(lock)
         return False
+    os.utime(lock)  # the age by which temporary folders are cleaned
     return True

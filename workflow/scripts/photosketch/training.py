@@ -27,6 +27,7 @@ from photosketch.trainer import Switches, Trainer
 READ_BACK_EVERY = 20  # steps between two readings of the losses, each a wait for the device
 STRIP_PAIRS = 4  # training pairs shown in a strip
 STATES_KEPT = {"all": 2, "last": 1}
+STOPPING = (signal.SIGTERM, signal.SIGUSR1)  # what schedulers send ahead of the end
 
 
 def epoch_order(pairs: int, seed: int, epoch: int) -> torch.Tensor:
@@ -64,7 +65,7 @@ def train(
 
     Raises:
         runtime.InputError: a loss or weight is no longer finite, or memory or disk are too small.
-        runtime.InterruptedJobError: SIGTERM came; the state is saved.
+        runtime.InterruptedJobError: SIGTERM or SIGUSR1 came; the state is saved.
     """
     work = folder / ".state"
     with (
@@ -146,7 +147,7 @@ def _run(
     def save_and_stop() -> None:
         saver.wait()
         raise runtime.InterruptedJobError(
-            f"{name}: stopped by SIGTERM after {trainer.images} images, which are saved; "
+            f"{name}: told to stop after {trainer.images} images, which are saved; "
             "run again to go on from there"
         )
 
@@ -280,13 +281,14 @@ def _deterministic_algorithms() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _termination() -> Iterator[threading.Event]:
-    """Within the block SIGTERM sets the yielded event in place of ending the process."""
+    """Within the block a signal to stop sets the yielded event in place of ending the process."""
     requested = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda *_: requested.set())
+    before = {number: signal.signal(number, lambda *_: requested.set()) for number in STOPPING}
     try:
         yield requested
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

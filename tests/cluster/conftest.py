@@ -1,0 +1,136 @@
+"""A SLURM of two nodes for the session, and the small run brought to its table without it."""
+
+import dataclasses
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from slurm import Cluster
+from small_run import Project, fresh
+
+__all__ = ["fresh"]
+
+ONE_THREAD_EACH = (
+    "--set-threads",
+    *(
+        f"{rule}=1"
+        for rule in (
+            *("detect_landmarks", "parse_faces", "train", "infer", "evaluate"),
+            *("extract_real_features", "estimate_differences"),
+        )
+    ),
+)
+# without an accounting service, and in the hurry of a test
+QUERIES = (
+    *("--slurm-status-command", "squeue"),
+    *("--slurm-init-seconds-before-status-checks", "3"),
+)
+# notes what Snakemake asks sbatch for
+RECORDING_SBATCH = """\
+#!/bin/sh
+for argument; do printf '%s\\0' "$argument"; done >> "$SBATCH_CALLS"
+printf '\\n' >> "$SBATCH_CALLS"
+exec {sbatch} "$@"
+"""
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Two nodes with four processors and one GPU each, as far as SLURM knows."""
+    assert shutil.which("slurmctld"), "no SLURM here: make test-cluster installs it"
+    # not in pytest's own folder, which munged refuses: others may not look into it
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder:
+        started = Cluster(Path(folder))
+        try:
+            started.start()
+            yield started
+        finally:
+            started.stop()
+
+
+@dataclasses.dataclass(frozen=True)
+class ClusterProject(Project):
+    """A working copy of the workflow whose runs go to the cluster."""
+
+    cluster: Cluster
+
+    @property
+    def calls_file(self) -> Path:
+        return self.folder / "sbatch-calls"
+
+    def environment(self) -> dict[str, str]:
+        commands = self.folder / "commands"
+        commands.mkdir(exist_ok=True)
+        shim = commands / "sbatch"
+        shim.write_text(RECORDING_SBATCH.format(sbatch=shlex.quote(shutil.which("sbatch") or "")))
+        shim.chmod(0o755)
+        return {
+            **os.environ,
+            "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+            "SBATCH_CALLS": str(self.calls_file),
+        }
+
+    def command(self, *arguments: str, cores: int = 2) -> list[str]:
+        """As a user gives it, but for how the status is asked for."""
+        base = super().command(*arguments, cores=cores)
+        at = base.index("--cores")
+        base[at : at + 2] = ["--workflow-profile", "profiles/slurm", *QUERIES]
+        return [*base, *ONE_THREAD_EACH]
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        """Start snakemake; what it prints goes to the file `printed`."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            stdout=open(self.folder / "printed", "w"),
+            stderr=subprocess.STDOUT,
+            env=self.environment(),
+        )
+
+    def printed(self) -> str:
+        return (self.folder / "printed").read_text()
+
+    def sbatch_calls(self) -> list[list[str]]:
+        """The arguments of every sbatch so far."""
+        lines = self.calls_file.read_text().split("\0\n")
+        return [line.split("\0") for line in lines if line]
+
+
+@pytest.fixture(scope="session")
+def local_run(fresh, tmp_path_factory) -> Project:
+    """Two ablations with two seeds each, run to the table on this machine alone."""
+    project = Project(tmp_path_factory.mktemp("local") / "project")
+    shutil.copytree(fresh.folder, project.folder)
+    project.configure(
+        train={"epochs": 2},
+        seeds=[0, 1],
+        ablations={"glad": None, "local_glad": None},
+        evaluation={"epochs": {"start": 1, "stop": 2, "step": 1}},
+    )
+    done = project.snakemake(*ONE_THREAD_EACH)
+    assert done.returncode == 0, done.stdout
+    return project
+
+
+@pytest.fixture
+def on_cluster(cluster, fresh, local_run, tmp_path) -> ClusterProject:
+    """A copy in which nothing has run."""
+    project = ClusterProject(tmp_path / "project", cluster)
+    shutil.copytree(fresh.folder, project.folder)
+    shutil.copy2(local_run.overlay, project.overlay)
+    return project
+
+
+@pytest.fixture
+def prepared(cluster, local_run, tmp_path) -> ClusterProject:
+    """A copy whose tensors are there, with a longer training of one ablation ahead."""
+    project = ClusterProject(tmp_path / "project", cluster)
+    shutil.copytree(local_run.folder, project.folder)
+    shutil.rmtree(project.results / "train")
+    project.configure(train={"epochs": 150})
+    return project

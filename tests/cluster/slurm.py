@@ -1,0 +1,220 @@
+"""A SLURM cluster for tests: munged, slurmctld and two slurmd on this host, a fake GPU each.
+
+Everything lies in one folder and listens on loopback. Daemons are ended by their pid files.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+# Snakemake's job steps drop SLURM_CONF: they find the cluster by the link that is set here.
+SYSTEM_CONFIGURATION = Path("/etc/slurm/slurm.conf")
+NODES = ("node1", "node2")
+CPUS, MEMORY_MB = 4, 32000  # of a node, as SLURM sees it; the host has what it has
+FIRST_PORT = 17810
+
+# A GPU needs a device file of its own: any character device passes for one.
+GRES = "Name=gpu File=/dev/zero\n"
+CGROUP = "CgroupPlugin=cgroup/v1\nIgnoreSystemd=yes\n"
+CONFIGURATION = """\
+ClusterName=photosketch
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={controller_port}
+SlurmUser=root
+SlurmdUser=root
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.sock
+CredType=cred/munge
+StateSaveLocation={folder}/controller
+SlurmdSpoolDir={folder}/%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/%n.log
+MailProg=/bin/true
+MpiDefault=none
+ProctrackType=proctrack/pgid
+TaskPlugin=task/none
+PropagateResourceLimits=NONE
+CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
+SchedulerParameters=batch_sched_delay=0,sched_interval=1,sched_min_interval=0,bf_interval=1
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+GresTypes=gpu
+SlurmdParameters=config_overrides
+ReturnToService=2
+SlurmdTimeout=10
+KillWait=10
+# without an accounting service Snakemake asks the controller, which has to remember ended jobs
+MinJobAge=3600
+AccountingStorageType=accounting_storage/none
+JobAcctGatherType=jobacct_gather/none
+NodeName=node[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{node_ports}] CPUs={cpus} \
+Boards=1 SocketsPerBoard=1 CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:1
+PartitionName=main Nodes=ALL Default=YES DefaultTime=60 State=UP
+"""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The cluster that lives in `folder`."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment in which SLURM's commands find this cluster."""
+        return {**os.environ, "SLURM_CONF": str(self.folder / "slurm.conf")}
+
+    def run(self, *command: str) -> str:
+        """The output of one of SLURM's commands."""
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def start(self) -> None:
+        """Start all daemons and wait until both nodes take jobs."""
+        host = socket.gethostname().split(".")[0]
+        for name in ("controller", *NODES):
+            (self.folder / name).mkdir(parents=True)
+        self.folder.chmod(0o755)
+        values = {
+            "host": host,
+            "folder": self.folder,
+            "controller_port": FIRST_PORT,
+            "node_ports": f"{FIRST_PORT + 1}-{FIRST_PORT + 2}",
+            "cpus": CPUS,
+            "memory": MEMORY_MB,
+        }
+        (self.folder / "slurm.conf").write_text(CONFIGURATION.format(**values))
+        (self.folder / "gres.conf").write_text(GRES)
+        (self.folder / "cgroup.conf").write_text(CGROUP)
+        if SYSTEM_CONFIGURATION.exists():
+            raise RuntimeError(f"{SYSTEM_CONFIGURATION} is there: this host has a SLURM already")
+        SYSTEM_CONFIGURATION.unlink(missing_ok=True)  # a link to a cluster that is gone
+        SYSTEM_CONFIGURATION.symlink_to(self.folder / "slurm.conf")
+        self._start_munge()
+        self._daemon("slurmctld")
+        for node in NODES:
+            self.start_node(node)
+        wait_for("both nodes", 60, lambda: self.idle_nodes() == len(NODES))
+
+    def _start_munge(self) -> None:
+        secret = self.folder / "munge"
+        secret.mkdir(mode=0o700)
+        (secret / "key").write_bytes(os.urandom(128))
+        (secret / "key").chmod(0o600)
+        self._daemon(
+            "munged",
+            f"--key-file={secret}/key",
+            f"--seed-file={secret}/seed",
+            f"--log-file={secret}/log",
+            f"--socket={self.folder}/munge.sock",
+            f"--pid-file={self.folder}/munged.pid",
+        )
+
+    def start_node(self, node: str) -> None:
+        """Start the daemon of one node."""
+        self._daemon("slurmd", "-N", node)
+
+    def _daemon(self, *command: str) -> None:
+        """Run a command that goes to the background by itself."""
+        done = subprocess.run(
+            command,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=open(self.folder / f"{command[0]}.stderr", "w"),
+            timeout=60,
+        )
+        said = (self.folder / f"{command[0]}.stderr").read_text()
+        assert done.returncode == 0, f"{' '.join(command)}: {said}"
+
+    def idle_nodes(self) -> int:
+        """How many nodes take jobs and have none."""
+        return self.run("sinfo", "-h", "-N", "-o", "%T").split().count("idle")
+
+    def jobs(self) -> list[dict[str, str]]:
+        """All jobs that the controller remembers, oldest first, as scontrol shows them."""
+        lines = self.run("scontrol", "show", "job", "-o").splitlines()
+        shown = [
+            dict(word.split("=", 1) for word in line.split() if "=" in word)
+            for line in lines
+            if line.startswith("JobId=")
+        ]
+        return sorted(shown, key=lambda job: int(job["JobId"]))
+
+    def crash(self, node: str) -> None:
+        """End a node at once: its daemon, its jobs' step daemons and all their processes."""
+        pid = int((self.folder / f"{node}.pid").read_text())
+        os.kill(pid, signal.SIGKILL)
+        for process in self._processes_of(node):
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def _processes_of(self, node: str) -> list[int]:
+        """The jobs' processes on a node, and the step daemons that are their parents."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                if f"SLURMD_NODENAME={node}\0" not in (entry / "environ").read_text():
+                    continue
+                found.append(int(entry.name))
+                parent = next(
+                    line.split()[1]
+                    for line in (entry / "status").read_text().splitlines()
+                    if line.startswith("PPid:")
+                )
+                if Path(f"/proc/{parent}/comm").read_text() == "slurmstepd\n":
+                    found.append(int(parent))
+            except (OSError, UnicodeDecodeError):
+                continue
+        return found
+
+    def stop(self) -> None:
+        """Cancel all jobs and end the daemons."""
+        controller = self.folder / "slurmctld.pid"
+        if controller.exists():
+            self.run("scancel", "--user=root")
+            wait_for("the jobs' end", 40, lambda: not self.run("squeue", "-h", "-o", "%A").split())
+        for path in [*(self.folder / f"{node}.pid" for node in NODES), controller]:
+            _end(path)
+        _end(self.folder / "munged.pid")
+        SYSTEM_CONFIGURATION.unlink(missing_ok=True)
+
+
+def _end(pid_file: Path) -> None:
+    """End a daemon and wait until it is gone (or a zombie that nobody reaps)."""
+    if not pid_file.exists():
+        return
+    pid = int(pid_file.read_text())
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    wait_for(f"the end of {pid_file.stem}", 20, lambda: not _alive(pid))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def wait_for(what: str, seconds: float, condition: Callable[[], bool]) -> None:
+    """Wait until the condition holds; fails naming `what` where it does not in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"gave up waiting for {what} after {seconds} s"
+        time.sleep(0.2)

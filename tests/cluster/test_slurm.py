@@ -1,0 +1,191 @@
+"""The slurm profile on a real SLURM: the same table, the right requests, nothing lost."""
+
+import re
+import signal
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+from slurm import NODES, wait_for
+
+TRAINING = "results/small/train/baseline/seed0/train_log.csv"
+PATIENCE = 300  # seconds that a run may take
+LONGER_THAN_A_MINUTE = 1200  # epochs
+
+
+def profile_of(project) -> dict:
+    return yaml.safe_load((project.folder / "profiles/slurm/config.yaml").read_text())
+
+
+def value_after(call: list[str], flag: str) -> str:
+    return call[call.index(flag) + 1]
+
+
+def most_at_a_time(jobs: list[dict[str, str]]) -> int:
+    """How many of the jobs ran at the same moment, at most."""
+    moments = []
+    for job in jobs:
+        moments.append((datetime.fromisoformat(job["StartTime"]), 1))
+        moments.append((datetime.fromisoformat(job["EndTime"]), -1))
+    running = [0]
+    for _, change in sorted(moments):
+        running.append(running[-1] + change)
+    return max(running)
+
+
+def requested(call: list[str]) -> dict[str, str]:
+    """What a call of sbatch asks for, by flag."""
+    flags = {"-t": "", "--mem": "", "--gpus": "", "--cpus-per-task": "", "--signal": ""}
+    for at, word in enumerate(call):
+        name, _, value = word.partition("=")
+        if word in ("-t", "--mem"):
+            flags[word] = call[at + 1]
+        elif name in flags:
+            flags[name] = value
+    return flags
+
+
+def wanted(project, rules: list[str]) -> dict[str, str]:
+    """What the profile and the rules ask for, for one job of `rules` one after the other."""
+    resources = profile_of(project)["set-resources"]
+
+    def number(rule: str, name: str) -> int:
+        return eval(resources[rule][name], {"attempt": 1})
+
+    on_gpu = rules[0] not in ("detect_landmarks", "parse_faces")
+    return {
+        "-t": str(sum(number(rule, "runtime") for rule in rules)),
+        "--mem": str(max(number(rule, "mem_mb") for rule in rules)),
+        "--gpus": "1" if on_gpu else "",
+        "--cpus-per-task": "1",  # the threads that the tests set
+        "--signal": "TERM@300" if rules == ["train"] else "",
+    }
+
+
+def test_the_cluster_gives_the_table_of_a_local_run_by_the_requests_of_the_profile(
+    on_cluster, local_run
+):
+    before = len(on_cluster.cluster.jobs())
+    done = on_cluster.snakemake()
+    assert done.returncode == 0, done.stdout
+    table = "comparison/fid.csv"
+    assert (on_cluster.results / table).read_text() == (local_run.results / table).read_text()
+
+    trainings = [
+        job
+        for job in on_cluster.cluster.jobs()[before:]
+        if job["Comment"].startswith("rule_train_")
+    ]
+    assert len(trainings) == 4
+    assert most_at_a_time(trainings) == 2
+
+    asked = {}
+    for call in on_cluster.sbatch_calls():
+        assert "--no-requeue" in call
+        comment = value_after(call, "--comment")
+        asked.setdefault(comment.partition("_wildcards")[0], requested(call))
+    assert asked == {
+        "rule_detect_landmarks": wanted(on_cluster, ["detect_landmarks"]),
+        "rule_extract_real_features": wanted(on_cluster, ["extract_real_features"]),
+        "rule_parse_faces": wanted(on_cluster, ["parse_faces"]),
+        "rule_train": wanted(on_cluster, ["train"]),
+        "rule_score_evaluate_infer": wanted(on_cluster, ["infer", "evaluate"]),
+        "rule_estimate_differences": {
+            **wanted(on_cluster, ["estimate_differences"]),
+            "--gpus": "",
+        },
+    }
+
+
+@pytest.fixture
+def begun(prepared):
+    """A run whose training has saved a state; its Snakemake, and the training's SLURM job."""
+    before = len(prepared.cluster.jobs())
+    run = prepared.start(TRAINING)
+    try:
+        wait_for("a saved state", PATIENCE, lambda: saved_images(prepared) or run.poll())
+        assert run.poll() is None, prepared.printed()
+        yield prepared, run, prepared.cluster.jobs()[before]
+    finally:
+        run.kill()
+        run.wait()
+        prepared.cluster.run("scancel", "--user=root")
+        wait_for("free nodes", 60, lambda: prepared.cluster.idle_nodes() == len(NODES))
+
+
+def saved_images(project) -> int:
+    """The images seen by the newest saved state of the training, 0 without one."""
+    names = project.results.glob("train/baseline/seed0/.state/state-*.bin")
+    return max((int(path.stem.removeprefix("state-")) for path in names), default=0)
+
+
+def training_log(project) -> str:
+    return (project.results / "logs/train/baseline/seed0.log").read_text()
+
+
+def assert_continued(project, images: int) -> None:
+    """The training was finished by a job that went on from at least so many images."""
+    assert (project.folder / TRAINING).exists(), project.printed()
+    (resumed,) = re.findall(r"resuming after .* (\d+) images in all", training_log(project))
+    assert int(resumed) >= images > 0
+    assert "epoch 1:" not in training_log(project)
+
+
+def test_a_cancelled_training_is_submitted_again_and_continues(begun):
+    project, run, job = begun
+    images = saved_images(project)
+    project.cluster.run("scancel", job["JobId"])
+    assert run.wait(PATIENCE) == 0, project.printed()
+    assert_continued(project, images)
+    memory = [requested(call)["--mem"] for call in project.sbatch_calls()]
+    assert memory == ["8000", "16000"]
+
+
+def test_a_training_on_a_crashed_node_is_submitted_again_and_continues(begun):
+    project, run, job = begun
+    images = saved_images(project)
+    node = next(j for j in project.cluster.jobs() if j["JobId"] == job["JobId"])["NodeList"]
+    project.cluster.crash(node)
+    try:
+        assert run.wait(PATIENCE) == 0, project.printed()
+        states = {j["JobId"]: j["JobState"] for j in project.cluster.jobs()}
+        assert states[job["JobId"]] == "NODE_FAIL"
+        assert_continued(project, images)
+    finally:
+        project.cluster.start_node(node)
+
+
+def test_after_sigkill_of_snakemake_scancel_and_unlock_lose_nothing(begun):
+    project, run, _ = begun
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    (run_id,) = re.findall(r"SLURM run ID: (\S+)", project.printed())
+    project.cluster.run("scancel", f"--name={run_id}")
+    wait_for("the job's end", 60, lambda: project.cluster.idle_nodes() == len(NODES))
+    images = saved_images(project)
+    locked = project.snakemake(TRAINING)
+    assert locked.returncode != 0 and "--unlock" in locked.stdout
+    unlocked = project.snakemake("--unlock")
+    assert unlocked.returncode == 0, unlocked.stdout
+    done = project.snakemake(TRAINING)
+    assert done.returncode == 0, done.stdout
+    assert_continued(project, images)
+
+
+def test_a_training_that_reaches_its_time_limit_is_submitted_again_and_continues(prepared):
+    profile = profile_of(prepared)
+    profile["set-resources"]["train"] |= {
+        "runtime": "5 * attempt - 4",  # one minute, then six
+        "slurm_extra": "'--signal=TERM@20'",
+    }
+    file = prepared.folder / "profiles/slurm/config.yaml"
+    file.write_text(yaml.safe_dump(profile, sort_keys=False))
+    prepared.configure(train={"epochs": LONGER_THAN_A_MINUTE})
+    before = len(prepared.cluster.jobs())
+    done = prepared.snakemake(TRAINING)
+    assert done.returncode == 0, done.stdout
+    first, *others = prepared.cluster.jobs()[before:]
+    assert others and first["JobState"] in ("FAILED", "TIMEOUT")
+    (images,) = re.findall(r"told to stop after (\d+) images", Path(first["StdOut"]).read_text())
+    assert_continued(prepared, int(images))

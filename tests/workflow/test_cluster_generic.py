@@ -1,0 +1,77 @@
+"""The profile for other schedulers, with stand-ins for PBS's commands."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+QSUB = """\
+#!/usr/bin/env bash
+# runs the script at once, in the background; its number and end are kept beside this file
+here=$(dirname "$0")
+printf '%s\\0' "$@" >> "$here/calls"; printf '\\n' >> "$here/calls"
+number=$(wc -l < "$here/calls")
+(bash "${@: -1}" > "$here/$number.log" 2>&1; echo $? > "$here/$number.code") > /dev/null 2>&1 &
+echo "$number.server"
+"""
+QSTAT = """\
+#!/usr/bin/env bash
+# qstat -x -f NUMBER.server
+here=$(dirname "$0"); number=${3%.server}
+[ "$number" -le "$(wc -l < "$here/calls")" ] || exit 153
+echo "Job Id: $3"
+if [ -e "$here/$number.code" ]; then
+  printf '    job_state = F\\n    Exit_status = %s\\n' "$(cat "$here/$number.code")"
+else
+  echo '    job_state = R'
+fi
+"""
+
+
+@pytest.fixture
+def scheduler(tmp_path, monkeypatch):
+    """A folder with qsub and qstat, first in PATH."""
+    folder = tmp_path / "pbs"
+    folder.mkdir()
+    for name, text in (("qsub", QSUB), ("qstat", QSTAT)):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return folder
+
+
+def run(project, *arguments):
+    return project.snakemake(*arguments, "--workflow-profile", "profiles/cluster-generic")
+
+
+@pytest.mark.slow
+def test_jobs_go_through_the_scheduler_with_what_they_need(unrun, scheduler):
+    done = run(unrun, "results/small/parsing/pencil.npz")
+    assert done.returncode == 0, done.stdout
+    calls = (scheduler / "calls").read_text()
+    asked = re.findall(r"-N\0photosketch-(\w+)\0.*?-l\0(select=\S+)\0-l\0(walltime=[\d:]+)", calls)
+    assert sorted(asked) == [
+        ("detect_landmarks", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=60:00"),
+        ("detect_landmarks", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=60:00"),
+        ("parse_faces", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=60:00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "qstat, told",
+    [
+        ("echo '    job_state = Q'", "running"),
+        ("echo '    job_state = R'", "running"),
+        ("printf '    job_state = F\\n    Exit_status = 0\\n'", "success"),
+        ("printf '    job_state = F\\n    Exit_status = 271\\n'", "failed"),
+        ("exit 153  # no such job", "failed"),
+        ("exit 1    # no server", "running"),
+    ],
+)
+def test_the_scheduler_s_words_are_put_in_snakemake_s(root, scheduler, qstat, told):
+    (scheduler / "qstat").write_text(f"#!/bin/sh\n{qstat}\n")
+    status = subprocess.run(
+        [root / "profiles/cluster-generic/status.sh", "7.server"], capture_output=True, text=True
+    )
+    assert status.stdout == f"{told}\n"
