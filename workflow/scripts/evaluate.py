@@ -26,9 +26,9 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     people = pairs.select(
         pairs.read_manifest(snakemake.input.manifest), split=hp.get("split", "test")
     )
-    truth = evaluation.Truth.of(real, evaluation.stack_sketches(people))
     device = runtime.acquire_device(".snakemake/locks", console, snakemake.config["gpu_slots"])
     network.to(device)
+    truth = evaluation.Truth.of(real, evaluation.stack_sketches(people), device)
     lpips = likeness.load_lpips(hp["lpips"], device) if hp.get("lpips") else None
     tables, images, found = [], [], []
     start = time.monotonic()
