@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp, output = snakemake.params.hp, snakemake.output
     epochs = hp["epochs"]
-    run = " ".join(f"{value}" for value in dict(snakemake.wildcards.items()).values())
+    # an ablation and its seed, or a method
+    name, *seed = dict(snakemake.wildcards.items()).values()
+    run = " seed ".join([name, *seed])
     real = features.read_features(snakemake.input.real)
     problems = [
         text for path in snakemake.input.samples for text in features.mismatches(path, real)
