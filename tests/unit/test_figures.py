@@ -145,13 +145,6 @@ def test_long_names_stay_within_their_column() -> None:
     assert (above_second_column == 255).all()
 
 
-@pytest.mark.parametrize(
-    ("count", "expected"), [(100, [0, 20, 40, 59, 79, 99]), (6, [0, 1, 2, 3, 4, 5]), (2, [0, 1])]
-)
-def test_rows_are_spread_from_the_first_to_the_last(count: int, expected: list[int]) -> None:
-    assert figures.evenly_spaced(count, 6) == expected
-
-
 def test_figures_and_images_are_saved_as_png(tmp_path: Path) -> None:
     figures.save(
         figures.curves(made_up_scores([0], [5, 10]), ABLATIONS, SUBSETS), tmp_path / "c.png"

@@ -85,6 +85,7 @@ rule compare:
             "photosketch/parts.py",
             "photosketch/provenance.py",
             "photosketch/published.py",
+            "photosketch/spacing.py",
             "photosketch/tables.py",
         ),
     message:

@@ -18,6 +18,7 @@ from photosketch import (
     pairs,
     provenance,
     runtime,
+    spacing,
     tables,
 )
 
@@ -76,7 +77,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             summary.loc[summary["ablation"].isin(ablations), f"{subset}_chosen"] = at_chosen[subset]
     with runtime.write_atomically(output.csv) as temporary:
         summary.to_csv(temporary, index=False)
-    cost = tables.cost_table(costs.read_benchmarks(results / "benchmarks"))
+    cost = tables.cost_table(costs.read_benchmarks(results / "benchmarks", results / "logs"))
     with runtime.write_atomically(output.markdown) as temporary:
         text = page.fid_markdown(
             summary, scores, hp["run"], references, [*shown_tables, cost], made_by
@@ -96,7 +97,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     title = f"epoch {hp['epochs'][-1]}, seed {seeds[0]}"
     for subset, path in zip(subsets, output.grids, strict=True):
         people = pairs.select(test, subset=subset)
-        shown = [people[i] for i in figures.evenly_spaced(len(people), ROWS)]
+        shown = [people[i] for i in spacing.evenly_spaced(len(people), ROWS)]
         names = [pair.id for pair in shown]
         columns = {
             "photo": [pairs.read_image(pair, "photo") for pair in shown],

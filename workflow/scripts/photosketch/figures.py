@@ -184,11 +184,6 @@ def grid(
     return canvas
 
 
-def evenly_spaced(count: int, wanted: int) -> list[int]:
-    """At most `wanted` positions out of `count`, from the first to the last."""
-    return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int)).tolist()
-
-
 def save(figure: Figure | Image.Image, path: str | Path) -> None:
     """Write a figure or an image as PNG."""
     with write_atomically(path) as temporary:

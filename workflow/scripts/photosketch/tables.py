@@ -222,23 +222,30 @@ def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table
 
 def cost_table(costs: pd.DataFrame) -> Table:
     """Time and memory of every stage, from `costs.read_benchmarks`."""
+    on_gpu = costs["gpu_mb"].notna().any()
     rows = [
         [
             str(row["rule"]),
             str(row["jobs"]),
             f"{row['seconds'] / 60:,.1f}",
             f"{row['longest'] / 60:,.1f}",
-            "–" if math.isnan(row["memory_mb"]) else f"{row['memory_mb'] / 1000:.1f}",
+            _gigabytes(row["memory_mb"]),
+            *([_gigabytes(row["gpu_mb"])] if on_gpu else []),
         ]
         for _, row in costs.iterrows()
     ]
     head = ["stage", "jobs", "minutes in all", "longest job, minutes", "peak memory, GB"]
+    gpu = "GPU memory: the peak of tensors." if on_gpu else "The logs tell of no GPU memory."
     return Table(
         "Cost",
-        head,
+        [*head, "peak GPU memory, GB"] if on_gpu else head,
         rows,
-        ["Wall time and main memory of the last run of each job; no GPU memory."],
+        [f"Wall time and main memory of the last run of each job. {gpu}"],
     )
+
+
+def _gigabytes(megabytes: float) -> str:
+    return "–" if math.isnan(megabytes) else f"{megabytes / 1000:.1f}"
 
 
 def subset_name(subset: str) -> str:
