@@ -74,6 +74,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
         "run: test",
         gallery.gallery_json(people, drawn, images),
         folder / "figure.png",
+        None,
         {subset: folder / "figure.png" for subset in SUBSETS},
     )
     (folder / "index.html").write_text(text, encoding="utf-8")

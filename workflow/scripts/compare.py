@@ -64,12 +64,16 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     ]
     if files.get("validation"):
         known = {pair.subset for pair in manifest if pair.split == "val"}
-        chosen = comparison.chosen_epochs(
-            comparison.read_scores(
-                files.validation, ablations, seeds, [name for name in subsets if name in known]
-            )
+        validation = comparison.read_scores(
+            files.validation, ablations, seeds, [name for name in subsets if name in known]
         )
-        shown_tables.insert(0, tables.chosen_table(scores, chosen, ablations, subsets))
+        metric = hp.get("chosen_by", "fid")
+        chosen = comparison.chosen_epochs(validation, metric)
+        shown_tables.insert(0, tables.chosen_table(scores, chosen, ablations, subsets, metric))
+        figures.save(
+            figures.validation_curves(validation, chosen, ablations, metric, note),
+            output.validation_curves,
+        )
         at_chosen = comparison.summarise(
             comparison.at_epochs(scores, chosen).assign(epoch=0), ablations, subsets
         )
@@ -125,6 +129,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             yaml.safe_dump(snakemake.config, sort_keys=False, allow_unicode=True),
             faces,
             output.curves,
+            output.get("validation_curves"),
             dict(zip(subsets, output.grids, strict=True)),
         )
         temporary.write_text(text, encoding="utf-8")

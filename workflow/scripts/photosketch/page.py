@@ -67,6 +67,7 @@ def index_html(
     configuration: str,
     gallery: str,
     curves: str | Path,
+    validation_curves: str | Path | None,
     grids: Mapping[str, str | Path],
 ) -> str:
     """One page that needs nothing beside it: tables, gallery, curves, a grid per subset.
@@ -74,7 +75,7 @@ def index_html(
     `hparams`: the hyper-parameters of each ablation; `references`: the scores of real images;
     `tables` follow the table of FID; `provenance`: what made it, in words; `configuration`: the
     whole of it as text; `gallery`: what `gallery.gallery_json` gives; `curves`, `grids` (by
-    subset): PNG files, which are embedded.
+    subset): PNG files, which are embedded, as is `validation_curves` where there is one.
     """
     note = _note(scores)
     own, shared = _settings_in_words(hparams)
@@ -90,11 +91,10 @@ def index_html(
         "remarks": "".join(f"<li>{html.escape(text)}</li>" for text in remarks(scores)),
         "tables": "".join(table.html() for table in tables),
         "data": gallery,
-        "curves": _image(curves, "FID over epochs, a panel per subset, a line per ablation"),
+        "curves": _figures(curves, validation_curves),
         "grids": "".join(
             f'<section id="grid-{index}"><h2>{html.escape(subset)}</h2>'
-            f'<div class="scroll">{_image(path, f"Photos, sketches and results of {subset}")}</div>'
-            "</section>"
+            f"{_scrolled(path, f'Photos, sketches and results of {subset}')}</section>"
             for index, (subset, path) in enumerate(grids.items())
         ),
         "settings": "".join(
@@ -267,6 +267,21 @@ def _sorting(name: str, kind: str, column: int) -> str:
         f'<th scope="col" class="{kind}" data-column="{column}">'
         f'<button type="button">{html.escape(name)}</button></th>'
     )
+
+
+def _figures(curves: str | Path, validation_curves: str | Path | None) -> str:
+    """The curves on the test pairs, and those that an epoch was chosen from."""
+    shown = _scrolled(curves, "FID over epochs, a panel per subset, a line per ablation")
+    if validation_curves is not None:
+        shown += "<h3>On the validation pairs</h3>" + _scrolled(
+            validation_curves,
+            "The choice of an epoch, a panel per ablation",
+        )
+    return shown
+
+
+def _scrolled(path: str | Path, description: str) -> str:
+    return f'<div class="scroll">{_image(path, description)}</div>'
 
 
 def _image(path: str | Path, description: str) -> str:

@@ -120,9 +120,7 @@ def metric_table(
         for metric in metrics:
             values = by_seed[metric]
             size = values.mean()
-            text = _value(metric, size, size)
-            if len(values) > 1:
-                text += f" ± {_value(metric, values.std(ddof=1), size)}"
+            text = _over_seeds(metric, values)
             if metric == "kid" and by_seed["kid_low"].notna().all():
                 low, high = by_seed["kid_low"].mean(), by_seed["kid_high"].mean()
                 text += f" [{_value('kid', low, size)}, {_value('kid', high, size)}]"
@@ -159,35 +157,55 @@ def metric_table(
 
 
 def chosen_table(
-    scores: pd.DataFrame, chosen: pd.DataFrame, methods: Sequence[str], subsets: Sequence[str]
+    scores: pd.DataFrame,
+    chosen: pd.DataFrame,
+    methods: Sequence[str],
+    subsets: Sequence[str],
+    criterion: str = "fid",
 ) -> Table:
-    """FID at the epoch that the validation pairs chose, per method and seed.
+    """FID and KID at the epoch that the validation pairs chose, per method and seed.
 
-    `chosen`: as `comparison.chosen_epochs` gives it.
+    `chosen`: as `comparison.chosen_epochs` gives it, by the metric `criterion`.
     """
     at_chosen = comparison.at_epochs(scores, chosen)
+    window = scores[scores["subset"] == POOLED].groupby(["ablation", "seed"])["fid"].mean()
     rows = []
     for method in methods:
         own = at_chosen[at_chosen["ablation"] == method]
         epochs = own.drop_duplicates("seed").sort_values("seed")["epoch"]
-        cells = []
-        for subset in [POOLED, *subsets]:
-            values = own.loc[own["subset"] == subset, "fid"]
-            text = _value("fid", values.mean(), values.mean())
-            if len(values) > 1:
-                text += f" ± {_value('fid', values.std(ddof=1), values.mean())}"
-            cells.append(text)
+        pooled = own[own["subset"] == POOLED]
+        cells = [
+            _over_seeds("fid", pooled["fid"]),
+            _over_seeds("fid", window[method]),
+            _over_seeds("kid", pooled["kid"]),
+            *(_over_seeds("fid", own.loc[own["subset"] == name, "fid"]) for name in subsets),
+        ]
         rows.append([method, ", ".join(map(str, epochs)), *cells])
-    head = ["method", "epoch of each seed", "all subsets", *subsets]
+    head = [
+        "method",
+        "epoch of each seed",
+        "FID",
+        "FID, mean of all epochs",
+        NAMES["kid"],
+        *(f"FID, {name}" for name in subsets),
+    ]
+    metric = NAMES[criterion].split()[0]
     return Table(
-        "FID at the epoch chosen on the validation pairs",
+        "Test scores at the epoch chosen on the validation pairs",
         head,
         rows,
         [
-            "Each run's epoch is the one with the lowest FID of all validation pairs together; "
-            "the test pairs have no part in the choice. ± deviation over seeds."
+            f"Each run's epoch is the one with the lowest {metric} of all validation pairs "
+            "together; the test pairs have no part in the choice. ± deviation over seeds."
         ],
     )
+
+
+def _over_seeds(metric: str, values: pd.Series) -> str:
+    """The mean of a value per seed, ± deviation where there are several."""
+    size = values.mean()
+    text = _value(metric, size, size)
+    return f"{text} ± {_value(metric, values.std(ddof=1), size)}" if len(values) > 1 else text
 
 
 def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table:
