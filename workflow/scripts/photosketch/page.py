@@ -219,8 +219,9 @@ def _html_table(
     width = 2 if with_last else 1
     span = ' colspan="2"' if with_last else ""
     groups = "".join(
-        f'<th scope="colgroup"{span}>{html.escape(subset_name(subset))} <small>n = {n}</small></th>'
-        for subset, n in counts.items()
+        f'<th scope="colgroup"{span} data-sorts="{1 + width * index}"><button type="button">'
+        f"{html.escape(subset_name(subset))} <small>n = {n}</small></button></th>"
+        for index, (subset, n) in enumerate(counts.items())
     )
     kinds = "".join(
         _sorting(kind, "mean", 1 + width * index)
@@ -255,7 +256,8 @@ def _html_table(
         for row in fid_table(summary, scores, references).rows[len(summary) :]
     )
     return (
-        '<table class="sortable grouped"><thead><tr><th scope="col" rowspan="2">Ablation</th>'
+        '<table class="sortable grouped"><thead><tr><th scope="col" rowspan="2" data-column="0">'
+        '<button type="button">Ablation</button></th>'
         f"{groups}</tr><tr>{kinds}</tr></thead><tbody>{''.join(body)}</tbody>"
         f"<tbody>{real}</tbody></table>"
     )
