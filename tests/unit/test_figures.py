@@ -105,7 +105,10 @@ def test_what_an_epoch_was_chosen_from_is_a_panel_per_ablation_with_a_ring_per_s
         columns=["ablation", "seed", "epoch"],
     )
     figure = figures.validation_curves(scores, chosen, ABLATIONS, "kid", note="mind this")
-    assert visible_panels(figure) == ["baseline: epochs 5, 15", "local: epochs 10, 10"]
+    assert visible_panels(figure) == [
+        "baseline: epochs 5, 15 of seeds 0, 1",
+        "local: epochs 10, 10 of seeds 0, 1",
+    ]
     assert "KID ×1000 of the 12 validation pairs" in texts(figure)
     assert "mind this" in texts(figure)
     for axis, rings in zip(figure.axes, ([(5, 25), (15, 37)], [(10, 130), (10, 132)]), strict=True):
@@ -121,7 +124,7 @@ def test_a_single_seed_has_no_band_around_its_curve() -> None:
     figure = figures.validation_curves(scores, chosen, ABLATIONS)
     assert visible_panels(figure) == ["baseline: epoch 5", "local: epoch 5"]
     assert not any(axis.collections for axis in figure.axes)
-    assert "per seed" not in texts(figure)
+    assert "seeds" not in texts(figure)
 
 
 def images(count: int, channels: tuple[int, ...], seed: int) -> list[np.ndarray]:

@@ -120,9 +120,10 @@ def validation_curves(
         count = pooled["n"].iloc[0]
         heading = f"{NAMES[metric]} of the {count} validation pairs over epochs (lower is better)"
         figure.text(left, 1 - 0.6 * line, heading, va="top", fontsize=13)
-        lines = "a thin line per seed; their mean and range; " if seeds > 1 else ""
-        rings = f"{lines}ring: the chosen epoch"
-        figure.text(left, 1 - 1.8 * line, rings, va="top", fontsize=10, color=_FAINT)
+        key = "ring: the chosen epoch"
+        if seeds > 1:
+            key = "thick line: mean; thin lines and band: the seeds; rings: the epoch of each seed"
+        figure.text(left, 1 - 1.8 * line, key, va="top", fontsize=10, color=_FAINT)
         if note:
             figure.text(left, 1 - 2.8 * line, note, va="top", fontsize=11, color=_WARNING)
     return figure
@@ -153,9 +154,10 @@ def _choice(axis: Axes, scores: pd.DataFrame, choice: pd.Series, metric: str, co
 
 
 def _chosen_in_words(choice: pd.Series) -> str:
-    """`epoch 500`, or `epochs 500, 520, 500` for several seeds in their order."""
-    epochs = choice.sort_index()
-    return f"epoch{'s' if len(epochs) > 1 else ''} {', '.join(map(str, epochs))}"
+    """`epoch 500`, or `epochs 500, 520 of seeds 0, 1`."""
+    choice = choice.sort_index()
+    epochs, seeds = (", ".join(map(str, values)) for values in (choice, choice.index))
+    return f"epochs {epochs} of seeds {seeds}" if len(choice) > 1 else f"epoch {epochs}"
 
 
 def _heading(metric: str, epochs: Sequence[int], seeds: int) -> str:

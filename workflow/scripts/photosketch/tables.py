@@ -183,9 +183,9 @@ def chosen_table(
         rows.append([method, ", ".join(map(str, epochs)), *cells])
     head = [
         "method",
-        "epoch of each seed",
+        "epoch",
         "FID",
-        "FID, mean of all epochs",
+        "FID, all epochs",
         NAMES["kid"],
         *(f"FID, {name}" for name in subsets),
     ]
@@ -308,8 +308,7 @@ def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
 def _interval(metric: str, difference: float, low: float, high: float) -> str:
     """`−1.50 [−2.25, −0.75]`"""
     first, second, third = (
-        _value(metric, value, high - low, sign="+").replace("-", "−")
-        for value in (difference, low, high)
+        _value(metric, value, high - low, sign="+") for value in (difference, low, high)
     )
     return f"{first} [{second}, {third}]"
 
@@ -319,7 +318,7 @@ def _value(metric: str, value: float, size: float, sign: str = "") -> str:
     if math.isnan(value):
         return "–"
     scale = SCALES.get(metric, 1)
-    return f"{value * scale:{sign}.{_decimals(metric, size * scale)}f}"
+    return f"{value * scale:{sign}.{_decimals(metric, size * scale)}f}".replace("-", "−")
 
 
 def _decimals(metric: str, size: float) -> int:
