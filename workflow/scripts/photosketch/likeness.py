@@ -39,9 +39,9 @@ _LPIPS_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 class Measured:
     """Sketches [N, H, W] uint8 with what the metrics compute of each one alone.
 
-    Tensors are float32, on one device: pixels [N, H, W] in 0..1; means and variances of SSIM's
-    windows [N, H - 10, W - 10]; congruency and gradient [N, H, W] for FSIM; texture: the features
-    of SCOOT.
+    Tensors are on one device: pixels [N, H, W] float32 in 0..1; means and variances of SSIM's
+    windows [N, H - 10, W - 10] float64, for 32 bits lose the variance of white paper; congruency
+    and gradient [N, H, W] float32 for FSIM; texture: the features of SCOOT.
     """
 
     sketches: np.ndarray
@@ -60,8 +60,9 @@ class Measured:
         with torch.inference_mode():
             for part in _parts(pixels):
                 some = pixels[part]
-                means = window.means(some)
-                variances = window.means(some**2) - means**2
+                precise = some.double()
+                means = window.means(precise)
+                variances = window.means(precise**2) - means**2
                 gray = some * 255
                 parts.append((means, variances, bank.congruency(gray), _gradient(gray)))
             means, variances, congruency, gradient = map(torch.cat, zip(*parts, strict=True))
@@ -92,7 +93,8 @@ def ssim(real: Measured, generated: Measured) -> np.ndarray:
     for part in _parts(real.pixels):
         mean_a, mean_b = real.means[part], generated.means[part]
         both = mean_a * mean_b
-        covariance = window.means(real.pixels[part] * generated.pixels[part]) - both
+        product = real.pixels[part].double() * generated.pixels[part].double()
+        covariance = window.means(product) - both
         means = (2 * both + _SSIM_MEANS) / (mean_a**2 + mean_b**2 + _SSIM_MEANS)
         variances = real.variances[part] + generated.variances[part]
         structure = (2 * covariance + _SSIM_VARIANCES) / (variances + _SSIM_VARIANCES)
@@ -125,8 +127,8 @@ def _similarity(a: torch.Tensor, b: torch.Tensor, constant: float) -> torch.Tens
 
 @dataclass(frozen=True)
 class _Window:
-    """SSIM's gaussian window, as matrices [H - 10, H] and [W, W - 10] on either side of an image:
-    each row (column) holds the weights, one pixel further than the one before."""
+    """SSIM's gaussian window, as float64 matrices [H - 10, H] and [W, W - 10] on either side of
+    an image: each row (column) holds the weights, one pixel further than the one before."""
 
     left: torch.Tensor
     right: torch.Tensor
@@ -135,7 +137,7 @@ class _Window:
     def of(cls, images: torch.Tensor) -> "_Window":
         """For images [N, H, W]."""
         height, width = (_window_rows(length) for length in images.shape[-2:])
-        return cls(height.to(images), width.T.to(images))
+        return cls(height.to(images.device), width.T.to(images.device))
 
     def means(self, images: torch.Tensor) -> torch.Tensor:
         """[..., H, W] -> [..., H - 10, W - 10], over whole windows only."""
