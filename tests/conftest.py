@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
+    from photosketch.pairs import Pair
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -37,6 +39,25 @@ def one_thread() -> None:
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> "list[Pair]":
+    """Three pairs AR 1, 2, 3 of noise, 200 x 250; the last one is a training pair."""
+    import numpy as np
+    from PIL import Image
+
+    from photosketch.pairs import index_pairs
+
+    random = np.random.default_rng(0)
+    lines = ["subset\tid\tsplit\tphoto\tsketch"]
+    for name, split in (("1", "test"), ("2", "test"), ("3", "train")):
+        photo, sketch = random.integers(100, 255, (2, 250, 200, 3), np.uint8)
+        Image.fromarray(photo).save(tmp_path / f"photo{name}.png")
+        Image.fromarray(sketch[:, :, 0]).save(tmp_path / f"sketch{name}.png")
+        lines.append(f"AR\t{name}\t{split}\tphoto{name}.png\tsketch{name}.png")
+    (tmp_path / "pairs.tsv").write_text("\n".join(lines))
+    return index_pairs(tmp_path / "pairs.tsv", (200, 250))
 
 
 CHROMIUM_FLAGS = (

@@ -7,29 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from click_page import ClickPage
-from PIL import Image
 
 from photosketch import annotation, landmark_merge, landmarks, pairs
 
 SHAPE = [(74.0, 110.0), (126.0, 111.0), (100.0, 140.0), (80.0, 170.0), (121.0, 171.0)]
 CLICKED = [(70.0, 100.0), (120.0, 101.0), (95.0, 130.0), (75.0, 160.0), (115.0, 161.0)]
 OLD_ROWS = ["AR,2,photo,71.5,101,121,102,96,131,76,161,116,162", 'AR,9"x,photo,,,,,,,,,,']
-
-
-@pytest.fixture
-def listed(tmp_path: Path) -> list[pairs.Pair]:
-    """Two pairs of plain images; the names could break a page that does not escape them."""
-    rng = np.random.default_rng(0)
-    lines = ["subset\tid\tsplit\tphoto\tsketch"]
-    for name in ("1", "2", "3"):
-        for modality in ("photo", "sketch"):
-            image = rng.integers(100, 255, (250, 200, 3), np.uint8)
-            image = image if modality == "photo" else image[:, :, 0]
-            Image.fromarray(image).save(tmp_path / f"{modality}{name}.png")
-        split = "train" if name == "3" else "test"
-        lines.append(f"AR\t{name}\t{split}\tphoto{name}.png\tsketch{name}.png")
-    (tmp_path / "pairs.tsv").write_text("\n".join(lines))
-    return pairs.index_pairs(tmp_path / "pairs.tsv", (200, 250))
 
 
 @pytest.fixture

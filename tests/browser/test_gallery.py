@@ -52,7 +52,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
     scores = pd.DataFrame(
         [
             {"ablation": name, "seed": 0, "epoch": epoch, "subset": subset, "n": n, "fid": fid}
-            | {"kid": 0.001, "kid_low": 0.0, "kid_high": 0.002}
+            | {"kid": 0.001, "kid_low": 0.0, "kid_high": 0.002, "ssim": fid / 200}
             | {"features": "inception-random", "note": "not comparable"}
             for name, fid in FID.items()
             for epoch in (1, 2)
@@ -74,6 +74,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
         "run: test",
         gallery.gallery_json(people, drawn, images),
         folder / "figure.png",
+        None,
         {subset: folder / "figure.png" for subset in SUBSETS},
     )
     (folder / "index.html").write_text(text, encoding="utf-8")
@@ -121,6 +122,34 @@ def test_a_column_of_the_table_sorts_by_number_and_back(opened: Any) -> None:
     assert first_cells(opened) == ["local", "baseline"]
     last = opened.find_elements("css selector", ".grouped tr")[-1]
     assert last.text.startswith("photo in gray")
+
+
+def test_the_names_of_subsets_and_of_the_first_column_sort_as_well(opened: Any) -> None:
+    ablation, first, *_ = opened.find_elements("css selector", ".grouped thead tr:first-child th")
+    for head in (ablation, first):
+        button = find(head, "button")
+        button.click()
+        assert first_cells(opened) == ["baseline", "local"]
+        button.click()
+        assert first_cells(opened) == ["local", "baseline"]
+    mean = find(opened, ".grouped thead th.mean")
+    assert mean.get_attribute("aria-sort") == "descending"
+    assert ablation.get_attribute("aria-sort") is None
+
+
+def test_every_name_of_every_table_sorts_and_more_of_what_is_better_comes_first(
+    opened: Any,
+) -> None:
+    heads = opened.find_elements("css selector", ".sortable thead th")
+    assert len(heads) == 1 + 3 + 6 + 4
+    for head in heads:
+        find(head, "button").click()
+        assert opened.find_elements("css selector", ".sortable th[aria-sort]")
+    ssim = heads[-1]
+    assert ssim.text.startswith("SSIM")
+    assert ssim.get_attribute("aria-sort") == "descending"
+    rows = opened.find_elements("css selector", ".sortable:not(.grouped) tbody th")
+    assert [row.text for row in rows] == ["local", "baseline", "photo in gray"]
 
 
 def test_the_table_comes_first(opened: Any) -> None:

@@ -1,9 +1,9 @@
-"""A batch of frames for tests: noise, with a head and points where the aligned faces have them."""
+"""Frames for tests: noise, with a head and points where the aligned faces have them."""
 
 import torch
 
 from photosketch.config import FRAME
-from photosketch.tensors import Batch
+from photosketch.tensors import Batch, PackedSet
 
 # The two eyes, nose and mouth corners of a 200x250 face in the frame.
 POINTS = [[103.3, 129.0], [154.0, 129.0], [128.6, 157.2], [108.1, 183.4], [149.9, 183.4]]
@@ -25,4 +25,29 @@ def face_batch(count: int = 1, sketch_channels: int = 1, seed: int = 0) -> Batch
         landmarks=torch.tensor([POINTS] * count),
         parsing=parsing,
         valid=valid,
+    )
+
+
+def packed_pairs(device: torch.device | str = "cpu") -> PackedSet:
+    """Three pairs of smooth random images."""
+    random = torch.Generator().manual_seed(3)
+
+    def images(channels: int) -> torch.Tensor:
+        coarse = torch.rand(3, channels, 8, 8, generator=random)
+        fine = torch.nn.functional.interpolate(coarse, FRAME, mode="bilinear")
+        return (fine * 255).byte().permute(0, 2, 3, 1).contiguous().to(device)
+
+    points = torch.tensor([[103.0, 129], [154, 129], [128, 160], [110, 185], [146, 185]])
+    parsing = torch.zeros(3, FRAME, FRAME, dtype=torch.uint8)
+    parsing[:, 40:220, 60:200] = 2
+    return PackedSet(
+        ids=["1", "2", "3"],
+        subset=["a", "a", "b"],
+        photo=images(3),
+        sketch=images(1),
+        landmarks=points.expand(3, -1, -1).contiguous().to(device),
+        parsing=parsing.to(device),
+        size=(200, 250),
+        offset=(28, 3),
+        pad_value=0,
     )

@@ -150,4 +150,20 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
     assert pooled["fid"].to_dict() == {0: 8, 1: 8}
     assert kept.loc[(kept["seed"] == 0) & (kept["subset"] == "CUHK"), "fid"].tolist() == [2]
     table = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"])
-    assert table.rows == [["baseline", "20, 10", "8.00 ± 0.00", "3.00 ± 1.41", "6.00 ± 1.41"]]
+    assert table.rows == [
+        ["baseline", "20, 10", "8.00 ± 0.00", "8.00 ± 0.00", "8.00 ± 0.00"]
+        + ["3.00 ± 1.41", "6.00 ± 1.41"]
+    ]
+    assert "lowest FID" in table.remarks[0]
+    by_kid = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"], "kid")
+    assert "lowest KID of" in by_kid.remarks[0]
+
+
+def test_fid_and_kid_may_choose_different_epochs(tmp_path: Path) -> None:
+    path = write_scores(tmp_path, "baseline", 0, {10: (1, 1, 1), 20: (2, 2, 2)})
+    table = pd.read_csv(path)
+    table["kid"] = -table["kid"]
+    table.to_csv(path, index=False)
+    validation = comparison.read_scores([path], ["baseline"], [0], ["CUHK", "AR"])
+    assert comparison.chosen_epochs(validation)["epoch"].tolist() == [10]
+    assert comparison.chosen_epochs(validation, "kid")["epoch"].tolist() == [20]

@@ -32,7 +32,7 @@ def truth() -> evaluation.Truth:
 def test_scores_are_by_subset_and_by_image_and_features_are_returned(
     truth: evaluation.Truth,
 ) -> None:
-    sketches = 255 - truth.sketches
+    sketches = 255 - truth.measured.sketches
     scores, images, found = evaluation.evaluate(sketches, truth, Means())
     assert scores["subset"].tolist() == ["CUHK", "AR", "all"]
     assert scores["fid"][2] == pytest.approx(metrics.fid(truth.features.features, found))
@@ -43,7 +43,7 @@ def test_scores_are_by_subset_and_by_image_and_features_are_returned(
 
 
 def test_the_truth_itself_is_perfect(truth: evaluation.Truth) -> None:
-    scores, _, _ = evaluation.evaluate(truth.sketches, truth, Means())
+    scores, _, _ = evaluation.evaluate(truth.measured.sketches, truth, Means())
     assert scores["fid"].abs().max() < 1e-6
     assert scores[["ssim", "fsim", "scoot"]].min(axis=None) > 0.9999
 

@@ -3,7 +3,6 @@
 import io
 import json
 import traceback
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,19 +23,9 @@ ASKED = ("AR", "1", "sketch")
 
 
 @pytest.fixture
-def listed(tmp_path: Path) -> list[pairs.Pair]:
+def listed(listed: list[pairs.Pair]) -> list[pairs.Pair]:
     """Two pairs; the sketch of AR 1 is the one image that MTCNN missed."""
-    rng = np.random.default_rng(0)
-    lines = ["subset\tid\tsplit\tphoto\tsketch"]
-    for name in ("1", "2", "3"):
-        for modality in ("photo", "sketch"):
-            image = rng.integers(0, 255, (250, 200, 3), np.uint8)
-            image = image if modality == "photo" else image[:, :, 0]
-            Image.fromarray(image).save(tmp_path / f"{modality}{name}.png")
-        split = "train" if name == "3" else "test"
-        lines.append(f"AR\t{name}\t{split}\tphoto{name}.png\tsketch{name}.png")
-    (tmp_path / "pairs.tsv").write_text("\n".join(lines))
-    return pairs.index_pairs(tmp_path / "pairs.tsv", (200, 250))[:2]
+    return listed[:2]
 
 
 def service(requests: Requests, **changes: object) -> Service:

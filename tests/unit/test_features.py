@@ -144,6 +144,13 @@ def test_random_features_need_no_file_are_the_same_each_time_and_tell_images_apa
     assert first.std(axis=0).mean() > 1e-2 * first.mean()
 
 
+def test_batch_norms_are_folded_into_their_convolutions() -> None:
+    network = features.load("inception-random")
+    kinds = [type(module) for module in network.modules()]
+    assert kinds.count(torch.nn.Conv2d) == 94
+    assert torch.nn.BatchNorm2d not in kinds
+
+
 def test_batch_size_does_not_change_features(sketches: np.ndarray) -> None:
     network = features.load("inception-random")
     together = features.extract(sketches, network, batch_size=4)

@@ -98,6 +98,35 @@ def test_heading_note_legend_and_panels_do_not_overlap(epochs: list[int]) -> Non
         assert not any(box.overlaps(other) for other in boxes[index + 1 :])
 
 
+def test_what_an_epoch_was_chosen_from_is_a_panel_per_ablation_with_a_ring_per_seed() -> None:
+    scores = made_up_scores([0, 1], [5, 10, 15]).assign(kid=lambda table: table["fid"] / 1000)
+    chosen = pd.DataFrame(
+        [("baseline", 0, 5), ("baseline", 1, 15), ("local", 0, 10), ("local", 1, 10)],
+        columns=["ablation", "seed", "epoch"],
+    )
+    figure = figures.validation_curves(scores, chosen, ABLATIONS, "kid", note="mind this")
+    assert visible_panels(figure) == [
+        "baseline: epochs 5, 15 of seeds 0, 1",
+        "local: epochs 10, 10 of seeds 0, 1",
+    ]
+    assert "KID ×1000 of the 12 validation pairs" in texts(figure)
+    assert "mind this" in texts(figure)
+    for axis, rings in zip(figure.axes, ([(5, 25), (15, 37)], [(10, 130), (10, 132)]), strict=True):
+        marked = [line for line in axis.get_lines() if len(line.get_xdata()) == 1]
+        places = [tuple(map(float, line.get_xydata()[0])) for line in marked]
+        assert places == [pytest.approx(ring) for ring in rings]
+    assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
+
+
+def test_a_single_seed_has_no_band_around_its_curve() -> None:
+    scores = made_up_scores([0], [5, 10])
+    chosen = pd.DataFrame({"ablation": ABLATIONS, "seed": 0, "epoch": 5})
+    figure = figures.validation_curves(scores, chosen, ABLATIONS)
+    assert visible_panels(figure) == ["baseline: epoch 5", "local: epoch 5"]
+    assert not any(axis.collections for axis in figure.axes)
+    assert "seeds" not in texts(figure)
+
+
 def images(count: int, channels: tuple[int, ...], seed: int) -> list[np.ndarray]:
     random = np.random.default_rng(seed)
     return [random.integers(0, 256, (50, 40, *channels), np.uint8) for _ in range(count)]
@@ -143,13 +172,6 @@ def test_long_names_stay_within_their_column() -> None:
     assert long.size == short.size
     above_second_column = np.asarray(long)[50:-80, -24 - 40 - 10 :]
     assert (above_second_column == 255).all()
-
-
-@pytest.mark.parametrize(
-    ("count", "expected"), [(100, [0, 20, 40, 59, 79, 99]), (6, [0, 1, 2, 3, 4, 5]), (2, [0, 1])]
-)
-def test_rows_are_spread_from_the_first_to_the_last(count: int, expected: list[int]) -> None:
-    assert figures.evenly_spaced(count, 6) == expected
 
 
 def test_figures_and_images_are_saved_as_png(tmp_path: Path) -> None:

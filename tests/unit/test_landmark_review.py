@@ -41,6 +41,12 @@ def test_faces_that_agree_are_not_flagged_for_fractions_of_a_pixel():
     assert review.distances(SHAPE[None]).tolist() == [0]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_modality_without_images_has_no_distances():
+    assert review.distances(np.zeros((0, 5, 2))).tolist() == []
+    assert list(review.reviewed(table(faces(3)))["modality"]) == ["photo"] * 3
+
+
 def test_review_has_the_furthest_first_photos_before_sketches_each_with_its_own_shape():
     photos, sketches = faces(9), faces(9) + 30
     photos[4] += 50

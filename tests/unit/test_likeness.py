@@ -5,11 +5,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import piq
 import pytest
 import torch
 import torchvision
 
 from photosketch import likeness
+from photosketch.likeness import Measured
+from photosketch.phase_congruency import FilterBank
 from photosketch.runtime import InputError
 
 
@@ -51,7 +54,7 @@ def slow_scoot_features(sketch: np.ndarray) -> list[float]:
 def test_scoot_equals_its_literal_version(sketches: np.ndarray) -> None:
     slow = np.array([slow_scoot_features(sketch) for sketch in sketches])
     np.testing.assert_allclose(likeness.scoot_features(sketches), slow, rtol=1e-12)
-    found = likeness.scoot(sketches[:2], sketches[1:])
+    found = likeness.scoot(Measured.of(sketches[:2]), Measured.of(sketches[1:]))
     expected = [1 / (1 + math.dist(slow[i], slow[i + 1])) for i in range(2)]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
@@ -120,6 +123,13 @@ def phase_congruency(image: np.ndarray) -> np.ndarray:
     return energies / amplitudes
 
 
+def test_phase_congruency_equals_its_definition(sketches: np.ndarray) -> None:
+    found = FilterBank.of(37, 41).congruency(torch.from_numpy(sketches).float()).numpy()
+    expected = [phase_congruency(sketch.astype(float)) for sketch in sketches]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert found.std() > 0.1
+
+
 def slow_fsim(first: np.ndarray, second: np.ndarray) -> float:
     """Zhang et al. 2011, equations 4 to 6, alpha = beta = 1."""
     a, b = first.astype(float), second.astype(float)
@@ -134,9 +144,9 @@ def slow_fsim(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def test_fsim_equals_its_definition(sketches: np.ndarray) -> None:
-    found = likeness.fsim(sketches[:2], sketches[1:])
+    found = likeness.fsim(Measured.of(sketches[:2]), Measured.of(sketches[1:]))
     expected = [slow_fsim(sketches[i], sketches[i + 1]) for i in range(2)]
-    np.testing.assert_allclose(found, expected, rtol=1e-3)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_ssim_equals_its_definition(sketches: np.ndarray) -> None:
@@ -157,19 +167,37 @@ def test_ssim_equals_its_definition(sketches: np.ndarray) -> None:
                 * (2 * both + 9e-4)
                 / ((mean_p**2 + mean_q**2 + 1e-4) * (var_p + var_q + 9e-4))
             )
-    assert likeness.ssim(sketches[:1], sketches[1:2])[0] == pytest.approx(np.mean(values), rel=1e-4)
+    [found] = likeness.ssim(Measured.of(sketches[:1]), Measured.of(sketches[1:2]))
+    assert found == pytest.approx(np.mean(values), rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(250, 200), (61, 65), (64, 51)])
+def test_ssim_and_fsim_have_the_values_of_piq(shape: tuple[int, int]) -> None:
+    random = np.random.default_rng(2)
+    coarse = torch.from_numpy(random.random((4, 1, 12, 9)))
+    smooth = torch.nn.functional.interpolate(coarse, shape, mode="bicubic")[:, 0].numpy()
+    images = (255 * np.clip(smooth + 0.05 * random.normal(size=smooth.shape), 0, 1)).astype(
+        np.uint8
+    )
+    real, generated = images[:2], images[2:]
+    a, b = (torch.from_numpy(some)[:, None].double() / 255 for some in (real, generated))
+    measured = Measured.of(real), Measured.of(generated)
+    expected = piq.ssim(a, b, downsample=False, reduction="none").numpy()
+    np.testing.assert_allclose(likeness.ssim(*measured), expected, atol=1e-6)
+    expected = piq.fsim(a, b, chromatic=False, reduction="none").numpy()
+    np.testing.assert_allclose(likeness.fsim(*measured), expected, atol=2e-6)
 
 
 def test_an_image_is_most_like_itself_and_batches_change_nothing() -> None:
     images = np.random.default_rng(1).integers(0, 256, (20, 40, 36), np.uint8)
-    table = likeness.score_images(images, images)
+    measured = Measured.of(images)
+    table = likeness.score_images(measured, measured)
     assert table.columns.tolist() == ["ssim", "fsim", "scoot"]
     np.testing.assert_allclose(table, 1, atol=1e-5)
     shifted = np.roll(images, 1, axis=0)
-    whole = likeness.score_images(images, shifted)
-    np.testing.assert_allclose(
-        whole[17:], likeness.score_images(images[17:], shifted[17:]), rtol=1e-5
-    )
+    whole = likeness.score_images(measured, Measured.of(shifted))
+    part = likeness.score_images(Measured.of(images[17:]), Measured.of(shifted[17:]))
+    np.testing.assert_allclose(whole[17:], part, rtol=1e-5)
     assert (whole < 0.999).all(axis=None)
 
 
@@ -186,8 +214,10 @@ def test_lpips_needs_its_files_and_is_zero_for_equal_images(
     linear = [torch.rand(1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)]
     torch.save(linear, tmp_path / likeness.LPIPS_FILE)
     loaded = likeness.load_lpips(tmp_path)
-    assert likeness.lpips(sketches, sketches, loaded) == pytest.approx(np.zeros(3))
-    assert (likeness.lpips(sketches[:2], sketches[1:], loaded) > 0).all()
+    measured = Measured.of(sketches)
+    assert likeness.lpips(measured, measured, loaded) == pytest.approx(np.zeros(3))
+    others = Measured.of(sketches[[1, 2, 0]])
+    assert (likeness.lpips(measured, others, loaded) > 0).all()
     torch.save(linear[:2], tmp_path / likeness.LPIPS_FILE)
     with pytest.raises(InputError, match="not the weights of LPIPS"):
         likeness.load_lpips(tmp_path)

@@ -1,14 +1,8 @@
 import numpy as np
 
 from photosketch.demo import draw_pair
-from photosketch.montages import CLASS_COLOURS, evenly_spaced, labelled, parsing_montage
+from photosketch.montages import CLASS_COLOURS, labelled, parsing_montage
 from photosketch.parsing import CLASSES, EYES
-
-
-def test_positions_are_spread_from_the_first_to_the_last():
-    assert evenly_spaced(188, 3) == [0, 94, 187]
-    assert evenly_spaced(3, 40) == [0, 1, 2]
-    assert evenly_spaced(1, 40) == [0]
 
 
 def test_labels_tint_a_sketch_and_leave_the_background():

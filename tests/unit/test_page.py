@@ -98,7 +98,9 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
     return files
 
 
-def read_page(scores: pd.DataFrame, pictures: dict[str, Path]) -> Reader:
+def read_page(
+    scores: pd.DataFrame, pictures: dict[str, Path], validation_curves: Path | None = None
+) -> Reader:
     summary = comparison.summarise(scores, ABLATIONS, SUBSETS)
     grids = {subset: pictures[subset] for subset in SUBSETS}
     return Reader(
@@ -113,6 +115,7 @@ def read_page(scores: pd.DataFrame, pictures: dict[str, Path]) -> Reader:
             "run: demo",
             '{"people": []}',
             pictures["curves"],
+            validation_curves,
             grids,
         )
     )
@@ -178,6 +181,17 @@ def test_the_page_holds_the_table_and_every_picture(pictures: dict[str, Path]) -
     assert more == ["baseline", "0.5"]
     assert "0123, clean" in reader.words
     assert reader.images == [path.read_bytes() for path in pictures.values()]
+
+
+def test_the_curves_of_the_validation_pairs_stand_behind_those_of_the_test_pairs(
+    pictures: dict[str, Path], tmp_path: Path
+) -> None:
+    chart = tmp_path / "validation.png"
+    Image.new("L", (4, 4), 200).save(chart)
+    reader = read_page(made_up_scores([0], [8]), pictures, chart)
+    assert reader.images[:2] == [pictures["curves"].read_bytes(), chart.read_bytes()]
+    assert "On the validation pairs" in reader.words
+    assert "On the validation pairs" not in read_page(made_up_scores([0], [8]), pictures).words
 
 
 def test_the_page_tells_the_ablations_settings_from_the_common_ones(

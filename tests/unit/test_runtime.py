@@ -1,5 +1,6 @@
 """Logs, whole files, clear errors, and one GPU a job."""
 
+import hashlib
 import os
 import select
 import subprocess
@@ -59,6 +60,27 @@ def test_output_of_python_and_of_native_code_goes_to_the_log_and_the_console_sta
     log = (tmp_path / "job.log").read_text()
     assert {"python", "native", "child"} == set(log.split())
     assert (done.stdout, done.stderr) == ("", "person\n")
+
+
+def test_a_job_that_used_a_gpu_ends_its_log_with_the_peak_of_its_memory(tmp_path):
+    done = run_job(
+        tmp_path,
+        "import torch\n"
+        "torch.cuda.is_initialized = lambda: True\n"
+        "torch.cuda.device_count = lambda: 2\n"
+        "torch.cuda.max_memory_allocated = lambda device: [5_000_000, 2_345_600_000][device]\n"
+        "print('work')",
+    )
+    assert done.returncode == 0
+    assert (tmp_path / "job.log").read_text() == "work\npeak GPU memory: 2346 MB\n"
+    done = run_job(tmp_path, "import torch\nprint('work')")
+    assert (tmp_path / "job.log").read_text() == "work\n"
+
+
+def test_the_hash_of_a_file_is_that_of_its_content(tmp_path):
+    path = tmp_path / "file.bin"
+    path.write_bytes(b"content" * 100_000)
+    assert runtime.file_sha256(path) == hashlib.sha256(b"content" * 100_000).hexdigest()
 
 
 def test_an_input_error_shows_every_problem_without_a_traceback(tmp_path):

@@ -107,6 +107,27 @@ def test_costs_add_up_over_the_jobs_of_a_rule(tmp_path: Path) -> None:
     assert costs.read_benchmarks(tmp_path / "train/none").empty
 
 
+def test_gpu_memory_is_read_from_the_logs_of_the_jobs_that_used_one(tmp_path: Path) -> None:
+    head = "s\th:m:s\tmax_rss\tmax_vms\n"
+    for name in ("train/a/seed0", "train/b/seed0", "compare"):
+        for kind, text in (
+            ("benchmarks", f"{head}60.0\t0:01:00\t500\t1\n"),
+            ("logs", "using GPU 0: X\n"),
+        ):
+            suffix = "tsv" if kind == "benchmarks" else "log"
+            path = tmp_path / kind / f"{name}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    without = tables.cost_table(costs.read_benchmarks(tmp_path / "benchmarks", tmp_path / "logs"))
+    assert "peak GPU memory, GB" not in without.head
+    for name, megabytes in (("a", 2345), ("b", 1234)):
+        log = tmp_path / f"logs/train/{name}/seed0.log"
+        log.write_text(f"{log.read_text()}peak GPU memory: {megabytes} MB\n")
+    table = tables.cost_table(costs.read_benchmarks(tmp_path / "benchmarks", tmp_path / "logs"))
+    assert table.head[-1] == "peak GPU memory, GB"
+    assert {row[0]: row[-1] for row in table.rows} == {"train": "2.3", "compare": "–"}
+
+
 def test_the_full_run_needs_the_disk_that_its_generators_fill(root: Path) -> None:
     config = yaml.safe_load((root / "config/config.yaml").read_text())
     config["ablations"] = {name: {} for name in ("a", "b", "c", "d")}  # without local networks

@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import torch
+from face_batch import packed_pairs
 
 from photosketch import checkpoint, tensors, trainer
 from photosketch.config import LossWeights, TrainConfig
@@ -37,34 +38,9 @@ def config(losses=BASELINE, **changes) -> TrainConfig:
     return dataclasses.replace(small, **changes)
 
 
-def pairs(device=CPU) -> tensors.PackedSet:
-    """Three pairs of smooth random images."""
-    random = torch.Generator().manual_seed(3)
-
-    def images(channels):
-        coarse = torch.rand(3, channels, 8, 8, generator=random)
-        fine = torch.nn.functional.interpolate(coarse, 256, mode="bilinear")
-        return (fine * 255).byte().permute(0, 2, 3, 1).contiguous().to(device)
-
-    points = torch.tensor([[103.0, 129], [154, 129], [128, 160], [110, 185], [146, 185]])
-    parsing = torch.zeros(3, 256, 256, dtype=torch.uint8)
-    parsing[:, 40:220, 60:200] = 2
-    return tensors.PackedSet(
-        ids=["1", "2", "3"],
-        subset=["a", "a", "b"],
-        photo=images(3),
-        sketch=images(1),
-        landmarks=points.expand(3, -1, -1).contiguous().to(device),
-        parsing=parsing.to(device),
-        size=(200, 250),
-        offset=(28, 3),
-        pad_value=0,
-    )
-
-
 def trained(settings, switches, steps, device=CPU, data=None) -> tuple[Trainer, torch.Tensor]:
     """A trainer after `steps` steps, and the terms of each [steps, T]."""
-    data = data or pairs(device)
+    data = data or packed_pairs(device)
     trainer = Trainer.build(settings, 0, 1, device, switches)
     if isinstance(data, DoubleSet):
         trainer.generator.double()
@@ -92,7 +68,7 @@ def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
 def test_fast_steps_give_the_weights_of_plain_ones(switches):
     """In 64 bits, because 20 steps of Adam blow 32-bit rounding up to some 1e-4 of the weights:
     where a gradient is nothing but rounding, Adam still moves by the learning rate."""
-    data = DoubleSet(**vars(pairs()))
+    data = DoubleSet(**vars(packed_pairs()))
     plain, plain_terms = trained(config(), PLAIN, 20, data=data)
     fast, fast_terms = trained(config(), switches, 20, data=data)
     start = Trainer.build(config(), 0, 1, CPU, PLAIN)
@@ -142,7 +118,7 @@ def test_weights_and_moments_stay_in_32_bits():
 @pytest.mark.parametrize("before", [0, 2])
 def test_steps_taken_back_leave_no_trace(before):
     """What the recording of a CUDA graph does around its warm-up."""
-    data = pairs()
+    data = packed_pairs()
     straight, expected = trained(config(), Switches(), before + 2, data=data)
     trainer, _ = trained(config(), Switches(), before, data=data) if before else (None, None)
     trainer = trainer or Trainer.build(config(), 0, 1, CPU)
@@ -158,7 +134,7 @@ def test_steps_taken_back_leave_no_trace(before):
 
 
 def test_the_learning_rate_reaches_both_optimizers_as_a_number_or_a_tensor():
-    data = pairs()
+    data = packed_pairs()
     trainer = Trainer.build(config(), 0, 1, CPU)
     trainer.generator_optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
     trainer.set_learning_rate(0.0)
@@ -195,7 +171,7 @@ def test_a_step_that_cannot_be_recorded_runs_eagerly_and_says_so(monkeypatch, ca
     monkeypatch.setattr(trainer, "RecordedStep", refuse)
     runs = [Trainer.build(config(), 0, 1, CPU) for _ in range(2)]
     runs[0].recordable = True  # as on a GPU
-    data = pairs()
+    data = packed_pairs()
     for run in runs:
         for index in (0, 1):
             run.advance(data, torch.tensor([index]))

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from face_batch import packed_pairs
 
 from photosketch import checkpoint, networks, runtime, tensors, training
 from photosketch.config import LossWeights, TrainConfig
@@ -37,28 +38,7 @@ def small_config(**changes) -> TrainConfig:
 
 @pytest.fixture(scope="module")
 def data() -> tensors.PackedSet:
-    """Three pairs of smooth random images."""
-    random = torch.Generator().manual_seed(3)
-
-    def images(channels):
-        coarse = torch.rand(3, channels, 8, 8, generator=random)
-        fine = torch.nn.functional.interpolate(coarse, 256, mode="bilinear")
-        return (fine * 255).byte().permute(0, 2, 3, 1).contiguous()
-
-    points = torch.tensor([[103, 129], [154, 129], [128, 160], [110, 185], [146, 185]])
-    parsing = torch.zeros(3, 256, 256, dtype=torch.uint8)
-    parsing[:, 40:220, 60:200] = 2
-    return tensors.PackedSet(
-        ids=["1", "2", "3"],
-        subset=["a", "a", "b"],
-        photo=images(3),
-        sketch=images(1),
-        landmarks=points.float().expand(3, -1, -1),
-        parsing=parsing,
-        size=(200, 250),
-        offset=(28, 3),
-        pad_value=0,
-    )
+    return packed_pairs()
 
 
 def run(data, folder, config, due, fingerprint="same", **options):

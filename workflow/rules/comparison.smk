@@ -1,5 +1,8 @@
 """The comparison of the ablations: table, curves, figure grids, and one page with all of them."""
 
+# FID is what the rule takes without being told
+CHOSEN_BY = config["evaluation"]["chosen_by"]
+
 
 rule compare:
     input:
@@ -29,6 +32,18 @@ rule compare:
         references=rules.extract_real_features.output.references,
         manifest="<results>/pairs.tsv",
     output:
+        **(
+            {
+                "validation_curves": report(
+                    "<results>/comparison/validation_curves.png",
+                    caption="../report/validation_curves.rst",
+                    category="Comparison",
+                    labels={"figure": "the choice of an epoch"},
+                )
+            }
+            if VALIDATED
+            else {}
+        ),
         csv="<results>/comparison/fid.csv",
         markdown="<results>/comparison/fid.md",
         latex="<results>/comparison/tables.tex",
@@ -69,6 +84,7 @@ rule compare:
             "epochs": EPOCHS,
             "subsets": SUBSETS,
             "features": config["evaluation"]["features"],
+            **({"chosen_by": CHOSEN_BY} if VALIDATED and CHOSEN_BY != "fid" else {}),
         },
         code=code_version(
             "compare.py",
@@ -85,6 +101,7 @@ rule compare:
             "photosketch/parts.py",
             "photosketch/provenance.py",
             "photosketch/published.py",
+            "photosketch/spacing.py",
             "photosketch/tables.py",
         ),
     message:

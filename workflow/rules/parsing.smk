@@ -53,6 +53,7 @@ rule parse_faces:
             "photosketch/parsing_path.py",
             "photosketch/parsing_regions.py",
             "photosketch/published.py",
+            "photosketch/spacing.py",
         ),
     message:
         "Parsing the faces of {wildcards.subset}"

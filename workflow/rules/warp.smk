@@ -58,6 +58,7 @@ rule warp_sketches:
             "photosketch/parsing_path.py",
             "photosketch/parsing_regions.py",
             "photosketch/published.py",
+            "photosketch/spacing.py",
             "photosketch/warp.py",
             "photosketch/warp_montage.py",
             "photosketch/warping.py",

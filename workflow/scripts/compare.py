@@ -18,6 +18,7 @@ from photosketch import (
     pairs,
     provenance,
     runtime,
+    spacing,
     tables,
 )
 
@@ -63,12 +64,16 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     ]
     if files.get("validation"):
         known = {pair.subset for pair in manifest if pair.split == "val"}
-        chosen = comparison.chosen_epochs(
-            comparison.read_scores(
-                files.validation, ablations, seeds, [name for name in subsets if name in known]
-            )
+        validation = comparison.read_scores(
+            files.validation, ablations, seeds, [name for name in subsets if name in known]
         )
-        shown_tables.insert(0, tables.chosen_table(scores, chosen, ablations, subsets))
+        metric = hp.get("chosen_by", "fid")
+        chosen = comparison.chosen_epochs(validation, metric)
+        shown_tables.insert(0, tables.chosen_table(scores, chosen, ablations, subsets, metric))
+        figures.save(
+            figures.validation_curves(validation, chosen, ablations, metric, note),
+            output.validation_curves,
+        )
         at_chosen = comparison.summarise(
             comparison.at_epochs(scores, chosen).assign(epoch=0), ablations, subsets
         )
@@ -76,7 +81,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             summary.loc[summary["ablation"].isin(ablations), f"{subset}_chosen"] = at_chosen[subset]
     with runtime.write_atomically(output.csv) as temporary:
         summary.to_csv(temporary, index=False)
-    cost = tables.cost_table(costs.read_benchmarks(results / "benchmarks"))
+    cost = tables.cost_table(costs.read_benchmarks(results / "benchmarks", results / "logs"))
     with runtime.write_atomically(output.markdown) as temporary:
         text = page.fid_markdown(
             summary, scores, hp["run"], references, [*shown_tables, cost], made_by
@@ -96,7 +101,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     title = f"epoch {hp['epochs'][-1]}, seed {seeds[0]}"
     for subset, path in zip(subsets, output.grids, strict=True):
         people = pairs.select(test, subset=subset)
-        shown = [people[i] for i in figures.evenly_spaced(len(people), ROWS)]
+        shown = [people[i] for i in spacing.evenly_spaced(len(people), ROWS)]
         names = [pair.id for pair in shown]
         columns = {
             "photo": [pairs.read_image(pair, "photo") for pair in shown],
@@ -124,6 +129,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             yaml.safe_dump(snakemake.config, sort_keys=False, allow_unicode=True),
             faces,
             output.curves,
+            output.get("validation_curves"),
             dict(zip(subsets, output.grids, strict=True)),
         )
         temporary.write_text(text, encoding="utf-8")

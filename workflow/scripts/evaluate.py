@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp, output = snakemake.params.hp, snakemake.output
     epochs = hp["epochs"]
-    run = " ".join(f"{value}" for value in dict(snakemake.wildcards.items()).values())
+    # an ablation and its seed, or a method
+    name, *seed = dict(snakemake.wildcards.items()).values()
+    run = " seed ".join([name, *seed])
     real = features.read_features(snakemake.input.real)
     problems = [
         text for path in snakemake.input.samples for text in features.mismatches(path, real)
@@ -26,9 +28,9 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     people = pairs.select(
         pairs.read_manifest(snakemake.input.manifest), split=hp.get("split", "test")
     )
-    truth = evaluation.Truth.of(real, evaluation.stack_sketches(people))
     device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     network.to(device)
+    truth = evaluation.Truth.of(real, evaluation.stack_sketches(people), device)
     lpips = likeness.load_lpips(hp["lpips"], device) if hp.get("lpips") else None
     tables, images, found = [], [], []
     start = time.monotonic()

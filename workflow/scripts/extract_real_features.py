@@ -33,7 +33,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         features.write_features(sets["val"], validated)
 
     test = pairs.select(manifest, split="test")
-    truth = evaluation.Truth.of(sets["test"], evaluation.stack_sketches(test))
+    truth = evaluation.Truth.of(sets["test"], evaluation.stack_sketches(test), device)
     photos, _, _ = evaluation.evaluate(evaluation.stack_gray_photos(test), truth, network, device)
     points = {
         "other people's real sketches": evaluation.matched_real(sets["train"], sets["test"]),

@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import landmarks, montages, pairs, parsing, parsing_onnx, runtime
+from photosketch import landmarks, montages, pairs, parsing, parsing_onnx, runtime, spacing
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -30,7 +30,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         print(message, file=console)
         by_grabcut.setdefault(id, []).append(modality)
 
-    shown = montages.evenly_spaced(len(chosen), MOST_SHOWN)
+    shown = spacing.evenly_spaced(len(chosen), MOST_SHOWN)
     montage = montages.parsing_montage(
         f"{subset}: {len(shown)} of {len(chosen)} pairs",
         ids=[

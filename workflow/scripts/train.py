@@ -30,7 +30,7 @@ with (
         fingerprint=checkpoint.fingerprint(
             hparams=snakemake.params.hp if config.lr_decay_epochs else continuable,
             code=snakemake.params.code,
-            data=checkpoint.file_sha256(packed),
+            data=runtime.file_sha256(packed),
             seed=seed,
         ),
         device=device,

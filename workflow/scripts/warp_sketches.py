@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 from photosketch import (
     landmarks,
-    montages,
     pairs,
     parsing,
     parsing_onnx,
     runtime,
+    spacing,
     warp_montage,
     warping,
 )
@@ -42,7 +42,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     seconds = time.monotonic() - started
     warping.write_warped(warped, snakemake.output.arrays, snakemake.output.scores)
 
-    shown = montages.evenly_spaced(len(chosen), MOST_SHOWN)
+    shown = spacing.evenly_spaced(len(chosen), MOST_SHOWN)
     scores = warped.scores.iloc[shown]
     montage = warp_montage.warp_montage(
         f"{subset}, warp {hp['mode']}: {len(shown)} of {len(chosen)} pairs",

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from photosketch import runtime
+from photosketch.runtime import file_sha256
 
 DIGEST_BYTES = 32
 Weights = dict[str, torch.Tensor]
@@ -27,12 +28,6 @@ Weights = dict[str, torch.Tensor]
 def fingerprint(**parts: Any) -> str:
     """Hash of everything a run depends on; `parts` are builtins."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def file_sha256(path: Path | str) -> str:
-    """Hash of a file's content."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_state(folder: Path, state: dict[str, Any], kept: int = 2) -> None:

@@ -1,5 +1,7 @@
 """What a run has cost, from the benchmark files of its rules, and what one is going to cost."""
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,13 @@ from photosketch.config import FRAME, TrainConfig, ablation_config, evaluated_ep
 from photosketch.features import DIMENSIONS
 
 
-def read_benchmarks(folder: str | Path) -> pd.DataFrame:
-    """A row per rule: rule, jobs, seconds (in all), longest (job, seconds), memory_mb (peak).
+def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.DataFrame:
+    """A row per rule: rule, jobs, seconds (in all), longest (job, seconds), memory_mb and gpu_mb
+    (peaks).
 
     `folder` holds {rule}.tsv or {rule}/**/*.tsv, as Snakemake writes them; memory is missing where
-    a job was too short to be measured. Rows come in the order in which the rules began to end.
+    a job was too short to be measured. The logs of the same names below `logs` tell the memory of
+    jobs that used a GPU. Rows come in the order in which the rules began to end.
     """
     folder = Path(folder)
     found = []
@@ -28,17 +32,30 @@ def read_benchmarks(folder: str | Path) -> pd.DataFrame:
                 "ended": path.stat().st_mtime,
                 "seconds": table["s"].iloc[-1],
                 "memory_mb": table["max_rss"].iloc[-1],
+                "gpu_mb": _gpu_memory(Path(logs, path.relative_to(folder)).with_suffix(".log"))
+                if logs
+                else math.nan,
             }
         )
     if not found:
-        return pd.DataFrame(columns=["rule", "jobs", "seconds", "longest", "memory_mb"])
+        return pd.DataFrame(columns=["rule", "jobs", "seconds", "longest", "memory_mb", "gpu_mb"])
     groups = pd.DataFrame(found).sort_values("ended").groupby("rule", sort=False)
     return groups.agg(
         jobs=("seconds", "size"),
         seconds=("seconds", "sum"),
         longest=("seconds", "max"),
         memory_mb=("memory_mb", "max"),
+        gpu_mb=("gpu_mb", "max"),
     ).reset_index()
+
+
+def _gpu_memory(log: Path) -> float:
+    """Peak in MB that `runtime.job` wrote into a log; missing where it did not."""
+    if not log.is_file():
+        return math.nan
+    text = log.read_text(encoding="utf-8", errors="replace")
+    line = re.search(r"^peak GPU memory: (\d+) MB$", text, re.MULTILINE)
+    return float(line[1]) if line else math.nan
 
 
 def expected_hours(jobs: Mapping[str, int], benchmarks: pd.DataFrame) -> tuple[float, list[str]]:

@@ -12,6 +12,7 @@ from torch import nn
 
 from photosketch import likeness, metrics, recognition
 from photosketch.features import Features, extract
+from photosketch.likeness import Measured
 from photosketch.metrics import InnerProducts, subset_masks
 from photosketch.pairs import Pair, read_image
 
@@ -21,16 +22,20 @@ MATCHED_DRAWS = 20
 
 @dataclass(frozen=True)
 class Truth:
-    """The real test sketches: their features, sketches [N, H, W] uint8 in the same order, and the
-    inner products of the features, computed once."""
+    """The real test sketches, and what all epochs share of their scores: the features, their inner
+    products, and the sketches in the same order with what the metrics of single images measure."""
 
     features: Features
-    sketches: np.ndarray
     products: InnerProducts
+    measured: Measured
 
     @classmethod
-    def of(cls, features: Features, sketches: np.ndarray) -> "Truth":
-        return cls(features, sketches, InnerProducts.of(features.features, features.features))
+    def of(
+        cls, features: Features, sketches: np.ndarray, device: torch.device | str = "cpu"
+    ) -> "Truth":
+        """sketches [N, H, W] uint8."""
+        products = InnerProducts.of(features.features, features.features)
+        return cls(features, products, Measured.of(sketches, device))
 
 
 def stack_sketches(pairs: Sequence[Pair]) -> np.ndarray:
@@ -54,17 +59,17 @@ def evaluate(
 
     Returns a table by subset (subset, n, fid, kid, kid_low, kid_high, the mean of each metric of
     single images, nlda), a table by image (subset, id, ssim, fsim, scoot, lpips where its network
-    is given), and the features [N, 2048] float32.
+    is given), and the features [N, 2048] float32. Networks and truth must be on `device`.
     """
     subset = truth.features.subset
     generated = extract(sketches, network, device)
     scores = metrics.score(truth.products.against(truth.features.features, generated), subset)
-    by_image = likeness.score_images(truth.sketches, sketches, device, lpips_network)
+    by_image = likeness.score_images(truth.measured, Measured.of(sketches, device), lpips_network)
     masks = subset_masks(subset)
     for metric in by_image:
         scores[metric] = [by_image.loc[mask, metric].mean() for mask in masks.values()]
     scores["nlda"] = [
-        recognition.rank_one(truth.sketches[mask], sketches[mask], device)
+        recognition.rank_one(truth.measured.sketches[mask], sketches[mask], device)
         for mask in masks.values()
     ]
     by_image.insert(0, "subset", subset)

@@ -19,6 +19,8 @@ import torch
 import torchvision
 from pytorch_fid.inception import InceptionV3
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torchvision.models.inception import BasicConv2d
 
 from photosketch import published
 from photosketch.runtime import InputError, write_atomically
@@ -49,7 +51,7 @@ def load(features: str, weights: str | Path | None = None, sha256: str | None = 
     Raises InputError where the file is missing, differs from the hash, or holds something else.
     """
     if not comparable(features):
-        return _random_inception()
+        return _folded(_random_inception())
     expected = published.FEATURES[features]
     if weights is None:
         raise InputError([f"evaluation.features: {features} needs weights. {expected.remedy()}"])
@@ -57,8 +59,8 @@ def load(features: str, weights: str | Path | None = None, sha256: str | None = 
     published.verify(expected, path, sha256)
     try:
         if features == "inception-tf":
-            return _tensorflow_inception(path)
-        return _imagenet_inception(path)
+            return _folded(_tensorflow_inception(path))
+        return _folded(_imagenet_inception(path))
     except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
         reason, *_ = str(error).splitlines() or [type(error).__name__]  # torch lists every layer
         raise InputError(
@@ -136,22 +138,37 @@ def _random_inception() -> nn.Module:
     return _Torchvision(inception).eval()
 
 
+def _folded(network: nn.Module) -> nn.Module:
+    """The network with each BatchNorm in the convolution before it: the same function in fewer
+    passes, to the last digits."""
+    for module in network.modules():
+        if isinstance(module, BasicConv2d):
+            module.conv = fuse_conv_bn_eval(module.conv, module.bn)
+            module.bn = nn.Identity()
+    return network
+
+
 def extract(
     sketches: np.ndarray,
     network: nn.Module,
     device: torch.device | str = "cpu",
-    batch_size: int = 32,
+    batch_size: int | None = None,
 ) -> np.ndarray:
     """Features [N, 2048] float32 of sketches [N, H, W] uint8 (8-bit gray, at their own size).
 
     Gray is repeated to three channels, 0..255 becomes 0..1. `network` must be on `device`.
-    Convolutions keep full float32 precision, so that CPU and GPU agree.
+    Convolutions keep full float32 precision, so that CPU and GPU agree. On a CPU small batches
+    with channels last take half the time of large ones in torch's usual order.
     """
+    on_cpu = torch.device(device).type == "cpu"
+    batch_size = batch_size or (8 if on_cpu else 32)
+    order = torch.channels_last if on_cpu else torch.contiguous_format
     features = np.empty((len(sketches), DIMENSIONS), np.float32)
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for start in range(0, len(sketches), batch_size):
             batch = torch.from_numpy(sketches[start : start + batch_size]).to(device)
             images = batch[:, None].float().div(255).expand(-1, 3, -1, -1)  # [B, 3, H, W]
+            images = images.contiguous(memory_format=order)
             features[start : start + batch_size] = network(images).cpu().numpy()
     return features
 

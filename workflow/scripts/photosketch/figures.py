@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from photosketch.metrics import POOLED
 from photosketch.runtime import write_atomically
+from photosketch.tables import NAMES, SCALES
 
 # Okabe & Ito 2008, told apart with any colour vision; the yellow, too faint on white, left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -83,6 +84,80 @@ def curves(
                 frameon=False,
             )
     return figure
+
+
+def validation_curves(
+    validation: pd.DataFrame,
+    chosen: pd.DataFrame,
+    ablations: Sequence[str],
+    metric: str = "fid",
+    note: str = "",
+) -> Figure:
+    """What an epoch was chosen from: the pooled `metric` on the validation pairs over epochs.
+
+    A panel per ablation, all of one scale. Several seeds: a thin line each, the band from their
+    lowest to highest, and their mean. A ring marks the epoch of `chosen` for each seed.
+    `validation` and `chosen` as `comparison.read_scores` and `comparison.chosen_epochs` give them.
+    """
+    pooled = validation[validation["subset"] == POOLED]
+    seeds = pooled["seed"].nunique()
+    across = min(2, len(ablations))
+    down = math.ceil(len(ablations) / across)
+    header = 0.75 + 0.25 * bool(note)  # inches
+    width, height = 5.4 * across, 2.7 * down + header
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, rect=(0, 0, 1, 1 - header / height))
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), dpi=150, layout=layout)
+        panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
+        for index, (axis, ablation) in enumerate(zip(panels, ablations, strict=False)):
+            own = pooled[pooled["ablation"] == ablation]
+            choice = chosen[chosen["ablation"] == ablation].set_index("seed")["epoch"]
+            _choice(axis, own, choice, metric, COLOURS[index % len(COLOURS)])
+            axis.set_title(f"{ablation}: {_chosen_in_words(choice)}", loc="left", fontsize=11)
+        for axis in panels[len(ablations) :]:
+            axis.set_visible(False)
+        left, line = 0.15 / width, 0.25 / height
+        count = pooled["n"].iloc[0]
+        heading = f"{NAMES[metric]} of the {count} validation pairs over epochs (lower is better)"
+        figure.text(left, 1 - 0.6 * line, heading, va="top", fontsize=13)
+        key = "ring: the chosen epoch"
+        if seeds > 1:
+            key = "thick line: mean; thin lines and band: the seeds; rings: the epoch of each seed"
+        figure.text(left, 1 - 1.8 * line, key, va="top", fontsize=10, color=_FAINT)
+        if note:
+            figure.text(left, 1 - 2.8 * line, note, va="top", fontsize=11, color=_WARNING)
+    return figure
+
+
+def _choice(axis: Axes, scores: pd.DataFrame, choice: pd.Series, metric: str, colour: str) -> None:
+    by_epoch = SCALES.get(metric, 1) * scores.pivot(index="epoch", columns="seed", values=metric)
+    several = by_epoch.shape[1] > 1
+    axis.grid(axis="y", color=_RULE, linewidth=0.6)
+    axis.set_axisbelow(True)
+    if several:
+        low, high = by_epoch.min(axis=1), by_epoch.max(axis=1)
+        axis.fill_between(by_epoch.index, low, high, color=colour, alpha=0.15, linewidth=0)
+        axis.plot(by_epoch, color=colour, linewidth=0.8, alpha=0.6)
+    axis.plot(by_epoch.mean(axis=1), color=colour, linewidth=1.8, marker="o", markersize=3)
+    for seed, epoch in choice.items():
+        axis.plot(
+            epoch,
+            by_epoch.loc[epoch, seed],
+            "o",
+            markersize=10,
+            markeredgewidth=1.8,
+            markeredgecolor=_INK,
+            fillstyle="none",
+        )
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    axis.tick_params(labelbottom=True)
+
+
+def _chosen_in_words(choice: pd.Series) -> str:
+    """`epoch 500`, or `epochs 500, 520 of seeds 0, 1`."""
+    choice = choice.sort_index()
+    epochs, seeds = (", ".join(map(str, values)) for values in (choice, choice.index))
+    return f"epochs {epochs} of seeds {seeds}" if len(choice) > 1 else f"epoch {epochs}"
 
 
 def _heading(metric: str, epochs: Sequence[int], seeds: int) -> str:
@@ -182,11 +257,6 @@ def grid(
         y = top + row * (height + gap) + height // 2
         pen.text((left - 14, y), _cut(name, row_font, 140), _FAINT, row_font, "rm")
     return canvas
-
-
-def evenly_spaced(count: int, wanted: int) -> list[int]:
-    """At most `wanted` positions out of `count`, from the first to the last."""
-    return np.unique(np.linspace(0, count - 1, min(wanted, count)).round().astype(int)).tolist()
 
 
 def save(figure: Figure | Image.Image, path: str | Path) -> None:

@@ -29,6 +29,8 @@ def distances(points: np.ndarray) -> np.ndarray:
     The shape is the median of each coordinate, a face's distance from it the root mean square over
     its points, and the spread the median distance: outliers move none of them.
     """
+    if not len(points):
+        return np.zeros(0)  # a modality without images has no median
     shape = np.median(points, axis=0)  # [5, 2]
     pixels = np.sqrt(((points - shape) ** 2).sum(axis=2).mean(axis=1))  # [N]
     return pixels / max(float(np.median(pixels)), MIN_SPREAD)

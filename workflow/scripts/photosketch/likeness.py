@@ -1,24 +1,33 @@
 """How much each generated sketch is like the true one: SSIM, FSIM, SCOOT and LPIPS, image by image.
 
-All take sketches [N, H, W] uint8 and give [N] float64. SSIM, FSIM and the distance behind LPIPS are
-those of piq; SCOOT is not in any kept library.
+What a metric computes of one image alone is computed once: the true sketches are measured once for
+all epochs. SSIM and FSIM have the values of piq, which measures both images at every call; the
+distance behind LPIPS is piq's own; SCOOT is not in any kept library.
 """
 
 import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import piq
 import torch
 import torchvision
 from piq.perceptual import VGG16_LAYERS, ContentLoss
+from torch import nn
 
+from photosketch.phase_congruency import FilterBank
 from photosketch.runtime import InputError
 
 BLOCKS = 4  # a side, in SCOOT
 LEVELS = 6  # gray levels, in SCOOT
 _DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))  # rows down, columns right: half of the neighbours
+_WINDOW, _SIGMA = 11, 1.5  # pixels, the gaussian window of SSIM
+_SSIM_MEANS, _SSIM_VARIANCES = 0.01**2, 0.03**2  # SSIM's constants for images in 0..1
+_FSIM_CONGRUENCY, _FSIM_GRADIENT = 0.85, 160.0  # FSIM's, for gray in 0..255
+_SCHARR = (3 / 16, 10 / 16, 3 / 16)
 _BATCH = 16
 
 VGG_FILE = "vgg16-397923af.pth"  # torchvision's; its name holds the first digits of its sha256
@@ -26,64 +35,136 @@ LPIPS_FILE = "lpips_weights.pt"  # of piq's release v0.4.0
 _LPIPS_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 
 
+@dataclass(frozen=True)
+class Measured:
+    """Sketches [N, H, W] uint8 with what the metrics compute of each one alone.
+
+    Tensors are on one device: pixels [N, H, W] float32 in 0..1; means and variances of SSIM's
+    windows [N, H - 10, W - 10] float64, for 32 bits lose the variance of white paper; congruency
+    and gradient [N, H, W] float32 for FSIM; texture: the features of SCOOT.
+    """
+
+    sketches: np.ndarray
+    pixels: torch.Tensor
+    means: torch.Tensor
+    variances: torch.Tensor
+    congruency: torch.Tensor
+    gradient: torch.Tensor
+    texture: np.ndarray
+
+    @classmethod
+    def of(cls, sketches: np.ndarray, device: torch.device | str = "cpu") -> "Measured":
+        bank = FilterBank.of(sketches.shape[1], sketches.shape[2], device)
+        pixels = torch.from_numpy(sketches).to(device).float().div_(255)
+        window, parts = _Window.of(pixels), []
+        with torch.inference_mode():
+            for part in _parts(pixels):
+                some = pixels[part]
+                precise = some.double()
+                means = window.means(precise)
+                variances = window.means(precise**2) - means**2
+                gray = some * 255
+                parts.append((means, variances, bank.congruency(gray), _gradient(gray)))
+            means, variances, congruency, gradient = map(torch.cat, zip(*parts, strict=True))
+        texture = scoot_features(sketches)
+        return cls(sketches, pixels, means, variances, congruency, gradient, texture)
+
+
 def score_images(
-    real: np.ndarray,
-    generated: np.ndarray,
-    device: torch.device | str = "cpu",
+    real: Measured,
+    generated: Measured,
     lpips_network: ContentLoss | None = None,
 ) -> pd.DataFrame:
     """A row per image: ssim, fsim, scoot, and lpips where its network is given."""
     columns = {
-        "ssim": ssim(real, generated, device),
-        "fsim": fsim(real, generated, device),
+        "ssim": ssim(real, generated),
+        "fsim": fsim(real, generated),
         "scoot": scoot(real, generated),
     }
     if lpips_network is not None:
-        columns["lpips"] = lpips(real, generated, lpips_network, device)
+        columns["lpips"] = lpips(real, generated, lpips_network)
     return pd.DataFrame(columns)
 
 
-def ssim(real: np.ndarray, generated: np.ndarray, device: torch.device | str = "cpu") -> np.ndarray:
+def ssim(real: Measured, generated: Measured) -> np.ndarray:
     """Structural similarity (Wang et al. 2004), gaussian window of 11 pixels, sigma 1.5."""
-    return _in_batches(
-        lambda a, b: piq.ssim(a, b, data_range=1.0, downsample=False, reduction="none"),
-        real,
-        generated,
-        device,
-    )
-
-
-def fsim(real: np.ndarray, generated: np.ndarray, device: torch.device | str = "cpu") -> np.ndarray:
-    """Feature similarity (Zhang et al. 2011) of gray images: phase congruency and gradients."""
-    return _in_batches(
-        lambda a, b: piq.fsim(a, b, data_range=1.0, chromatic=False, reduction="none"),
-        real,
-        generated,
-        device,
-    )
-
-
-def _in_batches(metric, real: np.ndarray, generated: np.ndarray, device, channels: int = 1):  # type: ignore[no-untyped-def]
-    values = np.empty(len(real))
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        for start in range(0, len(real), _BATCH):
-            a, b = (
-                torch.from_numpy(images[start : start + _BATCH])
-                .to(device)[:, None]
-                .expand(-1, channels, -1, -1)
-                .float()
-                .div(255)  # [B, channels, H, W] in 0..1
-                for images in (real, generated)
-            )
-            values[start : start + _BATCH] = metric(a, b).double().cpu().numpy()
+    values = np.empty(len(real.pixels))
+    window = _Window.of(real.pixels)
+    for part in _parts(real.pixels):
+        mean_a, mean_b = real.means[part], generated.means[part]
+        both = mean_a * mean_b
+        product = real.pixels[part].double() * generated.pixels[part].double()
+        covariance = window.means(product) - both
+        means = (2 * both + _SSIM_MEANS) / (mean_a**2 + mean_b**2 + _SSIM_MEANS)
+        variances = real.variances[part] + generated.variances[part]
+        structure = (2 * covariance + _SSIM_VARIANCES) / (variances + _SSIM_VARIANCES)
+        values[part] = (means * structure).mean(dim=(1, 2)).cpu().numpy()
     return values
 
 
-def scoot(real: np.ndarray, generated: np.ndarray) -> np.ndarray:
+def fsim(real: Measured, generated: Measured) -> np.ndarray:
+    """Feature similarity (Zhang et al. 2011) of gray images: phase congruency and gradients."""
+    values = np.empty(len(real.pixels))
+    for part in _parts(real.pixels):
+        a, b = real.congruency[part], generated.congruency[part]
+        congruency = _similarity(a, b, _FSIM_CONGRUENCY)
+        gradient = _similarity(real.gradient[part], generated.gradient[part], _FSIM_GRADIENT)
+        weight = torch.maximum(a, b)
+        score = (congruency * gradient * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
+        values[part] = score.cpu().numpy()
+    return values
+
+
+def _parts(images: torch.Tensor) -> Iterator[slice]:
+    """Which images to work on at once: on a CPU a single one stays in its cache."""
+    size = 1 if images.device.type == "cpu" else _BATCH
+    return (slice(start, start + size) for start in range(0, len(images), size))
+
+
+def _similarity(a: torch.Tensor, b: torch.Tensor, constant: float) -> torch.Tensor:
+    return (2 * a * b + constant) / (a**2 + b**2 + constant)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """SSIM's gaussian window, as float64 matrices [H - 10, H] and [W, W - 10] on either side of
+    an image: each row (column) holds the weights, one pixel further than the one before."""
+
+    left: torch.Tensor
+    right: torch.Tensor
+
+    @classmethod
+    def of(cls, images: torch.Tensor) -> "_Window":
+        """For images [N, H, W]."""
+        height, width = (_window_rows(length) for length in images.shape[-2:])
+        return cls(height.to(images.device), width.T.to(images.device))
+
+    def means(self, images: torch.Tensor) -> torch.Tensor:
+        """[..., H, W] -> [..., H - 10, W - 10], over whole windows only."""
+        return self.left @ images @ self.right
+
+
+def _window_rows(length: int) -> torch.Tensor:
+    offsets = torch.arange(length) - torch.arange(length - _WINDOW + 1)[:, None]
+    distances = (offsets - _WINDOW // 2).double()
+    weights = torch.exp(-(distances**2) / (2 * _SIGMA**2))
+    weights *= (offsets >= 0) & (offsets < _WINDOW)
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def _gradient(gray: torch.Tensor) -> torch.Tensor:
+    """The magnitude of Scharr's gradient of images [N, H, W], zeros around them: [N, H, W]."""
+    padded = nn.functional.pad(gray, (1, 1, 1, 1))
+    side, middle, _ = _SCHARR
+    down = side * (padded[:, :-2] + padded[:, 2:]) + middle * padded[:, 1:-1]  # smoothed
+    across = side * (padded[..., :-2] + padded[..., 2:]) + middle * padded[..., 1:-1]
+    return torch.hypot(down[..., 2:] - down[..., :-2], across[:, 2:] - across[:, :-2])
+
+
+def scoot(real: Measured, generated: Measured) -> np.ndarray:
     """Structure co-occurrence texture (Fan et al. 2019, "Scoot: A Perceptual Metric for Facial
     Sketches"): 1 / (1 + |difference of the texture features|), from above 0 to 1 (equal)."""
-    apart = scoot_features(real) - scoot_features(generated)  # [N, 2 * BLOCKS^2]
-    return 1 / (1 + np.linalg.norm(apart, axis=1))
+    return 1 / (1 + np.linalg.norm(real.texture - generated.texture, axis=1))
 
 
 def scoot_features(sketches: np.ndarray) -> np.ndarray:
@@ -95,27 +176,26 @@ def scoot_features(sketches: np.ndarray) -> np.ndarray:
     averaged over the directions.
     """
     count, height, width = sketches.shape
-    levels = sketches.astype(np.int64) * LEVELS // 256
-    block_row = np.arange(height) * BLOCKS // height
-    block_column = np.arange(width) * BLOCKS // width
+    levels = sketches.astype(np.int64) * LEVELS // 256  # [N, H, W]
+    base = np.arange(count)[:, None, None] * LEVELS**2
     gap = (np.arange(LEVELS)[:, None] - np.arange(LEVELS)) ** 2  # [LEVELS, LEVELS]
     features = np.zeros((count, BLOCKS**2, 2))
-    for down, right in _DIRECTIONS:
-        rows = slice(0, height - down)
-        left, columns = max(0, -right), slice(max(0, -right), width - max(0, right))
-        shifted = slice(left + right, left + right + (width - abs(right)))
-        first, second = levels[:, rows, columns], levels[:, down:, shifted]
-        same = (block_row[rows] == block_row[down:])[:, None] & (
-            block_column[columns] == block_column[shifted]
-        )
-        block = block_row[rows][:, None] * BLOCKS + block_column[columns]  # [rows, columns]
-        code = (block * LEVELS + first) * LEVELS + second  # [N, rows, columns]
-        code += np.arange(count)[:, None, None] * (BLOCKS * LEVELS) ** 2
-        matrices = np.bincount(code[:, same].ravel(), minlength=count * (BLOCKS * LEVELS) ** 2)
-        shares = matrices.reshape(count, BLOCKS**2, LEVELS, LEVELS).astype(float)
-        shares /= shares.sum(axis=(2, 3), keepdims=True)
-        features[..., 0] += (shares * gap).sum(axis=(2, 3)) / len(_DIRECTIONS)
-        features[..., 1] += (shares**2).sum(axis=(2, 3)) / len(_DIRECTIONS)
+    edges_y, edges_x = (-(-side * np.arange(BLOCKS + 1) // BLOCKS) for side in (height, width))
+    blocks = [(y, x) for y in pairwise(edges_y) for x in pairwise(edges_x)]
+    for index, ((top, bottom), (left, right)) in enumerate(blocks):
+        block = levels[:, top:bottom, left:right]
+        first_code = block * LEVELS + base
+        h, w = block.shape[1:]
+        for down, across in _DIRECTIONS:
+            begin, end = max(0, -across), w - max(0, across)
+            code = (
+                first_code[:, : h - down, begin:end]
+                + block[:, down:, begin + across : end + across]
+            )
+            shares = np.bincount(code.ravel(), minlength=count * LEVELS**2)
+            shares = shares.reshape(count, LEVELS, LEVELS) / code[0].size
+            features[:, index, 0] += (shares * gap).sum(axis=(1, 2)) / len(_DIRECTIONS)
+            features[:, index, 1] += (shares**2).sum(axis=(1, 2)) / len(_DIRECTIONS)
     return features.reshape(count, -1)
 
 
@@ -158,14 +238,17 @@ def load_lpips(folder: str | Path, device: torch.device | str = "cpu") -> Conten
     )
 
 
-def lpips(
-    real: np.ndarray,
-    generated: np.ndarray,
-    network: ContentLoss,
-    device: torch.device | str = "cpu",
-) -> np.ndarray:
-    """Learned perceptual distance; 0: equal."""
-    return _in_batches(network, real, generated, device, channels=3)
+def lpips(real: Measured, generated: Measured, network: ContentLoss) -> np.ndarray:
+    """Learned perceptual distance; 0: equal. `network` must be on the sketches' device."""
+    values = []
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        for start in range(0, len(real.pixels), _BATCH):
+            a, b = (
+                side.pixels[start : start + _BATCH, None].expand(-1, 3, -1, -1)
+                for side in (real, generated)
+            )  # [B, 3, H, W] in 0..1
+            values.append(network(a, b).double().cpu().numpy())
+    return np.concatenate(values)
 
 
 def lpips_digest(folder: str | Path) -> str:

@@ -28,11 +28,6 @@ _ACROSS = 3  # pairs in a row
 _GAP, _MARGIN, _HEADER, _CAPTION = 4, 20, 66, 18
 
 
-def evenly_spaced(count: int, most: int) -> list[int]:
-    """At most that many positions out of `count`, from the first to the last."""
-    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
-
-
 def labelled(image: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.uint8]:
     """A photo or sketch tinted by its labels [H, W], the head mask outlined: [H, W, 3] uint8."""
     colours = np.array(CLASS_COLOURS, np.float32)[labels]

@@ -67,6 +67,7 @@ def index_html(
     configuration: str,
     gallery: str,
     curves: str | Path,
+    validation_curves: str | Path | None,
     grids: Mapping[str, str | Path],
 ) -> str:
     """One page that needs nothing beside it: tables, gallery, curves, a grid per subset.
@@ -74,7 +75,7 @@ def index_html(
     `hparams`: the hyper-parameters of each ablation; `references`: the scores of real images;
     `tables` follow the table of FID; `provenance`: what made it, in words; `configuration`: the
     whole of it as text; `gallery`: what `gallery.gallery_json` gives; `curves`, `grids` (by
-    subset): PNG files, which are embedded.
+    subset): PNG files, which are embedded, as is `validation_curves` where there is one.
     """
     note = _note(scores)
     own, shared = _settings_in_words(hparams)
@@ -90,11 +91,10 @@ def index_html(
         "remarks": "".join(f"<li>{html.escape(text)}</li>" for text in remarks(scores)),
         "tables": "".join(table.html() for table in tables),
         "data": gallery,
-        "curves": _image(curves, "FID over epochs, a panel per subset, a line per ablation"),
+        "curves": _figures(curves, validation_curves),
         "grids": "".join(
             f'<section id="grid-{index}"><h2>{html.escape(subset)}</h2>'
-            f'<div class="scroll">{_image(path, f"Photos, sketches and results of {subset}")}</div>'
-            "</section>"
+            f"{_scrolled(path, f'Photos, sketches and results of {subset}')}</section>"
             for index, (subset, path) in enumerate(grids.items())
         ),
         "settings": "".join(
@@ -219,8 +219,9 @@ def _html_table(
     width = 2 if with_last else 1
     span = ' colspan="2"' if with_last else ""
     groups = "".join(
-        f'<th scope="colgroup"{span}>{html.escape(subset_name(subset))} <small>n = {n}</small></th>'
-        for subset, n in counts.items()
+        f'<th scope="colgroup"{span} data-sorts="{1 + width * index}"><button type="button">'
+        f"{html.escape(subset_name(subset))} <small>n = {n}</small></button></th>"
+        for index, (subset, n) in enumerate(counts.items())
     )
     kinds = "".join(
         _sorting(kind, "mean", 1 + width * index)
@@ -255,7 +256,8 @@ def _html_table(
         for row in fid_table(summary, scores, references).rows[len(summary) :]
     )
     return (
-        '<table class="sortable grouped"><thead><tr><th scope="col" rowspan="2">Ablation</th>'
+        '<table class="sortable grouped"><thead><tr><th scope="col" rowspan="2" data-column="0">'
+        '<button type="button">Ablation</button></th>'
         f"{groups}</tr><tr>{kinds}</tr></thead><tbody>{''.join(body)}</tbody>"
         f"<tbody>{real}</tbody></table>"
     )
@@ -267,6 +269,21 @@ def _sorting(name: str, kind: str, column: int) -> str:
         f'<th scope="col" class="{kind}" data-column="{column}">'
         f'<button type="button">{html.escape(name)}</button></th>'
     )
+
+
+def _figures(curves: str | Path, validation_curves: str | Path | None) -> str:
+    """The curves on the test pairs, and those that an epoch was chosen from."""
+    shown = _scrolled(curves, "FID over epochs, a panel per subset, a line per ablation")
+    if validation_curves is not None:
+        shown += "<h3>On the validation pairs</h3>" + _scrolled(
+            validation_curves,
+            "The choice of an epoch, a panel per ablation",
+        )
+    return shown
+
+
+def _scrolled(path: str | Path, description: str) -> str:
+    return f'<div class="scroll">{_image(path, description)}</div>'
 
 
 def _image(path: str | Path, description: str) -> str:

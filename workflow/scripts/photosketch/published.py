@@ -3,14 +3,13 @@
 Light and free of torch, because the Snakefile takes the files' names from here.
 """
 
-import hashlib
 import shutil
 import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from photosketch.runtime import InputError, write_atomically
+from photosketch.runtime import InputError, file_sha256, write_atomically
 
 _PARSERS = "https://github.com/yakhyo/face-parsing/releases/download/weights"
 
@@ -80,7 +79,7 @@ def verify(published: PublishedWeights, path: Path, sha256: str | None = None) -
     """
     if not path.is_file():
         raise InputError([f"{path}: no such weights file. {published.remedy()}"])
-    found, expected = _sha256(path), (sha256 or published.sha256).lower()
+    found, expected = file_sha256(path), (sha256 or published.sha256).lower()
     if not found.startswith(expected):
         size = f", {published.size:,} bytes" if published.size and not sha256 else ""
         raise InputError(
@@ -108,7 +107,7 @@ def fetch(published: PublishedWeights, path: str | Path) -> None:
             raise InputError(
                 [f"{path}: download failed ({error}). {published.remedy()}"]
             ) from error
-        found = _sha256(temporary)
+        found = file_sha256(temporary)
         if not found.startswith(published.sha256):
             raise InputError(
                 [
@@ -117,8 +116,3 @@ def fetch(published: PublishedWeights, path: str | Path) -> None:
                     f"discarded. {published.remedy()}"
                 ]
             )
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

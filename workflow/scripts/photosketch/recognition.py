@@ -7,6 +7,7 @@ sketches of the others are looked up among their generated ones.
 """
 
 import numpy as np
+import scipy.linalg
 import torch
 
 SPLITS = 20
@@ -58,9 +59,14 @@ def null_space_lda(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _row_space(rows: np.ndarray) -> np.ndarray:
-    """An orthonormal basis [d, k] of what the rows [n, d] span."""
-    _, values, directions = np.linalg.svd(rows, full_matrices=False)
-    return directions[values > 1e-6 * max(values[0], np.finfo(float).tiny)].T
+    """An orthonormal basis [d, k] of what the rows [n, d] span.
+
+    By QR with column pivoting: any basis gives the same distances, and this is several times faster
+    than singular vectors.
+    """
+    basis, triangle, _ = scipy.linalg.qr(rows.T, mode="economic", pivoting=True)
+    sizes = np.abs(np.diag(triangle))  # falling
+    return basis[:, sizes > 1e-6 * max(sizes[0], np.finfo(float).tiny)]
 
 
 def _coordinates(images: np.ndarray, device: torch.device | str) -> np.ndarray:

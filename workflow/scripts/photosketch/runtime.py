@@ -5,6 +5,7 @@ Free of torch, OpenCV and pandas at import, so that the Snakefile may use it.
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import re
 import shutil
@@ -54,6 +55,12 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """Hash of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextlib.contextmanager
 def job(log: str, threads: int = 1) -> Iterator[TextIO]:
     """Run a script's body: output goes to `log`, the yielded stream still reaches the person.
@@ -61,7 +68,8 @@ def job(log: str, threads: int = 1) -> Iterator[TextIO]:
     File descriptors 1 and 2 are redirected, so that native libraries write to the log as well.
     An InputError ends the process with its problems and exit code 1, an InterruptedJobError with
     its message and exit code 75, both without a traceback; any other error leaves its traceback in
-    the log and its last line on the console.
+    the log and its last line on the console. A job that used a GPU ends its log with the peak of
+    its memory.
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     console = os.fdopen(os.dup(2), "w", buffering=1)
@@ -74,6 +82,7 @@ def job(log: str, threads: int = 1) -> Iterator[TextIO]:
     _set_threads(threads)
     try:
         yield console
+        _print_gpu_memory()
     except InputError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -90,6 +99,15 @@ def job(log: str, threads: int = 1) -> Iterator[TextIO]:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _print_gpu_memory() -> None:
+    """The most that tensors took of a GPU, where torch has used one; `costs` reads the line."""
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        devices = range(torch.cuda.device_count())
+        peak = max(torch.cuda.max_memory_allocated(device) for device in devices)
+        print(f"peak GPU memory: {peak / 1e6:.0f} MB")
 
 
 def _set_threads(threads: int) -> None:

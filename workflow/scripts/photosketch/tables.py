@@ -120,9 +120,7 @@ def metric_table(
         for metric in metrics:
             values = by_seed[metric]
             size = values.mean()
-            text = _value(metric, size, size)
-            if len(values) > 1:
-                text += f" ± {_value(metric, values.std(ddof=1), size)}"
+            text = _over_seeds(metric, values)
             if metric == "kid" and by_seed["kid_low"].notna().all():
                 low, high = by_seed["kid_low"].mean(), by_seed["kid_high"].mean()
                 text += f" [{_value('kid', low, size)}, {_value('kid', high, size)}]"
@@ -159,35 +157,55 @@ def metric_table(
 
 
 def chosen_table(
-    scores: pd.DataFrame, chosen: pd.DataFrame, methods: Sequence[str], subsets: Sequence[str]
+    scores: pd.DataFrame,
+    chosen: pd.DataFrame,
+    methods: Sequence[str],
+    subsets: Sequence[str],
+    criterion: str = "fid",
 ) -> Table:
-    """FID at the epoch that the validation pairs chose, per method and seed.
+    """FID and KID at the epoch that the validation pairs chose, per method and seed.
 
-    `chosen`: as `comparison.chosen_epochs` gives it.
+    `chosen`: as `comparison.chosen_epochs` gives it, by the metric `criterion`.
     """
     at_chosen = comparison.at_epochs(scores, chosen)
+    window = scores[scores["subset"] == POOLED].groupby(["ablation", "seed"])["fid"].mean()
     rows = []
     for method in methods:
         own = at_chosen[at_chosen["ablation"] == method]
         epochs = own.drop_duplicates("seed").sort_values("seed")["epoch"]
-        cells = []
-        for subset in [POOLED, *subsets]:
-            values = own.loc[own["subset"] == subset, "fid"]
-            text = _value("fid", values.mean(), values.mean())
-            if len(values) > 1:
-                text += f" ± {_value('fid', values.std(ddof=1), values.mean())}"
-            cells.append(text)
+        pooled = own[own["subset"] == POOLED]
+        cells = [
+            _over_seeds("fid", pooled["fid"]),
+            _over_seeds("fid", window[method]),
+            _over_seeds("kid", pooled["kid"]),
+            *(_over_seeds("fid", own.loc[own["subset"] == name, "fid"]) for name in subsets),
+        ]
         rows.append([method, ", ".join(map(str, epochs)), *cells])
-    head = ["method", "epoch of each seed", "all subsets", *subsets]
+    head = [
+        "method",
+        "epoch",
+        "FID",
+        "FID, all epochs",
+        NAMES["kid"],
+        *(f"FID, {name}" for name in subsets),
+    ]
+    metric = NAMES[criterion].split()[0]
     return Table(
-        "FID at the epoch chosen on the validation pairs",
+        "Test scores at the epoch chosen on the validation pairs",
         head,
         rows,
         [
-            "Each run's epoch is the one with the lowest FID of all validation pairs together; "
-            "the test pairs have no part in the choice. ± deviation over seeds."
+            f"Each run's epoch is the one with the lowest {metric} of all validation pairs "
+            "together; the test pairs have no part in the choice. ± deviation over seeds."
         ],
     )
+
+
+def _over_seeds(metric: str, values: pd.Series) -> str:
+    """The mean of a value per seed, ± deviation where there are several."""
+    size = values.mean()
+    text = _value(metric, size, size)
+    return f"{text} ± {_value(metric, values.std(ddof=1), size)}" if len(values) > 1 else text
 
 
 def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table:
@@ -222,23 +240,30 @@ def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table
 
 def cost_table(costs: pd.DataFrame) -> Table:
     """Time and memory of every stage, from `costs.read_benchmarks`."""
+    on_gpu = costs["gpu_mb"].notna().any()
     rows = [
         [
             str(row["rule"]),
             str(row["jobs"]),
             f"{row['seconds'] / 60:,.1f}",
             f"{row['longest'] / 60:,.1f}",
-            "–" if math.isnan(row["memory_mb"]) else f"{row['memory_mb'] / 1000:.1f}",
+            _gigabytes(row["memory_mb"]),
+            *([_gigabytes(row["gpu_mb"])] if on_gpu else []),
         ]
         for _, row in costs.iterrows()
     ]
     head = ["stage", "jobs", "minutes in all", "longest job, minutes", "peak memory, GB"]
+    gpu = "GPU memory: the peak of tensors." if on_gpu else "The logs tell of no GPU memory."
     return Table(
         "Cost",
-        head,
+        [*head, "peak GPU memory, GB"] if on_gpu else head,
         rows,
-        ["Wall time and main memory of the last run of each job; no GPU memory."],
+        [f"Wall time and main memory of the last run of each job. {gpu}"],
     )
+
+
+def _gigabytes(megabytes: float) -> str:
+    return "–" if math.isnan(megabytes) else f"{megabytes / 1000:.1f}"
 
 
 def subset_name(subset: str) -> str:
@@ -283,8 +308,7 @@ def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
 def _interval(metric: str, difference: float, low: float, high: float) -> str:
     """`−1.50 [−2.25, −0.75]`"""
     first, second, third = (
-        _value(metric, value, high - low, sign="+").replace("-", "−")
-        for value in (difference, low, high)
+        _value(metric, value, high - low, sign="+") for value in (difference, low, high)
     )
     return f"{first} [{second}, {third}]"
 
@@ -294,7 +318,7 @@ def _value(metric: str, value: float, size: float, sign: str = "") -> str:
     if math.isnan(value):
         return "–"
     scale = SCALES.get(metric, 1)
-    return f"{value * scale:{sign}.{_decimals(metric, size * scale)}f}"
+    return f"{value * scale:{sign}.{_decimals(metric, size * scale)}f}".replace("-", "−")
 
 
 def _decimals(metric: str, size: float) -> int:
