@@ -33,10 +33,10 @@ demo: .venv/ready resources/demo/pairs.tsv
 test: .venv/ready
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
-# the profiles on a SLURM of two nodes on this machine, installed by apt: needs root
+# the slurm profile on two nodes that are this machine; SLURM comes by apt: needs root
 test-cluster: .venv/ready
 	tests/cluster/install-slurm.sh
-	timeout --kill-after=60 900 $(BIN)/python -m pytest tests/cluster
+	timeout --signal=INT --kill-after=60 900 $(BIN)/python -m pytest tests/cluster
 
 lint: .venv/ready resources/demo/pairs.tsv
 	$(BIN)/ruff check .

@@ -62,3 +62,14 @@ rule all:
             seed=SEEDS,
         ),
         rules.compare.output,
+
+
+# the sketches of the last epoch as PNG files, on demand
+rule samples_png:
+    input:
+        expand(
+            rules.write_sketches.output,
+            ablation=ABLATIONS,
+            seed=SEEDS,
+            epoch=EPOCHS[-1],
+        ),

@@ -3,6 +3,7 @@
 shown=$(qstat -x -f "$1" 2> /dev/null)
 case $? in
   0) ;;
+  36) echo "PBS keeps no history of ended jobs: job_history_enable has to be set" >&2; exit 1 ;;
   153) echo failed; exit 0 ;;  # the server does not know the job
   *) echo running; exit 0 ;;   # no answer from the server says nothing about the job
 esac

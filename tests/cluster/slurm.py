@@ -96,8 +96,7 @@ class Cluster:
         (self.folder / "slurm.conf").write_text(CONFIGURATION.format(**values))
         (self.folder / "gres.conf").write_text(GRES)
         (self.folder / "cgroup.conf").write_text(CGROUP)
-        if SYSTEM_CONFIGURATION.exists():
-            raise RuntimeError(f"{SYSTEM_CONFIGURATION} is there: this host has a SLURM already")
+        assert not SYSTEM_CONFIGURATION.exists(), f"{SYSTEM_CONFIGURATION}: a SLURM is here already"
         SYSTEM_CONFIGURATION.unlink(missing_ok=True)  # a link to a cluster that is gone
         SYSTEM_CONFIGURATION.symlink_to(self.folder / "slurm.conf")
         self._start_munge()
@@ -189,7 +188,9 @@ class Cluster:
         for path in [*(self.folder / f"{node}.pid" for node in NODES), controller]:
             _end(path)
         _end(self.folder / "munged.pid")
-        SYSTEM_CONFIGURATION.unlink(missing_ok=True)
+        link = SYSTEM_CONFIGURATION
+        if link.is_symlink() and link.readlink() == self.folder / "slurm.conf":
+            link.unlink()
 
 
 def _end(pid_file: Path) -> None:

@@ -51,7 +51,7 @@ def wanted(project, rules: list[str]) -> dict[str, str]:
     resources = profile_of(project)["set-resources"]
 
     def number(rule: str, name: str) -> int:
-        return eval(resources[rule][name], {"attempt": 1})
+        return eval(str(resources[rule][name]), {"attempt": 1})
 
     on_gpu = rules[0] not in ("detect_landmarks", "parse_faces")
     return {

@@ -1,6 +1,7 @@
 """Logs, whole files, clear errors, and one GPU a job."""
 
 import hashlib
+import errno
 import os
 import select
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import tempfile
 import textwrap
 import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -105,28 +107,29 @@ def test_another_error_leaves_its_traceback_in_the_log_and_says_where(tmp_path):
     assert "job.log" in done.stderr
 
 
-ALLOCATION = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID")
 SIMULATED = """
 import sys, time, torch
 from photosketch import runtime
 torch.cuda.is_available = lambda: True
 torch.cuda.device_count = lambda: int(sys.argv[2])
-torch.cuda.get_device_name = lambda index: f"simulated {index}"
+class Properties:
+    def __init__(self, index):
+        self.name, self.uuid = f"simulated {index}", f"{sys.argv[4]}{index}"
+torch.cuda.get_device_properties = Properties
 device = runtime.acquire_device(sys.stderr, int(sys.argv[3]), sys.argv[1])
 print(device.index, flush=True)
 time.sleep(60)
 """
 
 
-def simulated_jobs(count, folder, devices, slots=1, **environment):
-    inherited = {k: v for k, v in os.environ.items() if k not in ALLOCATION}
+def simulated_jobs(count, folder, devices, slots=1, uuid="GPU-"):
     return [
         subprocess.Popen(
-            [sys.executable, "-c", SIMULATED, str(folder), str(devices), str(slots)],
+            [sys.executable, "-c", SIMULATED, str(folder), str(devices), str(slots), uuid],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**inherited, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         for _ in range(count)
     ]
@@ -146,10 +149,10 @@ def test_jobs_take_a_slot_each_wait_for_a_free_one_and_free_it_on_sigkill(tmp_pa
         _end(jobs)
 
 
-def test_device_0_of_another_allocation_is_another_device(tmp_path):
+def test_device_0_of_a_job_confined_to_another_device_is_not_waited_for(tmp_path):
     jobs = [
-        *simulated_jobs(1, tmp_path, 1, CUDA_VISIBLE_DEVICES="0", SLURM_JOB_ID="7"),
-        *simulated_jobs(1, tmp_path, 1, CUDA_VISIBLE_DEVICES="0", SLURM_JOB_ID="8"),
+        *simulated_jobs(1, tmp_path, 1, uuid="GPU-a-"),
+        *simulated_jobs(1, tmp_path, 1, uuid="GPU-b-"),
     ]
     try:
         assert [_device(job) for job in jobs] == [0, 0]
@@ -179,16 +182,14 @@ def _device(job):
     raise AssertionError("the job ended without a device")
 
 
-def test_only_devices_that_cuda_visible_devices_names_are_taken(tmp_path, monkeypatch, capsys):
+def test_a_slurm_job_that_was_given_no_gpu_takes_none(tmp_path, monkeypatch, capsys):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: f"simulated {index}")
-    for name in ALLOCATION:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    assert runtime.acquire_device(sys.stderr, 1, tmp_path) == torch.device("cuda", 0)
-    assert [path.name for path in tmp_path.iterdir()] == ["gpu-3.lock"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    assert runtime.acquire_device(sys.stderr, 1, tmp_path).type == "cpu"
+    assert "SLURM gave this job no GPU" in capsys.readouterr().out
 
 
 def test_without_a_gpu_the_job_runs_on_the_cpu_and_says_so(tmp_path, capsys, monkeypatch):
@@ -223,6 +224,40 @@ def holder(tmp_path):
     yield job
     job.kill()
     job.communicate()
+
+
+def test_a_job_that_waits_leaves_the_log_to_the_one_at_work(tmp_path, holder):
+    log = tmp_path / "job.log"
+    log.write_text("of the one at work\n")
+    console = open(tmp_path / "console", "w")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom photosketch import runtime\n"
+        "with runtime.job(sys.argv[1], 1, alone_in=Path(sys.argv[2])):\n    print('alone')\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    job = subprocess.Popen(
+        [sys.executable, "-c", code, log, tmp_path / "run"], stderr=console, env=environment
+    )
+    deadline = time.monotonic() + 30
+    while not runtime.is_claimed(tmp_path / "run"):
+        assert job.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    assert log.read_text().startswith("of the one at work\n")
+    holder.kill()
+    assert job.wait(30) == 0
+    assert log.read_text() == "alone\n"
+    assert not runtime.is_claimed(tmp_path / "run")
+    assert f"in use by process {holder.pid}" in (tmp_path / "console").read_text()
+
+
+def test_where_there_are_no_locks_the_job_goes_on_and_says_so(tmp_path, monkeypatch, capsys):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(runtime.fcntl, "flock", refuse)
+    with runtime.sole_writer(tmp_path / "run", sys.stderr):
+        pass
+    assert "no locks in" in capsys.readouterr().out
 
 
 def test_a_second_writer_is_refused_with_the_name_of_the_first(tmp_path, holder, capsys):

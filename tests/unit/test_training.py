@@ -235,6 +235,28 @@ def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
         assert signal.getsignal(number) == signal.SIG_DFL
 
 
+@pytest.mark.parametrize("images", [4, 11])  # amid training, and in its last step
+def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
+    data, undisturbed, tmp_path, monkeypatch, images
+):
+    step = training.Trainer.step
+
+    def claimed(self, batch):
+        if self.images == images:
+            (tmp_path / ".claim").touch()
+        return step(self, batch)
+
+    monkeypatch.setattr(training.Trainer, "step", claimed)
+    with pytest.raises(runtime.InterruptedJobError):
+        run(data, tmp_path, small_config(), [2, 4])
+    assert not list(tmp_path.glob("generator_epoch*"))
+    assert saved_images(tmp_path) > images
+    monkeypatch.setattr(training.Trainer, "step", step)
+    (tmp_path / ".claim").unlink()
+    run(data, tmp_path, small_config(), [2, 4])
+    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+
+
 @pytest.mark.parametrize(
     "error",
     [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: no"), None],

@@ -67,6 +67,7 @@ def test_jobs_go_through_the_scheduler_with_what_they_need(unrun, scheduler):
         ("printf '    job_state = F\\n    Exit_status = 271\\n'", "failed"),
         ("exit 153  # no such job", "failed"),
         ("exit 1    # no server", "running"),
+        ("exit 36   # no history", ""),
     ],
 )
 def test_the_scheduler_s_words_are_put_in_snakemake_s(root, scheduler, qstat, told):
@@ -74,4 +75,6 @@ def test_the_scheduler_s_words_are_put_in_snakemake_s(root, scheduler, qstat, to
     status = subprocess.run(
         [root / "profiles/cluster-generic/status.sh", "7.server"], capture_output=True, text=True
     )
-    assert status.stdout == f"{told}\n"
+    assert status.stdout.strip() == told
+    assert (status.returncode == 0) == bool(told)
+    assert told or "job_history_enable" in status.stderr

@@ -124,3 +124,34 @@ def test_no_shell_stands_between_snakemake_and_a_training_that_is_told_to_stop(p
     assert "bash" not in parents
     log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
     assert "told to stop after" in log
+
+
+def test_a_training_that_outlived_snakemake_gives_way_to_its_successor(prepared):
+    state = prepared.results / "train/baseline/seed0/.state"
+    shutil.rmtree(state)
+    prepared.configure(train={**LONG, "epochs": 400})
+    killed = subprocess.Popen(
+        prepared.command(LOG),
+        cwd=prepared.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=prepared.environment(),
+    )
+    deadline = time.monotonic() + 120
+    while not list(state.glob("state-*")):
+        assert killed.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    (orphan,) = training_processes(prepared.folder)
+    killed.kill()
+    killed.wait()
+
+    prepared.configure(train={**LONG, "epochs": 60})
+    assert prepared.snakemake("--unlock").returncode == 0
+    done = prepared.snakemake(LOG)
+    assert done.returncode == 0, done.stdout
+    assert f"in use by process {orphan} on" in done.stdout
+    log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
+    assert re.search(r"resuming after epoch \d+", log)
+    assert len((prepared.folder / LOG).read_text().splitlines()) == 61
+    with pytest.raises(ProcessLookupError):
+        os.kill(orphan, 0)

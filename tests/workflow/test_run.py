@@ -130,7 +130,7 @@ def test_figures_are_images_of_a_sensible_size(finished):
 
 
 def test_nothing_half_written_is_left(finished):
-    left = [path for path in finished.results.rglob(".*") if path.name != ".state"]
+    left = [path for path in finished.results.rglob(".*") if path.name not in (".state", ".writer")]
     assert left == []
 
 

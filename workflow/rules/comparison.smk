@@ -84,7 +84,7 @@ rule compare:
             "epochs": EPOCHS,
             "subsets": SUBSETS,
             "features": config["evaluation"]["features"],
-            **({"chosen_by": CHOSEN_BY} if VALIDATED and CHOSEN_BY != "fid" else {}),
+            **({"chosen_by": CHOSEN_BY} if VALIDATED else {}),
         },
         code=code_version(
             "compare.py",

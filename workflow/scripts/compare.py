@@ -67,7 +67,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         validation = comparison.read_scores(
             files.validation, ablations, seeds, [name for name in subsets if name in known]
         )
-        metric = hp.get("chosen_by", "fid")
+        metric = hp["chosen_by"]
         chosen = comparison.chosen_epochs(validation, metric)
         shown_tables.insert(0, tables.chosen_table(scores, chosen, ablations, subsets, metric))
         figures.save(

@@ -13,16 +13,15 @@ ablation, seed = snakemake.wildcards.ablation, int(snakemake.wildcards.seed)
 folder = Path(snakemake.output.log).parent
 settings = snakemake.config["train"]
 
-with (
-    runtime.job(snakemake.log[0], snakemake.threads) as console,
-    runtime.sole_writer(folder, console),
-    runtime.staged(snakemake.input.tensors) as packed,
-):
+with runtime.job(snakemake.log[0], snakemake.threads, alone_in=folder) as console:
     device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
+    with runtime.staged(snakemake.input.tensors) as packed:
+        data = tensors.load_packed(packed, device)
+        data_sha256 = runtime.file_sha256(packed)
     config = TrainConfig.from_hparams(snakemake.params.hp)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
     training.train(
-        data=tensors.load_packed(packed, device),
+        data=data,
         config=config,
         seed=seed,
         due=evaluated_epochs(snakemake.config),
@@ -30,7 +29,7 @@ with (
         fingerprint=checkpoint.fingerprint(
             hparams=snakemake.params.hp if config.lr_decay_epochs else continuable,
             code=snakemake.params.code,
-            data=runtime.file_sha256(packed),
+            data=data_sha256,
             seed=seed,
         ),
         device=device,

@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 import socket
 import sys
@@ -62,9 +61,10 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
 
 
 @contextlib.contextmanager
-def job(log: str, threads: int = 1) -> Iterator[TextIO]:
+def job(log: str, threads: int = 1, alone_in: Path | None = None) -> Iterator[TextIO]:
     """Run a script's body: output goes to `log`, the yielded stream still reaches the person.
 
+    With `alone_in`, a folder, the body begins when no other process works there (`sole_writer`).
     File descriptors 1 and 2 are redirected, so that native libraries write to the log as well.
     An InputError ends the process with its problems and exit code 1, an InterruptedJobError with
     its message and exit code 75, both without a traceback; any other error leaves its traceback in
@@ -73,7 +73,7 @@ def job(log: str, threads: int = 1) -> Iterator[TextIO]:
     """
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     console = os.fdopen(os.dup(2), "w", buffering=1)
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(target, 1)
@@ -81,8 +81,10 @@ def job(log: str, threads: int = 1) -> Iterator[TextIO]:
     os.close(target)
     _set_threads(threads)
     try:
-        yield console
-        _print_gpu_memory()
+        with sole_writer(alone_in, console) if alone_in else contextlib.nullcontext():
+            os.truncate(log, 0)  # not before: it may be the log of the one who worked there
+            yield console
+            _print_gpu_memory()
     except InputError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
@@ -127,63 +129,53 @@ def acquire_device(
 ) -> "torch.device":
     """A GPU on which fewer than `slots` jobs of this machine run, else the CPU where there is none.
 
-    The device with the fewest jobs is taken. CUDA_VISIBLE_DEVICES, where it is set (by a person or
-    a scheduler), says which devices may be taken. A slot is taken by a non-blocking lock on a file
-    named after device and slot, held until the process ends (however it ends: the kernel frees it).
-    Waits, saying so, while all are held. The files lie in `lock_folder`, by default one of this
-    machine and user: not on a shared file system, where two nodes' device 0 would be taken for one.
+    The device with the fewest jobs is taken, among those that CUDA_VISIBLE_DEVICES allows; in a
+    SLURM job that was given none, it is the CPU. A slot is taken by a non-blocking lock on a file
+    named after slot and device (its UUID: numbers differ from job to job where a scheduler confines
+    them), held until the process ends, however it ends: the kernel frees it. Waits, saying so,
+    while all are held. The files lie in `lock_folder`, by default one of this machine and user: not
+    on a shared file system, and not where `snakemake --unlock` would remove them under a job.
     """
     import torch
 
+    if "SLURM_JOB_ID" in os.environ and not os.environ.get("CUDA_VISIBLE_DEVICES"):
+        print("SLURM gave this job no GPU (CUDA_VISIBLE_DEVICES is not set): running on the CPU")
+        return torch.device("cpu")
     if not torch.cuda.is_available():
         print("no GPU visible: running on the CPU")
         return torch.device("cpu")
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = visible.split(",") if visible else [str(i) for i in range(torch.cuda.device_count())]
-    folder = Path(lock_folder or Path(tempfile.gettempdir(), f"photosketch-gpus-{os.getuid()}"))
+    devices = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    folder = Path(lock_folder or f"/tmp/photosketch-gpus-{os.getuid()}")
     folder.mkdir(parents=True, exist_ok=True)
     announced = False
     while True:
         for slot in range(slots):
-            for index, name in enumerate(names):
+            for index, device in enumerate(devices):
                 suffix = f"-slot{slot}" if slot else ""
-                label = re.sub(r"[^0-9A-Za-z-]", "_", f"{_allocation()}gpu-{name}")
-                if _lock(folder / f"{label}{suffix}.lock"):
+                if _lock(folder / f"gpu-{device.uuid}{suffix}.lock"):
                     place = f", slot {slot + 1} of {slots}" if slots > 1 else ""
-                    print(f"using GPU {name}: {torch.cuda.get_device_name(index)}{place}")
+                    print(f"using GPU {index}: {device.name}{place}")
                     return torch.device("cuda", index)
         if not announced:
             each = f", {slots} jobs each" if slots > 1 else ""
-            _say(f"every GPU is in use ({', '.join(names)}{each}): waiting", console)
+            _say(f"every GPU is in use ({len(devices)}{each}): waiting", console)
             announced = True
         time.sleep(2)
-
-
-def _allocation() -> str:
-    """The scheduler's allocation that this process is in, else nothing.
-
-    Schedulers that confine a job to its devices number them from 0 in every job: device 0 of
-    another allocation is another device.
-    """
-    for name in ("SLURM_JOB_ID", "PBS_JOBID", "LSB_JOBID", "JOB_ID"):
-        if name in os.environ:
-            return f"{name}-{os.environ[name]}-"
-    return ""
 
 
 @contextlib.contextmanager
 def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterator[None]:
     """Keep any other process from working in `folder` within the block.
 
-    A job outlives a Snakemake that was killed, and its successor must not write beside it. Waits
-    `patience` seconds for the other one, because the locks of a crashed node are held until its
+    A job outlives a Snakemake that was killed, and its successor must not write beside it. The
+    successor leaves a note (`is_claimed`), on which the other one should stop and publish nothing,
+    and waits for `patience` seconds, also because the locks of a crashed node are held until its
     file server notices; then raises InputError. Where the file system has no locks, says so.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ".writer"
     announced = False
     until = time.monotonic() + patience
-    with open(path, "a+", encoding="utf-8") as file:
+    with open(folder / ".writer", "a+", encoding="utf-8") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -194,16 +186,24 @@ def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterato
             except OSError as error:
                 print(f"no locks in {folder} ({error.strerror}): nothing else may work there now")
                 break
+            (folder / ".claim").touch()
             if time.monotonic() > until:
                 raise InputError([f"{folder} is in use by {other}: end that (kill, scancel) first"])
             if not announced:
-                _say(f"{folder} is in use by {other}: waiting", console)
+                _say(f"{folder} is in use by {other}: waiting for it to save and stop", console)
                 announced = True
             time.sleep(1)
+        (folder / ".claim").unlink(missing_ok=True)
         file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()} {_allocation()}".rstrip(" -"))
+        job = f", SLURM job {os.environ['SLURM_JOB_ID']}" if "SLURM_JOB_ID" in os.environ else ""
+        file.write(f"process {os.getpid()} on {socket.gethostname()}{job}")
         file.flush()
         yield
+
+
+def is_claimed(folder: Path) -> bool:
+    """Whether another process waits to work in the folder of which this is the sole writer."""
+    return (folder / ".claim").exists()
 
 
 @contextlib.contextmanager

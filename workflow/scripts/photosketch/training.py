@@ -62,10 +62,11 @@ def train(
     Writes `folder`/generator_epoch{epoch}.safetensors for each due epoch and train_log.csv (a row
     an epoch: mean of each unweighted term). Strips of training samples go to `folder`/strips.
     States are written in the background; `keep` says whether the newest two stay or the last alone.
+    Where another process claims the folder (runtime.sole_writer), stops and publishes nothing.
 
     Raises:
         runtime.InputError: a loss or weight is no longer finite, or memory or disk are too small.
-        runtime.InterruptedJobError: SIGTERM or SIGUSR1 came; the state is saved.
+        runtime.InterruptedJobError: SIGTERM or SIGUSR1 came, or a claim; the state is saved.
     """
     work = folder / ".state"
     with (
@@ -93,6 +94,8 @@ def train(
             strip_every,
             state_minutes,
         )
+    if runtime.is_claimed(folder):  # it may want other hyper-parameters, and finds all in .state
+        raise runtime.InterruptedJobError(f"{name}: another job waits to go on with this training")
     for epoch in due:
         name_in_folder = checkpoint.generator_path(work, epoch).name
         checkpoint.publish(work / name_in_folder, folder / name_in_folder)
@@ -169,6 +172,8 @@ def _run(
                 progress.update(len(indices))
                 ends = trainer.images % pairs == 0
                 if readings.full or ends or stop.is_set():
+                    if runtime.is_claimed(folder):
+                        stop.set()
                     progress.set_postfix(readings.read_back(), refresh=False)
                     saver.poll()
                     overdue = time.monotonic() - saved_at > 60 * state_minutes
