@@ -1,7 +1,7 @@
 """Logs, whole files, clear errors, and one GPU a job."""
 
-import hashlib
 import errno
+import hashlib
 import os
 import select
 import subprocess
