@@ -131,15 +131,16 @@ def test_a_training_that_outlived_snakemake_gives_way_to_its_successor(prepared)
     shutil.rmtree(state)
     prepared.configure(train={**LONG, "epochs": 400})
     killed = subprocess.Popen(
-        prepared.command(LOG),
+        prepared.command(TARGET),
         cwd=prepared.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=open(prepared.folder / "printed", "w"),
+        stderr=subprocess.STDOUT,
         env=prepared.environment(),
     )
     deadline = time.monotonic() + 120
     while not list(state.glob("state-*")):
-        assert killed.poll() is None and time.monotonic() < deadline
+        printed = (prepared.folder / "printed").read_text()
+        assert killed.poll() is None and time.monotonic() < deadline, printed
         time.sleep(0.05)
     (orphan,) = training_processes(prepared.folder)
     killed.kill()
@@ -147,7 +148,7 @@ def test_a_training_that_outlived_snakemake_gives_way_to_its_successor(prepared)
 
     prepared.configure(train={**LONG, "epochs": 60})
     assert prepared.snakemake("--unlock").returncode == 0
-    done = prepared.snakemake(LOG)
+    done = prepared.snakemake(TARGET)
     assert done.returncode == 0, done.stdout
     assert f"in use by process {orphan} on" in done.stdout
     log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
