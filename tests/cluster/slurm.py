@@ -60,6 +60,20 @@ PartitionName=main Nodes=ALL Default=YES DefaultTime=60 State=UP
 """
 
 
+# SLURM's programs bind to the address that the host's name has: a name that is not loopback's is
+# hidden from the daemons and from their jobs.
+UNDER_ANOTHER_NAME = ("unshare", "--uts", "sh", "-c", 'hostname localhost; exec "$@"', "sh")
+
+
+def host_name() -> str:
+    """The host's name where it means loopback, else `localhost`."""
+    name = socket.gethostname().split(".")[0]
+    try:
+        return name if socket.gethostbyname(name).startswith("127.") else "localhost"
+    except OSError:
+        return "localhost"
+
+
 @dataclass(frozen=True)
 class Cluster:
     """The cluster that lives in `folder`."""
@@ -81,7 +95,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start all daemons and wait until both nodes take jobs."""
-        host = socket.gethostname().split(".")[0]
+        host = host_name()
         for name in ("controller", *NODES):
             (self.folder / name).mkdir(parents=True)
         self.folder.chmod(0o755)
@@ -126,7 +140,7 @@ class Cluster:
     def _daemon(self, *command: str) -> None:
         """Run a command that goes to the background by itself."""
         done = subprocess.run(
-            command,
+            [*(UNDER_ANOTHER_NAME if host_name() == "localhost" else ()), *command],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
