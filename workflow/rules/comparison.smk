@@ -1,8 +1,5 @@
 """The comparison of the ablations: table, curves, figure grids, and one page with all of them."""
 
-# FID is what the rule takes without being told
-CHOSEN_BY = config["evaluation"]["chosen_by"]
-
 
 rule compare:
     input:
@@ -84,7 +81,7 @@ rule compare:
             "epochs": EPOCHS,
             "subsets": SUBSETS,
             "features": config["evaluation"]["features"],
-            **({"chosen_by": CHOSEN_BY} if VALIDATED else {}),
+            **({"chosen_by": config["evaluation"]["chosen_by"]} if VALIDATED else {}),
         },
         code=code_version(
             "compare.py",
