@@ -22,11 +22,9 @@ setup: .venv/ready
 resources/demo/pairs.tsv: | .venv/ready
 	$(BIN)/python -m photosketch.demo resources/demo
 
-# Narrow networks gain nothing from a second thread: one thread a job, as many jobs as cores.
-ONE_THREAD_EACH := $(foreach rule,detect_landmarks parse_faces train infer extract_real_features evaluate estimate_differences,$(rule)=1)
-
+# narrow networks gain nothing from a second thread: one thread a job, as many jobs as cores
 demo: .venv/ready resources/demo/pairs.tsv
-	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --set-threads $(ONE_THREAD_EACH) \
+	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
 	  --configfile config/demo.yaml
 	@echo "see results/demo/comparison/index.html"
 

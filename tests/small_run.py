@@ -65,8 +65,23 @@ class Project:
             env=self.environment(),
         )
 
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
+        """Start snakemake; what it prints goes to the file `printed`."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            stdout=open(self.folder / "printed", "w"),
+            stderr=subprocess.STDOUT,
+            env={**self.environment(), **environment},
+        )
+
+    def printed(self) -> str:
+        """What the run that was started last has printed so far."""
+        return (self.folder / "printed").read_text()
+
     def command(self, *arguments: str, cores: int = 2) -> list[str]:
-        run = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
+        # narrow networks gain nothing from a second thread
+        run = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--max-threads", "1"]
         return [*run, *arguments, "--configfile", str(self.overlay)]
 
     def environment(self) -> dict[str, str]:

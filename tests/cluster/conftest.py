@@ -4,7 +4,6 @@ import dataclasses
 import os
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,26 +14,15 @@ from small_run import Project, fresh
 
 __all__ = ["fresh"]
 
-ONE_THREAD_EACH = (
-    "--set-threads",
-    *(
-        f"{rule}=1"
-        for rule in (
-            *("detect_landmarks", "parse_faces", "train", "infer", "evaluate"),
-            *("extract_real_features", "estimate_differences"),
-        )
-    ),
-)
 # without an accounting service, and in the hurry of a test
 QUERIES = (
     *("--slurm-status-command", "squeue"),
     *("--slurm-init-seconds-before-status-checks", "3"),
 )
-# notes what Snakemake asks sbatch for
+# notes what Snakemake asks sbatch for: a file for each call, as calls come at the same time
 RECORDING_SBATCH = """\
 #!/bin/sh
-for argument; do printf '%s\\0' "$argument"; done >> "$SBATCH_CALLS"
-printf '\\n' >> "$SBATCH_CALLS"
+printf '%s\\0' "$@" > "$SBATCH_CALLS/$(date +%s%N)-$$"
 exec {sbatch} "$@"
 """
 
@@ -60,19 +48,20 @@ class ClusterProject(Project):
     cluster: Cluster
 
     @property
-    def calls_file(self) -> Path:
+    def calls_folder(self) -> Path:
         return self.folder / "sbatch-calls"
 
     def environment(self) -> dict[str, str]:
         commands = self.folder / "commands"
         commands.mkdir(exist_ok=True)
+        self.calls_folder.mkdir(exist_ok=True)
         shim = commands / "sbatch"
         shim.write_text(RECORDING_SBATCH.format(sbatch=shlex.quote(shutil.which("sbatch") or "")))
         shim.chmod(0o755)
         return {
             **os.environ,
             "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
-            "SBATCH_CALLS": str(self.calls_file),
+            "SBATCH_CALLS": str(self.calls_folder),
         }
 
     def command(self, *arguments: str, cores: int = 2) -> list[str]:
@@ -80,25 +69,12 @@ class ClusterProject(Project):
         base = super().command(*arguments, cores=cores)
         at = base.index("--cores")
         base[at : at + 2] = ["--workflow-profile", "profiles/slurm", *QUERIES]
-        return [*base, *ONE_THREAD_EACH]
-
-    def start(self, *arguments: str) -> subprocess.Popen:
-        """Start snakemake; what it prints goes to the file `printed`."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=self.folder,
-            stdout=open(self.folder / "printed", "w"),
-            stderr=subprocess.STDOUT,
-            env=self.environment(),
-        )
-
-    def printed(self) -> str:
-        return (self.folder / "printed").read_text()
+        return base
 
     def sbatch_calls(self) -> list[list[str]]:
-        """The arguments of every sbatch so far."""
-        lines = self.calls_file.read_text().split("\0\n")
-        return [line.split("\0") for line in lines if line]
+        """The arguments of every sbatch so far, oldest first."""
+        calls = sorted(self.calls_folder.iterdir())
+        return [call.read_text().removesuffix("\0").split("\0") for call in calls]
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +88,7 @@ def local_run(fresh, tmp_path_factory) -> Project:
         ablations={"glad": None, "local_glad": None},
         evaluation={"epochs": {"start": 1, "stop": 2, "step": 1}},
     )
-    done = project.snakemake(*ONE_THREAD_EACH)
+    done = project.snakemake()
     assert done.returncode == 0, done.stdout
     return project
 

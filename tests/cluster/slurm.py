@@ -7,10 +7,10 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from waiting import wait_for
 
 # Snakemake's job steps drop SLURM_CONF: they find the cluster by the link that is set here.
 SYSTEM_CONFIGURATION = Path("/etc/slurm/slurm.conf")
@@ -117,7 +117,7 @@ class Cluster:
         self._daemon("slurmctld")
         for node in NODES:
             self.start_node(node)
-        wait_for("both nodes", 60, lambda: self.idle_nodes() == len(NODES))
+        wait_for("nodes", 60, lambda: self.idle_nodes() == len(NODES))
 
     def _start_munge(self) -> None:
         secret = self.folder / "munge"
@@ -198,7 +198,9 @@ class Cluster:
         controller = self.folder / "slurmctld.pid"
         if controller.exists():
             self.run("scancel", "--user=root")
-            wait_for("the jobs' end", 40, lambda: not self.run("squeue", "-h", "-o", "%A").split())
+            wait_for(
+                "end of the jobs", 40, lambda: not self.run("squeue", "-h", "-o", "%A").split()
+            )
         for path in [*(self.folder / f"{node}.pid" for node in NODES), controller]:
             _end(path)
         _end(self.folder / "munged.pid")
@@ -216,7 +218,7 @@ def _end(pid_file: Path) -> None:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         return
-    wait_for(f"the end of {pid_file.stem}", 20, lambda: not _alive(pid))
+    wait_for(f"end of {pid_file.stem}", 20, lambda: not _alive(pid))
 
 
 def _alive(pid: int) -> bool:
@@ -225,11 +227,3 @@ def _alive(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def wait_for(what: str, seconds: float, condition: Callable[[], bool]) -> None:
-    """Wait until the condition holds; fails naming `what` where it does not in time."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, f"gave up waiting for {what} after {seconds} s"
-        time.sleep(0.2)

@@ -9,11 +9,11 @@ import sys
 import tempfile
 import textwrap
 import threading
-import time
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from photosketch import runtime
 
@@ -238,10 +238,7 @@ def test_a_job_that_waits_leaves_the_log_to_the_one_at_work(tmp_path, holder):
     job = subprocess.Popen(
         [sys.executable, "-c", code, log, tmp_path / "run"], stderr=console, env=environment
     )
-    deadline = time.monotonic() + 30
-    while not runtime.is_claimed(tmp_path / "run"):
-        assert job.poll() is None and time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for("claim", 30, lambda: runtime.is_claimed(tmp_path / "run"), by=job)
     assert log.read_text().startswith("of the one at work\n")
     holder.kill()
     assert job.wait(30) == 0

@@ -67,6 +67,7 @@ def test_differences_carry_their_interval_and_both_verdicts() -> None:
     assert table.rows == [["glad_1", "FID", cell, "better", "undecided", cell]]
     several = tables.difference_table(differences.assign(seeds=2), ["AR"])
     assert several.rows == [["glad_1", "FID", cell, "undecided", cell]]
+    assert "<span>−1.50</span> <span>[−2.25, −0.75]</span>" in several.html()
 
 
 def test_a_table_is_the_same_in_all_three_forms() -> None:
@@ -74,7 +75,7 @@ def test_a_table_is_the_same_in_all_three_forms() -> None:
     assert "| glad_1 \\| x | 1 ± 2 |" in table.markdown()
     page = table.html()
     assert "<h3>A &amp; B</h3>" in page
-    assert "<td>1 ± 2</td>" in page
+    assert "<td><span>1 ± 2</span></td>" in page
     assert "Mind &lt;this&gt;." in page
     latex = table.latex()
     assert r"glad\_1 | x & 1 $\pm$ 2 \\" in latex

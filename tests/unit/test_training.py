@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from face_batch import packed_pairs
+from waiting import wait_for
 
 from photosketch import checkpoint, networks, runtime, tensors, training
 from photosketch.config import LossWeights, TrainConfig
@@ -347,9 +348,7 @@ def killed_when(ready, command, folder) -> None:
     """Run the command and kill it once `ready()`; it must not have ended before."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen([*command, str(folder)], env=environment)
-    deadline = time.monotonic() + 120
-    while not ready() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_for("moment to kill it", 120, ready, by=process)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
 
@@ -390,9 +389,7 @@ def test_runs_killed_at_any_moment_end_like_an_undisturbed_one(packed, tmp_path)
     command = [sys.executable, "-c", KILLABLE, str(packed)]
     for seconds in (0.3, 0.8, 1.1):
         process = subprocess.Popen([*command, str(folder)], env=environment)
-        deadline = time.monotonic() + 60
-        while not list((folder / ".state").glob("state-*")) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_for("saved state", 60, lambda: list((folder / ".state").glob("state-*")), by=process)
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL

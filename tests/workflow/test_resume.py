@@ -4,10 +4,9 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import time
 
 import pytest
+from waiting import wait_for
 
 LONG = {"epochs": 30, "ngf": 2, "ndf": 2, "strip_every": 0, "state_minutes": 0}
 ONLY_BASELINE = {"local": None, "local_glad": None}
@@ -51,25 +50,15 @@ def kill_after_first_due_epoch(project, sent=signal.SIGKILL, **environment) -> l
     state = project.results / "train/baseline/seed0/.state"
     for old in state.glob("*"):
         old.unlink()
-    run = subprocess.Popen(
-        project.command(TARGET),
-        cwd=project.folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**project.environment(), **environment},
-    )
-    deadline = time.monotonic() + 120
-    while not (state / "generator_epoch2.safetensors").exists():
-        assert run.poll() is None and time.monotonic() < deadline, run.communicate()[0]
-        time.sleep(0.05)
+    run = project.start(TARGET, **environment)
+    due = state / "generator_epoch2.safetensors"
+    wait_for("second epoch", 120, due.exists, run, project.printed)
     jobs = training_processes(project.folder)
     assert jobs
     parents = [parent_of(job) for job in jobs]
     for job in jobs:
         os.kill(job, sent)
-    run.communicate(timeout=60)
-    assert run.returncode != 0
+    assert run.wait(60) != 0
     assert not (project.folder / TARGET).exists()
     assert list(state.glob("state-*"))
     return parents
@@ -130,18 +119,8 @@ def test_a_training_that_outlived_snakemake_gives_way_to_its_successor(prepared)
     state = prepared.results / "train/baseline/seed0/.state"
     shutil.rmtree(state)
     prepared.configure(train={**LONG, "epochs": 400})
-    killed = subprocess.Popen(
-        prepared.command(TARGET),
-        cwd=prepared.folder,
-        stdout=open(prepared.folder / "printed", "w"),
-        stderr=subprocess.STDOUT,
-        env=prepared.environment(),
-    )
-    deadline = time.monotonic() + 120
-    while not list(state.glob("state-*")):
-        printed = (prepared.folder / "printed").read_text()
-        assert killed.poll() is None and time.monotonic() < deadline, printed
-        time.sleep(0.05)
+    killed = prepared.start(TARGET)
+    wait_for("saved state", 120, lambda: list(state.glob("state-*")), killed, prepared.printed)
     (orphan,) = training_processes(prepared.folder)
     killed.kill()
     killed.wait()
