@@ -261,29 +261,36 @@ def _check_images(
 
 def _inspect(path: Path, width: int, height: int) -> tuple[str | None, list[str]]:
     """The sha256 of an image file (None if it can't be read at all) and what is wrong with it."""
-    from PIL import ExifTags, Image
-
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         return None, [f"is not there (looked for {path}); correct the path or remove the row"]
     except OSError as error:
         return None, [f"cannot be read ({error}); correct the path or the file's permissions"]
-    digest = hashlib.sha256(data).hexdigest()
+    size, faults = inspect_image(data)
+    if size not in (None, (width, height)):
+        faults.insert(
+            0,
+            f"is {size[0]}x{size[1]} pixels instead of {width}x{height}; "
+            "align and crop it, or change dataset.size",
+        )
+    return hashlib.sha256(data).hexdigest(), faults
+
+
+def inspect_image(data: bytes) -> tuple[tuple[int, int] | None, list[str]]:
+    """The (width, height) of an image file's content, None where it is no intact image, and what
+    would make its pixels something else than people see: each fault with its remedy."""
+    from PIL import ExifTags, Image
+
     try:
         with Image.open(io.BytesIO(data)) as image:
             image.load()
-            mode, actual = image.mode, image.size
+            mode, size = image.mode, image.size
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     # Broken files make Pillow raise various errors, SyntaxError among them.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return digest, [f"is no intact image ({error}); replace the file"]
+        return None, [f"is no intact image ({error}); replace the file"]
     faults = []
-    if actual != (width, height):
-        faults.append(
-            f"is {actual[0]}x{actual[1]} pixels instead of {width}x{height}; "
-            "align and crop it, or change dataset.size"
-        )
     if mode not in IMAGE_MODES:
         faults.append(
             f"has the mode {mode} instead of {' or '.join(IMAGE_MODES)}; "
@@ -294,7 +301,7 @@ def _inspect(path: Path, width: int, height: int) -> tuple[str | None, list[str]
             f"is to be turned when shown (EXIF orientation {orientation}); "
             "save it turned, without that entry"
         )
-    return digest, faults
+    return size, faults
 
 
 def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
