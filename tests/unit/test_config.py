@@ -174,6 +174,11 @@ def test_null_leaves_an_ablation_out(config):
         ("evaluation.features", "vgg", "inception-tf, inception-imagenet, inception-random"),
         ("dataset.size", [200], "at least 2 items"),
         ("run", "a/b", "matching"),
+        ("evaluation.epochs.start", 500.0, "(write 500); allowed: integer"),
+        ("train.epochs", 800.0, "(write 800)"),
+        ("train.jitter", 0.0, "(write 0)"),
+        ("dataset.sketch_channels", 1.0, "(write 1); allowed: 1, 3"),
+        ("ablations.glad.ngf", 64.0, "(write 64)"),
     ],
 )
 def test_a_mistake_is_named_with_key_value_and_what_is_allowed(config, key, value, said):
@@ -181,6 +186,16 @@ def test_a_mistake_is_named_with_key_value_and_what_is_allowed(config, key, valu
     (problem,) = settings.problems(changed, SCHEMA)
     assert key in problem
     assert said in problem
+
+
+def test_seeds_are_integers_and_weights_and_rates_any_numbers(config):
+    (problem,) = settings.problems(with_value(config, "seeds", [0, 1.0, True]), SCHEMA)[:1]
+    assert "seeds.1: 1.0 is not allowed (write 1)" in problem
+    assert len(settings.problems(with_value(config, "seeds", [0, 1.0, True]), SCHEMA)) == 2
+    changed = with_value(config, "train.losses.l1", 100.0)
+    changed = with_value(changed, "train.state_minutes", 5.0)
+    changed = with_value(changed, "dataset.validation", 0.0)
+    assert settings.problems(with_value(changed, "train.lr", 1), SCHEMA) == []
 
 
 def test_all_mistakes_are_listed_at_once(config):
@@ -236,3 +251,24 @@ def test_files_that_are_named_and_missing_are_told_with_a_remedy(config, tmp_pat
     (tmp_path / "weights.pth").touch()
     assert settings.missing_files(changed) == []
     assert settings.missing_files(with_value(changed, "landmarks.manual", None)) == []
+
+
+def test_missing_weights_of_lpips_are_told_file_by_file(config, tmp_path):
+    assert settings.lpips_files(config) is None
+    changed = with_value(config, "evaluation.lpips", str(tmp_path))
+    changed = with_value(changed, "landmarks.manual", None)
+    assert settings.lpips_files(changed) == [str(tmp_path / name) for name in settings.LPIPS_FILES]
+    vgg, linear = settings.missing_files(changed)
+    assert f"evaluation.lpips: '{tmp_path}/vgg16-397923af.pth' does not exist; put" in vgg
+    assert f"'{tmp_path}/lpips_weights.pt' does not exist" in linear
+    (tmp_path / "lpips_weights.pt").touch()
+    assert settings.missing_files(changed) == [vgg]
+    (tmp_path / "vgg16-397923af.pth").touch()
+    assert settings.missing_files(changed) == []
+
+
+def test_a_missing_folder_of_sketches_is_told_once(config, tmp_path):
+    changed = with_value(config, "methods", {"theirs": str(tmp_path / "a"), "ours": str(tmp_path)})
+    changed = with_value(changed, "landmarks.manual", None)
+    (problem,) = settings.missing_files(changed)
+    assert f"methods.theirs: '{tmp_path}/a' is no folder" in problem

@@ -11,6 +11,7 @@ import torch
 import torchvision
 
 from photosketch import likeness
+from photosketch.config import LPIPS_FILES
 from photosketch.likeness import Measured
 from photosketch.phase_congruency import FilterBank
 from photosketch.runtime import InputError
@@ -204,20 +205,21 @@ def test_an_image_is_most_like_itself_and_batches_change_nothing() -> None:
 def test_lpips_needs_its_files_and_is_zero_for_equal_images(
     tmp_path: Path, sketches: np.ndarray
 ) -> None:
+    files = [tmp_path / name for name in LPIPS_FILES]
     with pytest.raises(InputError) as error:
-        likeness.load_lpips(tmp_path)
+        likeness.load_lpips(*files)
     assert len(error.value.problems) == 2
     torch.manual_seed(0)
     network = torchvision.models.vgg16(weights=None, init_weights=False).features
     state = {f"features.{name}": value for name, value in network.state_dict().items()}
-    torch.save(state, tmp_path / likeness.VGG_FILE)
+    torch.save(state, files[0])
     linear = [torch.rand(1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)]
-    torch.save(linear, tmp_path / likeness.LPIPS_FILE)
-    loaded = likeness.load_lpips(tmp_path)
+    torch.save(linear, files[1])
+    loaded = likeness.load_lpips(*files)
     measured = Measured.of(sketches)
     assert likeness.lpips(measured, measured, loaded) == pytest.approx(np.zeros(3))
     others = Measured.of(sketches[[1, 2, 0]])
     assert (likeness.lpips(measured, others, loaded) > 0).all()
-    torch.save(linear[:2], tmp_path / likeness.LPIPS_FILE)
+    torch.save(linear[:2], files[1])
     with pytest.raises(InputError, match="not the weights of LPIPS"):
-        likeness.load_lpips(tmp_path)
+        likeness.load_lpips(*files)

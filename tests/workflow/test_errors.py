@@ -60,13 +60,19 @@ def test_a_face_nobody_finds_ends_in_a_template_that_mends_it(unrun):
 
 def test_files_that_the_configuration_names_must_exist_even_when_all_results_are_there(project):
     project.configure(
-        evaluation={"features": "inception-tf", "weights": "nowhere/weights.pth"},
+        evaluation={
+            "features": "inception-tf",
+            "weights": "nowhere/weights.pth",
+            "lpips": "nowhere/lpips",
+        },
         landmarks={"manual": "nowhere/manual.csv"},
+        methods={"theirs": "nowhere/theirs"},
     )
     done = project.snakemake()
     assert done.returncode != 0
-    assert "nowhere/weights.pth" in done.stdout
-    assert "nowhere/manual.csv" in done.stdout
+    for name in ("weights.pth", "manual.csv", "lpips/vgg16-397923af.pth", "lpips/lpips_weights.pt"):
+        assert f"nowhere/{name}" in done.stdout
+    assert done.stdout.count("nowhere/theirs") == 1
 
 
 def test_damaged_weights_are_refused(project):

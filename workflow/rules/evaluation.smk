@@ -3,6 +3,7 @@
 FEATURES = config["evaluation"]["features"]
 PUBLISHED = published.FEATURES.get(FEATURES)
 WEIGHTS = config["evaluation"]["weights"] or (PUBLISHED and PUBLISHED.path)
+LPIPS_WEIGHTS = settings.lpips_files(config)
 FEATURE_HPARAMS = given(
     features=FEATURES, weights_sha256=config["evaluation"]["weights_sha256"]
 )
@@ -10,7 +11,7 @@ FEATURE_HPARAMS = given(
 
 rule extract_real_features:
     input:
-        **given(weights=WEIGHTS),
+        **given(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
         manifest="<results>/pairs.tsv",
     output:
         **(
@@ -52,7 +53,7 @@ rule extract_real_features:
 
 rule evaluate:
     input:
-        **given(weights=WEIGHTS),
+        **given(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
         samples=rules.infer.output,
         manifest="<results>/pairs.tsv",
         real=rules.extract_real_features.output.features,
@@ -72,11 +73,7 @@ rule evaluate:
         runtime=120,
         gpu=1,
     params:
-        hp={
-            "epochs": EPOCHS,
-            **FEATURE_HPARAMS,
-            **given(lpips=config["evaluation"]["lpips"]),
-        },
+        hp={"epochs": EPOCHS, **FEATURE_HPARAMS},
         code=code_version(
             "evaluate.py",
             "photosketch/evaluation.py",
@@ -150,7 +147,7 @@ rule collect_sketches:
 
 use rule evaluate as evaluate_method with:
     input:
-        **given(weights=WEIGHTS),
+        **given(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
         samples=[rules.collect_sketches.output.sketches],
         manifest="<results>/pairs.tsv",
         real=rules.extract_real_features.output.features,
@@ -163,11 +160,7 @@ use rule evaluate as evaluate_method with:
     benchmark:
         "<benchmarks>/evaluate_method/{method}.tsv"
     params:
-        hp={
-            "epochs": [0],
-            **FEATURE_HPARAMS,
-            **given(lpips=config["evaluation"]["lpips"]),
-        },
+        hp={"epochs": [0], **FEATURE_HPARAMS},
         code=rules.evaluate.params.code,
     message:
         "Scoring {wildcards.method}"

@@ -31,7 +31,8 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     network.to(device)
     truth = evaluation.Truth.of(real, evaluation.stack_sketches(people), device)
-    lpips = likeness.load_lpips(hp["lpips"], device) if hp.get("lpips") else None
+    lpips_files = snakemake.input.get("lpips")
+    lpips = likeness.load_lpips(*lpips_files, device) if lpips_files else None
     tables, images, found = [], [], []
     start = time.monotonic()
     for epoch, path in zip(epochs, snakemake.input.samples, strict=True):

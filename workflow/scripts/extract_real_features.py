@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from photosketch import evaluation, features, pairs, runtime
+from photosketch import evaluation, features, likeness, pairs, runtime
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -34,7 +34,10 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
 
     test = pairs.select(manifest, split="test")
     truth = evaluation.Truth.of(sets["test"], evaluation.stack_sketches(test), device)
-    photos, _, _ = evaluation.evaluate(evaluation.stack_gray_photos(test), truth, network, device)
+    lpips_files = snakemake.input.get("lpips")
+    lpips = likeness.load_lpips(*lpips_files, device) if lpips_files else None
+    gray = evaluation.stack_gray_photos(test)
+    photos, _, _ = evaluation.evaluate(gray, truth, network, device, lpips)
     points = {
         "other people's real sketches": evaluation.matched_real(sets["train"], sets["test"]),
         "photo in gray": photos,

@@ -15,6 +15,9 @@ GladForm = Literal["magnitude", "squared"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
 FRAME = 256  # pixels, the side of the square frame the networks work on
+# VGG16 as torchvision publishes it (the name holds the first digits of its sha256), and the weights
+# of LPIPS on it, of piq's release v0.4.0
+LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,6 +103,12 @@ def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]
     return bool(config["dataset"]["validation"]) or any(row["split"] == "val" for row in pairs)
 
 
+def lpips_files(config: Mapping[str, Any]) -> list[str] | None:
+    """The two weights files of LPIPS, None where it is left out."""
+    folder = config["evaluation"]["lpips"]
+    return folder and [str(Path(folder, name)) for name in LPIPS_FILES]
+
+
 def without_dropped_ablations(config: dict[str, Any]) -> dict[str, Any]:
     """The config without the ablations that an overlay set to null."""
     ablations = config.get("ablations")
@@ -113,7 +122,11 @@ def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Every mistake in `config`: the key, the value, and what is allowed. Empty when valid."""
     import jsonschema
 
-    validator = jsonschema.Draft202012Validator(schema)
+    # JSON's own integers include 1.0, which is no seed, count or part of a file's name
+    types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types)(
+        schema
+    )
     errors = sorted(
         validator.iter_errors(config), key=lambda error: [str(key) for key in error.path]
     )
@@ -121,8 +134,12 @@ def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     return found or _inconsistencies(config)
 
 
+def _is_integer(_: Any, value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def missing_files(config: Mapping[str, Any]) -> list[str]:
-    """Files that the configuration names and that are not there, each with the remedy.
+    """Files and folders that the configuration names and that are not there, with the remedy.
 
     Snakemake alone would keep results made without them and say nothing.
     """
@@ -133,11 +150,24 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
         ("parsing", "weights"): f"put the weights of {model} there, or null to download them",
         ("evaluation", "weights"): f"put the weights of {features} there, or null to download them",
     }
-    return [
+    found = [
         f"{section}.{key}: {config[section][key]!r} does not exist; {remedy}"
         for (section, key), remedy in remedies.items()
         if config[section][key] and not Path(config[section][key]).is_file()
     ]
+    found += [
+        f"evaluation.lpips: {path!r} does not exist; put torchvision's VGG16 and piq's weights of "
+        "LPIPS there, or null to leave LPIPS out"
+        for path in lpips_files(config) or []
+        if not Path(path).is_file()
+    ]
+    found += [
+        f"methods.{name}: {folder!r} is no folder; correct the path of {name}'s sketches "
+        "(SUBSET/ID.png below it), or leave the method out"
+        for name, folder in config["methods"].items()
+        if not Path(folder).is_dir()
+    ]
+    return found
 
 
 def _messages(error: Any) -> list[str]:
@@ -158,6 +188,8 @@ def _messages(error: Any) -> list[str]:
     if isinstance(error.instance, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", error.instance):
         mantissa, exponent = re.split("[eE]", error.instance)
         hint = f" (YAML reads it as text: write {mantissa}.0e{int(exponent):+d})"
+    elif isinstance(error.instance, float) and error.instance.is_integer():
+        hint = f" (write {int(error.instance)})"
     return [f"{key}: {error.instance!r} is not allowed{hint}; allowed: {allowed}"]
 
 

@@ -5,7 +5,6 @@ all epochs. SSIM and FSIM have the values of piq, which measures both images at 
 distance behind LPIPS is piq's own; SCOOT is not in any kept library.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,8 +29,6 @@ _FSIM_CONGRUENCY, _FSIM_GRADIENT = 0.85, 160.0  # FSIM's, for gray in 0..255
 _SCHARR = (3 / 16, 10 / 16, 3 / 16)
 _BATCH = 16
 
-VGG_FILE = "vgg16-397923af.pth"  # torchvision's; its name holds the first digits of its sha256
-LPIPS_FILE = "lpips_weights.pt"  # of piq's release v0.4.0
 _LPIPS_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 
 
@@ -199,27 +196,29 @@ def scoot_features(sketches: np.ndarray) -> np.ndarray:
     return features.reshape(count, -1)
 
 
-def load_lpips(folder: str | Path, device: torch.device | str = "cpu") -> ContentLoss:
-    """The network of LPIPS (Zhang et al. 2018), VGG16, from the two weights files in `folder`.
+def load_lpips(
+    vgg: str | Path, linear_weights: str | Path, device: torch.device | str = "cpu"
+) -> ContentLoss:
+    """The network of LPIPS (Zhang et al. 2018) on VGG16, from its two weights files: torchvision's
+    VGG16 and piq's weights of the layers (config.LPIPS_FILES).
 
-    Raises InputError where a file is missing, or is not the published one or holds other things.
+    Raises InputError where a file is missing or holds other things.
     """
-    vgg_path, linear_path = Path(folder, VGG_FILE), Path(folder, LPIPS_FILE)
     problems = [
         f"{path}: no such weights file; put it there (torchvision's VGG16 and piq's LPIPS "
         "weights), or set evaluation.lpips to null"
-        for path in (vgg_path, linear_path)
-        if not path.is_file()
+        for path in (vgg, linear_weights)
+        if not Path(path).is_file()
     ]
     if problems:
         raise InputError(problems)
     network = torchvision.models.vgg16(weights=None, init_weights=False).features
     try:
-        state = torch.load(vgg_path, map_location="cpu", weights_only=True)
+        state = torch.load(vgg, map_location="cpu", weights_only=True)
         network.load_state_dict(
             {name[9:]: value for name, value in state.items() if name.startswith("features.")}
         )
-        linear = torch.load(linear_path, map_location="cpu", weights_only=True)
+        linear = torch.load(linear_weights, map_location="cpu", weights_only=True)
         if [tuple(weight.shape) for weight in linear] != [
             (1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)
         ]:
@@ -227,7 +226,7 @@ def load_lpips(folder: str | Path, device: torch.device | str = "cpu") -> Conten
     except (RuntimeError, TypeError, AttributeError, EOFError) as error:
         reason, *_ = str(error).splitlines() or [type(error).__name__]
         raise InputError(
-            [f"{folder}: {VGG_FILE} and {LPIPS_FILE} are not the weights of LPIPS ({reason})"]
+            [f"{vgg} and {linear_weights} are not the weights of LPIPS ({reason}); replace them"]
         ) from error
     return ContentLoss(
         feature_extractor=network.eval().to(device),
@@ -249,11 +248,3 @@ def lpips(real: Measured, generated: Measured, network: ContentLoss) -> np.ndarr
             )  # [B, 3, H, W] in 0..1
             values.append(network(a, b).double().cpu().numpy())
     return np.concatenate(values)
-
-
-def lpips_digest(folder: str | Path) -> str:
-    """The sha256 of both weights files together."""
-    digest = hashlib.sha256()
-    for name in (VGG_FILE, LPIPS_FILE):
-        digest.update(Path(folder, name).read_bytes())
-    return digest.hexdigest()
