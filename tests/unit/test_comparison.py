@@ -149,13 +149,18 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
     pooled = kept[kept["subset"] == "all"].set_index("seed")
     assert pooled["fid"].to_dict() == {0: 8, 1: 8}
     assert kept.loc[(kept["seed"] == 0) & (kept["subset"] == "CUHK"), "fid"].tolist() == [2]
-    table = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"])
+    references = pd.DataFrame(
+        {"name": "photo in gray", "subset": ["AR", "all"], "n": [9, scores["n"].iloc[-1]]}
+        | {"fid": [70.0, 80.0], "kid": 0.01, "kid_low": 0.005, "kid_high": 0.015}
+    )
+    table = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"], references)
     assert table.rows == [
         ["baseline", "20, 10", "8.00 ± 0.00", "8.00 ± 0.00", "8.00 ± 0.00"]
-        + ["3.00 ± 1.41", "6.00 ± 1.41"]
+        + ["3.00 ± 1.41", "6.00 ± 1.41"],
+        ["photo in gray", "–", "80.00", "80.00", "10.00 [5.00, 15.00]", "–", "70.00 (n = 9)"],
     ]
     assert "lowest FID" in table.remarks[0]
-    by_kid = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"], "kid")
+    by_kid = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"], references, "kid")
     assert "lowest KID of" in by_kid.remarks[0]
 
 

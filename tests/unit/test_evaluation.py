@@ -62,4 +62,9 @@ def test_real_sketches_of_others_are_matched_in_number() -> None:
     assert table["n"].to_dict() == {"a": 8, "b": 5, "all": 13}
     assert (table["fid"] > 0).all()
     assert abs(table.loc["all", "kid"]) < table.loc["all", "fid"] / 10
+    assert (table["kid_low"] < table["kid"]).all()
+    assert (table["kid"] < table["kid_high"]).all()
+    assert table.loc["all", "kid_low"] < 0 < table.loc["all", "kid_high"]  # all of one kind
+    apart = Features(train.ids, train.subset, train.features + 2)
+    assert evaluation.matched_real(apart, test).set_index("subset").loc["all", "kid_low"] > 0
     assert len(evaluation.matched_real(features({"c": 1}), test)) == 0

@@ -130,6 +130,7 @@ def test_markdown_gives_mean_deviation_and_last_epoch_with_n_in_the_header() -> 
     assert cells[2] == ["baseline", "101.50 ± 0.71", "111.50 ± 0.71", "121.50 ± 0.71"]
     assert cells[4] == ["photo in gray", "55.00", "–", "66.00 (n = 7)"]
     assert cells[7] == ["baseline", "102.00", "112.00", "122.00"]
+    assert cells[9] == cells[4]  # real images have no epochs
     assert any("last epoch, 16" in line for line in lines)
     assert any("epochs 8, 16; seed 0" in line for line in lines)
 

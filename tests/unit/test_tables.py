@@ -26,6 +26,7 @@ def scores(seeds: int = 2, **metrics: float) -> pd.DataFrame:
 
 REFERENCES = pd.DataFrame(
     {"name": ["photo in gray"] * 2, "subset": ["AR", "all"], "n": 9, "fid": 70.0, "kid": 0.01}
+    | {"kid_low": 0.005, "kid_high": 0.015}
 )
 
 
@@ -39,7 +40,7 @@ def test_every_metric_has_its_column_scale_and_deviation() -> None:
         "0.5500 ± 0.0707",
         "87.5 ± 0.0",
     ]
-    assert table.rows[2] == ["photo in gray", "70.00", "10.00", "–", "–"]
+    assert table.rows[2] == ["photo in gray", "70.00", "10.00 [5.00, 15.00]", "–", "–"]
     assert any("LPIPS is left out" in text for text in table.remarks)
     few = tables.metric_table(scores(1), ["baseline"], REFERENCES)
     assert few.rows[0][1] == "20.00"

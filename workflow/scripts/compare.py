@@ -69,7 +69,8 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         )
         metric = hp["chosen_by"]
         chosen = comparison.chosen_epochs(validation, metric)
-        shown_tables.insert(0, tables.chosen_table(scores, chosen, ablations, subsets, metric))
+        table = tables.chosen_table(scores, chosen, ablations, subsets, references, metric)
+        shown_tables.insert(0, table)
         figures.save(
             figures.validation_curves(validation, chosen, ablations, metric, note),
             output.validation_curves,

@@ -82,8 +82,9 @@ def matched_real(
 ) -> pd.DataFrame:
     """FID and KID between real sketches of different people, training against test.
 
-    As many of one side as of the other, drawn at random in every subset; the mean over `draws`.
-    Columns: subset, n, fid, kid. Subsets with fewer than two training sketches are left out.
+    As many of one side as of the other, drawn at random in every subset; the mean over `draws`,
+    of the ends of KID's interval as well. Columns: subset, n, fid, kid, kid_low, kid_high. Subsets
+    with fewer than two training sketches are left out.
     """
     random = np.random.default_rng(seed)
     sides: dict[str, tuple[np.ndarray, np.ndarray]] = {}
@@ -91,10 +92,11 @@ def matched_real(
         rows = (np.flatnonzero(train.subset == name), np.flatnonzero(test.subset == name))
         if min(map(len, rows)) > 1:
             sides[name] = rows
-    totals = {name: np.zeros(2) for name in [*sides, metrics.POOLED]}
     counts = {name: min(map(len, rows)) for name, rows in sides.items()}
+    columns = ["fid", "kid", "kid_low", "kid_high"]
     if not sides:
-        return pd.DataFrame(columns=["subset", "n", "fid", "kid"])
+        return pd.DataFrame(columns=["subset", "n", *columns])
+    totals = {name: np.zeros(len(columns)) for name in [*sides, metrics.POOLED]}
     for _ in range(draws):
         drawn = {
             name: [random.choice(rows, counts[name], replace=False) for rows in both]
@@ -105,11 +107,14 @@ def matched_real(
         ]
         for name, (first, second) in drawn.items():
             a, b = train.features[first], test.features[second]
-            totals[name] += [metrics.fid(a, b) / draws, metrics.kid(a, b) / draws]
+            # for the jackknife a training and a test sketch leave together: drawn independently,
+            # any pairing will do
+            interval = metrics.kid_interval(metrics.InnerProducts.of(a, b))
+            totals[name] += np.array([metrics.fid(a, b), metrics.kid(a, b), *interval]) / draws
     counts[metrics.POOLED] = sum(counts.values())
     return pd.DataFrame(
         [
-            {"subset": name, "n": counts[name], "fid": fid, "kid": kid}
-            for name, (fid, kid) in totals.items()
+            {"subset": name, "n": counts[name], **dict(zip(columns, values, strict=True))}
+            for name, values in totals.items()
         ]
     )

@@ -49,7 +49,7 @@ def fid_markdown(
         last = [
             [row["ablation"], *(number(summary, row[f"{subset}_last"]) for subset in counts)]
             for _, row in summary.iterrows()
-        ]
+        ] + list(table.rows[len(summary) :])
         lines += ["", f"At the last epoch, {epochs[-1]}:", "", *markdown_lines(head, last)]
     lines += ["", *(f"- {sentence}" for sentence in remarks(scores)), ""]
     lines += [f"{table.markdown()}\n" for table in tables]

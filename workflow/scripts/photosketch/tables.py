@@ -20,6 +20,10 @@ NAMES = {
     "nlda": "NLDA %",
 }
 SCALES = {"kid": 1000.0, "nlda": 100.0}
+_REFERENCES = (
+    "Other people's real sketches: training against test sketches, as many of one as of the other "
+    "in each subset, the mean over 20 draws. Photo in gray: the photo in the sketch's place."
+)
 _DECIMALS = {"ssim": 4, "fsim": 4, "scoot": 4, "lpips": 4, "nlda": 1}
 
 
@@ -94,16 +98,20 @@ def fid_table(summary: pd.DataFrame, scores: pd.DataFrame, references: pd.DataFr
     ]
     for name in references["name"].unique():
         own = references[references["name"] == name].set_index("subset")
-        cells = []
-        for subset, n in counts.items():
-            if subset not in own.index:
-                cells.append("–")
-                continue
-            matched = "" if own.loc[subset, "n"] == n else f" (n = {own.loc[subset, 'n']})"
-            cells.append(number(summary, own.loc[subset, "fid"]) + matched)
+        cells = [
+            number(summary, own.loc[subset, "fid"]) + _other_number(own, subset, n)
+            if subset in own.index
+            else "–"
+            for subset, n in counts.items()
+        ]
         rows.append([str(name), *cells])
     head = ["method", *(f"{subset_name(subset)} (n = {n})" for subset, n in counts.items())]
     return Table("FID", head, rows)
+
+
+def _other_number(own: pd.DataFrame, subset: str, n: int) -> str:
+    """The number of images behind a reference point (rows by subset), where it is not n."""
+    return "" if own.loc[subset, "n"] == n else f" (n = {own.loc[subset, 'n']})"
 
 
 def metric_table(
@@ -122,32 +130,18 @@ def metric_table(
     for method in methods:
         chosen = scores[(scores["ablation"] == method) & (scores["subset"] == subset)]
         by_seed = chosen.groupby("seed")[[*metrics, "kid_low", "kid_high"]].mean()
-        cells = []
-        for metric in metrics:
-            values = by_seed[metric]
-            size = values.mean()
-            text = _over_seeds(metric, values)
-            if metric == "kid" and by_seed["kid_low"].notna().all():
-                low, high = by_seed["kid_low"].mean(), by_seed["kid_high"].mean()
-                text += f" [{_value('kid', low, size)}, {_value('kid', high, size)}]"
-            cells.append(text)
-        rows.append([method, *cells])
+        rows.append([method, *(_cell(metric, by_seed) for metric in metrics)])
     for name in references["name"].unique():
         own = references[(references["name"] == name) & (references["subset"] == subset)]
         if len(own):
-            values = [own[metric].iloc[0] if metric in own else math.nan for metric in metrics]
-            rows.append(
-                [str(name), *(_value(m, v, v) for m, v in zip(metrics, values, strict=True))]
-            )
+            rows.append([str(name), *(_cell(metric, own) for metric in metrics)])
     arrows = [f"{NAMES[name]} {'↓' if name in LOWER_IS_BETTER else '↑'}" for name in metrics]
     remarks = [
         "↓ lower is better, ↑ higher is better. Means over the evaluated epochs, then over seeds; "
         "± deviation over seeds where there are several.",
         "KID: over the whole sets, unbiased; [95% interval by the jackknife over images].",
         "SSIM, FSIM, SCOOT: the mean over images, each against its true sketch.",
-        "Other people's real sketches: training against test sketches, as many of one as of the "
-        "other in each subset, the mean over 20 draws. Photo in gray: the photo in the sketch's "
-        "place.",
+        _REFERENCES,
     ]
     if "lpips" not in metrics:
         remarks.append("LPIPS is left out: its weights are not there (evaluation.lpips).")
@@ -167,11 +161,13 @@ def chosen_table(
     chosen: pd.DataFrame,
     methods: Sequence[str],
     subsets: Sequence[str],
+    references: pd.DataFrame,
     criterion: str = "fid",
 ) -> Table:
     """FID and KID at the epoch that the validation pairs chose, per method and seed.
 
-    `chosen`: as `comparison.chosen_epochs` gives it, by the metric `criterion`.
+    `chosen`: as `comparison.chosen_epochs` gives it, by the metric `criterion`. Rows of the real
+    reference points follow; they have no epoch.
     """
     at_chosen = comparison.at_epochs(scores, chosen)
     window = scores[scores["subset"] == POOLED].groupby(["ablation", "seed"])["fid"].mean()
@@ -183,10 +179,22 @@ def chosen_table(
         cells = [
             _over_seeds("fid", pooled["fid"]),
             _over_seeds("fid", window[method]),
-            _over_seeds("kid", pooled["kid"]),
+            _cell("kid", pooled),
             *(_over_seeds("fid", own.loc[own["subset"] == name, "fid"]) for name in subsets),
         ]
         rows.append([method, ", ".join(map(str, epochs)), *cells])
+    counts = comparison.counts(scores)
+    for name in references["name"].unique():
+        real = references[references["name"] == name].set_index("subset")
+        fid = {
+            subset: _cell("fid", real.loc[[subset]]) + _other_number(real, subset, counts[subset])
+            if subset in real.index
+            else "–"
+            for subset in [POOLED, *subsets]
+        }
+        kid = _cell("kid", real.loc[real.index == POOLED])
+        by_subset = [fid[subset] for subset in subsets]
+        rows.append([str(name), "–", fid[POOLED], fid[POOLED], kid, *by_subset])
     head = [
         "method",
         "epoch",
@@ -202,9 +210,21 @@ def chosen_table(
         rows,
         [
             f"Each run's epoch is the one with the lowest {metric} of all validation pairs "
-            "together; the test pairs have no part in the choice. ± deviation over seeds."
+            "together; the test pairs have no part in the choice. ± deviation over seeds.",
+            f"{_REFERENCES} They have no epochs.",
         ],
     )
+
+
+def _cell(metric: str, by_seed: pd.DataFrame) -> str:
+    """A metric's mean over rows, one a seed, ± deviation; KID with its interval where known."""
+    if metric not in by_seed or not len(by_seed):
+        return "–"
+    text = _over_seeds(metric, by_seed[metric])
+    if metric == "kid" and "kid_low" in by_seed and by_seed["kid_low"].notna().all():
+        size, low, high = by_seed[["kid", "kid_low", "kid_high"]].mean()
+        text += f" [{_value('kid', low, size)}, {_value('kid', high, size)}]"
+    return text
 
 
 def _over_seeds(metric: str, values: pd.Series) -> str:
