@@ -3,11 +3,8 @@
 from pathlib import Path
 
 import pandas as pd
-import pytest
-import yaml
 
 from photosketch import costs, provenance, tables
-from photosketch.config import ablation_config
 
 
 def scores(seeds: int = 2, **metrics: float) -> pd.DataFrame:
@@ -128,26 +125,6 @@ def test_gpu_memory_is_read_from_the_logs_of_the_jobs_that_used_one(tmp_path: Pa
     table = tables.cost_table(costs.read_benchmarks(tmp_path / "benchmarks", tmp_path / "logs"))
     assert table.head[-1] == "peak GPU memory, GB"
     assert {row[0]: row[-1] for row in table.rows} == {"train": "2.3", "compare": "–"}
-
-
-def test_the_full_run_needs_the_disk_that_its_generators_fill(root: Path) -> None:
-    config = yaml.safe_load((root / "config/config.yaml").read_text())
-    config["ablations"] = {name: {} for name in ("a", "b", "c", "d")}  # without local networks
-    baseline = ablation_config(config, "a")
-    assert costs.generator_bytes(baseline, 1) == pytest.approx(218e6, rel=0.01)
-    rows = [{"split": "train"}] * 268 + [{"split": "test"}] * 338
-    disk = costs.expected_bytes(config, rows)
-    assert disk["generators"] == pytest.approx(27e9, rel=0.01)
-    assert disk["features"] == 4 * 31 * 338 * 2048 * 4
-    twice = costs.expected_bytes({**config, "seeds": [0, 1]}, rows)
-    assert twice["generators"] == 2 * disk["generators"]
-
-
-def test_expected_hours_multiply_past_jobs_and_name_rules_without_any() -> None:
-    past = pd.DataFrame({"rule": ["train", "infer"], "jobs": [2, 1], "seconds": [7200.0, 60.0]})
-    hours, unknown = costs.expected_hours({"train": 4, "compare": 1}, past)
-    assert hours == pytest.approx(4)
-    assert unknown == ["compare"]
 
 
 def test_a_commit_is_named_with_whether_the_tree_is_clean(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 python workflow/scripts/estimate.py [CONFIGFILE], from the repository's folder.
 """
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pandas as pd
 import yaml
 from snakemake.utils import update_config
 
-from photosketch import costs, pairs
+from photosketch import costs, estimates, pairs, runtime
 from photosketch.config import without_dropped_ablations
 
 
@@ -27,9 +26,7 @@ def planned_jobs(overlay: list[str]) -> dict[str, int]:
     )
     if done.returncode:
         sys.exit(done.stdout)
-    table = re.search(r"^Job stats:\n.*\n-.*\n((?:\w+ +\d+\n)+)", done.stdout, re.MULTILINE)
-    rows = [line.split() for line in table[1].splitlines()] if table else []
-    return {rule: int(number) for rule, number in rows if rule not in ("all", "total")}
+    return estimates.listed_jobs(done.stdout)
 
 
 def main(overlay: list[str]) -> None:
@@ -38,23 +35,27 @@ def main(overlay: list[str]) -> None:
         update_config(config, yaml.safe_load(Path(path).read_text()))
     config = without_dropped_ablations(config)
     jobs = planned_jobs(overlay)
-    disk = costs.expected_bytes(config, pairs.read_table(config["dataset"]["pairs"]))
+    disk = estimates.expected_bytes(config, pairs.read_table(config["dataset"]["pairs"]))
     # the run's own past first, else any other's
     folders = [Path("results", config["run"]), *sorted(Path("results").glob("*"))]
     past = [costs.read_benchmarks(folder / "benchmarks") for folder in folders]
     benchmarks = pd.concat(past).drop_duplicates("rule") if past else pd.DataFrame()
-    hours, unknown = costs.expected_hours(jobs, benchmarks)
+    hours, unknown = estimates.expected_hours(jobs, benchmarks)
 
     print(f"jobs: {sum(jobs.values())}")
     for rule, number in jobs.items():
         print(f"  {rule:24} {number:>8}")
     print(f"disk of the whole run: {sum(disk.values()) / 1e9:.1f} GB")
     for kind, size in disk.items():
-        print(f"  {kind:24} {size / 1e9:>8.1f} GB")
+        print(f"  {kind:24} {size / 1e9:>8.2f} GB")
     print(f"time, one job after the other, as past jobs took: {hours:.1f} hours")
     if unknown:
         print(f"  without {', '.join(unknown)}: no past job")
+    print("  a past job that was interrupted and went on counts with its last attempt alone")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except runtime.InputError as error:
+        sys.exit(str(error))

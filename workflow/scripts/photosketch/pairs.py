@@ -313,7 +313,7 @@ def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
     chosen: set[tuple[str, str]] = set()
     for subset in dict.fromkeys(pair.subset for pair in pairs):
         training = select(pairs, subset, "train")
-        count = max(MIN_TEST_PAIRS, round(share * len(training)))
+        count = validation_count(len(training), share)
         if training and count >= len(training):
             raise InputError(
                 [
@@ -328,6 +328,11 @@ def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
     return [
         replace(pair, split="val") if (pair.subset, pair.id) in chosen else pair for pair in pairs
     ]
+
+
+def validation_count(training: int, share: float) -> int:
+    """How many of a subset's training pairs the share moves to validation: two at least."""
+    return max(MIN_TEST_PAIRS, round(share * training))
 
 
 def write_manifest(pairs: Iterable[Pair], path: str | os.PathLike[str]) -> None:

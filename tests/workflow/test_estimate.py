@@ -1,0 +1,69 @@
+"""`make estimate` on a small run: what is left to do, and disk as the run really fills it."""
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from photosketch import estimates, pairs
+
+
+def estimate(project) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "workflow/scripts/estimate.py", str(project.overlay)],
+        cwd=project.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=project.environment(),
+    )
+
+
+def test_jobs_left_to_do_are_counted_and_a_quiet_dry_run_is_an_error(project):
+    done = estimate(project)
+    assert done.returncode == 0, done.stdout
+    assert "jobs: 0\n" in done.stdout
+    assert "0.0 hours" in done.stdout
+
+    project.configure(seeds=[0, 1])
+    done = estimate(project)
+    assert done.returncode == 0, done.stdout
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert ["jobs:", "11"] in lines
+    for rule, number in (("train", "3"), ("infer", "3"), ("evaluate", "3"), ("compare", "1")):
+        assert [rule, number] in lines
+    assert "no past job" not in done.stdout
+    assert "last attempt alone" in done.stdout
+
+    profile = project.folder / "profiles/default/config.yaml"
+    profile.write_text(profile.read_text() + "\nquiet: all\n")
+    done = estimate(project)
+    assert done.returncode != 0
+    assert "neither 'Job stats' nor 'Nothing to be done'" in done.stdout
+    assert "jobs:" not in done.stdout
+
+
+def test_the_disk_is_what_a_finished_run_has_filled(finished):
+    config = yaml.safe_load((finished.folder / "config/config.yaml").read_text())
+    update_config(config, yaml.safe_load(finished.overlay.read_text()))
+    config["ablations"] = {name: a for name, a in config["ablations"].items() if a is not None}
+    disk = estimates.expected_bytes(
+        config, pairs.read_table(finished.folder / config["dataset"]["pairs"])
+    )
+
+    def filled(*patterns: str) -> int:
+        return sum(p.stat().st_size for pattern in patterns for p in finished.results.glob(pattern))
+
+    expected = {
+        "generators": filled("train/*/*/*.safetensors"),
+        "states for resuming": filled("train/*/*/.state/*.bin"),
+        "features": filled("evaluation/*/*_features.npz", "evaluation/real_features.npz"),
+        "tensors": filled("tensors/*.npz"),
+        "warps": 0,
+    }
+    for kind, size in expected.items():
+        assert disk[kind] == pytest.approx(size, rel=0.1), kind
+    for kind, pattern in (("samples", "samples/*/*/*.npz"), ("parsings", "parsing/*.npz")):
+        assert 0 < filled(pattern) < disk[kind], kind
