@@ -21,7 +21,7 @@ def estimate(project) -> subprocess.CompletedProcess:
     )
 
 
-def test_jobs_left_to_do_are_counted_and_a_quiet_dry_run_is_an_error(project):
+def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     done = estimate(project)
     assert done.returncode == 0, done.stdout
     assert "jobs: 0\n" in done.stdout
@@ -37,11 +37,10 @@ def test_jobs_left_to_do_are_counted_and_a_quiet_dry_run_is_an_error(project):
     assert "no past job" not in done.stdout
     assert "last attempt alone" in done.stdout
 
-    profile = project.folder / "profiles/default/config.yaml"
-    profile.write_text(profile.read_text() + "\nquiet: all\n")
+    project.configure(seeds=[0, 1.0])
     done = estimate(project)
     assert done.returncode != 0
-    assert "neither 'Job stats' nor 'Nothing to be done'" in done.stdout
+    assert "seeds.1: 1.0 is not allowed (write 1)" in done.stdout
     assert "jobs:" not in done.stdout
 
 
@@ -58,12 +57,16 @@ def test_the_disk_is_what_a_finished_run_has_filled(finished):
 
     expected = {
         "generators": filled("train/*/*/*.safetensors"),
-        "states for resuming": filled("train/*/*/.state/*.bin"),
         "features": filled("evaluation/*/*_features.npz", "evaluation/real_features.npz"),
         "tensors": filled("tensors/*.npz"),
         "warps": 0,
     }
     for kind, size in expected.items():
         assert disk[kind] == pytest.approx(size, rel=0.1), kind
+    # torch adds some 300 bytes to each of up to 1,147 tensors: much in networks as narrow as these
+    states = list(finished.results.glob("train/*/*/.state/*.bin"))
+    assert len(states) == 6
+    added = sum(path.stat().st_size for path in states) - disk["states for resuming"]
+    assert 0 < added < 6 * 350_000
     for kind, pattern in (("samples", "samples/*/*/*.npz"), ("parsings", "parsing/*.npz")):
         assert 0 < filled(pattern) < disk[kind], kind

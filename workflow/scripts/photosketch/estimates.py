@@ -26,7 +26,7 @@ def listed_jobs(printed: str) -> dict[str, int]:
         raise InputError(
             [
                 f"{printed}\nSnakemake's dry run (above) says neither 'Job stats' nor 'Nothing to "
-                "be done': take away a profile or option that keeps it quiet"
+                "be done': take the version of requirements.txt, without a logger plugin"
             ]
         )
     rows = [line.split() for line in table[1].splitlines()] if table else []
