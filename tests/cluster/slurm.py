@@ -55,9 +55,8 @@ KillWait=10
 MinJobAge=3600
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-NodeName=DEFAULT NodeHostname={host} NodeAddr=127.0.0.1 CPUs={cpus} Boards=1 SocketsPerBoard=1 \
-CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:1
-{nodes}
+NodeName=node[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port={node_ports} CPUs={cpus} \
+Boards=1 SocketsPerBoard=1 CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:1
 PartitionName=main Nodes=ALL Default=YES DefaultTime=60 State=UP
 """
 
@@ -115,9 +114,7 @@ class Cluster:
             "host": host,
             "folder": self.folder,
             "controller_port": controller_port,
-            "nodes": "\n".join(
-                f"NodeName={node} Port={port}" for node, port in zip(NODES, ports, strict=True)
-            ),
+            "node_ports": f"[{','.join(map(str, ports))}]",
             "cpus": CPUS,
             "memory": MEMORY_MB,
         }
