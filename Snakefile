@@ -30,7 +30,6 @@ report: "workflow/report/workflow.rst"
 
 # a matter of seconds, or in need of the internet: not worth, or not possible, as a cluster's job
 localrules:
-    all,
     index_pairs,
     fetch_weights,
     facepp_landmarks,
@@ -68,14 +67,3 @@ rule all:
             seed=SEEDS,
         ),
         rules.compare.output,
-
-
-# the sketches of the last epoch as PNG files, on demand
-rule samples_png:
-    input:
-        expand(
-            rules.write_sketches.output,
-            ablation=ABLATIONS,
-            seed=SEEDS,
-            epoch=EPOCHS[-1],
-        ),

@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import yaml
@@ -36,6 +37,7 @@ class Project:
     """A working copy of the workflow in `folder`, with an overlay configuration."""
 
     folder: Path
+    patience: ClassVar[int] = 900  # seconds that a run may take
 
     @property
     def overlay(self) -> Path:
@@ -61,7 +63,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,
+            timeout=self.patience,
             env=self.environment(),
         )
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from slurm import Cluster
@@ -46,6 +47,7 @@ class ClusterProject(Project):
     """A working copy of the workflow whose runs go to the cluster."""
 
     cluster: Cluster
+    patience: ClassVar[int] = 300  # of all cases together the Makefile has some more
 
     @property
     def calls_folder(self) -> Path:
@@ -59,7 +61,7 @@ class ClusterProject(Project):
         shim.write_text(RECORDING_SBATCH.format(sbatch=shlex.quote(shutil.which("sbatch") or "")))
         shim.chmod(0o755)
         return {
-            **os.environ,
+            **super().environment(),
             "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
             "SBATCH_CALLS": str(self.calls_folder),
         }

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from waiting import wait_for
 SYSTEM_CONFIGURATION = Path("/etc/slurm/slurm.conf")
 NODES = ("node1", "node2")
 CPUS, MEMORY_MB = 4, 32000  # of a node, as SLURM sees it; the host has what it has
-FIRST_PORT = 17810
 
-# A GPU needs a device file of its own: any character device passes for one.
-GRES = "Name=gpu File=/dev/zero\n"
+# A GPU needs a device file of its own: any character device passes for one. Jobs are not told of
+# it, or they would take a real one of the same number.
+GRES = "Name=gpu File=/dev/zero Flags=no_gpu_env\n"
 CGROUP = "CgroupPlugin=cgroup/v1\nIgnoreSystemd=yes\n"
 CONFIGURATION = """\
 ClusterName=photosketch
@@ -54,7 +55,7 @@ KillWait=10
 MinJobAge=3600
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
-NodeName=node[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port=[{node_ports}] CPUs={cpus} \
+NodeName=node[1-2] NodeHostname={host} NodeAddr=127.0.0.1 Port={node_ports} CPUs={cpus} \
 Boards=1 SocketsPerBoard=1 CoresPerSocket={cpus} ThreadsPerCore=1 RealMemory={memory} Gres=gpu:1
 PartitionName=main Nodes=ALL Default=YES DefaultTime=60 State=UP
 """
@@ -72,6 +73,15 @@ def host_name() -> str:
         return name if socket.gethostbyname(name).startswith("127.") else "localhost"
     except OSError:
         return "localhost"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports of loopback that nothing listens on."""
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
 
 
 @dataclass(frozen=True)
@@ -96,14 +106,15 @@ class Cluster:
     def start(self) -> None:
         """Start all daemons and wait until both nodes take jobs."""
         host = host_name()
+        controller_port, *ports = free_ports(1 + len(NODES))
         for name in ("controller", *NODES):
             (self.folder / name).mkdir(parents=True)
         self.folder.chmod(0o755)
         values = {
             "host": host,
             "folder": self.folder,
-            "controller_port": FIRST_PORT,
-            "node_ports": f"{FIRST_PORT + 1}-{FIRST_PORT + 2}",
+            "controller_port": controller_port,
+            "node_ports": f"[{','.join(map(str, ports))}]",
             "cpus": CPUS,
             "memory": MEMORY_MB,
         }
@@ -195,18 +206,16 @@ class Cluster:
 
     def stop(self) -> None:
         """Cancel all jobs and end the daemons."""
-        controller = self.folder / "slurmctld.pid"
-        if controller.exists():
-            self.run("scancel", "--user=root")
-            wait_for(
-                "end of the jobs", 40, lambda: not self.run("squeue", "-h", "-o", "%A").split()
-            )
-        for path in [*(self.folder / f"{node}.pid" for node in NODES), controller]:
-            _end(path)
-        _end(self.folder / "munged.pid")
-        link = SYSTEM_CONFIGURATION
-        if link.is_symlink() and link.readlink() == self.folder / "slurm.conf":
-            link.unlink()
+        try:
+            if (self.folder / "slurmctld.pid").exists():
+                self.run("scancel", "--user=root")
+                wait_for("end of the jobs", 40, lambda: not self.run("squeue", "-h").split())
+        finally:
+            for name in (*NODES, "slurmctld", "munged"):
+                _end(self.folder / f"{name}.pid")
+            link = SYSTEM_CONFIGURATION
+            if link.is_symlink() and link.readlink() == self.folder / "slurm.conf":
+                link.unlink()
 
 
 def _end(pid_file: Path) -> None:

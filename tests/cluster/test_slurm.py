@@ -14,7 +14,6 @@ from slurm import NODES
 from waiting import wait_for
 
 TRAINING = "results/small/train/baseline/seed0/train_log.csv"
-PATIENCE = 300  # seconds that a run may take
 BEYOND_THE_LIMIT = 100_000  # epochs: no machine gets there in a test
 
 
@@ -87,8 +86,8 @@ def test_the_cluster_gives_the_table_of_a_local_run_by_the_requests_of_the_profi
     asked = {}
     for call in on_cluster.sbatch_calls():
         assert "--no-requeue" in call
-        comment = value_after(call, "--comment")
-        asked.setdefault(comment.partition("_wildcards")[0], requested(call))
+        rule = value_after(call, "--comment").partition("_wildcards")[0]
+        assert asked.setdefault(rule, requested(call)) == requested(call)
     assert asked == {
         "rule_detect_landmarks": wanted(on_cluster, ["detect_landmarks"]),
         "rule_extract_real_features": wanted(on_cluster, ["extract_real_features"]),
@@ -120,7 +119,9 @@ def begun(prepared):
     """A run whose training has saved a state; its Snakemake, and the training's SLURM job."""
     before = len(prepared.cluster.jobs())
     with running(prepared, TRAINING) as run:
-        wait_for("saved state", PATIENCE, lambda: saved_images(prepared), run, prepared.printed)
+        wait_for(
+            "saved state", prepared.patience, lambda: saved_images(prepared), run, prepared.printed
+        )
         yield prepared, run, prepared.cluster.jobs()[before]
 
 
@@ -153,7 +154,7 @@ def test_a_cancelled_training_is_submitted_again_and_continues(begun):
     project, run, job = begun
     images = saved_images(project)
     project.cluster.run("scancel", job["JobId"])
-    assert run.wait(PATIENCE) == 0, project.printed()
+    assert run.wait(project.patience) == 0, project.printed()
     assert_finished(project, images)
     memory = [requested(call)["--mem"] for call in project.sbatch_calls()]
     assert memory == ["8000", "16000"]
@@ -165,7 +166,7 @@ def test_a_training_on_a_crashed_node_is_submitted_again_and_continues(begun):
     node = next(j for j in project.cluster.jobs() if j["JobId"] == job["JobId"])["NodeList"]
     project.cluster.crash(node)
     try:
-        assert run.wait(PATIENCE) == 0, project.printed()
+        assert run.wait(project.patience) == 0, project.printed()
         states = {j["JobId"]: j["JobState"] for j in project.cluster.jobs()}
         assert states[job["JobId"]] == "NODE_FAIL"
         assert_finished(project, images)
@@ -193,7 +194,8 @@ def test_after_sigkill_of_snakemake_scancel_and_unlock_lose_nothing(begun):
 def test_trainings_that_reach_their_time_limit_are_submitted_again_and_continue(prepared):
     profile = profile_of(prepared)
     profile["set-resources"]["train"] |= {
-        "runtime": "5 * attempt - 4",  # one minute, then six
+        # two minutes, then six: SLURM's signal may come a minute early, and not before the start
+        "runtime": "4 * attempt - 2",
         # seed 0 is told ahead of the limit and ends by itself, seed 1 is ended by SLURM
         "slurm_extra": "'--signal=TERM@20' if wildcards.seed == '0' else ''",
     }
@@ -205,7 +207,7 @@ def test_trainings_that_reach_their_time_limit_are_submitted_again_and_continue(
         for seed in (0, 1):
             wait_for(
                 f"second job of seed {seed}",
-                PATIENCE,
+                prepared.patience,
                 lambda seed=seed: "resuming" in training_log(prepared, seed),
                 run,
                 prepared.printed,

@@ -115,7 +115,9 @@ def test_seeds_of_one_method_that_scatter_are_called_undecided(seeds: int) -> No
 
 
 def test_a_difference_far_beyond_the_scatter_of_seeds_is_called() -> None:
-    runs = np.random.default_rng(0).normal(0, 0.3, size=(2, 3))[:, :, None] + np.zeros(201)
+    random = np.random.default_rng(0)
+    images = random.normal(0, 0.1, size=(2, 1, 201))
+    runs = random.normal(0, 0.3, size=(2, 3))[:, :, None] + images
     _, low, high = differences.difference(runs[0] + 25, runs[1] + 30)
     assert differences.verdict("fid", low, high) == "better"
     assert differences.verdict("ssim", low, high) == "worse"
@@ -131,6 +133,14 @@ def test_with_one_seed_the_verdict_speaks_of_the_run_and_not_of_the_method() -> 
     assert twice["verdict"] == "better"
 
 
+def test_seeds_that_scatter_leave_the_verdict_on_the_runs_to_the_images() -> None:
+    images = np.array([0.0, 0.1, -0.1, 0.05])
+    method = [{("all", "fid"): value + images} for value in (10.0, 20.0)]
+    other = [{("all", "fid"): value - images} for value in (14.0, 24.0)]
+    row = differences.against_reference({"a": method, "b": other}, "b").iloc[0]
+    assert (row["run_verdict"], row["verdict"]) == ("better", "undecided")
+
+
 def test_two_images_give_no_interval_and_no_verdict() -> None:
     same = np.full((1, 5), 3.0)
     estimate, low, high = differences.difference(same, same + 2)
@@ -138,3 +148,5 @@ def test_two_images_give_no_interval_and_no_verdict() -> None:
     assert np.isnan(low)
     assert np.isnan(high)
     assert differences.verdict("fid", low, high) == "undecided"
+    seeds = np.array([[3.0], [4.0]]) + np.zeros(5)
+    assert np.isnan(differences.difference(seeds, same)[1:]).all()

@@ -118,7 +118,7 @@ class Properties:
 torch.cuda.get_device_properties = Properties
 device = runtime.acquire_device(sys.stderr, int(sys.argv[3]), sys.argv[1])
 print(device.index, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -169,7 +169,7 @@ def _end(jobs):
 def _the_waiting_one(jobs):
     """The first of the jobs that says it is waiting."""
     streams = {job.stderr: job for job in jobs}
-    ready, _, _ = select.select(list(streams), [], [], 30)
+    ready, _, _ = select.select(list(streams), [], [], 120)
     assert ready, "no job says that it waits"
     assert "every GPU is in use" in ready[0].readline()
     return streams[ready[0]]
@@ -263,6 +263,7 @@ def test_a_second_writer_is_refused_with_the_name_of_the_first(tmp_path, holder,
         runtime.sole_writer(tmp_path / "run", sys.stderr, patience=0),
     ):
         raise AssertionError("two at work")
+    assert not runtime.is_claimed(tmp_path / "run")
 
 
 def test_a_second_writer_waits_for_the_end_of_the_first_and_says_so(tmp_path, holder, capsys):

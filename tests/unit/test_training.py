@@ -387,9 +387,14 @@ def test_runs_killed_at_any_moment_end_like_an_undisturbed_one(packed, tmp_path)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     folder = tmp_path / "killed"
     command = [sys.executable, "-c", KILLABLE, str(packed)]
+
+    def states() -> set[str]:
+        return {path.name for path in (folder / ".state").glob("state-*")}
+
     for seconds in (0.3, 0.8, 1.1):
+        before = states()
         process = subprocess.Popen([*command, str(folder)], env=environment)
-        wait_for("saved state", 60, lambda: list((folder / ".state").glob("state-*")), by=process)
+        wait_for("new state", 60, lambda before=before: states() - before, by=process)
         time.sleep(seconds)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL

@@ -1,15 +1,16 @@
 import hashlib
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from photosketch import warp, warping
+from photosketch import landmarks, parsing, warp, warping
 from photosketch.demo import draw_pair
 from photosketch.landmarks import COLUMNS
 from photosketch.packing import pack, write_packed
-from photosketch.pairs import Pair
+from photosketch.pairs import Pair, index_pairs, read_image
 from photosketch.parsing import Parsings, parse_grabcut, write_parsings
 from photosketch.runtime import InputError
 from photosketch.warp_montage import COLUMNS as CELLS
@@ -180,3 +181,45 @@ def test_the_montage_shows_the_ink_over_the_photo(subset):
     laid = overlay(drawn[0].photo, np.zeros((250, 200), np.uint8), drawn[0].photo_labels)
     ink = drawn[0].sketch < 128
     assert (laid[ink][:, 2] > laid[ink][:, 0].astype(int) + 30).mean() > 0.9
+
+
+def steady_points(images):
+    """MTCNN's points [N, 5, 2], the median of five detections in slightly moved images."""
+    random = np.random.default_rng(0)
+    found = []
+    for scale, shift in zip(
+        random.uniform(0.95, 1.05, 5), random.uniform(-3, 3, (5, 2)), strict=True
+    ):
+        matrix = np.column_stack([scale * np.eye(2), shift])
+        moved = [
+            cv2.warpAffine(
+                image, matrix, (200, 250), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            )
+            for image in images
+        ]
+        found.append([(face.points - shift) / scale for face in landmarks.detect(moved, "cpu")])
+    return np.median(found, axis=0)
+
+
+@pytest.mark.slow
+def test_real_sketches_come_onto_their_photos_without_folds_or_blur(cufs):
+    listed = index_pairs(cufs / "pairs.tsv", (200, 250))[::8]
+    table = landmarks.detect_pairs(listed, "cpu")
+    parsed = parsing.parse_pairs(listed, table, threads=1)
+    warped = warping.warp_pairs(
+        listed, table, parsed, "face", parse_grabcut, warping.detector("cpu", 40)
+    )
+    scores = warped.scores
+    assert scores["head_after"].mean() >= 0.965 > scores["head_before"].mean()
+    assert (scores["tried"] < scores["head_before"] - 0.01).mean() <= 0.05
+    assert scores["sharpness"].mean() >= 0.78
+    assert scores["min_jacobian"].min() > 0
+    photos, sketches = (
+        steady_points([read_image(pair, modality) for pair in listed])
+        for modality in ("photo", "sketch")
+    )
+    before, after = (
+        np.linalg.norm(photos - points, axis=-1).mean()
+        for points in (sketches, steady_points(warped.sketches))
+    )
+    assert after <= 1.15 < before

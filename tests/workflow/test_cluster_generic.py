@@ -1,7 +1,6 @@
 """The profile for other schedulers, with stand-ins for PBS's commands."""
 
 import os
-import re
 import subprocess
 
 import pytest
@@ -10,8 +9,8 @@ QSUB = """\
 #!/usr/bin/env bash
 # runs the script at once, in the background; its number and end are kept beside this file
 here=$(dirname "$0")
-printf '%s\\0' "$@" >> "$here/calls"; printf '\\n' >> "$here/calls"
-number=$(wc -l < "$here/calls")
+until mkdir "$here/$((++number)).call" 2> /dev/null; do :; done
+printf '%s\\0' "$@" > "$here/$number.call/arguments"
 (bash "${@: -1}" > "$here/$number.log" 2>&1; echo $? > "$here/$number.code") > /dev/null 2>&1 &
 echo "$number.server"
 """
@@ -19,7 +18,7 @@ QSTAT = """\
 #!/usr/bin/env bash
 # qstat -x -f NUMBER.server
 here=$(dirname "$0"); number=${3%.server}
-[ "$number" -le "$(wc -l < "$here/calls")" ] || exit 153
+[ -e "$here/$number.call" ] || exit 153
 echo "Job Id: $3"
 if [ -e "$here/$number.code" ]; then
   printf '    job_state = F\\n    Exit_status = %s\\n' "$(cat "$here/$number.code")"
@@ -49,12 +48,15 @@ def run(project, *arguments):
 def test_jobs_go_through_the_scheduler_with_what_they_need(unrun, scheduler):
     done = run(unrun, "results/small/parsing/pencil.npz")
     assert done.returncode == 0, done.stdout
-    calls = (scheduler / "calls").read_text()
-    asked = re.findall(r"-N\0photosketch-(\w+)\0.*?-l\0(select=\S+)\0-l\0(walltime=[\d:]+)", calls)
+    asked = []
+    for call in scheduler.glob("*.call/arguments"):
+        words = call.read_text().split("\0")
+        select, walltime = (words[at + 1] for at, word in enumerate(words) if word == "-l")
+        asked.append((words[words.index("-N") + 1].removeprefix("photosketch-"), select, walltime))
     assert sorted(asked) == [
-        ("detect_landmarks", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=60:00"),
-        ("detect_landmarks", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=60:00"),
-        ("parse_faces", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=60:00"),
+        ("detect_landmarks", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
+        ("detect_landmarks", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
+        ("parse_faces", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
     ]
 
 

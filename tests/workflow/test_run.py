@@ -113,7 +113,7 @@ def test_the_page_says_what_made_it_and_shows_every_test_face(finished):
     assert "CPU (" in page
     assert page.count('"images":[') == 4
     assert "photo in gray" in page
-    assert "[–, –]</td>" in page
+    assert "[–, –]</span></td>" in page
 
 
 def test_scores_made_with_random_features_say_so_wherever_they_are_shown(finished):

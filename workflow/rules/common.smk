@@ -53,7 +53,6 @@ wildcard_constraints:
     method="|".join(map(re.escape, METHODS)) or "(?!)",
     seed="|".join(map(str, SEEDS)),
     epoch="|".join(map(str, EPOCHS)),
-    split="train|test",
     mode="face|region",
 
 

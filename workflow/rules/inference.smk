@@ -87,3 +87,14 @@ rule write_sketches:
         "Writing the sketches of {wildcards.ablation}, seed {wildcards.seed}, as PNG"
     script:
         "../scripts/write_sketches.py"
+
+
+# the sketches of the last epoch as PNG files, on demand
+rule samples_png:
+    input:
+        expand(
+            rules.write_sketches.output,
+            ablation=ABLATIONS,
+            seed=SEEDS,
+            epoch=EPOCHS[-1],
+        ),

@@ -106,6 +106,8 @@ def difference(
     random = np.random.default_rng(seed)
     estimate = float(method[:, 0].mean() - reference[:, 0].mean())
     draws = method[:, 1:].mean(axis=0) - reference[:, 1:].mean(axis=0)  # [B - 1]
+    if np.ptp(draws) <= 1e-9 * abs(estimate):
+        return estimate, float("nan"), float("nan")
     freedom = len(method) + len(reference) - 2
     for sign, runs in ((1, method[:, 0]), (-1, reference[:, 0])):
         count = len(runs)
@@ -113,8 +115,6 @@ def difference(
             picked = random.integers(0, count, (len(draws), count))
             widening = np.sqrt(count / (count - 1)) * student.ppf(0.975, freedom) / 1.96
             draws = draws + sign * widening * (runs[picked].mean(axis=1) - runs.mean())
-    if np.ptp(draws) <= 1e-9 * abs(estimate):
-        return estimate, float("nan"), float("nan")
     low, high = np.quantile(draws - draws.mean(), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return estimate, estimate + float(low), estimate + float(high)
 
@@ -133,7 +133,8 @@ def against_reference(
 
     `runs`: for each method the `resampled_scores` of each of its seeds. Columns: ablation,
     reference, subset, metric, difference, low, high, seeds (of the method), run_verdict (of these
-    very runs), verdict (of the methods: undecided unless both sides have two seeds at least).
+    very runs, by the test images alone), verdict (of the methods, by the interval: undecided
+    unless both sides have two seeds at least).
     """
     rows = []
     for name, own in runs.items():
@@ -143,7 +144,7 @@ def against_reference(
             method = np.stack([scores[subset, metric] for scores in own])
             other = np.stack([scores[subset, metric] for scores in runs[reference]])
             estimate, low, high = difference(method, other)
-            found = verdict(metric, low, high)
+            on_images = difference(*(side.mean(axis=0, keepdims=True) for side in (method, other)))
             several = min(len(method), len(other)) > 1
             rows.append(
                 {
@@ -155,8 +156,8 @@ def against_reference(
                     "low": low,
                     "high": high,
                     "seeds": len(method),
-                    "run_verdict": found,
-                    "verdict": found if several else "undecided",
+                    "run_verdict": verdict(metric, *on_images[1:]),
+                    "verdict": verdict(metric, low, high) if several else "undecided",
                 }
             )
     columns = ["ablation", "reference", "subset", "metric", "difference", "low", "high", "seeds"]

@@ -188,6 +188,7 @@ def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterato
                 break
             (folder / ".claim").touch()
             if time.monotonic() > until:
+                (folder / ".claim").unlink(missing_ok=True)
                 raise InputError([f"{folder} is in use by {other}: end that (kill, scancel) first"])
             if not announced:
                 _say(f"{folder} is in use by {other}: waiting for it to save and stop", console)

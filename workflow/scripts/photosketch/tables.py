@@ -234,6 +234,12 @@ def _over_seeds(metric: str, values: pd.Series) -> str:
     return f"{text} ± {_value(metric, values.std(ddof=1), size)}" if len(values) > 1 else text
 
 
+_ON_RUNS = (
+    " On these runs that is said by the test images alone. Another run of the same method may "
+    "differ, so that of methods with one seed it says undecided."
+)
+
+
 def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table:
     """Each method against the reference: differences with 95% intervals, and what they say."""
     reference = differences["reference"].iloc[0]
@@ -257,9 +263,8 @@ def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table
             "Difference of the means over the evaluated epochs and seeds, with a 95% interval: a "
             "bootstrap over test images, the same ones for both sides (200 draws), and over seeds "
             "where there are several.",
-            "Better or worse: the interval over all subsets leaves out zero. With one seed that "
-            "holds for these runs only; another run of the same method may differ, so that of the "
-            "methods it says undecided.",
+            "Better or worse: the interval over all subsets leaves out zero."
+            + ("" if several else _ON_RUNS),
         ],
     )
 
@@ -271,8 +276,8 @@ def cost_table(costs: pd.DataFrame) -> Table:
         [
             str(row["rule"]),
             str(row["jobs"]),
-            f"{row['seconds'] / 60:,.1f}",
-            f"{row['longest'] / 60:,.1f}",
+            f"{row['seconds'] / 60:.1f}",
+            f"{row['longest'] / 60:.1f}",
             _gigabytes(row["memory_mb"]),
             *([_gigabytes(row["gpu_mb"])] if on_gpu else []),
         ]
