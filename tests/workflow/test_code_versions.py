@@ -20,7 +20,8 @@ def rules() -> dict[str, str]:
     """The text of every rule that runs a script, by name."""
     text = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
     blocks = re.split(r"^rule (\w+):$", text, flags=re.MULTILINE)[1:]
-    return dict(zip(blocks[::2], blocks[1::2], strict=True))
+    named = zip(blocks[::2], blocks[1::2], strict=True)
+    return {name: block for name, block in named if re.search("^    script:", block, re.MULTILINE)}
 
 
 def imported(module: Path) -> set[Path]:
