@@ -24,6 +24,7 @@ _REFERENCES = (
     "Other people's real sketches: training against test sketches, as many of one as of the other "
     "in each subset, the mean over 20 draws. Photo in gray: the photo in the sketch's place."
 )
+_KID = "KID: over the whole sets, unbiased; [95% interval by the jackknife over images]."
 _DECIMALS = {"ssim": 4, "fsim": 4, "scoot": 4, "lpips": 4, "nlda": 1}
 
 
@@ -139,7 +140,7 @@ def metric_table(
     remarks = [
         "↓ lower is better, ↑ higher is better. Means over the evaluated epochs, then over seeds; "
         "± deviation over seeds where there are several.",
-        "KID: over the whole sets, unbiased; [95% interval by the jackknife over images].",
+        _KID,
         "SSIM, FSIM, SCOOT: the mean over images, each against its true sketch.",
         _REFERENCES,
     ]
@@ -211,6 +212,7 @@ def chosen_table(
         [
             f"Each run's epoch is the one with the lowest {metric} of all validation pairs "
             "together; the test pairs have no part in the choice. ± deviation over seeds.",
+            _KID,
             f"{_REFERENCES} They have no epochs.",
         ],
     )
