@@ -6,7 +6,7 @@ import pytest
 
 from photosketch import warp
 from photosketch.demo import LOOKS, draw_pair
-from photosketch.parsing import BACKGROUND, HAIR, parse_grabcut
+from photosketch.parsing import BACKGROUND, CLOTHES, HAIR, SKIN, parse_grabcut
 from photosketch.warp import Face
 
 SHAPE = (250, 200)
@@ -42,13 +42,35 @@ def test_known_maps_are_found_to_a_pixel(deformation):
     scores = np.array([found(seed, look, deformation) for look in LOOKS for seed in range(4)])
     before, after = scores[scores[:, 0] >= 3].T  # [K], of the pairs that are 3 px off or more
     assert len(before) >= 3
-    assert after.mean() <= 1.0
+    assert after.mean() <= 0.75
+    assert after.max() <= 1.0
     assert (after < before / 2).all()
+
+
+def test_the_largest_deformations_are_found_to_a_pixel_where_neck_and_clothes_move_far():
+    low = np.arange(SHAPE[0])[:, None] > 205
+    lengths = []
+    for seed in range(905, 910):
+        pair, photo, sketch = faces(seed)
+        away = np.linalg.norm(warp.estimate(photo, sketch).map - pair.map, axis=-1)
+        head = pair.photo_labels != BACKGROUND
+        lengths.append((away[head].mean(), away[head & low].mean()))
+    whole, bottom = np.mean(lengths, axis=0)
+    assert whole <= 1.0
+    assert bottom <= 2.8
+
+
+def test_a_misplaced_collar_in_the_labels_pulls_nothing():
+    _, photo, sketch = faces(1)
+    without = np.where(sketch.labels == CLOTHES, SKIN, sketch.labels)
+    moved = Face(sketch.image, without.astype(np.uint8), sketch.points)
+    assert (without != sketch.labels).sum() > 500
+    assert (warp.estimate(photo, moved).map == warp.estimate(photo, sketch).map).all()
 
 
 def test_smaller_deformations_leave_smaller_errors():
     scores = np.array([found(seed, look, 6.0) for look in LOOKS for seed in (10, 11)])
-    assert scores[:, 1].mean() <= 0.85
+    assert scores[:, 1].mean() <= 0.7
 
 
 @pytest.mark.parametrize("mode", warp.MODES)

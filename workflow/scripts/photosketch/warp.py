@@ -6,8 +6,9 @@ T is a smooth displacement of the photo's pixels, a sum of Gaussians with a Gaus
 - the outlines of corresponding regions in both label maps, by signed distance, which say nothing
   about movement along an outline;
 - the five points of each picture, with the uncertainty of their detector;
-- patches that look alike in both pictures (normalised cross-correlation), each with the curvature
-  of its correlation peak as precision, so that a line is matched across and not along itself.
+- patches whose tones and edges look alike in both pictures (normalised cross-correlation), each
+  with the curvature of its correlation peak as precision, so that a line is matched across and not
+  along itself.
 
 Maps are float32 [H, W, 2]: `map[y, x]` is the place (x, y) in the original sketch that belongs to
 the photo's pixel (x, y). Pixel centres lie at integers.
@@ -28,7 +29,6 @@ from photosketch.parsing import (
     HAIR,
     MOUTH,
     NOSE,
-    SKIN,
     Image,
     Labels,
     Points,
@@ -39,7 +39,6 @@ MODES: tuple[Mode, ...] = ("face", "region")
 Field = NDArray[Any]  # float32
 Mask = NDArray[np.bool_]
 
-FACE = (SKIN, BROWS, EYES, NOSE, MOUTH)
 LEAST_JACOBIAN = 0.05  # the smallest determinant that a map is given
 
 # Lengths in pixels at the size of CUFS, 50 between the eyes.
@@ -49,9 +48,10 @@ _AMPLITUDE = 4.0  # prior standard deviation of a displacement
 _POINT_NOISE = 0.5  # of a point
 _OUTLINE_NOISE = 3.0  # of an outline, neighbouring pixels of which are not independent
 _OUTLINE_SCALES = (8.0, 4.0)  # residuals beyond are outliers; first coarse, then fine
-_MATCH_ROUNDS, _MATCH_SCALE = 3, 2.0  # residuals beyond the scale are outliers
-_MATCH_PRECISION = 14.0  # per curvature of the correlation peak
-_MATCH_SPACING, _MATCH_HALF, _MATCH_SEARCH = 8, 8, 9
+_MATCH_SPACINGS = (12, 8, 6)  # between patches, round by round
+_MATCH_SCALE = 2.0  # residuals beyond are outliers
+_MATCH_PRECISION = 7.0  # per curvature of the correlation peak
+_MATCH_HALF, _MATCH_SEARCH = 6, 9
 _MATCH_BLUR = 0.8  # standard deviation of the smoothing before; more hides what tells places apart
 _MATCH_CONTRAST, _MATCH_LEAST = 2.0, 0.4  # gray levels; correlation
 _FAR = 14.0  # signed distances are cut off here
@@ -228,9 +228,9 @@ class _Fit:
     def displacement(self) -> Field:
         for scale in _OUTLINE_SCALES:
             self._step(scale, None)
-        for _ in range(_MATCH_ROUNDS):
+        for spacing in _MATCH_SPACINGS:
             rough = self.basis.field(self.weights)
-            matches = _matches(self.photo, self.sketch, rough, self.basis)
+            matches = _matches(self.photo, self.sketch, rough, spacing, self.basis)
             for _ in range(2):
                 self._step(_OUTLINE_SCALES[-1] / 2, matches)
         return self.basis.field(self.weights)
@@ -353,14 +353,17 @@ class _Outline:
 
 
 def _regions(face: Face) -> list[tuple[Mask, float]]:
-    """The masks whose outlines are compared, and their weights."""
+    """The masks whose outlines are compared, and their weights.
+
+    Not the skin: head and hair have most of its outline already, and the rest, the collar, is
+    parsed badly in sketches, where neck and clothes are hatched alike.
+    """
     labels = face.labels
     left = np.arange(labels.shape[1])[None] < face.points[:2, 0].mean()
     eyes, brows = labels == EYES, labels == BROWS
     return [
-        (labels != BACKGROUND, 1.0),
+        (labels != BACKGROUND, 2.0),
         (labels == HAIR, 0.5),  # hatching blurs where hair begins
-        (np.isin(labels, FACE), 0.5),
         (labels == MOUTH, 1.0),
         (labels == NOSE, 1.0),
         (eyes & left, 1.0),
@@ -420,29 +423,39 @@ class _Matches:
     precisions: Field
 
 
-def _matches(photo: Face, sketch: Face, rough: Field, basis: _Basis) -> _Matches | None:
-    """Patches of the photo found again in the sketch near where `rough` puts them."""
+def _matches(
+    photo: Face, sketch: Face, rough: Field, spacing: int, basis: _Basis
+) -> _Matches | None:
+    """Patches of the photo, `spacing` apart, found again in the sketch near where `rough` has them.
+
+    Alike are both their tones and their edges: an outline is a step in a photo and a line in a
+    sketch, which tones alone confuse, and edges alone are lost among hatching.
+    """
     half, search = _MATCH_HALF, _MATCH_SEARCH
     gray, drawn = (
-        cv2.GaussianBlur(_gray(face.image), (0, 0), _MATCH_BLUR) for face in (photo, sketch)
+        cv2.GaussianBlur(_gray(face.image).astype(np.float32), (0, 0), _MATCH_BLUR)
+        for face in (photo, sketch)
     )
-    map = identity(gray.shape) + rough
-    drawn = _sampled(drawn, map, cv2.INTER_LINEAR)
+    drawn = _sampled(drawn, identity(gray.shape) + rough, cv2.INTER_LINEAR)
     pad = half + search
     gray, drawn = (
-        cv2.copyMakeBorder(part, pad, pad, pad, pad, cv2.BORDER_REPLICATE).astype(np.float32)
-        for part in (gray, drawn)
+        cv2.copyMakeBorder(part, pad, pad, pad, pad, cv2.BORDER_REPLICATE) for part in (gray, drawn)
     )
+    views = ((gray, drawn), (_steepness(gray), _steepness(drawn)))
     height, width = photo.labels.shape
     contrast = _spread(gray, 2 * half + 1)[pad:-pad, pad:-pad]
     places, scores = [], []
-    for y in range(half, height - half, _MATCH_SPACING):
-        for x in range(half, width - half, _MATCH_SPACING):
+    for y in range(half, height - half, spacing):
+        for x in range(half, width - half, spacing):
             if photo.labels[y, x] == BACKGROUND or contrast[y, x] < _MATCH_CONTRAST:
                 continue
-            patch = gray[y + search : y + pad + half + 1, x + search : x + pad + half + 1]
-            around = drawn[y : y + 2 * pad + 1, x : x + 2 * pad + 1]
-            scores.append(cv2.matchTemplate(around, patch, cv2.TM_CCOEFF_NORMED))
+            patch = np.s_[y + search : y + pad + half + 1, x + search : x + pad + half + 1]
+            around = np.s_[y : y + 2 * pad + 1, x : x + 2 * pad + 1]
+            tones, edges = (
+                cv2.matchTemplate(there[around], here[patch], cv2.TM_CCOEFF_NORMED)
+                for here, there in views
+            )
+            scores.append((tones + edges) / 2)
             places.append((x, y))
     if not places:
         return None
@@ -454,6 +467,11 @@ def _matches(photo: Face, sketch: Face, rough: Field, basis: _Basis) -> _Matches
     # What lies at `points + shifts` in the roughly warped sketch lies here in the original one.
     shifts = shifts + at(rough, points + shifts)
     return _Matches(basis.at(points), shifts.astype(np.float32), precisions.astype(np.float32))
+
+
+def _steepness(gray: Field) -> Field:
+    """The length of a picture's slope at each pixel."""
+    return cv2.magnitude(*(cv2.Sobel(gray, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1))))
 
 
 def _spread(gray: Field, side: int) -> Field:
