@@ -37,5 +37,13 @@ def test_every_rule_that_goes_to_a_cluster_has_its_memory_and_time_in_the_profil
     assert all({"mem_mb", "runtime"} <= set(asked) for asked in resources.values())
 
 
+def test_jobs_ask_for_the_same_memory_and_time_on_every_kind_of_cluster():
+    slurm, other = (
+        {rule: (asked["mem_mb"], asked["runtime"]) for rule, asked in resources.items()}
+        for resources in (profile(name)["set-resources"] for name in ("slurm", "cluster-generic"))
+    )
+    assert slurm == other
+
+
 def test_what_is_grouped_are_rules():
     assert set(profile("slurm")["groups"]) <= RULES - LOCAL

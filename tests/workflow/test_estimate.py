@@ -8,6 +8,7 @@ import yaml
 from snakemake.utils import update_config
 
 from photosketch import estimates, pairs
+from photosketch.config import without_dropped_ablations
 
 
 def estimate(project) -> subprocess.CompletedProcess:
@@ -47,7 +48,7 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
 def test_the_disk_is_what_a_finished_run_has_filled(finished):
     config = yaml.safe_load((finished.folder / "config/config.yaml").read_text())
     update_config(config, yaml.safe_load(finished.overlay.read_text()))
-    config["ablations"] = {name: a for name, a in config["ablations"].items() if a is not None}
+    config = without_dropped_ablations(config)
     disk = estimates.expected_bytes(
         config, pairs.read_table(finished.folder / config["dataset"]["pairs"])
     )
