@@ -48,7 +48,7 @@ bench: .venv/ready resources/demo/pairs.tsv
 
 # what a run is going to take; CONFIG names an overlay: make estimate CONFIG=my.yaml
 estimate: .venv/ready
-	$(BIN)/python workflow/scripts/estimate.py $(CONFIG)
+	$(BIN)/python -m photosketch.estimate $(CONFIG)
 
 # after editing requirements.in: pin what a fresh environment resolves to, for pip and for conda
 pins:

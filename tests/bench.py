@@ -7,12 +7,13 @@ import json
 import sys
 from pathlib import Path
 
+import torch
+
 import bench_detection
 import bench_evaluation
 import bench_training
 import bench_warp
 import bench_workflow
-import torch
 
 RESULT = Path("results/bench.json")
 

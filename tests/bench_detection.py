@@ -17,7 +17,9 @@ PAIRS, ROUNDS = 32, 3
 
 def faces() -> list[np.ndarray]:
     """Photos and sketches of 32 pairs."""
-    from photosketch import demo, pairs
+    from photosketch import pairs
+    from photosketch.demo.looks import LOOKS
+    from photosketch.demo.pair import draw_pair
 
     folder = os.environ.get("PHOTOSKETCH_CUFS")
     if folder:
@@ -25,7 +27,7 @@ def faces() -> list[np.ndarray]:
         return [
             pairs.read_image(pair, modality) for pair in listed for modality in pairs.MODALITIES
         ]
-    drawn = [demo.draw_pair(seed, demo.LOOKS[seed % len(demo.LOOKS)]) for seed in range(PAIRS)]
+    drawn = [draw_pair(seed, LOOKS[seed % len(LOOKS)]) for seed in range(PAIRS)]
     return [image for pair in drawn for image in (pair.photo, pair.sketch)]
 
 
@@ -33,7 +35,7 @@ def main() -> dict[str, float | int | str]:
     import torch
     from facenet_pytorch import MTCNN
 
-    from photosketch import landmarks
+    from photosketch.landmarks import detection
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     images = faces()
@@ -44,12 +46,12 @@ def main() -> dict[str, float | int | str]:
         for image in images:
             rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
             boxes, scores, found = mtcnn.detect(rgb, landmarks=True)
-            best = landmarks._portrait(np.asarray(boxes, float), np.asarray(scores, float))
-            points.append(np.asarray(found[best], float) - landmarks.MTCNN_OFFSET)
+            best = detection._portrait(np.asarray(boxes, float), np.asarray(scores, float))
+            points.append(np.asarray(found[best], float) - detection.MTCNN_OFFSET)
         return np.stack(points)
 
     def in_batches() -> np.ndarray:
-        detections = landmarks.detect(images, device)
+        detections = detection.detect(images, device)
         return np.stack([face.points for face in detections if face])
 
     difference = np.abs(one_by_one() - in_batches()).max()  # the first call of each warms up

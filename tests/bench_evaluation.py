@@ -33,8 +33,10 @@ from pytorch_fid.fid_score import calculate_frechet_distance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from photosketch import evaluation, features, likeness, metrics, published, recognition
-from photosketch.features import Features
+from photosketch.evaluation import distances, extractors, image_metrics, recognition
+from photosketch.evaluation.files import Features
+from photosketch.evaluation.scores import Truth, evaluate
+from photosketch.weights import FEATURE_WEIGHTS
 
 TEST_IMAGES = {"CUHK": 100, "AR": 43, "XM2VTS": 195}
 T = TypeVar("T")
@@ -121,10 +123,10 @@ def main(share: float = 1.0) -> dict[str, float]:
     counts = {name: max(3, round(share * count)) for name, count in TEST_IMAGES.items()}
     subset = np.repeat(list(counts), list(counts.values()))
     real, generated = draw_sketches(len(subset), 0), draw_sketches(len(subset), 1)
-    masks = metrics.subset_masks(subset)
+    masks = distances.subset_masks(subset)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        weights = folder / "hub" / "checkpoints" / published.FEATURES["inception-tf"].name
+        weights = folder / "hub" / "checkpoints" / FEATURE_WEIGHTS["inception-tf"].name
         write_random_weights(weights)
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         theirs, command_line_fids = Time(), {}
@@ -144,17 +146,17 @@ def main(share: float = 1.0) -> dict[str, float]:
             )
             theirs += call
 
-        load, network = timed(lambda: features.load("inception-tf", weights, digest).to(device))
-    real_extraction, real_features = timed(lambda: features.extract(real, network, device))
+        load, network = timed(lambda: extractors.load("inception-tf", weights, digest).to(device))
+    real_extraction, real_features = timed(lambda: extractors.extract(real, network, device))
     known = Features(np.arange(len(subset)).astype(str), subset, real_features)
-    measuring, truth = timed(lambda: evaluation.Truth.of(known, real, device))
-    scoring, (scores, _, found) = timed(
-        lambda: evaluation.evaluate(generated, truth, network, device)
-    )
+    measuring, truth = timed(lambda: Truth.of(known, real, device))
+    scoring, (scores, _, found) = timed(lambda: evaluate(generated, truth, network, device))
     ours = load + measuring + scoring
-    extraction, _ = timed(lambda: features.extract(generated, network, device))
+    extraction, _ = timed(lambda: extractors.extract(generated, network, device))
     imaging, _ = timed(
-        lambda: likeness.score_images(truth.measured, likeness.Measured.of(generated, device))
+        lambda: image_metrics.score_images(
+            truth.measured, image_metrics.Measured.of(generated, device)
+        )
     )
     matching, _ = timed(
         lambda: [recognition.rank_one(real[m], generated[m], device) for m in masks.values()]
@@ -168,7 +170,7 @@ def main(share: float = 1.0) -> dict[str, float]:
         sides = [real_features[mask].astype(float), found[mask].astype(float)]
         statistics = [s for side in sides for s in (side.mean(axis=0), np.cov(side, rowvar=False))]
         slow += timed(lambda s=statistics: calculate_frechet_distance(*s))[0].wall
-        times = [timed(lambda s=sides: metrics.fid(*s))[0].wall for _ in range(CALLS)]
+        times = [timed(lambda s=sides: distances.fid(*s))[0].wall for _ in range(CALLS)]
         fast += float(np.median(times))
     ratio = theirs.wall / ours.wall
     ratio_with_real = theirs.wall / (ours + real_extraction).wall

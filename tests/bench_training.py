@@ -24,9 +24,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from photosketch import tensors
 from photosketch.config import LossWeights, TrainConfig
-from photosketch.trainer import PLAIN, Switches, Trainer
+from photosketch.training import tensors
+from photosketch.training.step import PLAIN, Switches, Trainer
 
 ABLATIONS = {
     "baseline": LossWeights(l1=100),
@@ -182,7 +182,7 @@ def train_for_memory(ablation: str, variant: str, width: str, kind: str, threads
     """The child of `peak_memory`: trains, saving after every step, and prints its peak in GB."""
     import tempfile
 
-    from photosketch.checkpoint import Saver
+    from photosketch.training.checkpoint import Saver
 
     torch.set_num_threads(int(threads))
     device = torch.device(kind)

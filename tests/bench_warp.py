@@ -16,17 +16,19 @@ from scipy.interpolate import RBFInterpolator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from photosketch import warp
-from photosketch.demo import LOOKS, draw_pair
-from photosketch.parsing import BACKGROUND, BROWS, EYES, MOUTH, NOSE, parse_grabcut
-from photosketch.warp import Face
+from photosketch.demo.looks import LOOKS
+from photosketch.demo.pair import draw_pair
+from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.parsing.labels import BACKGROUND, BROWS, EYES, MOUTH, NOSE
+from photosketch.warp.estimate import Face, estimate
+from photosketch.warp.maps import at, identity, iou, jacobian, without_folds
 
 PAIRS_A_LOOK = 3
 TONES = np.array([255, 70, 190, 60, 20, 20, 20, 150], np.uint8)  # of the painted label maps
 
 
 def unmoved(photo: Face, sketch: Face) -> np.ndarray:
-    return warp.identity(photo.labels.shape)
+    return identity(photo.labels.shape)
 
 
 def similarity(photo: Face, sketch: Face) -> np.ndarray:
@@ -41,7 +43,7 @@ def affine(photo: Face, sketch: Face) -> np.ndarray:
 
 
 def _linear(matrix: np.ndarray, photo: Face) -> np.ndarray:
-    return (warp.identity(photo.labels.shape) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    return (identity(photo.labels.shape) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def optical_flow(photo: Face, sketch: Face) -> np.ndarray:
@@ -58,7 +60,7 @@ def optical_flow(photo: Face, sketch: Face) -> np.ndarray:
         for face in (photo, sketch)
     )
     displacement = cv2.GaussianBlur(flow.calc(*painted, None), (0, 0), 3)[32:-32, 32:-32]
-    return warp.identity(photo.labels.shape) + displacement
+    return identity(photo.labels.shape) + displacement
 
 
 def corrected_flow(photo: Face, sketch: Face) -> np.ndarray:
@@ -76,17 +78,17 @@ def corrected_flow(photo: Face, sketch: Face) -> np.ndarray:
     outline = _outline(photo.labels != BACKGROUND)[::20]
     here = np.concatenate([photo.points, *(seen[None] for seen, _ in middles)])
     there = np.concatenate([sketch.points, *(drawn[None] for _, drawn in middles)])
-    missed = np.concatenate([there - warp.at(map, here), np.zeros_like(outline)])
+    missed = np.concatenate([there - at(map, here), np.zeros_like(outline)])
     here = np.concatenate([here, outline])
     trust = np.repeat([1, 0.4, 1], [5, len(middles), len(outline)])
     apart = np.linalg.norm(here[:, None] - here, axis=-1)
     weights = np.linalg.solve(np.exp(-0.5 * (apart / 22) ** 2) + np.diag(0.15 / trust), missed)
-    grid = warp.identity(photo.labels.shape)
+    grid = identity(photo.labels.shape)
     correction = np.zeros_like(grid)
     for place, weight in zip(here, weights, strict=True):
         near = np.exp(-0.5 * ((grid - place) ** 2).sum(-1) / 22**2)
         correction += near[..., None] * weight
-    return warp.without_folds((map + correction - grid).astype(np.float32)).map
+    return without_folds((map + correction - grid).astype(np.float32)).map
 
 
 def splines(photo: Face, sketch: Face) -> np.ndarray:
@@ -99,19 +101,19 @@ def splines(photo: Face, sketch: Face) -> np.ndarray:
         if seen.any() and drawn.any()
     ]
     height, width = photo.labels.shape
-    coarse = warp.identity((height // 5 + 1, width // 5 + 1)) * 5
+    coarse = identity((height // 5 + 1, width // 5 + 1)) * 5
     map = affine(photo, sketch)
     for _ in range(4):
         places, targets = [photo.points], [sketch.points]
         for seen, drawn in outlines:
-            moved = warp.at(map, seen)
+            moved = at(map, seen)
             near = np.linalg.norm(moved[:, None] - drawn, axis=-1).argmin(1)
             places.append(seen)
             targets.append(drawn[near])
         here, first = np.unique(np.concatenate(places), axis=0, return_index=True)
         spline = RBFInterpolator(here, np.concatenate(targets)[first], smoothing=100)
         moved = spline(coarse.reshape(-1, 2)).reshape(coarse.shape).astype(np.float32)
-        map = warp.at(moved, warp.identity((height, width)).reshape(-1, 2) / 5)
+        map = at(moved, identity((height, width)).reshape(-1, 2) / 5)
         map = map.reshape(height, width, 2)
     return map
 
@@ -136,11 +138,11 @@ def _outline(mask: np.ndarray) -> np.ndarray:
 
 
 def face(photo: Face, sketch: Face) -> np.ndarray:
-    return warp.estimate(photo, sketch, "face").map
+    return estimate(photo, sketch, "face").map
 
 
 def region(photo: Face, sketch: Face) -> np.ndarray:
-    return warp.estimate(photo, sketch, "region").map
+    return estimate(photo, sketch, "region").map
 
 
 KINDS: tuple[Callable[[Face, Face], np.ndarray], ...] = (
@@ -185,16 +187,16 @@ def main(pairs_a_look: int = PAIRS_A_LOOK) -> dict[str, dict[str, float]]:
             rows.append(
                 (
                     np.linalg.norm(map - pair.map, axis=-1)[head].mean(),
-                    warp.iou(photo.labels != BACKGROUND, moved != BACKGROUND),
-                    warp.jacobian(map).min(),
+                    iou(photo.labels != BACKGROUND, moved != BACKGROUND),
+                    jacobian(map).min(),
                     1000 * seconds,
                 )
             )
-        error, iou, jacobian, milliseconds = np.array(rows).T
+        error, overlap, determinant, milliseconds = np.array(rows).T
         results[kind.__name__] = {
             "error_px": float(error.mean()),
-            "head_iou": float(iou.mean()),
-            "least_jacobian": float(jacobian.min()),
+            "head_iou": float(overlap.mean()),
+            "least_jacobian": float(determinant.min()),
             "milliseconds": float(milliseconds.mean()),
         }
         values = results[kind.__name__].values()

@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from click_page import ClickPage
 
-from photosketch import annotation, landmark_merge, landmarks, pairs
+from photosketch import pairs
+from photosketch.landmarks import click_page, merge
+from photosketch.landmarks.manual import MANUAL_COLUMNS, manual_rows
+from photosketch.landmarks.table import COLUMNS, points_of
+from support.click_page import ClickPage
 
 SHAPE = [(74.0, 110.0), (126.0, 111.0), (100.0, 140.0), (80.0, 170.0), (121.0, 171.0)]
 CLICKED = [(70.0, 100.0), (120.0, 101.0), (95.0, 130.0), (75.0, 160.0), (115.0, 161.0)]
@@ -25,14 +28,14 @@ def detected() -> dict[str, pd.DataFrame]:
         for modality in ("photo", "sketch")
         if (name, modality) not in {("1", "sketch"), ("1", "photo")}
     ]
-    return {"AR": pd.DataFrame(rows, columns=list(landmarks.COLUMNS))}
+    return {"AR": pd.DataFrame(rows, columns=list(COLUMNS))}
 
 
 @pytest.fixture
 def manual(tmp_path: Path) -> Path:
     """A manual file with a row that stays, one that is of no use, decimal commas and semicolons."""
     path = tmp_path / "manual.csv"
-    rows = [",".join(landmark_merge.MANUAL_COLUMNS), *OLD_ROWS]
+    rows = [",".join(MANUAL_COLUMNS), *OLD_ROWS]
     path.write_text("\n".join(row.replace(",", ";").replace(".", ",") for row in rows) + "\n")
     return path
 
@@ -40,8 +43,8 @@ def manual(tmp_path: Path) -> Path:
 @pytest.fixture
 def page(browser, tmp_path, listed, detected, manual) -> ClickPage:
     """The page of the two missing images and of the sketch of AR 2."""
-    rows = landmark_merge.manual_rows(manual)
-    text, count = annotation.annotation_page(
+    rows = manual_rows(manual)
+    text, count = click_page.annotation_page(
         listed, [detected], rows, ["AR/2/sketch"], "resources/manual_landmarks.csv"
     )
     assert count == 3
@@ -71,7 +74,7 @@ def test_five_clicks_a_drag_and_the_download_are_what_the_merge_takes(
     assert "Save it as resources/manual_landmarks.csv" in page.text("message")
 
     lines = file.read_text().splitlines()
-    assert lines[0] == ",".join(landmark_merge.MANUAL_COLUMNS)
+    assert lines[0] == ",".join(MANUAL_COLUMNS)
     assert lines[1] == OLD_ROWS[0]
     assert lines[2].startswith('AR,"9""x",photo,,')
     assert [line.split(",")[:3] for line in lines[3:]] == [
@@ -79,13 +82,13 @@ def test_five_clicks_a_drag_and_the_download_are_what_the_merge_takes(
         ["AR", "1", "sketch"],
     ]
     file.write_text("\n".join([*lines[:2], *lines[3:]]) + "\n")  # the useless row would be refused
-    tables = landmark_merge.merge_landmarks(
+    tables = merge.merge_landmarks(
         listed, detected, file, tmp_path / "missing.csv", page=tmp_path / "annotate.html"
     )
-    merged = landmarks.points(tables["AR"], "1", "photo")
+    merged = points_of(tables["AR"], "1", "photo")
     close(merged, [*CLICKED[:2], moved, *CLICKED[3:]])
     np.testing.assert_array_equal(
-        landmarks.points(tables["AR"], "1", "sketch"), np.array(second, np.float32)
+        points_of(tables["AR"], "1", "sketch"), np.array(second, np.float32)
     )
     sources = tables["AR"].set_index(["id", "modality"])["source"]
     assert sources["1", "photo"] == sources["2", "photo"] == "manual"

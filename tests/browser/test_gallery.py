@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photosketch import comparison, gallery, page, pairs, tables
+from photosketch import pairs
+from photosketch.comparison import gallery, page, tables
+from photosketch.comparison.summary import summarise
 
 METHODS = ["baseline", "local"]
 SUBSETS = {"CUHK": 30, "AR": 4}
@@ -64,7 +66,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
     )
     Image.new("L", (40, 40)).save(folder / "figure.png")
     text = page.index_html(
-        comparison.summarise(scores, METHODS, list(SUBSETS)),
+        summarise(scores, METHODS, list(SUBSETS)),
         scores,
         "test",
         {name: {"losses": {"l1": 100.0}} for name in METHODS},

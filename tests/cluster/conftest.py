@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from slurm import Cluster
-from small_run import Project, fresh
+
+from support.slurm import Cluster
+from support.small_run import Project, fresh
 
 __all__ = ["fresh"]
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from slurm import NODES
-from waiting import wait_for
+
+from support.slurm import NODES
+from support.waiting import wait_for
 
 TRAINING = "results/small/train/baseline/seed0/train_log.csv"
 BEYOND_THE_LIMIT = 100_000  # epochs: no machine gets there in a test

@@ -13,9 +13,9 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from waiting import wait_for
 
 from photosketch import runtime
+from support.waiting import wait_for
 
 
 def run_job(tmp_path: Path, body: str) -> subprocess.CompletedProcess:

@@ -1,5 +1,5 @@
 """The small run and copies of it, for tests that rerun, kill and edit it."""
 
-from small_run import finished, fresh, project, unrun
+from support.small_run import finished, fresh, project, unrun
 
 __all__ = ["finished", "fresh", "project", "unrun"]

@@ -7,18 +7,19 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from photosketch import estimates, pairs
+from photosketch import pairs
 from photosketch.config import without_dropped_ablations
+from photosketch.estimate import expectations
 
 
 def estimate(project) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "workflow/scripts/estimate.py", str(project.overlay)],
+        [sys.executable, "-m", "photosketch.estimate", str(project.overlay)],
         cwd=project.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=project.environment(),
+        env={**project.environment(), "PYTHONPATH": "workflow/scripts"},
     )
 
 
@@ -49,7 +50,7 @@ def test_the_disk_is_what_a_finished_run_has_filled(finished):
     config = yaml.safe_load((finished.folder / "config/config.yaml").read_text())
     update_config(config, yaml.safe_load(finished.overlay.read_text()))
     config = without_dropped_ablations(config)
-    disk = estimates.expected_bytes(
+    disk = expectations.expected_bytes(
         config, pairs.read_table(finished.folder / config["dataset"]["pairs"])
     )
 

@@ -3,7 +3,8 @@
 import hashlib
 
 import numpy as np
-import small_parser
+
+from support import small_parser
 
 
 def test_images_without_a_face_stop_the_run_or_fall_back_and_are_named(unrun):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click_page import ClickPage
-from facepp_server import KEY, SECRET, face, found, serve
+
+from support.click_page import ClickPage
+from support.facepp_server import KEY, SECRET, face, found, serve
 
 Image = tuple[str, ...]  # subset, id, modality
 

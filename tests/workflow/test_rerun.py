@@ -112,14 +112,14 @@ def test_a_changed_shared_hyper_parameter_reruns_all_training_and_no_landmarks(p
 
 
 def test_editing_the_losses_reruns_training_and_what_follows(project):
-    append_comment(project.folder / "workflow/scripts/photosketch/losses.py")
+    append_comment(project.folder / "workflow/scripts/photosketch/training/losses.py")
     assert project.stale() == chain(*ALL_TRAINED)
 
 
 def test_editing_what_only_shows_or_writes_reruns_no_training(project):
     append_comment(project.folder / "workflow/scripts/photosketch/runtime.py")
     assert project.stale() == Counter()
-    append_comment(project.folder / "workflow/scripts/photosketch/figures.py")
+    append_comment(project.folder / "workflow/scripts/photosketch/comparison/figures.py")
     assert project.stale() == Counter({"compare": 1})
 
 

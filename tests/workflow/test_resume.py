@@ -6,7 +6,8 @@ import shutil
 import signal
 
 import pytest
-from waiting import wait_for
+
+from support.waiting import wait_for
 
 LONG = {"epochs": 30, "ngf": 2, "ndf": 2, "strip_every": 0, "state_minutes": 0}
 ONLY_BASELINE = {"local": None, "local_glad": None}

@@ -1,22 +1,20 @@
 """The checked configuration, the wildcards' values, and what params are made of: `hp` and `code`."""
 
-import hashlib
 import re
 import sys
-from functools import cache
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-sys.path.insert(0, str(SCRIPTS))
+sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
 
 from photosketch import config as settings
-from photosketch import method_sketches
 from photosketch import pairs as pair_table
-from photosketch import published
+from photosketch import weights
+from photosketch.evaluation import method_sketches
 from photosketch.runtime import InputError
+from photosketch.versions import code_version
 
 
 def yaml_file(*parts):
@@ -56,23 +54,11 @@ wildcard_constraints:
     mode="face|region",
 
 
-@cache
-def code_version(*modules):
-    """Hash of the modules (below workflow/scripts) that a stage's result depends on.
-
-    config.py and runtime.py are left out: they decide what is computed only through `hp`.
-    """
-    digest = hashlib.sha256()
-    for module in modules:
-        digest.update(module.encode() + b"\0" + (SCRIPTS / module).read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
 def hparams(ablation):
     """The canonical hyper-parameters of one ablation."""
     return settings.ablation_config(config, ablation).hparams()
 
 
-def given(**values):
+def without_null(**values):
     """The values that are not null."""
     return {name: value for name, value in values.items() if value is not None}

@@ -83,22 +83,7 @@ rule compare:
             "features": config["evaluation"]["features"],
             **({"chosen_by": config["evaluation"]["chosen_by"]} if VALIDATED else {}),
         },
-        code=code_version(
-            "compare.py",
-            "photosketch/comparison.py",
-            "photosketch/costs.py",
-            "photosketch/features.py",
-            "photosketch/figures.py",
-            "photosketch/gallery.py",
-            "photosketch/metrics.py",
-            "photosketch/page.html",
-            "photosketch/page.py",
-            "photosketch/pairs.py",
-            "photosketch/provenance.py",
-            "photosketch/published.py",
-            "photosketch/spacing.py",
-            "photosketch/tables.py",
-        ),
+        code=code_version("compare.py"),
     message:
         "Comparing {params.hp[ablations]}"
     script:

@@ -25,12 +25,9 @@ rule index_pairs:
     params:
         hp={
             "size": config["dataset"]["size"],
-            **given(validation=config["dataset"]["validation"] or None),
+            **without_null(validation=config["dataset"]["validation"] or None),
         },
-        code=code_version(
-            "index_pairs.py",
-            "photosketch/pairs.py",
-        ),
+        code=code_version("index_pairs.py"),
     message:
         "Checking and hashing the pairs of {input.table}"
     script:
@@ -45,7 +42,7 @@ rule fetch_weights:
     benchmark:
         "<benchmarks>/fetch_weights/{file}.tsv"
     wildcard_constraints:
-        file="|".join(map(re.escape, published.FILES)),
+        file="|".join(map(re.escape, weights.FILES)),
     conda:
         "../../environment.yml"
     threads: 1
@@ -54,10 +51,7 @@ rule fetch_weights:
         runtime=30,
     params:
         hp={},
-        code=code_version(
-            "fetch_weights.py",
-            "photosketch/published.py",
-        ),
+        code=code_version("fetch_weights.py"),
     message:
         "Downloading {wildcards.file}"
     script:

@@ -1,17 +1,17 @@
 """The scores of the drawn sketches against the real test sketches, and how far ablations differ."""
 
 FEATURES = config["evaluation"]["features"]
-PUBLISHED = published.FEATURES.get(FEATURES)
+PUBLISHED = weights.FEATURE_WEIGHTS.get(FEATURES)
 WEIGHTS = config["evaluation"]["weights"] or (PUBLISHED and PUBLISHED.path)
 LPIPS_WEIGHTS = settings.lpips_files(config)
-FEATURE_HPARAMS = given(
+FEATURE_HPARAMS = without_null(
     features=FEATURES, weights_sha256=config["evaluation"]["weights_sha256"]
 )
 
 
 rule extract_real_features:
     input:
-        **given(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
+        **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
         manifest="<results>/pairs.tsv",
     output:
         **(
@@ -34,17 +34,7 @@ rule extract_real_features:
         gpu=1,
     params:
         hp=FEATURE_HPARAMS,
-        code=code_version(
-            "extract_real_features.py",
-            "photosketch/evaluation.py",
-            "photosketch/features.py",
-            "photosketch/likeness.py",
-            "photosketch/metrics.py",
-            "photosketch/pairs.py",
-            "photosketch/phase_congruency.py",
-            "photosketch/published.py",
-            "photosketch/recognition.py",
-        ),
+        code=code_version("extract_real_features.py"),
     message:
         "Computing the features of the real test sketches"
     script:
@@ -53,7 +43,7 @@ rule extract_real_features:
 
 rule evaluate:
     input:
-        **given(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
+        **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
         samples=rules.infer.output,
         manifest="<results>/pairs.tsv",
         real=rules.extract_real_features.output.features,
@@ -74,17 +64,7 @@ rule evaluate:
         gpu=1,
     params:
         hp={"epochs": EPOCHS, **FEATURE_HPARAMS},
-        code=code_version(
-            "evaluate.py",
-            "photosketch/evaluation.py",
-            "photosketch/features.py",
-            "photosketch/likeness.py",
-            "photosketch/metrics.py",
-            "photosketch/pairs.py",
-            "photosketch/phase_congruency.py",
-            "photosketch/published.py",
-            "photosketch/recognition.py",
-        ),
+        code=code_version("evaluate.py"),
     message:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}"
     script:
@@ -93,7 +73,7 @@ rule evaluate:
 
 use rule evaluate as evaluate_validation with:
     input:
-        **given(weights=WEIGHTS),
+        **without_null(weights=WEIGHTS),
         samples=rules.infer_validation.output,
         manifest="<results>/pairs.tsv",
         real="<results>/evaluation/validation_features.npz",
@@ -134,11 +114,7 @@ rule collect_sketches:
         runtime=10,
     params:
         hp=lambda wildcards: {"folder": config["methods"][wildcards.method]},
-        code=code_version(
-            "collect_sketches.py",
-            "photosketch/method_sketches.py",
-            "photosketch/pairs.py",
-        ),
+        code=code_version("collect_sketches.py"),
     message:
         "Collecting the sketches of {wildcards.method}"
     script:
@@ -147,7 +123,7 @@ rule collect_sketches:
 
 use rule evaluate as evaluate_method with:
     input:
-        **given(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
+        **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
         samples=[rules.collect_sketches.output.sketches],
         manifest="<results>/pairs.tsv",
         real=rules.extract_real_features.output.features,
@@ -198,19 +174,7 @@ rule estimate_differences:
             "runs": [ablation for ablation in ABLATIONS for _ in SEEDS] + METHODS,
             "reference": config["reference"],
         },
-        code=code_version(
-            "estimate_differences.py",
-            "photosketch/comparison.py",
-            "photosketch/differences.py",
-            "photosketch/evaluation.py",
-            "photosketch/features.py",
-            "photosketch/likeness.py",
-            "photosketch/metrics.py",
-            "photosketch/pairs.py",
-            "photosketch/phase_congruency.py",
-            "photosketch/published.py",
-            "photosketch/recognition.py",
-        ),
+        code=code_version("estimate_differences.py"),
     message:
         "Estimating how far the ablations are from {params.hp[reference]}"
     script:

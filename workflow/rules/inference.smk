@@ -23,15 +23,7 @@ rule infer:
         gpu=1,
     params:
         hp={"epochs": EPOCHS, "statistics": config["inference"]["statistics"]},
-        code=code_version(
-            "infer.py",
-            "photosketch/checkpoint.py",
-            "photosketch/inference.py",
-            "photosketch/networks.py",
-            "photosketch/parts.py",
-            "photosketch/seeds.py",
-            "photosketch/tensors.py",
-        ),
+        code=code_version("infer.py"),
     message:
         "Drawing the test photos with {wildcards.ablation}, seed {wildcards.seed}"
     script:
@@ -78,11 +70,7 @@ rule write_sketches:
         runtime=10,
     params:
         hp={},
-        code=code_version(
-            "write_sketches.py",
-            "photosketch/features.py",
-            "photosketch/published.py",
-        ),
+        code=code_version("write_sketches.py"),
     message:
         "Writing the sketches of {wildcards.ablation}, seed {wildcards.seed}, as PNG"
     script:

@@ -19,12 +19,7 @@ rule detect_landmarks:
         gpu=1,
     params:
         hp={"min_face_size": config["landmarks"]["min_face_size"]},
-        code=code_version(
-            "detect_landmarks.py",
-            "photosketch/landmarks.py",
-            "photosketch/mtcnn.py",
-            "photosketch/pairs.py",
-        ),
+        code=code_version("detect_landmarks.py"),
     message:
         "Detecting the landmarks of {wildcards.subset}"
     script:
@@ -43,7 +38,7 @@ FACEPP_TABLES = (
 # time, and cluster nodes have no internet. The answers stay beside the tables, undeclared.
 rule facepp_landmarks:
     input:
-        **given(manual=config["landmarks"]["manual"]),
+        **without_null(manual=config["landmarks"]["manual"]),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -60,14 +55,7 @@ rule facepp_landmarks:
         runtime=60,
     params:
         hp={"subsets": SUBSETS},
-        code=code_version(
-            "facepp_landmarks.py",
-            "photosketch/facepp.py",
-            "photosketch/landmark_merge.py",
-            "photosketch/landmarks.py",
-            "photosketch/mtcnn.py",
-            "photosketch/pairs.py",
-        ),
+        code=code_version("facepp_landmarks.py"),
     message:
         "Asking Face++ for the faces that MTCNN missed"
     script:
@@ -76,7 +64,7 @@ rule facepp_landmarks:
 
 rule merge_landmarks:
     input:
-        **given(manual=config["landmarks"]["manual"], facepp=FACEPP_TABLES),
+        **without_null(manual=config["landmarks"]["manual"], facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -93,13 +81,7 @@ rule merge_landmarks:
         runtime=10,
     params:
         hp={"subsets": SUBSETS},
-        code=code_version(
-            "merge_landmarks.py",
-            "photosketch/landmark_merge.py",
-            "photosketch/landmarks.py",
-            "photosketch/mtcnn.py",
-            "photosketch/pairs.py",
-        ),
+        code=code_version("merge_landmarks.py"),
     message:
         "Merging the landmarks of all sources"
     script:
@@ -139,14 +121,7 @@ rule show_landmarks:
         runtime=10,
     params:
         hp={"subsets": SUBSETS},
-        code=code_version(
-            "show_landmarks.py",
-            "photosketch/landmark_merge.py",
-            "photosketch/landmark_review.py",
-            "photosketch/landmarks.py",
-            "photosketch/mtcnn.py",
-            "photosketch/pairs.py",
-        ),
+        code=code_version("show_landmarks.py"),
     message:
         "Showing the landmarks of every image, outliers first"
     script:
@@ -156,7 +131,7 @@ rule show_landmarks:
 # Not part of `all`: made when asked for (snakemake ... annotate).
 rule annotate:
     input:
-        **given(manual=config["landmarks"]["manual"], facepp=FACEPP_TABLES),
+        **without_null(manual=config["landmarks"]["manual"], facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -173,15 +148,7 @@ rule annotate:
         runtime=10,
     params:
         hp={"subsets": SUBSETS, "annotate": config["landmarks"]["annotate"]},
-        code=code_version(
-            "annotate.py",
-            "photosketch/annotation.py",
-            "photosketch/landmark_merge.py",
-            "photosketch/landmarks.py",
-            "photosketch/mtcnn.py",
-            "photosketch/pairs.py",
-        ),
-        template=code_version("photosketch/annotate.html"),
+        code=code_version("annotate.py"),
     message:
         "Writing the page to click missing landmarks"
     script:

@@ -2,13 +2,14 @@
 
 LEARNED_PARSER = config["parsing"]["backend"] == "onnx"
 PARSER_WEIGHTS = (
-    config["parsing"]["weights"] or published.PARSERS[config["parsing"]["model"]].path
+    config["parsing"]["weights"]
+    or weights.PARSER_WEIGHTS[config["parsing"]["model"]].path
     if LEARNED_PARSER
     else None
 )
 PARSER_HPARAMS = {"backend": config["parsing"]["backend"]}
 if LEARNED_PARSER:
-    PARSER_HPARAMS |= given(
+    PARSER_HPARAMS |= without_null(
         model=config["parsing"]["model"],
         weights_sha256=config["parsing"]["weights_sha256"],
         fallback=config["parsing"]["fallback"] or None,
@@ -17,7 +18,7 @@ if LEARNED_PARSER:
 
 rule parse_faces:
     input:
-        **given(weights=PARSER_WEIGHTS),
+        **without_null(weights=PARSER_WEIGHTS),
         manifest="<results>/pairs.tsv",
         landmarks="<results>/landmarks/{subset}.csv",
     output:
@@ -40,21 +41,7 @@ rule parse_faces:
         runtime=60,
     params:
         hp=PARSER_HPARAMS,
-        code=code_version(
-            "parse_faces.py",
-            "photosketch/landmarks.py",
-            "photosketch/montages.py",
-            "photosketch/mtcnn.py",
-            "photosketch/pairs.py",
-            "photosketch/parsing.py",
-            "photosketch/parsing_features.py",
-            "photosketch/parsing_head.py",
-            "photosketch/parsing_onnx.py",
-            "photosketch/parsing_path.py",
-            "photosketch/parsing_regions.py",
-            "photosketch/published.py",
-            "photosketch/spacing.py",
-        ),
+        code=code_version("parse_faces.py"),
     message:
         "Parsing the faces of {wildcards.subset}"
     script:

@@ -26,13 +26,7 @@ rule pack_tensors:
             "pad_value": config["dataset"]["pad_value"],
             "sketch_channels": config["dataset"]["sketch_channels"],
         },
-        code=code_version(
-            "pack_tensors.py",
-            "photosketch/landmarks.py",
-            "photosketch/mtcnn.py",
-            "photosketch/packing.py",
-            "photosketch/pairs.py",
-        ),
+        code=code_version("pack_tensors.py"),
     message:
         "Packing photos, sketches, landmarks and parsings"
     script:
@@ -61,17 +55,7 @@ rule train:
         gpu=1,
     params:
         hp=lambda wildcards: hparams(wildcards.ablation),
-        code=code_version(
-            "train.py",
-            "photosketch/checkpoint.py",
-            "photosketch/losses.py",
-            "photosketch/networks.py",
-            "photosketch/parts.py",
-            "photosketch/seeds.py",
-            "photosketch/tensors.py",
-            "photosketch/trainer.py",
-            "photosketch/training.py",
-        ),
+        code=code_version("train.py"),
     message:
         "Training {wildcards.ablation} with seed {wildcards.seed}"
     script:

@@ -11,7 +11,7 @@ TRAINING_TENSORS = {
 
 rule warp_sketches:
     input:
-        **given(weights=PARSER_WEIGHTS),
+        **without_null(weights=PARSER_WEIGHTS),
         manifest="<results>/pairs.tsv",
         landmarks="<results>/landmarks/{subset}.csv",
         parsing="<results>/parsing/{subset}.npz",
@@ -43,26 +43,9 @@ rule warp_sketches:
         hp=lambda wildcards: {
             "mode": wildcards.mode,
             "min_face_size": config["landmarks"]["min_face_size"],
-            **given(parser=PARSER_HPARAMS if LEARNED_PARSER else None),
+            **without_null(parser=PARSER_HPARAMS if LEARNED_PARSER else None),
         },
-        code=code_version(
-            "warp_sketches.py",
-            "photosketch/landmarks.py",
-            "photosketch/montages.py",
-            "photosketch/mtcnn.py",
-            "photosketch/pairs.py",
-            "photosketch/parsing.py",
-            "photosketch/parsing_features.py",
-            "photosketch/parsing_head.py",
-            "photosketch/parsing_onnx.py",
-            "photosketch/parsing_path.py",
-            "photosketch/parsing_regions.py",
-            "photosketch/published.py",
-            "photosketch/spacing.py",
-            "photosketch/warp.py",
-            "photosketch/warp_montage.py",
-            "photosketch/warping.py",
-        ),
+        code=code_version("warp_sketches.py"),
     message:
         "Warping the sketches of {wildcards.subset} ({wildcards.mode})"
     script:
@@ -91,19 +74,7 @@ rule summarize_warps:
         runtime=10,
     params:
         hp=lambda wildcards: {"mode": wildcards.mode, "subsets": SUBSETS},
-        code=code_version(
-            "summarize_warps.py",
-            "photosketch/landmarks.py",
-            "photosketch/mtcnn.py",
-            "photosketch/pairs.py",
-            "photosketch/parsing.py",
-            "photosketch/parsing_features.py",
-            "photosketch/parsing_head.py",
-            "photosketch/parsing_path.py",
-            "photosketch/parsing_regions.py",
-            "photosketch/warp.py",
-            "photosketch/warping.py",
-        ),
+        code=code_version("summarize_warps.py"),
     message:
         "Summing up the warp {wildcards.mode}"
     script:
@@ -129,20 +100,7 @@ rule pack_warped_tensors:
         runtime=20,
     params:
         hp={"subsets": SUBSETS},
-        code=code_version(
-            "pack_warped_tensors.py",
-            "photosketch/landmarks.py",
-            "photosketch/mtcnn.py",
-            "photosketch/packing.py",
-            "photosketch/pairs.py",
-            "photosketch/parsing.py",
-            "photosketch/parsing_features.py",
-            "photosketch/parsing_head.py",
-            "photosketch/parsing_path.py",
-            "photosketch/parsing_regions.py",
-            "photosketch/warp.py",
-            "photosketch/warp_packing.py",
-        ),
+        code=code_version("pack_warped_tensors.py"),
     message:
         "Packing training pairs with sketches warped by {wildcards.mode}"
     script:

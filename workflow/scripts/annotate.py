@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import annotation, landmark_merge, pairs, runtime
+from photosketch import pairs, runtime
+from photosketch.landmarks import click_page
+from photosketch.landmarks.manual import manual_rows
+from photosketch.landmarks.table import read_tables
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,10 +15,10 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp, given = snakemake.params.hp, snakemake.input
     machines = [given.detected, *([given.facepp] if given.get("facepp") else [])]
     manual = given.get("manual")
-    text, count = annotation.annotation_page(
+    text, count = click_page.annotation_page(
         pairs.read_manifest(given.manifest),
-        [landmark_merge.read_tables(hp["subsets"], paths) for paths in machines],
-        landmark_merge.manual_rows(Path(manual)) if manual else [],
+        [read_tables(hp["subsets"], paths) for paths in machines],
+        manual_rows(Path(manual)) if manual else [],
         hp["annotate"],
         manual or "resources/manual_landmarks.csv",
     )

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from photosketch import method_sketches, pairs, runtime
+from photosketch import pairs, runtime
+from photosketch.evaluation import method_sketches
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

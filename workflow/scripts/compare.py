@@ -6,21 +6,16 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import yaml
 
-from photosketch import (
-    comparison,
-    config,
-    costs,
-    features,
-    figures,
-    gallery,
-    metrics,
-    page,
-    pairs,
-    provenance,
-    runtime,
-    spacing,
-    tables,
+from photosketch import config, pairs, runtime, sheets
+from photosketch.comparison import costs, figures, gallery, page, provenance, tables
+from photosketch.comparison.summary import at_epochs, chosen_epochs, summarise
+from photosketch.evaluation.files import (
+    read_image_scores,
+    read_samples,
+    read_scores,
+    read_texts_and_numbers,
 )
+from photosketch.evaluation.metrics import POOLED
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -32,19 +27,17 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     ablations, seeds, subsets = hp["ablations"], hp["seeds"], hp["subsets"]
     methods = hp.get("methods", [])
     runs = len(ablations) * len(seeds)
-    scores = comparison.read_scores(files.scores[:runs], ablations, seeds, subsets)
+    scores = read_scores(files.scores[:runs], ablations, seeds, subsets)
     everything = scores
-    summary = comparison.summarise(scores, ablations, subsets)
+    summary = summarise(scores, ablations, subsets)
     if methods:
-        theirs = comparison.read_scores(files.scores[runs:], methods, [0], subsets)
+        theirs = read_scores(files.scores[runs:], methods, [0], subsets)
         everything = pd.concat([scores, theirs], ignore_index=True)
-        summary = pd.concat(
-            [summary, comparison.summarise(theirs, methods, subsets)], ignore_index=True
-        )
+        summary = pd.concat([summary, summarise(theirs, methods, subsets)], ignore_index=True)
     remarks = [line for path in files.notes for line in Path(path).read_text().splitlines()]
     note = scores["note"].iloc[0]
-    references = comparison.read_texts_and_numbers(files.references, "name", "subset")
-    differences = comparison.read_texts_and_numbers(
+    references = read_texts_and_numbers(files.references, "name", "subset")
+    differences = read_texts_and_numbers(
         files.differences,
         *("ablation", "reference", "subset", "metric", "run_verdict", "verdict"),
     )
@@ -64,21 +57,19 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     ]
     if files.get("validation"):
         known = {pair.subset for pair in manifest if pair.split == "val"}
-        validation = comparison.read_scores(
+        validation = read_scores(
             files.validation, ablations, seeds, [name for name in subsets if name in known]
         )
         metric = hp["chosen_by"]
-        chosen = comparison.chosen_epochs(validation, metric)
+        chosen = chosen_epochs(validation, metric)
         table = tables.chosen_table(scores, chosen, ablations, subsets, references, metric)
         shown_tables.insert(0, table)
         figures.save(
             figures.validation_curves(validation, chosen, ablations, metric, note),
             output.validation_curves,
         )
-        at_chosen = comparison.summarise(
-            comparison.at_epochs(scores, chosen).assign(epoch=0), ablations, subsets
-        )
-        for subset in [*subsets, metrics.POOLED]:
+        at_chosen = summarise(at_epochs(scores, chosen).assign(epoch=0), ablations, subsets)
+        for subset in [*subsets, POOLED]:
             summary.loc[summary["ablation"].isin(ablations), f"{subset}_chosen"] = at_chosen[subset]
     with runtime.write_atomically(output.csv) as temporary:
         summary.to_csv(temporary, index=False)
@@ -96,13 +87,13 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
 
     test = pairs.select(manifest, split="test")
     drawn = {
-        name: features.read_samples(path)
+        name: read_samples(path)
         for name, path in zip([*ablations, *methods], files.samples, strict=True)
     }
     title = f"epoch {hp['epochs'][-1]}, seed {seeds[0]}"
     for subset, path in zip(subsets, output.grids, strict=True):
         people = pairs.select(test, subset=subset)
-        shown = [people[i] for i in spacing.evenly_spaced(len(people), ROWS)]
+        shown = [people[i] for i in sheets.evenly_spaced(len(people), ROWS)]
         names = [pair.id for pair in shown]
         columns = {
             "photo": [pairs.read_image(pair, "photo") for pair in shown],
@@ -112,7 +103,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         figures.save(figures.grid(columns, names, f"{subset}: {title}", note), path)
 
     images = {
-        name: comparison.read_image_scores(path)
+        name: read_image_scores(path)
         for name, path in zip([*ablations, *methods], files.images, strict=True)
     }
     faces = gallery.gallery_json(

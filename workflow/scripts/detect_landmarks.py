@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 
 import torch  # noqa: F401 - before the job begins, which sets its threads
 
-from photosketch import landmarks, pairs, runtime
+from photosketch import pairs, runtime
+from photosketch.landmarks import detection
+from photosketch.landmarks.table import write_landmarks
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -15,9 +17,9 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     subset = snakemake.wildcards.subset
     chosen = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
     started = time.monotonic()
-    table = landmarks.detect_pairs(chosen, device, **snakemake.params.hp)
+    table = detection.detect_pairs(chosen, device, **snakemake.params.hp)
     seconds = time.monotonic() - started
-    landmarks.write_landmarks(table, snakemake.output[0])
+    write_landmarks(table, snakemake.output[0])
     found = set(zip(table["id"], table["modality"], strict=True))
     for pair in chosen:
         for modality in pairs.MODALITIES:

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from photosketch import evaluation, features, likeness, pairs, runtime
+from photosketch import pairs, runtime
+from photosketch.evaluation import extractors, image_metrics
+from photosketch.evaluation.files import (
+    RunFeatures,
+    mismatches,
+    read_features,
+    read_samples,
+    write_run_features,
+)
+from photosketch.evaluation.scores import Truth, evaluate, stack_sketches
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -17,27 +26,25 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     # an ablation and its seed, or a method
     name, *seed = dict(snakemake.wildcards.items()).values()
     run = " seed ".join([name, *seed])
-    real = features.read_features(snakemake.input.real)
-    problems = [
-        text for path in snakemake.input.samples for text in features.mismatches(path, real)
-    ]
+    real = read_features(snakemake.input.real)
+    problems = [text for path in snakemake.input.samples for text in mismatches(path, real)]
     if problems:
         raise runtime.InputError(problems)
     weights = snakemake.input.get("weights") or None
-    network = features.load(hp["features"], weights, hp.get("weights_sha256"))
+    network = extractors.load(hp["features"], weights, hp.get("weights_sha256"))
     people = pairs.select(
         pairs.read_manifest(snakemake.input.manifest), split=hp.get("split", "test")
     )
     device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     network.to(device)
-    truth = evaluation.Truth.of(real, evaluation.stack_sketches(people), device)
+    truth = Truth.of(real, stack_sketches(people), device)
     lpips_files = snakemake.input.get("lpips")
-    lpips = likeness.load_lpips(*lpips_files, device) if lpips_files else None
+    lpips = image_metrics.load_lpips(*lpips_files, device) if lpips_files else None
     tables, images, found = [], [], []
     start = time.monotonic()
     for epoch, path in zip(epochs, snakemake.input.samples, strict=True):
-        sketches = features.read_samples(path).sketches
-        scores, by_image, generated = evaluation.evaluate(sketches, truth, network, device, lpips)
+        sketches = read_samples(path).sketches
+        scores, by_image, generated = evaluate(sketches, truth, network, device, lpips)
         scores.insert(0, "epoch", epoch)
         by_image.insert(0, "epoch", epoch)
         for kept, one in ((tables, scores), (images, by_image), (found, generated)):
@@ -48,10 +55,10 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             f"FID {scores['fid'].iloc[-1]:.4g}, about {left:.0f} s left",
             file=console,
         )
-    scores = pd.concat(tables).assign(features=hp["features"], note=features.note(hp["features"]))
+    scores = pd.concat(tables).assign(features=hp["features"], note=extractors.note(hp["features"]))
     with runtime.write_atomically(output.scores) as temporary:
         scores.to_csv(temporary, index=False)
     with runtime.write_atomically(output.images) as temporary:
         pd.concat(images).to_csv(temporary, index=False)
-    run_features = features.RunFeatures(real.ids, real.subset, np.array(epochs), np.stack(found))
-    features.write_run_features(run_features, output.features)
+    run_features = RunFeatures(real.ids, real.subset, np.array(epochs), np.stack(found))
+    write_run_features(run_features, output.features)

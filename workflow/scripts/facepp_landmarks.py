@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import facepp, landmark_merge, landmarks, pairs, runtime
+from photosketch import pairs, runtime
+from photosketch.landmarks import facepp
+from photosketch.landmarks.manual import images_by_hand
+from photosketch.landmarks.table import images_of, read_tables, write_landmarks
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,8 +15,8 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     subsets = snakemake.params.hp["subsets"]
     asking = snakemake.config["landmarks"]["facepp"]
     manual = snakemake.input.get("manual")
-    known = landmark_merge.images_of(landmark_merge.read_tables(subsets, snakemake.input.detected))
-    known |= landmark_merge.images_by_hand(Path(manual)) if manual else set()
+    known = images_of(read_tables(subsets, snakemake.input.detected))
+    known |= images_by_hand(Path(manual)) if manual else set()
     listed = pairs.read_manifest(snakemake.input.manifest)
     tables = facepp.find_landmarks(
         listed,
@@ -22,5 +25,5 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         lambda: facepp.service_from_environment(asking["endpoint"], asking["timeout"]),
     )
     for subset, path in zip(subsets, snakemake.output, strict=True):
-        landmarks.write_landmarks(tables[subset], path)
+        write_landmarks(tables[subset], path)
         print(f"{subset}: {len(tables[subset])} faces found by Face++", file=console)

@@ -3,13 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import published, runtime
+from photosketch import runtime
+from photosketch.weights import FILES, fetch_weights
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     path = Path(snakemake.output[0])
-    weights = published.FILES[path.name]
+    weights = FILES[path.name]
     print(f"downloading {weights.url}", file=console)
-    published.fetch(weights, path)
+    fetch_weights(weights, path)

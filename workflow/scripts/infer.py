@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from photosketch import inference, runtime, tensors
+from photosketch import runtime
+from photosketch.training import drawing, tensors
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -20,8 +21,8 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         )
     )
     for epoch, source, target in tqdm(jobs, unit="epoch", file=console, desc="infer"):
-        generator = inference.load_generator(source, device)
-        sketches = inference.draw(
+        generator = drawing.load_generator(source, device)
+        sketches = drawing.draw(
             generator, data, snakemake.params.hp["statistics"], seed, epoch, device
         )
         with runtime.write_atomically(target) as temporary:

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import landmark_merge, landmarks, pairs, runtime
+from photosketch import pairs, runtime
+from photosketch.landmarks import merge
+from photosketch.landmarks.table import read_tables, write_landmarks
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -13,16 +15,16 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     manual = snakemake.input.get("manual")
     facepp = snakemake.input.get("facepp")
     folder = Path(snakemake.output[0]).parent
-    tables = landmark_merge.merge_landmarks(
+    tables = merge.merge_landmarks(
         pairs.read_manifest(snakemake.input.manifest),
-        landmark_merge.read_tables(subsets, snakemake.input.detected),
+        read_tables(subsets, snakemake.input.detected),
         manual=Path(manual) if manual else None,
         template=folder / "missing.csv",
-        facepp=landmark_merge.read_tables(subsets, facepp) if facepp else None,
+        facepp=read_tables(subsets, facepp) if facepp else None,
         page=folder / "annotate.html",
     )
     for subset, path in zip(subsets, snakemake.output, strict=True):
-        landmarks.write_landmarks(tables[subset], path)
+        write_landmarks(tables[subset], path)
         counts = tables[subset]["source"].value_counts().sort_index()
         listed = ", ".join(f"{count} {source}" for source, count in counts.items())
         print(f"{subset}: {listed}", file=console)

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import packing, pairs, runtime
+from photosketch import pairs, runtime
+from photosketch.training import pack
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -13,12 +14,12 @@ with runtime.job(snakemake.log[0], snakemake.threads):
     landmark_files = dict(zip(hp["subsets"], snakemake.input.landmarks, strict=True))
     parsing_files = dict(zip(hp["subsets"], snakemake.input.parsing, strict=True))
     for split, path in snakemake.output.items():
-        arrays = packing.pack(
+        arrays = pack.pack(
             pairs.select(manifest, split=split),
             landmark_files,
             parsing_files,
             pad_value=hp.get("pad_value", 0),
             sketch_channels=hp["sketch_channels"],
         )
-        packing.write_packed(arrays, path)
+        pack.write_packed(arrays, path)
         print(f"{split}: {len(arrays['ids'])} pairs")

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from photosketch import packing, runtime, warp_packing
+from photosketch import runtime
+from photosketch.training.pack import write_packed
+from photosketch.warp.pack import with_warped_sketches
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -13,11 +15,11 @@ with runtime.job(snakemake.log[0], snakemake.threads):
     subsets = snakemake.params.hp["subsets"]
     with np.load(snakemake.input.tensors) as archive:
         packed = dict(archive)
-    arrays = warp_packing.with_warped_sketches(
+    arrays = with_warped_sketches(
         packed,
         dict(zip(subsets, snakemake.input.warps, strict=True)),
         dict(zip(subsets, snakemake.input.parsing, strict=True)),
     )
-    packing.write_packed(arrays, snakemake.output[0])
+    write_packed(arrays, snakemake.output[0])
     changed = (arrays["sketch"] != packed["sketch"]).any(axis=(1, 2, 3)).sum()
     print(f"{changed} of {len(arrays['ids'])} training sketches differ from the originals")

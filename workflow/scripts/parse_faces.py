@@ -3,7 +3,11 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import landmarks, montages, pairs, parsing, parsing_onnx, runtime, spacing
+from photosketch import pairs, runtime, sheets
+from photosketch.landmarks.table import read_landmarks
+from photosketch.parsing import bisenet, grabcut
+from photosketch.parsing.labels import write_parsings
+from photosketch.parsing.montage import parsing_montage
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -14,15 +18,15 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     subset = snakemake.wildcards.subset
     hp = snakemake.params.hp
     chosen = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset=subset)
-    table = landmarks.read_landmarks(snakemake.input.landmarks)
+    table = read_landmarks(snakemake.input.landmarks)
     started = time.monotonic()
     if hp["backend"] == "onnx":
-        parser = parsing_onnx.Parser(hp["model"], snakemake.input.weights, hp.get("weights_sha256"))
-        parsed = parsing_onnx.parse_pairs(chosen, table, parser, hp.get("fallback", False))
+        parser = bisenet.Parser(hp["model"], snakemake.input.weights, hp.get("weights_sha256"))
+        parsed = bisenet.parse_pairs(chosen, table, parser, hp.get("fallback", False))
     else:
-        parsed = parsing.parse_pairs(chosen, table, snakemake.threads)
+        parsed = grabcut.parse_pairs(chosen, table, snakemake.threads)
     seconds = time.monotonic() - started
-    parsing.write_parsings(parsed, snakemake.output.labels)
+    write_parsings(parsed, snakemake.output.labels)
     by_grabcut: dict[str, list[str]] = {}
     for id, modality in parsed.fallback:
         message = f"{subset} {id}: no face found in the {modality}: parsed by grabcut"
@@ -30,8 +34,8 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         print(message, file=console)
         by_grabcut.setdefault(id, []).append(modality)
 
-    shown = spacing.evenly_spaced(len(chosen), MOST_SHOWN)
-    montage = montages.parsing_montage(
+    shown = sheets.evenly_spaced(len(chosen), MOST_SHOWN)
+    montage = parsing_montage(
         f"{subset}: {len(shown)} of {len(chosen)} pairs",
         ids=[
             f"{id} ({', '.join(by_grabcut[id])}: grabcut)" if id in by_grabcut else id

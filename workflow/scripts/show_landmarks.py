@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import landmark_merge, landmark_review, pairs, runtime
+from photosketch import pairs, runtime
+from photosketch.landmarks import review
+from photosketch.landmarks.table import read_tables
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -10,11 +12,11 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     subsets, output = snakemake.params.hp["subsets"], snakemake.output
     tables = {
-        subset: landmark_review.reviewed(table)
-        for subset, table in landmark_merge.read_tables(subsets, snakemake.input.landmarks).items()
+        subset: review.reviewed(table)
+        for subset, table in read_tables(subsets, snakemake.input.landmarks).items()
     }
     with runtime.write_atomically(output.sources) as temporary:
-        landmark_review.counts(tables).to_csv(temporary, index=False)
+        review.counts(tables).to_csv(temporary, index=False)
     listed = pairs.read_manifest(snakemake.input.manifest)
     by_name = {(pair.subset, pair.id): pair for pair in listed}
     montages = iter(output.montages)
@@ -22,7 +24,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         for modality in pairs.MODALITIES:
             rows = table[table["modality"] == modality]
             images = [pairs.read_image(by_name[subset, name], modality) for name in rows["id"]]
-            picture = landmark_review.montage(f"{subset}: {modality}, five points", rows, images)
+            picture = review.montage(f"{subset}: {modality}, five points", rows, images)
             with runtime.write_atomically(next(montages)) as temporary:
                 picture.save(temporary, optimize=True)
             for row in rows[rows["far"]].itertuples():

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from photosketch import runtime, warping
+from photosketch import runtime
+from photosketch.warp.files import read_scores, summarize
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads):
     hp = snakemake.params.hp
     rows = [
-        warping.summarize(subset, hp["mode"], warping.read_scores(path))
+        summarize(subset, hp["mode"], read_scores(path))
         for subset, path in zip(hp["subsets"], snakemake.input, strict=True)
     ]
     with runtime.write_atomically(snakemake.output[0]) as temporary:

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import checkpoint, runtime, tensors, training
+from photosketch import runtime
 from photosketch.config import TrainConfig, evaluated_epochs
+from photosketch.training import checkpoint, loop, tensors
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -20,7 +21,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, alone_in=folder) as consol
         data_sha256 = runtime.file_sha256(packed)
     config = TrainConfig.from_hparams(snakemake.params.hp)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
-    training.train(
+    loop.train(
         data=data,
         config=config,
         seed=seed,

@@ -3,16 +3,14 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import (
-    landmarks,
-    pairs,
-    parsing,
-    parsing_onnx,
-    runtime,
-    spacing,
-    warp_montage,
-    warping,
-)
+from photosketch import pairs, runtime, sheets
+from photosketch.landmarks import detection
+from photosketch.landmarks.table import read_landmarks
+from photosketch.parsing import bisenet, grabcut
+from photosketch.parsing.labels import read_parsings
+from photosketch.warp.files import summarize, write_warped
+from photosketch.warp.montage import warp_montage
+from photosketch.warp.subset import warp_pairs
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -23,28 +21,29 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp = snakemake.params.hp
     subset = snakemake.wildcards.subset
     chosen = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset=subset)
-    parsed = parsing.read_parsings(snakemake.input.parsing)
-    parse = parsing.parse_grabcut
+    parsed = read_parsings(snakemake.input.parsing)
+    parse = grabcut.parse_grabcut
     if parser := hp.get("parser"):
-        parse = parsing_onnx.Parser(
+        parse = bisenet.Parser(
             parser["model"], snakemake.input.weights, parser.get("weights_sha256")
         ).parse_one
     started = time.monotonic()
-    warped = warping.warp_pairs(
+    warped = warp_pairs(
         chosen,
-        landmarks.read_landmarks(snakemake.input.landmarks),
+        read_landmarks(snakemake.input.landmarks),
         parsed,
         hp["mode"],
         parse=parse,
-        detect=warping.detector("cpu", hp["min_face_size"]),
+        parse_fallback=grabcut.parse_grabcut,
+        detect=detection.detector("cpu", hp["min_face_size"]),
         threads=snakemake.threads,
     )
     seconds = time.monotonic() - started
-    warping.write_warped(warped, snakemake.output.arrays, snakemake.output.scores)
+    write_warped(warped, snakemake.output.arrays, snakemake.output.scores)
 
-    shown = spacing.evenly_spaced(len(chosen), MOST_SHOWN)
+    shown = sheets.evenly_spaced(len(chosen), MOST_SHOWN)
     scores = warped.scores.iloc[shown]
-    montage = warp_montage.warp_montage(
+    montage = warp_montage(
         f"{subset}, warp {hp['mode']}: {len(shown)} of {len(chosen)} pairs",
         captions=[
             f"{row.id}: head IoU {row.head_before:.3f} -> {row.tried:.3f}, "
@@ -61,7 +60,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     )
     with runtime.write_atomically(snakemake.output.montage) as temporary:
         montage.save(temporary, optimize=True)
-    summary = warping.summarize(subset, hp["mode"], warped.scores)
+    summary = summarize(subset, hp["mode"], warped.scores)
     print(
         f"{subset}, {hp['mode']}: {len(chosen)} pairs in {seconds:.1f} s; head IoU "
         f"{summary['head_before']:.3f} -> {summary['head_after']:.3f}, points "

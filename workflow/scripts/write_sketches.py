@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from photosketch import features, runtime
+from photosketch import runtime
+from photosketch.evaluation.files import read_samples
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads):
-    samples = features.read_samples(snakemake.input[0])
+    samples = read_samples(snakemake.input[0])
     for path in map(Path, snakemake.output):
         [sketch] = samples.of(path.parent.name, [path.stem])
         with runtime.write_atomically(path) as temporary:

@@ -1,1 +1,0 @@
-"""Photo -> sketch ablations: the library behind the workflow's scripts."""

@@ -120,7 +120,7 @@ def _read_rows(table: Path) -> tuple[list[_Row], list[str]]:
         raise InputError(
             [
                 f"{table}: there is no such table of pairs; correct the path, or write the table "
-                "(for a CUFS folder by python -m photosketch.cufs)"
+                "(for a CUFS folder by python -m photosketch.datasets cufs)"
             ]
         ) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -1,0 +1,174 @@
+"""The comparison table: which numbers it holds, and which evaluations it refuses to mix."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from photosketch.comparison import tables
+from photosketch.comparison.summary import at_epochs, chosen_epochs, image_counts, summarise
+from photosketch.evaluation.files import read_scores
+from photosketch.runtime import InputError
+
+COUNTS = {"CUHK": 6, "AR": 4, "all": 10}
+Fids = dict[int, tuple[float, float, float]]  # by epoch: CUHK, AR, all
+
+
+def write_scores(folder: Path, ablation: str, seed: int, fids: Fids, **changes: object) -> Path:
+    rows = [
+        {"epoch": epoch, "subset": subset, "n": n, "fid": fid, "kid": fid / 1000}
+        for epoch, values in fids.items()
+        for (subset, n), fid in zip(COUNTS.items(), values, strict=True)
+    ]
+    table = pd.DataFrame(rows).assign(**{"features": "inception-tf", "note": "", **changes})
+    path = folder / ablation / f"seed{seed}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> pd.DataFrame:
+    """Two ablations, two seeds, three epochs (written out of order)."""
+    paths = [
+        write_scores(tmp_path, "baseline", 0, {20: (2, 5, 8), 10: (1, 5, 7), 30: (6, 5, 9)}),
+        write_scores(tmp_path, "baseline", 1, {20: (4, 7, 8), 10: (4, 7, 8), 30: (4, 7, 8)}),
+        write_scores(tmp_path, "local", 0, {20: (9, 9, 9), 10: (9, 9, 9), 30: (9, 9, 9)}),
+        write_scores(tmp_path, "local", 1, {20: (1, 1, 1), 10: (1, 1, 1), 30: (1, 1, 1)}),
+    ]
+    return read_scores(paths, ["baseline", "local"], [0, 1], ["CUHK", "AR"])
+
+
+def test_scores_are_read_in_the_order_of_ablation_seed_epoch_and_subset(
+    scores: pd.DataFrame,
+) -> None:
+    assert len(scores) == 2 * 2 * 3 * 3
+    first = scores.head(9)
+    assert set(first["ablation"]) == {"baseline"}
+    assert set(first["seed"]) == {0}
+    assert first["epoch"].tolist() == [10] * 3 + [20] * 3 + [30] * 3
+    assert first["subset"].tolist() == ["CUHK", "AR", "all"] * 3
+    assert image_counts(scores) == COUNTS
+
+
+def test_summary_has_means_deviations_and_the_last_epoch(scores: pd.DataFrame) -> None:
+    summary = summarise(scores, ["local", "baseline"], ["CUHK", "AR"])
+    names = [f"{s}{end}" for s in COUNTS for end in ("", "_epoch_sd", "_seed_sd", "_last")]
+    assert summary.columns.tolist() == ["ablation", *names, "features", "note"]
+    assert summary["ablation"].tolist() == ["local", "baseline"]
+    baseline = summary.set_index("ablation").loc["baseline"]
+    assert baseline["CUHK"] == pytest.approx(3.5)  # seeds: (1 + 2 + 6) / 3 = 3 and 4
+    assert baseline["CUHK_epoch_sd"] == pytest.approx(7**0.5 / 2)  # sqrt((4 + 1 + 9) / 2) and 0
+    assert baseline["CUHK_seed_sd"] == pytest.approx(0.5**0.5)  # of 3 and 4
+    assert baseline["CUHK_last"] == pytest.approx(5)  # of 6 and 4
+    assert baseline["AR"] == pytest.approx(6)
+    assert baseline["all"] == pytest.approx(8)
+    assert summary.set_index("ablation").loc["local", "all"] == pytest.approx(5)
+
+
+def test_summary_of_another_metric(scores: pd.DataFrame) -> None:
+    summary = summarise(scores, ["baseline"], ["CUHK", "AR"], metric="kid")
+    assert summary["CUHK"][0] == pytest.approx(0.0035)
+
+
+def test_deviations_are_empty_with_one_epoch_and_one_seed(tmp_path: Path) -> None:
+    path = write_scores(tmp_path, "baseline", 3, {10: (1, 2, 3)})
+    scores = read_scores([path], ["baseline"], [3], ["CUHK", "AR"])
+    summary = summarise(scores, ["baseline"], ["CUHK", "AR"])
+    summary.to_csv(tmp_path / "fid.csv", index=False)
+    header, row = (tmp_path / "fid.csv").read_text().splitlines()
+    cells = dict(zip(header.split(","), row.split(","), strict=True))
+    assert cells["CUHK"] == cells["CUHK_last"] == "1.0"
+    assert cells["CUHK_epoch_sd"] == cells["CUHK_seed_sd"] == cells["all_seed_sd"] == ""
+
+
+def test_the_note_of_random_features_reaches_the_table(tmp_path: Path) -> None:
+    path = write_scores(tmp_path, "baseline", 0, {10: (1, 2, 3)}, note="not comparable")
+    scores = read_scores([path], ["baseline"], [0], ["CUHK", "AR"])
+    summary = summarise(scores, ["baseline"], ["CUHK", "AR"])
+    assert summary["note"].tolist() == ["not comparable"]
+
+
+def test_a_subset_named_na_or_by_a_number_is_kept_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "baseline" / "seed0.csv"
+    path.parent.mkdir()
+    path.write_text(
+        "epoch,subset,n,fid,kid,features,note\n"
+        "1,NA,2,1.5,0.1,inception-tf,\n1,007,2,2.5,0.1,inception-tf,\n"
+        "1,all,4,3.5,0.1,inception-tf,\n"
+    )
+    scores = read_scores([path], ["baseline"], [0], ["NA", "007"])
+    assert image_counts(scores) == {"NA": 2, "007": 2, "all": 4}
+    assert summarise(scores, ["baseline"], ["NA", "007"])["007"].tolist() == [2.5]
+
+
+def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: Path) -> None:
+    paths = [
+        write_scores(tmp_path, "a", 0, {10: (1, 2, 3)}),
+        write_scores(tmp_path, "b", 0, {20: (1, 2, 3)}),
+        write_scores(tmp_path, "c", 0, {10: (1, 2, 3)}, features="inception-random"),
+        write_scores(tmp_path, "d", 0, {10: (1, 2, 3)}, subset="CUHK"),
+        tmp_path / "e" / "seed0.csv",
+        write_scores(tmp_path, "f", 0, {10: (3, 2, 1)}),
+        write_scores(tmp_path, "g", 0, {10: (1, 2, 3)}),
+    ]
+    header, rest = paths[6].read_text().split("\n", 1)
+    paths[6].write_text(f"{header}\n10,XM2VTS,5,1,1,inception-tf,\n{rest}")
+    paths[4].parent.mkdir()
+    paths[4].write_text("epoch,subset,fid\n10,CUHK,1\n")
+    with pytest.raises(InputError) as error:
+        read_scores(paths, list("abcdefg"), [0], ["CUHK", "AR"])
+    problems = error.value.problems
+    assert len(problems) == 5
+    for letter, words in (
+        ("b", "other epochs"),
+        ("c", "features than"),
+        ("d", "scores for CUHK, expected for CUHK, AR, all"),
+        ("g", "scores for XM2VTS, CUHK, AR, all, expected"),
+        ("e", "no column n, kid, features, note"),
+    ):
+        assert any(f"{letter}/seed0.csv" in text and words in text for text in problems)
+
+
+def test_tables_given_in_another_order_are_not_mistaken_for_one_another(tmp_path: Path) -> None:
+    paths = [write_scores(tmp_path, name, 0, {10: (1, 2, 3)}) for name in ("baseline", "local")]
+    with pytest.raises(ValueError, match="expected the scores of baseline, seed 0"):
+        read_scores(paths[::-1], ["baseline", "local"], [0], ["CUHK", "AR"])
+
+
+def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_scores(
+    tmp_path: Path, scores: pd.DataFrame
+) -> None:
+    validation = [
+        write_scores(tmp_path / "val", "baseline", 0, {10: (0, 0, 5), 20: (9, 9, 3)}),
+        write_scores(tmp_path / "val", "baseline", 1, {10: (0, 0, 2), 20: (0, 0, 6)}),
+    ]
+    chosen = chosen_epochs(read_scores(validation, ["baseline"], [0, 1], ["CUHK", "AR"]))
+    assert chosen["epoch"].tolist() == [20, 10]  # by the pooled FID, for each seed
+    kept = at_epochs(scores, chosen)
+    pooled = kept[kept["subset"] == "all"].set_index("seed")
+    assert pooled["fid"].to_dict() == {0: 8, 1: 8}
+    assert kept.loc[(kept["seed"] == 0) & (kept["subset"] == "CUHK"), "fid"].tolist() == [2]
+    references = pd.DataFrame(
+        {"name": "photo in gray", "subset": ["AR", "all"], "n": [9, scores["n"].iloc[-1]]}
+        | {"fid": [70.0, 80.0], "kid": 0.01, "kid_low": 0.005, "kid_high": 0.015}
+    )
+    table = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"], references)
+    assert table.rows == [
+        ["baseline", "20, 10", "8.00 ± 0.00", "8.00 ± 0.00", "8.00 ± 0.00"]
+        + ["3.00 ± 1.41", "6.00 ± 1.41"],
+        ["photo in gray", "–", "80.00", "80.00", "10.00 [5.00, 15.00]", "–", "70.00 (n = 9)"],
+    ]
+    assert "lowest FID" in table.remarks[0]
+    by_kid = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"], references, "kid")
+    assert "lowest KID of" in by_kid.remarks[0]
+
+
+def test_fid_and_kid_may_choose_different_epochs(tmp_path: Path) -> None:
+    path = write_scores(tmp_path, "baseline", 0, {10: (1, 1, 1), 20: (2, 2, 2)})
+    table = pd.read_csv(path)
+    table["kid"] = -table["kid"]
+    table.to_csv(path, index=False)
+    validation = read_scores([path], ["baseline"], [0], ["CUHK", "AR"])
+    assert chosen_epochs(validation)["epoch"].tolist() == [10]
+    assert chosen_epochs(validation, "kid")["epoch"].tolist() == [20]

@@ -1,0 +1,153 @@
+"""Tables: the same cells in Markdown, HTML and LaTeX, and what they say of differences."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from photosketch.comparison import costs, provenance, tables
+
+
+def scores(seeds: int = 2, **metrics: float) -> pd.DataFrame:
+    rows = [
+        {"ablation": name, "seed": seed, "epoch": epoch, "subset": subset, "n": 9}
+        | {"fid": 20.0 + seed, "kid": 0.002, "kid_low": 0.001, "kid_high": 0.003}
+        | {"ssim": 0.5 + 0.1 * seed}
+        | metrics
+        for name in ("baseline", "glad_1")
+        for seed in range(seeds)
+        for epoch in (5, 10)
+        for subset in ("AR", "all")
+    ]
+    return pd.DataFrame(rows)
+
+
+REFERENCES = pd.DataFrame(
+    {"name": ["photo in gray"] * 2, "subset": ["AR", "all"], "n": 9, "fid": 70.0, "kid": 0.01}
+    | {"kid_low": 0.005, "kid_high": 0.015}
+)
+
+
+def test_every_metric_has_its_column_scale_and_deviation() -> None:
+    table = tables.metric_table(scores(nlda=0.875), ["baseline", "glad_1"], REFERENCES)
+    assert list(table.head) == ["method", "FID ↓", "KID ×1000 ↓", "SSIM ↑", "NLDA % ↑"]
+    assert table.rows[0] == [
+        "baseline",
+        "20.50 ± 0.71",
+        "2.00 ± 0.00 [1.00, 3.00]",
+        "0.5500 ± 0.0707",
+        "87.5 ± 0.0",
+    ]
+    assert table.rows[2] == ["photo in gray", "70.00", "10.00 [5.00, 15.00]", "–", "–"]
+    assert any("LPIPS is left out" in text for text in table.remarks)
+    few = tables.metric_table(scores(1), ["baseline"], REFERENCES)
+    assert few.rows[0][1] == "20.00"
+    assert any("NLDA recognition is left out" in text for text in few.remarks)
+
+
+def test_differences_carry_their_interval_and_both_verdicts() -> None:
+    differences = pd.DataFrame(
+        [
+            {"ablation": "glad_1", "reference": "baseline", "subset": subset, "metric": "fid"}
+            | {"difference": -1.5, "low": -2.25, "high": -0.75, "seeds": 1}
+            | {"run_verdict": "better", "verdict": "undecided"}
+            for subset in ("AR", "all")
+        ]
+    )
+    table = tables.difference_table(differences, ["AR"])
+    assert table.title == "Difference to baseline"
+    assert list(table.head)[2:] == [
+        "all subsets",
+        "verdict on these runs",
+        "on the methods",
+        "AR",
+    ]
+    cell = "−1.50 [−2.25, −0.75]"
+    assert table.rows == [["glad_1", "FID", cell, "better", "undecided", cell]]
+    several = tables.difference_table(differences.assign(seeds=2), ["AR"])
+    assert several.rows == [["glad_1", "FID", cell, "undecided", cell]]
+    assert "<span>−1.50</span> <span>[−2.25, −0.75]</span>" in several.html()
+
+
+def test_a_table_is_the_same_in_all_three_forms() -> None:
+    table = tables.Table("A & B", ["", "100 %"], [["glad_1 | x", "1 ± 2"]], ["Mind <this>."])
+    assert "| glad_1 \\| x | 1 ± 2 |" in table.markdown()
+    page = table.html()
+    assert "<h3>A &amp; B</h3>" in page
+    assert "<td><span>1 ± 2</span></td>" in page
+    assert "Mind &lt;this&gt;." in page
+    latex = table.latex()
+    assert r"glad\_1 | x & 1 $\pm$ 2 \\" in latex
+    assert r" & 100 \% \\" in latex
+    assert r"\caption{A \& B. Mind \textless{}this\textgreater{}.}" in latex
+    assert latex.count(r"\begin") == latex.count(r"\end") == 2
+
+
+def test_costs_add_up_over_the_jobs_of_a_rule(tmp_path: Path) -> None:
+    head = "s\th:m:s\tmax_rss\tmax_vms\n"
+    for name, line in {
+        "compare.tsv": "4.0\t0:00:04\t-\t-\n",
+        "train/baseline/seed0.tsv": "5400.0\t1:30:00\t2000.5\t1\n",
+        "train/glad/seed0.tsv": "1800.0\t0:30:00\t1000.0\t1\n",
+    }.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(head + line)
+    found = costs.read_benchmarks(tmp_path).set_index("rule")
+    assert found.loc["train", ["jobs", "seconds", "longest", "memory_mb"]].tolist() == [
+        2,
+        7200,
+        5400,
+        2000.5,
+    ]
+    assert pd.isna(found.loc["compare", "memory_mb"])
+    rows = {row[0]: row[1:] for row in tables.cost_table(found.reset_index()).rows}
+    assert rows["train"] == ["2", "120.0", "90.0", "2.0"]
+    assert rows["compare"] == ["1", "0.1", "0.1", "–"]
+    assert costs.read_benchmarks(tmp_path / "train/none").empty
+
+
+def test_gpu_memory_is_read_from_the_logs_of_the_jobs_that_used_one(tmp_path: Path) -> None:
+    head = "s\th:m:s\tmax_rss\tmax_vms\n"
+    for name in ("train/a/seed0", "train/b/seed0", "compare"):
+        for kind, text in (
+            ("benchmarks", f"{head}60.0\t0:01:00\t500\t1\n"),
+            ("logs", "using GPU 0: X\n"),
+        ):
+            suffix = "tsv" if kind == "benchmarks" else "log"
+            path = tmp_path / kind / f"{name}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    without = tables.cost_table(costs.read_benchmarks(tmp_path / "benchmarks", tmp_path / "logs"))
+    assert "peak GPU memory, GB" not in without.head
+    for name, megabytes in (("a", 2345), ("b", 1234)):
+        log = tmp_path / f"logs/train/{name}/seed0.log"
+        log.write_text(f"{log.read_text()}peak GPU memory: {megabytes} MB\n")
+    table = tables.cost_table(costs.read_benchmarks(tmp_path / "benchmarks", tmp_path / "logs"))
+    assert table.head[-1] == "peak GPU memory, GB"
+    assert {row[0]: row[-1] for row in table.rows} == {"train": "2.3", "compare": "–"}
+
+
+def test_a_commit_is_named_with_whether_the_tree_is_clean(tmp_path: Path) -> None:
+    import subprocess
+
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+        subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True)
+
+    assert "unknown" in provenance.commit(tmp_path / "missing")
+    git("init", "-q")
+    (tmp_path / "a").write_text("a")
+    git("add", "a")
+    git("commit", "-q", "-m", "a")
+    assert provenance.commit(tmp_path).endswith(", clean")
+    (tmp_path / "a").write_text("b")
+    assert provenance.commit(tmp_path).endswith(", with changes to 1 file")
+
+
+def test_devices_are_those_that_the_logs_name(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("using GPU 0: NVIDIA X\nepoch 1\n")
+    (tmp_path / "b.log").write_text("no GPU visible: running on the CPU\n")
+    found = provenance.devices([tmp_path / "a.log", tmp_path / "b.log", tmp_path / "c.log"])
+    assert found.startswith("NVIDIA X, CPU (")
+    assert "unknown" in provenance.devices([])
+    assert "torch" in provenance.versions()

@@ -1,0 +1,146 @@
+"""FID and KID against other people's code, literal definitions and known answers."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from pytorch_fid.fid_score import calculate_frechet_distance
+
+from photosketch.evaluation import distances
+from photosketch.evaluation.distances import InnerProducts
+
+
+def some_features(count: int, dimensions: int, seed: int) -> np.ndarray:
+    """Non-negative, correlated, of unequal scale, as Inception's are."""
+    random = np.random.default_rng(seed)
+    common = random.normal(size=(count, 8)) @ np.random.default_rng(0).normal(size=(8, dimensions))
+    own = random.normal(size=(count, dimensions)) * np.linspace(0.1, 1, dimensions)
+    return np.abs(own + 0.3 * common + 0.05 * seed).astype(np.float32)
+
+
+def reference_fid(a: np.ndarray, b: np.ndarray) -> float:
+    """pytorch-fid's function with the statistics that its command line computes."""
+    statistics = []
+    for features in (a.astype(np.float64), b.astype(np.float64)):
+        statistics += [features.mean(axis=0), np.cov(features, rowvar=False)]
+    return float(calculate_frechet_distance(*statistics))
+
+
+@pytest.mark.filterwarnings("ignore:The `disp` argument is deprecated")
+@pytest.mark.parametrize(("n1", "n2"), [(20, 20), (20, 30), (43, 12), (300, 150)])
+def test_fid_equals_pytorch_fids_below_and_above_the_number_of_dimensions(n1: int, n2: int) -> None:
+    a, b = some_features(n1, 128, seed=1), some_features(n2, 128, seed=2)
+    assert distances.fid(a, b) == pytest.approx(reference_fid(a, b), rel=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The `disp` argument is deprecated")
+def test_fid_equals_pytorch_fids_at_the_size_of_inception_features() -> None:
+    a, b = some_features(43, 2048, seed=1), some_features(60, 2048, seed=2)
+    assert distances.fid(a, b) == pytest.approx(reference_fid(a, b), rel=1e-5)
+
+
+def test_fid_of_gaussians_on_the_axes_is_the_analytic_one() -> None:
+    # Symmetric pairs of points on each axis have exactly this mean and a diagonal covariance.
+    def cloud(mean: np.ndarray, deviations: np.ndarray) -> np.ndarray:
+        axes = np.diag(deviations * np.sqrt((2 * len(mean) - 1) / 2))
+        return mean + np.concatenate([axes, -axes])
+
+    mean_a, mean_b = np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.0, -1.0])
+    sd_a, sd_b = np.array([1.0, 2.0, 0.5]), np.array([3.0, 2.0, 0.1])
+    expected = ((mean_a - mean_b) ** 2).sum() + ((sd_a - sd_b) ** 2).sum()
+    found = distances.fid(cloud(mean_a, sd_a), cloud(mean_b, sd_b))
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_fid_is_zero_for_a_set_against_itself_and_symmetric() -> None:
+    a, b = some_features(20, 64, seed=1), some_features(30, 64, seed=2)
+    assert distances.fid(a, a) == pytest.approx(0, abs=1e-9)
+    assert distances.fid(a, b) == pytest.approx(distances.fid(b, a), rel=1e-12)
+
+
+def test_fid_does_not_depend_on_the_order_of_the_images() -> None:
+    a, b = some_features(20, 64, seed=1), some_features(20, 64, seed=2)
+    shuffled = b[np.random.default_rng(0).permutation(20)]
+    assert distances.fid(a, shuffled) == pytest.approx(distances.fid(a, b), rel=1e-12)
+
+
+def test_kid_equals_a_literal_double_loop() -> None:
+    a = some_features(7, 16, seed=1).astype(np.float64)
+    b = some_features(5, 16, seed=2).astype(np.float64)
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> float:
+        return (float(x @ y) / 16 + 1) ** 3
+
+    within_a = [kernel(a[i], a[j]) for i in range(7) for j in range(7) if i != j]
+    within_b = [kernel(b[i], b[j]) for i in range(5) for j in range(5) if i != j]
+    between = [kernel(x, y) for x in a for y in b]
+    expected = np.mean(within_a) + np.mean(within_b) - 2 * np.mean(between)
+    assert distances.kid(a, b) == pytest.approx(expected, rel=1e-12)
+
+
+def test_kid_is_unbiased_between_sets_of_one_distribution() -> None:
+    random = np.random.default_rng(0)
+    draws = np.array(
+        [
+            distances.kid(random.normal(size=(10, 32)), random.normal(size=(6, 32)))
+            for _ in range(400)
+        ]
+    )
+    assert (draws < 0).any()
+    assert abs(draws.mean()) < 3 * draws.std(ddof=1) / np.sqrt(len(draws))
+
+
+def test_the_interval_of_kid_is_the_jackknife_that_leaves_an_image_out_of_both_sets() -> None:
+    a, b = some_features(8, 16, seed=1), some_features(8, 16, seed=2)
+    rows = [[j for j in range(8) if j != i] for i in range(8)]
+    left_out = np.array([distances.kid(a[row], b[row]) for row in rows])
+    error = np.sqrt(7 / 8 * ((left_out - left_out.mean()) ** 2).sum())
+    low, high = distances.kid_interval(InnerProducts.of(a, b))
+    assert high - low == pytest.approx(2 * 2.364624 * error, rel=1e-6)  # Student's t, 7 degrees
+    assert (low + high) / 2 == pytest.approx(distances.kid(a, b))
+
+
+def test_the_interval_of_kid_of_equal_sets_holds_zero_and_of_unequal_ones_does_not() -> None:
+    held = 0
+    for trial in range(50):
+        low, high = distances.kid_interval(
+            InnerProducts.of(
+                np.random.default_rng(trial).normal(size=(40, 64)),
+                np.random.default_rng(1000 + trial).normal(size=(40, 64)),
+            )
+        )
+        held += low <= 0 <= high
+    assert held >= 45
+    apart = InnerProducts.of(some_features(40, 64, seed=1), some_features(40, 64, seed=20))
+    low, _ = distances.kid_interval(apart)
+    assert low > 0
+
+
+def test_two_images_have_no_interval_of_kid() -> None:
+    two = some_features(2, 16, seed=1)
+    assert np.isnan(distances.kid_interval(InnerProducts.of(two, two))).all()
+
+
+def test_scores_have_a_row_per_subset_in_order_and_one_for_all() -> None:
+    real, generated = some_features(11, 32, seed=1), some_features(11, 32, seed=2)
+    subset = np.array(["XM2VTS"] * 3 + ["AR"] * 4 + ["XM2VTS"] * 4)
+    scores = distances.score(InnerProducts.of(real, generated), subset)
+    assert scores["subset"].tolist() == ["XM2VTS", "AR", "all"]
+    assert scores["n"].tolist() == [7, 4, 11]
+    assert scores["fid"][1] == pytest.approx(distances.fid(real[3:7], generated[3:7]))
+    assert scores["kid"][2] == pytest.approx(distances.kid(real, generated))
+    assert (scores["kid_low"] < scores["kid"]).all()
+
+
+@pytest.mark.parametrize("metric", [distances.fid, distances.kid])
+def test_one_image_and_broken_features_are_refused(
+    metric: Callable[[np.ndarray, np.ndarray], float],
+) -> None:
+    a = some_features(4, 8, seed=1)
+    with pytest.raises(ValueError, match="two images"):
+        metric(a, a[:1])
+    broken = a.copy()
+    broken[0, 0] = np.nan
+    with pytest.raises(ValueError, match="not finite"):
+        metric(a, broken)

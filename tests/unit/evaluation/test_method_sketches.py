@@ -1,0 +1,141 @@
+"""Other people's sketches: found, sized by the documented rule, and all problems named."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from photosketch.evaluation import method_sketches
+from photosketch.pairs import Pair
+from photosketch.runtime import InputError
+
+PEOPLE = [Pair("AR", name, "test", "p", "s", 200, 250, "0", "1") for name in ("1", "2")]
+
+
+def save(path: Path, width: int, height: int, mode: str = "L") -> np.ndarray:
+    """A smooth random image, and its pixels in gray."""
+    random = np.random.default_rng(len(str(path)))
+    coarse = random.integers(0, 256, (8, 8, 3), np.uint8)
+    image = Image.fromarray(cv2.resize(coarse, (width, height))).convert(mode)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path)
+    return np.asarray(image.convert("L"))
+
+
+def test_sketches_of_the_input_size_come_in_the_order_of_the_people(tmp_path: Path) -> None:
+    second = save(tmp_path / "AR/2.png", 200, 250)
+    first = save(tmp_path / "AR/1.png", 200, 250, "RGB")
+    sketches, notes = method_sketches.collect(tmp_path, PEOPLE)
+    assert (sketches == np.stack([first, second])).all()
+    assert notes == []
+
+
+def test_frames_are_cut_and_other_sizes_scaled_and_it_is_reported(tmp_path: Path) -> None:
+    frame = save(tmp_path / "AR/1.png", 256, 256)
+    large = save(tmp_path / "AR/2.JPG", 400, 500)
+    save(tmp_path / "AR/3.png", 200, 250)
+    sketches, notes = method_sketches.collect(tmp_path, PEOPLE)
+    assert sketches.shape == (2, 250, 200)
+    assert (sketches[0] == frame[3:253, 28:228]).all()
+    halved = large.reshape(250, 2, 200, 2).mean(axis=(1, 3))
+    assert np.abs(sketches[1] - halved).mean() < 3  # JPEG
+    text = "\n".join(notes)
+    assert "1 of 2 images of 256x256 pixels were cut to their centre" in text
+    assert "1 of 2 images of 400x500 pixels were scaled" in text
+    assert "1 of 2 images are JPEG" in text
+    assert "AR/3.png: left out" in text
+
+
+def test_a_small_sketch_grows(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", 100, 125)
+    sketch, size = method_sketches.read_sketch(tmp_path / "a.png", 200, 250)
+    assert sketch.shape == (250, 200)
+    assert size == (100, 125)
+
+
+def test_missing_doubled_and_broken_images_are_named_at_once(tmp_path: Path) -> None:
+    save(tmp_path / "AR/1.png", 200, 250)
+    save(tmp_path / "AR/1.jpg", 200, 250)
+    (tmp_path / "AR/3.png").write_bytes(b"no image")
+    third = Pair("AR", "3", "test", "p", "s", 200, 250, "0", "1")
+    doubled, missing, broken = problems_of(tmp_path, [*PEOPLE, third])
+    assert f"{tmp_path}/AR/1.jpg and {tmp_path}/AR/1.png: more than one sketch" in doubled
+    assert f"{tmp_path}/AR/2.png: no sketch of test pair AR 2" in missing
+    assert f"{tmp_path}/AR/3.png: is no intact image" in broken
+
+
+def test_an_id_may_hold_a_dot(tmp_path: Path) -> None:
+    person = Pair("AR", "m.1", "test", "p", "s", 200, 250, "0", "1")
+    expected = save(tmp_path / "AR/m.1.png", 200, 250)
+    sketches, _ = method_sketches.collect(tmp_path, [person])
+    assert (sketches[0] == expected).all()
+
+
+def test_only_images_right_in_a_subsets_folder_are_taken(tmp_path: Path) -> None:
+    save(tmp_path / "old/AR/1.png", 200, 250)
+    save(tmp_path / "2.png", 200, 250)
+    *missing, elsewhere = problems_of(tmp_path, PEOPLE)
+    assert len(missing) == 2
+    assert f"no test pair belongs to {tmp_path}/2.png, {tmp_path}/old/AR/1.png" in elsewhere
+    assert f"looked for in {tmp_path}/SUBSET/ID.png" in elsewhere
+    first = save(tmp_path / "AR/1.png", 200, 250)
+    second = save(tmp_path / "AR/2.png", 200, 250)
+    sketches, (note,) = method_sketches.collect(tmp_path, PEOPLE)
+    assert (sketches == np.stack([first, second])).all()
+    assert "old/AR/1.png: left out" in note
+
+
+def test_a_subsets_folder_may_be_a_link(tmp_path: Path) -> None:
+    expected = save(tmp_path / "elsewhere/1.png", 200, 250)
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/AR").symlink_to(tmp_path / "elsewhere")
+    sketches, notes = method_sketches.collect(tmp_path / "theirs", PEOPLE[:1])
+    assert (sketches[0] == expected).all()
+    assert notes == []
+
+
+def test_a_folder_that_is_not_there_is_one_problem(tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path / "nowhere", PEOPLE)
+    assert f"{tmp_path}/nowhere is no folder" in problem
+
+
+def test_images_whose_pixels_are_not_what_people_see_are_refused_at_once(tmp_path: Path) -> None:
+    people = [Pair("AR", str(i), "test", "p", "s", 200, 250, "0", "1") for i in range(5)]
+    gray = save(tmp_path / "AR/0.png", 200, 250)
+    ink = np.dstack([np.zeros_like(gray), 255 - gray])  # black throughout, drawn in its alpha
+    Image.fromarray(ink).save(tmp_path / "AR/1.png")
+    Image.fromarray(np.dstack([ink[..., :1].repeat(3, 2), ink[..., 1]])).save(tmp_path / "AR/2.png")
+    Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "AR/3.png")
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.fromarray(gray.T).save(tmp_path / "AR/4.jpg", exif=turned)
+    problems = problems_of(tmp_path, people)
+    assert len(problems) == 4
+    for problem, name, fault in zip(
+        problems,
+        ("1.png", "2.png", "3.png", "4.jpg"),
+        ("mode LA", "mode RGBA", "mode I;16", "EXIF orientation 6"),
+        strict=True,
+    ):
+        assert f"AR/{name}: " in problem
+        assert fault in problem
+        assert "; save it " in problem
+
+
+def test_two_faults_of_one_image_are_one_problem(tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 3
+    Image.new("RGBA", (200, 250)).save(tmp_path / "a.png", exif=turned)
+    with pytest.raises(InputError) as error:
+        method_sketches.read_sketch(tmp_path / "a.png", 200, 250)
+    (problem,) = error.value.problems
+    assert "mode RGBA" in problem
+    assert "and it is to be turned when shown" in problem
+
+
+def problems_of(folder: Path, people: list[Pair]) -> list[str]:
+    with pytest.raises(InputError) as error:
+        method_sketches.collect(folder, people)
+    return error.value.problems

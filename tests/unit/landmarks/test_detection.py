@@ -1,0 +1,183 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from photosketch import pairs
+from photosketch.demo.looks import LOOKS
+from photosketch.demo.pair import DemoPair, draw_pair
+from photosketch.landmarks import detection
+from photosketch.landmarks.detection import Detection
+from photosketch.landmarks.table import (
+    COLUMNS,
+    COORDINATES,
+    points_of,
+    read_landmarks,
+    write_landmarks,
+)
+from photosketch.runtime import InputError
+
+
+@pytest.fixture(scope="module")
+def faces() -> list[DemoPair]:
+    return [draw_pair(seed, LOOKS[seed % len(LOOKS)]) for seed in range(6)]
+
+
+@pytest.fixture(scope="module")
+def images(faces: list[DemoPair]) -> list[np.ndarray]:
+    return [image for face in faces for image in (face.photo, face.sketch)]
+
+
+@pytest.fixture(scope="module")
+def detections(images: list[np.ndarray]) -> list[Detection | None]:
+    return detection.detect(images, "cpu")
+
+
+def found_points(detections: list[Detection | None]) -> np.ndarray:
+    """[N, 5, 2]; fails where no face was found."""
+    assert all(detections)
+    return np.stack([face.points for face in detections if face])
+
+
+def table_of(points: np.ndarray, score: float = 0.9) -> pd.DataFrame:
+    row = ["1", "photo", *points.ravel().tolist(), score, "mtcnn"]
+    return pd.DataFrame([row], columns=list(COLUMNS))
+
+
+def test_every_generated_photo_and_sketch_has_its_points(
+    faces: list[DemoPair], detections: list[Detection | None]
+) -> None:
+    true = np.stack([p for face in faces for p in (face.photo_landmarks, face.sketch_landmarks)])
+    error = np.linalg.norm(found_points(detections) - true, axis=-1)
+    assert error.mean() < 3
+    assert error.max() < 8
+
+
+def test_points_are_float32_and_scores_probabilities(detections: list[Detection | None]) -> None:
+    assert found_points(detections).dtype == np.float32
+    assert all(0.7 <= face.score <= 1 for face in detections if face)
+
+
+def test_coordinates_count_from_the_centre_of_the_first_pixel(
+    images: list[np.ndarray], detections: list[Detection | None]
+) -> None:
+    """A mirrored image has mirrored points: x + x' = W - 1 with pixel centres at integers."""
+    mirrored = detection.detect([np.ascontiguousarray(image[:, ::-1]) for image in images], "cpu")
+    swapped = found_points(mirrored)[:, [1, 0, 2, 4, 3], 0]  # [N, 5], the viewer's left again
+    middle = (found_points(detections)[..., 0] + swapped) / 2
+    assert abs(middle.mean() - (images[0].shape[1] - 1) / 2) < 0.4
+
+
+def test_batches_change_no_point(
+    images: list[np.ndarray], detections: list[Detection | None]
+) -> None:
+    single = detection.detect(images, "cpu", batch_size=1)
+    np.testing.assert_allclose(found_points(single), found_points(detections), atol=0.1)
+
+
+def test_images_of_several_sizes_keep_their_order(
+    images: list[np.ndarray], detections: list[Detection | None]
+) -> None:
+    """An image without its lower rows (clothes) shows the same face."""
+    mixed = [images[0], images[1][:240], images[2][:240], images[3]]
+    points = found_points(detection.detect(mixed, "cpu"))
+    np.testing.assert_allclose(points, found_points(detections[:4]), atol=4)
+
+
+def test_image_without_a_face_gives_none(images: list[np.ndarray]) -> None:
+    faded = draw_pair(3, ink=0.12).sketch
+    blank = np.full_like(images[0], 255)
+    found = detection.detect([blank, images[0], faded], "cpu")
+    assert [face is None for face in found] == [True, False, True]
+
+
+def test_image_smaller_than_the_smallest_face_gives_none() -> None:
+    assert detection.detect([np.zeros((30, 60), np.uint8)], "cpu", min_face_size=40) == [None]
+
+
+def test_no_images_give_no_detections() -> None:
+    assert detection.detect([], "cpu") == []
+
+
+def test_portrait_is_the_largest_of_the_faces_that_score_well() -> None:
+    boxes = np.array([[0, 0, 10, 10], [0, 0, 90, 90], [0, 0, 80, 80]], np.float32)
+    assert detection._portrait(boxes, np.array([0.99, 0.75, 0.95])) == 2
+    assert detection._portrait(boxes, np.array([0.99, 0.95, 0.95])) == 1
+    assert detection._portrait(boxes, np.array([0.99, 0.75, 0.75])) == 0
+
+
+def test_table_of_pairs_has_photo_then_sketch_and_skips_images_without_a_face(
+    faces: list[DemoPair], tmp_path: Path
+) -> None:
+    import cv2
+
+    lines = ["subset\tid\tsplit\tphoto\tsketch"]
+    for number, face in enumerate(faces[:3]):
+        photo, sketch = tmp_path / f"p{number}.png", tmp_path / f"s{number}.png"
+        image = draw_pair(3, ink=0.12).sketch if number == 1 else face.sketch
+        cv2.imwrite(str(photo), face.photo[:, :, ::-1])
+        cv2.imwrite(str(sketch), image)
+        lines.append(f"demo\t0{number}\t{'test' if number else 'train'}\t{photo}\t{sketch}")
+    (tmp_path / "pairs.tsv").write_text("\n".join(lines))
+    listed = pairs.index_pairs(tmp_path / "pairs.tsv", (200, 250))
+
+    table = detection.detect_pairs(listed, "cpu", min_face_size=40)
+    write_landmarks(table, tmp_path / "demo.csv")
+    read = read_landmarks(tmp_path / "demo.csv")
+    assert list(zip(read["id"], read["modality"], strict=True)) == [
+        ("00", "photo"),
+        ("00", "sketch"),
+        ("01", "photo"),
+        ("02", "photo"),
+        ("02", "sketch"),
+    ]
+    assert set(read["source"]) == {"mtcnn"}
+    left_eye = points_of(read, "02", "sketch")[0]
+    assert np.linalg.norm(left_eye - faces[2].sketch_landmarks[0]) < 6
+
+
+def test_table_comes_back_as_written(tmp_path: Path) -> None:
+    points = np.arange(10, dtype=np.float32).reshape(5, 2) + 0.1234
+    table = table_of(points)
+    table["id"] = "NA"
+    by_hand = table_of(points + 20, score=np.nan)
+    by_hand["source"] = "manual"
+    write_landmarks(pd.concat([table, by_hand]), tmp_path / "t.csv")
+    read = read_landmarks(tmp_path / "t.csv")
+    np.testing.assert_allclose(points_of(read, "NA", "photo"), points, atol=1e-3)
+    np.testing.assert_allclose(points_of(read, "1", "photo"), points + 20, atol=1e-3)
+    assert points_of(read, "1", "photo").dtype == np.float32
+    assert list(read["score"].isna()) == [False, True]
+    assert (tmp_path / "t.csv").read_text().splitlines() == [
+        "id,modality," + ",".join(COORDINATES) + ",score,source",
+        "NA,photo,0.123,1.123,2.123,3.123,4.123,5.123,6.123,7.123,8.123,9.123,0.9,mtcnn",
+        "1,photo,20.123,21.123,22.123,23.123,24.123,25.123,26.123,27.123,28.123,29.123,,manual",
+    ]
+
+
+def test_table_without_rows_can_be_read(tmp_path: Path) -> None:
+    empty = pd.DataFrame([], columns=list(COLUMNS))
+    write_landmarks(empty, tmp_path / "t.csv")
+    assert len(read_landmarks(tmp_path / "t.csv")) == 0
+
+
+def test_points_of_an_image_without_a_row_are_an_error() -> None:
+    with pytest.raises(KeyError, match="0 rows for the sketch of '1'"):
+        points_of(table_of(np.zeros((5, 2))), "1", "sketch")
+
+
+def test_another_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,modality\n1,photo\n")
+    with pytest.raises(InputError, match=r"t\.csv: is no landmark table"):
+        read_landmarks(tmp_path / "t.csv")
+
+
+def test_real_faces_are_found_where_the_release_puts_the_eyes(cufs: Path) -> None:
+    listed = pairs.index_pairs(cufs / "pairs.tsv", (200, 250))[::12]
+    table = detection.detect_pairs(listed, "cpu")
+    assert len(table) == 2 * len(listed)
+    mean = table[list(COORDINATES)].mean().to_numpy().reshape(5, 2)
+    # Aligned at (75, 125) and (125, 125).
+    np.testing.assert_allclose(mean[:2], [[75, 125], [125, 125]], atol=1.5)
+    assert mean[0, 1] < mean[2, 1] < mean[3, 1]

@@ -1,0 +1,200 @@
+"""Every rule's `code` holds the script and all of the library that it reaches, and nothing else.
+
+The modules found by a regular expression are held against those that Python's own parser finds.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from photosketch import versions
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "workflow" / "scripts"
+LIBRARY = SCRIPTS / "photosketch"
+EXEMPT = {LIBRARY / "config.py", LIBRARY / "runtime.py"}
+
+
+def rules() -> dict[str, str]:
+    """The text of every rule that runs a script, by name."""
+    text = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    blocks = re.split(r"^rule (\w+):$", text, flags=re.MULTILINE)[1:]
+    named = zip(blocks[::2], blocks[1::2], strict=True)
+    return {name: block for name, block in named if re.search("^    script:", block, re.MULTILINE)}
+
+
+def script_of(rule: str) -> Path:
+    return SCRIPTS / re.search(r'"\.\./scripts/(\w+\.py)"', rules()[rule])[1]
+
+
+def imported(module: Path) -> set[Path]:
+    """Library modules that `module` imports, anywhere in its code, by Python's parser.
+
+    Fails where it imports in a way that leaves open what: relatively, or by a name made at run
+    time.
+    """
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        assert not hidden_import(node), f"{module}, line {node.lineno}: an import that hides"
+        for name in library_names(node):
+            path = SCRIPTS.joinpath(*name.split(".")).with_suffix(".py")
+            found |= {path} if path.is_file() else set()
+    return found
+
+
+def library_names(node: ast.AST) -> Iterator[str]:
+    """The dotted names that an import statement may mean a library module by."""
+    if isinstance(node, ast.ImportFrom):
+        assert not node.level, f"line {node.lineno}: a relative import"
+        if (node.module or "").split(".")[0] == "photosketch":
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Import):
+        yield from (a.name for a in node.names if a.name.split(".")[0] == "photosketch")
+
+
+def hidden_import(node: ast.AST) -> bool:
+    """Whether a node imports by a text: importlib, __import__, exec, runpy."""
+    if isinstance(node, ast.Name):
+        return node.id in {"__import__", "exec", "eval"}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        names = {alias.name for alias in node.names} | {getattr(node, "module", None) or ""}
+        # importlib.metadata tells versions; it imports nothing
+        return bool(
+            names & {"importlib", "importlib.util", "import_module", "runpy", "pkgutil"}
+        ) and (names != {"importlib", "metadata"})
+    return False
+
+
+def closure(script: Path) -> set[Path]:
+    """The script, every library module it reaches but for the exempt ones, and their data files."""
+    found: set[Path] = set()
+    waiting = {script}
+    while waiting:
+        module = waiting.pop()
+        found.add(module)
+        waiting |= imported(module) - found - EXEMPT
+    beside = {path for module in found for path in module.parent.glob(f"{module.stem}.*")}
+    return found | {path for path in beside if path.suffix != ".py"}
+
+
+@pytest.mark.parametrize("rule", rules())
+def test_a_rule_has_the_code_of_its_own_script_and_of_all_that_this_reaches(rule):
+    listing = re.search(r"code_version\(\"(\w+\.py)\"\)", rules()[rule])
+    assert listing, "the rule has no code"
+    assert SCRIPTS / listing[1] == script_of(rule)
+    assert set(versions.reached_files(script_of(rule))) == closure(script_of(rule))
+
+
+def test_what_is_reached_is_found_through_others():
+    reached = {
+        str(path.relative_to(LIBRARY))
+        for path in closure(SCRIPTS / "train.py")
+        if path.is_relative_to(LIBRARY)
+    }
+    needed = {"training/loop.py", "training/losses.py", "training/parts.py", "patches.py"}
+    assert needed <= reached
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch) -> Path:
+    """A library of one's own: modules a, b, c/d with d.html beside it, and an empty script."""
+    folder = tmp_path / "photosketch"
+    (folder / "c").mkdir(parents=True)
+    for name in ("__init__.py", "c/__init__.py", "a.py", "b.py", "c/d.py", "config.py"):
+        (folder / name).write_text("")
+    (folder / "c" / "d.html").write_text("<p>")
+    monkeypatch.setattr(versions, "SCRIPTS", tmp_path)
+    monkeypatch.setattr(versions, "EXEMPT", frozenset({folder / "config.py"}))
+    forget()
+    yield tmp_path
+    forget()
+
+
+def forget() -> None:
+    """What a process has cached of files that are the same as long as it runs."""
+    for function in vars(versions).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "reached"),
+    [
+        ("from photosketch import a\n", {"a.py"}),
+        ("from photosketch.a import something, other\n", {"a.py"}),
+        ("from photosketch import a as x, b as y\n", {"a.py", "b.py"}),
+        ("import photosketch.a as x, photosketch.b\n", {"a.py", "b.py"}),
+        ("from photosketch import (\n    a,  # why, and (why)\n    b,\n)\n", {"a.py", "b.py"}),
+        ("def f():\n    from photosketch.c import d\n", {"c/d.py", "c/d.html"}),
+        ("from photosketch.c.d import f\n", {"c/d.py", "c/d.html"}),
+        ("from photosketch import c\n", set()),
+        ("from photosketch import config\n", set()),
+        ("# from photosketch import a\nimport photosketchier\n", set()),
+    ],
+)
+def test_imports_are_found_however_they_are_written(text, reached, library):
+    script = library / "script.py"
+    script.write_text(text)
+    found = {str(path.relative_to(library)) for path in versions.reached_files(script)}
+    assert found == {"script.py"} | {f"photosketch/{name}" for name in reached}
+
+
+def test_the_version_follows_the_content_of_everything_reached_and_nothing_else(library):
+    (library / "script.py").write_text("from photosketch.c import d\n")
+    (library / "photosketch/c/d.py").write_text("from photosketch import b\n")
+
+    def version() -> str:
+        forget()
+        return versions.code_version("script.py")
+
+    seen = [version()]
+    (library / "photosketch/a.py").write_text("1")
+    (library / "photosketch/config.py").write_text("1")
+    assert version() == seen[0]
+    for name in ("script.py", "photosketch/c/d.py", "photosketch/b.py", "photosketch/c/d.html"):
+        path = library / name
+        path.write_text(path.read_text() + "\n# edited\n")
+        seen.append(version())
+    assert len(set(seen)) == 5
+
+
+@pytest.mark.parametrize("rule", rules())
+def test_a_rule_has_all_it_should_have(rule):
+    text = rules()[rule]
+    for part in (
+        "output",
+        "log",
+        "benchmark",
+        "threads",
+        "resources",
+        "params",
+        "conda",
+        "message",
+    ):
+        assert re.search(rf"^    {part}:", text, re.MULTILINE), part
+    assert re.search(r"^        hp=", text, re.MULTILINE)
+
+
+def test_the_exempt_modules_import_nothing_that_is_not_exempt():
+    assert versions.EXEMPT == EXEMPT
+    for path in EXEMPT:
+        assert imported(path) <= EXEMPT
+
+
+def test_what_the_snakefile_imports_is_light():
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]);"
+        "from photosketch import config, pairs, runtime, versions, weights;"
+        "from photosketch.evaluation import method_sketches;"
+        "print(sorted({'torch', 'cv2', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(SCRIPTS)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

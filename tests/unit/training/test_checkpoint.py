@@ -1,0 +1,170 @@
+"""States on disk: whole, checked, and of one fingerprint only."""
+
+import json
+import resource
+
+import pytest
+import torch
+
+from photosketch import runtime
+from photosketch.training import checkpoint
+
+
+def state(images, fingerprint="same"):
+    return {"fingerprint": fingerprint, "images": images, "weight": torch.full((3,), float(images))}
+
+
+def test_the_newest_state_comes_back_and_two_are_kept(tmp_path):
+    for images in (1, 2, 3):
+        checkpoint.save_state(tmp_path, state(images))
+    assert len(list(tmp_path.glob("state-*"))) == 2
+    loaded = checkpoint.load_state(tmp_path, "same")
+    assert loaded["images"] == 3
+    assert torch.equal(loaded["weight"], torch.full((3,), 3.0))
+
+
+@pytest.mark.parametrize("damage", ["truncated", "bit flipped"])
+def test_a_damaged_state_is_named_and_its_predecessor_taken(tmp_path, capsys, damage):
+    checkpoint.save_state(tmp_path, state(1))
+    checkpoint.save_state(tmp_path, state(2))
+    newest = max(tmp_path.glob("state-*"))
+    content = bytearray(newest.read_bytes())
+    if damage == "truncated":
+        del content[-10:]
+    else:
+        content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    assert checkpoint.load_state(tmp_path, "same")["images"] == 1
+    assert f"{newest} is damaged" in capsys.readouterr().out
+
+
+def test_a_state_of_another_fingerprint_is_discarded_with_its_generators(tmp_path, capsys):
+    checkpoint.save_state(tmp_path, state(1, "old"))
+    checkpoint.save_generator(tmp_path, 1, torch.nn.Linear(2, 2).state_dict(), {})
+    assert checkpoint.load_state(tmp_path, "new") is None
+    assert list(tmp_path.iterdir()) == []
+    assert "starting afresh" in capsys.readouterr().out
+
+
+def test_what_a_killed_write_left_behind_is_cleared(tmp_path):
+    checkpoint.save_state(tmp_path, state(1))
+    (tmp_path / ".state-000000000002.99.bin").write_bytes(b"half")
+    assert checkpoint.load_state(tmp_path, "same")["images"] == 1
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_generator_file_carries_its_weights_and_what_it_is(tmp_path):
+    network = torch.nn.BatchNorm2d(3)
+    checkpoint.save_generator(
+        tmp_path, 7, network.state_dict(), {"epoch": 7, "hparams": {"ngf": 2}}
+    )
+    weights, about = checkpoint.read_generator(tmp_path / "generator_epoch7.safetensors")
+    assert about == {"epoch": 7, "hparams": {"ngf": 2}}
+    assert weights.keys() == network.state_dict().keys()
+
+
+def test_publishing_gives_a_second_name_newer_than_before(tmp_path):
+    source = tmp_path / "source.txt"
+    source.write_text(json.dumps(1))
+    target = tmp_path / "target.txt"
+    target.write_text("old")
+    checkpoint.publish(source, target)
+    assert target.read_text() == "1"
+    assert target.samefile(source)
+
+
+def test_publishing_copies_where_hard_links_fail(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError("no hard links here")
+
+    monkeypatch.setattr(checkpoint.os, "link", refuse)
+    source = tmp_path / "source.txt"
+    source.write_text("content")
+    checkpoint.publish(source, tmp_path / "target.txt")
+    assert (tmp_path / "target.txt").read_text() == "content"
+    assert not (tmp_path / "target.txt").samefile(source)
+
+
+def test_fingerprints_differ_with_any_part_and_not_with_key_order():
+    first = checkpoint.fingerprint(hparams={"a": 1, "b": 2}, seed=0)
+    assert checkpoint.fingerprint(seed=0, hparams={"b": 2, "a": 1}) == first
+    assert checkpoint.fingerprint(hparams={"a": 2, "b": 1}, seed=0) != first
+    assert checkpoint.fingerprint(hparams={"a": 1, "b": 2}, seed=1) != first
+
+
+def test_on_request_only_the_last_state_is_kept(tmp_path):
+    for images in (1, 2, 3):
+        checkpoint.save_state(tmp_path, state(images), kept=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["state-000000000003.bin"]
+
+
+def full_state(images):
+    weights = {"weight": torch.full((3,), float(images))}
+    return {**state(images), "generator": weights}
+
+
+def test_a_save_writes_what_the_state_was_when_it_was_asked_for(tmp_path):
+    with checkpoint.Saver(tmp_path) as saver:
+        current = full_state(1)
+        saver.save(current, due=(4, {"epoch": 4}))
+        current["weight"].fill_(9)
+        current["generator"]["weight"].fill_(9)
+    assert torch.equal(checkpoint.load_state(tmp_path, "same")["weight"], torch.ones(3))
+    weights, about = checkpoint.read_generator(checkpoint.generator_path(tmp_path, 4))
+    assert torch.equal(weights["weight"], torch.ones(3))
+    assert about == {"epoch": 4}
+
+
+def test_no_state_is_past_a_generator_that_could_not_be_written(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError("refused")
+
+    with checkpoint.Saver(tmp_path) as saver:
+        saver.save(full_state(1))
+        saver.wait()
+        monkeypatch.setattr(checkpoint, "save_file", refuse)
+        saver.save(full_state(2), due=(4, {}))
+        with pytest.raises(runtime.InputError, match="refused"):
+            saver.wait()
+    assert checkpoint.load_state(tmp_path, "same")["images"] == 1
+
+
+def test_an_error_of_the_thread_is_raised_by_the_next_call_or_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint.torch, "save", lambda *_: {}["key"])
+    for call in (
+        checkpoint.Saver.wait,
+        lambda saver: saver.save(full_state(2)),
+        lambda saver: None,
+    ):
+        with pytest.raises(KeyError), checkpoint.Saver(tmp_path) as saver:
+            saver.save(full_state(1))
+            call(saver)
+    with pytest.raises(ZeroDivisionError), checkpoint.Saver(tmp_path) as saver:
+        saver.save(full_state(1))
+        1 / 0  # noqa: B018
+
+
+def test_a_write_that_the_disk_refuses_leaves_the_state_before_it(tmp_path):
+    """A limit on the size of files stands in for a full disk: the kernel refuses in mid-write."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with checkpoint.Saver(tmp_path) as saver:
+        saver.save(full_state(1))
+        saver.wait()
+        big = {**full_state(2), "more": torch.zeros(1_000_000)}
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+        try:
+            saver.save(big)
+            with pytest.raises(runtime.InputError, match=r"after 2 images cannot be written.*kept"):
+                saver.wait()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert [path.name for path in tmp_path.iterdir()] == ["state-000000000001.bin"]
+    assert checkpoint.load_state(tmp_path, "same")["images"] == 1
+
+
+def test_too_little_space_is_refused_with_both_figures_and_the_remedy(tmp_path):
+    checkpoint.check_space(tmp_path, 1)
+    with pytest.raises(
+        runtime.InputError, match=r"will write 1000000000\.00 GB.*train\.keep: last"
+    ):
+        checkpoint.check_space(tmp_path, 10**18)

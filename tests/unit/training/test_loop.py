@@ -1,0 +1,405 @@
+"""The training loop: due generators, resuming to the same end, refusing what is not finite."""
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from photosketch import runtime
+from photosketch.config import LossWeights, TrainConfig
+from photosketch.training import checkpoint, loop, networks, tensors
+from support.face_batch import packed_pairs
+from support.waiting import wait_for
+
+CPU = torch.device("cpu")
+LOCAL = LossWeights(l1=100, glad=100, local=25)
+
+
+def small_config(**changes) -> TrainConfig:
+    values = {
+        "epochs": 4,
+        "batch_size": 1,
+        "lr": 0.001,
+        "beta1": 0.5,
+        "ngf": 2,
+        "ndf": 2,
+        "losses": LossWeights(l1=100),
+        "jitter": 286,
+    }
+    return TrainConfig(**{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def data() -> tensors.PackedSet:
+    return packed_pairs()
+
+
+def run(data, folder, config, due, fingerprint="same", **options):
+    loop.train(data, config, 0, due, folder, fingerprint, CPU, io.StringIO(), "test", **options)
+
+
+def weights_of(folder: Path, epoch: int) -> bytes:
+    return checkpoint.generator_path(folder, epoch).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    run(data, folder, small_config(), [2, 4], strip_every=3)
+    return folder
+
+
+def test_each_due_epoch_leaves_a_generator_and_the_log_every_term(undisturbed):
+    assert sorted(path.name for path in undisturbed.glob("generator_*")) == [
+        "generator_epoch2.safetensors",
+        "generator_epoch4.safetensors",
+    ]
+    rows = list(csv.DictReader(open(undisturbed / "train_log.csv")))
+    assert [(row["epoch"], row["images"]) for row in rows] == [
+        ("1", "3"),
+        ("2", "6"),
+        ("3", "9"),
+        ("4", "12"),
+    ]
+    terms = {"discriminator_real", "discriminator_fake", "adversarial", "l1", "generator_total"}
+    assert set(rows[0]) == {"epoch", "images", "lr", *terms}
+    total = sum(float(rows[0][term]) * weight for term, weight in (("adversarial", 1), ("l1", 100)))
+    assert float(rows[0]["generator_total"]) == pytest.approx(total, rel=1e-5)
+
+
+def test_training_brings_the_l1_distance_down(data, tmp_path):
+    run(data, tmp_path, small_config(epochs=25, lr=0.003, ngf=4, jitter=0), [25])
+    rows = list(csv.DictReader(open(tmp_path / "train_log.csv")))
+    assert float(rows[-1]["l1"]) < 0.8 * float(rows[0]["l1"])
+
+
+def test_strips_show_photo_truth_and_sketch_below_one_another(undisturbed):
+    strip = cv2.imread(str(undisturbed / "strips" / "epoch0003.png"))
+    assert strip.shape == (3 * 256, 3 * 256, 3)
+    assert len(list((undisturbed / "strips").iterdir())) == 1
+
+
+def test_a_generator_file_says_how_to_build_it(undisturbed):
+    weights, about = checkpoint.read_generator(checkpoint.generator_path(undisturbed, 2))
+    config = TrainConfig.from_hparams(about["hparams"])
+    assert config == small_config()
+    networks.build_generator(config.ngf, about["sketch_channels"], False).load_state_dict(weights)
+
+
+def test_equal_runs_give_equal_files_and_another_seed_does_not(data, undisturbed, tmp_path):
+    run(data, tmp_path / "again", small_config(), [2, 4])
+    assert weights_of(tmp_path / "again", 4) == weights_of(undisturbed, 4)
+    loop.train(data, small_config(), 1, [4], tmp_path / "other", "same", CPU, io.StringIO(), "test")
+    assert weights_of(tmp_path / "other", 4) != weights_of(undisturbed, 4)
+
+
+class InterruptedForTestError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("losses", [LossWeights(l1=100), LOCAL])
+@pytest.mark.parametrize("at", [1, 4, 8])
+def test_an_interrupted_run_ends_like_an_undisturbed_one(data, tmp_path, monkeypatch, losses, at):
+    config = small_config(losses=losses, epochs=3)
+    run(data, tmp_path / "undisturbed", config, [1, 3])
+    step = loop.Trainer.step
+
+    def failing(self, batch):
+        if self.images == at:
+            raise InterruptedForTestError
+        return step(self, batch)
+
+    monkeypatch.setattr(loop.Trainer, "step", failing)
+    monkeypatch.setattr(loop, "READ_BACK_EVERY", 1)
+    with pytest.raises(InterruptedForTestError):
+        run(data, tmp_path / "disturbed", config, [1, 3], state_minutes=0)
+    monkeypatch.setattr(loop.Trainer, "step", step)
+    run(data, tmp_path / "disturbed", config, [1, 3], state_minutes=0)
+    for name in ("generator_epoch1.safetensors", "generator_epoch3.safetensors", "train_log.csv"):
+        expected = (tmp_path / "undisturbed" / name).read_bytes()
+        assert (tmp_path / "disturbed" / name).read_bytes() == expected
+
+
+def test_more_epochs_go_on_from_the_last_state(data, undisturbed, tmp_path, capsys):
+    run(data, tmp_path, small_config(epochs=2), [2])
+    capsys.readouterr()
+    run(data, tmp_path, small_config(epochs=4), [2, 4])
+    assert "resuming after epoch 2" in capsys.readouterr().out
+    assert (tmp_path / "train_log.csv").read_text() == (undisturbed / "train_log.csv").read_text()
+    before, after = (
+        checkpoint.read_generator(checkpoint.generator_path(folder, 4))[0]
+        for folder in (undisturbed, tmp_path)
+    )
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_finished_run_only_publishes_again(data, undisturbed, tmp_path, monkeypatch):
+    run(data, tmp_path, small_config(), [2, 4])
+    for path in tmp_path.glob("generator_*"):
+        path.unlink()
+    monkeypatch.setattr(loop.Trainer, "step", None)
+    run(data, tmp_path, small_config(), [2, 4])
+    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+
+
+def test_another_fingerprint_starts_afresh(data, undisturbed, tmp_path, capsys):
+    run(data, tmp_path, small_config(losses=LossWeights(l1=1)), [2, 4], fingerprint="old")
+    run(data, tmp_path, small_config(), [2, 4])
+    assert "starting afresh" in capsys.readouterr().out
+    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+
+
+def test_an_epoch_that_was_passed_without_being_kept_means_training_afresh(data, tmp_path, capsys):
+    run(data, tmp_path, small_config(), [4])
+    run(data, tmp_path, small_config(), [1, 4])
+    assert "past epoch 1" in capsys.readouterr().out
+    assert checkpoint.generator_path(tmp_path, 1).exists()
+
+
+def breaking_step(monkeypatch, at, spoil):
+    """From the step that follows `at` images on, `spoil(trainer, terms)` after the true step."""
+    step = loop.Trainer.step
+
+    def spoiled(self, batch):
+        terms = step(self, batch)
+        if self.images >= at:
+            spoil(self, terms)
+        return terms
+
+    monkeypatch.setattr(loop.Trainer, "step", spoiled)
+    monkeypatch.setattr(loop, "READ_BACK_EVERY", 2)
+
+
+def saved_images(folder) -> int:
+    state = checkpoint.load_state(folder / ".state", "same")
+    assert all(value.isfinite().all() for value in state["generator"].values())
+    return state["images"]
+
+
+@pytest.mark.parametrize("at, step, kept", [(6, 7, 6), (7, 8, 6)])
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_term_step_and_images(
+    data, tmp_path, monkeypatch, at, step, kept
+):
+    breaking_step(monkeypatch, at, lambda _, terms: terms["l1"].fill_(torch.nan))
+    with pytest.raises(runtime.InputError) as caught:
+        run(data, tmp_path, small_config(), [2, 4], state_minutes=0)
+    index = int(loop.epoch_order(3, 0, 3)[at - 6])
+    assert f"l1 is not finite in epoch 3, step {step}," in str(caught.value)
+    assert f"trained on {data.subset[index]}/{data.ids[index]}." in str(caught.value)
+    assert "adversarial" not in str(caught.value)
+    assert not list(tmp_path.glob("generator_*"))
+    assert saved_images(tmp_path) == kept
+
+
+def test_weights_that_are_not_finite_are_never_saved(data, tmp_path, monkeypatch):
+    def spoil(trainer, _):
+        if trainer.images == 5:  # the last of epoch 2, whose losses are still those before
+            next(trainer.generator.parameters()).data[0, 0, 0, 0] = torch.inf
+
+    breaking_step(monkeypatch, 5, spoil)
+    with pytest.raises(runtime.InputError, match=r"a weight is not finite in epoch 2, step 6,"):
+        run(data, tmp_path, small_config(), [2, 4], state_minutes=0)
+    assert saved_images(tmp_path) < 6
+    assert not checkpoint.generator_path(tmp_path / ".state", 2).exists()
+
+
+def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
+    data, undisturbed, tmp_path, monkeypatch
+):
+    step = loop.Trainer.step
+
+    def terminated(self, batch):
+        if self.images == 4:  # amid epoch 2
+            os.kill(os.getpid(), signal.SIGTERM)
+        if self.images == 8:  # in the last step of epoch 3
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return step(self, batch)
+
+    monkeypatch.setattr(loop.Trainer, "step", terminated)
+    for images in (5, 9):
+        with pytest.raises(runtime.InterruptedJobError, match=f"after {images} images"):
+            run(data, tmp_path, small_config(), [2, 4])
+    run(data, tmp_path, small_config(), [2, 4])
+    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+    assert (tmp_path / "train_log.csv").read_text() == (undisturbed / "train_log.csv").read_text()
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        assert signal.getsignal(number) == signal.SIG_DFL
+
+
+@pytest.mark.parametrize("images", [4, 11])  # amid training, and in its last step
+def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
+    data, undisturbed, tmp_path, monkeypatch, images
+):
+    step = loop.Trainer.step
+
+    def claimed(self, batch):
+        if self.images == images:
+            (tmp_path / ".claim").touch()
+        return step(self, batch)
+
+    monkeypatch.setattr(loop.Trainer, "step", claimed)
+    with pytest.raises(runtime.InterruptedJobError):
+        run(data, tmp_path, small_config(), [2, 4])
+    assert not list(tmp_path.glob("generator_epoch*"))
+    assert saved_images(tmp_path) > images
+    monkeypatch.setattr(loop.Trainer, "step", step)
+    (tmp_path / ".claim").unlink()
+    run(data, tmp_path, small_config(), [2, 4])
+    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: no"), None],
+)
+def test_a_lack_of_memory_says_what_to_lower(data, tmp_path, monkeypatch, error):
+    def fail(*_):
+        raise error or RuntimeError("another error")
+
+    monkeypatch.setattr(loop.Trainer, "step", fail)
+    if error is None:
+        with pytest.raises(RuntimeError, match="another error"):
+            run(data, tmp_path, small_config(), [4])
+    else:
+        with pytest.raises(runtime.InputError, match=r"train\.batch_size \(now 1\).*ngf.*bf16"):
+            run(data, tmp_path, small_config(), [4])
+
+
+@pytest.mark.parametrize("keep, states", [("all", 3), ("last", 2)])
+def test_space_is_checked_before_the_start_for_states_and_generators(
+    data, tmp_path, monkeypatch, keep, states
+):
+    needed = []
+    monkeypatch.setattr(checkpoint, "check_space", lambda folder, space: needed.append(space))
+    run(data, tmp_path, small_config(), [2, 4], keep=keep)
+    written = list((tmp_path / ".state").glob("state-*"))
+    assert len(written) == states - 1
+    generators = sum(path.stat().st_size for path in (tmp_path / ".state").glob("generator_*"))
+    expected = states * written[0].stat().st_size + generators
+    assert needed[0] == pytest.approx(expected, rel=0.35)  # narrow networks: much is file format
+
+
+def test_the_learning_rate_is_constant_or_falls_linearly_to_zero():
+    constant = small_config()
+    assert {loop.learning_rate(constant, epoch) for epoch in range(1, 5)} == {0.001}
+    falling = small_config(epochs=10, lr_decay_epochs=4)
+    rates = [loop.learning_rate(falling, epoch) for epoch in range(1, 12)]
+    assert rates[:6] == [0.001] * 6
+    assert rates[6:] == pytest.approx([0.0008, 0.0006, 0.0004, 0.0002, 0.0])
+
+
+def test_an_epoch_visits_every_pair_once_in_an_order_of_its_own():
+    orders = [loop.epoch_order(50, 0, epoch).tolist() for epoch in (1, 2)]
+    assert sorted(orders[0]) == list(range(50))
+    assert orders[0] != orders[1]
+    assert loop.epoch_order(50, 0, 1).tolist() == orders[0]
+
+
+def test_a_term_of_weight_zero_builds_no_network():
+    baseline = loop.Trainer.build(small_config(), 0, 1, CPU)
+    local = loop.Trainer.build(small_config(losses=LOCAL), 0, 1, CPU)
+    names = [name for name, _ in baseline.generator.named_parameters()]
+    assert all(name.startswith("unet.") for name in names)
+    assert len(list(local.generator.parameters())) > len(names)
+
+
+KILLABLE = """
+import sys, torch
+from pathlib import Path
+from photosketch.training import loop, tensors
+from photosketch.config import LossWeights, TrainConfig
+torch.set_num_threads(1)
+loop.READ_BACK_EVERY = 1
+data = tensors.load_packed(sys.argv[1], torch.device("cpu"))
+config = TrainConfig(40, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100), jitter=286)
+loop.train(data, config, 0, [2, 40], Path(sys.argv[2]), "same", torch.device("cpu"),
+           sys.stderr, "test", state_minutes=0)
+"""
+
+
+@pytest.fixture(scope="module")
+def packed(data, tmp_path_factory) -> Path:
+    """The pairs as a file."""
+    path = tmp_path_factory.mktemp("packed") / "train.npz"
+    np.savez(
+        path,
+        **{name: getattr(data, name).numpy() for name in ("photo", "sketch", "parsing")},
+        landmarks=data.landmarks.contiguous().numpy(),
+        ids=data.ids,
+        subset=data.subset,
+        size=data.size,
+        offset=data.offset,
+        pad_value=data.pad_value,
+    )
+    return path
+
+
+def killed_when(ready, command, folder) -> None:
+    """Run the command and kill it once `ready()`; it must not have ended before."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([*command, str(folder)], env=environment)
+    wait_for("moment to kill it", 120, ready, by=process)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_a_run_killed_while_it_writes_a_state_goes_on_from_the_one_before(packed, tmp_path):
+    stuck = """
+save, count = torch.save, 0
+def save_and_hang(state, path):
+    global count
+    count += 1
+    save(state, path)
+    if count == 3:
+        with open(path, "r+b") as file:
+            file.truncate(1000)
+        import time; time.sleep(600)
+torch.save = save_and_hang
+"""
+    folder = tmp_path / "killed"
+    work = folder / ".state"
+    code = KILLABLE.replace("data = ", stuck + "data = ")
+
+    def half_written() -> bool:
+        return any(path.stat().st_size == 1000 for path in work.glob(".state-*"))
+
+    killed_when(half_written, [sys.executable, "-c", code, str(packed)], folder)
+    assert half_written()
+    before = max(work.glob("state-*"))
+    images = checkpoint.load_state(work, "same")["images"]
+    assert before.name == f"state-{images:012d}.bin"
+    assert not half_written()
+
+
+@pytest.mark.slow
+def test_runs_killed_at_any_moment_end_like_an_undisturbed_one(packed, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-c", KILLABLE, str(packed)]
+
+    def states() -> set[str]:
+        return {path.name for path in (folder / ".state").glob("state-*")}
+
+    for seconds in (0.3, 0.8, 1.1):
+        before = states()
+        process = subprocess.Popen([*command, str(folder)], env=environment)
+        wait_for("new state", 60, lambda before=before: states() - before, by=process)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    subprocess.run([*command, str(folder)], env=environment, check=True, timeout=300)
+    subprocess.run(
+        [*command, str(tmp_path / "undisturbed")], env=environment, check=True, timeout=300
+    )
+    for epoch in (2, 40):
+        assert weights_of(folder, epoch) == weights_of(tmp_path / "undisturbed", epoch)

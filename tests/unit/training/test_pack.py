@@ -1,0 +1,159 @@
+import dataclasses
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from photosketch.landmarks.table import COLUMNS, write_landmarks
+from photosketch.pairs import Pair
+from photosketch.runtime import InputError
+from photosketch.training.pack import pack, write_packed
+from photosketch.training.tensors import load_packed
+
+WIDTH, HEIGHT = 200, 250
+OFFSET = np.array([28, 3])
+
+
+class Faces:
+    """Two subsets of random images, points and labels, and the files that hold them."""
+
+    def __init__(self, folder, size=(WIDTH, HEIGHT)):
+        random = np.random.default_rng(0)
+        width, height = size
+        self.photos, self.sketches, self.labels, self.points = {}, {}, {}, {}
+        self.pairs, self.landmark_files, self.parsing_files = [], {}, {}
+        for subset, ids in (("ar", ["1", "2"]), ("student", ["1"])):
+            rows, labels = [], []
+            for name in ids:
+                key = subset, name
+                self.photos[key] = random.integers(0, 256, (height, width, 3), np.uint8)
+                self.sketches[key] = random.integers(0, 256, (height, width), np.uint8)
+                self.labels[key] = random.integers(0, 8, (height, width), np.uint8)
+                self.points[key] = random.uniform(50, 150, (5, 2)).round(2).astype(np.float32)
+                files = {}
+                for modality, image in (("p", self.photos[key]), ("s", self.sketches[key])):
+                    files[modality] = folder / f"{subset}-{name}-{modality}.png"
+                    Image.fromarray(image).save(files[modality])
+                digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()]
+                paths = [str(path) for path in files.values()]
+                self.pairs.append(Pair(subset, name, "train", *paths, width, height, *digests))
+                rows.append((name, "photo", *self.points[key].ravel(), 0.9, "mtcnn"))
+                rows.append((name, "sketch", *(self.points[key].ravel() + 9), 0.9, "mtcnn"))
+                labels.append(self.labels[key])
+            self.landmark_files[subset] = folder / f"{subset}.csv"
+            self.parsing_files[subset] = folder / f"{subset}.npz"
+            table = pd.DataFrame(rows[::-1], columns=list(COLUMNS))
+            write_landmarks(table, self.landmark_files[subset])
+            np.savez(  # in another order than the pairs
+                self.parsing_files[subset],
+                ids=np.array(ids[::-1]),
+                photo=np.stack(labels[::-1]),
+                sketch=np.zeros((len(ids), height, width), np.uint8),
+            )
+
+    def pack(self, pairs=None, pad_value=0, sketch_channels=1):
+        return pack(
+            self.pairs if pairs is None else pairs,
+            self.landmark_files,
+            self.parsing_files,
+            pad_value=pad_value,
+            sketch_channels=sketch_channels,
+        )
+
+
+@pytest.fixture
+def faces(tmp_path):
+    return Faces(tmp_path)
+
+
+@pytest.mark.parametrize(("pad_value", "sketch_channels"), [(0, 1), (255, 3)])
+def test_images_labels_and_points_lie_in_the_centre_of_the_frame(faces, pad_value, sketch_channels):
+    arrays = faces.pack(pad_value=pad_value, sketch_channels=sketch_channels)
+
+    x, y = OFFSET
+    margins = [(y, 256 - HEIGHT - y), (x, 256 - WIDTH - x)]
+    for index, pair in enumerate(faces.pairs):
+        key = pair.subset, pair.id
+        photo = np.pad(faces.photos[key], [*margins, (0, 0)], constant_values=pad_value)
+        sketch = np.pad(faces.sketches[key], margins, constant_values=pad_value)
+        assert np.array_equal(arrays["photo"][index], photo)
+        assert np.array_equal(
+            arrays["sketch"][index], np.repeat(sketch[..., None], sketch_channels, axis=2)
+        )
+        assert np.array_equal(arrays["parsing"][index], np.pad(faces.labels[key], margins))
+        np.testing.assert_allclose(
+            arrays["landmarks"][index], faces.points[key] + OFFSET, atol=1e-3
+        )
+    assert arrays["ids"].tolist() == ["1", "2", "1"]
+    assert arrays["subset"].tolist() == ["ar", "ar", "student"]
+    assert {arrays[name].dtype for name in ("photo", "sketch", "parsing")} == {np.dtype("u1")}
+
+
+def test_colour_sketches_keep_their_colours_with_three_channels(faces, tmp_path):
+    colour = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    path = tmp_path / "colour.png"
+    Image.fromarray(colour).save(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    pair = dataclasses.replace(faces.pairs[0], sketch=str(path), sketch_sha256=digest)
+    x, y = OFFSET
+
+    window = np.s_[0, y : y + HEIGHT, x : x + WIDTH]
+    assert np.array_equal(faces.pack([pair], sketch_channels=3)["sketch"][window], colour)
+    gray = np.asarray(Image.fromarray(colour).convert("L"))
+    assert np.array_equal(faces.pack([pair])["sketch"][window][..., 0], gray)
+
+
+def test_the_file_gives_back_what_was_packed(faces, tmp_path):
+    arrays = faces.pack(pad_value=7)
+
+    write_packed(arrays, tmp_path / "train.npz")
+
+    packed = load_packed(tmp_path / "train.npz", torch.device("cpu"))
+    assert packed.ids == ["1", "2", "1"]
+    assert packed.subset == ["ar", "ar", "student"]
+    assert (packed.size, packed.offset, packed.pad_value) == ((WIDTH, HEIGHT), (28, 3), 7)
+    for name in ("photo", "sketch", "landmarks", "parsing"):
+        assert np.array_equal(getattr(packed, name).numpy(), arrays[name])
+    valid = packed.batch(torch.tensor([0])).valid[0, 0]
+    assert valid[3:253, 28:228].all()
+    assert valid.sum() == WIDTH * HEIGHT
+
+
+def test_equal_input_gives_equal_files(faces, tmp_path):
+    for name in ("a.npz", "b.npz"):
+        write_packed(faces.pack(), tmp_path / name)
+
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_every_missing_point_and_label_is_named_at_once(faces):
+    path = faces.landmark_files["ar"]
+    path.write_text("\n".join(path.read_text().splitlines()[:3]) + "\n")  # only id 2 remains
+    np.savez(
+        faces.parsing_files["student"],
+        ids=np.array(["1"]),
+        photo=np.zeros((1, 10, 12), np.uint8),
+    )
+
+    with pytest.raises(InputError) as caught:
+        faces.pack()
+
+    problems = caught.value.problems
+    assert len(problems) == 2
+    assert "ar.csv: no points of the photo of ar 1;" in problems[0]
+    assert "student.npz: a label map of shape (10, 12) for the photo of student 1" in problems[1]
+
+
+def test_images_larger_than_the_frame_are_refused(tmp_path):
+    (tmp_path / "large").mkdir()
+
+    with pytest.raises(InputError, match="300x250 pixels do not fit the 256x256 frame"):
+        Faces(tmp_path / "large", size=(300, 250)).pack()
+
+
+def test_an_empty_split_is_refused(faces):
+    with pytest.raises(InputError, match="no pairs"):
+        faces.pack(pairs=[])

@@ -1,0 +1,181 @@
+"""The training step: its fast forms against plain PyTorch, and taking steps back."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from photosketch.config import LossWeights, TrainConfig
+from photosketch.training import checkpoint, step, tensors
+from photosketch.training.step import PLAIN, Switches, Trainer, undo
+from support.face_batch import packed_pairs
+
+CPU = torch.device("cpu")
+BASELINE = LossWeights(l1=100)
+LOCAL_GLAD = LossWeights(l1=100, glad=100, local=25)
+
+
+FAST_ON_CPU = [
+    dataclasses.replace(PLAIN, fused_adam=True),
+    dataclasses.replace(PLAIN, channels_last=True),
+    Switches(),
+]
+NAMES = ["fused_adam", "channels_last", "all"]
+
+
+class DoubleSet(tensors.PackedSet):
+    """Batches in 64 bits."""
+
+    def batch(self, *arguments) -> tensors.Batch:
+        batch = super().batch(*arguments)
+        return dataclasses.replace(batch, photo=batch.photo.double(), sketch=batch.sketch.double())
+
+
+def config(losses=BASELINE, **changes) -> TrainConfig:
+    small = TrainConfig(
+        epochs=9, batch_size=1, lr=0.0002, beta1=0.5, ngf=2, ndf=2, losses=losses, jitter=286
+    )
+    return dataclasses.replace(small, **changes)
+
+
+def trained(settings, switches, steps, device=CPU, data=None) -> tuple[Trainer, torch.Tensor]:
+    """A trainer after `steps` steps, and the terms of each [steps, T]."""
+    data = data or packed_pairs(device)
+    trainer = Trainer.build(settings, 0, 1, device, switches)
+    if isinstance(data, DoubleSet):
+        trainer.generator.double()
+        trainer.discriminators.double()
+    size = settings.batch_size
+    batches = [torch.arange(k, k + size, device=device) % len(data) for k in range(steps)]
+    rows = [trainer.advance(data, indices).clone() for indices in batches]
+    return trainer, torch.stack(rows).cpu()
+
+
+def weights(trainer: Trainer) -> torch.Tensor:
+    """All weights and buffers in one vector."""
+    values = [
+        *trainer.generator.state_dict().values(),
+        *trainer.discriminators.state_dict().values(),
+    ]
+    return torch.cat([value.flatten().double().cpu() for value in values])
+
+
+def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((found - expected).norm().detach() / expected.norm().detach())
+
+
+@pytest.mark.parametrize("switches", FAST_ON_CPU, ids=NAMES)
+def test_fast_steps_give_the_weights_of_plain_ones(switches):
+    """In 64 bits, because 20 steps of Adam blow 32-bit rounding up to some 1e-4 of the weights:
+    where a gradient is nothing but rounding, Adam still moves by the learning rate."""
+    data = DoubleSet(**vars(packed_pairs()))
+    plain, plain_terms = trained(config(), PLAIN, 20, data=data)
+    fast, fast_terms = trained(config(), switches, 20, data=data)
+    start = Trainer.build(config(), 0, 1, CPU, PLAIN)
+    assert relative(weights(fast), weights(plain)) < 1e-5
+    assert relative(weights(start), weights(plain)) > 1e-3
+    assert torch.allclose(fast_terms, plain_terms, rtol=1e-5)
+
+
+@pytest.mark.parametrize("losses", [BASELINE, LOCAL_GLAD], ids=["baseline", "local_glad"])
+def test_a_fast_step_has_the_gradients_of_a_plain_one_in_32_bits_too(losses):
+    """Adam's first moments after one step are a fixed part of the gradients. 0.1% apart at most:
+    those for real and generated sketches nearly cancel, which leaves much of their rounding."""
+    plain, plain_terms = trained(config(losses), PLAIN, 1)
+    fast, fast_terms = trained(config(losses), Switches(), 1)
+    for name in ("generator_optimizer", "discriminator_optimizer"):
+        first, second = (
+            torch.cat([m["exp_avg"].flatten() for m in getattr(trainer, name).state.values()])
+            for trainer in (plain, fast)
+        )
+        assert relative(second, first) < 1e-3
+    assert torch.allclose(fast_terms, plain_terms, rtol=1e-4)
+
+
+def test_losses_in_16_bits_follow_those_in_32():
+    """The band, over the mean of steps 11 to 30: 1% of each term."""
+    _, full = trained(config(), Switches(), 30)
+    _, half = trained(config(precision="bf16"), Switches(), 30)
+    assert not torch.equal(full, half)
+    assert half[10:].mean(dim=0).tolist() == pytest.approx(full[10:].mean(dim=0).tolist(), rel=0.01)
+
+
+def test_a_step_of_all_terms_in_16_bits_has_the_losses_of_32():
+    """All of them are computed before or right after the first update: 3% of each term."""
+    _, full = trained(config(LOCAL_GLAD), Switches(), 1)
+    _, half = trained(config(LOCAL_GLAD, precision="bf16"), Switches(), 1)
+    assert half.flatten().tolist() == pytest.approx(full.flatten().tolist(), rel=0.03)
+
+
+def test_weights_and_moments_stay_in_32_bits():
+    trainer, _ = trained(config(precision="bf16"), Switches(), 1)
+    kinds = {value.dtype for value in trainer.generator.parameters()}
+    for moments in trainer.generator_optimizer.state.values():
+        kinds |= {value.dtype for value in moments.values()}
+    assert kinds == {torch.float32}
+
+
+@pytest.mark.parametrize("before", [0, 2])
+def test_steps_taken_back_leave_no_trace(before):
+    """What the recording of a CUDA graph does around its warm-up."""
+    data = packed_pairs()
+    straight, expected = trained(config(), Switches(), before + 2, data=data)
+    trainer, _ = trained(config(), Switches(), before, data=data) if before else (None, None)
+    trainer = trainer or Trainer.build(config(), 0, 1, CPU)
+    state = checkpoint.copied(trainer.state(""))
+    for _ in range(3):
+        trainer.compute(data, torch.tensor([1]))
+    assert not torch.equal(weights(trainer), weights(straight))
+    undo(trainer, state)
+    for k in range(before, before + 2):
+        values = trainer.advance(data, torch.tensor([k % 3]))
+        assert torch.equal(values, expected[k])
+    assert torch.equal(weights(trainer), weights(straight))
+
+
+def test_the_learning_rate_reaches_both_optimizers_as_a_number_or_a_tensor():
+    data = packed_pairs()
+    trainer = Trainer.build(config(), 0, 1, CPU)
+    trainer.generator_optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
+    trainer.set_learning_rate(0.0)
+    assert trainer.generator_optimizer.param_groups[0]["lr"] == torch.tensor(0.0)
+    start = [value.clone() for value in trainer.generator.parameters()]
+    trainer.advance(data, torch.tensor([0]))
+    assert all(map(torch.equal, start, trainer.generator.parameters()))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here to record a CUDA graph on")
+@pytest.mark.parametrize("losses", [BASELINE, LOCAL_GLAD], ids=["baseline", "local_glad"])
+def test_a_recorded_step_gives_the_weights_of_a_plain_one(losses, monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+    device = torch.device("cuda")
+    torch.use_deterministic_algorithms(True)
+    try:
+        eager = dataclasses.replace(Switches(), graph=False)
+        plain, plain_terms = trained(config(losses), eager, 20, device)
+        fast, fast_terms = trained(config(losses), Switches(), 20, device)
+        again, _ = trained(config(losses), Switches(), 20, device)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert fast.recorded is not None
+    assert relative(weights(fast), weights(plain)) < 1e-5
+    assert torch.allclose(fast_terms, plain_terms, rtol=1e-5)
+    assert torch.equal(weights(fast), weights(again))
+
+
+def test_a_step_that_cannot_be_recorded_runs_eagerly_and_says_so(monkeypatch, capsys):
+    def refuse(*_):
+        raise RuntimeError("no graphs on this device")
+
+    monkeypatch.setattr(step, "RecordedStep", refuse)
+    runs = [Trainer.build(config(), 0, 1, CPU) for _ in range(2)]
+    runs[0].recordable = True  # as on a GPU
+    data = packed_pairs()
+    for run in runs:
+        for index in (0, 1):
+            run.advance(data, torch.tensor([index]))
+    told = capsys.readouterr().out
+    assert told.count("training runs eagerly: no graphs on this device") == 1
+    weights = [run.generator.state_dict() for run in runs]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -1,0 +1,170 @@
+import numpy as np
+import pytest
+import torch
+
+from photosketch.config import FRAME
+from photosketch.training.tensors import PackedSet, draw_jitter, load_packed
+
+SIZE, OFFSET = (200, 250), (28, 3)
+JITTER = 286
+CPU = torch.device("cpu")
+
+
+def packed_arrays(count=3, sketch_channels=1, pad_value=0):
+    """Random images in padded frames, as the packing stage writes them."""
+    random = np.random.default_rng(0)
+    width, height = SIZE
+    x, y = OFFSET
+    window = np.s_[:, y : y + height, x : x + width]
+    photo = np.full((count, FRAME, FRAME, 3), pad_value, np.uint8)
+    sketch = np.full((count, FRAME, FRAME, sketch_channels), pad_value, np.uint8)
+    parsing = np.zeros((count, FRAME, FRAME), np.uint8)
+    photo[window] = random.integers(0, 256, (count, height, width, 3))
+    sketch[window] = random.integers(0, 256, (count, height, width, sketch_channels))
+    parsing[window] = random.integers(0, 8, (count, height, width))
+    landmarks = random.uniform(60, 190, (count, 5, 2)).round().astype(np.float32)
+    return {
+        "ids": np.array([f"face{index}" for index in range(count)]),
+        "subset": np.array(["student"] * count),
+        "photo": photo,
+        "sketch": sketch,
+        "landmarks": landmarks,
+        "parsing": parsing,
+        "size": np.array(SIZE),
+        "offset": np.array(OFFSET),
+        "pad_value": np.array(pad_value),
+    }
+
+
+@pytest.fixture
+def load(tmp_path):
+    def write_and_load(arrays) -> PackedSet:
+        np.savez(tmp_path / "train.npz", **arrays)
+        return load_packed(tmp_path / "train.npz", CPU)
+
+    return write_and_load
+
+
+def test_a_batch_without_jitter_is_the_packed_frame(load):
+    arrays = packed_arrays(sketch_channels=3)
+    packed = load(arrays)
+
+    batch = packed.batch(torch.tensor([2, 0]))
+
+    assert len(packed) == 3
+    assert packed.ids == ["face0", "face1", "face2"]
+    assert packed.subset == ["student"] * 3
+    assert (packed.size, packed.offset, packed.sketch_channels) == (SIZE, OFFSET, 3)
+    for name in ("photo", "sketch"):
+        image = getattr(batch, name)
+        expected = torch.from_numpy(arrays[name])[[2, 0]].permute(0, 3, 1, 2).float() / 127.5 - 1
+        assert image.shape == (2, 3, FRAME, FRAME)
+        assert image.dtype == torch.float32
+        assert torch.equal(image, expected)
+    assert torch.equal(batch.landmarks, torch.from_numpy(arrays["landmarks"])[[2, 0]])
+    assert np.array_equal(batch.parsing.numpy(), arrays["parsing"][[2, 0]])
+    assert torch.equal(batch.foreground, batch.parsing[:, None] != 0)
+
+
+def test_pixels_span_minus_one_to_one(load):
+    arrays = packed_arrays()
+    arrays["photo"][0, 0, 0] = (0, 255, 51)
+
+    photo = load(arrays).batch(torch.tensor([0])).photo
+
+    assert photo[0, :, 0, 0].tolist() == pytest.approx([-1, 1, -0.6])
+
+
+@pytest.mark.parametrize("pad_value", [0, 255])
+def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value(load, pad_value):
+    arrays = packed_arrays(pad_value=pad_value)
+    offsets = torch.tensor([[0, 30], [30, 0], [17, 4]])
+
+    batch = load(arrays).batch(torch.tensor([0, 1, 2]), JITTER, offsets)
+
+    margins = [(15, 15), (15, 15)]
+    for sample, (x, y) in enumerate(offsets.tolist()):
+        window = np.s_[y : y + FRAME, x : x + FRAME]
+        photo = np.pad(arrays["photo"][sample], [*margins, (0, 0)], constant_values=pad_value)
+        sketch = np.pad(arrays["sketch"][sample, ..., 0], margins, constant_values=pad_value)
+        parsing = np.pad(arrays["parsing"][sample], margins)
+        photo_back = (batch.photo[sample].permute(1, 2, 0).double().numpy() + 1) * 127.5
+        sketch_back = (batch.sketch[sample, 0].double().numpy() + 1) * 127.5
+        assert np.array_equal(photo_back.round(), photo[window])
+        assert np.array_equal(sketch_back.round(), sketch[window])
+        assert np.array_equal(batch.parsing[sample].numpy(), parsing[window])
+
+
+def test_photo_sketch_parsing_valid_and_landmarks_move_together(load):
+    arrays = packed_arrays(count=1)
+    for name in ("photo", "sketch", "parsing"):
+        arrays[name][:] = 0
+    x, y = OFFSET
+    arrays["landmarks"][0] = [[x, y], [x + 199, y], [120, 99], [x, y + 249], [x + 199, y + 249]]
+    for column, row in arrays["landmarks"][0].astype(int):
+        for name in ("photo", "sketch", "parsing"):
+            arrays[name][0, row, column] = 5
+    packed = load(arrays)
+    seen = 0
+
+    for offset in ([0, 0], [30, 30], [15, 15], [3, 28]):
+        batch = packed.batch(torch.tensor([0]), JITTER, torch.tensor([offset]))
+        marked = {
+            "photo": batch.photo[0].amin(0) > -1,
+            "sketch": batch.sketch[0, 0] > -1,
+            "parsing": batch.parsing[0] == 5,
+        }
+        points = batch.landmarks[0].long()
+        inside = ((points >= 0) & (points < FRAME)).all(dim=1)
+        expected = torch.zeros(FRAME, FRAME, dtype=torch.bool)
+        expected[points[inside, 1], points[inside, 0]] = True
+        for marks in marked.values():
+            assert torch.equal(marks, expected)
+        left, top = points[0].tolist()  # the image's corners are points 0 and 4
+        right, bottom = points[4].tolist()
+        valid = torch.zeros(FRAME, FRAME, dtype=torch.bool)
+        valid[max(top, 0) : bottom + 1, max(left, 0) : right + 1] = True
+        assert torch.equal(batch.valid[0, 0], valid)
+        seen += int(inside.sum())
+
+    assert seen > 5, "hardly a marker was inside a crop: the test shows nothing"
+
+
+def test_the_middle_offset_moves_nothing(load):
+    packed = load(packed_arrays())
+    indices = torch.tensor([0, 2])
+
+    still = packed.batch(indices)
+    middle = packed.batch(indices, JITTER, torch.full((2, 2), 15))
+
+    for name in ("photo", "sketch", "landmarks", "parsing", "valid"):
+        assert torch.equal(getattr(still, name), getattr(middle, name))
+
+
+def test_drawn_offsets_cover_every_place_of_the_crop():
+    torch.manual_seed(0)
+
+    offsets = draw_jitter(2000, JITTER, CPU)
+
+    assert offsets.shape == (2000, 2)
+    assert offsets.dtype == torch.int64
+    for axis in (0, 1):
+        assert offsets[:, axis].unique().tolist() == list(range(31))
+    assert not torch.equal(offsets[:, 0], offsets[:, 1])
+
+
+def test_offsets_follow_the_random_state():
+    torch.manual_seed(7)
+    first = draw_jitter(4, JITTER, CPU)
+    torch.manual_seed(7)
+
+    assert torch.equal(draw_jitter(4, JITTER, CPU), first)
+
+
+def test_jitter_zero_draws_nothing():
+    assert draw_jitter(4, 0, CPU) is None
+
+
+def test_jitter_smaller_than_the_frame_is_refused():
+    with pytest.raises(ValueError, match="at least 256"):
+        draw_jitter(4, 200, CPU)

@@ -1,0 +1,229 @@
+from functools import cache
+
+import cv2
+import numpy as np
+import pytest
+
+from photosketch.demo.looks import LOOKS
+from photosketch.demo.pair import draw_pair
+from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.parsing.labels import BACKGROUND, CLOTHES, HAIR, SKIN
+from photosketch.warp.estimate import MODES, Face, _basis, estimate, feature_masks
+from photosketch.warp.maps import (
+    LEAST_JACOBIAN,
+    apply,
+    at,
+    identity,
+    inverse_at,
+    inverse_consistency,
+    jacobian,
+    without_folds,
+)
+
+SHAPE = (250, 200)
+
+
+@cache
+def faces(seed, look=LOOKS[0], deformation=10.0):
+    """A generated pair, and both faces as the workflow sees them: noisy points, parsed labels."""
+    pair = draw_pair(seed, look, deformation=deformation)
+    random = np.random.default_rng(seed)
+    found = []
+    for modality in ("photo", "sketch"):
+        image = getattr(pair, modality)
+        points = getattr(pair, f"{modality}_landmarks") + random.normal(0, 0.7, (5, 2))
+        points = points.astype(np.float32)
+        found.append(Face(image, parse_grabcut(image, points), points))
+    return pair, *found
+
+
+def errors(pair, map):
+    """Mean distance to the true map within the head."""
+    return np.linalg.norm(map - pair.map, axis=-1)[pair.photo_labels != BACKGROUND].mean()
+
+
+def found(seed, look, deformation):
+    """The errors of the identity and of the estimated map."""
+    pair, photo, sketch = faces(seed, look, deformation)
+    return errors(pair, identity(SHAPE)), errors(pair, estimate(photo, sketch).map)
+
+
+@pytest.mark.parametrize("deformation", [7.0, 10.0])
+def test_known_maps_are_found_to_a_pixel(deformation):
+    scores = np.array([found(seed, look, deformation) for look in LOOKS for seed in range(4)])
+    before, after = scores[scores[:, 0] >= 3].T  # [K], of the pairs that are 3 px off or more
+    assert len(before) >= 3
+    assert after.mean() <= 0.75
+    assert after.max() <= 1.0
+    assert (after < before / 2).all()
+
+
+def test_the_largest_deformations_are_found_to_a_pixel_where_neck_and_clothes_move_far():
+    low = np.arange(SHAPE[0])[:, None] > 205
+    lengths = []
+    for seed in range(905, 910):
+        pair, photo, sketch = faces(seed)
+        away = np.linalg.norm(estimate(photo, sketch).map - pair.map, axis=-1)
+        head = pair.photo_labels != BACKGROUND
+        lengths.append((away[head].mean(), away[head & low].mean()))
+    whole, bottom = np.mean(lengths, axis=0)
+    assert whole <= 1.0
+    assert bottom <= 2.8
+
+
+def test_a_misplaced_collar_in_the_labels_pulls_nothing():
+    _, photo, sketch = faces(1)
+    without = np.where(sketch.labels == CLOTHES, SKIN, sketch.labels)
+    moved = Face(sketch.image, without.astype(np.uint8), sketch.points)
+    assert (without != sketch.labels).sum() > 500
+    assert (estimate(photo, moved).map == estimate(photo, sketch).map).all()
+
+
+def test_smaller_deformations_leave_smaller_errors():
+    scores = np.array([found(seed, look, 6.0) for look in LOOKS for seed in (10, 11)])
+    assert scores[:, 1].mean() <= 0.7
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_map_is_one_to_one_and_keeps_the_border(mode):
+    _, photo, sketch = faces(1)
+    found = estimate(photo, sketch, mode)
+    assert found.map.shape == (*SHAPE, 2)
+    assert found.map.dtype == np.float32
+    assert jacobian(found.map).min() == pytest.approx(found.smallest_jacobian)
+    assert found.smallest_jacobian > 0
+    down, across = np.gradient(found.map, axis=(0, 1))
+    assert (across[..., 0] * down[..., 1] - across[..., 1] * down[..., 0]).min() > 0
+    moved = found.map - identity(SHAPE)
+    for edge in (moved[0], moved[-1], moved[:, 0], moved[:, -1]):
+        assert np.abs(edge).max() == 0
+    assert not found.shrunk
+
+
+def test_a_region_warp_moves_the_features_and_leaves_the_outline():
+    pair, photo, sketch = faces(2)
+    found = estimate(photo, sketch, "region")
+    moved = np.linalg.norm(found.map - identity(SHAPE), axis=-1)
+    features = np.any(feature_masks(photo), axis=0)
+    far = cv2.distanceTransform((~features).astype(np.uint8), cv2.DIST_L2, 5) > 25
+    assert moved[far].max() == 0
+    away = np.linalg.norm(pair.map - identity(SHAPE), axis=-1)[features].mean()
+    left = np.linalg.norm(found.map - pair.map, axis=-1)[features].mean()
+    assert left < 0.6 * away
+
+
+def test_features_far_from_their_place_are_moved_whole_and_without_folds():
+    _, photo, _ = faces(2)
+    shift = np.array([9, 0])
+    moved = Face(
+        np.roll(photo.image, 9, axis=1),
+        np.roll(photo.labels, 9, axis=1),
+        (photo.points + shift).astype(np.float32),
+    )
+    found = estimate(photo, moved, "region")
+    assert not found.shrunk
+    features = np.any(feature_masks(photo), axis=0)
+    left = np.linalg.norm((found.map - identity(SHAPE) - shift)[features], axis=1)
+    assert left.mean() < 0.5
+
+
+def test_the_prior_of_a_displacement_is_as_wide_everywhere():
+    grid = identity(SHAPE)[::10, ::10].reshape(-1, 2)
+    deviation = np.linalg.norm(_basis(SHAPE).at(grid), axis=1)  # at weights of deviation 1
+    assert deviation == pytest.approx(1, abs=0.01)
+
+
+def test_equal_faces_stay_where_they_are():
+    _, photo, _ = faces(3)
+    found = estimate(photo, photo)
+    moved = np.linalg.norm(found.map - identity(SHAPE), axis=-1)
+    assert moved[photo.labels != BACKGROUND].mean() < 0.25
+
+
+def test_the_same_pair_gives_the_same_map():
+    _, photo, sketch = faces(0)
+    assert (estimate(photo, sketch).map == estimate(photo, sketch).map).all()
+
+
+def test_faces_without_matching_patches_or_features_are_warped_by_what_is_left():
+    _, photo, sketch = faces(0)
+    blank = Face(np.full(SHAPE, 255, np.uint8), sketch.labels, sketch.points)
+    assert estimate(photo, blank).smallest_jacobian > 0
+    bald = [
+        Face(f.image, np.where(f.labels > HAIR, HAIR, f.labels).astype(np.uint8), f.points)
+        for f in (photo, sketch)
+    ]
+    assert estimate(*bald, "region").map == pytest.approx(identity(SHAPE))
+
+
+def test_a_folding_displacement_is_shrunk_and_flagged():
+    x = identity(SHAPE)[..., 0]
+    folding = np.zeros((*SHAPE, 2), np.float32)
+    folding[..., 0] = 20 * np.sin(x / 5)
+    assert jacobian(identity(SHAPE) + folding).min() < 0
+    found = without_folds(folding)
+    assert found.shrunk
+    assert jacobian(found.map).min() >= LEAST_JACOBIAN
+    gentle = without_folds(folding / 50)
+    assert not gentle.shrunk
+
+
+@pytest.mark.parametrize("x", [-9, 0, 9])
+@pytest.mark.parametrize("y", [-9, 0, 9])
+def test_what_moves_across_a_border_or_corner_is_moved_whole_away_from_it(x, y):
+    shift = np.array([x, y], np.float32)
+    found = without_folds(np.broadcast_to(shift, (*SHAPE, 2)))
+    assert not found.shrunk
+    assert found.smallest_jacobian >= LEAST_JACOBIAN
+    moved = found.map - identity(SHAPE)
+    np.testing.assert_allclose(moved[25:-25, 25:-25], np.broadcast_to(shift, (200, 150, 2)))
+    assert np.abs(moved[[0, -1]]).max() == np.abs(moved[:, [0, -1]]).max() == 0
+
+
+def test_the_jacobian_sees_a_fold_that_central_differences_miss():
+    map = identity((6, 6))
+    map[:, 3, 0] = 1.5  # the column lies left of its left neighbour
+    assert jacobian(map).min() < 0
+
+
+def test_applying_samples_the_sketch_at_the_map_and_fills_with_paper():
+    sketch = np.full((60, 50), 240, np.uint8)
+    sketch[20:30, 20:30] = 10
+    labels = np.zeros(sketch.shape, np.uint8)
+    labels[20:30, 20:30] = HAIR
+    map = identity(sketch.shape) + np.array([10, 5], np.float32)
+    warped, valid = apply(sketch, map, labels)
+    assert (warped[15:25, 10:20] == 10).all()
+    assert not valid[:, 45:].any() and not valid[58:].any()
+    assert valid[:54, :39].all()
+    assert (warped[~valid] == 240).all()
+    same, valid = apply(sketch, identity(sketch.shape), labels)
+    assert (same == sketch).all() and valid.all()
+
+
+def test_a_map_is_inverted_at_points():
+    _, photo, sketch = faces(1)
+    map = estimate(photo, sketch).map
+    places = inverse_at(map, sketch.points)
+    assert np.abs(at(map, places) - sketch.points).max() < 0.1
+    forth = identity(SHAPE) + 3
+    back = identity(SHAPE) - 2
+    middle = np.zeros(SHAPE, bool)
+    middle[100:150, 50:150] = True
+    assert inverse_consistency(forth, back, middle) == pytest.approx(np.sqrt(2), abs=1e-3)
+
+
+def test_wrong_input_is_refused():
+    _, photo, sketch = faces(0)
+    with pytest.raises(ValueError, match="mode is 'none'"):
+        estimate(photo, sketch, "none")
+    with pytest.raises(ValueError, match="one size"):
+        estimate(photo, Face(sketch.image, sketch.labels[:-1], sketch.points))
+
+
+@pytest.mark.parametrize("count", [1, 255, 257, 50_000])
+def test_fields_are_sampled_at_any_number_of_points(count):
+    ramp = identity((250, 200))
+    points = np.random.default_rng(0).uniform(0, 199, (count, 2)).astype(np.float32)
+    np.testing.assert_allclose(at(ramp, points), points, atol=0.05)
+    np.testing.assert_allclose(at(ramp[..., 1], points), points[:, 1], atol=0.05)

@@ -1,0 +1,167 @@
+"""Distances between sets of features: FID and KID, per subset and pooled. All in float64."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from photosketch.evaluation.metrics import POOLED
+
+
+def subset_masks(subset: np.ndarray) -> dict[str, np.ndarray]:
+    """Which of the images are in each subset (in order of appearance) and in `all`: bool [N]."""
+    masks = {name: subset == name for name in dict.fromkeys(subset.tolist())}
+    return {**masks, POOLED: np.full(len(subset), True)}
+
+
+def fid(a: np.ndarray, b: np.ndarray) -> float:
+    """Frechet distance between gaussians fitted to features a [n1, d] and b [n2, d].
+
+    |mean a - mean b|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances with n - 1 (Heusel et al.
+    2017). The last trace is the nuclear norm of A B^T / sqrt((n1 - 1)(n2 - 1)), with A and B the
+    centred features: an n1 x n2 matrix in place of the root of a d x d one (Mathiasen & Hvilshoj
+    2020, "Backpropagating through Frechet Inception Distance"). Strongly biased upward at small
+    n, and the bias depends on n. Both sets need at least two rows.
+    """
+    a, b = _checked(a, b)
+    difference = a.mean(axis=0) - b.mean(axis=0)  # [d]
+    a = (a - a.mean(axis=0)) / np.sqrt(len(a) - 1)  # S1 = a^T a
+    b = (b - b.mean(axis=0)) / np.sqrt(len(b) - 1)
+    nuclear_norm = np.linalg.svd(a @ b.T, compute_uv=False).sum()
+    return float(difference @ difference + (a**2).sum() + (b**2).sum() - 2 * nuclear_norm)
+
+
+def kid(a: np.ndarray, b: np.ndarray) -> float:
+    """Squared maximum mean discrepancy of features a [n1, d] and b [n2, d], kernel (x.y/d + 1)^3.
+
+    The unbiased estimator over the whole sets, without subsampling (Binkowski et al. 2018,
+    "Demystifying MMD GANs"; Gretton et al. 2012, lemma 6): negative values are legitimate for
+    sets that are alike. Both sets need at least two rows.
+    """
+    a, b = _checked(a, b)
+    within_a = _cubic_kernel(a, a)  # [n1, n1]
+    within_b = _cubic_kernel(b, b)  # [n2, n2]
+    return float(
+        (within_a.sum() - np.trace(within_a)) / (len(a) * (len(a) - 1))
+        + (within_b.sum() - np.trace(within_b)) / (len(b) * (len(b) - 1))
+        - 2 * _cubic_kernel(a, b).mean()
+    )
+
+
+@dataclass(frozen=True)
+class InnerProducts:
+    """Inner products [N, N] of the features of N images: real x real, generated x generated,
+    real x generated; and the length of a feature vector."""
+
+    real: np.ndarray
+    generated: np.ndarray
+    mixed: np.ndarray
+    dimensions: int
+
+    @classmethod
+    def of(cls, real: np.ndarray, generated: np.ndarray) -> "InnerProducts":
+        """From features [N, d] of the same people, real and generated."""
+        a, b = _checked(real, generated)
+        return cls(a @ a.T, b @ b.T, a @ b.T, a.shape[1])
+
+    def against(self, real: np.ndarray, generated: np.ndarray) -> "InnerProducts":
+        """With other generated features [N, d], sparing the products of the real ones."""
+        a, b = _checked(real, generated)
+        return InnerProducts(self.real, b @ b.T, a @ b.T, self.dimensions)
+
+    def chosen(self, rows: np.ndarray) -> "InnerProducts":
+        """Those of some of the images."""
+        block = np.ix_(rows, rows)
+        return InnerProducts(
+            self.real[block], self.generated[block], self.mixed[block], self.dimensions
+        )
+
+
+def weighted_fid(products: InnerProducts, counts: np.ndarray) -> float:
+    """`fid` where image i is there `counts[i]` times; counts int [N], all above 0."""
+    n = counts.sum()
+    share = counts / n
+    means = share @ np.stack(
+        [products.real @ share, products.generated @ share, products.mixed @ share], axis=1
+    )  # |mean real|^2, |mean generated|^2, their inner product
+    traces = (
+        counts @ (np.diag(products.real) + np.diag(products.generated)) - n * (means[0] + means[1])
+    ) / (n - 1)
+    mixed = products.mixed
+    centred = mixed - (share @ mixed) - (mixed @ share)[:, None] + means[2]
+    root = np.sqrt(counts / (n - 1))
+    nuclear_norm = np.linalg.svd(root[:, None] * centred * root, compute_uv=False).sum()
+    return float(means[0] + means[1] - 2 * means[2] + traces - 2 * nuclear_norm)
+
+
+def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:
+    """`kid` where image i is there `counts[i]` times; copies within a set are not compared."""
+    n = counts.sum()
+    apart = n**2 - (counts**2).sum()  # ordered pairs of different images
+    if not apart:
+        return float("nan")  # one image, drawn every time
+
+    def within(inner: np.ndarray) -> float:
+        kernel = _cubic(inner, products.dimensions)
+        return float((counts @ kernel @ counts - counts**2 @ np.diag(kernel)) / apart)
+
+    between = counts @ _cubic(products.mixed, products.dimensions) @ counts / n**2
+    return within(products.real) + within(products.generated) - 2 * float(between)
+
+
+def kid_interval(products: InnerProducts) -> tuple[float, float]:
+    """95% interval of `kid` of the real and the generated sketches, by the jackknife over images.
+
+    Image i leaves both sets at once: a real and a generated sketch of one person belong together.
+    Two missing values with fewer than three images.
+    """
+    n = len(products.real)
+    if n < 3:
+        return float("nan"), float("nan")
+    left_out = -2 * _without_each(_cubic(products.mixed, products.dimensions)) / (n - 1) ** 2
+    for inner in (products.real, products.generated):
+        kernel = _cubic(inner, products.dimensions)
+        np.fill_diagonal(kernel, 0)
+        left_out += _without_each(kernel) / ((n - 1) * (n - 2))  # [n]
+    error = np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())
+    reach = float(student.ppf(0.975, n - 1) * error)
+    centre = weighted_kid(products, np.ones(n, int))
+    return centre - reach, centre + reach
+
+
+def _without_each(kernel: np.ndarray) -> np.ndarray:
+    """The sum of a kernel matrix [n, n] without row and column i, for each i: [n]."""
+    return kernel.sum() - kernel.sum(axis=0) - kernel.sum(axis=1) + np.diag(kernel)
+
+
+def score(products: InnerProducts, subset: np.ndarray) -> pd.DataFrame:
+    """FID and KID of generated against real sketches, a row per subset and pooled.
+
+    `subset` [N] names the subset of each image. Columns: subset (in order of appearance, then
+    `all`), n, fid, kid, kid_low, kid_high.
+    """
+    rows = []
+    for name, mask in subset_masks(subset).items():
+        block = products.chosen(np.flatnonzero(mask))
+        low, high = kid_interval(block)
+        once = np.ones(len(block.real), int)
+        scores = {"fid": weighted_fid(block, once), "kid": weighted_kid(block, once)}
+        rows.append({"subset": name, "n": len(once), **scores, "kid_low": low, "kid_high": high})
+    return pd.DataFrame(rows)
+
+
+def _checked(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if len(a) < 2 or len(b) < 2:
+        raise ValueError(f"FID and KID need two images a set at least, not {len(a)} and {len(b)}")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("features that are not finite: the images or the network are broken")
+    return np.asarray(a, np.float64), np.asarray(b, np.float64)
+
+
+def _cubic_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _cubic(x @ y.T, x.shape[1])
+
+
+def _cubic(inner: np.ndarray, dimensions: int) -> np.ndarray:
+    return (inner / dimensions + 1) ** 3

@@ -1,0 +1,165 @@
+"""The files of the evaluation: generated sketches, features, and tables of scores."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from photosketch.evaluation.metrics import POOLED
+from photosketch.runtime import InputError, write_atomically
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sketches with the pairs they belong to: ids [N], subset [N], sketches [N, H, W] uint8."""
+
+    ids: np.ndarray
+    subset: np.ndarray
+    sketches: np.ndarray
+
+    def of(self, subset: str, ids: Sequence[str]) -> list[np.ndarray]:
+        """The sketches [H, W] of these people of a subset."""
+        people = zip(self.subset.tolist(), self.ids.tolist(), strict=True)
+        position = {person: index for index, person in enumerate(people)}
+        return [self.sketches[position[subset, id]] for id in ids]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features with the pairs they belong to: ids [N], subset [N], features [N, 2048] float32."""
+
+    ids: np.ndarray
+    subset: np.ndarray
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class RunFeatures:
+    """Features of every evaluated epoch of a run: ids [N], subset [N], epochs [E], features
+    [E, N, 2048] float32.
+
+    Kept at full precision, so that FID from the file is FID in the table: 2.8 MB an epoch of 338
+    images, little beside the generator that drew them.
+    """
+
+    ids: np.ndarray
+    subset: np.ndarray
+    epochs: np.ndarray
+    features: np.ndarray
+
+
+def read_samples(path: str | Path) -> Samples:
+    """Generated sketches, as inference writes them."""
+    with np.load(path) as file:
+        return Samples(file["ids"], file["subset"], file["sketches"])
+
+
+def write_features(features: Features, path: str | Path) -> None:
+    with write_atomically(path) as temporary:
+        np.savez(temporary, ids=features.ids, subset=features.subset, features=features.features)
+
+
+def read_features(path: str | Path) -> Features:
+    with np.load(path) as file:
+        return Features(file["ids"], file["subset"], file["features"])
+
+
+def write_run_features(run: RunFeatures, path: str | Path) -> None:
+    with write_atomically(path) as temporary:
+        np.savez(
+            temporary, ids=run.ids, subset=run.subset, epochs=run.epochs, features=run.features
+        )
+
+
+def read_run_features(path: str | Path) -> RunFeatures:
+    with np.load(path) as file:
+        return RunFeatures(file["ids"], file["subset"], file["epochs"], file["features"])
+
+
+def mismatches(path: str | Path, real: Features) -> list[str]:
+    """Problems of a samples file: its people must be those of the real sketches, in their order."""
+    with np.load(path) as file:
+        found = list(zip(file["subset"].tolist(), file["ids"].tolist(), strict=True))
+    expected = list(zip(real.subset.tolist(), real.ids.tolist(), strict=True))
+    if found == expected:
+        return []
+    missing = [f"{subset} {id}" for subset, id in expected if (subset, id) not in set(found)]
+    extra = [f"{subset} {id}" for subset, id in found if (subset, id) not in set(expected)]
+    differences = [
+        f"{word} {', '.join(names[:10])}{' and more' if len(names) > 10 else ''}"
+        for word, names in (("lacks", missing), ("has besides", extra))
+        if names
+    ]
+    return [
+        f"{path}: not the {len(expected)} test people of the real sketches: "
+        f"{'; '.join(differences) or 'they come in another order or repeat'}. "
+        "Delete the file, so that inference runs again"
+    ]
+
+
+COLUMNS = ["epoch", "subset", "n", "fid", "kid", "features", "note"]
+
+
+def read_scores(
+    paths: Sequence[str | Path],
+    ablations: Sequence[str],
+    seeds: Sequence[int],
+    subsets: Sequence[str],
+) -> pd.DataFrame:
+    """All evaluation tables as one: ablation, seed, epoch, subset, n, fid, kid, all other metrics.
+
+    `paths` are `.../{ablation}/seed{seed}.csv` for each ablation and, within it, each seed. Rows
+    come in that order, then by epoch, then by subset with `all` last.
+
+    Raises InputError, with every problem, where a table lacks columns or holds other subsets, or
+    where two tables were not made alike (epochs, number of images, features).
+    """
+    tables, problems = [], []
+    for path, (ablation, seed) in zip(map(Path, paths), product(ablations, seeds), strict=True):
+        if (path.parent.name, path.stem) != (ablation, f"seed{seed}"):
+            raise ValueError(f"{path}: expected the scores of {ablation}, seed {seed}")
+        table = read_texts_and_numbers(path, "subset", "features", "note")
+        lacking = [name for name in COLUMNS if name not in table.columns]
+        if lacking:
+            problems.append(f"{path}: no column {', '.join(lacking)}; delete it to evaluate again")
+            continue
+        if set(table["subset"]) != {*subsets, POOLED}:
+            problems.append(
+                f"{path}: scores for {', '.join(table['subset'].unique())}, expected for "
+                f"{', '.join([*subsets, POOLED])}; delete it to evaluate again"
+            )
+            continue
+        place = table["subset"].map([*subsets, POOLED].index)
+        table = table.assign(place=place).sort_values(["epoch", "place"], ignore_index=True)
+        table = table.drop(columns="place")
+        table.insert(0, "ablation", ablation)
+        table.insert(1, "seed", seed)
+        tables.append((path, table))
+    shared = ["epoch", "subset", "n", "features"]
+    for path, table in tables[1:]:
+        first_path, first = tables[0]
+        if not table[shared].equals(first[shared]):
+            problems.append(
+                f"{path}: other epochs, numbers of images or features than {first_path}; "
+                "delete the older of the two to evaluate again"
+            )
+    if problems:
+        raise InputError(problems)
+    return pd.concat([table for _, table in tables], ignore_index=True)
+
+
+def read_image_scores(path: str | Path) -> pd.DataFrame:
+    """The metrics of the single sketches of the last epoch, a row each: subset, id, ssim, ..."""
+    table = read_texts_and_numbers(path, "subset", "id")
+    return (
+        table[table["epoch"] == table["epoch"].max()].drop(columns="epoch").reset_index(drop=True)
+    )
+
+
+def read_texts_and_numbers(path: str | Path, *texts: str) -> pd.DataFrame:
+    """A table whose columns `texts` are text (also where it says NA or 007), the others numbers."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table.apply(lambda column: column if column.name in texts else pd.to_numeric(column))

@@ -1,0 +1,250 @@
+"""How much each generated sketch is like the true one: SSIM, FSIM, SCOOT and LPIPS, image by image.
+
+What a metric computes of one image alone is computed once: the true sketches are measured once for
+all epochs. SSIM and FSIM have the values of piq, which measures both images at every call; the
+distance behind LPIPS is piq's own; SCOOT is not in any kept library.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torchvision
+from piq.perceptual import VGG16_LAYERS, ContentLoss
+from torch import nn
+
+from photosketch.evaluation.phase_congruency import FilterBank
+from photosketch.runtime import InputError
+
+BLOCKS = 4  # a side, in SCOOT
+LEVELS = 6  # gray levels, in SCOOT
+_DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))  # rows down, columns right: half of the neighbours
+_WINDOW, _SIGMA = 11, 1.5  # pixels, the gaussian window of SSIM
+_SSIM_MEANS, _SSIM_VARIANCES = 0.01**2, 0.03**2  # SSIM's constants for images in 0..1
+_FSIM_CONGRUENCY, _FSIM_GRADIENT = 0.85, 160.0  # FSIM's, for gray in 0..255
+_SCHARR = (3 / 16, 10 / 16, 3 / 16)
+_BATCH = 16
+
+_LPIPS_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Sketches [N, H, W] uint8 with what the metrics compute of each one alone.
+
+    Tensors are on one device: pixels [N, H, W] float32 in 0..1; means and variances of SSIM's
+    windows [N, H - 10, W - 10] float64, for 32 bits lose the variance of white paper; congruency
+    and gradient [N, H, W] float32 for FSIM; texture: the features of SCOOT.
+    """
+
+    sketches: np.ndarray
+    pixels: torch.Tensor
+    means: torch.Tensor
+    variances: torch.Tensor
+    congruency: torch.Tensor
+    gradient: torch.Tensor
+    texture: np.ndarray
+
+    @classmethod
+    def of(cls, sketches: np.ndarray, device: torch.device | str = "cpu") -> "Measured":
+        bank = FilterBank.of(sketches.shape[1], sketches.shape[2], device)
+        pixels = torch.from_numpy(sketches).to(device).float().div_(255)
+        window, parts = _Window.of(pixels), []
+        with torch.inference_mode():
+            for part in _parts(pixels):
+                some = pixels[part]
+                precise = some.double()
+                means = window.means(precise)
+                variances = window.means(precise**2) - means**2
+                gray = some * 255
+                parts.append((means, variances, bank.congruency(gray), _gradient(gray)))
+            means, variances, congruency, gradient = map(torch.cat, zip(*parts, strict=True))
+        texture = scoot_features(sketches)
+        return cls(sketches, pixels, means, variances, congruency, gradient, texture)
+
+
+def score_images(
+    real: Measured,
+    generated: Measured,
+    lpips_network: ContentLoss | None = None,
+) -> pd.DataFrame:
+    """A row per image: ssim, fsim, scoot, and lpips where its network is given."""
+    columns = {
+        "ssim": ssim(real, generated),
+        "fsim": fsim(real, generated),
+        "scoot": scoot(real, generated),
+    }
+    if lpips_network is not None:
+        columns["lpips"] = lpips(real, generated, lpips_network)
+    return pd.DataFrame(columns)
+
+
+def ssim(real: Measured, generated: Measured) -> np.ndarray:
+    """Structural similarity (Wang et al. 2004), gaussian window of 11 pixels, sigma 1.5."""
+    values = np.empty(len(real.pixels))
+    window = _Window.of(real.pixels)
+    for part in _parts(real.pixels):
+        mean_a, mean_b = real.means[part], generated.means[part]
+        both = mean_a * mean_b
+        product = real.pixels[part].double() * generated.pixels[part].double()
+        covariance = window.means(product) - both
+        means = (2 * both + _SSIM_MEANS) / (mean_a**2 + mean_b**2 + _SSIM_MEANS)
+        variances = real.variances[part] + generated.variances[part]
+        structure = (2 * covariance + _SSIM_VARIANCES) / (variances + _SSIM_VARIANCES)
+        values[part] = (means * structure).mean(dim=(1, 2)).cpu().numpy()
+    return values
+
+
+def fsim(real: Measured, generated: Measured) -> np.ndarray:
+    """Feature similarity (Zhang et al. 2011) of gray images: phase congruency and gradients."""
+    values = np.empty(len(real.pixels))
+    for part in _parts(real.pixels):
+        a, b = real.congruency[part], generated.congruency[part]
+        congruency = _similarity(a, b, _FSIM_CONGRUENCY)
+        gradient = _similarity(real.gradient[part], generated.gradient[part], _FSIM_GRADIENT)
+        weight = torch.maximum(a, b)
+        score = (congruency * gradient * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
+        values[part] = score.cpu().numpy()
+    return values
+
+
+def _parts(images: torch.Tensor) -> Iterator[slice]:
+    """Which images to work on at once: on a CPU a single one stays in its cache."""
+    size = 1 if images.device.type == "cpu" else _BATCH
+    return (slice(start, start + size) for start in range(0, len(images), size))
+
+
+def _similarity(a: torch.Tensor, b: torch.Tensor, constant: float) -> torch.Tensor:
+    return (2 * a * b + constant) / (a**2 + b**2 + constant)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """SSIM's gaussian window, as float64 matrices [H - 10, H] and [W, W - 10] on either side of
+    an image: each row (column) holds the weights, one pixel further than the one before."""
+
+    left: torch.Tensor
+    right: torch.Tensor
+
+    @classmethod
+    def of(cls, images: torch.Tensor) -> "_Window":
+        """For images [N, H, W]."""
+        height, width = (_window_rows(length) for length in images.shape[-2:])
+        return cls(height.to(images.device), width.T.to(images.device))
+
+    def means(self, images: torch.Tensor) -> torch.Tensor:
+        """[..., H, W] -> [..., H - 10, W - 10], over whole windows only."""
+        return self.left @ images @ self.right
+
+
+def _window_rows(length: int) -> torch.Tensor:
+    offsets = torch.arange(length) - torch.arange(length - _WINDOW + 1)[:, None]
+    distances = (offsets - _WINDOW // 2).double()
+    weights = torch.exp(-(distances**2) / (2 * _SIGMA**2))
+    weights *= (offsets >= 0) & (offsets < _WINDOW)
+    return weights / weights.sum(dim=1, keepdim=True)
+
+
+def _gradient(gray: torch.Tensor) -> torch.Tensor:
+    """The magnitude of Scharr's gradient of images [N, H, W], zeros around them: [N, H, W]."""
+    padded = nn.functional.pad(gray, (1, 1, 1, 1))
+    side, middle, _ = _SCHARR
+    down = side * (padded[:, :-2] + padded[:, 2:]) + middle * padded[:, 1:-1]  # smoothed
+    across = side * (padded[..., :-2] + padded[..., 2:]) + middle * padded[..., 1:-1]
+    return torch.hypot(down[..., 2:] - down[..., :-2], across[:, 2:] - across[:, :-2])
+
+
+def scoot(real: Measured, generated: Measured) -> np.ndarray:
+    """Structure co-occurrence texture (Fan et al. 2019, "Scoot: A Perceptual Metric for Facial
+    Sketches"): 1 / (1 + |difference of the texture features|), from above 0 to 1 (equal)."""
+    return 1 / (1 + np.linalg.norm(real.texture - generated.texture, axis=1))
+
+
+def scoot_features(sketches: np.ndarray) -> np.ndarray:
+    """Contrast and energy of the co-occurrence matrices, [N, 2 * BLOCKS^2].
+
+    Gray is cut into 6 levels of equal width and the image into 4 x 4 blocks. In each block, for
+    each of four directions, the matrix P of the levels of neighbouring pixels (both in the block)
+    is normalised to sum 1; contrast is the sum of P (i - j)^2, energy that of P^2; both are
+    averaged over the directions.
+    """
+    count, height, width = sketches.shape
+    levels = sketches.astype(np.int64) * LEVELS // 256  # [N, H, W]
+    base = np.arange(count)[:, None, None] * LEVELS**2
+    gap = (np.arange(LEVELS)[:, None] - np.arange(LEVELS)) ** 2  # [LEVELS, LEVELS]
+    features = np.zeros((count, BLOCKS**2, 2))
+    edges_y, edges_x = (-(-side * np.arange(BLOCKS + 1) // BLOCKS) for side in (height, width))
+    blocks = [(y, x) for y in pairwise(edges_y) for x in pairwise(edges_x)]
+    for index, ((top, bottom), (left, right)) in enumerate(blocks):
+        block = levels[:, top:bottom, left:right]
+        first_code = block * LEVELS + base
+        h, w = block.shape[1:]
+        for down, across in _DIRECTIONS:
+            begin, end = max(0, -across), w - max(0, across)
+            code = (
+                first_code[:, : h - down, begin:end]
+                + block[:, down:, begin + across : end + across]
+            )
+            shares = np.bincount(code.ravel(), minlength=count * LEVELS**2)
+            shares = shares.reshape(count, LEVELS, LEVELS) / code[0].size
+            features[:, index, 0] += (shares * gap).sum(axis=(1, 2)) / len(_DIRECTIONS)
+            features[:, index, 1] += (shares**2).sum(axis=(1, 2)) / len(_DIRECTIONS)
+    return features.reshape(count, -1)
+
+
+def load_lpips(
+    vgg: str | Path, linear_weights: str | Path, device: torch.device | str = "cpu"
+) -> ContentLoss:
+    """The network of LPIPS (Zhang et al. 2018) on VGG16, from its two weights files: torchvision's
+    VGG16 and piq's weights of the layers (config.LPIPS_FILES).
+
+    Raises InputError where a file is missing or holds other things.
+    """
+    problems = [
+        f"{path}: no such weights file; put it there (torchvision's VGG16 and piq's LPIPS "
+        "weights), or set evaluation.lpips to null"
+        for path in (vgg, linear_weights)
+        if not Path(path).is_file()
+    ]
+    if problems:
+        raise InputError(problems)
+    network = torchvision.models.vgg16(weights=None, init_weights=False).features
+    try:
+        state = torch.load(vgg, map_location="cpu", weights_only=True)
+        network.load_state_dict(
+            {name[9:]: value for name, value in state.items() if name.startswith("features.")}
+        )
+        linear = torch.load(linear_weights, map_location="cpu", weights_only=True)
+        if [tuple(weight.shape) for weight in linear] != [
+            (1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)
+        ]:
+            raise RuntimeError("other shapes than those of LPIPS on VGG16")
+    except (RuntimeError, TypeError, AttributeError, EOFError) as error:
+        reason, *_ = str(error).splitlines() or [type(error).__name__]
+        raise InputError(
+            [f"{vgg} and {linear_weights} are not the weights of LPIPS ({reason}); replace them"]
+        ) from error
+    return ContentLoss(
+        feature_extractor=network.eval().to(device),
+        layers=[VGG16_LAYERS[name] for name in _LPIPS_LAYERS],
+        weights=linear,
+        normalize_features=True,
+        reduction="none",
+    )
+
+
+def lpips(real: Measured, generated: Measured, network: ContentLoss) -> np.ndarray:
+    """Learned perceptual distance; 0: equal. `network` must be on the sketches' device."""
+    values = []
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        for start in range(0, len(real.pixels), _BATCH):
+            a, b = (
+                side.pixels[start : start + _BATCH, None].expand(-1, 3, -1, -1)
+                for side in (real, generated)
+            )  # [B, 3, H, W] in 0..1
+            values.append(network(a, b).double().cpu().numpy())
+    return np.concatenate(values)

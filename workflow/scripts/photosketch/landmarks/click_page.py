@@ -1,0 +1,156 @@
+"""The click page: one HTML file on which a person places the five points of faces.
+
+Images, existing points and the rows of the manual file are inside, so the page needs neither
+network nor server: made on a cluster, it works on a laptop from a file:// address. Its Download
+gives the whole manual file: every row that was there, but for those clicked anew.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from photosketch.landmarks.manual import MANUAL_COLUMNS
+from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, ImageKey
+from photosketch.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.runtime import InputError
+
+TEMPLATE = Path(__file__).with_suffix(".html")
+CONFIG_KEY = "landmarks.annotate"
+SHAPE = (len(LANDMARK_NAMES), 2)
+
+
+def annotation_page(
+    pairs: Sequence[Pair],
+    tables: Sequence[Mapping[str, pd.DataFrame]],
+    manual_rows: Sequence[Mapping[str, str]],
+    patterns: Iterable[str],
+    manual_file: str,
+) -> tuple[str, int]:
+    """The page as text, and how many images it shows.
+
+    `tables` are landmark tables by subset, the first that has an image counts; `manual_rows` as
+    `landmark_merge.manual_rows` gives them. Shown are the images without points in either, then
+    those that match one of `patterns` (subset/id/modality, * for any text), their points in place.
+    `manual_file` is the path told to the person for saving.
+
+    Raises InputError if there is nothing to show, or if a pattern matches no image.
+    """
+    images: dict[ImageKey, tuple[Pair, Modality]] = {
+        (pair.subset, pair.id, modality): (pair, modality)
+        for pair in pairs
+        for modality in MODALITIES
+    }
+    points, sources = _known_points(tables, manual_rows)
+    chosen = _chosen(list(images), set(points), list(patterns))
+    entries = [
+        {
+            "subset": image[0],
+            "id": image[1],
+            "modality": image[2],
+            "width": images[image][0].width,
+            "height": images[image][0].height,
+            "file": _file(*images[image]),
+            "source": sources.get(image, ""),
+            "points": _listed(points[image]) if image in points else None,
+            "hint": _hint(image, points),
+            "picture": _data_uri(*images[image]),
+        }
+        for image in chosen
+    ]
+    data = {
+        "columns": MANUAL_COLUMNS,
+        "landmarks": LANDMARK_NAMES,
+        "manualFile": manual_file,
+        "manualRows": [[row[column] for column in MANUAL_COLUMNS] for row in manual_rows],
+        "images": entries,
+    }
+    # `<` could end the script element: names come from people's tables.
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return TEMPLATE.read_text(encoding="utf-8").replace("{{DATA}}", text), len(entries)
+
+
+def _known_points(
+    tables: Sequence[Mapping[str, pd.DataFrame]], manual_rows: Iterable[Mapping[str, str]]
+) -> tuple[dict[ImageKey, np.ndarray], dict[ImageKey, str]]:
+    """Points [5, 2] and source of every image that has them. Manual rows count if they are full."""
+    points: dict[ImageKey, np.ndarray] = {}
+    sources: dict[ImageKey, str] = {}
+    for row in manual_rows:
+        try:
+            values = [float(row[column]) for column in COORDINATES]
+        except ValueError:
+            continue  # the merge reports it
+        image = row["subset"], row["id"], row["modality"]
+        points[image], sources[image] = np.array(values).reshape(SHAPE), "manual"
+    for by_subset in tables:
+        for subset, table in by_subset.items():
+            values = table[list(COORDINATES)].to_numpy(float).reshape(-1, *SHAPE)
+            for index, (name, modality) in enumerate(
+                zip(table["id"], table["modality"], strict=True)
+            ):
+                image = subset, name, modality
+                if image not in points:
+                    points[image], sources[image] = values[index], table["source"].iloc[index]
+    return points, sources
+
+
+def _chosen(
+    images: Sequence[ImageKey], known: set[ImageKey], patterns: Sequence[str]
+) -> list[ImageKey]:
+    """The images to show: those without points first."""
+    missing = [image for image in images if image not in known]
+    asked: list[ImageKey] = []
+    problems = []
+    for pattern in patterns:
+        matching = [image for image in images if fnmatchcase("/".join(image), pattern)]
+        if not matching:
+            problems.append(
+                f"{CONFIG_KEY}: {pattern!r} matches no image; write subset/id/modality as in the "
+                f"table of pairs, * for any text, for instance {'/'.join(images[0])}"
+            )
+        asked += matching
+    if problems:
+        raise InputError(problems)
+    chosen = list(dict.fromkeys([*missing, *asked]))
+    if not chosen:
+        raise InputError(
+            [
+                "every image has its points, so there is nothing to click; to look at some all the "
+                f"same, name them in {CONFIG_KEY}, for instance ['{'/'.join(images[0])}']"
+            ]
+        )
+    return chosen
+
+
+def _hint(image: ImageKey, points: Mapping[ImageKey, np.ndarray]) -> list[list[float]] | None:
+    """Mean points of the subset's other images of this modality; if none has points, of any."""
+    others = {key: value for key, value in points.items() if key != image}
+    for alike in (image[::2], image[:1], ()):
+        if alike == image[::2]:
+            found = [value for key, value in others.items() if key[::2] == alike]
+        else:
+            found = [value for key, value in others.items() if key[: len(alike)] == alike]
+        if found:
+            return _listed(np.mean(found, axis=0))
+    return None
+
+
+def _listed(points: np.ndarray) -> list[list[float]]:
+    return [[round(float(x), 2), round(float(y), 2)] for x, y in points]
+
+
+def _file(pair: Pair, modality: Modality) -> str:
+    return pair.photo if modality == "photo" else pair.sketch
+
+
+def _data_uri(pair: Pair, modality: Modality) -> str:
+    picture = io.BytesIO()
+    Image.fromarray(read_image(pair, modality)).save(picture, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()

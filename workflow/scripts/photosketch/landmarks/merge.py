@@ -1,0 +1,98 @@
+"""Points placed by hand, and their merge with those of MTCNN and Face++.
+
+The manual file (config key `landmarks.manual`) is a CSV that people edit, so what spreadsheets
+write by habit is accepted where it can mean one thing only: a byte order mark, CRLF, semicolons or
+tabs between the cells, decimal commas, empty lines, trailing empty cells, and the header again
+where tables were joined.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from photosketch.landmarks.manual import CONFIG_KEY, read_manual, write_template
+from photosketch.landmarks.table import COLUMNS, ImageKey, rows_by_image
+from photosketch.pairs import MODALITIES, Pair
+from photosketch.runtime import InputError
+
+
+def merge_landmarks(
+    pairs: Iterable[Pair],
+    detected: Mapping[str, pd.DataFrame],
+    manual: Path | None,
+    template: Path,
+    *,
+    facepp: Mapping[str, pd.DataFrame] | None = None,
+    page: Path,
+) -> dict[str, pd.DataFrame]:
+    """The landmark tables by subset: points placed by hand, else of MTCNN, else of Face++.
+
+    `detected` (MTCNN) and `facepp` are tables by subset, `manual` is the manual file or None. Rows
+    are in the order of `pairs`, photo before sketch; those placed by hand have no score. Images
+    without points are written to `template`, which is a manual file that lacks the points only;
+    what somebody has filled in there is kept. With nothing missing the template is removed.
+
+    Raises InputError with all images without points, over all subsets, and with all mistakes in
+    the manual file; it says how to make `page`, on which the points can be clicked.
+    """
+    pairs = list(pairs)
+    if manual and manual.resolve() == template.resolve():
+        raise InputError(
+            [
+                f"{manual}: is rewritten whenever images have no points, so it cannot be "
+                f"{CONFIG_KEY}; copy it elsewhere and name the copy"
+            ]
+        )
+    by_hand, mentioned, problems = read_manual(manual, pairs) if manual else ({}, set(), [])
+    by_machine = rows_by_image(facepp or {}) | rows_by_image(detected)
+    rows: dict[str, list[Mapping[str, object]]] = {pair.subset: [] for pair in pairs}
+    missing: dict[ImageKey, str] = {}
+    for image, path in _image_files(pairs).items():
+        if image in by_hand:
+            rows[image[0]].append(by_hand[image])
+        elif image in by_machine:
+            rows[image[0]].append(by_machine[image])
+        elif image not in mentioned:
+            missing[image] = path
+    if missing:
+        problems += _missing_problems(missing, manual, template, page)
+        problems += write_template(template, missing)
+    if problems:
+        raise InputError(problems)
+    template.unlink(missing_ok=True)
+    return {subset: pd.DataFrame(found, columns=list(COLUMNS)) for subset, found in rows.items()}
+
+
+def _image_files(pairs: Iterable[Pair]) -> dict[ImageKey, str]:
+    """The file of each image, in the order of the tables."""
+    return {
+        (pair.subset, pair.id, modality): pair.photo if modality == "photo" else pair.sketch
+        for pair in pairs
+        for modality in MODALITIES
+    }
+
+
+def _missing_problems(
+    missing: Mapping[ImageKey, str], manual: Path | None, template: Path, page: Path
+) -> list[str]:
+    listed = [
+        f"{path}: no face found in the {modality} of {subset} {name}, and no points placed by hand"
+        for (subset, name, modality), path in missing.items()
+    ]
+    if manual:
+        saved, appended = f"save it in place of {manual}", f"append its rows to {manual}"
+    else:
+        own = "resources/manual_landmarks.csv"
+        saved = f"save it as {own} and name that file"
+        appended = f"copy it to {own} and name that file"
+    return [
+        *listed,
+        f"{page}: is the page to click the points of these {len(missing)} images; make it by the "
+        f"same snakemake command with the target `annotate`, open it in any browser (no network "
+        f"needed: from a cluster copy the file to your laptop), click, press Download, {saved} "
+        f"({CONFIG_KEY}), and run again",
+        f"{template}: has a row for each of them, for points that are known as numbers; fill in "
+        f"the points (x and y in pixels, left is the viewer's left), {appended} ({CONFIG_KEY}), "
+        "and run again",
+    ]

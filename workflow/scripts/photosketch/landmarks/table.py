@@ -1,0 +1,86 @@
+"""Landmark tables: five facial points of every photo and sketch.
+
+Points are (x, y) in pixels of the input image, pixel centres at integers; left is the viewer's
+left. A table holds one subset, one row per image that has points.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from photosketch.pairs import MODALITIES, Pair
+from photosketch.runtime import InputError, write_atomically
+
+LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
+COLUMNS = ("id", "modality", *COORDINATES, "score", "source")
+
+
+def write_landmarks(table: pd.DataFrame, path: Path | str) -> None:
+    """Write a landmark table (CSV), coordinates to a thousandth of a pixel."""
+    decimals = dict.fromkeys(COORDINATES, 3) | {"score": 6}
+    with write_atomically(path) as temporary:
+        table.astype({column: float for column in decimals}).round(decimals).to_csv(
+            temporary, index=False
+        )
+
+
+def read_landmarks(path: Path | str) -> pd.DataFrame:
+    """A landmark table; ids are text, the score of a point placed by hand is NaN."""
+    texts = ("id", "modality", "source")
+    table = pd.read_csv(
+        path,
+        dtype=dict.fromkeys(texts, str) | dict.fromkeys(COORDINATES, float) | {"score": float},
+        keep_default_na=False,  # an id may be called NA
+        na_values={"score": [""]},
+    )
+    if tuple(table.columns) != COLUMNS:
+        raise InputError([f"{path}: is no landmark table; delete it, it is written again"])
+    return table
+
+
+def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
+    """The points [5, 2] float32 of an image. Raises KeyError unless it has exactly one row."""
+    rows = table[(table["id"] == id) & (table["modality"] == modality)]
+    if len(rows) != 1:
+        raise KeyError(f"{len(rows)} rows for the {modality} of {id!r} in the landmark table")
+    return rows[list(COORDINATES)].to_numpy(np.float32).reshape(len(LANDMARK_NAMES), 2)
+
+
+ImageKey = tuple[str, str, str]  # subset, id, modality
+
+
+def read_tables(subsets: Iterable[str], paths: Iterable[Path | str]) -> dict[str, pd.DataFrame]:
+    """Landmark tables by subset, from a file for each."""
+    return {subset: read_landmarks(path) for subset, path in zip(subsets, paths, strict=True)}
+
+
+def images_of(tables: Mapping[str, pd.DataFrame]) -> set[ImageKey]:
+    """The images that have points in landmark tables by subset."""
+    return set(rows_by_image(tables))
+
+
+def rows_by_image(
+    tables: Mapping[str, pd.DataFrame],
+) -> dict[ImageKey, Mapping[str, object]]:
+    return {
+        (subset, row["id"], row["modality"]): row
+        for subset, table in tables.items()
+        for row in table.to_dict("records")
+    }
+
+
+def require_points(pairs: Sequence[Pair], table: "pd.DataFrame") -> None:
+    """Raise InputError with every image that has no points in a landmark table."""
+    known = set(zip(table["id"], table["modality"], strict=True))
+    problems = [
+        f"{getattr(pair, modality)}: no points for the {modality} of {pair.subset} {pair.id}; "
+        "run merge_landmarks again"
+        for pair in pairs
+        for modality in MODALITIES
+        if (pair.id, modality) not in known
+    ]
+    if problems:
+        raise InputError(problems)

@@ -1,0 +1,158 @@
+"""Parsing of faces: a label map for every photo and sketch, without learned weights.
+
+`parse_grabcut` looks for the head, then for hair, skin and clothes in it, then for the features.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photosketch.arrays import Image, Labels, Points
+from photosketch.landmarks.table import points_of, require_points
+from photosketch.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.parsing.atlas import FaceFrame
+from photosketch.parsing.features import find_features
+from photosketch.parsing.head import head_mask, turned_corners
+from photosketch.parsing.labels import BROWS, CLOTHES, EYES, HAIR, MOUTH, NOSE, SKIN, Parsings
+from photosketch.parsing.regions import split_head
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+# Faces up to this much larger or smaller than in CUFS, or turned by this many degrees, are parsed
+# as they are; others in a copy that is brought upright and to that size.
+_SCALES = (0.8, 1.25)
+_TURN = 5.0
+_DISTANCE = 50.0  # between the eyes
+_CONTRAST = 110.0  # of a sketch, between ink and paper (0..255), below which it counts as faint
+
+
+def parse_grabcut(image: Image, points: Points) -> Labels:
+    """Label a photo [H, W, 3] (RGB) or a sketch [H, W] by `CLASSES`: [H, W] uint8.
+
+    `points` [5, 2] are (x, y) in pixels, in the order of `landmarks.LANDMARK_NAMES`; they say where
+    to look, the labels follow the pixels. The same picture always gives the same labels (OpenCV's
+    random state is set for that). Raises ValueError where image or points are of another shape, or
+    the eyes lie at one place or outside the image.
+    """
+    points = np.asarray(points, np.float32)
+    _check(image, points)
+    turn = _upright(points)
+    if turn is None:
+        return _parse_upright(image, points)
+    height, width = image.shape[:2]
+    corners = np.array([(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)])
+    moved = _moved(corners, turn)
+    turn[:, 2] -= moved.min(0)
+    size = np.ceil(np.ptp(moved, axis=0)).astype(int) + 1
+    scale = float(np.hypot(*turn[0, :2]))
+    source = cv2.GaussianBlur(image, (0, 0), 0.4 / scale) if scale < 1 else image
+    copy = cv2.warpAffine(
+        source, turn, size.tolist(), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    labels = _parse_upright(copy, _moved(points, turn))
+    return cv2.warpAffine(
+        labels,
+        turn,
+        (width, height),
+        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _parse_upright(image: Image, points: Points) -> Labels:
+    frame = FaceFrame.of(points)
+    corners = turned_corners(image)
+    if image.ndim == 2:
+        image = _inked(image, frame)
+    head = head_mask(image, frame, corners)
+    hair, skin, clothes = split_head(image, head, frame)
+    features = find_features(image, points, frame)
+    labels = np.zeros(head.shape, np.uint8)
+    for mask, label in (
+        (hair, HAIR),
+        (skin, SKIN),
+        (clothes, CLOTHES),
+        (features.nose, NOSE),
+        (features.mouth, MOUTH),
+        (features.brows, BROWS),
+        (features.eyes, EYES),
+    ):
+        labels[mask & head] = label
+    return labels
+
+
+def _inked(sketch: Image, frame: FaceFrame) -> Image:
+    """A faint sketch [H, W] with the contrast of a usual one; others as they are."""
+    x, y = frame.coordinates(sketch.shape)
+    ink, paper = np.percentile(sketch[(np.abs(x) < 60) & (y > -60) & (y < 90)], (2, 98))
+    gain = _CONTRAST / max(paper - ink, _CONTRAST / 10)
+    if gain <= 1:
+        return sketch
+    return np.clip(250 - gain * (paper - sketch.astype(np.float32)), 0, 255).astype(np.uint8)
+
+
+def _check(image: Image, points: Points) -> None:
+    colours = image.shape[2:]
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or colours not in ((), (3,)):
+        raise ValueError(
+            f"the image is {image.dtype} {image.shape}: it must be uint8 [H, W, 3] or [H, W]"
+        )
+    if points.shape != (5, 2) or not np.isfinite(points).all():
+        raise ValueError(f"the points are {points.tolist()}: they must be five finite (x, y)")
+    x, y = points[:2].mean(0)
+    height, width = image.shape[:2]
+    if np.hypot(*(points[1] - points[0])) < 2 or not (0 <= x < width and 0 <= y < height):
+        raise ValueError(
+            f"the eyes lie at {points[:2].tolist()}: they must be apart and inside {width}x{height}"
+        )
+
+
+def _upright(points: Points) -> NDArray[np.float64] | None:
+    """The similarity [2, 3] that brings a face upright and to CUFS's size, where one is due."""
+    right, down = points[1] - points[0]
+    distance = float(np.hypot(right, down))
+    turned = abs(np.degrees(np.arctan2(down, right)))
+    if turned <= _TURN and _SCALES[0] <= distance / _DISTANCE <= _SCALES[1]:
+        return None
+    cosine, sine = np.array([right, down], np.float64) * _DISTANCE / distance**2
+    return np.array([[cosine, sine, 0], [-sine, cosine, 0]])
+
+
+def _moved(points: Points, turn: NDArray[np.float64]) -> Points:
+    return (points @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
+
+
+def parse_pairs(
+    pairs: Sequence[Pair],
+    table: "pd.DataFrame",
+    threads: int,
+    parse: Callable[[Image, Points], Labels] = parse_grabcut,
+) -> Parsings:
+    """Parse photo and sketch of each pair with the points of a landmark table, `threads` at a time.
+
+    All images must be of one size. The result does not depend on `threads`; OpenCV is kept to one
+    thread in each. Raises InputError with every image that has no points.
+    """
+    require_points(pairs, table)
+
+    def parsed(pair: Pair, modality: Modality) -> Labels:
+        return parse(read_image(pair, modality), points_of(table, pair.id, modality))
+
+    opencv_threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            maps = {
+                modality: np.stack(list(pool.map(parsed, pairs, repeat(modality))))
+                for modality in MODALITIES
+            }
+    finally:
+        cv2.setNumThreads(opencv_threads)
+    return Parsings(tuple(pair.id for pair in pairs), maps["photo"], maps["sketch"])

@@ -1,0 +1,65 @@
+"""Dark lines in a picture: the best path through the columns, and where it ends."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photosketch.arrays import Field
+
+Rows = NDArray[np.int64]
+
+
+def trace(score: Field, stiffness: float) -> Rows:
+    """The path through the columns of a score [H, W] that gathers most: its row in each column [W].
+
+    Neighbouring rows differ by 2 at most, and by d at the price of stiffness * d^2.
+    """
+    height, width = score.shape
+    steps = np.arange(-2, 3)
+    price = (stiffness * steps**2).astype(np.float32)[:, None]
+    rows = np.arange(height)
+    sources = rows + steps[:, None]  # [5, H]
+    padded = np.full(height + 4, -np.inf, np.float32)
+    came = np.zeros((width, height), np.int64)
+    best = score[:, 0]
+    for column in range(1, width):
+        padded[2:-2] = best
+        options = padded[sources + 2] - price
+        choice = options.argmax(0)
+        came[column] = sources[choice, rows]
+        best = options[choice, rows] + score[:, column]
+    path = np.empty(width, np.int64)
+    path[-1] = int(best.argmax())
+    for column in range(width - 1, 0, -1):
+        path[column - 1] = came[column, path[column]]
+    return path
+
+
+def ridge(field: Field, reach: float) -> Field:
+    """How far a field [H, W] rises above both the pixels `reach` rows over and under."""
+    steps = max(1, round(reach))
+    rows = np.arange(len(field))
+    over, under = np.maximum(rows - steps, 0), np.minimum(rows + steps, len(field) - 1)
+    return field - np.maximum(field[over], field[under])
+
+
+def ends(values: Field, middle: int, level: float, nearest: float, farthest: float) -> list[int]:
+    """The first positions left and right of `middle` where values [W] fall below a level.
+
+    Both lie at least `nearest` and at most `farthest` away from it, and inside the line.
+    """
+    found = []
+    for direction in (-1, 1):
+        away = np.arange(round(nearest), round(farthest) + 1)
+        places = np.clip(middle + direction * away, 0, len(values) - 1)
+        faded = np.flatnonzero(values[places] < level)
+        found.append(int(places[faded[0] if len(faded) else -1]))
+    return found
+
+
+def smoothed(values: NDArray[Any], width: float) -> NDArray[np.float64]:
+    """The moving average of a line [W] over about `width` positions, its ends repeated."""
+    half = max(0, round((width - 1) / 2))
+    padded = np.pad(values.astype(np.float64), half, mode="edge")
+    return np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), "valid")

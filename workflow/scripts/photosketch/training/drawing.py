@@ -1,0 +1,66 @@
+"""Drawing the test photos with a trained generator.
+
+`instance`, the default, is pix2pix's test behaviour: BatchNorm normalises with the statistics of
+the single image (so one image at a time) and dropout stays on, seeded by seed, epoch and image.
+`running` is the usual evaluation mode: running statistics, no dropout.
+"""
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+import torch
+
+from photosketch.config import TrainConfig
+from photosketch.training import checkpoint, networks, tensors
+from photosketch.training.seeds import derive_seed
+
+Statistics = Literal["instance", "running"]
+
+
+def load_generator(path: Path | str, device: torch.device) -> networks.Generator:
+    """The generator of a checkpoint, built as its metadata says."""
+    weights, about = checkpoint.read_generator(path)
+    config = TrainConfig.from_hparams(about["hparams"])
+    generator = networks.build_generator(
+        config.ngf, about["sketch_channels"], config.losses.local > 0
+    )
+    generator.load_state_dict(weights)
+    return generator.to(device)
+
+
+@torch.no_grad()
+def draw(
+    generator: networks.Generator,
+    data: tensors.PackedSet,
+    statistics: Statistics,
+    seed: int,
+    epoch: int,
+    device: torch.device,
+) -> np.ndarray:
+    """Sketches [N, H, W] uint8 gray of every photo in `data`, cropped back to the input size."""
+    generator.train(statistics == "instance")
+    mode = networks.instance_statistics(generator) if statistics == "instance" else nullcontext()
+    left, top = data.offset
+    width, height = data.size
+    sketches = np.empty((len(data), height, width), np.uint8)
+    with mode:
+        for index, (subset, name) in enumerate(zip(data.subset, data.ids, strict=True)):
+            torch.manual_seed(derive_seed(seed, "dropout", epoch, subset, name))
+            batch = data.batch(torch.tensor([index], device=device), 0, None)
+            drawn = generator(
+                batch.photo, batch.landmarks, batch.foreground
+            ).image  # [1, C, 256, 256]
+            image = drawn[0, :, top : top + height, left : left + width]  # [C, H, W]
+            pixels = ((image + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
+            sketches[index] = _gray(pixels)
+    return sketches
+
+
+def _gray(pixels: np.ndarray) -> np.ndarray:
+    """[C, H, W] to gray [H, W]: the only channel, or ITU-601 of three."""
+    if len(pixels) == 1:
+        return pixels[0]
+    return cv2.cvtColor(np.ascontiguousarray(pixels.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)

@@ -1,0 +1,179 @@
+"""The loss terms, one function each, and their weighted sum.
+
+Images are in [-1, 1]. Every term is a float32 scalar tensor on the device; nothing here reads one
+back, so that a training step runs without waiting for the device.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from photosketch.config import GladForm
+from photosketch.patches import PARTS, PATCHES
+from photosketch.training.networks import Discriminators, GeneratorOutput
+from photosketch.training.parts import Regions, split
+from photosketch.training.tensors import Batch
+
+LOCAL_ADVERSARIAL = 0.25  # weight of the local discriminators against the one on the frame
+GRADIENT_EPSILON = 1e-6
+GRADIENT_MARGIN = 2  # pixels beside the padding that the gradient loss leaves out
+
+
+def discriminator_loss(
+    discriminators: Discriminators, batch: Batch, output: GeneratorOutput
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The discriminators' loss on the real sketches and the generator's, and its terms for the log.
+
+    The generated sketch is detached: no gradient reaches the generator. Halved, as in pix2pix, to
+    slow the discriminators down against the generator. Each local discriminator is trained with
+    full weight, since the networks share no weights. Terms: discriminator_real and
+    discriminator_fake (the frame, not halved), discriminator_local (sum over the parts, halved).
+    """
+    real = discriminators(batch.photo, batch.sketch, output.regions)
+    fake = discriminators(batch.photo, output.image.detach(), output.regions)
+    terms = {
+        "discriminator_real": adversarial(real.frame, real=True),
+        "discriminator_fake": adversarial(fake.frame, real=False),
+    }
+    weights = {"discriminator_real": 0.5, "discriminator_fake": 0.5}
+    if real.parts:
+        errors = [
+            adversarial(real.parts[part], real=True) + adversarial(fake.parts[part], real=False)
+            for part in PARTS
+        ]
+        terms["discriminator_local"] = 0.5 * torch.stack(errors).sum()
+        weights["discriminator_local"] = 1.0
+    return weighted_sum(terms, weights), _detached(terms)
+
+
+def generator_loss(
+    discriminators: Discriminators,
+    batch: Batch,
+    output: GeneratorOutput,
+    *,
+    l1: float,
+    glad: float,
+    local: float,
+    glad_form: GladForm = "magnitude",
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The generator's loss for weights `l1`, `glad`, `local`, and its unweighted terms for the log.
+
+    A term of weight 0 is not computed. adversarial_local is there if local discriminators are; its
+    weight is 0.25 of the adversarial term's, as APDrawingGAN's authors have it. Freeze the
+    discriminators' parameters before the call, so that no gradient is computed for them.
+    """
+    judged = discriminators(batch.photo, output.image, output.regions)
+    terms = {"adversarial": adversarial(judged.frame, real=True)}
+    weights = {
+        "adversarial": 1.0,
+        "adversarial_local": LOCAL_ADVERSARIAL,
+        "l1": l1,
+        "glad": glad,
+        "local": local,
+    }
+    if judged.parts:
+        errors = [adversarial(judged.parts[part], real=True) for part in PARTS]
+        terms["adversarial_local"] = torch.stack(errors).sum()
+    if l1:
+        terms["l1"] = pixel_l1(output.image, batch.sketch)
+    if glad:
+        terms["glad"] = gradient_loss(output.image, batch.sketch, batch.valid, glad_form)
+    if local:
+        if output.regions is None:
+            raise ValueError("the local loss needs a generator with local networks")
+        terms["local"] = local_l1(output.parts, batch.sketch, output.regions)
+    return weighted_sum(terms, weights), _detached(terms)
+
+
+def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """The sum of weight times term over `terms`."""
+    return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+
+
+def adversarial(logits: Tensor, *, real: bool) -> Tensor:
+    """Binary cross entropy of a discriminator's logits against one answer for all patches.
+
+    Goodfellow et al.: Generative Adversarial Nets, NIPS 2014, in the non-saturating form; on
+    patches as in Isola et al., CVPR 2017.
+    """
+    answer = torch.full_like(logits, float(real), dtype=torch.float32)
+    return F.binary_cross_entropy_with_logits(logits.float(), answer)
+
+
+def pixel_l1(image: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference over the whole frame, its padding included.
+
+    Isola et al., CVPR 2017, section 3.1.
+    """
+    return F.l1_loss(image.float(), target)
+
+
+def gradient_loss(
+    image: Tensor, target: Tensor, valid: Tensor, form: GladForm = "magnitude"
+) -> Tensor:
+    """The generalised gradient loss: how far the gradient magnitudes of two images differ.
+
+    The mean of |G(image) - G(target)|; with `form` "squared" of (G(image) - G(target))^2, the mixed
+    gradient error of Lu and Chen: Single Image Super Resolution based on a Modified U-Net with
+    Mixed Gradient Loss, arXiv 1911.09428, 2019. G is `gradient_magnitude`. The mean is over those
+    image pixels (`valid` [B, 1, H, W]) with at least two image pixels between them and the
+    padding, so that the padding's edge does not count; the frame's edge, where the jitter cuts
+    images off, is treated like padding. Channels are averaged. An image whose pixels are all left
+    out counts as 0.
+    """
+    difference = gradient_magnitude(image.float()) - gradient_magnitude(target)
+    error = difference.square() if form == "squared" else difference.abs()
+    inner = erode(valid, GRADIENT_MARGIN)[..., 1:-1, 1:-1]  # where the magnitude is defined
+    return masked_mean(error, inner)
+
+
+def gradient_magnitude(image: Tensor) -> Tensor:
+    """sqrt(gx^2 + gy^2 + 1e-6) by Sobel's filters over 8: [B, C, H, W] to [B, C, H - 2, W - 2].
+
+    A ramp of slope 1 a pixel has magnitude 1. The epsilon keeps the derivative finite on flat
+    paper.
+    """
+    # Differences and sums rather than a convolution, which autocast would round to 16 bits.
+    across = image[..., 2:] - image[..., :-2]  # [B, C, H, W - 2]
+    down = image[..., 2:, :] - image[..., :-2, :]  # [B, C, H - 2, W]
+    gx = (across[..., :-2, :] + 2 * across[..., 1:-1, :] + across[..., 2:, :]) / 8
+    gy = (down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]) / 8
+    return (gx.square() + gy.square() + GRADIENT_EPSILON).sqrt()
+
+
+def local_l1(parts: Mapping[str, Tensor], target: Tensor, regions: Regions) -> Tensor:
+    """The sum over the six parts of the mean absolute difference from the target's part.
+
+    Yi et al.: APDrawingGAN, CVPR 2019, the local transfer loss; here each part's mean is over its
+    rectangle or mask. An empty mask counts as 0.
+    """
+    wanted = split(target, regions)
+    errors = [F.l1_loss(parts[patch.name].float(), wanted[patch.name]) for patch in PATCHES]
+    for part, mask in (("hair", regions.hair), ("background", regions.background)):
+        errors.append(masked_mean((parts[part].float() - wanted[part]).abs(), mask))
+    return torch.stack(errors).sum()
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """The batch's mean of each sample's mean of `values` [B, C, H, W] in `mask` [B, 1, H, W].
+
+    A sample with an empty mask counts as 0.
+    """
+    total = torch.where(mask, values, 0).sum(dim=(1, 2, 3))  # [B]
+    count = mask.sum(dim=(1, 2, 3)) * values.shape[1]  # [B]
+    return (total / count.clamp(min=1)).mean()
+
+
+def erode(mask: Tensor, margin: int) -> Tensor:
+    """`mask` [B, 1, H, W] without the pixels that lie within `margin` of an unset one.
+
+    Beyond the frame everything is unset. Distances are in rows and columns, whichever is larger.
+    """
+    unset = F.pad((~mask).float(), [margin] * 4, value=1.0)
+    return F.max_pool2d(unset, 2 * margin + 1, stride=1) == 0
+
+
+def _detached(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: term.detach() for name, term in terms.items()}

@@ -1,0 +1,307 @@
+"""The networks: pix2pix's U-Net and PatchGAN, and the local part of APDrawingGAN.
+
+[1] Isola, Zhu, Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks,
+    CVPR 2017 (pix2pix).
+[2] Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait Drawings From Face Photos With
+    Hierarchical GANs, CVPR 2019.
+
+Images are [B, C, 256, 256] in [-1, 1]; photos have three channels. Initial weights are drawn from
+torch's global random state.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from photosketch.patches import PARTS, PATCHES
+from photosketch.training.parts import Regions, compose, find_regions, split, whiten
+
+PHOTO_CHANNELS = 3
+
+
+class HalfDropout(nn.Dropout):
+    """Dropout of half of the values: those that stay are doubled; off in `eval()`.
+
+    On a CPU torch draws a whole random number for each value, one after another; here one bit
+    decides, ten times as fast. The bits belong to positions in the order [B, H, W, C], whatever
+    the memory format, so that both formats drop the same values.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, C, H, W] to the same, from torch's global random state."""
+        if not self.training:
+            return features
+        if features.device.type != "cpu":
+            return F.dropout(features, 0.5)
+        batch, channels, height, width = features.shape
+        words = torch.randint(-(2**63), 2**63 - 1, (features.numel() // 64 + 1,))
+        places = torch.arange(8, dtype=torch.uint8)
+        bits = ((words.view(torch.uint8)[:, None] >> places) & 1).flatten()[: features.numel()]
+        kept = bits.view(batch, height, width, channels).permute(0, 3, 1, 2)
+        return features * kept.to(features.dtype).mul_(2)
+
+
+class UNet(nn.Module):
+    """A U-Net as in [1]: each level halves the resolution, its output is handed across.
+
+    `widths` are the channels after each level. The first and the last level have no normalisation
+    on the way down. The `dropouts` levels above the innermost drop half of their channels' values
+    on the way up. Sides of the input have to be multiples of 2 ** len(widths).
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, widths: Sequence[int], dropouts: int = 0
+    ) -> None:
+        super().__init__()
+        last = len(widths) - 1
+        self.downs = nn.ModuleList()
+        self.ups = nn.ModuleList()  # innermost first
+        for level, width in enumerate(widths):
+            before = in_channels if level == 0 else widths[level - 1]
+            layers: list[nn.Module] = [] if level == 0 else [nn.LeakyReLU(0.2)]
+            layers.append(nn.Conv2d(before, width, 4, stride=2, padding=1, bias=False))
+            if 0 < level < last:
+                layers.append(nn.BatchNorm2d(width))
+            self.downs.append(nn.Sequential(*layers))
+        for level in range(last, 0, -1):
+            arriving = widths[level] if level == last else 2 * widths[level]
+            leaving = widths[level - 1]
+            layers = [
+                nn.ReLU(),
+                nn.ConvTranspose2d(arriving, leaving, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(leaving),
+            ]
+            if 0 < last - level <= dropouts:
+                layers.append(HalfDropout())
+            self.ups.append(nn.Sequential(*layers))
+        outermost = nn.ConvTranspose2d(2 * widths[0], out_channels, 4, stride=2, padding=1)
+        self.ups.append(nn.Sequential(nn.ReLU(), outermost, nn.Tanh()))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """[B, in_channels, H, W] to [B, out_channels, H, W] in [-1, 1]."""
+        skips = []
+        features = image
+        for down in self.downs:
+            features = down(features)  # half the resolution
+            skips.append(features)
+        skips.pop()
+        for up in self.ups:
+            features = up(features)  # twice the resolution
+            if skips:
+                features = torch.cat([skips.pop(), features], dim=1)
+        return features
+
+
+class Residual(nn.Module):
+    """A residual block of two 3x3 convolutions, with dropout between them, as in [2]."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            HalfDropout(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, channels, H, W] to the same."""
+        return features + self.layers(features)
+
+
+class Fusion(nn.Sequential):
+    """The fusion network of [2]: the whole frame's sketch and the composed parts into one sketch.
+
+    [B, 2 * sketch_channels, H, W] to [B, sketch_channels, H, W] in [-1, 1]. Pads with zeros, where
+    the authors reflect: reflection has no deterministic gradient on CUDA, and here the frame's
+    border is padding anyway.
+    """
+
+    def __init__(self, ngf: int, sketch_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(2 * sketch_channels, ngf, 7, padding=3, bias=False),
+            nn.BatchNorm2d(ngf),
+            nn.ReLU(),
+            Residual(ngf),
+            Residual(ngf),
+            nn.Conv2d(ngf, sketch_channels, 7, padding=3),
+            nn.Tanh(),
+        )
+
+
+class LocalGenerators(nn.Module):
+    """A U-Net of its own for each part, as in [2].
+
+    Three levels on the four rectangles, four (one with dropout) on hair and background, which are
+    whole frames, white outside their masks.
+    """
+
+    def __init__(self, ngf: int, sketch_channels: int) -> None:
+        super().__init__()
+        networks = {
+            patch.name: UNet(PHOTO_CHANNELS, sketch_channels, [ngf, 2 * ngf, 4 * ngf])
+            for patch in PATCHES
+        }
+        for name in ("hair", "background"):
+            widths = [ngf, 2 * ngf, 2 * ngf, 2 * ngf]
+            networks[name] = UNet(PHOTO_CHANNELS, sketch_channels, widths, dropouts=1)
+        self.networks = nn.ModuleDict(networks)
+
+    def forward(self, photo: Tensor, regions: Regions) -> dict[str, Tensor]:
+        """Sketches of the parts of photos [B, 3, 256, 256]; white outside hair and background."""
+        parts = split(photo, regions)
+        sketches = {name: network(parts[name]) for name, network in self.networks.items()}
+        sketches["hair"] = whiten(sketches["hair"], regions.hair)
+        sketches["background"] = whiten(sketches["background"], regions.background)
+        return sketches
+
+
+@dataclasses.dataclass(frozen=True)
+class GeneratorOutput:
+    """`image` [B, C, 256, 256]; the sketches of the parts before fusion, and where they lie.
+
+    Without local networks `parts` is empty and `regions` None.
+    """
+
+    image: Tensor
+    parts: dict[str, Tensor]
+    regions: Regions | None
+
+
+class Generator(nn.Module):
+    """The U-Net of [1] on the whole frame; with `local`, fused with the parts' sketches as in [2].
+
+    Without `local` neither the local networks nor the fusion network exist.
+    """
+
+    def __init__(self, ngf: int, sketch_channels: int, local: bool) -> None:
+        super().__init__()
+        widths = [ngf * factor for factor in (1, 2, 4, 8, 8, 8, 8, 8)]
+        self.unet = UNet(PHOTO_CHANNELS, sketch_channels, widths, dropouts=3)
+        self.local = LocalGenerators(ngf, sketch_channels) if local else None
+        self.fusion = Fusion(ngf, sketch_channels) if local else None
+
+    def forward(self, photo: Tensor, landmarks: Tensor, foreground: Tensor) -> GeneratorOutput:
+        """Photos [B, 3, 256, 256] to sketches [B, C, 256, 256].
+
+        Points [B, 5, 2] in frame pixels and the head mask [B, 1, 256, 256] bool say where the
+        parts lie; they are used by the local networks alone.
+        """
+        image = self.unet(photo)
+        if self.local is None or self.fusion is None:
+            return GeneratorOutput(image, {}, None)
+        regions = find_regions(landmarks, foreground)
+        parts = self.local(photo, regions)
+        fused = self.fusion(torch.cat([image, compose(parts, regions)], dim=1))
+        return GeneratorOutput(fused, parts, regions)
+
+
+class PatchGAN(nn.Sequential):
+    """The 70x70 PatchGAN of [1]: logits [B, 1, h, w], one for each overlapping patch.
+
+    A frame gives 30x30 logits, the smallest rectangle (40x56) 3x5.
+    """
+
+    def __init__(self, in_channels: int, ndf: int) -> None:
+        layers: list[nn.Module] = [
+            nn.Conv2d(in_channels, ndf, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2),
+        ]
+        for factor, stride in ((1, 2), (2, 2), (4, 1)):
+            before, after = factor * ndf, 2 * factor * ndf
+            layers += [
+                nn.Conv2d(before, after, 4, stride=stride, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                nn.LeakyReLU(0.2),
+            ]
+        layers.append(nn.Conv2d(8 * ndf, 1, 4, stride=1, padding=1))
+        super().__init__(*layers)
+
+
+@dataclasses.dataclass(frozen=True)
+class Logits:
+    """What the discriminators say: of the frame, and of each part (empty without local ones)."""
+
+    frame: Tensor
+    parts: dict[str, Tensor]
+
+
+class Discriminators(nn.Module):
+    """A PatchGAN on the frame; with `local`, one more for each of the six parts, as in [2].
+
+    All are conditional: they see photo and sketch.
+    """
+
+    def __init__(self, ndf: int, sketch_channels: int, local: bool) -> None:
+        super().__init__()
+        channels = PHOTO_CHANNELS + sketch_channels
+        self.frame = PatchGAN(channels, ndf)
+        self.parts = nn.ModuleDict({name: PatchGAN(channels, ndf) for name in PARTS if local})
+
+    def forward(self, photo: Tensor, sketch: Tensor, regions: Regions | None) -> Logits:
+        """Judge sketches of photos; `regions` are needed by the local discriminators alone.
+
+        Raises ValueError where there are local discriminators and no regions.
+        """
+        both = torch.cat([photo, sketch], dim=1)  # [B, 3 + C, 256, 256]
+        if not self.parts:
+            return Logits(self.frame(both), {})
+        if regions is None:
+            raise ValueError("local discriminators need the regions of a generator with parts")
+        pieces = split(both, regions)
+        judged = {name: network(pieces[name]) for name, network in self.parts.items()}
+        return Logits(self.frame(both), judged)
+
+
+def build_generator(ngf: int, sketch_channels: int, local: bool) -> Generator:
+    """A generator with fresh weights as in [1]."""
+    generator = Generator(ngf, sketch_channels, local)
+    generator.apply(_initialise)
+    return generator
+
+
+def build_discriminators(ndf: int, sketch_channels: int, local: bool) -> Discriminators:
+    """Discriminators with fresh weights as in [1]."""
+    discriminators = Discriminators(ndf, sketch_channels, local)
+    discriminators.apply(_initialise)
+    return discriminators
+
+
+def _initialise(module: nn.Module) -> None:
+    """Convolutions from N(0, 0.02), scales of normalisations from N(1, 0.02), zero biases."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+    elif isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+    else:
+        return
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
+
+
+@contextlib.contextmanager
+def instance_statistics(network: nn.Module) -> Iterator[None]:
+    """Within the block `network` behaves as at test time in [1]; afterwards as before.
+
+    Normalisation uses the statistics of the batch at hand (with one image, that image's) and
+    dropout stays on, as in training, but the running statistics are left alone.
+    """
+    modes = [(module, module.training) for module in network.modules()]
+    norms = [module for module, _ in modes if isinstance(module, nn.BatchNorm2d)]
+    tracking = [norm.track_running_stats for norm in norms]
+    network.train()
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm, tracked in zip(norms, tracking, strict=True):
+            norm.track_running_stats = tracked
+        for module, training in modes:
+            module.training = training

@@ -1,0 +1,127 @@
+"""Pairs, points and labels packed into one file a split, for training and inference.
+
+Every image lies in the centre of a frame of 256 x 256 pixels, padded with one value (the report
+that the experiment follows pads with zeros, black). Apart from `photosketch.tensors`, so that
+training depends on the packed file and not on how it was made.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photosketch.config import FRAME
+from photosketch.landmarks.table import points_of, read_landmarks
+from photosketch.pairs import Pair, read_image
+from photosketch.runtime import InputError, write_atomically
+
+Files = Mapping[str, Path | str]
+
+
+def pack(
+    pairs: Sequence[Pair],
+    landmark_files: Files,
+    parsing_files: Files,
+    *,
+    pad_value: int,
+    sketch_channels: int,
+) -> dict[str, Any]:
+    """The arrays of one split, in the order of `pairs`.
+
+    `landmark_files` and `parsing_files` name each subset's CSV and NPZ. The result:
+
+    ids, subset [N] str
+    photo     [N, 256, 256, 3] uint8
+    sketch    [N, 256, 256, sketch_channels] uint8: gray for 1 channel, RGB for 3
+    landmarks [N, 5, 2] float32, the photo's points (x, y) in frame pixels
+    parsing   [N, 256, 256] uint8, the photo's labels; padding is background (0)
+    size      [2] (width, height) of the images; offset [2] (x, y) of their top left pixel
+    pad_value 0-d, the padding of photo and sketch (0 to 255)
+
+    Raises InputError with every pair that has no points or labels, or does not fit the frame.
+    """
+    if not pairs:
+        raise InputError(["a split has no pairs: dataset.pairs needs rows of split train and test"])
+    tables = {subset: read_landmarks(path) for subset, path in landmark_files.items()}
+    labels = {subset: _photo_labels(path) for subset, path in parsing_files.items()}
+    _check(pairs, tables, labels, landmark_files, parsing_files)
+
+    width, height = pairs[0].width, pairs[0].height
+    x, y = (FRAME - width) // 2, (FRAME - height) // 2
+    window = np.s_[:, y : y + height, x : x + width]
+    count = len(pairs)
+    photo = np.full((count, FRAME, FRAME, 3), pad_value, np.uint8)
+    sketch = np.full((count, FRAME, FRAME, sketch_channels), pad_value, np.uint8)
+    parsing = np.zeros((count, FRAME, FRAME), np.uint8)
+    for index, pair in enumerate(pairs):
+        photo[window][index] = read_image(pair, "photo")
+        pixels = read_image(pair, "sketch", colour=sketch_channels == 3)
+        sketch[window][index] = pixels.reshape(height, width, sketch_channels)
+        parsing[window][index] = labels[pair.subset][pair.id]
+    located = np.stack([points_of(tables[pair.subset], pair.id, "photo") for pair in pairs])
+    return {
+        "ids": np.array([pair.id for pair in pairs]),
+        "subset": np.array([pair.subset for pair in pairs]),
+        "photo": photo,
+        "sketch": sketch,
+        "landmarks": (located + np.array([x, y])).astype(np.float32),
+        "parsing": parsing,
+        "size": np.array([width, height]),
+        "offset": np.array([x, y]),
+        "pad_value": np.array(pad_value),
+    }
+
+
+def write_packed(arrays: Mapping[str, Any], path: Path | str) -> None:
+    """Write what `pack` returns to an NPZ, uncompressed: reading speed matters more than size."""
+    with write_atomically(path) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def _photo_labels(path: Path | str) -> dict[str, NDArray[np.uint8]]:
+    """The label map of each photo, by id."""
+    with np.load(path) as archive:
+        return dict(zip(archive["ids"].tolist(), archive["photo"], strict=True))
+
+
+def _check(
+    pairs: Sequence[Pair],
+    tables: Mapping[str, Any],
+    labels: Mapping[str, Mapping[str, NDArray[np.uint8]]],
+    landmark_files: Files,
+    parsing_files: Files,
+) -> None:
+    """Raise InputError with everything that keeps the pairs from being packed."""
+    problems = []
+    located = {
+        subset: set(table.loc[table["modality"] == "photo", "id"])
+        for subset, table in tables.items()
+    }
+    expected = (pairs[0].width, pairs[0].height)
+    if max(expected) > FRAME:
+        problems.append(
+            f"{pairs[0].photo}: {expected[0]}x{expected[1]} pixels do not fit the "
+            f"{FRAME}x{FRAME} frame; give smaller images"
+        )
+    for pair in pairs:
+        if (pair.width, pair.height) != expected:
+            problems.append(
+                f"{pair.photo}: {pair.width}x{pair.height} pixels, but "
+                f"{expected[0]}x{expected[1]} in {pairs[0].photo}; give images of one size"
+            )
+        if pair.id not in located.get(pair.subset, ()):
+            problems.append(
+                f"{landmark_files.get(pair.subset, 'landmarks')}: no points of the photo of "
+                f"{pair.subset} {pair.id}; run merge_landmarks again"
+            )
+        label = labels.get(pair.subset, {}).get(pair.id)
+        if label is None or label.shape != (pair.height, pair.width):
+            found = "no label map" if label is None else f"a label map of shape {label.shape}"
+            problems.append(
+                f"{parsing_files.get(pair.subset, 'parsing')}: {found} for the photo of "
+                f"{pair.subset} {pair.id} ({pair.width}x{pair.height}); run parse_faces again"
+            )
+    if problems:
+        raise InputError(problems)

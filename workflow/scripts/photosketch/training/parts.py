@@ -1,0 +1,164 @@
+"""The six parts of a face that the local networks work on, cut out of the frame and put back.
+
+The parts are those of APDrawingGAN (Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait
+Drawings From Face Photos With Hierarchical GANs, CVPR 2019), sizes for a frame of 256 pixels: four
+rectangles around facial points, hair (the foreground outside the rectangles) and background (all
+that is not foreground; padding counts as background).
+
+Images are [B, C, 256, 256] in [-1, 1]. Pixels outside a masked part are white, +1, for photos and
+sketches alike: white is the paper, and what a pixelwise minimum ignores. Nothing here waits for the
+device or loops over samples, so all of it may be captured in a CUDA graph.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from photosketch.config import FRAME
+from photosketch.patches import PATCHES
+
+WHITE = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Regions:
+    """Where the parts lie in a batch of frames.
+
+    `corners` [B, 4, 2] int64: the (x, y) of each rectangle's top left pixel, in the order of
+    `PATCHES`. `hair` and `background` [B, 1, 256, 256] bool.
+    """
+
+    corners: Tensor
+    hair: Tensor
+    background: Tensor
+
+
+def rectangles(landmarks: Tensor) -> Tensor:
+    """The top left corners (x, y) of the patches, int64 [B, 4, 2], for points [B, 5, 2].
+
+    Rounded to whole pixels (halves up, so that shifting the points by whole pixels shifts the
+    corners alike) and clamped, so that every rectangle lies inside the frame.
+    """
+    corners = []
+    for patch in PATCHES:
+        x, y = landmarks[:, patch.points].mean(dim=1).unbind(-1)  # [B] each
+        left = (x + 0.5).floor().long() - patch.width // 2
+        top = (y + patch.shift + 0.5).floor().long() - patch.height // 2
+        left = left.clamp(0, FRAME - patch.width)
+        top = top.clamp(0, FRAME - patch.height)
+        corners.append(torch.stack([left, top], dim=-1))
+    return torch.stack(corners, dim=1)
+
+
+def find_regions(landmarks: Tensor, foreground: Tensor) -> Regions:
+    """The parts of frames with points [B, 5, 2] and a head mask [B, 1, 256, 256] bool."""
+    corners = rectangles(landmarks)
+    covered = [
+        inside(corners[:, index], patch.height, patch.width) for index, patch in enumerate(PATCHES)
+    ]
+    hair = foreground & ~functools.reduce(torch.logical_or, covered)
+    return Regions(corners, hair, ~foreground)
+
+
+def inside(corners: Tensor, height: int, width: int) -> Tensor:
+    """Bool [B, 1, 256, 256]: the pixels of rectangles with top left corners [B, 2]."""
+    across = torch.arange(FRAME, device=corners.device) - corners[:, 0, None]  # [B, 256]
+    down = torch.arange(FRAME, device=corners.device) - corners[:, 1, None]  # [B, 256]
+    columns = (across >= 0) & (across < width)
+    rows = (down >= 0) & (down < height)
+    return (rows[:, :, None] & columns[:, None, :])[:, None]
+
+
+def crop(image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
+    """Rectangles [B, C, height, width] of images [B, C, 256, 256]; corners (x, y) [B, 2]."""
+    return _Crop.apply(image, corners, height, width)
+
+
+def paste(patch: Tensor, corners: Tensor) -> Tensor:
+    """The inverse of `crop`: patches [B, C, h, w] on white frames [B, C, 256, 256]."""
+    return _Paste.apply(patch, corners)
+
+
+class _Crop(torch.autograd.Function):
+    """Cutting out; its gradient is placed on zeros.
+
+    A gradient of our own, because that of `gather` adds atomically, or sorts and waits for the
+    device where deterministic algorithms are asked for, and neither fits a CUDA graph.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
+        ctx.save_for_backward(corners)
+        return _cut(image, corners, height, width)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        (corners,) = ctx.saved_tensors
+        return _place(gradients[0], corners, 0.0), None, None, None
+
+
+class _Paste(torch.autograd.Function):
+    """Placing on white; its gradient is cut out."""
+
+    @staticmethod
+    def forward(ctx: Any, patch: Tensor, corners: Tensor) -> Tensor:
+        ctx.save_for_backward(corners)
+        ctx.size = patch.shape[2:]
+        return _place(patch, corners, WHITE)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (corners,) = ctx.saved_tensors
+        return _cut(gradients[0], corners, *ctx.size), None
+
+
+def _cut(image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
+    """The pixels of rectangles, [B, C, height, width]."""
+    columns = corners[:, 0, None] + torch.arange(width, device=corners.device)  # [B, w]
+    rows = corners[:, 1, None] + torch.arange(height, device=corners.device)  # [B, h]
+    return _pixels(image, rows, columns)
+
+
+def _place(patch: Tensor, corners: Tensor, fill: float) -> Tensor:
+    """Rectangles [B, C, h, w] at their places in frames [B, C, 256, 256] of the value `fill`."""
+    height, width = patch.shape[2:]
+    span = torch.arange(FRAME, device=corners.device)
+    columns = (span - corners[:, 0, None]).clamp(0, width - 1)  # [B, 256]
+    rows = (span - corners[:, 1, None]).clamp(0, height - 1)  # [B, 256]
+    return torch.where(inside(corners, height, width), _pixels(patch, rows, columns), fill)
+
+
+def _pixels(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Pixels [B, C, h, w] of images [B, C, H, W] at rows [B, h] and columns [B, w]."""
+    positions = rows[:, :, None] * image.shape[3] + columns[:, None]  # [B, h, w]
+    chosen = positions.flatten(1)[:, None].expand(-1, image.shape[1], -1)  # [B, C, h * w]
+    return image.flatten(2).gather(2, chosen).unflatten(2, (rows.shape[1], columns.shape[1]))
+
+
+def split(image: Tensor, regions: Regions) -> dict[str, Tensor]:
+    """The six parts of images: rectangles [B, C, h, w]; hair and background whole frames."""
+    parts = {
+        patch.name: crop(image, regions.corners[:, index], patch.height, patch.width)
+        for index, patch in enumerate(PATCHES)
+    }
+    parts["hair"] = whiten(image, regions.hair)
+    parts["background"] = whiten(image, regions.background)
+    return parts
+
+
+def compose(parts: dict[str, Tensor], regions: Regions) -> Tensor:
+    """The parts on one white canvas [B, C, 256, 256], by pixelwise minimum where they overlap."""
+    layers = [
+        paste(parts[patch.name], regions.corners[:, index]) for index, patch in enumerate(PATCHES)
+    ]
+    layers.append(whiten(parts["hair"], regions.hair))
+    layers.append(whiten(parts["background"], regions.background))
+    return functools.reduce(torch.minimum, layers)
+
+
+def whiten(image: Tensor, mask: Tensor) -> Tensor:
+    """`image` [B, C, H, W] where `mask` [B, 1, H, W] is true, white elsewhere."""
+    return torch.where(mask, image, WHITE)

@@ -1,0 +1,300 @@
+"""The networks of one run with their optimizers, and the training step in a plain and a fast form.
+
+The step is pix2pix's: forward, update the discriminators on the detached sketch, freeze them,
+update the generator. Every random number of a step derives from the seed and the count of images
+seen, so that a resumed run continues the same stream, whichever form computes the step.
+"""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from photosketch.config import TrainConfig
+from photosketch.training import checkpoint, losses, networks, tensors
+from photosketch.training.seeds import derive_seed
+
+WARM_UP_STEPS = 3  # before a capture: libraries choose kernels and allocate then
+
+
+@dataclass(frozen=True)
+class Switches:
+    """Faster ways to compute the same step; with all of them off it is plain eager PyTorch."""
+
+    fused_adam: bool = True  # one kernel for all parameters
+    channels_last: bool = True  # the order in which convolutions are fastest, on CPU and GPU
+    graph: bool = True  # GPU only: the step is recorded once and replayed without host work
+
+
+PLAIN = Switches(fused_adam=False, channels_last=False, graph=False)
+
+
+@dataclass
+class Trainer:
+    """Networks, optimizers and the position in the run."""
+
+    config: TrainConfig
+    seed: int
+    switches: Switches
+    device: torch.device
+    generator: networks.Generator
+    discriminators: networks.Discriminators
+    generator_optimizer: torch.optim.Optimizer
+    discriminator_optimizer: torch.optim.Optimizer
+    images: int = 0  # seen so far, the clock of the run
+    terms: tuple[str, ...] = ()  # names of what `advance` returns, known after the first step
+    totals: dict[str, float] = field(default_factory=dict)  # of the epoch under way
+    log: list[dict[str, Any]] = field(default_factory=list)  # one row an epoch
+    recordable: bool = False  # whether the step is to be recorded as a CUDA graph
+    recorded: "RecordedStep | None" = None
+
+    @classmethod
+    def build(
+        cls,
+        config: TrainConfig,
+        seed: int,
+        sketch_channels: int,
+        device: torch.device,
+        switches: Switches = Switches(),
+    ) -> "Trainer":
+        """Freshly initialised networks and their optimizers."""
+        torch.manual_seed(derive_seed(seed, "weights"))
+        local = config.losses.local > 0
+        generator = networks.build_generator(config.ngf, sketch_channels, local)
+        discriminators = networks.build_discriminators(config.ndf, sketch_channels, local)
+        for network in (generator, discriminators):
+            network.to(device)
+            if switches.channels_last:
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cls(
+            config,
+            seed,
+            switches,
+            device,
+            generator,
+            discriminators,
+            _adam(generator, config, device, switches),
+            _adam(discriminators, config, device, switches),
+            recordable=switches.graph and device.type == "cuda",
+        )
+
+    def advance(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
+        """Train on the pairs `indices` (int64 [B], on the device), the next of the run.
+
+        Returns the unweighted terms, float32 [len(self.terms)] on the device, without waiting for
+        it; to be copied before the next call, which may reuse the memory.
+        """
+        torch.manual_seed(derive_seed(self.seed, "step", self.images))
+        whole = len(indices) == self.config.batch_size  # an epoch's last batch may be smaller
+        if self.recordable and whole and self.recorded is None:
+            try:
+                self.recorded = RecordedStep(self, data, indices)
+            except RuntimeError as error:
+                print(f"the step is not recorded as a CUDA graph, training runs eagerly: {error}")
+                self.recordable = False
+        if self.recorded is not None and whole:
+            values = self.recorded.replay(indices)
+        else:
+            values = self.compute(data, indices)
+        self.images += len(indices)
+        return values
+
+    def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
+        """One step, jitter included, from torch's random state as it is; the terms [T]."""
+        offsets = tensors.draw_jitter(len(indices), self.config.jitter, self.device)
+        values = self.step(data.batch(indices, self.config.jitter, offsets))
+        self.terms = tuple(values)
+        return torch.stack([value.float() for value in values.values()])
+
+    def step(self, batch: tensors.Batch) -> dict[str, Tensor]:
+        """One step of pix2pix on a batch; the unweighted terms as 0-d tensors on the device."""
+        weights = self.config.losses
+        if self.switches.channels_last:
+            batch = dataclasses.replace(
+                batch,
+                photo=batch.photo.contiguous(memory_format=torch.channels_last),
+                sketch=batch.sketch.contiguous(memory_format=torch.channels_last),
+            )
+        with self._precision():
+            output = self.generator(batch.photo, batch.landmarks, batch.foreground)
+
+        self.discriminators.requires_grad_(True)
+        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        with self._precision():
+            discriminator_total, discriminator_terms = losses.discriminator_loss(
+                self.discriminators, batch, output
+            )
+        discriminator_total.backward()
+        self.discriminator_optimizer.step()
+
+        self.discriminators.requires_grad_(False)
+        self.generator_optimizer.zero_grad(set_to_none=True)
+        with self._precision():
+            generator_total, generator_terms = losses.generator_loss(
+                self.discriminators,
+                batch,
+                output,
+                l1=weights.l1,
+                glad=weights.glad,
+                local=weights.local,
+                glad_form=self.config.glad_form,
+            )
+        generator_total.backward()
+        self.generator_optimizer.step()
+        terms = {**discriminator_terms, **generator_terms, "generator_total": generator_total}
+        return {name: value.detach() for name, value in terms.items()}
+
+    def _precision(self) -> torch.autocast:
+        """Forward passes in 16 bits where the config says so; weights and losses stay float32.
+
+        Entered anew for each forward pass: the 16-bit copies of the weights it makes must not
+        outlive an update.
+        """
+        enabled = self.config.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def set_learning_rate(self, rate: float) -> None:
+        """The rate of both optimizers from the next step on."""
+        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
+            for group in optimizer.param_groups:
+                if isinstance(group["lr"], Tensor):  # read by the recorded step
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
+
+    def is_finite(self) -> bool:
+        """Whether all weights, buffers and moments of the optimizers are; waits for the device."""
+        found = [
+            *self.generator.state_dict().values(),
+            *self.discriminators.state_dict().values(),
+            *_moments(self.generator_optimizer),
+            *_moments(self.discriminator_optimizer),
+        ]
+        return bool(torch.stack([value.isfinite().all() for value in found]).all())
+
+    def bytes_of_state(self) -> int:
+        """About what a saved state takes: weights, buffers and two moments for each weight."""
+        return 3 * sum(
+            value.numel() * value.element_size()
+            for network in (self.generator, self.discriminators)
+            for value in network.state_dict().values()
+        )
+
+    def bytes_of_generator(self) -> int:
+        """About what the file of a generator takes."""
+        weights = self.generator.state_dict().values()
+        return sum(value.numel() * value.element_size() for value in weights)
+
+    def state(self, fingerprint: str) -> dict[str, Any]:
+        """All that a later process needs to go on from here; the tensors are those in use."""
+        return {
+            "fingerprint": fingerprint,
+            "images": self.images,
+            "generator": dict(self.generator.state_dict()),
+            "discriminators": dict(self.discriminators.state_dict()),
+            "generator_optimizer": self.generator_optimizer.state_dict()["state"],
+            "discriminator_optimizer": self.discriminator_optimizer.state_dict()["state"],
+            "totals": self.totals,
+            "log": self.log,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over a saved state, before the first step."""
+        self.images = state["images"]
+        self.generator.load_state_dict(state["generator"])
+        self.discriminators.load_state_dict(state["discriminators"])
+        for name in ("generator_optimizer", "discriminator_optimizer"):
+            optimizer: torch.optim.Optimizer = getattr(self, name)
+            groups = optimizer.state_dict()["param_groups"]  # options are the config's, not saved
+            optimizer.load_state_dict({"state": state[name], "param_groups": groups})
+        self.totals = state["totals"]
+        self.log = state["log"]
+
+
+class RecordedStep:
+    """A trainer's step as a CUDA graph: one launch in place of some thousand.
+
+    Input is the batch's indices in memory of its own; jitter, dropout, both updates and the terms
+    are inside. Random numbers follow torch's state at each replay, as they do in the plain step.
+    The recording is compared with a plain step before it is used.
+
+    Raises:
+        RuntimeError: the step cannot be recorded, or its replay differs from the plain step. The
+            trainer is then as it was before.
+    """
+
+    def __init__(self, trainer: Trainer, data: tensors.PackedSet, indices: Tensor) -> None:
+        self.indices = indices.clone()
+        random = torch.cuda.get_rng_state(trainer.device)
+        before = checkpoint.copied(trainer.state(""))
+
+        def restart() -> None:
+            undo(trainer, before)
+            torch.cuda.set_rng_state(random, trainer.device)
+            trainer.generator_optimizer.zero_grad(set_to_none=True)
+            trainer.discriminator_optimizer.zero_grad(set_to_none=True)
+
+        side = torch.cuda.Stream(trainer.device)
+        side.wait_stream(torch.cuda.current_stream(trainer.device))
+        try:
+            with torch.cuda.stream(side):
+                for _ in range(WARM_UP_STEPS):
+                    trainer.compute(data, self.indices)
+            torch.cuda.current_stream(trainer.device).wait_stream(side)
+            restart()
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.values = trainer.compute(data, self.indices)
+            restart()
+            replayed = self.replay(indices).clone()
+            restart()
+            plain = trainer.compute(data, self.indices)
+            if not torch.allclose(replayed, plain, rtol=1e-3, atol=1e-5):
+                raise RuntimeError(
+                    f"a replay gives {replayed.tolist()}, the plain step {plain.tolist()}"
+                )
+        finally:
+            restart()
+
+    def replay(self, indices: Tensor) -> Tensor:
+        """The step on the pairs `indices` [B]; the terms [T], overwritten by the next replay."""
+        self.indices.copy_(indices)
+        self.graph.replay()
+        return self.values
+
+
+def undo(trainer: Trainer, before: dict[str, Any]) -> None:
+    """Bring weights, buffers and moments back to a copy of the state, in the memory they are in.
+
+    Moments that did not exist then become 0, as a first step finds them.
+    """
+    with torch.no_grad():
+        for name in ("generator", "discriminators"):
+            for key, value in getattr(trainer, name).state_dict().items():
+                value.copy_(before[name][key])
+        for name in ("generator_optimizer", "discriminator_optimizer"):
+            for index, moments in getattr(trainer, name).state_dict()["state"].items():
+                for key, value in moments.items():
+                    if index in before[name]:
+                        value.copy_(before[name][index][key])
+                    else:
+                        value.zero_()
+
+
+def _adam(
+    network: torch.nn.Module, config: TrainConfig, device: torch.device, switches: Switches
+) -> torch.optim.Adam:
+    recorded = switches.graph and device.type == "cuda"
+    return torch.optim.Adam(
+        network.parameters(),
+        lr=torch.tensor(config.lr, device=device) if recorded else config.lr,
+        betas=(config.beta1, 0.999),
+        fused=switches.fused_adam,
+        capturable=recorded,
+    )
+
+
+def _moments(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    return [value for moments in optimizer.state.values() for value in moments.values()]

@@ -1,0 +1,415 @@
+"""The map T that lays a sketch over its photo, Px = T(Py): estimated without training, and applied.
+
+T is a smooth displacement of the photo's pixels, a sum of Gaussians with a Gaussian-process prior
+(as in Rasmussen & Williams 2006, ch. 2), fitted by robust least squares to three observations:
+
+- the outlines of corresponding regions in both label maps, by signed distance, which say nothing
+  about movement along an outline;
+- the five points of each picture, with the uncertainty of their detector;
+- patches whose tones and edges look alike in both pictures (normalised cross-correlation), each
+  with the curvature of its correlation peak as precision, so that a line is matched across and not
+  along itself.
+
+Maps are float32 [H, W, 2]: `map[y, x]` is the place (x, y) in the original sketch that belongs to
+the photo's pixel (x, y). Pixel centres lie at integers.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from photosketch.arrays import Field, Image, Labels, Mask, Points
+from photosketch.parsing.labels import BACKGROUND, BROWS, EYES, HAIR, MOUTH, NOSE
+from photosketch.warp.maps import Warp, at, identity, sampled, without_folds
+
+Mode = Literal["face", "region"]
+MODES: tuple[Mode, ...] = ("face", "region")
+
+
+# Lengths in pixels at the size of CUFS, 50 between the eyes.
+_REACH = 40.0  # standard deviation of the Gaussians that a displacement is made of
+_SPACING = 26.0  # between their centres
+_AMPLITUDE = 4.0  # prior standard deviation of a displacement
+_POINT_NOISE = 0.5  # of a point
+_OUTLINE_NOISE = 3.0  # of an outline, neighbouring pixels of which are not independent
+_OUTLINE_SCALES = (8.0, 4.0)  # residuals beyond are outliers; first coarse, then fine
+_MATCH_SPACINGS = (12, 8, 6)  # between patches, round by round
+_MATCH_SCALE = 2.0  # residuals beyond are outliers
+_MATCH_PRECISION = 7.0  # per curvature of the correlation peak
+_MATCH_HALF, _MATCH_SEARCH = 6, 9
+_MATCH_BLUR = 0.8  # standard deviation of the smoothing before; more hides what tells places apart
+_MATCH_CONTRAST, _MATCH_LEAST = 2.0, 0.4  # gray levels; correlation
+_FAR = 14.0  # signed distances are cut off here
+# Over how many pixels a region's displacement fades out: so many, or times as many as it is long.
+_FEATHER, _FEATHER_OF_LENGTH = 12.0, 2.5
+
+
+@dataclass(frozen=True)
+class Face:
+    """A picture with what is known about it.
+
+    image: [H, W, 3] RGB or [H, W] gray, uint8; labels [H, W] uint8 by `parsing.CLASSES`;
+    points [5, 2] float32 in the order of `landmarks.LANDMARK_NAMES`.
+    """
+
+    image: Image
+    labels: Labels
+    points: Points
+
+
+def estimate(photo: Face, sketch: Face, mode: Mode = "face") -> Warp:
+    """The map from the photo's pixels to the sketch, equal to the identity at the border.
+
+    `face` moves the whole head; `region` moves eyes with brows, nose and mouth, each by its part of
+    the displacement, and leaves the rest where it is. Deterministic. Raises ValueError where the
+    pictures are not of one size, or `mode` is another.
+    """
+    _check(photo, sketch, mode)
+    displacement = _Fit(photo, sketch).displacement()
+    if mode == "region":
+        displacement = _within_regions(displacement, photo)
+    return without_folds(displacement)
+
+
+def _check(photo: Face, sketch: Face, mode: str) -> None:
+    if mode not in MODES:
+        raise ValueError(f"the mode is {mode!r}: it must be one of {MODES}")
+    shapes = [array.shape[:2] for face in (photo, sketch) for array in (face.image, face.labels)]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"images and labels are of sizes {shapes}: they must be of one size")
+
+
+class _Fit:
+    """The displacement [H, W, 2] that explains outlines, points and matching patches best."""
+
+    def __init__(self, photo: Face, sketch: Face) -> None:
+        self.photo, self.sketch = photo, sketch
+        self.basis = _basis(photo.labels.shape)
+        self.outlines = _outlines(photo, sketch)
+        self.on_outlines = self.basis.at(np.concatenate([o.points for o in self.outlines]))
+        self.on_points = self.basis.at(photo.points)
+        self.weights = np.zeros((self.on_points.shape[1], 2), np.float32)
+
+    def displacement(self) -> Field:
+        for scale in _OUTLINE_SCALES:
+            self._step(scale, None)
+        for spacing in _MATCH_SPACINGS:
+            rough = self.basis.field(self.weights)
+            matches = _matches(self.photo, self.sketch, rough, spacing, self.basis)
+            for _ in range(2):
+                self._step(_OUTLINE_SCALES[-1] / 2, matches)
+        return self.basis.field(self.weights)
+
+    def _step(self, scale: float, matches: "_Matches | None") -> None:
+        """One Gauss-Newton step, outliers weighted down by a Cauchy function."""
+        moved = self.on_outlines @ self.weights  # [N, 2]
+        slopes, misses, trust = self._seen_at(moved, scale)
+        weighted = trust[:, None] * slopes
+        precision_of_points = np.full((len(self.on_points), 1), 1 / _POINT_NOISE**2, np.float32)
+        shifts = self.sketch.points - self.photo.points
+        # Each row of the basis is seen with a precision [2, 2], and its product with the shift.
+        rows = [self.on_outlines, self.on_points]
+        precisions = [
+            weighted[:, :, None] * slopes[:, None],
+            precision_of_points[..., None] * np.eye(2, dtype=np.float32),
+        ]
+        pulls = [
+            weighted * ((slopes * moved).sum(1) - misses)[:, None],
+            precision_of_points * shifts,
+        ]
+        if matches is not None:
+            off = matches.rows @ self.weights - matches.shifts
+            trust = _MATCH_PRECISION / (1 + (off**2).sum(1) / _MATCH_SCALE**2)
+            rows.append(matches.rows)
+            precisions.append(trust[:, None, None] * matches.precisions)
+            pulls.append((precisions[-1] @ matches.shifts[..., None])[..., 0])
+        self.weights = _solved(*(np.concatenate(parts) for parts in (rows, precisions, pulls)))
+
+    def _seen_at(self, moved: Field, scale: float) -> tuple[Field, Field, Field]:
+        """At moved outlines: slope [N, 2] of the sketch's distance, its miss [N], weight [N]."""
+        slopes, misses, precisions, start = [], [], [], 0
+        for outline in self.outlines:
+            stop = start + len(outline.points)
+            seen = at(outline.sketch, outline.points - outline.corner + moved[start:stop])
+            miss = seen[:, 0] - outline.distances
+            slopes.append(seen[:, 1:])
+            misses.append(miss)
+            precisions.append(outline.weight / _OUTLINE_NOISE**2 / (1 + (miss / scale) ** 2))
+            start = stop
+        return np.concatenate(slopes), np.concatenate(misses), np.concatenate(precisions)
+
+
+def _solved(rows: Field, precisions: Field, pulls: Field) -> Field:
+    """The weights [C, 2] likeliest by rows of the basis [N, C], precisions [N, 2, 2], pulls [N, 2].
+
+    A pull is a precision times the displacement seen; the prior makes weights independent.
+    """
+    count = rows.shape[1]
+    normal = np.empty((2, count, 2, count), np.float32)
+    for i, j in ((0, 0), (0, 1), (1, 1)):
+        normal[i, :, j] = rows.T @ (precisions[:, i, j, None] * rows)
+    normal[1, :, 0] = normal[0, :, 1]  # itself symmetric
+    square = normal.reshape(2 * count, 2 * count)
+    square[np.diag_indices(2 * count)] += 1 / _AMPLITUDE**2
+    return np.linalg.solve(square, (rows.T @ pulls).T.ravel()).reshape(2, count).T
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """Smooth functions, products of one of x and one of y, that make up a displacement.
+
+    Combinations of Gaussians on a grid, such that the prior makes their weights independent of
+    each other, each of standard deviation `_AMPLITUDE`: so equations in them are well conditioned.
+    """
+
+    across: "_Waves"  # A of them, in x
+    down: "_Waves"  # D, in y
+
+    def at(self, points: Points) -> Field:
+        """The functions' values at points [N, 2]: [N, D A]."""
+        across, down = self.across.at(points[:, 0]), self.down.at(points[:, 1])
+        return (down[:, :, None] * across[:, None]).reshape(len(points), -1)
+
+    def field(self, weights: Field) -> Field:
+        """The displacement [H, W, 2] of weights [D A, 2]."""
+        across, down = self.across.on_grid, self.down.on_grid
+        shaped = weights.reshape(down.shape[1], across.shape[1], 2)
+        return np.stack([down @ shaped[..., k] @ across.T for k in (0, 1)], -1)
+
+
+class _Waves:
+    """Functions of one coordinate: Gaussians made independent under the prior."""
+
+    def __init__(self, size: int) -> None:
+        self._centres = np.arange(-_SPACING / 2, size + _SPACING, _SPACING)
+        values, vectors = np.linalg.eigh(_gaussians(self._centres, self._centres))
+        self._mixing = vectors / np.sqrt(values)
+        self.on_grid = self.at(np.arange(size))  # [size, count]
+
+    def at(self, places: NDArray[Any]) -> Field:
+        """Their values at places [N]: [N, count]."""
+        return (_gaussians(places, self._centres) @ self._mixing).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _basis(shape: tuple[int, int]) -> _Basis:
+    height, width = shape
+    return _Basis(_Waves(width), _Waves(height))
+
+
+def _gaussians(places: NDArray[Any], centres: NDArray[Any]) -> NDArray[np.float64]:
+    return np.exp(-0.5 * ((places.astype(np.float64)[:, None] - centres) / _REACH) ** 2)
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """Points on a region's outline in the photo, and the same region in the sketch.
+
+    points [N, 2]; distances [N], signed, of the points in the photo; sketch [h, w, 3]: signed
+    distance and its slopes in x and y, in a window whose first pixel is `corner` (x, y); weight:
+    how well such outlines are located.
+    """
+
+    points: Points
+    distances: Field
+    sketch: Field
+    corner: Points
+    weight: float
+
+
+def _regions(face: Face) -> list[tuple[Mask, float]]:
+    """The masks whose outlines are compared, and their weights.
+
+    Not the skin: head and hair have most of its outline already, and the rest, the collar, is
+    parsed badly in sketches, where neck and clothes are hatched alike.
+    """
+    labels = face.labels
+    left = np.arange(labels.shape[1])[None] < face.points[:2, 0].mean()
+    eyes, brows = labels == EYES, labels == BROWS
+    return [
+        (labels != BACKGROUND, 2.0),
+        (labels == HAIR, 0.5),  # hatching blurs where hair begins
+        (labels == MOUTH, 1.0),
+        (labels == NOSE, 1.0),
+        (eyes & left, 1.0),
+        (eyes & ~left, 1.0),
+        (brows & left, 0.6),
+        (brows & ~left, 0.6),
+    ]
+
+
+def _outlines(photo: Face, sketch: Face) -> list[_Outline]:
+    """The outlines of the regions that both pictures have."""
+    found = []
+    height, width = photo.labels.shape
+    for (seen, weight), (drawn, _) in zip(_regions(photo), _regions(sketch), strict=True):
+        if seen.sum() < 12 or drawn.sum() < 12:
+            continue
+        x, y, across, down = cv2.boundingRect((seen | drawn).astype(np.uint8))
+        pad = round(_FAR) + 4
+        left, top = max(x - pad, 0), max(y - pad, 0)
+        window = np.s_[top : y + down + pad, left : x + across + pad]
+        distance, other = _signed_distance(seen[window]), _signed_distance(drawn[window])
+        rows, columns = np.nonzero(np.abs(distance) < 1.6)
+        points = np.stack([columns, rows], 1)[:: 3 if seen.sum() < 1500 else 8]
+        corner = np.array([left, top], np.float32)
+        place = points + corner
+        inside = ((place > 1) & (place < np.array([width, height]) - 2)).all(1)
+        points = points[inside].astype(np.float32)
+        slopes = [cv2.Sobel(other, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1))]
+        found.append(
+            _Outline(
+                points + corner,
+                at(distance, points),
+                np.dstack([other, *slopes]),
+                corner,
+                weight,
+            )
+        )
+    return found
+
+
+def _signed_distance(mask: Mask) -> Field:
+    """Pixels to the outline, positive inside; what touches the border goes on beyond it."""
+    pad = 16
+    wide = cv2.copyMakeBorder(mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_REPLICATE)
+    inside, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (wide, 1 - wide))
+    distance = np.where(inside > 0, inside - 0.5, 0.5 - outside)
+    smooth = cv2.GaussianBlur(np.clip(distance, -_FAR, _FAR), (0, 0), 1)
+    return smooth[pad:-pad, pad:-pad].astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Matches:
+    """Displacements seen by matching patches: basis rows [M, D A], shifts [M, 2], [M, 2, 2]."""
+
+    rows: Field
+    shifts: Field
+    precisions: Field
+
+
+def _matches(
+    photo: Face, sketch: Face, rough: Field, spacing: int, basis: _Basis
+) -> _Matches | None:
+    """Patches of the photo, `spacing` apart, found again in the sketch near where `rough` has them.
+
+    Alike are both their tones and their edges: an outline is a step in a photo and a line in a
+    sketch, which tones alone confuse, and edges alone are lost among hatching.
+    """
+    half, search = _MATCH_HALF, _MATCH_SEARCH
+    gray, drawn = (
+        cv2.GaussianBlur(_gray(face.image).astype(np.float32), (0, 0), _MATCH_BLUR)
+        for face in (photo, sketch)
+    )
+    drawn = sampled(drawn, identity(gray.shape) + rough, cv2.INTER_LINEAR)
+    pad = half + search
+    gray, drawn = (
+        cv2.copyMakeBorder(part, pad, pad, pad, pad, cv2.BORDER_REPLICATE) for part in (gray, drawn)
+    )
+    views = ((gray, drawn), (_steepness(gray), _steepness(drawn)))
+    height, width = photo.labels.shape
+    contrast = _spread(gray, 2 * half + 1)[pad:-pad, pad:-pad]
+    places, scores = [], []
+    for y in range(half, height - half, spacing):
+        for x in range(half, width - half, spacing):
+            if photo.labels[y, x] == BACKGROUND or contrast[y, x] < _MATCH_CONTRAST:
+                continue
+            patch = np.s_[y + search : y + pad + half + 1, x + search : x + pad + half + 1]
+            around = np.s_[y : y + 2 * pad + 1, x : x + 2 * pad + 1]
+            tones, edges = (
+                cv2.matchTemplate(there[around], here[patch], cv2.TM_CCOEFF_NORMED)
+                for here, there in views
+            )
+            scores.append((tones + edges) / 2)
+            places.append((x, y))
+    if not places:
+        return None
+    good, peaks, precisions = _peaks(np.stack(scores))
+    if not good.any():
+        return None
+    points = np.array(places, np.float32)[good]
+    shifts = peaks - search
+    # What lies at `points + shifts` in the roughly warped sketch lies here in the original one.
+    shifts = shifts + at(rough, points + shifts)
+    return _Matches(basis.at(points), shifts.astype(np.float32), precisions.astype(np.float32))
+
+
+def _steepness(gray: Field) -> Field:
+    """The length of a picture's slope at each pixel."""
+    return cv2.magnitude(*(cv2.Sobel(gray, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1))))
+
+
+def _spread(gray: Field, side: int) -> Field:
+    """The standard deviation of a picture in the square around each pixel."""
+    mean = cv2.blur(gray, (side, side))
+    return np.sqrt(np.maximum(cv2.blur(gray * gray, (side, side)) - mean * mean, 0))
+
+
+def _gray(image: Image) -> Image:
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def _peaks(scores: Field) -> tuple[Mask, NDArray[Any], NDArray[Any]]:
+    """Which of the correlations [M, S, S] have a peak [M]; its (x, y) [G, 2], curvature [G, 2, 2].
+
+    Places are to parts of a pixel. Left out are low peaks and those at the rim, behind which a
+    higher one may lie.
+    """
+    count, side = scores.shape[:2]
+    rows, columns = np.divmod(scores.reshape(count, -1).argmax(1), side)
+    top = scores[np.arange(count), rows, columns]
+    good = (top >= _MATCH_LEAST) & (np.minimum(rows, columns) > 0)
+    good &= np.maximum(rows, columns) < side - 1
+    rows, columns, top = rows[good], columns[good], top[good].astype(np.float64)
+    around = np.arange(-1, 2)
+    near = scores[
+        np.flatnonzero(good)[:, None, None],
+        rows[:, None, None] + around[:, None],
+        columns[:, None, None] + around,
+    ].astype(np.float64)  # [G, 3, 3]
+    slope = np.stack([near[:, 1, 2] - near[:, 1, 0], near[:, 2, 1] - near[:, 0, 1]], 1) / 2
+    bend = np.empty((len(top), 2, 2))
+    bend[:, 0, 0] = 2 * top - near[:, 1, 2] - near[:, 1, 0]
+    bend[:, 1, 1] = 2 * top - near[:, 2, 1] - near[:, 0, 1]
+    bend[:, 0, 1] = bend[:, 1, 0] = (
+        near[:, 0, 2] + near[:, 2, 0] - near[:, 0, 0] - near[:, 2, 2]
+    ) / 4
+    values, directions = np.linalg.eigh(bend)
+    values = np.maximum(values, 1e-3)
+    across = np.swapaxes(directions, 1, 2)
+    step = (directions @ ((across @ slope[..., None]) / values[..., None]))[..., 0]
+    places = np.stack([columns, rows], 1) + np.clip(step, -0.7, 0.7)
+    return good, places, top[:, None, None] * ((directions * values[:, None]) @ across)
+
+
+def _within_regions(displacement: Field, photo: Face) -> Field:
+    """The displacement of the features' surroundings, fading to zero at each region's edge.
+
+    The regions are eye with brow (left, right), nose and mouth; where two overlap, the displacement
+    is that of the larger share.
+    """
+    share = np.zeros(displacement.shape[:2], np.float32)
+    lengths = np.hypot(displacement[..., 0], displacement[..., 1])
+    for mask in feature_masks(photo):
+        far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+        part = np.clip(1 - far / max(_FEATHER, _FEATHER_OF_LENGTH * lengths[mask].max()), 0, 1)
+        share = np.maximum(share, part**2 * (3 - 2 * part))
+    return displacement * share[..., None]
+
+
+def feature_masks(face: Face) -> list[Mask]:
+    """Convex masks of the regions that `region` moves, those that the face has."""
+    labels = face.labels
+    left = np.arange(labels.shape[1])[None] < face.points[:2, 0].mean()
+    sight = np.isin(labels, (EYES, BROWS))
+    masks = []
+    for part in (sight & left, sight & ~left, labels == NOSE, labels == MOUTH):
+        if part.any():
+            hull = cv2.convexHull(np.argwhere(part)[:, ::-1].astype(np.int32))
+            mask = cv2.fillConvexPoly(np.zeros(labels.shape, np.uint8), hull, 1)
+            masks.append(mask.astype(bool))
+    return masks

@@ -1,0 +1,61 @@
+"""The files of warped sketches: arrays and scores of a subset, and the scores summed up."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from photosketch.arrays import Field, Image, Mask
+from photosketch.runtime import write_atomically
+
+
+@dataclass(frozen=True)
+class Warped:
+    """The sketches of a subset brought onto its photos.
+
+    ids [N]; sketches [N, H, W] uint8; maps [N, H, W, 2] float32 as in `photosketch.warp`, the
+    identity where the original was kept; valid [N, H, W] bool, the pixels that show the sketch;
+    scores: a row a pair, see `warp_pairs`.
+    """
+
+    ids: tuple[str, ...]
+    sketches: Image
+    maps: Field
+    valid: Mask
+    scores: pd.DataFrame
+
+
+def summarize(subset: str, mode: str, scores: pd.DataFrame) -> dict[str, Any]:
+    """One row on a subset: counts, and the means of what `warp_pairs` scores."""
+    counted = {
+        "subset": subset,
+        "mode": mode,
+        "pairs": len(scores),
+        "worse": int(scores["worse"].sum()),
+        "shrunk": int(scores["shrunk"].sum()),
+        "undetected": int(scores["points_after"].isna().sum()),
+        "min_jacobian": scores["min_jacobian"].min(),
+    }
+    rest = [name for name in scores.columns if name not in {"id", *counted}]
+    return counted | {name: scores[name].mean() for name in rest}
+
+
+def write_warped(warped: Warped, path: str | Path, table: str | Path) -> None:
+    """Write the arrays (NPZ: ids, sketches, maps, valid) and the scores (CSV)."""
+    with write_atomically(path) as temporary:
+        np.savez(
+            temporary,
+            ids=np.array(warped.ids),
+            sketches=warped.sketches,
+            maps=warped.maps,
+            valid=warped.valid,
+        )
+    with write_atomically(table) as temporary:
+        warped.scores.round(4).to_csv(temporary, index=False)
+
+
+def read_scores(path: str | Path) -> pd.DataFrame:
+    """The scores that `write_warped` wrote; ids are text."""
+    return pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])

@@ -1,0 +1,173 @@
+"""Warping all pairs of a subset, and scoring each.
+
+A score compares the pair as it was with what the warp made of it: the sketch is parsed again and
+its face detected again. A pair whose masks get worse keeps its original sketch.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photosketch.arrays import Image, Labels, Points
+from photosketch.landmarks.table import points_of
+from photosketch.pairs import Pair, read_image
+from photosketch.parsing.labels import BACKGROUND, BROWS, CLASSES, EYES, MOUTH, NOSE, Parsings
+from photosketch.runtime import InputError
+from photosketch.warp.estimate import Face, Mode, estimate
+from photosketch.warp.files import Warped
+from photosketch.warp.maps import apply, identity, inverse_at, inverse_consistency, iou, sharpness
+
+FEATURES = (BROWS, EYES, NOSE, MOUTH)
+Parse = Callable[[Image, Points], Labels]
+Detect = Callable[[Sequence[Image]], Sequence[Points | None]]
+
+
+@dataclass(frozen=True)
+class _Result:
+    sketch: Image
+    map: NDArray[Any]
+    valid: NDArray[np.bool_]
+    scores: dict[str, Any]
+
+
+def warp_pairs(
+    pairs: Sequence[Pair],
+    table: pd.DataFrame,
+    parsings: Parsings,
+    mode: Mode,
+    parse: Parse,
+    parse_fallback: Parse,
+    detect: Detect,
+    threads: int = 1,
+) -> Warped:
+    """Estimate, apply and score T for each pair, `threads` at a time.
+
+    `table` and `parsings` hold the pairs' points and label maps; `parse` labels a sketch again
+    (`parse_fallback` those that are listed in `Parsings.fallback`) and `detect` finds the points of
+    sketches, None where it sees no face. Scores are means over pixels of the images; `_before`
+    compares photo and original sketch, `_after` photo and the sketch that is kept:
+
+    id; worse: the warp was rejected because the masks got worse; shrunk: it had to be made smaller
+    lest it folded
+    head_before, head_after, {class}_before, {class}_after: IoU of masks; empty without the class
+    tried: head IoU with the warp, rejected or not
+    points_before, points_after: mean distance of the five points in pixels; empty where `detect`
+    sees no face in the warped sketch
+    min_jacobian, sharpness (variance of the Laplacian in the head, warped over original),
+    inverse_consistency (pixels, T and the map estimated the other way round): of the tried warp
+
+    "Worse" means a smaller IoU of the head for `face`, and for `region` a smaller mean IoU of
+    brows, eyes, nose and mouth. Raises InputError with every pair without labels.
+    """
+    place = {name: index for index, name in enumerate(parsings.ids)}
+    missing = [
+        f"no label map of {pair.subset} {pair.id}; run parse_faces again"
+        for pair in pairs
+        if pair.id not in place
+    ]
+    if missing:
+        raise InputError(missing)
+
+    def warped(pair: Pair) -> _Result:
+        index = place[pair.id]
+        photo, sketch = (
+            Face(
+                read_image(pair, modality),
+                getattr(parsings, modality)[index],
+                points_of(table, pair.id, modality),
+            )
+            for modality in ("photo", "sketch")
+        )
+        fallen_back = (pair.id, "sketch") in parsings.fallback
+        return _warp_pair(pair.id, photo, sketch, mode, parse_fallback if fallen_back else parse)
+
+    opencv_threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with ThreadPoolExecutor(threads) as pool:
+            results = list(pool.map(warped, pairs))
+    finally:
+        cv2.setNumThreads(opencv_threads)
+    scores = pd.DataFrame([result.scores for result in results])
+    _score_points(scores, pairs, table, results, detect)
+    return Warped(
+        tuple(pair.id for pair in pairs),
+        np.stack([result.sketch for result in results]),
+        np.stack([result.map for result in results]),
+        np.stack([result.valid for result in results]),
+        scores,
+    )
+
+
+def _warp_pair(id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse) -> _Result:
+    found = estimate(photo, sketch, mode)
+    back = estimate(sketch, photo, mode)
+    drawn, valid = apply(sketch.image, found.map, sketch.labels)
+    labels = parse(drawn, inverse_at(found.map, sketch.points))
+    before, after = (_ious(photo.labels, seen) for seen in (sketch.labels, labels))
+    head = photo.labels != BACKGROUND
+    worse = bool(_agreement(after, mode) < _agreement(before, mode))
+    scores = {
+        "id": id,
+        "worse": worse,
+        "shrunk": found.shrunk,
+        **{f"{name}_before": value for name, value in before.items()},
+        **{f"{name}_after": value for name, value in (before if worse else after).items()},
+        "tried": after["head"],
+        "points_before": float("nan"),
+        "points_after": float("nan"),
+        "min_jacobian": found.smallest_jacobian,
+        "sharpness": sharpness(drawn, head) / sharpness(sketch.image, head),
+        "inverse_consistency": inverse_consistency(found.map, back.map, head),
+    }
+    if worse:
+        return _Result(
+            sketch.image,
+            identity(sketch.image.shape),
+            np.ones(sketch.image.shape, bool),
+            scores,
+        )
+    return _Result(drawn, found.map, valid, scores)
+
+
+def _ious(photo: Labels, sketch: Labels) -> dict[str, float]:
+    """IoU of the head mask and of each class."""
+    found = {"head": iou(photo != BACKGROUND, sketch != BACKGROUND)}
+    for label, name in enumerate(CLASSES):
+        if label != BACKGROUND:
+            found[name] = iou(photo == label, sketch == label)
+    return found
+
+
+def _agreement(ious: dict[str, float], mode: Mode) -> float:
+    """What decides whether the masks got worse."""
+    if mode == "face":
+        return ious["head"]
+    return float(np.nanmean([ious[CLASSES[label]] for label in FEATURES]))
+
+
+def _score_points(
+    scores: pd.DataFrame,
+    pairs: Sequence[Pair],
+    table: pd.DataFrame,
+    results: Sequence[_Result],
+    detect: Detect,
+) -> None:
+    """Fill in the distances between the points of photo and sketch, in place."""
+    seen = detect([result.sketch for result in results])
+    for row, (pair, points) in enumerate(zip(pairs, seen, strict=True)):
+        photo, sketch = (points_of(table, pair.id, m) for m in ("photo", "sketch"))
+        before = float(np.linalg.norm(photo - sketch, axis=1).mean())
+        if scores.loc[row, "worse"]:
+            after = before
+        elif points is None:
+            after = float("nan")
+        else:
+            after = float(np.linalg.norm(photo - points, axis=1).mean())
+        scores.loc[row, ["points_before", "points_after"]] = before, after

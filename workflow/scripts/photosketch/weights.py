@@ -1,0 +1,118 @@
+"""Weights that others publish: where they are, downloading them, checking them.
+
+Light and free of torch, because the Snakefile takes the files' names from here.
+"""
+
+import shutil
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+from photosketch.runtime import InputError, file_sha256, write_atomically
+
+_PARSERS = "https://github.com/yakhyo/face-parsing/releases/download/weights"
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """A weights file as its authors publish it; `sha256` holds as many digits as they state."""
+
+    url: str
+    sha256: str
+    setting: str  # the configuration key that names a copy of one's own
+    size: int | None = None  # bytes
+
+    @property
+    def name(self) -> str:
+        return self.url.rsplit("/", 1)[1]
+
+    @property
+    def path(self) -> str:
+        """Where the rule fetch_weights puts the file."""
+        return f"resources/weights/{self.name}"
+
+    def remedy(self) -> str:
+        """What to put where, in words."""
+        size = f", {self.size:,} bytes" if self.size else ""
+        digits = "" if len(self.sha256) == 64 else " begins with"
+        return (
+            f"Download {self.name} (sha256{digits} {self.sha256}{size}) from {self.url} and set "
+            f"{self.setting} to its path."
+        )
+
+
+FEATURE_WEIGHTS = {
+    "inception-tf": PublishedWeights(
+        url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+        "pt_inception-2015-12-05-6726825d.pth",
+        sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        setting="evaluation.weights",
+        size=95_628_359,
+    ),
+    # torchvision states the first eight digits of the hash, in the file's name.
+    "inception-imagenet": PublishedWeights(
+        url="https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth",
+        sha256="0cc3c7bd",
+        setting="evaluation.weights",
+    ),
+}
+PARSER_WEIGHTS = {
+    "resnet18": PublishedWeights(
+        url=f"{_PARSERS}/resnet18.onnx",
+        sha256="0d9bd318e46987c3bdbfacae9e2c0f461cae1c6ac6ea6d43bbe541a91727e33f",
+        setting="parsing.weights",
+    ),
+    "resnet34": PublishedWeights(
+        url=f"{_PARSERS}/resnet34.onnx",
+        sha256="5b805bba7b5660ab7070b5a381dcf75e5b3e04199f1e9387232a77a00095102e",
+        setting="parsing.weights",
+    ),
+}
+FILES = {weights.name: weights for weights in (*FEATURE_WEIGHTS.values(), *PARSER_WEIGHTS.values())}
+
+
+def verify_weights(published: PublishedWeights, path: Path, sha256: str | None = None) -> None:
+    """Check a weights file against `sha256`, by default the published one.
+
+    Raises InputError where the file is missing or another one.
+    """
+    if not path.is_file():
+        raise InputError([f"{path}: no such weights file. {published.remedy()}"])
+    found, expected = file_sha256(path), (sha256 or published.sha256).lower()
+    if not found.startswith(expected):
+        size = f", {published.size:,} bytes" if published.size and not sha256 else ""
+        raise InputError(
+            [
+                f"{path}: damaged or another file: sha256 {found}, {path.stat().st_size:,} bytes; "
+                f"expected sha256 {expected}{size}. {published.remedy()} If this very file is "
+                f"meant, set {published.setting}_sha256 to {found}."
+            ]
+        )
+
+
+def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
+    """Download a published weights file to `path`, written whole or not at all.
+
+    Raises InputError where the download fails or has another hash.
+    """
+    with write_atomically(path) as temporary:
+        try:
+            with (
+                urllib.request.urlopen(published.url, timeout=60) as answer,
+                open(temporary, "wb") as file,
+            ):
+                shutil.copyfileobj(answer, file)
+        except (OSError, HTTPException) as error:
+            raise InputError(
+                [f"{path}: download failed ({error}). {published.remedy()}"]
+            ) from error
+        found = file_sha256(temporary)
+        if not found.startswith(published.sha256):
+            raise InputError(
+                [
+                    f"{path}: the download has sha256 {found} "
+                    f"({temporary.stat().st_size:,} bytes), expected {published.sha256}; "
+                    f"discarded. {published.remedy()}"
+                ]
+            )
