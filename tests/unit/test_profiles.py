@@ -7,13 +7,18 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-RULES = set(
+TEXT = "\n".join(path.read_text() for path in sorted(ROOT.glob("workflow/rules/*.smk")))
+# rules that take over another's parts, and which one's
+BASES = {new: base for base, new in re.findall(r"^use rule (\w+) as (\w+)", TEXT, re.MULTILINE)}
+# what each rule says of its resources
+RESOURCES = dict(
     re.findall(
-        r"^(?:use rule \w+ as|rule) (\w+)",
-        "\n".join(path.read_text() for path in ROOT.glob("workflow/rules/*.smk")),
+        r"^rule (\w+):\n(?:(?!rule |use rule ).*\n)*?    resources:\n((?: {8}.*\n)+)",
+        TEXT,
         re.MULTILINE,
     )
 )
+RULES = {*RESOURCES, *BASES}
 LOCAL = set(
     re.findall(r"^    (\w+),$", (ROOT / "Snakefile").read_text().split("localrules:")[1], re.M)
 )
@@ -30,19 +35,19 @@ def test_a_profile_that_replaces_the_default_keeps_what_does_not_depend_on_the_m
     assert default.items() <= profile(name).items()
 
 
+@pytest.mark.parametrize("rule", sorted(RULES - LOCAL))
+def test_a_rule_that_goes_to_a_cluster_asks_for_more_memory_and_time_with_each_attempt(rule):
+    asked = RESOURCES.get(rule) or RESOURCES[BASES[rule]]
+    assert re.search(r"^        mem_mb=by_attempt\(\d+\),", asked, re.MULTILINE)
+    assert re.search(r"^        runtime=by_attempt\(\d+\),", asked, re.MULTILINE)
+
+
 @pytest.mark.parametrize("name", ["slurm", "cluster-generic"])
-def test_every_rule_that_goes_to_a_cluster_has_its_memory_and_time_in_the_profile(name):
-    resources = profile(name)["set-resources"]
-    assert set(resources) == RULES - LOCAL
-    assert all({"mem_mb", "runtime"} <= set(asked) for asked in resources.values())
-
-
-def test_jobs_ask_for_the_same_memory_and_time_on_every_kind_of_cluster():
-    slurm, other = (
-        {rule: (asked["mem_mb"], asked["runtime"]) for rule, asked in resources.items()}
-        for resources in (profile(name)["set-resources"] for name in ("slurm", "cluster-generic"))
-    )
-    assert slurm == other
+def test_a_profile_says_of_a_rule_only_what_differs_by_machine(name):
+    by_rule = profile(name)["set-resources"]
+    assert set(by_rule) <= RULES - LOCAL
+    for asked in by_rule.values():
+        assert set(asked) <= {"gpu", "slurm_extra", "slurm_partition"}
 
 
 def test_what_is_grouped_are_rules():

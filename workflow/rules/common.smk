@@ -62,3 +62,12 @@ def hparams(ablation):
 def without_null(**values):
     """The values that are not null."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def by_attempt(amount):
+    """A resource: that much, and as much again each time the job is submitted anew.
+
+    Memory (MB) was measured on CPUs, on 188 pairs and one full-size training step; time (minutes)
+    is a guess for the full experiment, for which no GPU was at hand.
+    """
+    return lambda wildcards, attempt: amount * attempt

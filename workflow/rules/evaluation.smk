@@ -29,8 +29,8 @@ rule extract_real_features:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=by_attempt(4000),  # 1.4 GB
+        runtime=by_attempt(30),
         gpu=1,
     params:
         hp=FEATURE_HPARAMS,
@@ -59,8 +59,8 @@ rule evaluate:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=by_attempt(4000),  # 1.4 GB, a minute an epoch on two CPUs
+        runtime=by_attempt(120),
         gpu=1,
     params:
         hp={"epochs": EPOCHS, **FEATURE_HPARAMS},
@@ -167,8 +167,8 @@ rule estimate_differences:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(240),
     params:
         hp={
             "runs": [ablation for ablation in ABLATIONS for _ in SEEDS] + METHODS,

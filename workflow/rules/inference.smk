@@ -18,8 +18,8 @@ rule infer:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=by_attempt(4000),  # 0.6 GB with narrow networks
+        runtime=by_attempt(60),
         gpu=1,
     params:
         hp={"epochs": EPOCHS, "statistics": config["inference"]["statistics"]},

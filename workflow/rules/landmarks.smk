@@ -14,8 +14,8 @@ rule detect_landmarks:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(2000),  # 0.9 GB, half a minute for 376 images
+        runtime=by_attempt(30),
         gpu=1,
     params:
         hp={"min_face_size": config["landmarks"]["min_face_size"]},

@@ -37,8 +37,8 @@ rule parse_faces:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(2000),  # 0.2 GB, a minute for 188 pairs
+        runtime=by_attempt(30),
     params:
         hp=PARSER_HPARAMS,
         code=code_version("parse_faces.py"),

@@ -50,8 +50,8 @@ rule train:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=16000,
-        runtime=1440,
+        mem_mb=by_attempt(8000),  # 3.8 GB with the local networks
+        runtime=by_attempt(480),
         gpu=1,
     params:
         hp=lambda wildcards: hparams(wildcards.ablation),

@@ -37,8 +37,8 @@ rule warp_sketches:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=by_attempt(2000),  # 0.3 GB, two minutes for 188 pairs
+        runtime=by_attempt(30),
     params:
         hp=lambda wildcards: {
             "mode": wildcards.mode,
