@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    hp, given = snakemake.params.hp, snakemake.input
-    machines = [given.detected, *([given.facepp] if given.get("facepp") else [])]
-    manual = given.get("manual")
+    hp, files = snakemake.params.hp, snakemake.input
+    machines = [files.detected, *([files.facepp] if files.get("facepp") else [])]
+    manual = files.get("manual")
     text, count = click_page.annotation_page(
-        pairs.read_manifest(given.manifest),
+        pairs.read_manifest(files.manifest),
         [read_tables(hp["subsets"], paths) for paths in machines],
         manual_rows(Path(manual)) if manual else [],
         hp["annotate"],

@@ -3,8 +3,6 @@
 import time
 from typing import TYPE_CHECKING
 
-import torch  # noqa: F401 - before the job begins, which sets its threads
-
 from photosketch import pairs, runtime
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import write_landmarks
@@ -15,15 +13,15 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     subset = snakemake.wildcards.subset
-    chosen = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
+    listed = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
     started = time.monotonic()
-    table = detection.detect_pairs(chosen, device, **snakemake.params.hp)
+    table = detection.detect_pairs(listed, device, **snakemake.params.hp)
     seconds = time.monotonic() - started
     write_landmarks(table, snakemake.output[0])
-    found = set(zip(table["id"], table["modality"], strict=True))
-    for pair in chosen:
+    with_face = set(zip(table["id"], table["modality"], strict=True))
+    for pair in listed:
         for modality in pairs.MODALITIES:
-            if (pair.id, modality) not in found:
+            if (pair.id, modality) not in with_face:
                 print(f"no face found in the {modality} of {subset} {pair.id}")
-    images = len(chosen) * len(pairs.MODALITIES)
-    print(f"{subset}: {len(found)} of {images} faces found in {seconds:.1f} s", file=console)
+    images = len(listed) * len(pairs.MODALITIES)
+    print(f"{subset}: {len(with_face)} of {images} faces found in {seconds:.1f} s", file=console)

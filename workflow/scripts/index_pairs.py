@@ -9,11 +9,11 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp = snakemake.params.hp
-    found = pairs.index_pairs(snakemake.input.table, hp["size"])
+    manifest = pairs.index_pairs(snakemake.input.table, hp["size"])
     if "validation" in hp:
-        found = pairs.with_validation(found, hp["validation"])
-    pairs.write_manifest(found, snakemake.output[0])
-    for subset in dict.fromkeys(pair.subset for pair in found):
-        counts = {split: len(pairs.select(found, subset, split)) for split in pairs.SPLITS}
+        manifest = pairs.with_validation(manifest, hp["validation"])
+    pairs.write_manifest(manifest, snakemake.output[0])
+    for subset in dict.fromkeys(pair.subset for pair in manifest):
+        counts = {split: len(pairs.select(manifest, subset, split)) for split in pairs.SPLITS}
         listed = ", ".join(f"{count} {split}" for split, count in counts.items() if count)
         print(f"{subset}: {listed}", file=console)

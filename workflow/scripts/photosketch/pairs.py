@@ -310,7 +310,7 @@ def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
     Which ones depends on subset and id alone, so that it is the same on every machine. At least
     two of a subset, because FID needs two; raises InputError where nothing is left to train on.
     """
-    chosen: set[tuple[str, str]] = set()
+    validation: set[tuple[str, str]] = set()
     for subset in dict.fromkeys(pair.subset for pair in pairs):
         training = select(pairs, subset, "train")
         count = validation_count(len(training), share)
@@ -324,9 +324,10 @@ def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
         training.sort(
             key=lambda pair: hashlib.sha256(f"val:{pair.subset}:{pair.id}".encode()).digest()
         )
-        chosen |= {(pair.subset, pair.id) for pair in training[:count]}
+        validation |= {(pair.subset, pair.id) for pair in training[:count]}
     return [
-        replace(pair, split="val") if (pair.subset, pair.id) in chosen else pair for pair in pairs
+        replace(pair, split="val") if (pair.subset, pair.id) in validation else pair
+        for pair in pairs
     ]
 
 

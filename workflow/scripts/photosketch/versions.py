@@ -52,11 +52,11 @@ def reached_files(script: Path) -> list[Path]:
 def _imported(module: Path) -> frozenset[Path]:
     """The library modules that the text of a module imports, wherever in it."""
     text = module.read_text(encoding="utf-8")
-    found = [_module(name) for name in _plainly_imported(text)]
+    modules = [_module(name) for name in _plainly_imported(text)]
     for package, names in _FROM.findall(text):
         for name in _names(names):
-            found.append(_module(f"{package}.{name}") or _module(package))
-    return frozenset(path for path in found if path)
+            modules.append(_module(f"{package}.{name}") or _module(package))
+    return frozenset(path for path in modules if path)
 
 
 def _plainly_imported(text: str) -> Iterator[str]:

@@ -79,14 +79,14 @@ def verify_weights(published: PublishedWeights, path: Path, sha256: str | None =
     """
     if not path.is_file():
         raise InputError([f"{path}: no such weights file. {published.remedy()}"])
-    found, expected = file_sha256(path), (sha256 or published.sha256).lower()
-    if not found.startswith(expected):
+    actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
+    if not actual.startswith(expected):
         size = f", {published.size:,} bytes" if published.size and not sha256 else ""
         raise InputError(
             [
-                f"{path}: damaged or another file: sha256 {found}, {path.stat().st_size:,} bytes; "
+                f"{path}: damaged or another file: sha256 {actual}, {path.stat().st_size:,} bytes; "
                 f"expected sha256 {expected}{size}. {published.remedy()} If this very file is "
-                f"meant, set {published.setting}_sha256 to {found}."
+                f"meant, set {published.setting}_sha256 to {actual}."
             ]
         )
 
@@ -107,11 +107,11 @@ def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
             raise InputError(
                 [f"{path}: download failed ({error}). {published.remedy()}"]
             ) from error
-        found = file_sha256(temporary)
-        if not found.startswith(published.sha256):
+        actual = file_sha256(temporary)
+        if not actual.startswith(published.sha256):
             raise InputError(
                 [
-                    f"{path}: the download has sha256 {found} "
+                    f"{path}: the download has sha256 {actual} "
                     f"({temporary.stat().st_size:,} bytes), expected {published.sha256}; "
                     f"discarded. {published.remedy()}"
                 ]

@@ -126,8 +126,8 @@ def _find_parts(folder: Path) -> dict[str, Path]:
     """The folder of each part that is there."""
     if not folder.is_dir():
         raise InputError([f"{folder}: is not a folder; give the one that holds CUHK, AR, XM2VTS"])
-    found = {part: _subfolder(folder, names) for part, names in PARTS.items()}
-    parts = {part: path for part, path in found.items() if path}
+    folders = {part: _subfolder(folder, names) for part, names in PARTS.items()}
+    parts = {part: path for part, path in folders.items() if path}
     if parts:
         return parts
     if _subfolder(folder, ("train",)) and _subfolder(folder, ("test",)):
@@ -158,9 +158,9 @@ def _find_images(
     problems = []
     for half, place in _halves(part, folder):
         expected = [name for name in listed if half in (None, listed[name])]
-        for kind, found in images.items():
+        for kind, by_id in images.items():
             names = _file_names(part, kind, half, expected)
-            problems += _collect(part, place, kind, names, found)
+            problems += _collect(part, place, kind, names, by_id)
     photos, sketches = images["photos"], images["sketches"]
     problems += [
         f"{path}: photo without a sketch; add the sketch of {part} {name} or remove the photo"
@@ -189,9 +189,9 @@ def _file_names(part: str, kind: str, half: str | None, expected: Iterable[str])
 
 
 def _collect(
-    part: str, folder: Path, kind: str, names: Mapping[str, str], found: dict[str, Path]
+    part: str, folder: Path, kind: str, names: Mapping[str, str], by_id: dict[str, Path]
 ) -> list[str]:
-    """Add the images of one kind to `found`, by id; the problems met."""
+    """Add the images of one kind to `by_id`; the problems met."""
     place = _subfolder(folder, KINDS[kind])
     if place is None:
         return [f"{folder / kind}: is not there; the {kind} of {part} belong in it"]
@@ -205,10 +205,10 @@ def _collect(
                 f"{path}: not known among the {kind} of {part} here, which are called "
                 f"{', '.join(list(names)[:2])} and so on; rename or remove it"
             )
-        elif name in found:
-            problems.append(f"{path}: {found[name].name} is {part} {name} too; keep one of them")
+        elif name in by_id:
+            problems.append(f"{path}: {by_id[name].name} is {part} {name} too; keep one of them")
         else:
-            found[name] = path
+            by_id[name] = path
     return problems
 
 

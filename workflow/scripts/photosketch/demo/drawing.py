@@ -127,9 +127,9 @@ class Shape:
     mask: Array
     window: tuple[slice, slice]
 
-    def times(self, other: Array) -> "Shape":
+    def times(self, canvas_mask: Array) -> "Shape":
         """This shape thinned by a mask of the whole canvas."""
-        return Shape(self.mask * other[self.window], self.window)
+        return Shape(self.mask * canvas_mask[self.window], self.window)
 
     def faded(self, opacity: float) -> "Shape":
         """This shape made more transparent."""

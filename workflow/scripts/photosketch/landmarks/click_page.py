@@ -48,7 +48,7 @@ def annotation_page(
         for modality in MODALITIES
     }
     points, sources = _known_points(tables, manual_rows)
-    chosen = _chosen(list(images), set(points), list(patterns))
+    shown = _to_show(list(images), set(points), list(patterns))
     entries = [
         {
             "subset": image[0],
@@ -62,7 +62,7 @@ def annotation_page(
             "hint": _hint(image, points),
             "picture": _data_uri(*images[image]),
         }
-        for image in chosen
+        for image in shown
     ]
     data = {
         "columns": MANUAL_COLUMNS,
@@ -101,7 +101,7 @@ def _known_points(
     return points, sources
 
 
-def _chosen(
+def _to_show(
     images: Sequence[ImageKey], known: set[ImageKey], patterns: Sequence[str]
 ) -> list[ImageKey]:
     """The images to show: those without points first."""
@@ -118,15 +118,15 @@ def _chosen(
         asked += matching
     if problems:
         raise InputError(problems)
-    chosen = list(dict.fromkeys([*missing, *asked]))
-    if not chosen:
+    shown = list(dict.fromkeys([*missing, *asked]))
+    if not shown:
         raise InputError(
             [
                 "every image has its points, so there is nothing to click; to look at some all the "
                 f"same, name them in {CONFIG_KEY}, for instance ['{'/'.join(images[0])}']"
             ]
         )
-    return chosen
+    return shown
 
 
 def _hint(image: ImageKey, points: Mapping[ImageKey, np.ndarray]) -> list[list[float]] | None:
@@ -134,11 +134,11 @@ def _hint(image: ImageKey, points: Mapping[ImageKey, np.ndarray]) -> list[list[f
     others = {key: value for key, value in points.items() if key != image}
     for alike in (image[::2], image[:1], ()):
         if alike == image[::2]:
-            found = [value for key, value in others.items() if key[::2] == alike]
+            alike_points = [value for key, value in others.items() if key[::2] == alike]
         else:
-            found = [value for key, value in others.items() if key[: len(alike)] == alike]
-        if found:
-            return _listed(np.mean(found, axis=0))
+            alike_points = [value for key, value in others.items() if key[: len(alike)] == alike]
+        if alike_points:
+            return _listed(np.mean(alike_points, axis=0))
     return None
 
 

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 
 from photosketch.arrays import Image, Points
+from photosketch.landmarks import mtcnn
 from photosketch.landmarks.table import COLUMNS
 from photosketch.pairs import MODALITIES, Pair, read_image
-
-if TYPE_CHECKING:
-    import torch
-
 
 # MTCNN's points lie one pixel right of and below where it found them: it reads a crop at truncated
 # corners (half a pixel on average) and counts from the edge, not the centre, of the first pixel.
@@ -35,7 +33,7 @@ class Detection:
 
 def detect(
     images: Sequence[np.ndarray],
-    device: "torch.device | str",
+    device: torch.device | str,
     *,
     min_face_size: int = 40,
     thresholds: Sequence[float] = (0.6, 0.7, 0.7),
@@ -47,26 +45,21 @@ def detect(
     the three networks. Neighbouring images of equal size go through the networks together,
     `batch_size` at a time, which changes no point by more than rounding.
     """
-    # Here, because most users of this module read tables and need no networks.
-    import torch
-
-    from photosketch.landmarks import mtcnn
-
     networks = mtcnn.load_networks(device)
-    found: list[Detection | None] = []
+    detections: list[Detection | None] = []
     for batch in _equal_sized(images, batch_size):
         if min(batch.shape[1:3]) < min_face_size:  # no scale of the pyramid is left
-            found += [None] * len(batch)
+            detections += [None] * len(batch)
             continue
         pixels = torch.as_tensor(batch, device=device)
         for faces in mtcnn.find_faces(networks, pixels, min_face_size, thresholds):
             if not len(faces.boxes):
-                found.append(None)
+                detections.append(None)
                 continue
             face = _portrait(faces.boxes, faces.scores)
             points = faces.points[face] - MTCNN_OFFSET
-            found.append(Detection(points, float(faces.scores[face])))
-    return found
+            detections.append(Detection(points, float(faces.scores[face])))
+    return detections
 
 
 def _equal_sized(images: Sequence[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
@@ -93,25 +86,23 @@ def _portrait(boxes: np.ndarray, scores: np.ndarray) -> int:
     return int(np.argmax(np.where(scores >= scores.max() - SCORE_MARGIN, areas, -np.inf)))
 
 
-def detect_pairs(
-    pairs: Iterable[Pair], device: "torch.device | str", **options: Any
-) -> pd.DataFrame:
+def detect_pairs(pairs: Iterable[Pair], device: torch.device | str, **options: Any) -> pd.DataFrame:
     """The landmark table of a subset's pairs as detected: photo, then sketch, of each pair.
 
     Images without a face have no row. `options` are the keyword arguments of `detect`.
     """
     keys = [(pair, modality) for pair in pairs for modality in MODALITIES]
-    found = detect([read_image(pair, modality) for pair, modality in keys], device, **options)
+    detections = detect([read_image(pair, modality) for pair, modality in keys], device, **options)
     rows = [
         (pair.id, modality, *face.points.ravel().tolist(), face.score, "mtcnn")
-        for (pair, modality), face in zip(keys, found, strict=True)
+        for (pair, modality), face in zip(keys, detections, strict=True)
         if face is not None
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def detector(
-    device: "torch.device | str", min_face_size: int
+    device: torch.device | str, min_face_size: int
 ) -> Callable[[Sequence[Image]], list[Points | None]]:
     """A function from sketches to the points of each, None where MTCNN sees no face."""
 

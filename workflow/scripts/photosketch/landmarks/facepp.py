@@ -97,7 +97,7 @@ def find_landmarks(
     session: _Session | None = None
     try:
         for pair in pairs:
-            found = rows.setdefault(pair.subset, [])
+            subset_rows = rows.setdefault(pair.subset, [])
             for modality in MODALITIES:
                 if (pair.subset, pair.id, modality) in known:
                     continue
@@ -113,11 +113,14 @@ def find_landmarks(
                     print(f"Face++ finds no face in the {modality} of {pair.subset} {pair.id}")
                     continue
                 # no score: the service gives no probability that this is a face
-                found.append((pair.id, modality, *points.ravel().tolist(), np.nan, "facepp"))
+                subset_rows.append((pair.id, modality, *points.ravel().tolist(), np.nan, "facepp"))
     finally:
         if session:
             session.close()
-    return {subset: pd.DataFrame(found, columns=list(COLUMNS)) for subset, found in rows.items()}
+    return {
+        subset: pd.DataFrame(subset_rows, columns=list(COLUMNS))
+        for subset, subset_rows in rows.items()
+    }
 
 
 def landmarks_of(answer: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray | None:

@@ -1,10 +1,4 @@
-"""Points placed by hand, and their merge with those of MTCNN and Face++.
-
-The manual file (config key `landmarks.manual`) is a CSV that people edit, so what spreadsheets
-write by habit is accepted where it can mean one thing only: a byte order mark, CRLF, semicolons or
-tabs between the cells, decimal commas, empty lines, trailing empty cells, and the header again
-where tables were joined.
-"""
+"""The merge of points placed by hand with those of MTCNN and Face++."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -83,9 +77,9 @@ def _missing_problems(
     if manual:
         saved, appended = f"save it in place of {manual}", f"append its rows to {manual}"
     else:
-        own = "resources/manual_landmarks.csv"
-        saved = f"save it as {own} and name that file"
-        appended = f"copy it to {own} and name that file"
+        usual = "resources/manual_landmarks.csv"
+        saved = f"save it as {usual} and name that file"
+        appended = f"copy it to {usual} and name that file"
     return [
         *listed,
         f"{page}: is the page to click the points of these {len(missing)} images; make it by the "

@@ -66,13 +66,17 @@ def find_faces(
     boxes, owners = _propose(networks.proposal, sums, min_face_size, thresholds[0])
     boxes, owners = _refine(networks.refinement, sums, boxes, owners, thresholds[1])
     faces, images_of = _finish(networks.output, sums, boxes, owners, thresholds[2])
-    found = []
+    by_image = []
     for index in range(len(images)):
         mine = images_of == index
-        kept = _without_contained(faces.boxes[mine], faces.scores[mine])
-        parts = (faces.boxes[mine][kept], faces.scores[mine][kept], faces.points[mine][kept])
-        found.append(Faces(*parts))
-    return found
+        separate = _without_contained(faces.boxes[mine], faces.scores[mine])
+        parts = (
+            faces.boxes[mine][separate],
+            faces.scores[mine][separate],
+            faces.points[mine][separate],
+        )
+        by_image.append(Faces(*parts))
+    return by_image
 
 
 def _summed_areas(images: torch.Tensor) -> torch.Tensor:
@@ -140,7 +144,7 @@ def _propose(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Square candidate boxes [K, 4] at all scales, and the image [K] of each."""
     height, width = sums.shape[1] - 1, sums.shape[2] - 1
-    found, images = [], []
+    by_scale, images = [], []
     scale = CELL / min_face_size
     while min(height, width) * scale >= CELL:
         small = _shrunk_whole(sums, int(height * scale + 1), int(width * scale + 1))
@@ -157,13 +161,13 @@ def _propose(
             ],
             dim=1,
         )  # [K, 9]: box, score, shifts
-        kept = batched_nms(candidates[:, :4], candidates[:, 4], image, 0.5)
-        found.append(candidates[kept])
-        images.append(image[kept])
+        best = batched_nms(candidates[:, :4], candidates[:, 4], image, 0.5)
+        by_scale.append(candidates[best])
+        images.append(image[best])
         scale *= PYRAMID_FACTOR
-    candidates, owners = torch.cat(found), torch.cat(images)
-    kept = batched_nms(candidates[:, :4], candidates[:, 4], owners, 0.7)
-    candidates, owners = candidates[kept], owners[kept]
+    candidates, owners = torch.cat(by_scale), torch.cat(images)
+    best = batched_nms(candidates[:, :4], candidates[:, 4], owners, 0.7)
+    candidates, owners = candidates[best], owners[best]
     sides = (candidates[:, 2:4] - candidates[:, :2]).repeat(1, 2)  # [K, 4]
     return _squared(candidates[:, :4] + candidates[:, 5:] * sides), owners
 
@@ -179,8 +183,8 @@ def _refine(
     boxes, owners, (shifts, probabilities) = _judged(network, sums, boxes, owners, 24)
     passed = probabilities[:, 1] > threshold
     boxes, owners, shifts = boxes[passed], owners[passed], shifts[passed]
-    kept = batched_nms(boxes, probabilities[passed, 1], owners, 0.7)
-    return _squared(_shifted(boxes[kept], shifts[kept])), owners[kept]
+    best = batched_nms(boxes, probabilities[passed, 1], owners, 0.7)
+    return _squared(_shifted(boxes[best], shifts[best])), owners[best]
 
 
 def _finish(
@@ -247,13 +251,13 @@ def _squared(boxes: torch.Tensor) -> torch.Tensor:
 
 def _without_contained(boxes: np.ndarray, scores: np.ndarray) -> list[int]:
     """The boxes of one image by falling score, without those mostly inside a better one."""
-    kept: list[int] = []
+    separate: list[int] = []
     sides = boxes[:, 2:] - boxes[:, :2] + 1
     areas = sides.prod(axis=1)
     for index in np.argsort(-scores, kind="stable").tolist():
-        start = np.maximum(boxes[kept, :2], boxes[index, :2])
-        end = np.minimum(boxes[kept, 2:], boxes[index, 2:])
+        start = np.maximum(boxes[separate, :2], boxes[index, :2])
+        end = np.minimum(boxes[separate, 2:], boxes[index, 2:])
         shared = np.maximum(end - start + 1, 0).prod(axis=1)
-        if (shared <= 0.7 * np.minimum(areas[kept], areas[index])).all():
-            kept.append(index)
-    return kept
+        if (shared <= 0.7 * np.minimum(areas[separate], areas[index])).all():
+            separate.append(index)
+    return separate

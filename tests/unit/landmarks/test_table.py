@@ -1,0 +1,57 @@
+"""Landmark tables: written, read, refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from photosketch.landmarks.table import (
+    COLUMNS,
+    COORDINATES,
+    points_of,
+    read_landmarks,
+    write_landmarks,
+)
+from photosketch.runtime import InputError
+
+
+def table_of(points: np.ndarray, score: float = 0.9) -> pd.DataFrame:
+    row = ["1", "photo", *points.ravel().tolist(), score, "mtcnn"]
+    return pd.DataFrame([row], columns=list(COLUMNS))
+
+
+def test_table_comes_back_as_written(tmp_path: Path) -> None:
+    points = np.arange(10, dtype=np.float32).reshape(5, 2) + 0.1234
+    table = table_of(points)
+    table["id"] = "NA"
+    by_hand = table_of(points + 20, score=np.nan)
+    by_hand["source"] = "manual"
+    write_landmarks(pd.concat([table, by_hand]), tmp_path / "t.csv")
+    read = read_landmarks(tmp_path / "t.csv")
+    np.testing.assert_allclose(points_of(read, "NA", "photo"), points, atol=1e-3)
+    np.testing.assert_allclose(points_of(read, "1", "photo"), points + 20, atol=1e-3)
+    assert points_of(read, "1", "photo").dtype == np.float32
+    assert list(read["score"].isna()) == [False, True]
+    assert (tmp_path / "t.csv").read_text().splitlines() == [
+        "id,modality," + ",".join(COORDINATES) + ",score,source",
+        "NA,photo,0.123,1.123,2.123,3.123,4.123,5.123,6.123,7.123,8.123,9.123,0.9,mtcnn",
+        "1,photo,20.123,21.123,22.123,23.123,24.123,25.123,26.123,27.123,28.123,29.123,,manual",
+    ]
+
+
+def test_table_without_rows_can_be_read(tmp_path: Path) -> None:
+    empty = pd.DataFrame([], columns=list(COLUMNS))
+    write_landmarks(empty, tmp_path / "t.csv")
+    assert len(read_landmarks(tmp_path / "t.csv")) == 0
+
+
+def test_points_of_an_image_without_a_row_are_an_error() -> None:
+    with pytest.raises(KeyError, match="0 rows for the sketch of '1'"):
+        points_of(table_of(np.zeros((5, 2))), "1", "sketch")
+
+
+def test_another_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,modality\n1,photo\n")
+    with pytest.raises(InputError, match=r"t\.csv: is no landmark table"):
+        read_landmarks(tmp_path / "t.csv")

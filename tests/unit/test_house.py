@@ -1,0 +1,123 @@
+"""Who may know whom: the directions of imports that docs/design.md promises."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+LIBRARY = SCRIPTS / "photosketch"
+STAGES = ("datasets", "landmarks", "parsing", "warp", "training", "evaluation", "comparison")
+# what a stage lets the later ones read: its files' formats, and how they are shown
+FORMATS = {
+    "landmarks": {"table", "manual"},
+    "parsing": {"labels", "colours"},
+    "warp": {"maps", "files"},
+    "training": {"tensors"},
+    "evaluation": {"files", "metrics"},
+}
+COMMANDS = {"demo", "estimate"}  # they stand outside the flow, and may use any stage
+HEAVY = {"torch", "torchvision", "facenet_pytorch", "pytorch_fid", "cv2", "matplotlib"}
+NEEDED = {"warp.maps": {"cv2"}, "training.tensors": {"torch"}}  # what a format can't do without
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the library by its name below photosketch, such as `landmarks.table`."""
+    paths = (path for path in LIBRARY.rglob("*.py") if path.name != "__init__.py")
+    return {".".join(path.relative_to(LIBRARY).with_suffix("").parts): path for path in paths}
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The library modules that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("photosketch"):
+            package = node.module.removeprefix("photosketch").lstrip(".")
+            for alias in node.names:
+                inner = f"{package}.{alias.name}".lstrip(".")
+                yield inner if inner in modules() else package
+
+
+def folder_of(module: str) -> str:
+    """The folder of a module; empty of a common one."""
+    return module.rpartition(".")[0]
+
+
+def test_every_folder_is_a_stage_or_a_command_and_its_init_file_is_empty():
+    folders = {path.name for path in LIBRARY.iterdir() if path.is_dir()} - {"__pycache__"}
+    assert folders == {*STAGES, *COMMANDS}
+    assert all(path.read_text() == "" for path in LIBRARY.rglob("__init__.py"))
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_a_module_imports_what_comes_before_it_alone(module):
+    own = folder_of(module)
+    for other in imported(modules()[module]):
+        folder = folder_of(other)
+        if folder in ("", own) or own in COMMANDS:
+            continue
+        assert own, f"{module} is common, and imports {other}"
+        assert folder in STAGES, f"{module} imports the command {folder}"
+        assert STAGES.index(folder) < STAGES.index(own), (
+            f"{module} imports {other}, of a later stage"
+        )
+        leaf = other.rpartition(".")[2]
+        assert leaf in FORMATS[folder], f"{module} imports {other}, which is no format"
+
+
+def test_no_module_imports_itself_through_others():
+    graph = {module: set(imported(path)) for module, path in modules().items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"imports go round: {error.args[1]}")
+
+
+@pytest.mark.parametrize(
+    "module", sorted(f"{folder}.{leaf}" for folder, leaves in FORMATS.items() for leaf in leaves)
+)
+def test_reading_a_format_loads_no_maker_and_no_heavy_library(module):
+    loaded = loaded_by(f"import photosketch.{module}")
+    assert loaded & HEAVY == NEEDED.get(module, set())
+    library = {name.removeprefix("photosketch.") for name in loaded if "photosketch." in name}
+    makers = {
+        name
+        for name in library & set(modules())
+        if folder_of(name) and name.rpartition(".")[2] not in FORMATS[folder_of(name)]
+    }
+    assert not makers
+
+
+@pytest.mark.parametrize(
+    ("script", "never"),
+    [
+        ("compare", {"torch", "pytorch_fid", "cv2", "photosketch.evaluation.scores"}),
+        ("write_sketches", {"torch", "pytorch_fid", "cv2", "matplotlib"}),
+        ("summarize_warps", {"torch", "cv2", "photosketch.parsing.grabcut"}),
+        ("show_landmarks", {"torch", "photosketch.landmarks.mtcnn"}),
+        ("show_parsings", {"torch", "cv2", "photosketch.parsing.grabcut"}),
+        ("show_warps", {"torch", "photosketch.parsing.grabcut", "photosketch.warp.estimate"}),
+        ("merge_landmarks", {"torch", "cv2", "photosketch.landmarks.mtcnn"}),
+        ("pack_tensors", {"torch", "cv2", "photosketch.parsing.grabcut"}),
+        ("pack_warped_tensors", {"torch", "photosketch.warp.estimate"}),
+        ("estimate_differences", {"torch", "cv2", "pytorch_fid"}),
+    ],
+)
+def test_a_script_loads_what_its_stage_needs(script, never):
+    tree = ast.parse((SCRIPTS / f"{script}.py").read_text())
+    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    loaded = loaded_by("\n".join(map(ast.unparse, imports)))
+    assert "photosketch.runtime" in loaded
+    assert not loaded & never
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh process has loaded after the code."""
+    program = f"import sys; sys.path.insert(0, sys.argv[1])\n{code}\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(SCRIPTS)], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
