@@ -13,12 +13,83 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from photosketch.arrays import Field, Image, Mask, Points
+from photosketch.parsing import atlas
 from photosketch.parsing.atlas import FaceFrame
-from photosketch.parsing.lines import ends, ridge, smoothed, trace
+from photosketch.parsing.lines import Rows, blurred, ends, ridge, smoothed, trace
 
-_OUTLINE = 0.15  # how far a lip's outline stands out of it, in spreads of the profile
+# Lengths are in units, blurs are standard deviations, unless a line says otherwise.
+
+# Darkness, in spreads of the gray values around.
+_SURROUNDINGS_BLUR = 9
+_SPREAD_BLUR = 12
+_LEAST_SPREAD = 6  # gray levels, added: noise on smooth skin is not to count
+_FINE_BLUR = 0.7
+_SOFT_BLUR = 1.8  # the strokes of a sketch run together
+_DARKEST = 2.5  # more counts as this
+
+# The lips stand out by their redness, if there are colours, and by being dark.
+_REDNESS_BLUR = 1.2
+_REDNESS_WEIGHT = 2
+
+
+@dataclass(frozen=True)
+class _DarkLine:
+    """How a dark line across the face is followed."""
+
+    ridge: float  # it is darker than what lies so far above and below
+    stiffness: float  # what a step by one row costs the path
+    end_blur: float  # along it, before its ends are looked for
+    faded: float  # it ends where its darkness falls below this part of
+    quantile: float  # this quantile of all of it
+    smoothing: float  # width of the moving average of its rows
+
+    def end_level(self, along: Field) -> float:
+        """The darkness at which the line ends, of the darkness along it."""
+        return self.faded * float(np.quantile(along, self.quantile))
+
+
+_LID = _DarkLine(3, stiffness=0.25, end_blur=1.2, faded=0.45, quantile=0.85, smoothing=5)
+_BROW = _DarkLine(4.5, stiffness=0.35, end_blur=1.5, faded=0.4, quantile=0.8, smoothing=5)
+_LIPS = _DarkLine(3, stiffness=0.5, end_blur=1.2, faded=0.45, quantile=0.85, smoothing=7)
+
+# Eyes.
+_WHITE_WEIGHT = 0.6  # how much the iris's darkness is to stand out from the white
+_LID_RIDGE_WEIGHT = 0.6
+_LID_PLACE_WEIGHT = 0.05  # of the squared distance from the usual place
+_LID_BLUR = 0.8  # before its ends are looked for
+_STRIP = 3  # half the width of the strip through the iris that the lower lid crosses, and
+_SKIN_BELOW = 3  # what below the lid the iris is compared with
+_LOWER_LID_PLACE_WEIGHT = 0.1
+
+# Brows.
+_BROW_PLACE_WEIGHT = 0.018  # of the squared distance from the usual place
+_BROW_BLUR = (1.2, 0.4)  # along and across, before its edges are looked for,
+_BROW_EDGE_REACH = 6  # so far from the path;
+_BROW_DARKEST_ROWS = 3  # among so many rows from the path on it is darkest
+_BROW_EDGE_SMOOTHING = 9  # width of the moving average of its edges
+
+# The nose.
+_NOSTRIL_PLACE_WEIGHT = 0.25
+_WING_PLACE_WEIGHT = 0.15
+_WING_BLUR = 0.8
+_SUBPIXEL_BITS = 4  # of the coordinates of OpenCV's polygons
+
+# The mouth.
+_LIPS_BLUR = (1.5, 0.5)  # along and across
+_LIPS_DARKNESS_WEIGHT = 0.6
+_LIPS_LARGEST_RIDGE = 1.5  # more counts as this
+_LIPS_PLACE_SPREAD = 10  # distance from the line through the corners that costs 1
+_NOSTRILS_PRICE = 2  # of a path through them
+_LIPS_SURE = 0.8  # of the mouth's half width: so far between the lips it is certain to be dark
+_LIPS_RIM = 0.8  # outside their edges that belongs to them
+_SKIN_BEYOND = 4  # what beyond its edge a lip is compared with
+_LIP_STEP_WEIGHT = 0.5  # of the step at a lip's edge
+_LIP_PLACE_WEIGHT = 0.4
+_LIP_OUTLINE = 0.15  # how far a lip's outline stands out of it, in spreads of the profile
+_LEAST_PROFILE_SPREAD = 1e-3  # added: a flat profile stays flat
 
 
 @dataclass(frozen=True)
@@ -37,22 +108,23 @@ def find_features(image: Image, points: Points, frame: FaceFrame) -> Features:
     unit = frame.unit
     gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     gray = gray.astype(np.float32)
-    local = cv2.GaussianBlur(gray, (0, 0), 9 * unit)
-    spread = 6 + np.sqrt(cv2.GaussianBlur((gray - local) ** 2, (0, 0), 12 * unit))
-    fine = cv2.GaussianBlur(gray, (0, 0), 0.7 * unit)
+    local = cv2.GaussianBlur(gray, (0, 0), _SURROUNDINGS_BLUR * unit)
+    variance = cv2.GaussianBlur((gray - local) ** 2, (0, 0), _SPREAD_BLUR * unit)
+    spread = _LEAST_SPREAD + np.sqrt(variance)
+    fine = cv2.GaussianBlur(gray, (0, 0), _FINE_BLUR * unit)
     dark = (local - fine) / spread
-    soft = (local - cv2.GaussianBlur(gray, (0, 0), 1.8 * unit)) / spread
+    soft = (local - cv2.GaussianBlur(gray, (0, 0), _SOFT_BLUR * unit)) / spread
     lips = -fine
     if image.ndim == 3:
         redness = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)[..., 1].astype(np.float32)
-        lips = 2 * cv2.GaussianBlur(redness, (0, 0), 1.2 * unit) - fine
+        lips = _REDNESS_WEIGHT * cv2.GaussianBlur(redness, (0, 0), _REDNESS_BLUR * unit) - fine
 
-    eyes, brows, centres = np.zeros(shape, bool), np.zeros(shape, bool), []
+    eyes, brows, irises = np.zeros(shape, bool), np.zeros(shape, bool), []
     for point, outwards in zip(points[:2], (-1, 1), strict=True):
-        centre = _paste_eye(eyes, dark, point, unit)
-        _paste_brow(brows, dark, soft, centre, outwards, unit)
-        centres.append(centre)
-    nose, nostrils = _nose(dark, soft, points[2], np.mean(centres, axis=0), unit)
+        iris = _paste_eye(eyes, dark, point, unit)
+        _paste_brow(brows, dark, soft, iris, outwards, unit)
+        irises.append(iris)
+    nose, nostrils = _nose(dark, soft, points[2], np.mean(irises, axis=0), unit)
     mouth = _mouth(dark, lips, points[3:], nostrils, unit)
     return Features(brows=brows, eyes=eyes, nose=nose, mouth=mouth)
 
@@ -70,11 +142,9 @@ class _Window:
     y: Field
 
     @classmethod
-    def around(
-        cls, point: Points, unit: float, x: tuple[float, float], y: tuple[float, float]
-    ) -> "_Window":
-        left, right = (round(point[0] + reach * unit) for reach in x)
-        top, bottom = (round(point[1] + reach * unit) for reach in y)
+    def around(cls, point: Points, unit: float, box: atlas.Box) -> "_Window":
+        left, right = (round(point[0] + side * box.half_width * unit) for side in (-1, 1))
+        top, bottom = (round(point[1] + y * unit) for y in (box.top, box.bottom))
         columns = np.arange(left, right + 1, dtype=np.float32)[None]
         rows = np.arange(top, bottom + 1, dtype=np.float32)[:, None]
         return cls(left, top, (columns - point[0]) / unit, (rows - point[1]) / unit)
@@ -95,191 +165,259 @@ class _Window:
 
 def _paste_eye(eyes: Mask, dark: Field, point: Points, unit: float) -> Points:
     """Add the opening between one eye's lids to a mask; the middle of its iris (x, y)."""
-    window = _Window.around(point, unit, (-20, 20), (-20, 20))
-    part = np.clip(window.of(dark), -1, 2.5)
+    window = _Window.around(point, unit, atlas.EYE_WINDOW)
+    part = np.clip(window.of(dark), -1, _DARKEST)
     row, column = _iris(part, window, unit)
-    x, y = window.x - window.x[0, column], window.y - window.y[row, 0]  # from the iris
+    start, lid = _upper_lid(part, window, row, column, unit)
+    lower = _lower_lid(part, row, column, unit)
 
-    first, last = (
-        int(np.clip(column + s * round(13 * unit), 0, part.shape[1] - 1)) for s in (-1, 1)
-    )
-    usual = -4.3 + 5.5 * (x / 12.5) ** 2
-    score = np.clip(part, -1, 2) + 0.6 * ridge(part, 3 * unit) - 0.05 * (y - usual) ** 2
-    lid = trace(score[:, first : last + 1], 0.25)
-    along = cv2.GaussianBlur(part, (0, 0), 0.8 * unit)[lid, np.arange(first, last + 1)]
-    along = cv2.GaussianBlur(along[None], (0, 0), 1.2 * unit)[0]
-    level = 0.45 * float(np.quantile(along, 0.85))
-    left, right = ends(along, column - first, level, 9 * unit, 13 * unit)
-
-    # The lower lid crosses the iris where its darkness ends.
-    profile = part[:, max(column - round(3 * unit), 0) : column + round(3 * unit) + 1].mean(1)
-    lower, best = row, -np.inf
-    for reach in range(round(2.5 * unit), round(7 * unit) + 1):
-        beyond = profile[row + reach + 1 : row + reach + 1 + max(1, round(3 * unit))]
-        contrast = profile[row : row + reach + 1].mean() - beyond.mean()
-        score = contrast - 0.1 * ((reach / unit - 4.6) / 1.5) ** 2
-        if score > best:
-            lower, best = row + reach, score
-
-    upper = smoothed(lid[left : right + 1], 5 * unit)
-    position = np.linspace(0, 1, right - left + 1)
+    upper = smoothed(lid, _LID.smoothing * unit)
+    position = np.linspace(0, 1, len(lid))
     corners = upper[0] + (upper[-1] - upper[0]) * position
-    middle = float(np.interp(column - first - left, np.arange(len(corners)), corners))
-    sag = max(lower - middle, 1.5 * unit)
+    middle = float(np.interp(column - start, np.arange(len(corners)), corners))
+    sag = max(lower - middle, atlas.LEAST_SAG * unit)
     bottom = corners + sag * (1 - (2 * position - 1) ** 2)
     rows = np.arange(len(part))[:, None]
     opening = np.zeros(part.shape, bool)
-    opening[:, first + left : first + right + 1] = (rows >= upper - unit) & (rows <= bottom)
+    opening[:, start : start + len(lid)] = (rows >= upper - unit) & (rows <= bottom)
     window.paste(opening, eyes)
     return np.array([column + window.left, row + window.top], np.float64)
 
 
 def _iris(dark: Field, window: _Window, unit: float) -> tuple[int, int]:
-    """The (row, column) in an eye's window where a dark disc stands out most."""
-    reach = np.arange(-round(8 * unit), round(8 * unit) + 1, dtype=np.float32) / unit
+    """The (row, column) in an eye's window where a dark disc stands out most from the white."""
+    inner, outer = atlas.EYE_WHITE
+    reach = np.arange(-round(outer * unit), round(outer * unit) + 1, dtype=np.float32) / unit
     radius = np.hypot(reach[None], reach[:, None])
-    disc = (radius < 4.6).astype(np.float32)
-    ring = ((radius > 5.5) & (radius < 8) & (np.abs(reach[:, None]) < 4)).astype(np.float32)
-    score = cv2.filter2D(dark, -1, disc / disc.sum() - 0.6 * ring / ring.sum())
+    disc = (radius < atlas.IRIS_RADIUS).astype(np.float32)
+    between_lids = np.abs(reach[:, None]) < atlas.EYE_WHITE_HALF_HEIGHT
+    white = ((radius > inner) & (radius < outer) & between_lids).astype(np.float32)
+    score = cv2.filter2D(dark, -1, disc / disc.sum() - _WHITE_WEIGHT * white / white.sum())
     distance = np.hypot(window.x, window.y)
-    score = np.where(distance < 6, score - distance**2 / 64, -np.inf)
+    likely = score - distance**2 / atlas.IRIS_SPREAD**2
+    score = np.where(distance < atlas.IRIS_DRIFT, likely, -np.inf)
     row, column = np.unravel_index(score.argmax(), score.shape)
     return int(row), int(column)
+
+
+def _upper_lid(
+    part: Field, window: _Window, row: int, column: int, unit: float
+) -> tuple[int, Rows]:
+    """The first column of an eye's upper lid in its window, and its row in each column from it."""
+    x, y = window.x - window.x[0, column], window.y - window.y[row, 0]  # from the iris
+    nearest, farthest = (reach * unit for reach in atlas.EYE_HALF_WIDTHS)
+    first, last = (
+        int(np.clip(column + side * round(farthest), 0, part.shape[1] - 1)) for side in (-1, 1)
+    )
+    off = (y - atlas.upper_lid(x)) ** 2
+    standing = ridge(part, _LID.ridge * unit)
+    score = np.clip(part, -1, 2) + _LID_RIDGE_WEIGHT * standing - _LID_PLACE_WEIGHT * off
+    lid = trace(score[:, first : last + 1], _LID.stiffness)
+    along = cv2.GaussianBlur(part, (0, 0), _LID_BLUR * unit)[lid, np.arange(first, last + 1)]
+    along = blurred(along, _LID.end_blur * unit)
+    level = _LID.end_level(along)
+    left, right = ends(along, column - first, level, nearest, farthest)
+    return first + left, lid[left : right + 1]
+
+
+def _lower_lid(part: Field, row: int, column: int, unit: float) -> int:
+    """The row of an eye's lower lid under its iris, whose darkness ends there."""
+    strip = round(_STRIP * unit)
+    profile = part[:, max(column - strip, 0) : column + strip + 1].mean(1)
+    usual = atlas.LOWER_LID
+    lower, best = row, -np.inf
+    for reach in range(round(usual.least * unit), round(usual.most * unit) + 1):
+        below = profile[row + reach + 1 : row + reach + 1 + max(1, round(_SKIN_BELOW * unit))]
+        contrast = profile[row : row + reach + 1].mean() - below.mean()
+        score = contrast - _LOWER_LID_PLACE_WEIGHT * usual.oddness(reach / unit)
+        if score > best:
+            lower, best = row + reach, score
+    return lower
 
 
 def _paste_brow(
     brows: Mask, dark: Field, soft: Field, iris: Points, outwards: int, unit: float
 ) -> None:
     """Add the brow above one iris to a mask; `outwards` is the x direction of its tail."""
-    window = _Window.around(iris, unit, (-22, 22), (-26, -7))
+    window = _Window.around(iris, unit, atlas.BROW_WINDOW)
     tone = np.clip(window.of(soft), -1, 2)
-    fine = window.of(dark)
-    height, width = tone.shape
     x = outwards * window.x[0]
-    usual = -15.5 + 3 * np.exp(-(((x + 14) / 6) ** 2)) + 3 * np.maximum((x - 10) / 8, 0)
-    standing = ridge(tone, 4.5 * unit)
-    score = 0.5 * tone + np.clip(standing, -1, 1) - 0.018 * (window.y - usual) ** 2
-    path = trace(score, 0.35)
-    columns = np.arange(width)
-    along = (0.5 * tone + 0.5 * np.maximum(standing, -1))[path, columns]
-    along = cv2.GaussianBlur(along[None], (0, 0), 1.5 * unit)[0]
-    level = 0.4 * float(np.quantile(along[(x > -12) & (x < 14)], 0.8))
-    middle = int(np.abs(x - 2).argmin())
-    left, right = ends(along, middle, level, 10 * unit, 19 * unit)
+    standing = ridge(tone, _BROW.ridge * unit)
+    off = (window.y - atlas.brow(x)) ** 2
+    score = 0.5 * tone + np.clip(standing, -1, 1) - _BROW_PLACE_WEIGHT * off
+    path = trace(score, _BROW.stiffness)
 
-    # On both sides the brow reaches as far as it is darker than halfway to what lies beyond it.
-    fine = cv2.GaussianBlur(fine, (0, 0), sigmaX=1.2 * unit, sigmaY=0.4 * unit)
-    away = np.arange(round(6 * unit) + 1)[:, None]
+    columns = np.arange(x.size)
+    along = (0.5 * tone + 0.5 * np.maximum(standing, -1))[path, columns]
+    along = blurred(along, _BROW.end_blur * unit)
+    inner, outer = atlas.BROW_BODY
+    level = _BROW.end_level(along[(x > inner) & (x < outer)])
+    middle = int(np.abs(x - atlas.BROW_MIDDLE).argmin())
+    nearest, farthest = (reach * unit for reach in atlas.BROW_HALF_WIDTHS)
+    left, right = ends(along, middle, level, nearest, farthest)
+
+    over, under = _brow_edges(window.of(dark), path, unit)
+    line = smoothed(path, _BROW.smoothing * unit)
+    rows = np.arange(len(tone))[:, None]
+    band = (rows >= line - over) & (rows <= line + under)
+    window.paste(band & (columns >= left) & (columns <= right), brows)
+
+
+def _brow_edges(dark: Field, path: Rows, unit: float) -> list[NDArray[np.float64]]:
+    """How far a brow reaches above and below its path [W], in pixels.
+
+    That is as far as it is darker than halfway to what lies beyond it.
+    """
+    along, across = _BROW_BLUR
+    fine = cv2.GaussianBlur(dark, (0, 0), sigmaX=along * unit, sigmaY=across * unit)
+    away = np.arange(round(_BROW_EDGE_REACH * unit) + 1)[:, None]
+    thinnest, thickest = (reach * unit for reach in atlas.BROW_HALF_THICKNESSES)
     edges = []
     for direction in (-1, 1):
-        values = fine[np.clip(path + direction * away, 0, height - 1), columns]  # [away, W]
-        darkest, lightest = values[:3].max(0), values.min(0)
+        rows = np.clip(path + direction * away, 0, len(fine) - 1)
+        values = fine[rows, np.arange(len(path))]  # [away, W]
+        darkest, lightest = values[:_BROW_DARKEST_ROWS].max(0), values.min(0)
         thickness = (values < (darkest + lightest) / 2).argmax(0) - 0.5
-        edges.append(smoothed(np.clip(thickness, 0.8 * unit, 4.5 * unit), 9 * unit))
-    line = smoothed(path, 5 * unit)
-    rows = np.arange(height)[:, None]
-    band = (rows >= line - edges[0]) & (rows <= line + edges[1])
-    window.paste(band & (columns >= left) & (columns <= right), brows)
+        thickness = np.clip(thickness, thinnest, thickest)
+        edges.append(smoothed(thickness, _BROW_EDGE_SMOOTHING * unit))
+    return edges
 
 
 def _nose(dark: Field, soft: Field, tip: Points, eyes: Points, unit: float) -> tuple[Mask, float]:
     """The nose, from the level of the eyes to under the nostrils, and the nostrils' row."""
-    window = _Window.around(tip, unit, (-22, 22), (-10, 18))
-    tone = np.clip(window.of(soft), -0.5, 2.5)
-    sides = [
-        tone - 0.25 * (((window.x - s * 6.5) / 3.2) ** 2 + ((window.y - 5) / 5) ** 2)
-        for s in (-1, 1)
-    ]
-    # Both nostrils lie in about the same row.
-    best = [cv2.dilate(side.max(1)[:, None], np.ones((3, 1)))[:, 0] for side in sides]
-    row = int((best[0] + best[1]).argmax())
-    first = max(row - 1, 0)
-    places = [
-        np.unravel_index(side[first : row + 2].argmax(), (row + 2 - first, side.shape[1]))
-        for side in sides
-    ]
-    nostrils = [float(window.x[0, column]) for _, column in places]
-    centre = sum(nostrils) / 2
-    y = float(np.mean([window.y[first + below, 0] for below, _ in places]))
-
-    # The wings end in a dark edge outside the nostrils.
-    level = _Window.around(tip + [0, y * unit], unit, (-22, 22), (-7, 1))
-    edge = cv2.GaussianBlur(level.of(dark).mean(0)[None], (0, 0), 0.8 * unit)[0]
-    widths = []
-    for direction in (-1, 1):
-        away = direction * (level.x[0] - centre)
-        usual = np.where((away >= 10) & (away <= 19), 0.15 * ((away - 13.5) / 3) ** 2, np.inf)
-        widths.append(float(away[(edge - usual).argmax()]))
-    top = (eyes[1] - tip[1]) / unit + 2
-    halves = [
-        [(4.5, top), (5.5, y - 19), (0.82 * w, y - 8), (w, y - 1.5), (0.6 * w, y + 3)]
-        for w in widths
-    ]
-    outline = [(centre - x, y) for x, y in halves[0]] + [(centre, y + 4)]
-    outline += [(centre + x, y) for x, y in reversed(halves[1])]
+    centre, y = _nostrils(soft, tip, unit)
+    wings = _wings(dark, tip + [0, y * unit], centre, unit)
+    root = (eyes[1] - tip[1]) / unit + atlas.NOSE_ROOT
+    left, right = (atlas.nose_outline(root, y, wing) for wing in wings)
+    outline = [(centre - x, y) for x, y in left] + [(centre, y + atlas.NOSE_BOTTOM)]
+    outline += [(centre + x, y) for x, y in reversed(right)]
     mask = np.zeros(dark.shape, np.uint8)
     corners = np.array(outline) * unit + tip
-    cv2.fillPoly(mask, [np.rint(corners * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+    fixed_point = np.rint(corners * 2**_SUBPIXEL_BITS).astype(np.int32)
+    cv2.fillPoly(mask, [fixed_point], 1, cv2.LINE_8, _SUBPIXEL_BITS)
     return mask > 0, float(tip[1] + y * unit)
+
+
+def _nostrils(soft: Field, tip: Points, unit: float) -> tuple[float, float]:
+    """The middle (x, y) of both nostrils, in units from the tip of the nose."""
+    window = _Window.around(tip, unit, atlas.NOSE_WINDOW)
+    tone = np.clip(window.of(soft), -0.5, _DARKEST)
+    sides = [
+        tone - _NOSTRIL_PLACE_WEIGHT * atlas.NOSTRIL.squared(side * window.x, window.y)
+        for side in (-1, 1)
+    ]
+    # Both lie in about the same row.
+    best = [cv2.dilate(side.max(1)[:, None], np.ones((3, 1)))[:, 0] for side in sides]
+    row = int((best[0] + best[1]).argmax())
+    first, last = max(row - 1, 0), row + 1
+    places = [
+        np.unravel_index(side[first : last + 1].argmax(), (last + 1 - first, side.shape[1]))
+        for side in sides
+    ]
+    left, right = (float(window.x[0, column]) for _, column in places)
+    return (left + right) / 2, float(np.mean([window.y[first + below, 0] for below, _ in places]))
+
+
+def _wings(dark: Field, nostrils: Points, centre: float, unit: float) -> list[float]:
+    """How far the nose reaches to the left and right of its centre: to a dark edge.
+
+    `nostrils` is a point (x, y) in their row, `centre` is in units from it.
+    """
+    window = _Window.around(nostrils, unit, atlas.WING_WINDOW)
+    edge = blurred(window.of(dark).mean(0), _WING_BLUR * unit)
+    usual = atlas.WING
+    widths = []
+    for direction in (-1, 1):
+        away = direction * (window.x[0] - centre)
+        price = _WING_PLACE_WEIGHT * usual.oddness(away)
+        price = np.where((away >= usual.least) & (away <= usual.most), price, np.inf)
+        widths.append(float(away[(edge - price).argmax()]))
+    return widths
 
 
 def _mouth(dark: Field, lips: Field, corners: Points, nostrils: float, unit: float) -> Mask:
     """The lips: `lips` [H, W] is higher on them than on the skin around."""
-    middle = corners.mean(0)
-    window = _Window.around(middle, unit, (-32, 32), (-16, 20))
-    part = np.clip(window.of(dark), -1, 2.5)
-    across = corners[1] - corners[0]
-    usual = across[1] / max(across[0], 1) * window.x
-    lines = cv2.GaussianBlur(part, (0, 0), sigmaX=1.5 * unit, sigmaY=0.5 * unit)
-    score = 0.6 * lines + np.clip(ridge(lines, 3 * unit), -1, 1.5) - ((window.y - usual) / 10) ** 2
-    score = score - 2 * (window.y < (nostrils - middle[1]) / unit + 8)
-    path = trace(score.astype(np.float32), 0.5)
+    middle, across = corners.mean(0), corners[1] - corners[0]
+    window = _Window.around(middle, unit, atlas.MOUTH_WINDOW)
+    part = np.clip(window.of(dark), -1, _DARKEST)
+    slope = across[1] / max(across[0], 1)
+    top = (nostrils - middle[1]) / unit + atlas.MOUTH_BELOW_NOSTRILS
+    path = _line_between_lips(part, window, slope, top, unit)
+    left, right = _mouth_corners(part, path, window, float(across[0]) / 2, unit)
 
-    height, width = part.shape
-    columns = np.arange(width)
-    blurred = cv2.GaussianBlur(part, (0, 0), unit)
-    along = (0.5 * blurred + 0.5 * np.maximum(ridge(blurred, 3 * unit), -1))[path, columns]
-    along = cv2.GaussianBlur(along[None], (0, 0), 1.2 * unit)[0]
-    half = float(across[0]) / 2
-    level = 0.45 * float(np.quantile(along[np.abs(window.x[0]) * unit < 0.8 * half], 0.85))
-    left, right = ends(
-        along, width // 2, level, max(12 * unit, half - 6 * unit), min(half + 6 * unit, 30 * unit)
-    )
-
-    line = smoothed(path, 7 * unit)
-    position = (columns - (left + right) / 2) / ((right - left) / 2)  # -1 to 1 between the corners
-    central = np.abs(position) < 0.5
-    away = np.arange(-round(13 * unit), round(17 * unit) + 1)[:, None]
-    rows = np.clip(np.rint(line + away).astype(int), 0, height - 1)
-    profile = window.of(lips)[rows, columns][:, central].mean(1)
-    profile = (profile - profile.mean()) / (profile.std() + 1e-3)
-    start = round(13 * unit)
-    over = _thickness(profile[start::-1], unit, usual=5.5, spread=2.0, most=10)
-    under = _thickness(profile[start:], unit, usual=8.0, spread=2.5, most=13)
-    top = over * np.clip(1 - np.abs(position) ** 1.7, 0, 1) ** 0.9
-    bottom = under * np.clip(1 - position**2, 0, 1) ** 0.8
-    rows = np.arange(height)[:, None]
-    between = (rows >= line - top - 0.8 * unit) & (rows <= line + bottom + 0.8 * unit)
+    line = smoothed(path, _LIPS.smoothing * unit)
+    # -1 to 1 between the corners.
+    position = (np.arange(part.shape[1]) - (left + right) / 2) / ((right - left) / 2)
+    over, under = _lip_thicknesses(window.of(lips), line, np.abs(position) < 0.5, unit)
+    top = line - over * atlas.lip(position, atlas.UPPER_LIP_SHAPE)
+    bottom = line + under * atlas.lip(position, atlas.LOWER_LIP_SHAPE)
+    rows = np.arange(len(part))[:, None]
+    between = (rows >= top - _LIPS_RIM * unit) & (rows <= bottom + _LIPS_RIM * unit)
     mask = np.zeros(dark.shape, bool)
     window.paste(between & (np.abs(position) <= 1), mask)
     return mask
 
 
-def _thickness(profile: Field, unit: float, usual: float, spread: float, most: float) -> float:
+def _line_between_lips(part: Field, window: _Window, slope: float, top: float, unit: float) -> Rows:
+    """The row of the line between the lips in each column [W] of the mouth's window.
+
+    `slope` is that of the line through the corners; above y = `top` are the nostrils.
+    """
+    along, across = _LIPS_BLUR
+    lines = cv2.GaussianBlur(part, (0, 0), sigmaX=along * unit, sigmaY=across * unit)
+    standing = np.clip(ridge(lines, _LIPS.ridge * unit), -1, _LIPS_LARGEST_RIDGE)
+    off = (window.y - slope * window.x) / _LIPS_PLACE_SPREAD
+    score = _LIPS_DARKNESS_WEIGHT * lines + standing - off**2
+    score = score - _NOSTRILS_PRICE * (window.y < top)
+    return trace(score.astype(np.float32), _LIPS.stiffness)
+
+
+def _mouth_corners(part: Field, path: Rows, window: _Window, half: float, unit: float) -> list[int]:
+    """The columns of the mouth's corners, where the line between the lips fades.
+
+    `half` is half the distance of the corners' points, in pixels.
+    """
+    width = part.shape[1]
+    soft = cv2.GaussianBlur(part, (0, 0), unit)
+    standing = np.maximum(ridge(soft, _LIPS.ridge * unit), -1)
+    along = (0.5 * soft + 0.5 * standing)[path, np.arange(width)]
+    along = blurred(along, _LIPS.end_blur * unit)
+    sure = np.abs(window.x[0]) * unit < _LIPS_SURE * half
+    level = _LIPS.end_level(along[sure])
+    least, most = (reach * unit for reach in atlas.MOUTH_HALF_WIDTHS)
+    drift = atlas.MOUTH_CORNER_DRIFT * unit
+    return ends(along, width // 2, level, max(least, half - drift), min(half + drift, most))
+
+
+def _lip_thicknesses(
+    lips: Field, line: NDArray[np.float64], central: Mask, unit: float
+) -> tuple[float, float]:
+    """How far the lips reach above and below the line between them, in pixels."""
+    above, below = (round(reach * unit) for reach in atlas.LIPS_SURROUNDS)
+    away = np.arange(-above, below + 1)[:, None]
+    rows = np.clip(np.rint(line + away).astype(int), 0, len(lips) - 1)
+    profile = lips[rows, np.arange(len(line))][:, central].mean(1)
+    profile = (profile - profile.mean()) / (profile.std() + _LEAST_PROFILE_SPREAD)
+    over = _thickness(profile[above::-1], unit, atlas.UPPER_LIP)
+    return over, _thickness(profile[above:], unit, atlas.LOWER_LIP)
+
+
+def _thickness(profile: Field, unit: float, usual: atlas.Extent) -> float:
     """How far a lip reaches along a profile that starts at the line between the lips, in pixels."""
-    first = round(0.55 * usual * unit)
-    best, found = -np.inf, first
-    for reach in range(first, round(most * unit) + 1):
-        beyond = profile[reach + 1 : reach + 1 + max(1, round(4 * unit))]
+    first = round(usual.least * unit)
+    edge, best = first, -np.inf
+    for reach in range(first, round(usual.most * unit) + 1):
+        beyond = profile[reach + 1 : reach + 1 + max(1, round(_SKIN_BEYOND * unit))]
         if len(beyond) < 2:
             break
         contrast = profile[1 : reach + 1].mean() - beyond.mean()
-        edge = profile[reach] - beyond[1]
-        score = contrast + 0.5 * edge - 0.4 * ((reach / unit - usual) / spread) ** 2
+        drop = profile[reach] - beyond[1]
+        price = _LIP_PLACE_WEIGHT * usual.oddness(reach / unit)
+        score = contrast + _LIP_STEP_WEIGHT * drop - price
         if score > best:
-            best, found = score, reach
+            edge, best = reach, score
     # A second dark line beyond the light on a lip is its outline, or the shadow it casts.
-    outline = first + int(profile[first : found + 1].argmax())
-    if profile[outline] > profile[2 : outline + 1].min() + _OUTLINE:
+    outline = first + int(profile[first : edge + 1].argmax())
+    if profile[outline] > profile[2 : outline + 1].min() + _LIP_OUTLINE:
         return outline - 0.5 * unit
-    return float(found)
+    return float(edge)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from photosketch.arrays import Image, Labels, Points
 from photosketch.landmarks.table import points_of, require_points
 from photosketch.pairs import MODALITIES, Modality, Pair, read_image
-from photosketch.parsing.atlas import FaceFrame
+from photosketch.parsing.atlas import DRAWN_HEAD, EYE_DISTANCE, FaceFrame
 from photosketch.parsing.features import find_features
 from photosketch.parsing.head import head_mask, turned_corners
 from photosketch.parsing.labels import BROWS, CLOTHES, EYES, HAIR, MOUTH, NOSE, SKIN, Parsings
@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 # as they are; others in a copy that is brought upright and to that size.
 _SCALES = (0.8, 1.25)
 _TURN = 5.0
-_DISTANCE = 50.0  # between the eyes
+_ANTIALIASING = 0.4  # blur of a picture before it shrinks, in the copy's pixels
+_INK_AND_PAPER = (2, 98)  # percentiles of a drawing's gray that are taken for both
 _CONTRAST = 110.0  # of a sketch, between ink and paper (0..255), below which it counts as faint
+_LARGEST_GAIN = 10  # of a faint sketch's contrast: beyond it, grain of the paper looks like strokes
+_PAPER = 250  # gray of the paper of a sketch whose contrast was raised
+_WHITE = 255
 
 
 def parse_grabcut(image: Image, points: Points) -> Labels:
@@ -52,7 +56,7 @@ def parse_grabcut(image: Image, points: Points) -> Labels:
     turn[:, 2] -= moved.min(0)
     size = np.ceil(np.ptp(moved, axis=0)).astype(int) + 1
     scale = float(np.hypot(*turn[0, :2]))
-    source = cv2.GaussianBlur(image, (0, 0), 0.4 / scale) if scale < 1 else image
+    source = cv2.GaussianBlur(image, (0, 0), _ANTIALIASING / scale) if scale < 1 else image
     copy = cv2.warpAffine(
         source, turn, size.tolist(), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -91,11 +95,11 @@ def _parse_upright(image: Image, points: Points) -> Labels:
 def _inked(sketch: Image, frame: FaceFrame) -> Image:
     """A faint sketch [H, W] with the contrast of a usual one; others as they are."""
     x, y = frame.coordinates(sketch.shape)
-    ink, paper = np.percentile(sketch[(np.abs(x) < 60) & (y > -60) & (y < 90)], (2, 98))
-    gain = _CONTRAST / max(paper - ink, _CONTRAST / 10)
+    ink, paper = np.percentile(sketch[DRAWN_HEAD.inside(x, y)], _INK_AND_PAPER)
+    gain = _CONTRAST / max(paper - ink, _CONTRAST / _LARGEST_GAIN)
     if gain <= 1:
         return sketch
-    return np.clip(250 - gain * (paper - sketch.astype(np.float32)), 0, 255).astype(np.uint8)
+    return np.clip(_PAPER - gain * (paper - sketch.astype(np.float32)), 0, _WHITE).astype(np.uint8)
 
 
 def _check(image: Image, points: Points) -> None:
@@ -119,9 +123,9 @@ def _upright(points: Points) -> NDArray[np.float64] | None:
     right, down = points[1] - points[0]
     distance = float(np.hypot(right, down))
     turned = abs(np.degrees(np.arctan2(down, right)))
-    if turned <= _TURN and _SCALES[0] <= distance / _DISTANCE <= _SCALES[1]:
+    if turned <= _TURN and _SCALES[0] <= distance / EYE_DISTANCE <= _SCALES[1]:
         return None
-    cosine, sine = np.array([right, down], np.float64) * _DISTANCE / distance**2
+    cosine, sine = np.array([right, down], np.float64) * EYE_DISTANCE / distance**2
     return np.array([[cosine, sine, 0], [-sine, cosine, 0]])
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,23 +10,25 @@ from photosketch.arrays import Field
 
 Rows = NDArray[np.int64]
 
+_LEAP = 2  # rows that a path may climb or fall from a column to the next
+
 
 def trace(score: Field, stiffness: float) -> Rows:
     """The path through the columns of a score [H, W] that gathers most: its row in each column [W].
 
-    Neighbouring rows differ by 2 at most, and by d at the price of stiffness * d^2.
+    Neighbouring rows differ by `_LEAP` at most, and by d at the price of stiffness * d^2.
     """
     height, width = score.shape
-    steps = np.arange(-2, 3)
+    steps = np.arange(-_LEAP, _LEAP + 1)
     price = (stiffness * steps**2).astype(np.float32)[:, None]
     rows = np.arange(height)
-    sources = rows + steps[:, None]  # [5, H]
-    padded = np.full(height + 4, -np.inf, np.float32)
+    sources = rows + steps[:, None]  # [steps, H]
+    padded = np.full(height + 2 * _LEAP, -np.inf, np.float32)
     came = np.zeros((width, height), np.int64)
     best = score[:, 0]
     for column in range(1, width):
-        padded[2:-2] = best
-        options = padded[sources + 2] - price
+        padded[_LEAP:-_LEAP] = best
+        options = padded[sources + _LEAP] - price
         choice = options.argmax(0)
         came[column] = sources[choice, rows]
         best = options[choice, rows] + score[:, column]
@@ -49,13 +52,18 @@ def ends(values: Field, middle: int, level: float, nearest: float, farthest: flo
 
     Both lie at least `nearest` and at most `farthest` away from it, and inside the line.
     """
-    found = []
+    positions = []
     for direction in (-1, 1):
         away = np.arange(round(nearest), round(farthest) + 1)
         places = np.clip(middle + direction * away, 0, len(values) - 1)
         faded = np.flatnonzero(values[places] < level)
-        found.append(int(places[faded[0] if len(faded) else -1]))
-    return found
+        positions.append(int(places[faded[0] if len(faded) else -1]))
+    return positions
+
+
+def blurred(values: Field, deviation: float) -> Field:
+    """A line of values [W] blurred by a Gaussian of that standard deviation."""
+    return cv2.GaussianBlur(values[None], (0, 0), deviation)[0]
 
 
 def smoothed(values: NDArray[Any], width: float) -> NDArray[np.float64]:

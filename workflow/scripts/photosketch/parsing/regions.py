@@ -13,14 +13,51 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photosketch.arrays import Field, Image, Mask
+from photosketch.parsing import atlas
 from photosketch.parsing.atlas import FaceFrame
 from photosketch.parsing.head import grown, opened
 from photosketch.parsing.lines import trace
 
-_ROUNDS = 4
+# Lengths are in units, unless said otherwise.
+
+# What tells hair, skin and clothes apart: a photo's colours; a sketch's tone and its strokes.
+_TONE_BLUR = 1.7
+_STROKES_BLUR = 2.5  # of the window that their strength is measured in
+_COLOUR_NOISE, _GRAY_NOISE = 25.0, 60.0  # the least variance of both, in squared gray levels
+_LEAST_PRIOR = 0.04  # of hair and skin: they are possible anywhere,
+_LEAST_CLOTHES = 0.01  # as clothes are
+
+# The colour models.
+_ROUNDS = 4  # of expectation and maximisation
+_THINNING = 2  # they are learned from every second row and column
+_FEWEST = 30  # pixels that one can be learned from
+_SKIN_LIGHTNESS = (0.25, 1)  # quantiles: the cheeks' darkest quarter may be features and shadows,
+_HAIR_LIGHTNESS = (0, 0.75)  # the crown's lightest a parting or the forehead
+_LEAST_WEIGHT = 1e-6  # so that no model is learned from nothing
 _ODD = 5.0  # log density below a model's best at which a pixel is no longer of its kind
 _BARE = 1.5  # shoulders closer to skin than this, in standard deviations, may be bare
-_THINNING = 2  # the models are learned from every second row and column
+_IMPOSSIBLE = -12  # log posterior below the best that is as good as none
+_MOST_ADVANTAGE = 2  # of clothes over skin in a pixel, in log likelihood
+
+# Which hair is the head's.
+_LOCK = 2.5  # half the width, at least, of what hangs down to the shoulders
+_LEAST_HAIR = 40  # square units
+_LARGEST_HOLE = 60  # square units
+_RIM_KERNEL = (3, 3)  # pixels: the rim is a pixel wide
+_HAIR_KERNEL = (5, 5)  # pixels, for what a piece loses by being opened
+_SLIVER = 2  # half the width, at most, of a sliver between hair and background,
+_SLIVER_REACH = 3  # and how far the skin beside it reaches
+
+# The path of the collar.
+_EDGE_BLUR = 1.2
+_EDGE_REACH = 3  # it is told from what lies so far above and below
+_CHANGE, _STROKE = 25, 20  # gray levels that count 1: of a change of colour, of a stroke
+_CLEAREST_EDGE = 1.2  # more counts as this
+_ADVANTAGE_WEIGHT = 0.12
+_PLACE_WEIGHT = 0.35  # of the squared distance from the usual place,
+_PLACE_SPREAD = 10  # counted in these,
+_FARTHEST = 4  # at most so many
+_STIFFNESS = 0.15  # what a step by one row costs
 
 
 def split_head(image: Image, head: Mask, frame: FaceFrame) -> tuple[Mask, Mask, Mask]:
@@ -32,7 +69,7 @@ def split_head(image: Image, head: Mask, frame: FaceFrame) -> tuple[Mask, Mask, 
     likelihood = _log_likelihoods(features, noise, prior, head, x, y, frame)
 
     posterior = likelihood + np.log(prior)
-    posterior = np.exp(np.clip(posterior - posterior.max(0), -12, 0))
+    posterior = np.exp(np.clip(posterior - posterior.max(0), _IMPOSSIBLE, 0))
     posterior /= posterior.sum(0)
     posterior *= head
     posterior = np.stack([cv2.GaussianBlur(p, (0, 0), frame.unit) for p in posterior])
@@ -42,7 +79,8 @@ def split_head(image: Image, head: Mask, frame: FaceFrame) -> tuple[Mask, Mask, 
     hair |= _halo(head & ~hair, y, frame)
     advantage = np.zeros(head.shape, np.float32)
     if image.ndim == 3:  # in a sketch neck and clothes are the same paper
-        advantage = np.clip(likelihood[2] - likelihood[1], -2, 2) * (head & ~hair)
+        advantage = np.clip(likelihood[2] - likelihood[1], -_MOST_ADVANTAGE, _MOST_ADVANTAGE)
+        advantage *= head & ~hair
     collar = _collar(image, advantage, frame)  # [W] rows
     below = np.arange(len(head))[:, None] >= collar
     clothes = head & ~hair & below
@@ -53,33 +91,32 @@ def _features(image: Image, frame: FaceFrame) -> tuple[Field, float]:
     """What tells the regions apart [H, W, C], and the least variance it is to have."""
     if image.ndim == 3:
         lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
-        return cv2.GaussianBlur(lab, (0, 0), frame.unit), 25.0
+        return cv2.GaussianBlur(lab, (0, 0), frame.unit), _COLOUR_NOISE
     gray = image.astype(np.float32)
-    tone = cv2.GaussianBlur(gray, (0, 0), 1.7 * frame.unit)
-    local = cv2.GaussianBlur(gray, (0, 0), 2.5 * frame.unit)
-    square = cv2.GaussianBlur(gray * gray, (0, 0), 2.5 * frame.unit)
+    tone = cv2.GaussianBlur(gray, (0, 0), _TONE_BLUR * frame.unit)
+    local = cv2.GaussianBlur(gray, (0, 0), _STROKES_BLUR * frame.unit)
+    square = cv2.GaussianBlur(gray * gray, (0, 0), _STROKES_BLUR * frame.unit)
     strokes = np.sqrt(np.maximum(square - local**2, 0))
-    return np.dstack([tone, strokes]), 60.0
+    return np.dstack([tone, strokes]), _GRAY_NOISE
 
 
 def _prior(x: Field, y: Field) -> Field:
     """How likely hair, skin and clothes are at each place [3, H, W]; x and y in units."""
     side = np.abs(x)
     # Shadows at cheek and jaw are likelier than hair there; on the forehead only colours tell.
-    certainty = 0.1 - 0.045 * _step(y - 8, 4)
-    face = _step(1 - np.hypot(x / 56, (y - 19) / 68), certainty)
-    neck = _step(34 - side, 3.5) * _step(y - 55, 4)
-    ears = 0.6 * np.exp(-(((side - 62) / 10) ** 2) - ((y - 15) / 20) ** 2)
+    blur = atlas.FOREHEAD_BLUR - atlas.CHEEK_BLUR_LESS * atlas.FOREHEAD_END.beyond(y)
+    face = atlas.step(1 - atlas.FACE.distance(x, y), blur)
+    neck = atlas.NECK_SIDE.before(side) * atlas.NECK_TOP.beyond(y)
+    ears = atlas.EAR_SHOWS * np.exp(-atlas.EAR.squared(side, y))
     skin = np.maximum(np.maximum(face, neck), ears)
-    clothes = _step(y - 97 - 15 * _step(30 - side, 4), 3.5)
-    hair = (1 - skin) * (1 - clothes) + 0.3 * _step(side - 34, 3) * clothes
-    weights = np.stack([hair + 0.04, skin * (1 - clothes) + 0.04, clothes + 0.01])
+    neckline = atlas.NECKLINE_DEPTH * atlas.NECKLINE_SIDE.before(side)
+    clothes = atlas.step(y - atlas.CLOTHES_TOP - neckline, atlas.CLOTHES_TOP_BLUR)
+    long_hair = atlas.LONG_HAIR_SHOWS * atlas.LONG_HAIR_SIDE.beyond(side)
+    hair = (1 - skin) * (1 - clothes) + long_hair * clothes
+    weights = np.stack(
+        [hair + _LEAST_PRIOR, skin * (1 - clothes) + _LEAST_PRIOR, clothes + _LEAST_CLOTHES]
+    )
     return (weights / weights.sum(0)).astype(np.float32)
-
-
-def _step(distance: Field, width: Field | float) -> Field:
-    """0 far below zero, 1 far above, in between over about `width` on both sides."""
-    return 1 / (1 + np.exp(-np.clip(distance / width, -30, 30)))
 
 
 def _log_likelihoods(
@@ -89,29 +126,33 @@ def _log_likelihoods(
     thin = np.zeros_like(head)
     thin[::_THINNING, ::_THINNING] = head[::_THINNING, ::_THINNING]
     padded = cv2.copyMakeBorder(head.astype(np.uint8), 1, 0, 1, 1, cv2.BORDER_CONSTANT)
-    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:, 1:-1] / frame.unit
-    face = np.hypot(x / 56, (y - 19) / 68) < 0.8
-    # Dark features are left out of the skin, a light parting or forehead of the hair.
-    cheeks = thin & face & (y > 7) & (y < 62)
-    if cheeks.sum() <= 30:  # the picture ends below the eyes
+    distances = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_3)
+    depth = distances[1:, 1:-1] / frame.unit  # below its lower border the picture goes on
+    face = atlas.FACE.distance(x, y) < atlas.FACE_CORE
+    cheeks = thin & face & atlas.CHEEKS.inside(x, y)
+    if cheeks.sum() <= _FEWEST:  # the picture ends below the eyes
         cheeks = thin & face
-    skin = _gaussian(_between(features[cheeks], 0.25, 1), noise)
-    crown = thin & (y < -37) & (depth > 2) & (depth < 14) & (np.abs(x) < 50)
-    hair = _gaussian(_between(features[crown], 0, 0.75), noise) if crown.sum() > 30 else skin
-    above = thin & (y < 95)
+    skin = _gaussian(_between(features[cheeks], *_SKIN_LIGHTNESS), noise)
+    shallow, deep = atlas.CROWN_DEPTHS
+    crown = thin & atlas.CROWN.inside(x, y) & (depth > shallow) & (depth < deep)
+    hair = skin
+    if crown.sum() > _FEWEST:
+        hair = _gaussian(_between(features[crown], *_HAIR_LIGHTNESS), noise)
+    above = thin & (y < atlas.CLOTHES_FREE)
     values, place = features[above], np.log(prior[:2, above])  # [N, C], [2, N]
     for _ in range(_ROUNDS):
         share = np.stack([_log_density(values, *model) for model in (hair, skin)]) + place
         share = np.exp(share - share.max(0))
         share /= share.sum(0)
-        hair, skin = (_gaussian(values, noise, weights + 1e-6) for weights in share)
+        hair, skin = (_gaussian(values, noise, weights + _LEAST_WEIGHT) for weights in share)
 
     flat = features.reshape(-1, features.shape[2])
     as_hair, as_skin = (_log_density(flat, *model).reshape(head.shape) for model in (hair, skin))
     # What skin explains badly is clothes, and all the more what looks like the shoulders.
     odd = np.full(head.shape, as_skin.max() - _ODD, np.float32)
-    shoulders = thin & (y > 103) & (np.abs(x) > 45) & (as_hair < odd)
-    if shoulders.sum() > 30:
+    beside = (y > atlas.WORN_TOP) & (np.abs(x) > atlas.WORN_SIDE)
+    shoulders = thin & beside & (as_hair < odd)
+    if shoulders.sum() > _FEWEST:
         worn = _gaussian(features[shoulders], noise)
         if _distance(worn[0], *skin) > _BARE:
             odd = np.maximum(odd, _log_density(flat, *worn).reshape(head.shape))
@@ -143,9 +184,9 @@ def _log_density(values: Field, mean: NDArray[Any], covariance: NDArray[Any]) ->
 
 def _falling(hair: Mask, y: Field, frame: FaceFrame) -> Mask:
     """Hair without what lies at the shoulders and does not hang down from above: dark clothes."""
-    low = frame.row(80 * frame.stretch, len(hair))
+    low = frame.row(atlas.HANGING * frame.stretch, len(hair))
     falling = hair.copy()
-    falling[low:] &= opened(hair, 2.5 * frame.unit)[low:]
+    falling[low:] &= opened(hair, _LOCK * frame.unit)[low:]
     for row in range(low, len(hair)):
         above = falling[row - 1]
         if row % 2:  # locks may drift sideways by half a pixel a row
@@ -163,29 +204,30 @@ def _distance(value: NDArray[Any], mean: NDArray[Any], covariance: NDArray[Any])
 
 def _main_hair(hair: Mask, head: Mask, y: Field, frame: FaceFrame) -> Mask:
     """The pieces of hair that belong to the top or the rim of the head, holes in them filled."""
-    rim = head & ~cv2.erode(head.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    rim = head & ~cv2.erode(head.astype(np.uint8), np.ones(_RIM_KERNEL, np.uint8)).astype(bool)
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(
         opened(hair, frame.unit).astype(np.uint8), connectivity=4
     )
-    large = stats[:, cv2.CC_STAT_AREA] >= 40 * frame.unit**2
+    large = stats[:, cv2.CC_STAT_AREA] >= _LEAST_HAIR * frame.unit**2
     placed = np.zeros(len(stats), bool)
-    placed[pieces[rim & (y < 62)]] = True
-    placed[pieces[::_THINNING][(np.broadcast_to(y, head.shape) < -40)[::_THINNING]]] = True
+    placed[pieces[rim & (y < atlas.HAIR_RIM_END)]] = True
+    top = np.broadcast_to(y < atlas.HAIR_TOP, head.shape)
+    placed[pieces[::_THINNING][top[::_THINNING]]] = True
     placed[0] = False
     core = (placed & large)[pieces]
-    kept = hair & (cv2.dilate(core.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
+    main = hair & (cv2.dilate(core.astype(np.uint8), np.ones(_HAIR_KERNEL, np.uint8)) > 0)
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(
-        (head & ~kept).astype(np.uint8), connectivity=4
+        (head & ~main).astype(np.uint8), connectivity=4
     )
-    small = stats[:, cv2.CC_STAT_AREA] < 60 * frame.unit**2
+    small = stats[:, cv2.CC_STAT_AREA] < _LARGEST_HOLE * frame.unit**2
     small[0] = False
-    return kept | small[pieces]
+    return main | small[pieces]
 
 
 def _halo(rest: Mask, y: Field, frame: FaceFrame) -> Mask:
     """Slivers between hair and background, which are a blend of both and look like skin."""
-    broad = grown(opened(rest, 2 * frame.unit), 3 * frame.unit)
-    return rest & ~broad & (y < 75)
+    broad = grown(opened(rest, _SLIVER * frame.unit), _SLIVER_REACH * frame.unit)
+    return rest & ~broad & (y < atlas.HALO_END)
 
 
 def _collar(image: Image, advantage: Field, frame: FaceFrame) -> NDArray[np.int64]:
@@ -197,17 +239,17 @@ def _collar(image: Image, advantage: Field, frame: FaceFrame) -> NDArray[np.int6
     height, width = advantage.shape
     x, y = frame.coordinates(advantage.shape)
     y = y / frame.stretch
-    top = frame.row(72 * frame.stretch, height)
+    top = frame.row(atlas.COLLAR_TOP * frame.stretch, height)
     u = frame.unit
     values = image.reshape(height, width, -1).astype(np.float32)
-    smooth = cv2.GaussianBlur(values, (0, 0), 1.2 * u).reshape(height, width, -1)
-    reach = max(1, round(3 * u))
+    smooth = cv2.GaussianBlur(values, (0, 0), _EDGE_BLUR * u).reshape(height, width, -1)
+    reach = max(1, round(_EDGE_REACH * u))
     above, below = (smooth[np.clip(np.arange(height) + s, 0, height - 1)] for s in (-reach, reach))
-    change = np.abs(above - below).mean(2) / 25
+    change = np.abs(above - below).mean(2) / _CHANGE
     stroke = np.minimum(above, below).mean(2) - smooth.mean(2)
-    edge = np.clip(np.maximum(change, stroke / 20), 0, 1.2)
+    edge = np.clip(np.maximum(change, stroke / _STROKE), 0, _CLEAREST_EDGE)
     gained = np.cumsum(advantage[::-1], axis=0)[::-1]
-    usual = 112 - 13 * np.clip(np.abs(x) / 38, 0, 1.3) ** 4
-    score = 0.12 * gained + edge - 0.35 * np.clip((y - usual) / 10, -4, 4) ** 2
+    off = np.clip((y - atlas.collar(x)) / _PLACE_SPREAD, -_FARTHEST, _FARTHEST)
+    score = _ADVANTAGE_WEIGHT * gained + edge - _PLACE_WEIGHT * off**2
     score = np.concatenate([score[top:], score[-1:] - edge[-1:]])
-    return top + trace(score.astype(np.float32), 0.15)
+    return top + trace(score.astype(np.float32), _STIFFNESS)
