@@ -98,7 +98,7 @@ def timed(work: Any, device: torch.device) -> tuple[float, float]:
 def bench_ablation(
     ablation: str, width: int, repeats: int, steps: int, device: torch.device
 ) -> list[dict[str, Any]]:
-    """A row a variant: medians over `repeats` turns of `steps` steps each."""
+    """One row per variant: medians over `repeats` turns of `steps` steps each."""
     variants = VARIANTS | (GPU_VARIANTS if device.type == "cuda" else {})
     data = packed_noise(device)
     indices = torch.tensor([0], device=device)
@@ -226,13 +226,13 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     steps = options.steps or (50 if device.type == "cuda" else 1)
     rows = []
     for ablation in options.ablations:
-        found = bench_ablation(ablation, options.width, options.repeats, steps, device)
+        measured = bench_ablation(ablation, options.width, options.repeats, steps, device)
         gc.collect()
-        for row in found:
+        for row in measured:
             if not options.no_memory:
                 row["peak_gb"] = peak_memory(ablation, row["variant"], options.width, device)
             print("  ".join(_cell(key, value) for key, value in row.items()), flush=True)
-        rows += found
+        rows += measured
     result = {
         "device": device_name(device),
         "threads": options.threads,

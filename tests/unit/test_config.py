@@ -1,6 +1,7 @@
 """The configuration: canonical hyper-parameters, and mistakes that are all named."""
 
 import copy
+import dataclasses
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from photosketch import config as settings
-from photosketch.config import LossWeights, TrainConfig
+from photosketch.config import LossWeights, RunSettings, TrainConfig
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -136,6 +137,33 @@ def test_keys_that_change_no_result_are_not_hyper_parameters(config):
         )
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("strip_every", 7), ("state_minutes", 0.5), ("keep", "last")]
+)
+def test_settings_of_the_run_are_refused_in_an_ablation_and_taken_under_train(config, key, value):
+    expected = f"ablations.local.{key}: is a setting of the whole run; set it under train"
+    for override in (value, "of a wrong type"):
+        changed = with_value(config, f"ablations.local.{key}", override)
+        assert settings.problems(changed, SCHEMA) == [expected]
+    changed = with_value(config, f"train.{key}", value)
+    assert settings.problems(changed, SCHEMA) == []
+    assert vars(RunSettings.from_config(changed["train"]))[key] == value
+
+
+def test_an_unknown_key_of_an_ablation_is_told_the_hyper_parameters_alone(config):
+    (problem,) = settings.problems(with_value(config, "ablations.local.epochz", 3), SCHEMA)
+    hyper_parameters = {field.name for field in dataclasses.fields(TrainConfig)}
+    assert problem.startswith("ablations.local.epochz: unknown key; known here: epochs, batch_size")
+    assert set(problem.rpartition(": ")[2].split(", ")) == hyper_parameters
+
+
+def test_every_key_of_train_is_a_hyper_parameter_or_a_setting_of_the_run(config):
+    names = [
+        field.name for kind in (TrainConfig, RunSettings) for field in dataclasses.fields(kind)
+    ]
+    assert sorted(names) == sorted(config["train"])
+
+
 def test_an_ablation_overrides_only_what_it_names(config):
     changed = with_value(config, "ablations.glad", {"lr": 0.0001, "losses": {"glad": 50}})
     glad = settings.ablation_config(changed, "glad")
@@ -204,7 +232,7 @@ def test_all_mistakes_are_listed_at_once(config):
     changed["dataset"].pop("pairs")
     changed["colour"] = 1
     changed["color"] = 2
-    found = "\n".join(settings.problems(changed, SCHEMA))
+    listed = "\n".join(settings.problems(changed, SCHEMA))
     for words in (
         "train.lr",
         "train.epochz: unknown key",
@@ -212,7 +240,7 @@ def test_all_mistakes_are_listed_at_once(config):
         "colour",
         "color",
     ):
-        assert words in found
+        assert words in listed
 
 
 @pytest.mark.parametrize(

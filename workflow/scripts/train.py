@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photosketch import runtime
-from photosketch.config import TrainConfig, evaluated_epochs
+from photosketch.config import RunSettings, TrainConfig, evaluated_epochs
 from photosketch.training import checkpoint, loop, tensors
+from photosketch.training.step import Trainer
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 ablation, seed = snakemake.wildcards.ablation, int(snakemake.wildcards.seed)
 folder = Path(snakemake.output.log).parent
-settings = snakemake.config["train"]
 
 with runtime.job(snakemake.log[0], snakemake.threads, alone_in=folder) as console:
     device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
@@ -21,22 +21,16 @@ with runtime.job(snakemake.log[0], snakemake.threads, alone_in=folder) as consol
         data_sha256 = runtime.file_sha256(packed)
     config = TrainConfig.from_hparams(snakemake.params.hp)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
-    loop.train(
-        data=data,
-        config=config,
-        seed=seed,
-        due=evaluated_epochs(snakemake.config),
+    run = loop.Run(
+        name=f"{ablation} seed {seed}",
         folder=folder,
+        due=evaluated_epochs(snakemake.config),
         fingerprint=checkpoint.fingerprint(
             hparams=snakemake.params.hp if config.lr_decay_epochs else continuable,
             code=snakemake.params.code,
             data=data_sha256,
             seed=seed,
         ),
-        device=device,
-        console=console,
-        name=f"{ablation} seed {seed}",
-        strip_every=settings["strip_every"],
-        state_minutes=settings["state_minutes"],
-        keep=settings["keep"],
+        settings=RunSettings.from_config(snakemake.config["train"]),
     )
+    loop.train(Trainer.build(config, seed, data.sketch_channels, device), data, run, console)

@@ -94,13 +94,13 @@ def test_fingerprints_differ_with_any_part_and_not_with_key_order():
 
 def test_on_request_only_the_last_state_is_kept(tmp_path):
     for images in (1, 2, 3):
-        checkpoint.save_state(tmp_path, state(images), kept=1)
+        checkpoint.save_state(tmp_path, state(images), states=1)
     assert [path.name for path in tmp_path.iterdir()] == ["state-000000000003.bin"]
 
 
 def full_state(images):
     weights = {"weight": torch.full((3,), float(images))}
-    return {**state(images), "generator": weights}
+    return {**state(images), "generator": {"weights": weights}}
 
 
 def test_a_save_writes_what_the_state_was_when_it_was_asked_for(tmp_path):
@@ -108,7 +108,7 @@ def test_a_save_writes_what_the_state_was_when_it_was_asked_for(tmp_path):
         current = full_state(1)
         saver.save(current, due=(4, {"epoch": 4}))
         current["weight"].fill_(9)
-        current["generator"]["weight"].fill_(9)
+        current["generator"]["weights"]["weight"].fill_(9)
     assert torch.equal(checkpoint.load_state(tmp_path, "same")["weight"], torch.ones(3))
     weights, about = checkpoint.read_generator(checkpoint.generator_path(tmp_path, 4))
     assert torch.equal(weights["weight"], torch.ones(3))

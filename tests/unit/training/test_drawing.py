@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.config import LossWeights, TrainConfig
+from photosketch.config import LossWeights, RunSettings, TrainConfig
 from photosketch.training import drawing, loop, networks, tensors
 from photosketch.training.checkpoint import generator_path, save_generator
 from photosketch.training.step import PLAIN, Trainer
@@ -110,15 +110,15 @@ def test_colour_sketches_are_stored_as_itu_601_gray(monkeypatch):
 def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path):
     config = TrainConfig(1, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100, local=25))
     trainer = Trainer.build(config, 0, 1, CPU, PLAIN)
-    about = {"hparams": config.hparams(), "sketch_channels": 1}
-    save_generator(tmp_path, 1, trainer.generator.state_dict(), about)
+    save_generator(tmp_path, 1, trainer.generator.module.state_dict(), trainer.about())
     loaded = drawing.load_generator(generator_path(tmp_path, 1), CPU)
     data = random_set(1)
-    assert np.array_equal(draw(loaded, data), draw(trainer.generator, data))
+    assert np.array_equal(draw(loaded, data), draw(trainer.generator.module, data))
 
 
 def test_training_leaves_a_generator_that_inference_can_read(tmp_path):
     config = TrainConfig(1, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100))
-    loop.train(random_set(), config, 0, [1], tmp_path, "f", CPU, io.StringIO(), "test")
+    run = loop.Run("test", tmp_path, [1], "f", RunSettings(0, 5.0, "all"))
+    loop.train(Trainer.build(config, 0, 1, CPU), random_set(), run, io.StringIO())
     loaded = drawing.load_generator(generator_path(tmp_path, 1), CPU)
     assert draw(loaded, random_set(1)).shape == (1, 250, 200)

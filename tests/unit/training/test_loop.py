@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from photosketch import runtime
-from photosketch.config import LossWeights, TrainConfig
-from photosketch.training import checkpoint, loop, networks, tensors
+from photosketch.config import LossWeights, RunSettings, TrainConfig
+from photosketch.training import checkpoint, loop, networks, readings, tensors
+from photosketch.training.step import Trainer
 from support.face_batch import packed_pairs
 from support.waiting import wait_for
 
@@ -43,8 +44,12 @@ def data() -> tensors.PackedSet:
     return packed_pairs()
 
 
-def run(data, folder, config, due, fingerprint="same", **options):
-    loop.train(data, config, 0, due, folder, fingerprint, CPU, io.StringIO(), "test", **options)
+def run(data, folder, config, due, fingerprint="same", seed=0, step=Trainer.step, **settings):
+    """Train with a trainer whose step is `step`, and with `settings` other than the usual ones."""
+    trainer = type("TrainerOfTest", (Trainer,), {"step": step}).build(config, seed, 1, CPU)
+    usual = {"strip_every": 0, "state_minutes": 5.0, "keep": "all"}
+    asked = loop.Run("test", folder, due, fingerprint, RunSettings(**{**usual, **settings}))
+    loop.train(trainer, data, asked, io.StringIO())
 
 
 def weights_of(folder: Path, epoch: int) -> bytes:
@@ -98,7 +103,7 @@ def test_a_generator_file_says_how_to_build_it(undisturbed):
 def test_equal_runs_give_equal_files_and_another_seed_does_not(data, undisturbed, tmp_path):
     run(data, tmp_path / "again", small_config(), [2, 4])
     assert weights_of(tmp_path / "again", 4) == weights_of(undisturbed, 4)
-    loop.train(data, small_config(), 1, [4], tmp_path / "other", "same", CPU, io.StringIO(), "test")
+    run(data, tmp_path / "other", small_config(), [4], seed=1)
     assert weights_of(tmp_path / "other", 4) != weights_of(undisturbed, 4)
 
 
@@ -111,18 +116,15 @@ class InterruptedForTestError(Exception):
 def test_an_interrupted_run_ends_like_an_undisturbed_one(data, tmp_path, monkeypatch, losses, at):
     config = small_config(losses=losses, epochs=3)
     run(data, tmp_path / "undisturbed", config, [1, 3])
-    step = loop.Trainer.step
 
-    def failing(self, batch):
-        if self.images == at:
+    def failing(trainer, batch):
+        if trainer.position.images == at:
             raise InterruptedForTestError
-        return step(self, batch)
+        return Trainer.step(trainer, batch)
 
-    monkeypatch.setattr(loop.Trainer, "step", failing)
-    monkeypatch.setattr(loop, "READ_BACK_EVERY", 1)
+    monkeypatch.setattr(readings, "READ_BACK_EVERY", 1)
     with pytest.raises(InterruptedForTestError):
-        run(data, tmp_path / "disturbed", config, [1, 3], state_minutes=0)
-    monkeypatch.setattr(loop.Trainer, "step", step)
+        run(data, tmp_path / "disturbed", config, [1, 3], step=failing, state_minutes=0)
     run(data, tmp_path / "disturbed", config, [1, 3], state_minutes=0)
     for name in ("generator_epoch1.safetensors", "generator_epoch3.safetensors", "train_log.csv"):
         expected = (tmp_path / "undisturbed" / name).read_bytes()
@@ -142,12 +144,11 @@ def test_more_epochs_go_on_from_the_last_state(data, undisturbed, tmp_path, caps
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_finished_run_only_publishes_again(data, undisturbed, tmp_path, monkeypatch):
+def test_a_finished_run_only_publishes_again(data, undisturbed, tmp_path):
     run(data, tmp_path, small_config(), [2, 4])
     for path in tmp_path.glob("generator_*"):
         path.unlink()
-    monkeypatch.setattr(loop.Trainer, "step", None)
-    run(data, tmp_path, small_config(), [2, 4])
+    run(data, tmp_path, small_config(), [2, 4], step=None)
     assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
 
 
@@ -165,23 +166,21 @@ def test_an_epoch_that_was_passed_without_being_kept_means_training_afresh(data,
     assert checkpoint.generator_path(tmp_path, 1).exists()
 
 
-def breaking_step(monkeypatch, at, spoil):
+def broken_step(at, spoil):
     """From the step that follows `at` images on, `spoil(trainer, terms)` after the true step."""
-    step = loop.Trainer.step
 
-    def spoiled(self, batch):
-        terms = step(self, batch)
-        if self.images >= at:
-            spoil(self, terms)
+    def spoiled(trainer, batch):
+        terms = Trainer.step(trainer, batch)
+        if trainer.position.images >= at:
+            spoil(trainer, terms)
         return terms
 
-    monkeypatch.setattr(loop.Trainer, "step", spoiled)
-    monkeypatch.setattr(loop, "READ_BACK_EVERY", 2)
+    return spoiled
 
 
 def saved_images(folder) -> int:
     state = checkpoint.load_state(folder / ".state", "same")
-    assert all(value.isfinite().all() for value in state["generator"].values())
+    assert all(value.isfinite().all() for value in state["generator"]["weights"].values())
     return state["images"]
 
 
@@ -189,9 +188,10 @@ def saved_images(folder) -> int:
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_term_step_and_images(
     data, tmp_path, monkeypatch, at, step, kept
 ):
-    breaking_step(monkeypatch, at, lambda _, terms: terms["l1"].fill_(torch.nan))
+    monkeypatch.setattr(readings, "READ_BACK_EVERY", 2)
+    step_of_nan = broken_step(at, lambda _, terms: terms["l1"].fill_(torch.nan))
     with pytest.raises(runtime.InputError) as caught:
-        run(data, tmp_path, small_config(), [2, 4], state_minutes=0)
+        run(data, tmp_path, small_config(), [2, 4], step=step_of_nan, state_minutes=0)
     index = int(loop.epoch_order(3, 0, 3)[at - 6])
     assert f"l1 is not finite in epoch 3, step {step}," in str(caught.value)
     assert f"trained on {data.subset[index]}/{data.ids[index]}." in str(caught.value)
@@ -202,33 +202,30 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_term_step_and_images(
 
 def test_weights_that_are_not_finite_are_never_saved(data, tmp_path, monkeypatch):
     def spoil(trainer, _):
-        if trainer.images == 5:  # the last of epoch 2, whose losses are still those before
-            next(trainer.generator.parameters()).data[0, 0, 0, 0] = torch.inf
+        if trainer.position.images == 5:  # the last of epoch 2; its losses are still those before
+            next(trainer.generator.module.parameters()).data[0, 0, 0, 0] = torch.inf
 
-    breaking_step(monkeypatch, 5, spoil)
+    monkeypatch.setattr(readings, "READ_BACK_EVERY", 2)
     with pytest.raises(runtime.InputError, match=r"a weight is not finite in epoch 2, step 6,"):
-        run(data, tmp_path, small_config(), [2, 4], state_minutes=0)
+        run(data, tmp_path, small_config(), [2, 4], step=broken_step(5, spoil), state_minutes=0)
     assert saved_images(tmp_path) < 6
     assert not checkpoint.generator_path(tmp_path / ".state", 2).exists()
 
 
 def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
-    data, undisturbed, tmp_path, monkeypatch
+    data, undisturbed, tmp_path
 ):
-    step = loop.Trainer.step
-
-    def terminated(self, batch):
-        if self.images == 4:  # amid epoch 2
+    def terminated(trainer, batch):
+        if trainer.position.images == 4:  # amid epoch 2
             os.kill(os.getpid(), signal.SIGTERM)
-        if self.images == 8:  # in the last step of epoch 3
+        if trainer.position.images == 8:  # in the last step of epoch 3
             os.kill(os.getpid(), signal.SIGUSR1)
-        return step(self, batch)
+        return Trainer.step(trainer, batch)
 
-    monkeypatch.setattr(loop.Trainer, "step", terminated)
     for images in (5, 9):
         with pytest.raises(runtime.InterruptedJobError, match=f"after {images} images"):
-            run(data, tmp_path, small_config(), [2, 4])
-    run(data, tmp_path, small_config(), [2, 4])
+            run(data, tmp_path, small_config(), [2, 4], step=terminated)
+    run(data, tmp_path, small_config(), [2, 4], step=terminated)
     assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
     assert (tmp_path / "train_log.csv").read_text() == (undisturbed / "train_log.csv").read_text()
     for number in (signal.SIGTERM, signal.SIGUSR1):
@@ -237,21 +234,17 @@ def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
 
 @pytest.mark.parametrize("images", [4, 11])  # amid training, and in its last step
 def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
-    data, undisturbed, tmp_path, monkeypatch, images
+    data, undisturbed, tmp_path, images
 ):
-    step = loop.Trainer.step
-
-    def claimed(self, batch):
-        if self.images == images:
+    def claimed(trainer, batch):
+        if trainer.position.images == images:
             (tmp_path / ".claim").touch()
-        return step(self, batch)
+        return Trainer.step(trainer, batch)
 
-    monkeypatch.setattr(loop.Trainer, "step", claimed)
     with pytest.raises(runtime.InterruptedJobError):
-        run(data, tmp_path, small_config(), [2, 4])
+        run(data, tmp_path, small_config(), [2, 4], step=claimed)
     assert not list(tmp_path.glob("generator_epoch*"))
     assert saved_images(tmp_path) > images
-    monkeypatch.setattr(loop.Trainer, "step", step)
     (tmp_path / ".claim").unlink()
     run(data, tmp_path, small_config(), [2, 4])
     assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
@@ -261,17 +254,16 @@ def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
     "error",
     [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("DefaultCPUAllocator: no"), None],
 )
-def test_a_lack_of_memory_says_what_to_lower(data, tmp_path, monkeypatch, error):
+def test_a_lack_of_memory_says_what_to_lower(data, tmp_path, error):
     def fail(*_):
         raise error or RuntimeError("another error")
 
-    monkeypatch.setattr(loop.Trainer, "step", fail)
     if error is None:
         with pytest.raises(RuntimeError, match="another error"):
-            run(data, tmp_path, small_config(), [4])
+            run(data, tmp_path, small_config(), [4], step=fail)
     else:
         with pytest.raises(runtime.InputError, match=r"train\.batch_size \(now 1\).*ngf.*bf16"):
-            run(data, tmp_path, small_config(), [4])
+            run(data, tmp_path, small_config(), [4], step=fail)
 
 
 @pytest.mark.parametrize("keep, states", [("all", 3), ("last", 2)])
@@ -305,24 +297,26 @@ def test_an_epoch_visits_every_pair_once_in_an_order_of_its_own():
 
 
 def test_a_term_of_weight_zero_builds_no_network():
-    baseline = loop.Trainer.build(small_config(), 0, 1, CPU)
-    local = loop.Trainer.build(small_config(losses=LOCAL), 0, 1, CPU)
-    names = [name for name, _ in baseline.generator.named_parameters()]
+    baseline = Trainer.build(small_config(), 0, 1, CPU)
+    local = Trainer.build(small_config(losses=LOCAL), 0, 1, CPU)
+    names = [name for name, _ in baseline.generator.module.named_parameters()]
     assert all(name.startswith("unet.") for name in names)
-    assert len(list(local.generator.parameters())) > len(names)
+    assert len(list(local.generator.module.parameters())) > len(names)
 
 
 KILLABLE = """
 import sys, torch
 from pathlib import Path
-from photosketch.training import loop, tensors
-from photosketch.config import LossWeights, TrainConfig
+from photosketch.training import loop, readings, tensors
+from photosketch.training.step import Trainer
+from photosketch.config import LossWeights, RunSettings, TrainConfig
 torch.set_num_threads(1)
-loop.READ_BACK_EVERY = 1
-data = tensors.load_packed(sys.argv[1], torch.device("cpu"))
+readings.READ_BACK_EVERY = 1
+cpu = torch.device("cpu")
+data = tensors.load_packed(sys.argv[1], cpu)
 config = TrainConfig(40, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100), jitter=286)
-loop.train(data, config, 0, [2, 40], Path(sys.argv[2]), "same", torch.device("cpu"),
-           sys.stderr, "test", state_minutes=0)
+run = loop.Run("test", Path(sys.argv[2]), [2, 40], "same", RunSettings(0, 0, "all"))
+loop.train(Trainer.build(config, 0, 1, cpu), data, run, sys.stderr)
 """
 
 

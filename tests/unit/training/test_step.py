@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 import torch
 
+from photosketch import runtime
 from photosketch.config import LossWeights, TrainConfig
 from photosketch.training import checkpoint, step, tensors
-from photosketch.training.step import PLAIN, Switches, Trainer, undo
+from photosketch.training.step import PLAIN, Network, Switches, Trainer
 from support.face_batch import packed_pairs
 
 CPU = torch.device("cpu")
@@ -43,8 +44,8 @@ def trained(settings, switches, steps, device=CPU, data=None) -> tuple[Trainer, 
     data = data or packed_pairs(device)
     trainer = Trainer.build(settings, 0, 1, device, switches)
     if isinstance(data, DoubleSet):
-        trainer.generator.double()
-        trainer.discriminators.double()
+        trainer.generator.module.double()
+        trainer.discriminators.module.double()
     size = settings.batch_size
     batches = [torch.arange(k, k + size, device=device) % len(data) for k in range(steps)]
     rows = [trainer.advance(data, indices).clone() for indices in batches]
@@ -54,14 +55,19 @@ def trained(settings, switches, steps, device=CPU, data=None) -> tuple[Trainer, 
 def weights(trainer: Trainer) -> torch.Tensor:
     """All weights and buffers in one vector."""
     values = [
-        *trainer.generator.state_dict().values(),
-        *trainer.discriminators.state_dict().values(),
+        *trainer.generator.module.state_dict().values(),
+        *trainer.discriminators.module.state_dict().values(),
     ]
     return torch.cat([value.flatten().double().cpu() for value in values])
 
 
-def relative(found: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((found - expected).norm().detach() / expected.norm().detach())
+def first_moments(network: Network) -> torch.Tensor:
+    """Adam's first moments of all weights in one vector."""
+    return torch.cat([each["exp_avg"].flatten() for each in network.optimizer.state.values()])
+
+
+def relative(value: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((value - expected).norm().detach() / expected.norm().detach())
 
 
 @pytest.mark.parametrize("switches", FAST_ON_CPU, ids=NAMES)
@@ -83,12 +89,11 @@ def test_a_fast_step_has_the_gradients_of_a_plain_one_in_32_bits_too(losses):
     those for real and generated sketches nearly cancel, which leaves much of their rounding."""
     plain, plain_terms = trained(config(losses), PLAIN, 1)
     fast, fast_terms = trained(config(losses), Switches(), 1)
-    for name in ("generator_optimizer", "discriminator_optimizer"):
-        first, second = (
-            torch.cat([m["exp_avg"].flatten() for m in getattr(trainer, name).state.values()])
-            for trainer in (plain, fast)
-        )
-        assert relative(second, first) < 1e-3
+    for first, second in (
+        (plain.generator, fast.generator),
+        (plain.discriminators, fast.discriminators),
+    ):
+        assert relative(first_moments(second), first_moments(first)) < 1e-3
     assert torch.allclose(fast_terms, plain_terms, rtol=1e-4)
 
 
@@ -109,8 +114,8 @@ def test_a_step_of_all_terms_in_16_bits_has_the_losses_of_32():
 
 def test_weights_and_moments_stay_in_32_bits():
     trainer, _ = trained(config(precision="bf16"), Switches(), 1)
-    kinds = {value.dtype for value in trainer.generator.parameters()}
-    for moments in trainer.generator_optimizer.state.values():
+    kinds = {value.dtype for value in trainer.generator.module.parameters()}
+    for moments in trainer.generator.optimizer.state.values():
         kinds |= {value.dtype for value in moments.values()}
     assert kinds == {torch.float32}
 
@@ -126,7 +131,7 @@ def test_steps_taken_back_leave_no_trace(before):
     for _ in range(3):
         trainer.compute(data, torch.tensor([1]))
     assert not torch.equal(weights(trainer), weights(straight))
-    undo(trainer, state)
+    trainer.undo(state)
     for k in range(before, before + 2):
         values = trainer.advance(data, torch.tensor([k % 3]))
         assert torch.equal(values, expected[k])
@@ -136,12 +141,12 @@ def test_steps_taken_back_leave_no_trace(before):
 def test_the_learning_rate_reaches_both_optimizers_as_a_number_or_a_tensor():
     data = packed_pairs()
     trainer = Trainer.build(config(), 0, 1, CPU)
-    trainer.generator_optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
+    trainer.generator.optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
     trainer.set_learning_rate(0.0)
-    assert trainer.generator_optimizer.param_groups[0]["lr"] == torch.tensor(0.0)
-    start = [value.clone() for value in trainer.generator.parameters()]
+    assert trainer.generator.optimizer.param_groups[0]["lr"] == torch.tensor(0.0)
+    start = [value.clone() for value in trainer.generator.module.parameters()]
     trainer.advance(data, torch.tensor([0]))
-    assert all(map(torch.equal, start, trainer.generator.parameters()))
+    assert all(map(torch.equal, start, trainer.generator.module.parameters()))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here to record a CUDA graph on")
@@ -177,5 +182,14 @@ def test_a_step_that_cannot_be_recorded_runs_eagerly_and_says_so(monkeypatch, ca
             run.advance(data, torch.tensor([index]))
     told = capsys.readouterr().out
     assert told.count("training runs eagerly: no graphs on this device") == 1
-    weights = [run.generator.state_dict() for run in runs]
+    weights = [run.generator.module.state_dict() for run in runs]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_lack_of_memory_for_the_networks_says_what_to_lower(monkeypatch):
+    def fail(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(step.networks, "build_generator", fail)
+    with pytest.raises(runtime.InputError, match=r"lower train\.batch_size \(now 1\).*bf16"):
+        Trainer.build(config(), 0, 1, CPU)

@@ -74,6 +74,25 @@ class TrainConfig:
         return {name: value for name, value in values.items() if value or name == "beta1"}
 
 
+@dataclasses.dataclass(frozen=True)
+class RunSettings:
+    """The keys of `train` that change no result: settings of the whole run, not of an ablation."""
+
+    strip_every: int  # epochs between two strips of training samples; 0 for none
+    state_minutes: float  # longest time between two saved states
+    keep: Literal["all", "last"]  # states for resuming that stay
+
+    @classmethod
+    def from_config(cls, train: Mapping[str, Any]) -> Self:
+        """From a validated `train` section."""
+        return cls(**{name: train[name] for name in _names(cls)})
+
+    @property
+    def states(self) -> int:
+        """How many states stay: the newest two, because one may be damaged, or the last."""
+        return 2 if self.keep == "all" else 1
+
+
 def _names(dataclass: type) -> list[str]:
     return [field.name for field in dataclasses.fields(dataclass)]
 
@@ -114,8 +133,8 @@ def without_dropped_ablations(config: dict[str, Any]) -> dict[str, Any]:
     ablations = config.get("ablations")
     if not isinstance(ablations, dict):
         return config
-    kept = {name: overrides for name, overrides in ablations.items() if overrides is not None}
-    return {**config, "ablations": kept}
+    remaining = {name: overrides for name, overrides in ablations.items() if overrides is not None}
+    return {**config, "ablations": remaining}
 
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
@@ -130,8 +149,8 @@ def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     errors = sorted(
         validator.iter_errors(config), key=lambda error: [str(key) for key in error.path]
     )
-    found = list(dict.fromkeys(message for error in errors for message in _messages(error)))
-    return found or _inconsistencies(config)
+    messages = list(dict.fromkeys(message for error in errors for message in _messages(error)))
+    return messages or _inconsistencies(config)
 
 
 def _is_integer(_: Any, value: Any) -> bool:
@@ -150,24 +169,24 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
         ("parsing", "weights"): f"put the weights of {model} there, or null to download them",
         ("evaluation", "weights"): f"put the weights of {features} there, or null to download them",
     }
-    found = [
+    missing = [
         f"{section}.{key}: {config[section][key]!r} does not exist; {remedy}"
         for (section, key), remedy in remedies.items()
         if config[section][key] and not Path(config[section][key]).is_file()
     ]
-    found += [
+    missing += [
         f"evaluation.lpips: {path!r} does not exist; put torchvision's VGG16 and piq's weights of "
         "LPIPS there, or null to leave LPIPS out"
         for path in lpips_files(config) or []
         if not Path(path).is_file()
     ]
-    found += [
+    missing += [
         f"methods.{name}: {folder!r} is no folder; correct the path of {name}'s sketches "
         "(SUBSET/ID.png below it), or leave the method out"
         for name, folder in config["methods"].items()
         if not Path(folder).is_dir()
     ]
-    return found
+    return missing
 
 
 def _messages(error: Any) -> list[str]:
@@ -177,7 +196,13 @@ def _messages(error: Any) -> list[str]:
     if error.validator == "additionalProperties":
         known = ", ".join(error.schema["properties"])
         unknown = [name for name in error.instance if name not in error.schema["properties"]]
-        return [f"{prefix}{name}: unknown key; known here: {known}" for name in unknown]
+        settings = _names(RunSettings)
+        return [
+            f"{prefix}{name}: is a setting of the whole run; set it under train"
+            if name in settings
+            else f"{prefix}{name}: unknown key; known here: {known}"
+            for name in unknown
+        ]
     if error.validator == "required":
         missing = re.match(r"'(.+?)' is a required", error.message)
         return [f"{prefix}{missing[1] if missing else '?'}: missing"]
@@ -223,41 +248,43 @@ def _allowed(schema: Mapping[str, Any]) -> str:
 
 def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
     """What a schema cannot say: keys that contradict one another."""
-    found = []
+    contradictions = []
     epochs = config["evaluation"]["epochs"]
     start, stop, step = epochs["start"], epochs["stop"], epochs["step"]
     if start > stop:
-        found.append(f"evaluation.epochs.start: {start} is after evaluation.epochs.stop ({stop})")
+        contradictions.append(
+            f"evaluation.epochs.start: {start} is after evaluation.epochs.stop ({stop})"
+        )
     elif (stop - start) % step:
-        found.append(
+        contradictions.append(
             f"evaluation.epochs.stop: {stop} is not reached from {start} in steps of {step}; "
             f"the nearest is {stop - (stop - start) % step}"
         )
     for ablation in config["ablations"]:
         train = ablation_config(config, ablation)
         if stop > train.epochs:
-            found.append(
+            contradictions.append(
                 f"evaluation.epochs.stop: {stop} is beyond the {train.epochs} epochs that "
                 f"ablation {ablation} is trained for; allowed: at most {train.epochs}"
             )
         if train.lr_decay_epochs >= train.epochs:
-            found.append(
+            contradictions.append(
                 f"ablations.{ablation}: lr_decay_epochs {train.lr_decay_epochs} must be below "
                 f"its {train.epochs} epochs"
             )
-    found += [
+    contradictions += [
         f"methods.{name}: an ablation has that name; give the sketches another"
         for name in config["methods"]
         if name in config["ablations"]
     ]
     if config["reference"] not in config["ablations"]:
-        found.append(
+        contradictions.append(
             f"reference: {config['reference']!r} is no ablation; "
             f"choose one of {', '.join(config['ablations'])}"
         )
     if config["evaluation"]["features"] == "inception-random" and config["evaluation"]["weights"]:
-        found.append(
+        contradictions.append(
             f"evaluation.weights: {config['evaluation']['weights']!r} is given, but "
             "evaluation.features inception-random uses none; set weights to null"
         )
-    return found
+    return contradictions

@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 import torch
 
-from photosketch.config import FRAME, TrainConfig, ablation_config, evaluated_epochs
+from photosketch.config import FRAME, RunSettings, TrainConfig, ablation_config, evaluated_epochs
 from photosketch.evaluation.extractors import DIMENSIONS
 from photosketch.pairs import validation_count
 from photosketch.runtime import InputError
-from photosketch.training.loop import STATES_KEPT
 from photosketch.training.step import PLAIN, Trainer
 
 
@@ -54,7 +53,8 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
     channels = config["dataset"]["sketch_channels"]
     trainers = [_trainer(ablation, channels) for ablation in ablations]
     states = [trainer.bytes_of_state() for trainer in trainers]
-    generators = sum(trainer.bytes_of_generator() for trainer in trainers)
+    states_per_run = RunSettings.from_config(config["train"]).states
+    generators = sum(trainer.generator.bytes() for trainer in trainers)
     trained, validated, tested = _pairs_by_split(config, pairs)
     drawings = seeds * len(ablations) * epochs * (tested + validated)
     drawings += len(config["methods"]) * tested
@@ -63,7 +63,7 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
     warps = len({ablation.warp for ablation in ablations} - {"none"})
     return {
         "generators": seeds * epochs * generators,
-        "states for resuming": seeds * STATES_KEPT[config["train"]["keep"]] * sum(states),
+        "states for resuming": seeds * states_per_run * sum(states),
         "a state being written": max(states),  # for each training that runs at the same time
         "samples": drawings * width * height,
         "features": (drawings + tested + validated) * DIMENSIONS * 4,

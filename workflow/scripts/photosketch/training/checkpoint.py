@@ -30,15 +30,15 @@ def fingerprint(**parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def save_state(folder: Path, state: dict[str, Any], kept: int = 2) -> None:
-    """Write `state` (with its count of `images`), then drop all but the newest `kept` states."""
+def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
+    """Write `state` (with its count of `images`), then drop all but the newest `states`."""
     path = folder / f"state-{state['images']:012d}.bin"
     with runtime.write_atomically(path) as temporary:
         torch.save(state, temporary)
         digest = bytes.fromhex(file_sha256(temporary))
         with open(temporary, "ab") as file:
             file.write(digest)
-    for old in sorted(folder.glob("state-*.bin"))[:-kept]:
+    for old in sorted(folder.glob("state-*.bin"))[:-states]:
         old.unlink()
 
 
@@ -122,17 +122,17 @@ class Saver:
     next call; what was on disk before is left alone.
     """
 
-    def __init__(self, folder: Path, kept: int = 2) -> None:
+    def __init__(self, folder: Path, states: int = 2) -> None:
         self.folder = folder
-        self.kept = kept
+        self.states = states
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="saver")
         self._pending: Future[None] | None = None
 
     def save(self, state: dict[str, Any], due: tuple[int, dict[str, Any]] | None = None) -> None:
         """Copy `state` and start writing it; waits for the save before it.
 
-        With `due`, an epoch and what is to be said about it, state["generator"] is also written
-        as the generator of that epoch. Raises runtime.InputError where the save before failed.
+        With `due`, an epoch and what is to be said about it, the generator in the state is also
+        written as that of the epoch. Raises runtime.InputError where the save before failed.
         """
         self.wait()
         self._pending = self._thread.submit(self._write, copied(state), due)
@@ -166,8 +166,8 @@ class Saver:
             state = copied(state, to_host=True)
             if due is not None:
                 epoch, about = due
-                save_generator(self.folder, epoch, state["generator"], about)
-            save_state(self.folder, state, self.kept)
+                save_generator(self.folder, epoch, state["generator"]["weights"], about)
+            save_state(self.folder, state, self.states)
         except (OSError, RuntimeError, SafetensorError) as error:
             free = shutil.disk_usage(self.folder).free
             raise runtime.InputError(

@@ -6,29 +6,147 @@ random numbers of a step from the seed and the count of images seen.
 
 import contextlib
 import csv
-import math
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import cv2
 import torch
 from tqdm import tqdm
 
 from photosketch import runtime
-from photosketch.config import TrainConfig
+from photosketch.config import RunSettings, TrainConfig
 from photosketch.training import checkpoint, networks, tensors
+from photosketch.training.memory import lack_of_memory_explained
+from photosketch.training.readings import Readings
 from photosketch.training.seeds import derive_seed
-from photosketch.training.step import Switches, Trainer
+from photosketch.training.step import Trainer
 
-READ_BACK_EVERY = 20  # steps between two readings of the losses, each a wait for the device
 STRIP_PAIRS = 4  # training pairs shown in a strip
-STATES_KEPT = {"all": 2, "last": 1}
 STOPPING = (signal.SIGTERM, signal.SIGUSR1)  # what schedulers send ahead of the end
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training is to leave behind, and where."""
+
+    name: str  # in messages
+    folder: Path  # of generators, log and strips
+    due: list[int]  # the epochs whose generators are wanted
+    fingerprint: str  # of all that the weights depend on: what a state must have to be resumed
+    settings: RunSettings
+
+    @property
+    def work(self) -> Path:
+        """The folder of states, and of generators until they are published."""
+        return self.folder / ".state"
+
+    def missing_generators(self) -> list[int]:
+        """Due epochs whose generators are not there yet."""
+        return [
+            epoch for epoch in self.due if not checkpoint.generator_path(self.work, epoch).exists()
+        ]
+
+
+def train(trainer: Trainer, data: tensors.PackedSet, run: Run, console: TextIO) -> None:
+    """Train until every due epoch has its generator in the run's `work`, then publish them.
+
+    Takes a fresh trainer and goes on from the saved state where one serves. Writes
+    generator_epoch{epoch}.safetensors for each due epoch and train_log.csv (one row per epoch: mean
+    of each unweighted term) to the run's folder, strips of training samples to strips/ in it.
+    States are written in the background. Where another process claims the folder
+    (runtime.sole_writer), stops and publishes nothing.
+
+    Raises:
+        runtime.InputError: a loss or weight is no longer finite, or memory or disk are too small.
+        runtime.InterruptedJobError: SIGTERM or SIGUSR1 came, or a claim; the state is saved.
+    """
+    with (
+        _deterministic_algorithms(),
+        lack_of_memory_explained(trainer.config, trainer.device),
+        _stop_requests() as stop,
+        checkpoint.Saver(run.work, run.settings.states) as saver,
+    ):
+        _resume(trainer, run, len(data))
+        if trainer.position.images < trainer.config.epochs * len(data):
+            checkpoint.check_space(run.work, _bytes_to_write(trainer, run))
+        readings = Readings(trainer, data, run.name)
+        guard = Guard(run, readings, saver, stop)
+        _train_epochs(trainer, data, run, readings, guard, console)
+    if runtime.is_claimed(
+        run.folder
+    ):  # it may want other hyper-parameters, and finds all in .state
+        raise runtime.InterruptedJobError(
+            f"{run.name}: another job waits to go on with this training"
+        )
+    for epoch in run.due:
+        source = checkpoint.generator_path(run.work, epoch)
+        checkpoint.publish(source, checkpoint.generator_path(run.folder, epoch))
+    write_log(trainer.position.log[: trainer.config.epochs], run.folder / "train_log.csv")
+
+
+def _resume(trainer: Trainer, run: Run, pairs: int) -> None:
+    """Take over the saved state, where there is one that still serves."""
+    state = checkpoint.load_state(run.work, run.fingerprint)
+    if state is None:
+        return
+    passed = [epoch for epoch in run.missing_generators() if epoch <= state["images"] // pairs]
+    if passed:
+        print(f"the saved state is past epoch {passed[0]}, whose generator was not kept: afresh")
+        checkpoint.clear(run.work)
+        return
+    trainer.restore(state)
+    images = trainer.position.images
+    done, seen = divmod(images, pairs)
+    print(f"resuming after epoch {done} and {seen} images, {images} images in all")
+
+
+def _bytes_to_write(trainer: Trainer, run: Run) -> int:
+    """What the rest of the run adds to the disk: states (one more while written), generators."""
+    states = (run.settings.states + 1) * trainer.bytes_of_state()
+    there = sum(path.stat().st_size for path in run.work.glob("state-*.bin"))
+    generators = len(run.missing_generators()) * trainer.generator.bytes()
+    return max(0, states - there) + generators
+
+
+def _train_epochs(
+    trainer: Trainer,
+    data: tensors.PackedSet,
+    run: Run,
+    readings: Readings,
+    guard: "Guard",
+    console: TextIO,
+) -> None:
+    """Epochs and their batches, from the trainer's position to the last epoch."""
+    config, position, pairs = trainer.config, trainer.position, len(data)
+    with _progress_bar(trainer, pairs, run.name, console) as progress:
+        for epoch in range(position.images // pairs + 1, config.epochs + 1):
+            rate = learning_rate(config, epoch)
+            trainer.set_learning_rate(rate)
+            order = epoch_order(pairs, trainer.seed, epoch).to(trainer.device)
+            for indices in order[position.images % pairs :].split(config.batch_size):
+                readings.note(trainer.advance(data, indices), epoch, indices)
+                progress.update(len(indices))
+                epoch_ends = position.images % pairs == 0
+                if readings.full or epoch_ends or guard.stopping:
+                    progress.set_postfix(readings.read_back(), refresh=False)
+                    guard.watch()
+                    if guard.save_is_needed and not epoch_ends:
+                        guard.save()
+                        guard.stop_if_asked()
+            position.close_epoch(epoch, rate)
+            if run.settings.strip_every and epoch % run.settings.strip_every == 0:
+                write_strip(run.folder / "strips" / f"epoch{epoch:04d}.png", trainer, data)
+            last = epoch == config.epochs
+            if epoch in run.due or last or guard.save_is_needed:
+                guard.save(epoch)
+                if not last:
+                    guard.stop_if_asked()
 
 
 def epoch_order(pairs: int, seed: int, epoch: int) -> torch.Tensor:
@@ -43,231 +161,65 @@ def learning_rate(config: TrainConfig, epoch: int) -> float:
     return config.lr * min(1.0, remaining / (config.lr_decay_epochs + 1))
 
 
-def train(
-    data: tensors.PackedSet,
-    config: TrainConfig,
-    seed: int,
-    due: list[int],
-    folder: Path,
-    fingerprint: str,
-    device: torch.device,
-    console: TextIO,
-    name: str,
-    strip_every: int = 0,
-    state_minutes: float = 5.0,
-    keep: Literal["all", "last"] = "all",
-    switches: Switches = Switches(),  # noqa: B008 (frozen)
-) -> None:
-    """Train until every epoch in `due` has its generator in `folder`/.state, then publish them.
+@dataclass
+class Guard:
+    """Saves a run, and stops it where a signal came or another process claims its folder."""
 
-    Writes `folder`/generator_epoch{epoch}.safetensors for each due epoch and train_log.csv (a row
-    an epoch: mean of each unweighted term). Strips of training samples go to `folder`/strips.
-    States are written in the background; `keep` says whether the newest two stay or the last alone.
-    Where another process claims the folder (runtime.sole_writer), stops and publishes nothing.
-
-    Raises:
-        runtime.InputError: a loss or weight is no longer finite, or memory or disk are too small.
-        runtime.InterruptedJobError: SIGTERM or SIGUSR1 came, or a claim; the state is saved.
-    """
-    work = folder / ".state"
-    with (
-        _deterministic_algorithms(),
-        _lack_of_memory_explained(config, device),
-        _termination() as stop,
-        checkpoint.Saver(work, STATES_KEPT[keep]) as saver,
-    ):
-        trainer = Trainer.build(config, seed, data.sketch_channels, device, switches)
-        _resume(trainer, work, fingerprint, due, len(data))
-        if trainer.images < config.epochs * len(data):
-            checkpoint.check_space(work, _bytes_to_write(trainer, work, due, STATES_KEPT[keep]))
-        about = {"hparams": config.hparams(), "sketch_channels": data.sketch_channels, "seed": seed}
-        _run(
-            trainer,
-            data,
-            due,
-            folder,
-            fingerprint,
-            about,
-            saver,
-            stop,
-            console,
-            name,
-            strip_every,
-            state_minutes,
-        )
-    if runtime.is_claimed(folder):  # it may want other hyper-parameters, and finds all in .state
-        raise runtime.InterruptedJobError(f"{name}: another job waits to go on with this training")
-    for epoch in due:
-        name_in_folder = checkpoint.generator_path(work, epoch).name
-        checkpoint.publish(work / name_in_folder, folder / name_in_folder)
-    write_log(trainer.log[: config.epochs], folder / "train_log.csv")
-
-
-def _resume(trainer: Trainer, work: Path, fingerprint: str, due: list[int], pairs: int) -> None:
-    """Take over the saved state, where there is one that still serves."""
-    state = checkpoint.load_state(work, fingerprint)
-    if state is None:
-        return
-    passed = [
-        epoch for epoch in _missing_generators(work, due) if epoch <= state["images"] // pairs
-    ]
-    if passed:
-        print(f"the saved state is past epoch {passed[0]}, whose generator was not kept: afresh")
-        checkpoint.clear(work)
-        return
-    trainer.restore(state)
-    done, seen = divmod(trainer.images, pairs)
-    print(f"resuming after epoch {done} and {seen} images, {trainer.images} images in all")
-
-
-def _run(
-    trainer: Trainer,
-    data: tensors.PackedSet,
-    due: list[int],
-    folder: Path,
-    fingerprint: str,
-    about: dict[str, Any],
-    saver: checkpoint.Saver,
-    stop: threading.Event,
-    console: TextIO,
-    name: str,
-    strip_every: int,
-    state_minutes: float,
-) -> None:
-    """The loop over epochs and batches, from the trainer's position to the last epoch."""
-    config, pairs = trainer.config, len(data)
-    readings = Readings(trainer, data, name)
-    saved_at = time.monotonic()
-
-    def save(epoch: int | None = None) -> None:
-        nonlocal saved_at
-        readings.check_weights()
-        saver.save(
-            trainer.state(fingerprint),
-            None if epoch is None else (epoch, {**about, "epoch": epoch}),
-        )
-        saved_at = time.monotonic()
-
-    def save_and_stop() -> None:
-        saver.wait()
-        raise runtime.InterruptedJobError(
-            f"{name}: told to stop after {trainer.images} images, which are saved; "
-            "run again to go on from there"
-        )
-
-    progress = tqdm(
-        total=config.epochs * pairs,
-        initial=min(trainer.images, config.epochs * pairs),
-        desc=name,
-        unit="img",
-        file=console,
-        mininterval=0.5 if console.isatty() else 15,
-        dynamic_ncols=True,
-    )
-    with progress:
-        for epoch in range(trainer.images // pairs + 1, config.epochs + 1):
-            trainer.set_learning_rate(learning_rate(config, epoch))
-            order = epoch_order(pairs, trainer.seed, epoch).to(trainer.device)
-            for indices in order[trainer.images % pairs :].split(config.batch_size):
-                readings.note(trainer.advance(data, indices), epoch, indices)
-                progress.update(len(indices))
-                ends = trainer.images % pairs == 0
-                if readings.full or ends or stop.is_set():
-                    if runtime.is_claimed(folder):
-                        stop.set()
-                    progress.set_postfix(readings.read_back(), refresh=False)
-                    saver.poll()
-                    overdue = time.monotonic() - saved_at > 60 * state_minutes
-                    if (overdue or stop.is_set()) and not ends:
-                        save()
-                    if stop.is_set() and not ends:
-                        save_and_stop()
-            _close_epoch(trainer, epoch, learning_rate(config, epoch))
-            if strip_every and epoch % strip_every == 0:
-                write_strip(
-                    folder / "strips" / f"epoch{epoch:04d}.png", trainer, data, trainer.device
-                )
-            overdue = time.monotonic() - saved_at > 60 * state_minutes
-            if epoch in due:
-                save(epoch)
-            elif overdue or stop.is_set() or epoch == config.epochs:
-                save()
-            if stop.is_set() and epoch < config.epochs:
-                save_and_stop()
-
-
-class Readings:
-    """The terms of the latest steps, kept on the device and read back together."""
-
-    def __init__(self, trainer: Trainer, data: tensors.PackedSet, name: str) -> None:
-        self.trainer = trainer
-        self.data = data
-        self.name = name
-        self.steps: list[tuple[int, int, torch.Tensor]] = []  # epoch, images after it, indices
-        self.latest: tuple[int, int, torch.Tensor] | None = None
-        self.values: torch.Tensor | None = None  # [READ_BACK_EVERY, T]
+    run: Run
+    readings: Readings
+    saver: checkpoint.Saver
+    stop: threading.Event
+    saved_at: float = field(default_factory=time.monotonic)
 
     @property
-    def full(self) -> bool:
-        """Whether there is room for no further step."""
-        return len(self.steps) == READ_BACK_EVERY
+    def stopping(self) -> bool:
+        """Whether the run was asked to stop."""
+        return self.stop.is_set()
 
-    def note(self, values: torch.Tensor, epoch: int, indices: torch.Tensor) -> None:
-        """Keep the terms [T] of the step just made on the pairs `indices`."""
-        if self.values is None:
-            self.values = values.new_empty(READ_BACK_EVERY, len(values))
-        self.values[len(self.steps)].copy_(values)
-        self.latest = (epoch, self.trainer.images, indices)
-        self.steps.append(self.latest)
+    @property
+    def save_is_needed(self) -> bool:
+        """Whether the last save is too long ago, or the run about to stop."""
+        overdue = time.monotonic() - self.saved_at > 60 * self.run.settings.state_minutes
+        return overdue or self.stopping
 
-    def read_back(self) -> dict[str, str]:
-        """Wait for the device, add the terms to the epoch's totals; those of the last step as text.
+    def watch(self) -> None:
+        """Notice a claim of the folder. Raises runtime.InputError where a save has failed."""
+        if runtime.is_claimed(self.run.folder):
+            self.stop.set()
+        self.saver.poll()
 
-        Raises runtime.InputError with the first step that has a term that is not finite.
+    def save(self, completed_epoch: int | None = None) -> None:
+        """Save where the run is, and the generator of the epoch just completed if it is due.
+
+        Raises runtime.InputError where a weight is not finite: such a state is never saved.
         """
-        assert self.values is not None
-        terms, totals = self.trainer.terms, self.trainer.totals
-        rows = self.values[: len(self.steps)].tolist()
-        for step, row in zip(self.steps, rows, strict=True):
-            broken = [
-                term for term, value in zip(terms, row, strict=True) if not math.isfinite(value)
-            ]
-            if broken:
-                raise runtime.InputError([self._refusal(", ".join(broken), step)])
-            for term, value in zip(terms, row, strict=True):
-                totals[term] = totals.get(term, 0.0) + value * len(step[2]) / len(self.data)
-        self.steps.clear()
-        return {term: f"{value:.3g}" for term, value in zip(terms, rows[-1], strict=True)}
+        self.readings.check_weights()
+        trainer, due = self.readings.trainer, None
+        if completed_epoch is not None and completed_epoch in self.run.due:
+            due = completed_epoch, {**trainer.about(), "epoch": completed_epoch}
+        self.saver.save(trainer.state(self.run.fingerprint), due)
+        self.saved_at = time.monotonic()
 
-    def check_weights(self) -> None:
-        """Raise runtime.InputError where a weight is not finite: such a state is never saved."""
-        if not self.trainer.is_finite():
-            assert self.latest is not None
-            raise runtime.InputError([self._refusal("a weight", self.latest)])
-
-    def _refusal(self, what: str, step: tuple[int, int, torch.Tensor]) -> str:
-        epoch, images, indices = step
-        batch = [f"{self.data.subset[i]}/{self.data.ids[i]}" for i in indices.tolist()]
-        size, pairs = self.trainer.config.batch_size, len(self.data)
-        within = images - (epoch - 1) * pairs
-        count = (epoch - 1) * math.ceil(pairs / size) + math.ceil(within / size)
-        return (
-            f"{self.name}: {what} is not finite in epoch {epoch}, step {count}, "
-            f"which ends at image {images} and trained on {', '.join(batch)}. The last good state "
-            "is kept; lower train.lr or the term's weight, or look at these images"
-        )
+    def stop_if_asked(self) -> None:
+        """Raise runtime.InterruptedJobError if the run was asked to stop, once all is on disk."""
+        if self.stopping:
+            self.saver.wait()
+            raise runtime.InterruptedJobError(
+                f"{self.run.name}: told to stop after {self.readings.trainer.position.images} "
+                "images, which are saved; run again to go on from there"
+            )
 
 
-def _missing_generators(work: Path, due: list[int]) -> list[int]:
-    return [epoch for epoch in due if not checkpoint.generator_path(work, epoch).exists()]
-
-
-def _bytes_to_write(trainer: Trainer, work: Path, due: list[int], kept: int) -> int:
-    """What the rest of the run adds to the disk: states (one more while written), generators."""
-    states = (kept + 1) * trainer.bytes_of_state()
-    there = sum(path.stat().st_size for path in work.glob("state-*.bin"))
-    generators = len(_missing_generators(work, due)) * trainer.bytes_of_generator()
-    return max(0, states - there) + generators
+@contextlib.contextmanager
+def _stop_requests() -> Iterator[threading.Event]:
+    """Within the block a signal to stop sets the yielded event in place of ending the process."""
+    requested = threading.Event()
+    before = {number: signal.signal(number, lambda *_: requested.set()) for number in STOPPING}
+    try:
+        yield requested
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -285,47 +237,22 @@ def _deterministic_algorithms() -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
 
 
-@contextlib.contextmanager
-def _termination() -> Iterator[threading.Event]:
-    """Within the block a signal to stop sets the yielded event in place of ending the process."""
-    requested = threading.Event()
-    before = {number: signal.signal(number, lambda *_: requested.set()) for number in STOPPING}
-    try:
-        yield requested
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _lack_of_memory_explained(config: TrainConfig, device: torch.device) -> Iterator[None]:
-    """Say what to lower where torch finds no memory."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        lacking = isinstance(error, torch.OutOfMemoryError | MemoryError)
-        if not lacking and "DefaultCPUAllocator" not in str(error):
-            raise
-        hints = [f"train.batch_size (now {config.batch_size})"]
-        hints += [f"train.ngf ({config.ngf})", f"train.ndf ({config.ndf})"]
-        if device.type == "cuda":
-            hints.append("gpu_slots")
-        more = "; or set train.precision to bf16" if config.precision == "fp32" else ""
-        place = "GPU memory" if device.type == "cuda" else "memory"
-        raise runtime.InputError(
-            [f"out of {place}: lower {', '.join(hints)}{more}. ({str(error).splitlines()[0]})"]
-        ) from error
-
-
-def _close_epoch(trainer: Trainer, epoch: int, rate: float) -> None:
-    """Turn the epoch's totals into a row of the log."""
-    trainer.log.append({"epoch": epoch, "images": trainer.images, "lr": rate, **trainer.totals})
-    print(f"epoch {epoch}: " + ", ".join(f"{k} {v:.4f}" for k, v in trainer.totals.items()))
-    trainer.totals = {}
+def _progress_bar(trainer: Trainer, pairs: int, name: str, console: TextIO) -> tqdm:
+    """A bar over the images of the whole run, at the trainer's position."""
+    total = trainer.config.epochs * pairs
+    return tqdm(
+        total=total,
+        initial=min(trainer.position.images, total),
+        desc=name,
+        unit="img",
+        file=console,
+        mininterval=0.5 if console.isatty() else 15,
+        dynamic_ncols=True,
+    )
 
 
 def write_log(rows: list[dict[str, Any]], path: Path) -> None:
-    """The log of a run, a row an epoch; holds no timings, so that equal runs give equal files."""
+    """The log of a run, one row per epoch, without timings, so that equal runs give equal files."""
     with (
         runtime.write_atomically(path) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
@@ -335,14 +262,12 @@ def write_log(rows: list[dict[str, Any]], path: Path) -> None:
         writer.writerows(rows)
 
 
-def write_strip(
-    path: Path, trainer: Trainer, data: tensors.PackedSet, device: torch.device
-) -> None:
+def write_strip(path: Path, trainer: Trainer, data: tensors.PackedSet) -> None:
     """Photo, true sketch and drawn sketch of the first training pairs, one below the other."""
-    indices = torch.arange(min(STRIP_PAIRS, len(data)), device=device)
-    batch = data.batch(indices, 0, None)
-    with torch.no_grad(), networks.instance_statistics(trainer.generator):
-        drawn = trainer.generator(batch.photo, batch.landmarks, batch.foreground).image
+    generator = trainer.generator.module
+    batch = data.batch(torch.arange(min(STRIP_PAIRS, len(data)), device=trainer.device))
+    with torch.no_grad(), networks.instance_statistics(generator):
+        drawn = generator(batch.photo, batch.landmarks, batch.foreground).image
     columns = [
         image.expand(-1, 3, -1, -1) for image in (batch.photo, batch.sketch, drawn)
     ]  # each [B, 3, 256, 256]

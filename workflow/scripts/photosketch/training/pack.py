@@ -1,8 +1,8 @@
-"""Pairs, points and labels packed into one file a split, for training and inference.
+"""Pairs, points and labels packed into one file per split, for training and inference.
 
 Every image lies in the centre of a frame of 256 x 256 pixels, padded with one value (the report
-that the experiment follows pads with zeros, black). Apart from `photosketch.tensors`, so that
-training depends on the packed file and not on how it was made.
+that the experiment follows pads with zeros, black). Apart from `photosketch.training.tensors`, so
+that training depends on the packed file and not on how it was made.
 """
 
 from collections.abc import Mapping, Sequence
@@ -118,9 +118,9 @@ def _check(
             )
         label = labels.get(pair.subset, {}).get(pair.id)
         if label is None or label.shape != (pair.height, pair.width):
-            found = "no label map" if label is None else f"a label map of shape {label.shape}"
+            label_map = "no label map" if label is None else f"a label map of shape {label.shape}"
             problems.append(
-                f"{parsing_files.get(pair.subset, 'parsing')}: {found} for the photo of "
+                f"{parsing_files.get(pair.subset, 'parsing')}: {label_map} for the photo of "
                 f"{pair.subset} {pair.id} ({pair.width}x{pair.height}); run parse_faces again"
             )
     if problems:

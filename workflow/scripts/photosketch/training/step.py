@@ -7,16 +7,18 @@ seen, so that a resumed run continues the same stream, whichever form computes t
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from photosketch.config import TrainConfig
 from photosketch.training import checkpoint, losses, networks, tensors
+from photosketch.training.memory import lack_of_memory_explained
 from photosketch.training.seeds import derive_seed
 
 WARM_UP_STEPS = 3  # before a capture: libraries choose kernels and allocate then
+Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 @dataclass(frozen=True)
@@ -31,22 +33,89 @@ class Switches:
 PLAIN = Switches(fused_adam=False, channels_last=False, graph=False)
 
 
+@dataclass(frozen=True)
+class Network(Generic[Module]):
+    """A network and the optimizer of its weights."""
+
+    module: Module
+    optimizer: torch.optim.Optimizer
+
+    def set_learning_rate(self, rate: float) -> None:
+        """The rate from the next step on."""
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):  # read by the recorded step
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def is_finite(self) -> bool:
+        """Whether all weights, buffers and moments are; waits for the device."""
+        moments = [value for each in self.optimizer.state.values() for value in each.values()]
+        values = [*self.module.state_dict().values(), *moments]
+        return bool(torch.stack([value.isfinite().all() for value in values]).all())
+
+    def bytes(self) -> int:
+        """What weights and buffers take; each moment takes about as much again."""
+        weights = self.module.state_dict().values()
+        return sum(value.numel() * value.element_size() for value in weights)
+
+    def state(self) -> dict[str, Any]:
+        """Weights with buffers, and moments: the tensors in use. Options are the config's."""
+        return {
+            "weights": dict(self.module.state_dict()),
+            "moments": self.optimizer.state_dict()["state"],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over a saved state, before the first step."""
+        self.module.load_state_dict(state["weights"])
+        options = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state["moments"], "param_groups": options})
+
+    @torch.no_grad()
+    def undo(self, before: dict[str, Any]) -> None:
+        """Bring all values back to a copy of the state, in the memory they are in.
+
+        Moments that did not exist then become 0, as a first step finds them.
+        """
+        for key, value in self.module.state_dict().items():
+            value.copy_(before["weights"][key])
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            for key, value in moments.items():
+                if index in before["moments"]:
+                    value.copy_(before["moments"][index][key])
+                else:
+                    value.zero_()
+
+
+@dataclass
+class Position:
+    """How far a run has come."""
+
+    images: int = 0  # seen so far, the clock of the run
+    totals: dict[str, float] = field(default_factory=dict)  # of the epoch under way
+    log: list[dict[str, Any]] = field(default_factory=list)  # one row per epoch
+
+    def close_epoch(self, epoch: int, rate: float) -> None:
+        """Turn the epoch's totals into a row of the log; `rate` was its learning rate."""
+        self.log.append({"epoch": epoch, "images": self.images, "lr": rate, **self.totals})
+        print(f"epoch {epoch}: " + ", ".join(f"{k} {v:.4f}" for k, v in self.totals.items()))
+        self.totals = {}
+
+
 @dataclass
 class Trainer:
-    """Networks, optimizers and the position in the run."""
+    """Generator, discriminators and position of a run, brought forward step by step."""
 
     config: TrainConfig
     seed: int
+    sketch_channels: int
     switches: Switches
     device: torch.device
-    generator: networks.Generator
-    discriminators: networks.Discriminators
-    generator_optimizer: torch.optim.Optimizer
-    discriminator_optimizer: torch.optim.Optimizer
-    images: int = 0  # seen so far, the clock of the run
+    generator: Network[networks.Generator]
+    discriminators: Network[networks.Discriminators]
+    position: Position = field(default_factory=Position)
     terms: tuple[str, ...] = ()  # names of what `advance` returns, known after the first step
-    totals: dict[str, float] = field(default_factory=dict)  # of the epoch under way
-    log: list[dict[str, Any]] = field(default_factory=list)  # one row an epoch
     recordable: bool = False  # whether the step is to be recorded as a CUDA graph
     recorded: "RecordedStep | None" = None
 
@@ -58,27 +127,26 @@ class Trainer:
         sketch_channels: int,
         device: torch.device,
         switches: Switches = Switches(),
-    ) -> "Trainer":
-        """Freshly initialised networks and their optimizers."""
+    ) -> Self:
+        """Freshly initialised networks and their optimizers, at the start of a run.
+
+        Raises runtime.InputError where the device has no memory for them.
+        """
         torch.manual_seed(derive_seed(seed, "weights"))
         local = config.losses.local > 0
-        generator = networks.build_generator(config.ngf, sketch_channels, local)
-        discriminators = networks.build_discriminators(config.ndf, sketch_channels, local)
-        for network in (generator, discriminators):
-            network.to(device)
-            if switches.channels_last:
-                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cls(
-            config,
-            seed,
-            switches,
-            device,
-            generator,
-            discriminators,
-            _adam(generator, config, device, switches),
-            _adam(discriminators, config, device, switches),
-            recordable=switches.graph and device.type == "cuda",
-        )
+        with lack_of_memory_explained(config, device):
+            generator = networks.build_generator(config.ngf, sketch_channels, local)
+            discriminators = networks.build_discriminators(config.ndf, sketch_channels, local)
+            return cls(
+                config,
+                seed,
+                sketch_channels,
+                switches,
+                device,
+                _with_adam(generator, config, device, switches),
+                _with_adam(discriminators, config, device, switches),
+                recordable=switches.graph and device.type == "cuda",
+            )
 
     def advance(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
         """Train on the pairs `indices` (int64 [B], on the device), the next of the run.
@@ -86,7 +154,7 @@ class Trainer:
         Returns the unweighted terms, float32 [len(self.terms)] on the device, without waiting for
         it; to be copied before the next call, which may reuse the memory.
         """
-        torch.manual_seed(derive_seed(self.seed, "step", self.images))
+        torch.manual_seed(derive_seed(self.seed, "step", self.position.images))
         whole = len(indices) == self.config.batch_size  # an epoch's last batch may be smaller
         if self.recordable and whole and self.recorded is None:
             try:
@@ -98,7 +166,7 @@ class Trainer:
             values = self.recorded.replay(indices)
         else:
             values = self.compute(data, indices)
-        self.images += len(indices)
+        self.position.images += len(indices)
         return values
 
     def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
@@ -118,22 +186,22 @@ class Trainer:
                 sketch=batch.sketch.contiguous(memory_format=torch.channels_last),
             )
         with self._precision():
-            output = self.generator(batch.photo, batch.landmarks, batch.foreground)
+            output = self.generator.module(batch.photo, batch.landmarks, batch.foreground)
 
-        self.discriminators.requires_grad_(True)
-        self.discriminator_optimizer.zero_grad(set_to_none=True)
+        self.discriminators.module.requires_grad_(True)
+        self.discriminators.optimizer.zero_grad(set_to_none=True)
         with self._precision():
             discriminator_total, discriminator_terms = losses.discriminator_loss(
-                self.discriminators, batch, output
+                self.discriminators.module, batch, output
             )
         discriminator_total.backward()
-        self.discriminator_optimizer.step()
+        self.discriminators.optimizer.step()
 
-        self.discriminators.requires_grad_(False)
-        self.generator_optimizer.zero_grad(set_to_none=True)
+        self.discriminators.module.requires_grad_(False)
+        self.generator.optimizer.zero_grad(set_to_none=True)
         with self._precision():
             generator_total, generator_terms = losses.generator_loss(
-                self.discriminators,
+                self.discriminators.module,
                 batch,
                 output,
                 l1=weights.l1,
@@ -142,7 +210,7 @@ class Trainer:
                 glad_form=self.config.glad_form,
             )
         generator_total.backward()
-        self.generator_optimizer.step()
+        self.generator.optimizer.step()
         terms = {**discriminator_terms, **generator_terms, "generator_total": generator_total}
         return {name: value.detach() for name, value in terms.items()}
 
@@ -157,60 +225,44 @@ class Trainer:
 
     def set_learning_rate(self, rate: float) -> None:
         """The rate of both optimizers from the next step on."""
-        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
-            for group in optimizer.param_groups:
-                if isinstance(group["lr"], Tensor):  # read by the recorded step
-                    group["lr"].fill_(rate)
-                else:
-                    group["lr"] = rate
+        self.generator.set_learning_rate(rate)
+        self.discriminators.set_learning_rate(rate)
 
     def is_finite(self) -> bool:
         """Whether all weights, buffers and moments of the optimizers are; waits for the device."""
-        found = [
-            *self.generator.state_dict().values(),
-            *self.discriminators.state_dict().values(),
-            *_moments(self.generator_optimizer),
-            *_moments(self.discriminator_optimizer),
-        ]
-        return bool(torch.stack([value.isfinite().all() for value in found]).all())
+        return self.generator.is_finite() and self.discriminators.is_finite()
 
     def bytes_of_state(self) -> int:
         """About what a saved state takes: weights, buffers and two moments for each weight."""
-        return 3 * sum(
-            value.numel() * value.element_size()
-            for network in (self.generator, self.discriminators)
-            for value in network.state_dict().values()
-        )
+        return 3 * (self.generator.bytes() + self.discriminators.bytes())
 
-    def bytes_of_generator(self) -> int:
-        """About what the file of a generator takes."""
-        weights = self.generator.state_dict().values()
-        return sum(value.numel() * value.element_size() for value in weights)
+    def about(self) -> dict[str, Any]:
+        """What the file of a generator says of it: all that it takes to build it, in builtins."""
+        return {
+            "hparams": self.config.hparams(),
+            "sketch_channels": self.sketch_channels,
+            "seed": self.seed,
+        }
 
     def state(self, fingerprint: str) -> dict[str, Any]:
         """All that a later process needs to go on from here; the tensors are those in use."""
         return {
             "fingerprint": fingerprint,
-            "images": self.images,
-            "generator": dict(self.generator.state_dict()),
-            "discriminators": dict(self.discriminators.state_dict()),
-            "generator_optimizer": self.generator_optimizer.state_dict()["state"],
-            "discriminator_optimizer": self.discriminator_optimizer.state_dict()["state"],
-            "totals": self.totals,
-            "log": self.log,
+            "generator": self.generator.state(),
+            "discriminators": self.discriminators.state(),
+            **dataclasses.asdict(self.position),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over a saved state, before the first step."""
-        self.images = state["images"]
-        self.generator.load_state_dict(state["generator"])
-        self.discriminators.load_state_dict(state["discriminators"])
-        for name in ("generator_optimizer", "discriminator_optimizer"):
-            optimizer: torch.optim.Optimizer = getattr(self, name)
-            groups = optimizer.state_dict()["param_groups"]  # options are the config's, not saved
-            optimizer.load_state_dict({"state": state[name], "param_groups": groups})
-        self.totals = state["totals"]
-        self.log = state["log"]
+        self.generator.restore(state["generator"])
+        self.discriminators.restore(state["discriminators"])
+        self.position = Position(state["images"], state["totals"], state["log"])
+
+    def undo(self, before: dict[str, Any]) -> None:
+        """Bring both networks back to a copy of the state, in the memory they are in."""
+        self.generator.undo(before["generator"])
+        self.discriminators.undo(before["discriminators"])
 
 
 class RecordedStep:
@@ -231,10 +283,10 @@ class RecordedStep:
         before = checkpoint.copied(trainer.state(""))
 
         def restart() -> None:
-            undo(trainer, before)
+            trainer.undo(before)
             torch.cuda.set_rng_state(random, trainer.device)
-            trainer.generator_optimizer.zero_grad(set_to_none=True)
-            trainer.discriminator_optimizer.zero_grad(set_to_none=True)
+            trainer.generator.optimizer.zero_grad(set_to_none=True)
+            trainer.discriminators.optimizer.zero_grad(set_to_none=True)
 
         side = torch.cuda.Stream(trainer.device)
         side.wait_stream(torch.cuda.current_stream(trainer.device))
@@ -265,36 +317,19 @@ class RecordedStep:
         return self.values
 
 
-def undo(trainer: Trainer, before: dict[str, Any]) -> None:
-    """Bring weights, buffers and moments back to a copy of the state, in the memory they are in.
-
-    Moments that did not exist then become 0, as a first step finds them.
-    """
-    with torch.no_grad():
-        for name in ("generator", "discriminators"):
-            for key, value in getattr(trainer, name).state_dict().items():
-                value.copy_(before[name][key])
-        for name in ("generator_optimizer", "discriminator_optimizer"):
-            for index, moments in getattr(trainer, name).state_dict()["state"].items():
-                for key, value in moments.items():
-                    if index in before[name]:
-                        value.copy_(before[name][index][key])
-                    else:
-                        value.zero_()
-
-
-def _adam(
-    network: torch.nn.Module, config: TrainConfig, device: torch.device, switches: Switches
-) -> torch.optim.Adam:
+def _with_adam(
+    module: Module, config: TrainConfig, device: torch.device, switches: Switches
+) -> Network[Module]:
+    """The network on the device, with its optimizer."""
+    module.to(device)
+    if switches.channels_last:
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     recorded = switches.graph and device.type == "cuda"
-    return torch.optim.Adam(
-        network.parameters(),
+    adam = torch.optim.Adam(
+        module.parameters(),
         lr=torch.tensor(config.lr, device=device) if recorded else config.lr,
         betas=(config.beta1, 0.999),
         fused=switches.fused_adam,
         capturable=recorded,
     )
-
-
-def _moments(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    return [value for moments in optimizer.state.values() for value in moments.values()]
+    return Network(module, adam)

@@ -39,7 +39,7 @@ class Batch:
 
 @dataclasses.dataclass(frozen=True)
 class PackedSet:
-    """One split, as `photosketch.packing` wrote it, on one device.
+    """One split, as `photosketch.training.pack` wrote it, on one device.
 
     photo [N, 256, 256, 3], sketch [N, 256, 256, C] and parsing [N, 256, 256] are uint8,
     landmarks [N, 5, 2] float32. The image, `size` (width, height) pixels large, lies at `offset`
@@ -94,7 +94,7 @@ class PackedSet:
 
 
 def load_packed(path: Path | str, device: torch.device) -> PackedSet:
-    """A file of `photosketch.packing.write_packed`, its arrays on `device`."""
+    """A file of `photosketch.training.pack.write_packed`, its arrays on `device`."""
     with np.load(path) as archive:
         photo, sketch, landmarks, parsing = (
             torch.from_numpy(archive[name]).to(device)
@@ -141,8 +141,8 @@ def _window(images: Tensor, indices: Tensor, rows: Tensor, columns: Tensor, fill
         rows.clamp(0, FRAME - 1)[:, :, None],
         columns.clamp(0, FRAME - 1)[:, None, :],
     ]
-    known = _within(rows, 0, FRAME)[:, :, None] & _within(columns, 0, FRAME)[:, None, :]
-    return torch.where(known[..., None], pixels, fill)
+    inside = _within(rows, 0, FRAME)[:, :, None] & _within(columns, 0, FRAME)[:, None, :]
+    return torch.where(inside[..., None], pixels, fill)
 
 
 def _normalise(pixels: Tensor) -> Tensor:
