@@ -36,6 +36,8 @@ localrules:
     merge_landmarks,
     show_landmarks,
     annotate,
+    show_parsings,
+    show_warps,
     summarize_warps,
     pack_tensors,
     pack_warped_tensors,
@@ -59,8 +61,9 @@ rule all:
     default_target: True
     input:
         rules.show_landmarks.output,
-        expand("<results>/parsing/{subset}.png", subset=SUBSETS),
-        expand("<results>/warp/{mode}_summary.csv", mode=MODES),
+        expand(rules.show_parsings.output, subset=SUBSETS),
+        expand(rules.show_warps.output, mode=MODES, subset=SUBSETS),
+        expand(rules.summarize_warps.output, mode=MODES),
         expand(
             "<results>/train/{ablation}/seed{seed}/train_log.csv",
             ablation=ABLATIONS,

@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from photosketch.evaluation import distances, extractors, image_metrics, recognition
 from photosketch.evaluation.files import Features
-from photosketch.evaluation.scores import Truth, evaluate
+from photosketch.evaluation.scores import Networks, Truth, evaluate
 from photosketch.weights import FEATURE_WEIGHTS
 
 TEST_IMAGES = {"CUHK": 100, "AR": 43, "XM2VTS": 195}
@@ -149,8 +149,9 @@ def main(share: float = 1.0) -> dict[str, float]:
         load, network = timed(lambda: extractors.load("inception-tf", weights, digest).to(device))
     real_extraction, real_features = timed(lambda: extractors.extract(real, network, device))
     known = Features(np.arange(len(subset)).astype(str), subset, real_features)
+    networks = Networks(network, device=device)
     measuring, truth = timed(lambda: Truth.of(known, real, device))
-    scoring, (scores, _, found) = timed(lambda: evaluate(generated, truth, network, device))
+    scoring, (scores, _, found) = timed(lambda: evaluate(generated, truth, networks))
     ours = load + measuring + scoring
     extraction, _ = timed(lambda: extractors.extract(generated, network, device))
     imaging, _ = timed(

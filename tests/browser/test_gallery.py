@@ -12,7 +12,9 @@ from PIL import Image
 
 from photosketch import pairs
 from photosketch.comparison import gallery, page, tables
-from photosketch.comparison.summary import summarise
+from photosketch.comparison.provenance import Provenance
+from photosketch.comparison.summary import Comparison
+from photosketch.evaluation.files import Samples, ids_and_subsets
 
 METHODS = ["baseline", "local"]
 SUBSETS = {"CUHK": 30, "AR": 4}
@@ -50,7 +52,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
     people = pairs.select(listed(folder), split="test")
     images = made_up(people)
     random = np.random.default_rng(1)
-    drawn = {name: random.integers(0, 256, (len(people), 100, 80), np.uint8) for name in METHODS}
+    drawn = {
+        name: Samples(
+            *ids_and_subsets(people), random.integers(0, 256, (len(people), 100, 80), np.uint8)
+        )
+        for name in METHODS
+    }
     scores = pd.DataFrame(
         [
             {"ablation": name, "seed": 0, "epoch": epoch, "subset": subset, "n": n, "fid": fid}
@@ -65,16 +72,17 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
         [{"name": "photo in gray", "subset": s, "n": 4, "fid": 7.0} for s in ("AR", "all")]
     )
     Image.new("L", (40, 40)).save(folder / "figure.png")
+    hparams = {name: {"losses": {"l1": 100.0}} for name in METHODS}
+    provenance = Provenance("test", {"Commit": "0123"}, hparams, "run: test")
+    comparison = Comparison(scores, references, pd.DataFrame(), provenance)
+    image_scores = {
+        name: {metric: table[metric].to_numpy()[None] for metric in ("ssim", "fsim")}
+        for name, table in images.items()
+    }
     text = page.index_html(
-        summarise(scores, METHODS, list(SUBSETS)),
-        scores,
-        "test",
-        {name: {"losses": {"l1": 100.0}} for name in METHODS},
-        references,
-        [tables.metric_table(scores, METHODS, references)],
-        {"Commit": "0123"},
-        "run: test",
-        gallery.gallery_json(people, drawn, images),
+        comparison,
+        [tables.metric_table(comparison)],
+        gallery.gallery_json(people, drawn, image_scores),
         folder / "figure.png",
         None,
         {subset: folder / "figure.png" for subset in SUBSETS},

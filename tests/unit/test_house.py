@@ -12,10 +12,10 @@ import pytest
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "photosketch"
 STAGES = ("datasets", "landmarks", "parsing", "warp", "training", "evaluation", "comparison")
-# what a stage lets the later ones read: its files' formats, and how they are shown
+# what a stage lets the later ones read: the formats of its files
 FORMATS = {
     "landmarks": {"table", "manual"},
-    "parsing": {"labels", "colours"},
+    "parsing": {"labels"},
     "warp": {"maps", "files"},
     "training": {"tensors"},
     "evaluation": {"files", "metrics"},

@@ -40,7 +40,9 @@ def test_a_changed_loss_weight_reruns_that_ablation_and_the_comparison(project):
 def test_warping_one_ablation_reruns_its_tensors_training_and_what_follows(project):
     project.configure(ablations={"local": {"losses": {"l1": 100, "local": 25}, "warp": "face"}})
     # jobs that never ran have no log yet: those of one rule count once
-    warping = {"warp_sketches": 1, "summarize_warps": 1, "pack_warped_tensors": 1}
+    warping = dict.fromkeys(
+        ("warp_sketches", "show_warps", "summarize_warps", "pack_warped_tensors"), 1
+    )
     assert project.stale() == chain("local") + Counter(warping)
     done = project.snakemake()
     assert done.returncode == 0, done.stdout
@@ -56,6 +58,12 @@ def test_warping_one_ablation_reruns_its_tensors_training_and_what_follows(proje
     for subset in summary["subset"]:
         for suffix in ("npz", "csv", "png"):
             assert (project.results / f"warp/face/{subset}.{suffix}").is_file()
+
+    # A colour of the montage warps no face again.
+    append_comment(project.folder / "workflow/scripts/photosketch/warp/montage.py")
+    assert project.stale() == Counter({"show_warps": 2})
+    done = project.snakemake()
+    assert done.returncode == 0, done.stdout
 
     # Another warp has its own files; going back to none needs nothing but the comparison's runs.
     project.configure(ablations={"local": {"losses": {"l1": 100, "local": 25}, "warp": "region"}})
@@ -119,8 +127,14 @@ def test_editing_the_losses_reruns_training_and_what_follows(project):
 def test_editing_what_only_shows_or_writes_reruns_no_training(project):
     append_comment(project.folder / "workflow/scripts/photosketch/runtime.py")
     assert project.stale() == Counter()
+    append_comment(project.folder / "workflow/scripts/photosketch/warp/montage.py")
+    assert project.stale() == Counter()  # nothing is warped
+    append_comment(project.folder / "workflow/scripts/photosketch/parsing/montage.py")
+    assert project.stale() == Counter({"show_parsings": 2})
     append_comment(project.folder / "workflow/scripts/photosketch/comparison/figures.py")
-    assert project.stale() == Counter({"compare": 1})
+    assert project.stale() == Counter({"show_parsings": 2, "compare": 1})
+    append_comment(project.folder / "workflow/scripts/photosketch/sheets.py")
+    assert project.stale() == Counter({"show_landmarks": 1, "show_parsings": 2, "compare": 1})
 
 
 def test_editing_the_manual_points_merges_again_and_does_not_detect(project):

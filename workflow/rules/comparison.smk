@@ -3,20 +3,18 @@
 
 rule compare:
     input:
-        scores=EVALUATED["scores"],
-        samples=[
-            *expand(
-                "<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
-                ablation=ABLATIONS,
-                seed=SEEDS[0],
-                epoch=EPOCHS[-1],
-            ),
-            *expand(rules.collect_sketches.output.sketches, method=METHODS),
-        ],
-        images=[
-            *expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS[0]),
-            *expand(rules.evaluate_method.output.images, method=METHODS),
-        ],
+        scores=expand(rules.evaluate.output.scores, ablation=ABLATIONS, seed=SEEDS),
+        images=expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS[0]),
+        samples=expand(
+            "<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
+            ablation=ABLATIONS,
+            seed=SEEDS[0],
+            epoch=EPOCHS[-1],
+        ),
+        method_scores=expand(rules.evaluate_method.output.scores, method=METHODS),
+        method_images=expand(rules.evaluate_method.output.images, method=METHODS),
+        method_samples=expand(rules.collect_sketches.output.sketches, method=METHODS),
+        method_notes=expand(rules.collect_sketches.output.notes, method=METHODS),
         validation=(
             expand(
                 rules.evaluate_validation.output.scores, ablation=ABLATIONS, seed=SEEDS
@@ -24,7 +22,6 @@ rule compare:
             if VALIDATED
             else []
         ),
-        notes=expand(rules.collect_sketches.output.notes, method=METHODS),
         differences=rules.estimate_differences.output[0],
         references=rules.extract_real_features.output.references,
         manifest="<results>/pairs.tsv",

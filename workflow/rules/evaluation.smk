@@ -142,20 +142,16 @@ use rule evaluate as evaluate_method with:
         "Scoring {wildcards.method}"
 
 
-# each output of evaluate, of every run and then of every folder of sketches
-EVALUATED = {
-    kind: [
-        *expand(getattr(rules.evaluate.output, kind), ablation=ABLATIONS, seed=SEEDS),
-        *expand(getattr(rules.evaluate_method.output, kind), method=METHODS),
-    ]
-    for kind in ("scores", "images", "features")
-}
-
-
 rule estimate_differences:
     input:
-        features=EVALUATED["features"],
-        images=EVALUATED["images"],
+        features=[
+            *expand(rules.evaluate.output.features, ablation=ABLATIONS, seed=SEEDS),
+            *expand(rules.evaluate_method.output.features, method=METHODS),
+        ],
+        images=[
+            *expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS),
+            *expand(rules.evaluate_method.output.images, method=METHODS),
+        ],
         real=rules.extract_real_features.output.features,
     output:
         "<results>/comparison/differences.csv",

@@ -1,4 +1,4 @@
-"""Face parsing: label maps of every photo and sketch, and a montage for the eye."""
+"""Face parsing: label maps of every photo and sketch, and montages for the eye."""
 
 LEARNED_PARSER = config["parsing"]["backend"] == "onnx"
 PARSER_WEIGHTS = (
@@ -22,13 +22,7 @@ rule parse_faces:
         manifest="<results>/pairs.tsv",
         landmarks="<results>/landmarks/{subset}.csv",
     output:
-        labels="<results>/parsing/{subset}.npz",
-        montage=report(
-            "<results>/parsing/{subset}.png",
-            caption="../report/parsing.rst",
-            category="Parsing",
-            labels={"subset": "{subset}"},
-        ),
+        "<results>/parsing/{subset}.npz",
     log:
         "<logs>/parse_faces/{subset}.log",
     benchmark:
@@ -46,3 +40,33 @@ rule parse_faces:
         "Parsing the faces of {wildcards.subset}"
     script:
         "../scripts/parse_faces.py"
+
+
+rule show_parsings:
+    input:
+        manifest="<results>/pairs.tsv",
+        parsing="<results>/parsing/{subset}.npz",
+    output:
+        report(
+            "<results>/parsing/{subset}.png",
+            caption="../report/parsing.rst",
+            category="Parsing",
+            labels={"subset": "{subset}"},
+        ),
+    log:
+        "<logs>/show_parsings/{subset}.log",
+    benchmark:
+        "<benchmarks>/show_parsings/{subset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        hp={},
+        code=code_version("show_parsings.py"),
+    message:
+        "Showing the label maps of {wildcards.subset}"
+    script:
+        "../scripts/show_parsings.py"

@@ -23,12 +23,6 @@ rule warp_sketches:
             category="Warp",
             labels={"warp": "{mode}", "what": "scores of {subset}"},
         ),
-        montage=report(
-            "<results>/warp/{mode}/{subset}.png",
-            caption="../report/warp.rst",
-            category="Warp",
-            labels={"warp": "{mode}", "what": "sketches of {subset}"},
-        ),
     log:
         "<logs>/warp_sketches/{mode}/{subset}.log",
     benchmark:
@@ -50,6 +44,38 @@ rule warp_sketches:
         "Warping the sketches of {wildcards.subset} ({wildcards.mode})"
     script:
         "../scripts/warp_sketches.py"
+
+
+rule show_warps:
+    input:
+        manifest="<results>/pairs.tsv",
+        parsing="<results>/parsing/{subset}.npz",
+        arrays="<results>/warp/{mode}/{subset}.npz",
+        scores="<results>/warp/{mode}/{subset}.csv",
+    output:
+        report(
+            "<results>/warp/{mode}/{subset}.png",
+            caption="../report/warp.rst",
+            category="Warp",
+            labels={"warp": "{mode}", "what": "sketches of {subset}"},
+        ),
+    log:
+        "<logs>/show_warps/{mode}/{subset}.log",
+    benchmark:
+        "<benchmarks>/show_warps/{mode}/{subset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        hp={},
+        code=code_version("show_warps.py"),
+    message:
+        "Showing the warped sketches of {wildcards.subset} ({wildcards.mode})"
+    script:
+        "../scripts/show_warps.py"
 
 
 rule summarize_warps:

@@ -2,10 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from photosketch import pairs, runtime
 from photosketch.evaluation import method_sketches
+from photosketch.evaluation.files import Samples, ids_and_subsets, write_samples
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -18,10 +17,4 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         print(f"{name}: {note}", file=console)
     with runtime.write_atomically(snakemake.output.notes) as temporary:
         temporary.write_text("".join(f"{name}: {note}\n" for note in notes), encoding="utf-8")
-    with runtime.write_atomically(snakemake.output.sketches) as temporary:
-        np.savez_compressed(
-            temporary,
-            ids=np.array([pair.id for pair in test]),
-            subset=np.array([pair.subset for pair in test]),
-            sketches=sketches,
-        )
+    write_samples(Samples(*ids_and_subsets(test), sketches), snakemake.output.sketches)

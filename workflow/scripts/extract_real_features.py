@@ -2,16 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-import pandas as pd
-
 from photosketch import pairs, runtime
-from photosketch.evaluation import extractors, image_metrics
-from photosketch.evaluation.files import Features, write_features
+from photosketch.evaluation.extractors import extract
+from photosketch.evaluation.files import Features, ids_and_subsets, write_features, write_table
 from photosketch.evaluation.scores import (
+    Networks,
     Truth,
-    evaluate,
-    matched_real,
+    reference_points,
     stack_gray_photos,
     stack_sketches,
 )
@@ -20,38 +17,25 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    hp = snakemake.params.hp
-    weights = snakemake.input.get("weights") or None
-    network = extractors.load(hp["features"], weights, hp.get("weights_sha256"))
+    hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
+    networks = Networks.load(
+        hp["features"], files.get("weights"), hp.get("weights_sha256"), files.get("lpips")
+    )
     device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
-    network.to(device)
-    manifest = pairs.read_manifest(snakemake.input.manifest)
+    networks = networks.to(device)
+    manifest = pairs.read_manifest(files.manifest)
+    validation = output.get("validation")
     sets = {}
-    validated = snakemake.output.get("validation")
-    for split in ("test", "train", "val") if validated else ("test", "train"):
-        chosen = pairs.select(manifest, split=split)
-        sketches = stack_sketches(chosen)
-        print(f"{hp['features']}: {len(chosen)} real {split} sketches on {device}", file=console)
-        sets[split] = Features(
-            ids=np.array([pair.id for pair in chosen]),
-            subset=np.array([pair.subset for pair in chosen]),
-            features=extractors.extract(sketches, network, device),
-        )
-    write_features(sets["test"], snakemake.output.features)
-    if validated:
-        write_features(sets["val"], validated)
+    for split in ("test", "train", "val") if validation else ("test", "train"):
+        people = pairs.select(manifest, split=split)
+        print(f"{hp['features']}: {len(people)} real {split} sketches on {device}", file=console)
+        features = extract(stack_sketches(people), networks.features, device)
+        sets[split] = Features(*ids_and_subsets(people), features)
+    write_features(sets["test"], output.features)
+    if validation:
+        write_features(sets["val"], validation)
 
     test = pairs.select(manifest, split="test")
     truth = Truth.of(sets["test"], stack_sketches(test), device)
-    lpips_files = snakemake.input.get("lpips")
-    lpips = image_metrics.load_lpips(*lpips_files, device) if lpips_files else None
-    gray = stack_gray_photos(test)
-    photos, _, _ = evaluate(gray, truth, network, device, lpips)
-    points = {
-        "other people's real sketches": matched_real(sets["train"], sets["test"]),
-        "photo in gray": photos,
-    }
-    with runtime.write_atomically(snakemake.output.references) as temporary:
-        pd.concat([table.assign(name=name) for name, table in points.items()]).to_csv(
-            temporary, index=False
-        )
+    points = reference_points(sets["train"], truth, stack_gray_photos(test), networks)
+    write_table(points, output.references)

@@ -6,24 +6,20 @@ import numpy as np
 from tqdm import tqdm
 
 from photosketch import runtime
+from photosketch.evaluation.files import Samples, write_samples
 from photosketch.training import drawing, tensors
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
+    hp = snakemake.params.hp
     device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     data = tensors.load_packed(snakemake.input.tensors, device)
+    ids, subset = np.array(data.ids), np.array(data.subset)
     seed = int(snakemake.wildcards.seed)
-    jobs = list(
-        zip(
-            snakemake.params.hp["epochs"], snakemake.input.generators, snakemake.output, strict=True
-        )
-    )
+    jobs = list(zip(hp["epochs"], snakemake.input.generators, snakemake.output, strict=True))
     for epoch, source, target in tqdm(jobs, unit="epoch", file=console, desc="infer"):
         generator = drawing.load_generator(source, device)
-        sketches = drawing.draw(
-            generator, data, snakemake.params.hp["statistics"], seed, epoch, device
-        )
-        with runtime.write_atomically(target) as temporary:
-            np.savez_compressed(temporary, ids=data.ids, subset=data.subset, sketches=sketches)
+        sketches = drawing.draw(generator, data, hp["statistics"], seed, epoch, device)
+        write_samples(Samples(ids, subset, sketches), target)

@@ -10,11 +10,13 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from photosketch.comparison import figures
+from photosketch.comparison.provenance import Provenance
+from photosketch.comparison.summary import Choice, Comparison
 
 ABLATIONS, SUBSETS = ["baseline", "local"], ["CUHK", "AR"]
 
 
-def made_up_scores(seeds: list[int], epochs: list[int]) -> pd.DataFrame:
+def made_up_scores(seeds: list[int], epochs: list[int], note: str = "") -> pd.DataFrame:
     rows = [
         {
             "ablation": ablation,
@@ -23,6 +25,7 @@ def made_up_scores(seeds: list[int], epochs: list[int]) -> pd.DataFrame:
             "subset": subset,
             "n": 10 + place,
             "fid": 100 * index + 10 * place + epoch + 2 * seed,
+            "note": note,
         }
         for index, ablation in enumerate(ABLATIONS)
         for seed in seeds
@@ -30,6 +33,11 @@ def made_up_scores(seeds: list[int], epochs: list[int]) -> pd.DataFrame:
         for place, subset in enumerate([*SUBSETS, "all"])
     ]
     return pd.DataFrame(rows)
+
+
+def drawn_curves(scores: pd.DataFrame) -> Figure:
+    nothing = pd.DataFrame()
+    return figures.curves(Comparison(scores, nothing, nothing, Provenance("demo", {}, {}, "")))
 
 
 def texts(figure: Figure) -> str:
@@ -41,7 +49,7 @@ def visible_panels(figure: Figure) -> list[str]:
 
 
 def test_curves_have_a_panel_per_subset_and_a_line_per_ablation() -> None:
-    figure = figures.curves(made_up_scores([0], [5, 10, 15]), ABLATIONS, SUBSETS)
+    figure = drawn_curves(made_up_scores([0], [5, 10, 15]))
     assert visible_panels(figure) == ["CUHK  (n = 10)", "AR  (n = 11)", "all subsets  (n = 12)"]
     baseline, local = figure.axes[1].get_lines()
     assert list(baseline.get_xdata()) == [5, 10, 15]
@@ -54,7 +62,7 @@ def test_curves_have_a_panel_per_subset_and_a_line_per_ablation() -> None:
 
 
 def test_several_seeds_give_their_mean_and_a_band_over_their_range() -> None:
-    figure = figures.curves(made_up_scores([0, 1, 2], [5, 10]), ABLATIONS, SUBSETS)
+    figure = drawn_curves(made_up_scores([0, 1, 2], [5, 10]))
     axis = figure.axes[0]
     assert list(axis.get_lines()[0].get_ydata()) == [7, 12]
     band = axis.collections[0].get_paths()[0].vertices
@@ -63,7 +71,7 @@ def test_several_seeds_give_their_mean_and_a_band_over_their_range() -> None:
 
 
 def test_a_single_epoch_is_shown_above_the_ablations_names() -> None:
-    figure = figures.curves(made_up_scores([0, 1], [8]), ABLATIONS, SUBSETS)
+    figure = drawn_curves(made_up_scores([0, 1], [8]))
     axis = figure.axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ABLATIONS
     shown = [(float(x), float(y)) for line in axis.get_lines() for x, y in line.get_xydata()]
@@ -74,19 +82,19 @@ def test_a_single_epoch_is_shown_above_the_ablations_names() -> None:
 
 def test_a_single_subset_is_not_shown_twice() -> None:
     scores = made_up_scores([0], [5, 10])
-    assert visible_panels(figures.curves(scores, ABLATIONS, ["AR"])) == ["AR  (n = 11)"]
+    of_ar = scores[scores["subset"].isin(["AR", "all"])]
+    assert visible_panels(drawn_curves(of_ar)) == ["AR  (n = 11)"]
 
 
 def test_the_note_is_written_into_the_curves() -> None:
-    scores = made_up_scores([0], [5, 10])
-    assert "mind this" in texts(figures.curves(scores, ABLATIONS, SUBSETS, note="mind this"))
-    assert "mind this" not in texts(figures.curves(scores, ABLATIONS, SUBSETS))
+    noted = made_up_scores([0], [5, 10], note="mind this")
+    assert "mind this" in texts(drawn_curves(noted))
+    assert "mind this" not in texts(drawn_curves(noted.assign(note="")))
 
 
 @pytest.mark.parametrize("epochs", [[8], list(range(500, 801, 10))])
 def test_heading_note_legend_and_panels_do_not_overlap(epochs: list[int]) -> None:
-    scores = made_up_scores([0, 1], epochs)
-    figure = figures.curves(scores, ABLATIONS, SUBSETS, note="mind this")
+    figure = drawn_curves(made_up_scores([0, 1], epochs, note="mind this"))
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in [*figure.texts, *figure.legends]]
     boxes += [axis.get_tightbbox() for axis in figure.axes if axis.get_visible()]
@@ -99,12 +107,13 @@ def test_heading_note_legend_and_panels_do_not_overlap(epochs: list[int]) -> Non
 
 
 def test_what_an_epoch_was_chosen_from_is_a_panel_per_ablation_with_a_ring_per_seed() -> None:
-    scores = made_up_scores([0, 1], [5, 10, 15]).assign(kid=lambda table: table["fid"] / 1000)
+    scores = made_up_scores([0, 1], [5, 10, 15], note="mind this")
+    scores = scores.assign(kid=scores["fid"] / 1000)
     chosen = pd.DataFrame(
         [("baseline", 0, 5), ("baseline", 1, 15), ("local", 0, 10), ("local", 1, 10)],
         columns=["ablation", "seed", "epoch"],
     )
-    figure = figures.validation_curves(scores, chosen, ABLATIONS, "kid", note="mind this")
+    figure = figures.validation_curves(Choice("kid", scores, chosen))
     assert visible_panels(figure) == [
         "baseline: epochs 5, 15 of seeds 0, 1",
         "local: epochs 10, 10 of seeds 0, 1",
@@ -121,7 +130,7 @@ def test_what_an_epoch_was_chosen_from_is_a_panel_per_ablation_with_a_ring_per_s
 def test_a_single_seed_has_no_band_around_its_curve() -> None:
     scores = made_up_scores([0], [5, 10])
     chosen = pd.DataFrame({"ablation": ABLATIONS, "seed": 0, "epoch": 5})
-    figure = figures.validation_curves(scores, chosen, ABLATIONS)
+    figure = figures.validation_curves(Choice("fid", scores, chosen))
     assert visible_panels(figure) == ["baseline: epoch 5", "local: epoch 5"]
     assert not any(axis.collections for axis in figure.axes)
     assert "seeds" not in texts(figure)
@@ -160,9 +169,10 @@ def test_a_grid_says_its_note_and_is_otherwise_the_same() -> None:
     plain = figures.grid(columns, ["1", "2"], "AR")
     noted = figures.grid(columns, ["1", "2"], "AR", note="mind this")
     assert noted.height > plain.height
-    coloured = np.ptp(np.asarray(noted)[: noted.height - 150], axis=2) > 60
+    above = noted.height - 190  # two rows of images with their names below
+    coloured = np.ptp(np.asarray(noted)[:above], axis=2) > 60
     assert coloured.any()
-    assert not (np.ptp(np.asarray(plain)[: plain.height - 150], axis=2) > 60).any()
+    assert not (np.ptp(np.asarray(plain)[: plain.height - 190], axis=2) > 60).any()
 
 
 def test_long_names_stay_within_their_column() -> None:
@@ -175,9 +185,7 @@ def test_long_names_stay_within_their_column() -> None:
 
 
 def test_figures_and_images_are_saved_as_png(tmp_path: Path) -> None:
-    figures.save(
-        figures.curves(made_up_scores([0], [5, 10]), ABLATIONS, SUBSETS), tmp_path / "c.png"
-    )
+    figures.save(drawn_curves(made_up_scores([0], [5, 10])), tmp_path / "c.png")
     figures.save(figures.grid({"a": images(1, (), seed=0)}, ["1"], "AR"), tmp_path / "g.png")
     for name in ("c.png", "g.png"):
         with Image.open(tmp_path / name) as image:

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from photosketch.comparison import page, tables
-from photosketch.comparison.summary import summarise
+from photosketch.comparison.provenance import Provenance
+from photosketch.comparison.summary import Comparison
 
 ABLATIONS, SUBSETS = ["baseline", "<local>"], ["CUHK", "AR"]
 HPARAMS = {
@@ -49,9 +50,15 @@ REFERENCES = pd.DataFrame(
 TABLE = tables.Table("More", ["", "<SSIM>"], [["baseline", "0.5"]], ["A remark."])
 
 
+PROVENANCE = Provenance("demo", {"Commit": "0123, clean"}, HPARAMS, "run: demo")
+
+
+def compared(scores: pd.DataFrame) -> Comparison:
+    return Comparison(scores, REFERENCES, pd.DataFrame(), PROVENANCE)
+
+
 def markdown(scores: pd.DataFrame) -> str:
-    summary = summarise(scores, ABLATIONS, SUBSETS)
-    return page.fid_markdown(summary, scores, "demo", REFERENCES, [TABLE], {"Commit": "0123"})
+    return page.fid_markdown(compared(scores), [TABLE])
 
 
 class Reader(HTMLParser):
@@ -102,18 +109,11 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
 def read_page(
     scores: pd.DataFrame, pictures: dict[str, Path], validation_curves: Path | None = None
 ) -> Reader:
-    summary = summarise(scores, ABLATIONS, SUBSETS)
     grids = {subset: pictures[subset] for subset in SUBSETS}
     return Reader(
         page.index_html(
-            summary,
-            scores,
-            "demo",
-            HPARAMS,
-            REFERENCES,
+            compared(scores),
             [TABLE],
-            {"Commit": "0123, clean"},
-            "run: demo",
             '{"people": []}',
             pictures["curves"],
             validation_curves,

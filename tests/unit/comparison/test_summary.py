@@ -1,16 +1,20 @@
 """The comparison table: which numbers it holds, and which evaluations it refuses to mix."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from photosketch.comparison import tables
-from photosketch.comparison.summary import at_epochs, chosen_epochs, image_counts, summarise
+from photosketch.comparison.provenance import Provenance
+from photosketch.comparison.summary import Comparison, at_epochs, choose_epochs, summarise
 from photosketch.evaluation.files import read_scores
 from photosketch.runtime import InputError
 
 COUNTS = {"CUHK": 6, "AR": 4, "all": 10}
+NOTHING = pd.DataFrame({"name": [], "subset": []})
+PROVENANCE = Provenance("demo", {}, {}, "")
 Fids = dict[int, tuple[float, float, float]]  # by epoch: CUHK, AR, all
 
 
@@ -48,7 +52,7 @@ def test_scores_are_read_in_the_order_of_ablation_seed_epoch_and_subset(
     assert set(first["seed"]) == {0}
     assert first["epoch"].tolist() == [10] * 3 + [20] * 3 + [30] * 3
     assert first["subset"].tolist() == ["CUHK", "AR", "all"] * 3
-    assert image_counts(scores) == COUNTS
+    assert Comparison(scores, NOTHING, NOTHING, PROVENANCE).counts == COUNTS
 
 
 def test_summary_has_means_deviations_and_the_last_epoch(scores: pd.DataFrame) -> None:
@@ -98,7 +102,7 @@ def test_a_subset_named_na_or_by_a_number_is_kept_as_text(tmp_path: Path) -> Non
         "1,all,4,3.5,0.1,inception-tf,\n"
     )
     scores = read_scores([path], ["baseline"], [0], ["NA", "007"])
-    assert image_counts(scores) == {"NA": 2, "007": 2, "all": 4}
+    assert Comparison(scores, NOTHING, NOTHING, PROVENANCE).counts == {"NA": 2, "007": 2, "all": 4}
     assert summarise(scores, ["baseline"], ["NA", "007"])["007"].tolist() == [2.5]
 
 
@@ -143,24 +147,28 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
         write_scores(tmp_path / "val", "baseline", 0, {10: (0, 0, 5), 20: (9, 9, 3)}),
         write_scores(tmp_path / "val", "baseline", 1, {10: (0, 0, 2), 20: (0, 0, 6)}),
     ]
-    chosen = chosen_epochs(read_scores(validation, ["baseline"], [0, 1], ["CUHK", "AR"]))
-    assert chosen["epoch"].tolist() == [20, 10]  # by the pooled FID, for each seed
-    kept = at_epochs(scores, chosen)
-    pooled = kept[kept["subset"] == "all"].set_index("seed")
+    validation_scores = read_scores(validation, ["baseline"], [0, 1], ["CUHK", "AR"])
+    choice = choose_epochs(validation_scores, "fid")
+    assert choice.epochs["epoch"].tolist() == [20, 10]  # by the pooled FID, for each seed
+    at_chosen = at_epochs(scores, choice)
+    pooled = at_chosen[at_chosen["subset"] == "all"].set_index("seed")
     assert pooled["fid"].to_dict() == {0: 8, 1: 8}
-    assert kept.loc[(kept["seed"] == 0) & (kept["subset"] == "CUHK"), "fid"].tolist() == [2]
+    of_cuhk = (at_chosen["seed"] == 0) & (at_chosen["subset"] == "CUHK")
+    assert at_chosen.loc[of_cuhk, "fid"].tolist() == [2]
     references = pd.DataFrame(
         {"name": "photo in gray", "subset": ["AR", "all"], "n": [9, scores["n"].iloc[-1]]}
         | {"fid": [70.0, 80.0], "kid": 0.01, "kid_low": 0.005, "kid_high": 0.015}
     )
-    table = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"], references)
+    of_baseline = scores[scores["ablation"] == "baseline"]
+    comparison = Comparison(of_baseline, references, NOTHING, PROVENANCE)
+    table = tables.chosen_table(comparison, choice)
     assert table.rows == [
         ["baseline", "20, 10", "8.00 ± 0.00", "8.00 ± 0.00", "8.00 ± 0.00"]
         + ["3.00 ± 1.41", "6.00 ± 1.41"],
         ["photo in gray", "–", "80.00", "80.00", "10.00 [5.00, 15.00]", "–", "70.00 (n = 9)"],
     ]
     assert "lowest FID" in table.remarks[0]
-    by_kid = tables.chosen_table(scores, chosen, ["baseline"], ["CUHK", "AR"], references, "kid")
+    by_kid = tables.chosen_table(comparison, replace(choice, metric="kid"))
     assert "lowest KID of" in by_kid.remarks[0]
 
 
@@ -170,5 +178,36 @@ def test_fid_and_kid_may_choose_different_epochs(tmp_path: Path) -> None:
     table["kid"] = -table["kid"]
     table.to_csv(path, index=False)
     validation = read_scores([path], ["baseline"], [0], ["CUHK", "AR"])
-    assert chosen_epochs(validation)["epoch"].tolist() == [10]
-    assert chosen_epochs(validation, "kid")["epoch"].tolist() == [20]
+    assert choose_epochs(validation, "fid").epochs["epoch"].tolist() == [10]
+    assert choose_epochs(validation, "kid").epochs["epoch"].tolist() == [20]
+
+
+def test_methods_come_after_the_ablations_and_have_no_chosen_epoch(
+    tmp_path: Path, scores: pd.DataFrame
+) -> None:
+    validation = [
+        write_scores(tmp_path / "val", name, seed, {10: (9, 9, 9), 20: (1, 1, 1)})
+        for name in ("baseline", "local")
+        for seed in (0, 1)
+    ]
+    validation_scores = read_scores(validation, ["baseline", "local"], [0, 1], ["CUHK", "AR"])
+    path = write_scores(tmp_path, "theirs", 0, {0: (7, 6, 5)})
+    comparison = Comparison(
+        scores,
+        NOTHING,
+        NOTHING,
+        PROVENANCE,
+        method_scores=read_scores([path], ["theirs"], [0], ["CUHK", "AR"]),
+        choice=choose_epochs(validation_scores, "fid"),
+    )
+    assert comparison.ablations == ["baseline", "local"]
+    assert (comparison.subsets, comparison.epochs, comparison.seeds) == (
+        ["CUHK", "AR"],
+        [10, 20, 30],
+        [0, 1],
+    )
+    summary = comparison.summary.set_index("ablation")
+    assert list(summary.index) == ["baseline", "local", "theirs"]
+    assert summary["CUHK"].tolist() == [3.5, 5, 7]
+    assert summary["CUHK_chosen"].tolist()[:2] == [3, 5]  # at epoch 20: of 2 and 4, of 9 and 1
+    assert summary.loc["theirs", ["CUHK_chosen", "AR_chosen", "all_chosen"]].isna().all()

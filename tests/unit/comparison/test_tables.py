@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from photosketch.comparison import costs, provenance, tables
+from photosketch.comparison.summary import Comparison
 
 
 def scores(seeds: int = 2, **metrics: float) -> pd.DataFrame:
@@ -27,8 +28,13 @@ REFERENCES = pd.DataFrame(
 )
 
 
+def compared(scores: pd.DataFrame, **rest) -> Comparison:
+    nothing = provenance.Provenance("demo", {}, {}, "")
+    return Comparison(scores, REFERENCES, pd.DataFrame(), nothing, **rest)
+
+
 def test_every_metric_has_its_column_scale_and_deviation() -> None:
-    table = tables.metric_table(scores(nlda=0.875), ["baseline", "glad_1"], REFERENCES)
+    table = tables.metric_table(compared(scores(nlda=0.875)))
     assert list(table.head) == ["method", "FID ↓", "KID ×1000 ↓", "SSIM ↑", "NLDA % ↑"]
     assert table.rows[0] == [
         "baseline",
@@ -39,7 +45,12 @@ def test_every_metric_has_its_column_scale_and_deviation() -> None:
     ]
     assert table.rows[2] == ["photo in gray", "70.00", "10.00 [5.00, 15.00]", "–", "–"]
     assert any("LPIPS is left out" in text for text in table.remarks)
-    few = tables.metric_table(scores(1), ["baseline"], REFERENCES)
+    complete = tables.metric_table(compared(scores(lpips=0.3, nlda=0.875)))
+    assert "SSIM, LPIPS: the mean over images, each against its true sketch." in complete.remarks
+    assert any("people recognised at rank 1" in text for text in complete.remarks)
+    assert not any("LPIPS is" in text or "NLDA recognition" in text for text in complete.remarks)
+    assert all(table.remarks) and all(complete.remarks)
+    few = tables.metric_table(compared(scores(1)))
     assert few.rows[0][1] == "20.00"
     assert any("NLDA recognition is left out" in text for text in few.remarks)
 
@@ -92,15 +103,15 @@ def test_costs_add_up_over_the_jobs_of_a_rule(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(head + line)
-    found = costs.read_benchmarks(tmp_path).set_index("rule")
-    assert found.loc["train", ["jobs", "seconds", "longest", "memory_mb"]].tolist() == [
+    by_rule = costs.read_benchmarks(tmp_path).set_index("rule")
+    assert by_rule.loc["train", ["jobs", "seconds", "longest", "memory_mb"]].tolist() == [
         2,
         7200,
         5400,
         2000.5,
     ]
-    assert pd.isna(found.loc["compare", "memory_mb"])
-    rows = {row[0]: row[1:] for row in tables.cost_table(found.reset_index()).rows}
+    assert pd.isna(by_rule.loc["compare", "memory_mb"])
+    rows = {row[0]: row[1:] for row in tables.cost_table(by_rule.reset_index()).rows}
     assert rows["train"] == ["2", "120.0", "90.0", "2.0"]
     assert rows["compare"] == ["1", "0.1", "0.1", "–"]
     assert costs.read_benchmarks(tmp_path / "train/none").empty
@@ -147,7 +158,7 @@ def test_a_commit_is_named_with_whether_the_tree_is_clean(tmp_path: Path) -> Non
 def test_devices_are_those_that_the_logs_name(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("using GPU 0: NVIDIA X\nepoch 1\n")
     (tmp_path / "b.log").write_text("no GPU visible: running on the CPU\n")
-    found = provenance.devices([tmp_path / "a.log", tmp_path / "b.log", tmp_path / "c.log"])
-    assert found.startswith("NVIDIA X, CPU (")
+    named = provenance.devices([tmp_path / "a.log", tmp_path / "b.log", tmp_path / "c.log"])
+    assert named.startswith("NVIDIA X, CPU (")
     assert "unknown" in provenance.devices([])
     assert "torch" in provenance.versions()

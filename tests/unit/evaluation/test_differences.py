@@ -36,7 +36,7 @@ def test_fid_of_a_resample_is_that_of_its_repeated_images(counts: np.ndarray) ->
     a, b = features(seed=1), features(seed=2) + 0.3
     rows = np.repeat(np.arange(40), counts)
     kept = counts > 0
-    products = InnerProducts.of(a, b).chosen(np.flatnonzero(kept))
+    products = InnerProducts.of(a, b).select(np.flatnonzero(kept))
     found = distances.weighted_fid(products, counts[kept])
     assert found == pytest.approx(distances.fid(a[rows], b[rows]), rel=1e-9)
 
@@ -57,7 +57,7 @@ def test_kid_of_the_sample_is_kid_and_of_a_resample_leaves_copies_out() -> None:
 
     between = float(np.mean([kernel(a[i], b[j]) for i in rows for j in rows]))
     expected = within(a) + within(b) - 2 * between
-    assert distances.weighted_kid(products.chosen(np.arange(5)), counts) == pytest.approx(expected)
+    assert distances.weighted_kid(products.select(np.arange(5)), counts) == pytest.approx(expected)
 
 
 def test_resamples_keep_the_size_of_every_subset_and_begin_with_the_sample() -> None:

@@ -14,13 +14,6 @@ from PIL import Image
 from pytorch_fid.fid_score import get_activations
 
 from photosketch.evaluation import extractors
-from photosketch.evaluation.files import (
-    Features,
-    mismatches,
-    read_features,
-    read_samples,
-    write_features,
-)
 from photosketch.runtime import InputError
 from photosketch.weights import FEATURE_WEIGHTS
 
@@ -230,43 +223,3 @@ def test_a_file_with_the_right_hash_but_other_contents_is_refused(
     torch.save({"weight": torch.zeros(3)}, another_network)
     with pytest.raises(InputError, match=f"another.pth: not the weights of {name}"):
         extractors.load(name, another_network, sha256(another_network))
-
-
-def write_samples(path: Path, people: list[tuple[str, str]]) -> None:
-    sketches = np.stack([np.full((5, 4), index, np.uint8) for index in range(len(people))])
-    subset, ids = zip(*people, strict=True)
-    np.savez_compressed(path, ids=np.array(ids), subset=np.array(subset), sketches=sketches)
-
-
-def test_samples_are_found_by_subset_and_id(tmp_path: Path) -> None:
-    path = tmp_path / "samples.npz"
-    write_samples(path, [("AR", "1"), ("XM2VTS", "1"), ("AR", "2")])
-    samples = read_samples(path)
-    assert [int(sketch[0, 0]) for sketch in samples.of("AR", ["2", "1"])] == [2, 0]
-    assert [int(sketch[0, 0]) for sketch in samples.of("XM2VTS", ["1"])] == [1]
-
-
-def test_features_survive_the_file(tmp_path: Path) -> None:
-    values = np.random.default_rng(0).normal(size=(2, 2048)).astype(np.float32)
-    real = Features(np.array(["1", "2"]), np.array(["AR", "AR"]), values)
-    write_features(real, tmp_path / "real.npz")
-    again = read_features(tmp_path / "real.npz")
-    assert again.ids.tolist() == ["1", "2"]
-    assert again.subset.tolist() == ["AR", "AR"]
-    np.testing.assert_array_equal(again.features, values)
-
-
-def test_samples_of_other_people_are_reported(tmp_path: Path) -> None:
-    people = [("AR", "1"), ("AR", "2"), ("XM2VTS", "1")]
-    subset, ids = zip(*people, strict=True)
-    real = Features(np.array(ids), np.array(subset), np.zeros((3, 2048), np.float32))
-    same, other, shuffled = (tmp_path / f"{name}.npz" for name in ("same", "other", "shuffled"))
-    write_samples(same, people)
-    write_samples(other, [("AR", "1"), ("AR", "3"), ("XM2VTS", "1")])
-    write_samples(shuffled, people[::-1])
-    assert mismatches(same, real) == []
-    [problem] = mismatches(other, real)
-    assert "other.npz" in problem
-    assert "lacks AR 2; has besides AR 3" in problem
-    [problem] = mismatches(shuffled, real)
-    assert "another order" in problem

@@ -1,13 +1,25 @@
 """The scores of a set of sketches, and of real images in their place."""
 
+from io import StringIO
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from photosketch.evaluation import distances
-from photosketch.evaluation.files import Features
-from photosketch.evaluation.scores import Truth, evaluate, matched_real
+from photosketch.evaluation.extractors import extract
+from photosketch.evaluation.files import Features, Samples, write_samples
+from photosketch.evaluation.metrics import METRICS
+from photosketch.evaluation.scores import (
+    Networks,
+    Truth,
+    evaluate,
+    evaluate_epochs,
+    matched_real,
+    reference_points,
+)
 
 
 class Means(nn.Module):
@@ -17,24 +29,27 @@ class Means(nn.Module):
         return nn.functional.adaptive_avg_pool2d(images[:, :1], (32, 64)).flatten(1)  # [N, 2048]
 
 
+NETWORKS = Networks(Means())
+# LPIPS is a network too, and what it gives is one number per image
+WITH_LPIPS = Networks(Means(), lambda a, b: (a - b).abs().mean(dim=(1, 2, 3)))
+
+
 @pytest.fixture
 def truth() -> Truth:
     sketches = np.random.default_rng(0).integers(0, 256, (9, 40, 40), np.uint8)
-    from photosketch.evaluation.extractors import extract
-
-    found = Features(
+    features = Features(
         np.array([str(i) for i in range(9)]),
         np.array(["CUHK"] * 5 + ["AR"] * 4),
         extract(sketches, Means()),
     )
-    return Truth.of(found, sketches)
+    return Truth.of(features, sketches)
 
 
 def test_scores_are_by_subset_and_by_image_and_features_are_returned(
     truth: Truth,
 ) -> None:
     sketches = 255 - truth.measured.sketches
-    scores, images, found = evaluate(sketches, truth, Means())
+    scores, images, found = evaluate(sketches, truth, NETWORKS)
     assert scores["subset"].tolist() == ["CUHK", "AR", "all"]
     assert scores["fid"][2] == pytest.approx(distances.fid(truth.features.features, found))
     assert images["id"].tolist() == [str(i) for i in range(9)]
@@ -44,9 +59,53 @@ def test_scores_are_by_subset_and_by_image_and_features_are_returned(
 
 
 def test_the_truth_itself_is_perfect(truth: Truth) -> None:
-    scores, _, _ = evaluate(truth.measured.sketches, truth, Means())
+    scores, _, _ = evaluate(truth.measured.sketches, truth, NETWORKS)
     assert scores["fid"].abs().max() < 1e-6
     assert scores[["ssim", "fsim", "scoot"]].min(axis=None) > 0.9999
+
+
+def test_what_is_computed_are_the_metrics_of_the_registry_and_no_others(truth: Truth) -> None:
+    sketches = 255 - truth.measured.sketches
+    scores, images, _ = evaluate(sketches, truth, WITH_LPIPS)
+    assert list(scores.columns.drop(["subset", "n", "kid_low", "kid_high"])) == [
+        metric.key for metric in METRICS
+    ]
+    assert list(images.columns.drop(["subset", "id"])) == [
+        metric.key for metric in METRICS if metric.per_image
+    ]
+    scores, images, _ = evaluate(sketches, truth, NETWORKS)
+    assert {metric.key for metric in METRICS} - set(scores) == {"lpips"}
+    assert {metric.key for metric in METRICS if metric.per_image} - set(images) == {"lpips"}
+
+
+def test_epochs_are_scored_one_after_the_other_and_the_console_is_told(
+    truth: Truth, tmp_path: Path
+) -> None:
+    real, files = truth.features, {}
+    for epoch, sketches in ((5, 255 - truth.measured.sketches), (10, truth.measured.sketches)):
+        files[epoch] = tmp_path / f"{epoch}.npz"
+        write_samples(Samples(real.ids, real.subset, sketches), files[epoch])
+    console = StringIO()
+    scores, images, features = evaluate_epochs("local seed 0", files, truth, NETWORKS, console)
+    assert scores["epoch"].tolist() == [5] * 3 + [10] * 3
+    assert images["epoch"].tolist() == [5] * 9 + [10] * 9
+    expected, _, drawn = evaluate(255 - truth.measured.sketches, truth, NETWORKS)
+    assert scores["fid"][:3].tolist() == expected["fid"].tolist()
+    assert features.epochs.tolist() == [5, 10]
+    np.testing.assert_array_equal(features.features[0], drawn)
+    first, second = console.getvalue().splitlines()
+    assert first.startswith(f"local seed 0: epoch 5 (1/2), FID {expected['fid'].iloc[-1]:.4g}, ")
+    assert second.endswith(", about 0 s left")
+
+
+def test_reference_points_are_others_sketches_and_photos_in_gray(truth: Truth) -> None:
+    real = truth.features
+    points = reference_points(real, truth, truth.measured.sketches, NETWORKS)
+    gray = points[points["name"] == "photo in gray"]
+    assert gray["ssim"].min() > 0.9999  # here the sketches are in the photos' place
+    others = points[points["name"] == "other people's real sketches"]
+    assert others["subset"].tolist() == ["CUHK", "AR", "all"]
+    assert others["ssim"].isna().all()
 
 
 def test_real_sketches_of_others_are_matched_in_number() -> None:

@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photosketch.landmarks import review as review
+from photosketch import sheets
+from photosketch.landmarks import review
 from photosketch.landmarks.table import COLUMNS
 
 SHAPE = np.array([(74, 110), (126, 111), (100, 140), (80, 170), (121, 171)], float)
@@ -96,10 +97,10 @@ def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colo
     def colour(text: str) -> tuple[int, ...]:
         return tuple(bytes.fromhex(text[1:]))
 
-    assert colour(review._ALARM) in seen
+    assert colour(sheets.ALARM) in seen
     assert colour(review.COLOURS["mtcnn"]) in seen
     assert colour(review.COLOURS["manual"]) in seen
     assert colour(review.COLOURS["facepp"]) not in seen
     calm = review.reviewed(table(faces(9)))
     picture = np.asarray(review.montage("AR: points of the photos", calm, images))
-    assert colour(review._ALARM) not in {tuple(c) for c in picture.reshape(-1, 3)}
+    assert colour(sheets.ALARM) not in {tuple(c) for c in picture.reshape(-1, 3)}

@@ -1,27 +1,33 @@
-import hashlib
-
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import ImageColor
 
 from photosketch.demo.pair import draw_pair
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import COLUMNS
-from photosketch.pairs import Pair, index_pairs, read_image
+from photosketch.pairs import index_pairs, read_image
 from photosketch.parsing import grabcut
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import Parsings, write_parsings
 from photosketch.runtime import InputError
+from photosketch.sheets import ALARM
 from photosketch.training.pack import pack, write_packed
 from photosketch.warp.estimate import MODES
-from photosketch.warp.files import read_scores, summarize, write_warped
+from photosketch.warp.files import (
+    read_scores,
+    read_warped,
+    summarize,
+    write_scores,
+    write_warped,
+)
 from photosketch.warp.maps import apply, identity
 from photosketch.warp.montage import COLUMNS as CELLS
 from photosketch.warp.montage import overlay, warp_montage
 from photosketch.warp.pack import with_warped_sketches
 from photosketch.warp.subset import warp_pairs
+from support.drawn_pairs import on_disk
 
 SEEDS = (0, 1)
 
@@ -31,17 +37,12 @@ class Subset:
 
     def __init__(self, folder):
         self.drawn = [draw_pair(seed, deformation=10) for seed in SEEDS]
-        self.pairs, rows = [], []
-        for id, pair in zip("ab", self.drawn, strict=True):
-            files = {}
-            for modality in ("photo", "sketch"):
-                files[modality] = folder / f"{id}-{modality}.png"
-                Image.fromarray(getattr(pair, modality)).save(files[modality])
-                points = getattr(pair, f"{modality}_landmarks")
-                rows.append((id, modality, *points.ravel(), 0.9, "mtcnn"))
-            digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()]
-            paths = [str(path) for path in files.values()]
-            self.pairs.append(Pair("pencil", id, "train", *paths, 200, 250, *digests))
+        self.pairs = on_disk(folder, "pencil", "ab", self.drawn)
+        rows = [
+            (id, modality, *getattr(pair, f"{modality}_landmarks").ravel(), 0.9, "mtcnn")
+            for id, pair in zip("ab", self.drawn, strict=True)
+            for modality in ("photo", "sketch")
+        ]
         self.table = pd.DataFrame(rows, columns=list(COLUMNS))
         self.parsings = Parsings(
             ("a", "b"),
@@ -67,11 +68,10 @@ def subset(tmp_path_factory):
 
 
 def test_warped_sketches_agree_better_with_their_photos(subset):
-    warped = subset.warp()
+    warped, scores = subset.warp()
     assert warped.ids == ("a", "b")
     assert warped.sketches.shape == (2, 250, 200) and warped.sketches.dtype == np.uint8
     assert warped.maps.shape == (2, 250, 200, 2) and warped.maps.dtype == np.float32
-    scores = warped.scores
     assert not scores["worse"].any()
     assert (scores["head_after"] > scores["head_before"]).all()
     assert (scores["points_before"] > 1).all()
@@ -89,21 +89,20 @@ def test_a_pair_whose_masks_get_worse_keeps_its_sketch(subset, mode):
     def parse_nothing(image, points):
         return np.zeros(image.shape[:2], np.uint8)
 
-    warped = subset.warp(mode, parse=parse_nothing)
-    assert warped.scores["worse"].all()
+    warped, scores = subset.warp(mode, parse=parse_nothing)
+    assert scores["worse"].all()
     for index, pair in enumerate(subset.drawn):
         assert (warped.sketches[index] == pair.sketch).all()
     assert (warped.maps == identity((250, 200))).all()
-    scores = warped.scores
     assert (scores["head_after"] == scores["head_before"]).all()
     assert (scores["tried"] == 0).all()
     assert (scores["points_after"] == scores["points_before"]).all()
 
 
 def test_a_face_that_is_not_detected_again_has_no_distance(subset):
-    warped = subset.warp(detect=lambda sketches: [None for _ in sketches])
-    assert warped.scores["points_after"].isna().all()
-    summary = summarize("pencil", "face", warped.scores)
+    _, scores = subset.warp(detect=lambda sketches: [None for _ in sketches])
+    assert scores["points_after"].isna().all()
+    summary = summarize("pencil", "face", scores)
     assert summary["undetected"] == summary["pairs"] == 2
 
 
@@ -114,23 +113,28 @@ def test_pairs_without_labels_are_named(subset):
 
 
 def test_files_hold_what_was_computed(subset, tmp_path):
-    warped = subset.warp()
-    write_warped(warped, tmp_path / "w.npz", tmp_path / "w.csv")
+    warped, scores = subset.warp()
+    write_warped(warped, tmp_path / "w.npz")
     with np.load(tmp_path / "w.npz") as stored:
         assert stored["ids"].tolist() == ["a", "b"]
         for name in ("sketches", "maps", "valid"):
             assert (stored[name] == getattr(warped, name)).all()
-    scores = read_scores(tmp_path / "w.csv")
-    assert scores["id"].tolist() == ["a", "b"]
-    summary = summarize("pencil", "face", scores)
-    assert summary["head_after"] == pytest.approx(warped.scores["head_after"].mean(), abs=1e-3)
+    again = read_warped(tmp_path / "w.npz")
+    assert again.ids == warped.ids
+    for name in ("sketches", "maps", "valid"):
+        assert (getattr(again, name) == getattr(warped, name)).all()
+    write_scores(scores, tmp_path / "w.csv")
+    rounded = read_scores(tmp_path / "w.csv")
+    assert rounded["id"].tolist() == ["a", "b"]
+    summary = summarize("pencil", "face", rounded)
+    assert summary["head_after"] == pytest.approx(scores["head_after"].mean(), abs=1e-3)
     assert summary["worse"] == 0
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_packing_replaces_the_sketches_alone(subset, tmp_path, channels):
-    warped = subset.warp()
-    write_warped(warped, tmp_path / "w.npz", tmp_path / "w.csv")
+    warped, _ = subset.warp()
+    write_warped(warped, tmp_path / "w.npz")
     write_parsings(subset.parsings, tmp_path / "p.npz")
     subset.table.to_csv(tmp_path / "l.csv", index=False)
     files = {name: {"pencil": tmp_path / file} for name, file in
@@ -156,8 +160,8 @@ def test_packing_replaces_the_sketches_alone(subset, tmp_path, channels):
 
 
 def test_packing_names_every_pair_that_is_missing(subset, tmp_path):
-    warped = subset.warp()
-    write_warped(warped, tmp_path / "w.npz", tmp_path / "w.csv")
+    warped, _ = subset.warp()
+    write_warped(warped, tmp_path / "w.npz")
     write_parsings(subset.parsings, tmp_path / "p.npz")
     packed = {
         "ids": np.array(["a", "x"]),
@@ -172,21 +176,23 @@ def test_packing_names_every_pair_that_is_missing(subset, tmp_path):
 
 
 def test_the_montage_shows_the_ink_over_the_photo(subset):
-    drawn = subset.drawn
+    warped, scores = subset.warp()
     shown = warp_montage(
         "pencil",
-        captions=["a", "b"],
-        flagged=[False, True],
-        photos=[p.photo for p in drawn],
-        labels=[p.photo_labels for p in drawn],
-        sketches=[p.sketch for p in drawn],
-        warped=[p.sketch for p in drawn],
+        "face",
+        subset.pairs,
+        subset.parsings,
+        warped,
+        scores.assign(worse=[False, True]),
     )
     picture = np.asarray(shown)
     assert picture.shape[1] > 2 * len(CELLS) * 130
-    assert (picture == (190, 30, 10)).all(-1).any()  # the flagged caption
-    laid = overlay(drawn[0].photo, np.zeros((250, 200), np.uint8), drawn[0].photo_labels)
-    ink = drawn[0].sketch < 128
+    assert (picture == ImageColor.getrgb(ALARM)).all(-1).any()  # the pair that got worse
+    calm = np.asarray(warp_montage("pencil", "face", subset.pairs, subset.parsings, warped, scores))
+    assert not (calm == ImageColor.getrgb(ALARM)).all(-1).any()
+    drawn = subset.drawn[0]
+    laid = overlay(drawn.photo, np.zeros((250, 200), np.uint8), drawn.photo_labels)
+    ink = drawn.sketch < 128
     assert (laid[ink][:, 2] > laid[ink][:, 0].astype(int) + 30).mean() > 0.9
 
 
@@ -213,10 +219,9 @@ def test_real_sketches_come_onto_their_photos_without_folds_or_blur(cufs):
     listed = index_pairs(cufs / "pairs.tsv", (200, 250))[::8]
     table = detection.detect_pairs(listed, "cpu")
     parsed = grabcut.parse_pairs(listed, table, threads=1)
-    warped = warp_pairs(
+    warped, scores = warp_pairs(
         listed, table, parsed, "face", parse_grabcut, parse_grabcut, detection.detector("cpu", 40)
     )
-    scores = warped.scores
     assert scores["head_after"].mean() >= 0.965 > scores["head_before"].mean()
     assert (scores["tried"] < scores["head_before"] - 0.01).mean() <= 0.05
     assert scores["sharpness"].mean() >= 0.78

@@ -8,7 +8,7 @@ import pandas as pd
 
 
 def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.DataFrame:
-    """A row per rule: rule, jobs, seconds (in all), longest (job, seconds), memory_mb and gpu_mb
+    """One row per rule: rule, jobs, seconds (in all), longest (job, seconds), memory_mb and gpu_mb
     (peaks).
 
     `folder` holds {rule}.tsv or {rule}/**/*.tsv, as Snakemake writes them; memory is missing where
@@ -17,10 +17,10 @@ def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.Da
     jobs that used a GPU. Rows come in the order in which the rules began to end.
     """
     folder = Path(folder)
-    found = []
+    jobs = []
     for path in folder.rglob("*.tsv"):
         table = pd.read_csv(path, sep="\t", na_values="-")
-        found.append(
+        jobs.append(
             {
                 "rule": path.relative_to(folder).parts[0].removesuffix(".tsv"),
                 "ended": path.stat().st_mtime,
@@ -31,9 +31,9 @@ def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.Da
                 else math.nan,
             }
         )
-    if not found:
+    if not jobs:
         return pd.DataFrame(columns=["rule", "jobs", "seconds", "longest", "memory_mb", "gpu_mb"])
-    groups = pd.DataFrame(found).sort_values("ended").groupby("rule", sort=False)
+    groups = pd.DataFrame(jobs).sort_values("ended").groupby("rule", sort=False)
     return groups.agg(
         jobs=("seconds", "size"),
         seconds=("seconds", "sum"),

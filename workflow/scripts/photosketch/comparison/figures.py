@@ -1,4 +1,4 @@
-"""Figures for people: curves of a metric over epochs, and grids of images."""
+"""Figures for people: curves over epochs, and grids of images."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,15 +12,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
-from photosketch.evaluation.metrics import NAMES, POOLED, SCALES
+from photosketch import pairs, sheets
+from photosketch.comparison.summary import Choice, Comparison
+from photosketch.evaluation.files import POOLED, Samples
+from photosketch.evaluation.metrics import BY_KEY, Metric
 from photosketch.runtime import write_atomically
 
 # Okabe & Ito 2008, told apart with any colour vision; the yellow, too faint on white, left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+ROWS = 6  # test people in a grid
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_INK, _FAINT, _RULE, _WARNING = "#1d2329", "#66707a", "#d5d9dd", "#b3261e"
+_INK, _FAINT, _RULE, _WARNING = sheets.INK, sheets.FAINT, sheets.RULE, sheets.ALARM
 _STYLE: dict[Any, Any] = {
     "axes.edgecolor": _RULE,
     "axes.labelcolor": _FAINT,
@@ -33,21 +37,16 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def curves(
-    scores: pd.DataFrame,
-    ablations: Sequence[str],
-    subsets: Sequence[str],
-    metric: str = "fid",
-    note: str = "",
-) -> Figure:
-    """`metric` over epochs: a panel per subset and one for all, a colour per ablation.
+def curves(comparison: Comparison) -> Figure:
+    """FID over epochs: a panel per subset and one for all, a colour per ablation.
 
-    `scores` as `comparison.read_scores` gives them. Several seeds: the line is their mean, the
-    band spans their lowest to highest. A single epoch has no curve: its values stand above the
-    ablations' names. Panels have scales of their own, for FID cannot be compared across them.
+    Several seeds: the line is their mean, the band spans their lowest to highest. A single epoch
+    has no curve: its values stand above the ablations' names. Panels have scales of their own, for
+    FID cannot be compared across them.
     """
+    scores, note = comparison.scores, comparison.note
+    ablations, subsets, epochs = comparison.ablations, comparison.subsets, comparison.epochs
     panels = [*subsets, POOLED] if len(subsets) > 1 else list(subsets)
-    epochs = sorted(scores["epoch"].unique())
     draw_panel = _lines if len(epochs) > 1 else _dots
     across = min(2, len(panels))
     down = math.ceil(len(panels) / across)
@@ -59,16 +58,16 @@ def curves(
         figure = Figure(figsize=(width, height), dpi=150, layout=layout)
         axes = figure.subplots(down, across, squeeze=False).ravel()
         for axis, subset in zip(axes, panels, strict=False):
-            chosen = scores[scores["subset"] == subset]
             name = "all subsets" if subset == POOLED else subset
-            axis.set_title(f"{name}  (n = {chosen['n'].iloc[0]})", loc="left", fontsize=11)
+            title = f"{name}  (n = {comparison.counts[subset]})"
+            axis.set_title(title, loc="left", fontsize=11)
             axis.grid(axis="y", color=_RULE, linewidth=0.6)
             axis.set_axisbelow(True)
-            draw_panel(axis, chosen, ablations, metric)
+            draw_panel(axis, scores[scores["subset"] == subset], ablations)
         for axis in axes[len(panels) :]:
             axis.set_visible(False)
         left, line = 0.15 / width, 0.25 / height
-        heading = _heading(metric.upper(), epochs, scores["seed"].nunique())
+        heading = _heading(epochs, len(comparison.seeds))
         figure.text(left, 1 - 0.6 * line, heading, va="top", fontsize=13)
         if note:
             figure.text(left, 1 - 1.8 * line, note, va="top", fontsize=11, color=_WARNING)
@@ -85,19 +84,14 @@ def curves(
     return figure
 
 
-def validation_curves(
-    validation: pd.DataFrame,
-    chosen: pd.DataFrame,
-    ablations: Sequence[str],
-    metric: str = "fid",
-    note: str = "",
-) -> Figure:
-    """What an epoch was chosen from: the pooled `metric` on the validation pairs over epochs.
+def validation_curves(choice: Choice) -> Figure:
+    """What an epoch was chosen from: the pooled metric of the validation pairs over epochs.
 
     A panel per ablation, all of one scale. Several seeds: a thin line each, the band from their
-    lowest to highest, and their mean. A ring marks the epoch of `chosen` for each seed.
-    `validation` and `chosen` as `comparison.read_scores` and `comparison.chosen_epochs` give them.
+    lowest to highest, and their mean. A ring marks the chosen epoch of each seed.
     """
+    metric, validation = BY_KEY[choice.metric], choice.scores
+    ablations, note = validation["ablation"].unique(), validation["note"].iloc[0]
     pooled = validation[validation["subset"] == POOLED]
     seeds = pooled["seed"].nunique()
     across = min(2, len(ablations))
@@ -110,14 +104,15 @@ def validation_curves(
         panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
         for index, (axis, ablation) in enumerate(zip(panels, ablations, strict=False)):
             own = pooled[pooled["ablation"] == ablation]
-            choice = chosen[chosen["ablation"] == ablation].set_index("seed")["epoch"]
-            _choice(axis, own, choice, metric, COLOURS[index % len(COLOURS)])
-            axis.set_title(f"{ablation}: {_chosen_in_words(choice)}", loc="left", fontsize=11)
+            of_ablation = choice.epochs["ablation"] == ablation
+            chosen = choice.epochs[of_ablation].set_index("seed")["epoch"]
+            _choice(axis, own, chosen, metric, COLOURS[index % len(COLOURS)])
+            axis.set_title(f"{ablation}: {_chosen_in_words(chosen)}", loc="left", fontsize=11)
         for axis in panels[len(ablations) :]:
             axis.set_visible(False)
         left, line = 0.15 / width, 0.25 / height
         count = pooled["n"].iloc[0]
-        heading = f"{NAMES[metric]} of the {count} validation pairs over epochs (lower is better)"
+        heading = f"{metric.heading} of the {count} validation pairs over epochs (lower is better)"
         figure.text(left, 1 - 0.6 * line, heading, va="top", fontsize=13)
         key = "ring: the chosen epoch"
         if seeds > 1:
@@ -128,8 +123,10 @@ def validation_curves(
     return figure
 
 
-def _choice(axis: Axes, scores: pd.DataFrame, choice: pd.Series, metric: str, colour: str) -> None:
-    by_epoch = SCALES.get(metric, 1) * scores.pivot(index="epoch", columns="seed", values=metric)
+def _choice(
+    axis: Axes, scores: pd.DataFrame, chosen: pd.Series, metric: Metric, colour: str
+) -> None:
+    by_epoch = metric.scale * scores.pivot(index="epoch", columns="seed", values=metric.key)
     several = by_epoch.shape[1] > 1
     axis.grid(axis="y", color=_RULE, linewidth=0.6)
     axis.set_axisbelow(True)
@@ -138,7 +135,7 @@ def _choice(axis: Axes, scores: pd.DataFrame, choice: pd.Series, metric: str, co
         axis.fill_between(by_epoch.index, low, high, color=colour, alpha=0.15, linewidth=0)
         axis.plot(by_epoch, color=colour, linewidth=0.8, alpha=0.6)
     axis.plot(by_epoch.mean(axis=1), color=colour, linewidth=1.8, marker="o", markersize=3)
-    for seed, epoch in choice.items():
+    for seed, epoch in chosen.items():
         axis.plot(
             epoch,
             by_epoch.loc[epoch, seed],
@@ -152,25 +149,25 @@ def _choice(axis: Axes, scores: pd.DataFrame, choice: pd.Series, metric: str, co
     axis.tick_params(labelbottom=True)
 
 
-def _chosen_in_words(choice: pd.Series) -> str:
+def _chosen_in_words(chosen: pd.Series) -> str:
     """`epoch 500`, or `epochs 500, 520 of seeds 0, 1`."""
-    choice = choice.sort_index()
-    epochs, seeds = (", ".join(map(str, values)) for values in (choice, choice.index))
-    return f"epochs {epochs} of seeds {seeds}" if len(choice) > 1 else f"epoch {epochs}"
+    chosen = chosen.sort_index()
+    epochs, seeds = (", ".join(map(str, values)) for values in (chosen, chosen.index))
+    return f"epochs {epochs} of seeds {seeds}" if len(chosen) > 1 else f"epoch {epochs}"
 
 
-def _heading(metric: str, epochs: Sequence[int], seeds: int) -> str:
+def _heading(epochs: Sequence[int], seeds: int) -> str:
     several = len(epochs) > 1
-    heading = f"{metric} over epochs" if several else f"{metric} at epoch {epochs[0]}"
+    heading = "FID over epochs" if several else f"FID at epoch {epochs[0]}"
     if seeds > 1:
         heading += f", {seeds} seeds: {'mean and range' if several else 'each and their mean'}"
     return f"{heading} (lower is better)"
 
 
-def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str], metric: str) -> None:
+def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
     for index, ablation in enumerate(ablations):
         of_ablation = scores[scores["ablation"] == ablation]
-        by_epoch = of_ablation.pivot(index="epoch", columns="seed", values=metric)
+        by_epoch = of_ablation.pivot(index="epoch", columns="seed", values="fid")
         colour = COLOURS[index % len(COLOURS)]
         axis.plot(
             by_epoch.index,
@@ -195,9 +192,9 @@ def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str], metric: s
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
 
 
-def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str], metric: str) -> None:
+def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
     for index, ablation in enumerate(ablations):
-        values = scores.loc[scores["ablation"] == ablation, metric]
+        values = scores.loc[scores["ablation"] == ablation, "fid"]
         colour = COLOURS[index % len(COLOURS)]
         if len(values) > 1:
             axis.plot([index] * len(values), values, "o", color=colour, fillstyle="none", alpha=0.7)
@@ -211,6 +208,25 @@ def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str], metric: st
     axis.margins(y=0.2)
 
 
+def people_grid(
+    comparison: Comparison,
+    subset: str,
+    people: Sequence[pairs.Pair],
+    drawn: Mapping[str, Samples],
+) -> Image.Image:
+    """Some of the test people of a subset: photo, real sketch, and what each method drew."""
+    people = pairs.select(people, subset=subset)
+    people = [people[index] for index in sheets.evenly_spaced(len(people), ROWS)]
+    ids = [pair.id for pair in people]
+    columns = {
+        "photo": [pairs.read_image(pair, "photo") for pair in people],
+        "real sketch": [pairs.read_image(pair, "sketch") for pair in people],
+        **{name: samples.of(subset, ids) for name, samples in drawn.items()},
+    }
+    title = f"{subset}: epoch {comparison.epochs[-1]}, seed {comparison.seeds[0]}"
+    return grid(columns, ids, title, comparison.note)
+
+
 def grid(
     columns: Mapping[str, Sequence[np.ndarray]],
     row_names: Sequence[str],
@@ -221,41 +237,12 @@ def grid(
 
     Each column holds one image per row, all of one size: gray [H, W] or RGB [H, W, 3], uint8.
     """
-    height, width = next(iter(columns.values()))[0].shape[:2]
-    margin, gap, title_font = 24, 10, _font(20, bold=True)
-    row_font = _fitting(row_names, 140, 15)
-    label_width = math.ceil(max(row_font.getlength(name) for name in row_names)) + 14
-    header = 44 + (26 if note else 0) + 30  # title, note, names of the columns
-    column_font = _fitting(columns, width, 16, bold=True)
-    left, top = margin + label_width, margin + header
-    canvas = Image.new(
-        "RGB",
-        (
-            max(
-                left + len(columns) * (width + gap) - gap,
-                margin + math.ceil(max(title_font.getlength(title), _font(14).getlength(note))),
-            )
-            + margin,
-            top + len(row_names) * (height + gap) - gap + margin,
-        ),
-        "white",
-    )
-    pen = ImageDraw.Draw(canvas)
-    pen.text((margin, margin), title, _INK, title_font)
-    if note:
-        pen.text((margin, margin + 34), note, _WARNING, _font(14))
-    for index, (name, images) in enumerate(columns.items()):
-        x = left + index * (width + gap)
-        name = _cut(name, column_font, width)
-        pen.text((x + width // 2, top - 12), name, _INK, column_font, "ms")
-        for row, image in enumerate(images):
-            y = top + row * (height + gap)
-            pen.rectangle((x - 1, y - 1, x + width, y + height), outline=_RULE)
-            canvas.paste(Image.fromarray(image), (x, y))
-    for row, name in enumerate(row_names):
-        y = top + row * (height + gap) + height // 2
-        pen.text((left - 14, y), _cut(name, row_font, 140), _FAINT, row_font, "rm")
-    return canvas
+    groups = [
+        sheets.Group([Image.fromarray(image) for image in images], name)
+        for name, *images in zip(row_names, *columns.values(), strict=True)
+    ]
+    legend = [sheets.Key(note, colour=sheets.ALARM)] if note else []
+    return sheets.sheet(title, groups, across=1, legend=legend, columns=list(columns))
 
 
 def save(figure: Figure | Image.Image, path: str | Path) -> None:
@@ -265,28 +252,3 @@ def save(figure: Figure | Image.Image, path: str | Path) -> None:
             figure.savefig(temporary, facecolor="white")
         else:
             figure.save(temporary, optimize=True)
-
-
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)
-
-
-def _fitting(
-    texts: Sequence[str] | Mapping[str, object], width: int, size: int, bold: bool = False
-) -> ImageFont.FreeTypeFont:
-    """The largest font from `size` down to 10 in which every text is at most `width` wide."""
-    fonts = (_font(smaller, bold) for smaller in range(size, 9, -1))
-    for font in fonts:
-        if all(font.getlength(text) <= width for text in texts):
-            return font
-    return _font(10, bold)
-
-
-def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """`text`, its end replaced by an ellipsis where it is wider than `width`."""
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(f"{text}…") > width:
-        text = text[:-1]
-    return f"{text}…"

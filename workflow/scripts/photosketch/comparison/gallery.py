@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
-from photosketch.evaluation.metrics import LOWER_IS_BETTER, NAMES
+from photosketch.evaluation.files import Samples
+from photosketch.evaluation.metrics import METRICS
 from photosketch.pairs import Pair, read_image
 
 QUALITY = 80  # of WebP: 3 to 6 KB an image of 200 x 250 pixels
@@ -18,27 +18,29 @@ QUALITY = 80  # of WebP: 3 to 6 KB an image of 200 x 250 pixels
 
 def gallery_json(
     people: Sequence[Pair],
-    drawn: Mapping[str, np.ndarray],
-    images: Mapping[str, pd.DataFrame],
+    drawn: Mapping[str, Samples],
+    scores: Mapping[str, Mapping[str, np.ndarray]],
 ) -> str:
     """The data of the page's script, safe inside a script element.
 
-    drawn: for each method the sketches [N, H, W] uint8 of `people`, in their order; images: for
-    each method the metrics of the same sketches, a row each.
+    By method, drawn: the sketches of `people`, in their order; scores: metrics of single sketches
+    by key, [E, N] each, of which the last epoch's are those of `drawn`.
     """
-    metrics = [name for name in NAMES if all(name in table for table in images.values())]
+    metrics = [
+        metric for metric in METRICS if all(metric.key in by_key for by_key in scores.values())
+    ]
     faces: list[dict[str, Any]] = []
     for index, pair in enumerate(people):
         shown = [read_image(pair, "photo"), read_image(pair, "sketch")]
-        shown += [sketches[index] for sketches in drawn.values()]
+        shown += [samples.sketches[index] for samples in drawn.values()]
         faces.append(
             {
                 "subset": pair.subset,
                 "id": pair.id,
                 "images": [data_uri(image) for image in shown],
                 "scores": {
-                    metric: [
-                        round(float(table[metric].iloc[index]), 5) for table in images.values()
+                    metric.key: [
+                        round(float(by_key[metric.key][-1, index]), 5) for by_key in scores.values()
                     ]
                     for metric in metrics
                 },
@@ -48,7 +50,8 @@ def gallery_json(
         "methods": list(drawn),
         "subsets": list(dict.fromkeys(pair.subset for pair in people)),
         "metrics": [
-            {"key": name, "name": NAMES[name], "lower": name in LOWER_IS_BETTER} for name in metrics
+            {"key": metric.key, "name": metric.heading, "lower": metric.lower_is_better}
+            for metric in metrics
         ],
         "width": people[0].width,
         "height": people[0].height,

@@ -3,68 +3,54 @@
 import base64
 import html
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from string import Template
 from typing import Any
 
-import pandas as pd
-
 from photosketch.comparison.figures import COLOURS
-from photosketch.comparison.summary import image_counts
+from photosketch.comparison.summary import Comparison
 from photosketch.comparison.tables import (
     Table,
+    epochs_in_words,
     fid_table,
     markdown_lines,
     mean_and_deviation,
     number,
+    seeds_in_words,
     subset_name,
 )
-from photosketch.evaluation.metrics import POOLED
+from photosketch.evaluation.files import POOLED
 
 _TEMPLATE = Path(__file__).with_suffix(".html")
 
 
-def fid_markdown(
-    summary: pd.DataFrame,
-    scores: pd.DataFrame,
-    run: str,
-    references: pd.DataFrame,
-    tables: Sequence[Table],
-    provenance: Mapping[str, str],
-) -> str:
-    """The table of `comparison.summarise` in Markdown, with what a reader has to know of it.
-
-    `references`: the scores of real images (name, subset, n, fid); `tables`: what follows;
-    `provenance`: what made it, in words.
-    """
-    counts, (epochs, _) = image_counts(scores), _covered(scores)
-    table = fid_table(summary, scores, references)
+def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
+    """The table of FID in Markdown, with what a reader has to know of it; `tables` follow."""
+    summary, epochs, note = comparison.summary, comparison.epochs, comparison.note
+    table = fid_table(comparison)
     head = ["Ablation", *table.head[1:]]
-    lines = [f"# FID of run {run}", ""]
-    if _note(scores):
-        lines += [f"**{_note(scores)}**", ""]
+    lines = [f"# FID of run {comparison.provenance.run}", ""]
+    if note:
+        lines += [f"**{note}**", ""]
     lines += markdown_lines(head, table.rows)
     if len(epochs) > 1:
         last = [
-            [row["ablation"], *(number(summary, row[f"{subset}_last"]) for subset in counts)]
+            [
+                row["ablation"],
+                *(number(summary, row[f"{subset}_last"]) for subset in comparison.counts),
+            ]
             for _, row in summary.iterrows()
         ] + list(table.rows[len(summary) :])
         lines += ["", f"At the last epoch, {epochs[-1]}:", "", *markdown_lines(head, last)]
-    lines += ["", *(f"- {sentence}" for sentence in remarks(scores)), ""]
+    lines += ["", *(f"- {sentence}" for sentence in table.remarks), ""]
     lines += [f"{table.markdown()}\n" for table in tables]
-    return "\n".join([*lines, *(f"- {name}: {value}" for name, value in provenance.items()), ""])
+    facts = comparison.provenance.facts.items()
+    return "\n".join([*lines, *(f"- {name}: {value}" for name, value in facts), ""])
 
 
 def index_html(
-    summary: pd.DataFrame,
-    scores: pd.DataFrame,
-    run: str,
-    hparams: Mapping[str, Mapping[str, Any]],
-    references: pd.DataFrame,
+    comparison: Comparison,
     tables: Sequence[Table],
-    provenance: Mapping[str, str],
-    configuration: str,
     gallery: str,
     curves: str | Path,
     validation_curves: str | Path | None,
@@ -72,23 +58,22 @@ def index_html(
 ) -> str:
     """One page that needs nothing beside it: tables, gallery, curves, a grid per subset.
 
-    `hparams`: the hyper-parameters of each ablation; `references`: the scores of real images;
-    `tables` follow the table of FID; `provenance`: what made it, in words; `configuration`: the
-    whole of it as text; `gallery`: what `gallery.gallery_json` gives; `curves`, `grids` (by
-    subset): PNG files, which are embedded, as is `validation_curves` where there is one.
+    `tables` follow the table of FID; `gallery`: what `gallery.gallery_json` gives; `curves`,
+    `grids` (by subset) and, where there are any, `validation_curves`: PNG files, to be embedded.
     """
-    note = _note(scores)
-    own, shared = _settings_in_words(hparams)
+    note, provenance = comparison.note, comparison.provenance
+    own, shared = _settings_in_words(provenance.hparams)
+    fid = fid_table(comparison)
     parts = {
-        "title": html.escape(f"Face sketches: run {run}"),
-        "lead": html.escape(_lead(scores)),
+        "title": html.escape(f"Face sketches: run {provenance.run}"),
+        "lead": html.escape(_lead(comparison)),
         "links": "".join(
             f'<a href="#grid-{index}">{html.escape(subset)}</a>'
             for index, subset in enumerate(grids)
         ),
         "warning": f'<p class="warning" role="note">{html.escape(note)}</p>' if note else "",
-        "table": _html_table(summary, scores, own, references),
-        "remarks": "".join(f"<li>{html.escape(text)}</li>" for text in remarks(scores)),
+        "table": _html_table(comparison, own, fid.rows[len(comparison.summary) :]),
+        "remarks": "".join(f"<li>{html.escape(text)}</li>" for text in fid.remarks),
         "tables": "".join(table.html() for table in tables),
         "data": gallery,
         "curves": _figures(curves, validation_curves),
@@ -99,80 +84,32 @@ def index_html(
         ),
         "settings": "".join(
             f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
-            for name, value in {**_settings(scores, run, shared), **provenance}.items()
+            for name, value in {**_settings(comparison, shared), **provenance.facts}.items()
         ),
-        "configuration": html.escape(configuration),
+        "configuration": html.escape(provenance.configuration),
     }
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(parts)
 
 
-def _note(scores: pd.DataFrame) -> str:
-    return str(scores["note"].iloc[0])
-
-
-def _covered(scores: pd.DataFrame) -> tuple[list[int], list[int]]:
-    return sorted(scores["epoch"].unique().tolist()), sorted(scores["seed"].unique().tolist())
-
-
-def _epochs_in_words(epochs: Sequence[int]) -> str:
-    if len(epochs) == 1:
-        return f"epoch {epochs[0]}"
-    steps = {later - earlier for earlier, later in pairwise(epochs)}
-    if len(epochs) <= 3 or len(steps) > 1:
-        return f"epochs {', '.join(map(str, epochs))}"
-    return f"epochs {epochs[0]} to {epochs[-1]} in steps of {steps.pop()}"
-
-
-def _seeds_in_words(seeds: Sequence[int]) -> str:
-    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
-
-
-def _lead(scores: pd.DataFrame) -> str:
-    epochs, seeds = _covered(scores)
-    ablations = scores["ablation"].nunique()
+def _lead(comparison: Comparison) -> str:
+    count = len(comparison.ablations)
     return (
-        f"{ablations} ablation{'s' if ablations > 1 else ''} on "
-        f"{image_counts(scores)[POOLED]} test faces, {_epochs_in_words(epochs)}; "
-        f"{_seeds_in_words(seeds)}."
+        f"{count} ablation{'s' if count > 1 else ''} on {comparison.counts[POOLED]} test faces, "
+        f"{epochs_in_words(comparison.epochs)}; {seeds_in_words(comparison.seeds)}."
     )
 
 
-def remarks(scores: pd.DataFrame) -> list[str]:
-    """What a reader has to know before comparing two numbers."""
-    epochs, seeds = _covered(scores)
-    if len(seeds) > 1:
-        average = f"over {_epochs_in_words(epochs)}, then " if len(epochs) > 1 else ""
-        values = f"Mean {average}over {_seeds_in_words(seeds)}; ± deviation over the seeds."
-    elif len(epochs) > 1:
-        values = (
-            f"Mean ± standard deviation over {_epochs_in_words(epochs)}; {_seeds_in_words(seeds)}. "
-            "The deviation is that of one run's checkpoints: it does not say how far another run "
-            "would be off, and a difference within it is no evidence."
-        )
-    else:
-        values = (
-            f"{_epochs_in_words(epochs).capitalize()}; {_seeds_in_words(seeds)}: a single value "
-            "each, without any measure of scatter."
-        )
-    return [
-        "FID between the generated and the real test sketches: lower is better.",
-        "FID is biased upward, the more so the smaller n: compare methods within a column only, "
-        "never one column with another.",
-        values,
-    ]
-
-
-def _settings(scores: pd.DataFrame, run: str, training: str) -> dict[str, str]:
-    epochs, seeds = _covered(scores)
-    features = str(scores["features"].iloc[0])
+def _settings(comparison: Comparison, training: str) -> dict[str, str]:
+    epochs, seeds, note = comparison.epochs, comparison.seeds, comparison.note
+    features = str(comparison.scores["features"].iloc[0])
     return {
-        "Run": run,
+        "Run": comparison.provenance.run,
         "Seeds": ", ".join(map(str, seeds)),
-        "Evaluated": f"{_epochs_in_words(epochs)} ({len(epochs)} in all)",
-        "Features": f"{features} ({_note(scores)})" if _note(scores) else features,
-        "Test faces": ", ".join(f"{s} {n}" for s, n in image_counts(scores).items()),
+        "Evaluated": f"{epochs_in_words(epochs)} ({len(epochs)} in all)",
+        "Features": f"{features} ({note})" if note else features,
+        "Test faces": ", ".join(f"{subset} {n}" for subset, n in comparison.counts.items()),
         "Training": training,
-        "Grids": f"{_epochs_in_words(epochs[-1:])}, {_seeds_in_words(seeds[:1])}",
+        "Grids": f"{epochs_in_words(epochs[-1:])}, {seeds_in_words(seeds[:1])}",
     }
 
 
@@ -208,14 +145,12 @@ def _listed(values: Mapping[str, Any]) -> str:
 
 
 def _html_table(
-    summary: pd.DataFrame,
-    scores: pd.DataFrame,
-    settings: Mapping[str, str],
-    references: pd.DataFrame,
+    comparison: Comparison, settings: Mapping[str, str], references: Sequence[Sequence[str]]
 ) -> str:
-    counts, (epochs, seeds) = image_counts(scores), _covered(scores)
+    """The table of FID; settings: of each ablation, in words; references: rows of real images."""
+    summary, counts, epochs = comparison.summary, comparison.counts, comparison.epochs
     with_last = len(epochs) > 1
-    kind = "mean ± s.d." if len(seeds) > 1 or with_last else f"epoch {epochs[0]}"
+    kind = "mean ± s.d." if len(comparison.seeds) > 1 or with_last else f"epoch {epochs[0]}"
     width = 2 if with_last else 1
     span = ' colspan="2"' if with_last else ""
     groups = "".join(
@@ -253,7 +188,7 @@ def _html_table(
             for cell in row[1:]
         )
         + "</tr>"
-        for row in fid_table(summary, scores, references).rows[len(summary) :]
+        for row in references
     )
     return (
         '<table class="sortable grouped"><thead><tr><th scope="col" rowspan="2" data-column="0">'

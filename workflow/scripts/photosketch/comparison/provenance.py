@@ -1,13 +1,48 @@
-"""What made a result: commit, versions, machine."""
+"""What made a result: commit, versions, machine, configuration."""
 
 import platform
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+import yaml
+
+from photosketch import config
+from photosketch.pairs import Pair, counts_in_words
 
 PACKAGES = ("snakemake", "torch", "torchvision", "numpy", "opencv-python-headless", "piq")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Of the run named `run`: `facts` in words, by name; the hyper-parameters of each ablation; the
+    whole configuration as YAML."""
+
+    run: str
+    facts: Mapping[str, str]
+    hparams: Mapping[str, Mapping[str, Any]]
+    configuration: str
+
+
+def gather(
+    settings: Mapping[str, Any], ablations: Sequence[str], manifest: Sequence[Pair], logs: Path
+) -> Provenance:
+    """`settings`: the whole configuration; `logs`: the folder of the run's logs."""
+    return Provenance(
+        settings["run"],
+        {
+            "Commit": commit(Path(__file__).parent),
+            "Versions": versions(),
+            "Devices": devices(sorted(logs.glob("train/*/*.log"))),
+            "Split": counts_in_words(manifest),
+        },
+        {name: config.ablation_config(settings, name).hparams() for name in ablations},
+        yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+    )
 
 
 def commit(folder: str | Path) -> str:
@@ -34,12 +69,12 @@ def versions() -> str:
 
 def devices(logs: Iterable[str | Path]) -> str:
     """The devices that jobs named in their logs; unknown where the logs are gone."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for path in map(Path, logs):
         if path.is_file():
             text = path.read_text(encoding="utf-8", errors="replace")
             for name in re.findall(r"^using GPU [^:]*: (.+)$", text, re.MULTILINE):
-                found[name] = None
+                names[name] = None
             if re.search(r"running on the CPU$", text, re.MULTILINE):
-                found[f"CPU ({platform.processor() or platform.machine()})"] = None
-    return ", ".join(found) or "unknown: no logs"
+                names[f"CPU ({platform.processor() or platform.machine()})"] = None
+    return ", ".join(names) or "unknown: no logs"

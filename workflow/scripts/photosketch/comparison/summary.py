@@ -1,16 +1,97 @@
-"""From the scores of every training run to one table: a row per ablation."""
+"""What is compared: the scores of every run, and of these one row per method."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
-from photosketch.evaluation.metrics import POOLED
+from photosketch.comparison.provenance import Provenance
+from photosketch.evaluation.files import POOLED
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The epoch of each run that has the lowest pooled `metric` (its key) on the validation pairs.
+
+    scores: of the validation pairs, as `read_scores` gives them; epochs: ablation, seed, epoch.
+    """
+
+    metric: str
+    scores: pd.DataFrame
+    epochs: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that tables, figures and the page are made from.
+
+    scores: of the ablations on the test pairs, as `read_scores` gives them; method_scores: of the
+    sketches of others' methods, None without them; references, differences: as `read_references`
+    and `read_differences` give them; notes: on the others' sketches; choice: None without
+    validation pairs.
+    """
+
+    scores: pd.DataFrame
+    references: pd.DataFrame
+    differences: pd.DataFrame
+    provenance: Provenance
+    method_scores: pd.DataFrame | None = None
+    notes: Sequence[str] = ()
+    choice: Choice | None = None
+
+    @cached_property
+    def all_scores(self) -> pd.DataFrame:
+        """The scores of ablations and methods, in this order."""
+        return pd.concat([self.scores, self.method_scores], ignore_index=True)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """`summarise` of FID for ablations and methods; with a choice, {s}_chosen of ablations."""
+        names = self.all_scores["ablation"].unique()
+        summary = summarise(self.all_scores, names, self.subsets)
+        if self.choice:
+            chosen = at_epochs(self.scores, self.choice).assign(epoch=0)
+            means = summarise(chosen, self.ablations, self.subsets).set_index("ablation")
+            for subset in [*self.subsets, POOLED]:
+                summary[f"{subset}_chosen"] = summary["ablation"].map(means[subset])
+        return summary
+
+    @property
+    def ablations(self) -> list[str]:
+        return self.scores["ablation"].unique().tolist()
+
+    @property
+    def subsets(self) -> list[str]:
+        """Without `all`."""
+        return [subset for subset in self.counts if subset != POOLED]
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """Number of test images of each subset and of `all`, in the table's order."""
+        first = self.scores.drop_duplicates("subset")
+        return {str(subset): int(n) for subset, n in zip(first["subset"], first["n"], strict=True)}
+
+    @property
+    def epochs(self) -> list[int]:
+        """The evaluated ones, rising."""
+        return sorted(self.scores["epoch"].unique().tolist())
+
+    @property
+    def seeds(self) -> list[int]:
+        """In the order of the configuration: the figures show the first one."""
+        return self.scores["seed"].unique().tolist()
+
+    @property
+    def note(self) -> str:
+        """What every table and figure must say of the features; empty where nothing."""
+        return str(self.scores["note"].iloc[0])
 
 
 def summarise(
     scores: pd.DataFrame, ablations: Sequence[str], subsets: Sequence[str], metric: str = "fid"
 ) -> pd.DataFrame:
-    """A row per ablation, in the given order, of one metric of `read_scores`.
+    """One row per ablation, in the given order, of one metric of `read_scores`.
 
     Columns: ablation, then for each subset s and for `all`: {s} (mean over epochs, then over
     seeds), {s}_epoch_sd (standard deviation over epochs, averaged over seeds; missing with one
@@ -22,8 +103,8 @@ def summarise(
     for ablation in ablations:
         row: dict[str, object] = {"ablation": ablation}
         for subset in [*subsets, POOLED]:
-            chosen = scores[(scores["ablation"] == ablation) & (scores["subset"] == subset)]
-            curves = chosen.pivot(index="epoch", columns="seed", values=metric)  # epochs x seeds
+            own = scores[(scores["ablation"] == ablation) & (scores["subset"] == subset)]
+            curves = own.pivot(index="epoch", columns="seed", values=metric)  # epochs x seeds
             row[subset] = curves.mean().mean()
             row[f"{subset}_epoch_sd"] = curves.std(ddof=1).mean()
             row[f"{subset}_seed_sd"] = curves.mean().std(ddof=1)
@@ -33,22 +114,14 @@ def summarise(
     return summary.assign(features=scores["features"].iloc[0], note=scores["note"].iloc[0])
 
 
-def chosen_epochs(validation: pd.DataFrame, metric: str = "fid") -> pd.DataFrame:
-    """The epoch with the lowest pooled `metric` on the validation pairs: ablation, seed, epoch.
-
-    `validation`: scores as `read_scores` gives them, of the validation pairs.
-    """
+def choose_epochs(validation: pd.DataFrame, metric: str) -> Choice:
+    """The choice by the scores of the validation pairs, as `read_scores` gives them."""
     pooled = validation[validation["subset"] == POOLED]
     best = pooled.loc[pooled.groupby(["ablation", "seed"], sort=False)[metric].idxmin()]
-    return best[["ablation", "seed", "epoch"]].reset_index(drop=True)
+    epochs = best[["ablation", "seed", "epoch"]].reset_index(drop=True)
+    return Choice(metric, validation, epochs)
 
 
-def at_epochs(scores: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+def at_epochs(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     """The scores of each run at its chosen epoch alone."""
-    return scores.merge(chosen, on=["ablation", "seed", "epoch"])
-
-
-def image_counts(scores: pd.DataFrame) -> dict[str, int]:
-    """Number of test images of each subset and of `all`, in the table's order."""
-    first = scores.drop_duplicates("subset")
-    return {str(subset): int(n) for subset, n in zip(first["subset"], first["n"], strict=True)}
+    return scores.merge(choice.epochs, on=["ablation", "seed", "epoch"])

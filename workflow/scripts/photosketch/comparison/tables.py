@@ -4,18 +4,19 @@ import html
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 
-from photosketch.comparison.summary import at_epochs, image_counts
-from photosketch.evaluation.metrics import LOWER_IS_BETTER, NAMES, POOLED, SCALES
+from photosketch.comparison.summary import Choice, Comparison, at_epochs
+from photosketch.evaluation.files import POOLED
+from photosketch.evaluation.metrics import BY_KEY, METRICS, Metric
 
 _REFERENCES = (
     "Other people's real sketches: training against test sketches, as many of one as of the other "
     "in each subset, the mean over 20 draws. Photo in gray: the photo in the sketch's place."
 )
-_KID = "KID: over the whole sets, unbiased; [95% interval by the jackknife over images]."
-_DECIMALS = {"ssim": 4, "fsim": 4, "scoot": 4, "lpips": 4, "nlda": 1}
+_FID, _KID = BY_KEY["fid"], BY_KEY["kid"]
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,19 @@ def _unbroken_parts(cell: str) -> str:
     return f"<span>{value}</span>" + (f" <span>[{interval}</span>" if bracket else "")
 
 
-def fid_table(summary: pd.DataFrame, scores: pd.DataFrame, references: pd.DataFrame) -> Table:
+def result_tables(comparison: Comparison) -> list[Table]:
+    """What follows FID: the chosen epochs, where there are any, all metrics, the differences."""
+    choice, differences = comparison.choice, comparison.differences
+    return [
+        *([chosen_table(comparison, choice)] if choice else []),
+        metric_table(comparison),
+        *([difference_table(differences, comparison.subsets)] if len(differences) else []),
+    ]
+
+
+def fid_table(comparison: Comparison) -> Table:
     """FID per subset of every method and of the real reference points."""
-    counts = image_counts(scores)
+    summary, references, counts = comparison.summary, comparison.references, comparison.counts
     rows = [
         [str(row["ablation"]), *(mean_and_deviation(summary, row, subset) for subset in counts)]
         for _, row in summary.iterrows()
@@ -97,7 +108,7 @@ def fid_table(summary: pd.DataFrame, scores: pd.DataFrame, references: pd.DataFr
         ]
         rows.append([str(name), *cells])
     head = ["method", *(f"{subset_name(subset)} (n = {n})" for subset, n in counts.items())]
-    return Table("FID", head, rows)
+    return Table("FID", head, rows, _fid_remarks(comparison.epochs, comparison.seeds))
 
 
 def _other_number(own: pd.DataFrame, subset: str, n: int) -> str:
@@ -105,121 +116,140 @@ def _other_number(own: pd.DataFrame, subset: str, n: int) -> str:
     return "" if own.loc[subset, "n"] == n else f" (n = {own.loc[subset, 'n']})"
 
 
-def metric_table(
-    scores: pd.DataFrame,
-    methods: Sequence[str],
-    references: pd.DataFrame,
-    notes: Sequence[str] = (),
-    subset: str = POOLED,
-) -> Table:
-    """Every metric for one subset: the mean over epochs and seeds, ± deviation over seeds.
-
-    `notes`: what else a reader has to know.
-    """
-    metrics = [name for name in NAMES if name in scores and scores[name].notna().any()]
-    rows = []
-    for method in methods:
-        chosen = scores[(scores["ablation"] == method) & (scores["subset"] == subset)]
-        by_seed = chosen.groupby("seed")[[*metrics, "kid_low", "kid_high"]].mean()
-        rows.append([method, *(_cell(metric, by_seed) for metric in metrics)])
-    for name in references["name"].unique():
-        own = references[(references["name"] == name) & (references["subset"] == subset)]
-        if len(own):
-            rows.append([str(name), *(_cell(metric, own) for metric in metrics)])
-    arrows = [f"{NAMES[name]} {'↓' if name in LOWER_IS_BETTER else '↑'}" for name in metrics]
-    remarks = [
-        "↓ lower is better, ↑ higher is better. Means over the evaluated epochs, then over seeds; "
-        "± deviation over seeds where there are several.",
-        _KID,
-        "SSIM, FSIM, SCOOT: the mean over images, each against its true sketch.",
-        _REFERENCES,
-    ]
-    if "lpips" not in metrics:
-        remarks.append("LPIPS is left out: its weights are not there (evaluation.lpips).")
-    if "nlda" in metrics:
-        remarks.append(
-            "NLDA: people recognised at rank 1 by their drawn sketch, the mean over 20 splits."
+def _fid_remarks(epochs: Sequence[int], seeds: Sequence[int]) -> list[str]:
+    if len(seeds) > 1:
+        average = f"over {epochs_in_words(epochs)}, then " if len(epochs) > 1 else ""
+        values = f"Mean {average}over {seeds_in_words(seeds)}; ± deviation over the seeds."
+    elif len(epochs) > 1:
+        values = (
+            f"Mean ± standard deviation over {epochs_in_words(epochs)}; {seeds_in_words(seeds)}. "
+            "The deviation is that of one run's checkpoints: it does not say how far another run "
+            "would be off, and a difference within it is no evidence."
         )
     else:
-        remarks.append("NLDA recognition is left out: it needs 40 test people.")
+        values = (
+            f"{epochs_in_words(epochs).capitalize()}; {seeds_in_words(seeds)}: a single value "
+            "each, without any measure of scatter."
+        )
+    return [
+        "FID between the generated and the real test sketches: lower is better.",
+        "FID is biased upward, the more so the smaller n: compare methods within a column only, "
+        "never one column with another.",
+        values,
+    ]
+
+
+def epochs_in_words(epochs: Sequence[int]) -> str:
+    if len(epochs) == 1:
+        return f"epoch {epochs[0]}"
+    steps = {later - earlier for earlier, later in pairwise(epochs)}
+    if len(epochs) <= 3 or len(steps) > 1:
+        return f"epochs {', '.join(map(str, epochs))}"
+    return f"epochs {epochs[0]} to {epochs[-1]} in steps of {steps.pop()}"
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def metric_table(comparison: Comparison) -> Table:
+    """Every metric of all subsets together: the mean over epochs and seeds, ± deviation over seeds.
+
+    Metrics that were not computed are left out.
+    """
+    scores, references = (
+        table[table["subset"] == POOLED] for table in (comparison.all_scores, comparison.references)
+    )
+    shown = [m for m in METRICS if m.key in scores and scores[m.key].notna().any()]
+    by_image = ", ".join(metric.name for metric in shown if metric.per_image)
+    rows = []
+    for name, own in scores.groupby("ablation", sort=False):
+        by_seed = own.groupby("seed").mean(numeric_only=True)
+        rows.append([str(name), *(_cell(metric, by_seed) for metric in shown)])
+    for name, own in references.groupby("name", sort=False):
+        rows.append([str(name), *(_cell(metric, own) for metric in shown)])
     return Table(
-        f"All metrics, {subset_name(subset)}", ["method", *arrows], rows, [*remarks, *notes]
+        "All metrics, all subsets",
+        ["method", *(f"{m.heading} {'↓' if m.lower_is_better else '↑'}" for m in shown)],
+        rows,
+        [
+            "↓ lower is better, ↑ higher is better. Means over the evaluated epochs, then over "
+            "seeds; ± deviation over seeds where there are several.",
+            *(m.remark for m in shown if m.remark),
+            f"{by_image}: the mean over images, each against its true sketch.",
+            _REFERENCES,
+            *(m.left_out for m in METRICS if m not in shown and m.left_out),
+            *comparison.notes,
+        ],
     )
 
 
-def chosen_table(
-    scores: pd.DataFrame,
-    chosen: pd.DataFrame,
-    methods: Sequence[str],
-    subsets: Sequence[str],
-    references: pd.DataFrame,
-    criterion: str = "fid",
-) -> Table:
-    """FID and KID at the epoch that the validation pairs chose, per method and seed.
+def chosen_table(comparison: Comparison, choice: Choice) -> Table:
+    """FID and KID at the epoch that the validation pairs chose, per ablation and seed.
 
-    `chosen`: as `comparison.chosen_epochs` gives it, by the metric `criterion`. Rows of the real
-    reference points follow; they have no epoch.
+    Rows of the real reference points follow; they have no epoch.
     """
-    at_chosen = at_epochs(scores, chosen)
+    scores, references, subsets = comparison.scores, comparison.references, comparison.subsets
+    at_chosen = at_epochs(scores, choice)
     window = scores[scores["subset"] == POOLED].groupby(["ablation", "seed"])["fid"].mean()
     rows = []
-    for method in methods:
-        own = at_chosen[at_chosen["ablation"] == method]
+    for ablation in comparison.ablations:
+        own = at_chosen[at_chosen["ablation"] == ablation]
         epochs = own.drop_duplicates("seed").sort_values("seed")["epoch"]
         pooled = own[own["subset"] == POOLED]
         cells = [
-            _over_seeds("fid", pooled["fid"]),
-            _over_seeds("fid", window[method]),
-            _cell("kid", pooled),
-            *(_over_seeds("fid", own.loc[own["subset"] == name, "fid"]) for name in subsets),
+            _over_seeds(_FID, pooled["fid"]),
+            _over_seeds(_FID, window[ablation]),
+            _cell(_KID, pooled),
+            *(_over_seeds(_FID, own.loc[own["subset"] == name, "fid"]) for name in subsets),
         ]
-        rows.append([method, ", ".join(map(str, epochs)), *cells])
-    counts = image_counts(scores)
+        rows.append([ablation, ", ".join(map(str, epochs)), *cells])
     for name in references["name"].unique():
         real = references[references["name"] == name].set_index("subset")
         fid = {
-            subset: _cell("fid", real.loc[[subset]]) + _other_number(real, subset, counts[subset])
+            subset: _cell(_FID, real.loc[[subset]]) + _other_number(real, subset, n)
             if subset in real.index
             else "–"
-            for subset in [POOLED, *subsets]
+            for subset, n in comparison.counts.items()
         }
-        kid = _cell("kid", real.loc[real.index == POOLED])
+        kid = _cell(_KID, real.loc[real.index == POOLED])
         by_subset = [fid[subset] for subset in subsets]
         rows.append([str(name), "–", fid[POOLED], fid[POOLED], kid, *by_subset])
-    head = [
-        "method",
-        "epoch",
-        "FID",
-        "FID, all epochs",
-        NAMES["kid"],
-        *(f"FID, {name}" for name in subsets),
-    ]
-    metric = NAMES[criterion].split()[0]
     return Table(
         "Test scores at the epoch chosen on the validation pairs",
-        head,
+        [
+            "method",
+            "epoch",
+            "FID",
+            "FID, all epochs",
+            _KID.heading,
+            *(f"FID, {name}" for name in subsets),
+        ],
         rows,
         [
-            f"Each run's epoch is the one with the lowest {metric} of all validation pairs "
-            "together; the test pairs have no part in the choice. ± deviation over seeds.",
-            _KID,
+            f"Each run's epoch is the one with the lowest {BY_KEY[choice.metric].name} of all "
+            "validation pairs together; the test pairs have no part in the choice. ± deviation "
+            "over seeds.",
+            _KID.remark,
             f"{_REFERENCES} They have no epochs.",
         ],
     )
 
 
-def _cell(metric: str, by_seed: pd.DataFrame) -> str:
-    """A metric's mean over rows, one a seed, ± deviation; KID with its interval where known."""
-    if metric not in by_seed or not len(by_seed):
+def _cell(metric: Metric, by_seed: pd.DataFrame) -> str:
+    """A metric's mean over rows, one per seed, ± deviation, with its interval where known."""
+    if metric.key not in by_seed or not len(by_seed):
         return "–"
-    text = _over_seeds(metric, by_seed[metric])
-    if metric == "kid" and "kid_low" in by_seed and by_seed["kid_low"].notna().all():
-        size, low, high = by_seed[["kid", "kid_low", "kid_high"]].mean()
-        text += f" [{_value('kid', low, size)}, {_value('kid', high, size)}]"
+    text = _over_seeds(metric, by_seed[metric.key])
+    ends = [f"{metric.key}_low", f"{metric.key}_high"]
+    if ends[0] in by_seed and by_seed[ends].notna().all(axis=None):
+        size = by_seed[metric.key].mean()
+        low, high = (_value(metric, by_seed[end].mean(), size) for end in ends)
+        text += f" [{low}, {high}]"
     return text
 
 
-def _over_seeds(metric: str, values: pd.Series) -> str:
+def _over_seeds(metric: Metric, values: pd.Series) -> str:
     """The mean of a value per seed, ± deviation where there are several."""
     size = values.mean()
     text = _value(metric, size, size)
@@ -236,20 +266,23 @@ def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table
     """Each method against the reference: differences with 95% intervals, and what they say."""
     reference = differences["reference"].iloc[0]
     several = (differences["seeds"] > 1).all()
-    verdicts = ["verdict"] if several else ["verdict on these runs", "on the methods"]
-    head = ["method", "metric", "all subsets", *verdicts, *subsets]
+    verdicts = (
+        {"verdict": "verdict"}
+        if several
+        else {"run_verdict": "verdict on these runs", "verdict": "on the methods"}
+    )
     rows = []
-    for (method, metric), group in differences.groupby(["ablation", "metric"], sort=False):
-        by_subset = group.set_index("subset")
+    for (method, key), group in differences.groupby(["ablation", "metric"], sort=False):
+        metric, by_subset = BY_KEY[key], group.set_index("subset")
         pooled, *others = (
             _interval(metric, row["difference"], row["low"], row["high"])
             for _, row in by_subset.loc[[POOLED, *subsets]].iterrows()
         )
-        found = by_subset.loc[POOLED, ["run_verdict", "verdict"]].tolist()[-len(verdicts) :]
-        rows.append([method, NAMES[metric], pooled, *found, *others])
+        said = by_subset.loc[POOLED, list(verdicts)]
+        rows.append([method, metric.heading, pooled, *said, *others])
     return Table(
         f"Difference to {reference}",
-        head,
+        ["method", "metric", "all subsets", *verdicts.values(), *subsets],
         rows,
         [
             "Difference of the means over the evaluated epochs and seeds, with a 95% interval: a "
@@ -328,7 +361,7 @@ def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
     return [lines[0], f"| {' | '.join(rule)} |", *lines[1:]]
 
 
-def _interval(metric: str, difference: float, low: float, high: float) -> str:
+def _interval(metric: Metric, difference: float, low: float, high: float) -> str:
     """`−1.50 [−2.25, −0.75]`"""
     first, second, third = (
         _value(metric, value, high - low, sign="+") for value in (difference, low, high)
@@ -336,18 +369,16 @@ def _interval(metric: str, difference: float, low: float, high: float) -> str:
     return f"{first} [{second}, {third}]"
 
 
-def _value(metric: str, value: float, size: float, sign: str = "") -> str:
+def _value(metric: Metric, value: float, size: float, sign: str = "") -> str:
     """A value in the table's unit, with as many decimals as a value of `size` needs."""
     if math.isnan(value):
         return "–"
-    scale = SCALES.get(metric, 1)
-    return f"{value * scale:{sign}.{_decimals(metric, size * scale)}f}".replace("-", "−")
+    decimals = _decimals(size * metric.scale) if metric.decimals is None else metric.decimals
+    return f"{value * metric.scale:{sign}.{decimals}f}".replace("-", "−")
 
 
-def _decimals(metric: str, size: float) -> int:
-    """FID and KID: two decimals, or three digits of small values."""
-    if metric in _DECIMALS:
-        return _DECIMALS[metric]
+def _decimals(size: float) -> int:
+    """Two decimals, or three digits of small values."""
     if not size or math.isnan(size):
         return 2
     return min(8, max(2, 2 - math.floor(math.log10(abs(size)))))

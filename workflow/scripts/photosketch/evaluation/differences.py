@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from photosketch.evaluation.distances import InnerProducts, subset_masks, weighted_fid, weighted_kid
-from photosketch.evaluation.metrics import LOWER_IS_BETTER
+from photosketch.evaluation.distances import InnerProducts, subset_masks, weighted_distances
+from photosketch.evaluation.metrics import BY_KEY
 
 DRAWS = 200
 LEVEL = 0.95
@@ -54,18 +54,16 @@ def resampled_scores(
     [B], the first value that of the sample itself.
     """
     masks = subset_masks(subset)
-    distances = np.zeros((len(counts), len(masks), 2))  # FID and KID
     products = InnerProducts.of(real, real)
     with ThreadPoolExecutor(threads) as pool:  # the decompositions in numpy run side by side
-        for features in generated:
-            products = products.against(real, features)
-            distances += list(pool.map(partial(_distances, products, list(masks.values())), counts))
-    distances /= len(generated)
-    scores = {
-        (name, metric): distances[:, row, column]
-        for row, name in enumerate(masks)
-        for column, metric in enumerate(("fid", "kid"))
-    }
+        epochs = [
+            pd.DataFrame(
+                list(pool.map(partial(_distances, products.against(real, features), masks), counts))
+            )
+            for features in generated
+        ]
+    means = sum(epochs) / len(epochs)
+    scores = {key: values.to_numpy() for key, values in means.items()}
     for metric, values in images.items():
         by_image = values.mean(axis=0)  # [N]
         for name, mask in masks.items():
@@ -75,15 +73,15 @@ def resampled_scores(
 
 
 def _distances(
-    products: InnerProducts, masks: Sequence[np.ndarray], counts: np.ndarray
-) -> list[tuple[float, float]]:
-    """FID and KID of one resample, for each mask."""
-    found = []
-    for mask in masks:
+    products: InnerProducts, masks: Mapping[str, np.ndarray], counts: np.ndarray
+) -> dict[tuple[str, str], float]:
+    """The distances of one resample by (subset, metric)."""
+    scores = {}
+    for name, mask in masks.items():
         rows = np.flatnonzero(mask & (counts > 0))
-        block, weights = products.chosen(rows), counts[rows]
-        found.append((weighted_fid(block, weights), weighted_kid(block, weights)))
-    return found
+        distances = weighted_distances(products.select(rows), counts[rows])
+        scores.update({(name, metric): value for metric, value in distances.items()})
+    return scores
 
 
 def difference(
@@ -91,8 +89,8 @@ def difference(
 ) -> tuple[float, float, float]:
     """Method minus reference with its 95% interval: (difference, low, high).
 
-    method [S, B], reference [R, B]: a row a training run (seed), as `resampled_scores` gives them.
-    The interval is the spread of the resampled differences about their mean, laid around the
+    method [S, B], reference [R, B]: one row per training run (seed), of `resampled_scores`. The
+    interval is the spread of the resampled differences about their mean, laid around the
     difference of the samples themselves, which resampling would shift. Where a side has several
     seeds, they are resampled as well; a resample of S values spreads too little by (S - 1) / S,
     and few seeds say little about their spread, so that their part is widened by that and by
@@ -118,13 +116,13 @@ def verdict(metric: str, low: float, high: float) -> str:
     """`better`, `worse` or `undecided`: what an interval of a difference says of the method."""
     if low <= 0 <= high or np.isnan(low) or np.isnan(high):
         return "undecided"
-    return "better" if (high < 0) == (metric in LOWER_IS_BETTER) else "worse"
+    return "better" if (high < 0) == BY_KEY[metric].lower_is_better else "worse"
 
 
 def against_reference(
     runs: Mapping[str, Sequence[Mapping[tuple[str, str], np.ndarray]]], reference: str
 ) -> pd.DataFrame:
-    """A row per method other than `reference`, subset and metric.
+    """One row per method other than `reference`, subset and metric.
 
     `runs`: for each method the `resampled_scores` of each of its seeds. Columns: ablation,
     reference, subset, metric, difference, low, high, seeds (of the method), run_verdict (of these

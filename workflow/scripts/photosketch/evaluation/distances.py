@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from photosketch.evaluation.metrics import POOLED
+from photosketch.evaluation.files import POOLED
 
 
 def subset_masks(subset: np.ndarray) -> dict[str, np.ndarray]:
@@ -70,7 +70,7 @@ class InnerProducts:
         a, b = _checked(real, generated)
         return InnerProducts(self.real, b @ b.T, a @ b.T, self.dimensions)
 
-    def chosen(self, rows: np.ndarray) -> "InnerProducts":
+    def select(self, rows: np.ndarray) -> "InnerProducts":
         """Those of some of the images."""
         block = np.ix_(rows, rows)
         return InnerProducts(
@@ -110,6 +110,11 @@ def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:
     return within(products.real) + within(products.generated) - 2 * float(between)
 
 
+def weighted_distances(products: InnerProducts, counts: np.ndarray) -> dict[str, float]:
+    """Every distance of the sets, by its key in `metrics`; image i is there `counts[i]` times."""
+    return {"fid": weighted_fid(products, counts), "kid": weighted_kid(products, counts)}
+
+
 def kid_interval(products: InnerProducts) -> tuple[float, float]:
     """95% interval of `kid` of the real and the generated sketches, by the jackknife over images.
 
@@ -136,18 +141,18 @@ def _without_each(kernel: np.ndarray) -> np.ndarray:
 
 
 def score(products: InnerProducts, subset: np.ndarray) -> pd.DataFrame:
-    """FID and KID of generated against real sketches, a row per subset and pooled.
+    """FID and KID of generated against real sketches, one row per subset and pooled.
 
     `subset` [N] names the subset of each image. Columns: subset (in order of appearance, then
     `all`), n, fid, kid, kid_low, kid_high.
     """
     rows = []
     for name, mask in subset_masks(subset).items():
-        block = products.chosen(np.flatnonzero(mask))
+        block = products.select(np.flatnonzero(mask))
         low, high = kid_interval(block)
         once = np.ones(len(block.real), int)
-        scores = {"fid": weighted_fid(block, once), "kid": weighted_kid(block, once)}
-        rows.append({"subset": name, "n": len(once), **scores, "kid_low": low, "kid_high": high})
+        scores = {**weighted_distances(block, once), "kid_low": low, "kid_high": high}
+        rows.append({"subset": name, "n": len(once), **scores})
     return pd.DataFrame(rows)
 
 

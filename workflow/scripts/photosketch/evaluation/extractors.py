@@ -1,4 +1,4 @@
-"""Inception features of sketches, which FID and KID compare, and the files that hold both.
+"""Inception features of sketches, which FID and KID compare.
 
 Three networks, all ending in 2048 features per image: `inception-tf`, pytorch-fid's port of the
 TensorFlow network that FID is defined by (Heusel et al. 2017, "GANs Trained by a Two Time-Scale

@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photosketch.evaluation.metrics import POOLED
+from photosketch.pairs import Pair
 from photosketch.runtime import InputError, write_atomically
+
+POOLED = "all"  # the name, in tables, of all subsets together
+COLUMNS = ["epoch", "subset", "n", "fid", "kid", "features", "note"]  # that every table has
 
 
 @dataclass(frozen=True)
@@ -51,8 +54,19 @@ class RunFeatures:
     features: np.ndarray
 
 
+def ids_and_subsets(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
+    """What the files name pairs by: ids [N], subset [N]."""
+    return np.array([pair.id for pair in pairs]), np.array([pair.subset for pair in pairs])
+
+
+def write_samples(samples: Samples, path: str | Path) -> None:
+    with write_atomically(path) as temporary:
+        np.savez_compressed(
+            temporary, ids=samples.ids, subset=samples.subset, sketches=samples.sketches
+        )
+
+
 def read_samples(path: str | Path) -> Samples:
-    """Generated sketches, as inference writes them."""
     with np.load(path) as file:
         return Samples(file["ids"], file["subset"], file["sketches"])
 
@@ -82,12 +96,12 @@ def read_run_features(path: str | Path) -> RunFeatures:
 def mismatches(path: str | Path, real: Features) -> list[str]:
     """Problems of a samples file: its people must be those of the real sketches, in their order."""
     with np.load(path) as file:
-        found = list(zip(file["subset"].tolist(), file["ids"].tolist(), strict=True))
+        drawn = list(zip(file["subset"].tolist(), file["ids"].tolist(), strict=True))
     expected = list(zip(real.subset.tolist(), real.ids.tolist(), strict=True))
-    if found == expected:
+    if drawn == expected:
         return []
-    missing = [f"{subset} {id}" for subset, id in expected if (subset, id) not in set(found)]
-    extra = [f"{subset} {id}" for subset, id in found if (subset, id) not in set(expected)]
+    missing = [f"{subset} {id}" for subset, id in expected if (subset, id) not in set(drawn)]
+    extra = [f"{subset} {id}" for subset, id in drawn if (subset, id) not in set(expected)]
     differences = [
         f"{word} {', '.join(names[:10])}{' and more' if len(names) > 10 else ''}"
         for word, names in (("lacks", missing), ("has besides", extra))
@@ -98,9 +112,6 @@ def mismatches(path: str | Path, real: Features) -> list[str]:
         f"{'; '.join(differences) or 'they come in another order or repeat'}. "
         "Delete the file, so that inference runs again"
     ]
-
-
-COLUMNS = ["epoch", "subset", "n", "fid", "kid", "features", "note"]
 
 
 def read_scores(
@@ -121,7 +132,7 @@ def read_scores(
     for path, (ablation, seed) in zip(map(Path, paths), product(ablations, seeds), strict=True):
         if (path.parent.name, path.stem) != (ablation, f"seed{seed}"):
             raise ValueError(f"{path}: expected the scores of {ablation}, seed {seed}")
-        table = read_texts_and_numbers(path, "subset", "features", "note")
+        table = _read(path, "subset", "features", "note")
         lacking = [name for name in COLUMNS if name not in table.columns]
         if lacking:
             problems.append(f"{path}: no column {', '.join(lacking)}; delete it to evaluate again")
@@ -151,15 +162,33 @@ def read_scores(
     return pd.concat([table for _, table in tables], ignore_index=True)
 
 
-def read_image_scores(path: str | Path) -> pd.DataFrame:
-    """The metrics of the single sketches of the last epoch, a row each: subset, id, ssim, ..."""
-    table = read_texts_and_numbers(path, "subset", "id")
-    return (
-        table[table["epoch"] == table["epoch"].max()].drop(columns="epoch").reset_index(drop=True)
-    )
+def read_image_scores(path: str | Path) -> dict[str, np.ndarray]:
+    """The metrics of single sketches by key: [E, N] each, epochs and images as in the file."""
+    table = _read(path, "subset", "id")
+    epochs = table["epoch"].nunique()
+    return {
+        metric: table[metric].to_numpy(float).reshape(epochs, -1)
+        for metric in table.columns.drop(["epoch", "subset", "id"])
+    }
 
 
-def read_texts_and_numbers(path: str | Path, *texts: str) -> pd.DataFrame:
+def read_references(path: str | Path) -> pd.DataFrame:
+    """The scores of real images: name, subset, n, fid, kid, and the other metrics of some."""
+    return _read(path, "name", "subset")
+
+
+def read_differences(path: str | Path) -> pd.DataFrame:
+    """The table of `differences.against_reference`."""
+    return _read(path, "ablation", "reference", "subset", "metric", "run_verdict", "verdict")
+
+
+def write_table(table: pd.DataFrame, path: str | Path) -> None:
+    """A table of scores as CSV, without its index."""
+    with write_atomically(path) as temporary:
+        table.to_csv(temporary, index=False)
+
+
+def _read(path: str | Path, *texts: str) -> pd.DataFrame:
     """A table whose columns `texts` are text (also where it says NA or 007), the others numbers."""
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     return table.apply(lambda column: column if column.name in texts else pd.to_numeric(column))

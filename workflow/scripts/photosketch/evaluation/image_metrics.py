@@ -72,7 +72,7 @@ def score_images(
     generated: Measured,
     lpips_network: ContentLoss | None = None,
 ) -> pd.DataFrame:
-    """A row per image: ssim, fsim, scoot, and lpips where its network is given."""
+    """One row per image: ssim, fsim, scoot, and lpips where its network is given."""
     columns = {
         "ssim": ssim(real, generated),
         "fsim": fsim(real, generated),
@@ -196,9 +196,7 @@ def scoot_features(sketches: np.ndarray) -> np.ndarray:
     return features.reshape(count, -1)
 
 
-def load_lpips(
-    vgg: str | Path, linear_weights: str | Path, device: torch.device | str = "cpu"
-) -> ContentLoss:
+def load_lpips(vgg: str | Path, linear_weights: str | Path) -> ContentLoss:
     """The network of LPIPS (Zhang et al. 2018) on VGG16, from its two weights files: torchvision's
     VGG16 and piq's weights of the layers (config.LPIPS_FILES).
 
@@ -229,7 +227,7 @@ def load_lpips(
             [f"{vgg} and {linear_weights} are not the weights of LPIPS ({reason}); replace them"]
         ) from error
     return ContentLoss(
-        feature_extractor=network.eval().to(device),
+        feature_extractor=network.eval(),
         layers=[VGG16_LAYERS[name] for name in _LPIPS_LAYERS],
         weights=linear,
         normalize_features=True,

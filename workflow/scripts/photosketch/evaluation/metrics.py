@@ -1,19 +1,69 @@
-"""The metrics, by name."""
+"""The metrics, one row each, in the order of the tables.
 
-POOLED = "all"  # the name, in tables, of all subsets together
-LOWER_IS_BETTER = ("fid", "kid", "lpips")  # of the other metrics more is better
+A new metric is a row here and a function that computes it: of single images in `image_metrics`,
+called by `score_images`; of two sets in `distances`, called by `weighted_distances`; of any other
+kind (as in `recognition`) called by `scores.evaluate`.
+"""
 
-
-NAMES = {
-    "fid": "FID",
-    "kid": "KID ×1000",
-    "ssim": "SSIM",
-    "fsim": "FSIM",
-    "scoot": "SCOOT",
-    "lpips": "LPIPS",
-    "nlda": "NLDA %",
-}
-SCALES = {"kid": 1000.0, "nlda": 100.0}
+from dataclasses import dataclass
 
 
-IMAGE_METRICS = ("ssim", "fsim", "scoot", "lpips")
+@dataclass(frozen=True)
+class Metric:
+    """What tables, figures and verdicts have to know of a metric.
+
+    key: its column in tables of scores; where there are columns {key}_low and {key}_high, they are
+    its 95% interval. per_image: a value per image, and the mean over a set; else of whole sets
+    alone. Shown are `decimals` of a value times `scale`, in `unit`; None: two decimals, or three
+    digits of small values. remark: what a reader has to know; left_out: what is said in its place
+    where it could not be computed.
+    """
+
+    key: str
+    name: str
+    per_image: bool = False
+    lower_is_better: bool = False
+    scale: float = 1.0
+    unit: str = ""
+    decimals: int | None = None
+    remark: str = ""
+    left_out: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The name with the unit of what is shown."""
+        return f"{self.name} {self.unit}".rstrip()
+
+
+METRICS = (
+    Metric("fid", "FID", lower_is_better=True),
+    Metric(
+        "kid",
+        "KID",
+        lower_is_better=True,
+        scale=1000.0,
+        unit="×1000",
+        remark="KID: over the whole sets, unbiased; [95% interval by the jackknife over images].",
+    ),
+    Metric("ssim", "SSIM", per_image=True, decimals=4),
+    Metric("fsim", "FSIM", per_image=True, decimals=4),
+    Metric("scoot", "SCOOT", per_image=True, decimals=4),
+    Metric(
+        "lpips",
+        "LPIPS",
+        per_image=True,
+        lower_is_better=True,
+        decimals=4,
+        left_out="LPIPS is left out: its weights are not there (evaluation.lpips).",
+    ),
+    Metric(
+        "nlda",
+        "NLDA",
+        scale=100.0,
+        unit="%",
+        decimals=1,
+        remark="NLDA: people recognised at rank 1 by their drawn sketch, the mean over 20 splits.",
+        left_out="NLDA recognition is left out: it needs 40 test people.",
+    ),
+)
+BY_KEY = {metric.key: metric for metric in METRICS}

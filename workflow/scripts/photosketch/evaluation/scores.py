@@ -1,7 +1,10 @@
-"""The scores of one set of generated sketches, and of real images held against the same truth."""
+"""The scores of generated sketches, and of real images held against the same truth."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
 
 import cv2
 import numpy as np
@@ -10,15 +13,43 @@ import torch
 from piq.perceptual import ContentLoss
 from torch import nn
 
-from photosketch.evaluation import distances, image_metrics, recognition
+from photosketch.evaluation import distances, extractors, image_metrics, recognition
 from photosketch.evaluation.distances import InnerProducts, subset_masks
-from photosketch.evaluation.extractors import extract
-from photosketch.evaluation.files import Features
+from photosketch.evaluation.files import POOLED, Features, RunFeatures, read_samples
 from photosketch.evaluation.image_metrics import Measured
-from photosketch.evaluation.metrics import POOLED
 from photosketch.pairs import Pair, read_image
 
 MATCHED_DRAWS = 20
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The networks behind the metrics, on `device`: of the features, and of LPIPS (None: it is left
+    out)."""
+
+    features: nn.Module
+    lpips: ContentLoss | None = None
+    device: torch.device | str = "cpu"
+
+    @classmethod
+    def load(
+        cls,
+        features: str,
+        weights: str | Path | None = None,
+        sha256: str | None = None,
+        lpips: Sequence[str | Path] | None = None,
+    ) -> "Networks":
+        """On the CPU, from the files that `extractors.load` and `image_metrics.load_lpips` take.
+
+        Raises InputError as these do.
+        """
+        network = extractors.load(features, weights, sha256)
+        return cls(network, image_metrics.load_lpips(*lpips) if lpips else None)
+
+    def to(self, device: torch.device) -> "Networks":
+        """The same, moved to `device`."""
+        lpips = None if self.lpips is None else self.lpips.to(device)
+        return Networks(self.features.to(device), lpips, device)
 
 
 @dataclass(frozen=True)
@@ -49,35 +80,80 @@ def stack_gray_photos(pairs: Sequence[Pair]) -> np.ndarray:
     return np.stack([cv2.cvtColor(read_image(pair, "photo"), cv2.COLOR_RGB2GRAY) for pair in pairs])
 
 
-def evaluate(
-    sketches: np.ndarray,
+def evaluate_epochs(
+    run: str,
+    samples: Mapping[int, str | Path],
     truth: Truth,
-    network: nn.Module,
-    device: torch.device | str = "cpu",
-    lpips_network: ContentLoss | None = None,
+    networks: Networks,
+    console: TextIO,
+) -> tuple[pd.DataFrame, pd.DataFrame, RunFeatures]:
+    """The scores of a run: what `evaluate` gives for the sketches of each epoch, as one.
+
+    `samples`: the files by epoch. Both tables begin with a column `epoch`. After each epoch
+    `console` is told the FID of the run, by the name `run`, and how long the others may take.
+    """
+    by_subset, by_image, features = [], [], []
+    start = time.monotonic()
+    for epoch, path in samples.items():
+        scores, image_scores, drawn = evaluate(read_samples(path).sketches, truth, networks)
+        scores.insert(0, "epoch", epoch)
+        image_scores.insert(0, "epoch", epoch)
+        by_subset.append(scores)
+        by_image.append(image_scores)
+        features.append(drawn)
+        done = len(features)
+        left = (time.monotonic() - start) / done * (len(samples) - done)
+        print(
+            f"{run}: epoch {epoch} ({done}/{len(samples)}), "
+            f"FID {scores['fid'].iloc[-1]:.4g}, about {left:.0f} s left",
+            file=console,
+        )
+    real = truth.features
+    run_features = RunFeatures(real.ids, real.subset, np.array(list(samples)), np.stack(features))
+    return pd.concat(by_subset), pd.concat(by_image), run_features
+
+
+def evaluate(
+    sketches: np.ndarray, truth: Truth, networks: Networks
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """Every score of sketches [N, H, W] uint8 of the people of `truth`, in its order.
 
-    Returns a table by subset (subset, n, fid, kid, kid_low, kid_high, the mean of each metric of
-    single images, nlda), a table by image (subset, id, ssim, fsim, scoot, lpips where its network
-    is given), and the features [N, 2048] float32. Networks and truth must be on `device`.
+    Returns a table by subset (subset, n, every metric of `metrics.METRICS`, kid_low, kid_high), a
+    table by image (subset, id, every metric of single images), and the features [N, 2048] float32.
+    LPIPS is left out where its network is not given. Networks and truth must be on one device.
     """
     subset = truth.features.subset
-    generated = extract(sketches, network, device)
+    generated = extractors.extract(sketches, networks.features, networks.device)
     scores = distances.score(truth.products.against(truth.features.features, generated), subset)
     by_image = image_metrics.score_images(
-        truth.measured, Measured.of(sketches, device), lpips_network
+        truth.measured, Measured.of(sketches, networks.device), networks.lpips
     )
     masks = subset_masks(subset)
     for metric in by_image:
         scores[metric] = [by_image.loc[mask, metric].mean() for mask in masks.values()]
     scores["nlda"] = [
-        recognition.rank_one(truth.measured.sketches[mask], sketches[mask], device)
+        recognition.rank_one(truth.measured.sketches[mask], sketches[mask], networks.device)
         for mask in masks.values()
     ]
     by_image.insert(0, "subset", subset)
     by_image.insert(1, "id", truth.features.ids)
     return scores, by_image, generated
+
+
+def reference_points(
+    train: Features, truth: Truth, photos: np.ndarray, networks: Networks
+) -> pd.DataFrame:
+    """The scores of real images, to read a table by; columns as `evaluate` gives them, and name.
+
+    train: features of the real training sketches; photos [N, H, W] uint8: those of the people of
+    `truth`, in gray.
+    """
+    of_photos, _, _ = evaluate(photos, truth, networks)
+    tables = {
+        "other people's real sketches": matched_real(train, truth.features),
+        "photo in gray": of_photos,
+    }
+    return pd.concat([table.assign(name=name) for name, table in tables.items()])
 
 
 def matched_real(

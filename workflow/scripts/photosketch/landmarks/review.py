@@ -1,14 +1,12 @@
 """A look at every point: how unusual it is for its subset, where it came from, and a montage."""
 
-import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from photosketch import arrays, sheets
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
 from photosketch.pairs import MODALITIES
 
@@ -19,8 +17,7 @@ COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73"}  # Okab
 FAR = 4.0
 MIN_SPREAD = 1.0  # pixels: below this all faces agree, and small differences mean nothing
 
-_INK, _FAINT, _ALARM = "#1d2329", "#66707a", "#d40000"
-_ACROSS, _CELL, _GAP, _MARGIN, _HEADER, _CAPTION = 12, 120, 10, 20, 74, 36
+_ACROSS, _CELL = 12, 120  # images in a row; width of an image in pixels
 
 
 def distances(points: np.ndarray) -> np.ndarray:
@@ -60,77 +57,37 @@ def counts(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def montage(title: str, table: pd.DataFrame, images: Sequence[np.ndarray]) -> Image.Image:
+def montage(title: str, table: pd.DataFrame, images: Sequence[arrays.Image]) -> Image.Image:
     """Images with their points, in the order of the rows of a `reviewed` table.
 
     `images` are gray [H, W] or RGB [H, W, 3], uint8, of one size.
     """
-    scale = _CELL / images[0].shape[1]
-    height = round(images[0].shape[0] * scale)
-    across = min(_ACROSS, max(len(images), 4))
-    row_height = height + _CAPTION + _GAP
-    canvas = Image.new(
-        "RGB",
-        (
-            2 * _MARGIN + across * (_CELL + _GAP) - _GAP,
-            _HEADER + math.ceil(len(images) / across) * row_height + _MARGIN,
-        ),
-        "white",
-    )
-    pen = ImageDraw.Draw(canvas)
-    pen.text((_MARGIN, 14), title, _INK, _font(18, bold=True))
-    _legend(pen, table)
-    small = _font(11)
-    for index, (image, row) in enumerate(zip(images, table.to_dict("records"), strict=True)):
-        x = _MARGIN + index % across * (_CELL + _GAP)
-        y = _HEADER + index // across * row_height
-        picture = Image.fromarray(image).convert("RGB").resize((_CELL, height))
-        canvas.paste(picture, (x, y))
-        if row["far"]:
-            pen.rectangle((x - 3, y - 3, x + _CELL + 2, y + height + 2), outline=_ALARM, width=3)
+    groups = []
+    for image, row in zip(images, table.to_dict("records"), strict=True):
+        cell = sheets.cell(image, _CELL)
+        scale = _CELL / image.shape[1]
         for name in LANDMARK_NAMES:
-            _cross(
-                pen,
-                x + (row[f"{name}_x"] + 0.5) * scale,
-                y + (row[f"{name}_y"] + 0.5) * scale,
-                COLOURS[row["source"]],
-            )
-        pen.text((x, y + height + 3), _cut(str(row["id"]), small), _INK, small)
-        words = f"{row['source']}, {row['distance']:.1f}" + (" far outside" if row["far"] else "")
-        colour = _ALARM if row["far"] else _FAINT
-        pen.text((x, y + height + 17), words, colour, small)
-    return canvas
+            x, y = ((row[f"{name}_{axis}"] + 0.5) * scale for axis in "xy")
+            _draw_cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
+        remark = f"{row['source']}, {row['distance']:.1f}" + (": far" if row["far"] else "")
+        groups.append(sheets.Group([cell], str(row["id"]), remark, alarm=row["far"]))
+    return sheets.sheet(title, groups, _ACROSS, _legend(table))
 
 
-def _legend(pen: ImageDraw.ImageDraw, table: pd.DataFrame) -> None:
-    x, y, font = _MARGIN, 44, _font(13)
-    for source in SOURCES:
-        number = int((table["source"] == source).sum())
-        if number:
-            _cross(pen, x + 7, y + 8, COLOURS[source])
-            text = f"{source}: {number}"
-            pen.text((x + 20, y), text, _INK, font)
-            x += 20 + math.ceil(font.getlength(text)) + 22
+def _legend(table: pd.DataFrame) -> list[sheets.Key]:
+    """How many images each source has, and how many are far outside."""
+    keys = []
+    counted = table["source"].value_counts()
+    for source in (source for source in SOURCES if source in counted):
+        cross = Image.new("RGB", (15, 15), "white")
+        _draw_cross(ImageDraw.Draw(cross), 7, 7, COLOURS[source])
+        keys.append(sheets.Key(f"{source}: {counted[source]}", cross))
     far = int(table["far"].sum())
     text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
-    pen.text((x, y), text, _ALARM if far else _FAINT, font)
+    return [*keys, sheets.Key(text, colour=sheets.ALARM if far else sheets.FAINT)]
 
 
-def _cross(pen: ImageDraw.ImageDraw, x: float, y: float, colour: str) -> None:
+def _draw_cross(pen: ImageDraw.ImageDraw, x: float, y: float, colour: str) -> None:
     for fill, width, arm in (("white", 4, 5), (colour, 2, 4)):
         pen.line((x - arm, y, x + arm, y), fill=fill, width=width)
         pen.line((x, y - arm, x, y + arm), fill=fill, width=width)
-
-
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)
-
-
-def _cut(text: str, font: ImageFont.FreeTypeFont) -> str:
-    """`text`, its end left out where it is wider than an image."""
-    if font.getlength(text) <= _CELL:
-        return text
-    while text and font.getlength(f"{text}…") > _CELL:
-        text = text[:-1]
-    return f"{text}…"

@@ -31,19 +31,37 @@ MODES: tuple[Mode, ...] = ("face", "region")
 
 
 # Lengths in pixels at the size of CUFS, 50 between the eyes.
+# The prior.
 _REACH = 40.0  # standard deviation of the Gaussians that a displacement is made of
 _SPACING = 26.0  # between their centres
 _AMPLITUDE = 4.0  # prior standard deviation of a displacement
+# Points and outlines.
 _POINT_NOISE = 0.5  # of a point
 _OUTLINE_NOISE = 3.0  # of an outline, neighbouring pixels of which are not independent
 _OUTLINE_SCALES = (8.0, 4.0)  # residuals beyond are outliers; first coarse, then fine
+_OUTLINE_SCALE_AMONG_MATCHES = 2.0  # finer still, because the rough map is nearly right by then
+# How much an outline counts: the head's is the surest; hatching blurs where hair begins, and brows
+# are drawn in other shapes than they have.
+_HEAD_WEIGHT, _FEATURE_WEIGHT, _BROW_WEIGHT, _HAIR_WEIGHT = 2.0, 1.0, 0.6, 0.5
+_LEAST_AREA = 12  # of a region, in pixels: smaller ones are specks
+_OUTLINE_BAND = 1.6  # pixels so near to an outline stand for it: a band without gaps
+# Every 3rd of them; every 8th where a region is larger (pixels) than any feature: enough, and fast.
+_OUTLINE_STEP, _LARGE_OUTLINE_STEP, _LARGE_AREA = 3, 8, 1500
+_FAR = 14.0  # signed distances are cut off here
+_WINDOW_PADDING = round(_FAR) + 4  # around a region: all that is not cut off, and its smoothing
+_BORDER_PADDING = 16  # a region goes on beyond the picture, further than `_FAR`
+_DISTANCE_BLUR = 1.0  # standard deviation; it rounds the steps from pixel to pixel off the slopes
+# Matching patches.
 _MATCH_SPACINGS = (12, 8, 6)  # between patches, round by round
+_STEPS_PER_ROUND = 2  # the second knows the outliers of the first
 _MATCH_SCALE = 2.0  # residuals beyond are outliers
 _MATCH_PRECISION = 7.0  # per curvature of the correlation peak
-_MATCH_HALF, _MATCH_SEARCH = 6, 9
+_MATCH_HALF, _MATCH_SEARCH = 6, 9  # half a patch, and how far around its place it is looked for
 _MATCH_BLUR = 0.8  # standard deviation of the smoothing before; more hides what tells places apart
 _MATCH_CONTRAST, _MATCH_LEAST = 2.0, 0.4  # gray levels; correlation
-_FAR = 14.0  # signed distances are cut off here
+_LEAST_CURVATURE = 1e-3  # a peak along a line has none
+_LONGEST_STEP = 0.7  # from the highest correlation to its peak; 0.5 along an axis of a parabola
+# Regions.
 # Over how many pixels a region's displacement fades out: so many, or times as many as it is long.
 _FEATHER, _FEATHER_OF_LENGTH = 12.0, 2.5
 
@@ -100,8 +118,8 @@ class _Fit:
         for spacing in _MATCH_SPACINGS:
             rough = self.basis.field(self.weights)
             matches = _matches(self.photo, self.sketch, rough, spacing, self.basis)
-            for _ in range(2):
-                self._step(_OUTLINE_SCALES[-1] / 2, matches)
+            for _ in range(_STEPS_PER_ROUND):
+                self._step(_OUTLINE_SCALE_AMONG_MATCHES, matches)
         return self.basis.field(self.weights)
 
     def _step(self, scale: float, matches: "_Matches | None") -> None:
@@ -231,37 +249,39 @@ def _regions(face: Face) -> list[tuple[Mask, float]]:
     left = np.arange(labels.shape[1])[None] < face.points[:2, 0].mean()
     eyes, brows = labels == EYES, labels == BROWS
     return [
-        (labels != BACKGROUND, 2.0),
-        (labels == HAIR, 0.5),  # hatching blurs where hair begins
-        (labels == MOUTH, 1.0),
-        (labels == NOSE, 1.0),
-        (eyes & left, 1.0),
-        (eyes & ~left, 1.0),
-        (brows & left, 0.6),
-        (brows & ~left, 0.6),
+        (labels != BACKGROUND, _HEAD_WEIGHT),
+        (labels == HAIR, _HAIR_WEIGHT),
+        (labels == MOUTH, _FEATURE_WEIGHT),
+        (labels == NOSE, _FEATURE_WEIGHT),
+        (eyes & left, _FEATURE_WEIGHT),
+        (eyes & ~left, _FEATURE_WEIGHT),
+        (brows & left, _BROW_WEIGHT),
+        (brows & ~left, _BROW_WEIGHT),
     ]
 
 
 def _outlines(photo: Face, sketch: Face) -> list[_Outline]:
     """The outlines of the regions that both pictures have."""
-    found = []
+    outlines = []
     height, width = photo.labels.shape
     for (seen, weight), (drawn, _) in zip(_regions(photo), _regions(sketch), strict=True):
-        if seen.sum() < 12 or drawn.sum() < 12:
+        if min(seen.sum(), drawn.sum()) < _LEAST_AREA:
             continue
         x, y, across, down = cv2.boundingRect((seen | drawn).astype(np.uint8))
-        pad = round(_FAR) + 4
-        left, top = max(x - pad, 0), max(y - pad, 0)
-        window = np.s_[top : y + down + pad, left : x + across + pad]
+        left, top = max(x - _WINDOW_PADDING, 0), max(y - _WINDOW_PADDING, 0)
+        window = np.s_[top : y + down + _WINDOW_PADDING, left : x + across + _WINDOW_PADDING]
         distance, other = _signed_distance(seen[window]), _signed_distance(drawn[window])
-        rows, columns = np.nonzero(np.abs(distance) < 1.6)
-        points = np.stack([columns, rows], 1)[:: 3 if seen.sum() < 1500 else 8]
+        rows, columns = np.nonzero(np.abs(distance) < _OUTLINE_BAND)
+        step = _OUTLINE_STEP if seen.sum() < _LARGE_AREA else _LARGE_OUTLINE_STEP
+        points = np.stack([columns, rows], 1)[::step]
         corner = np.array([left, top], np.float32)
         place = points + corner
+        # not at the border, where a mask ends because the picture does
         inside = ((place > 1) & (place < np.array([width, height]) - 2)).all(1)
         points = points[inside].astype(np.float32)
+        # Sobel's sums are 8 times the slope
         slopes = [cv2.Sobel(other, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1))]
-        found.append(
+        outlines.append(
             _Outline(
                 points + corner,
                 at(distance, points),
@@ -270,16 +290,18 @@ def _outlines(photo: Face, sketch: Face) -> list[_Outline]:
                 weight,
             )
         )
-    return found
+    return outlines
 
 
 def _signed_distance(mask: Mask) -> Field:
     """Pixels to the outline, positive inside; what touches the border goes on beyond it."""
-    pad = 16
+    pad = _BORDER_PADDING
     wide = cv2.copyMakeBorder(mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-    inside, outside = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (wide, 1 - wide))
-    distance = np.where(inside > 0, inside - 0.5, 0.5 - outside)
-    smooth = cv2.GaussianBlur(np.clip(distance, -_FAR, _FAR), (0, 0), 1)
+    inside, outside = (
+        cv2.distanceTransform(part, cv2.DIST_L2, cv2.DIST_MASK_5) for part in (wide, 1 - wide)
+    )
+    distance = np.where(inside > 0, inside - 0.5, 0.5 - outside)  # 0 between two pixels
+    smooth = cv2.GaussianBlur(np.clip(distance, -_FAR, _FAR), (0, 0), _DISTANCE_BLUR)
     return smooth[pad:-pad, pad:-pad].astype(np.float32)
 
 
@@ -379,10 +401,10 @@ def _peaks(scores: Field) -> tuple[Mask, NDArray[Any], NDArray[Any]]:
         near[:, 0, 2] + near[:, 2, 0] - near[:, 0, 0] - near[:, 2, 2]
     ) / 4
     values, directions = np.linalg.eigh(bend)
-    values = np.maximum(values, 1e-3)
+    values = np.maximum(values, _LEAST_CURVATURE)
     across = np.swapaxes(directions, 1, 2)
     step = (directions @ ((across @ slope[..., None]) / values[..., None]))[..., 0]
-    places = np.stack([columns, rows], 1) + np.clip(step, -0.7, 0.7)
+    places = np.stack([columns, rows], 1) + np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
     return good, places, top[:, None, None] * ((directions * values[:, None]) @ across)
 
 
@@ -395,9 +417,9 @@ def _within_regions(displacement: Field, photo: Face) -> Field:
     share = np.zeros(displacement.shape[:2], np.float32)
     lengths = np.hypot(displacement[..., 0], displacement[..., 1])
     for mask in feature_masks(photo):
-        far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+        far = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
         part = np.clip(1 - far / max(_FEATHER, _FEATHER_OF_LENGTH * lengths[mask].max()), 0, 1)
-        share = np.maximum(share, part**2 * (3 - 2 * part))
+        share = np.maximum(share, part**2 * (3 - 2 * part))  # without a crease at its ends
     return displacement * share[..., None]
 
 

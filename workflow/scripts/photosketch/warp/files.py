@@ -15,16 +15,45 @@ from photosketch.runtime import write_atomically
 class Warped:
     """The sketches of a subset brought onto its photos.
 
-    ids [N]; sketches [N, H, W] uint8; maps [N, H, W, 2] float32 as in `photosketch.warp`, the
-    identity where the original was kept; valid [N, H, W] bool, the pixels that show the sketch;
-    scores: a row a pair, see `warp_pairs`.
+    ids [N]; sketches [N, H, W] uint8; maps [N, H, W, 2] float32 as in `warp.maps`, the identity
+    where the original sketch stays; valid [N, H, W] bool, the pixels that show the sketch.
     """
 
     ids: tuple[str, ...]
     sketches: Image
     maps: Field
     valid: Mask
-    scores: pd.DataFrame
+
+
+def write_warped(warped: Warped, path: str | Path) -> None:
+    """Write an NPZ: ids, sketches, maps, valid."""
+    with write_atomically(path) as temporary:
+        np.savez(
+            temporary,
+            ids=np.array(warped.ids),
+            sketches=warped.sketches,
+            maps=warped.maps,
+            valid=warped.valid,
+        )
+
+
+def read_warped(path: str | Path) -> Warped:
+    """Read what `write_warped` wrote."""
+    with np.load(path) as stored:
+        return Warped(
+            tuple(stored["ids"].tolist()), stored["sketches"], stored["maps"], stored["valid"]
+        )
+
+
+def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
+    """Write a CSV of what `warp_pairs` scores: one row per pair, 4 decimals."""
+    with write_atomically(path) as temporary:
+        scores.round(4).to_csv(temporary, index=False)
+
+
+def read_scores(path: str | Path) -> pd.DataFrame:
+    """Read what `write_scores` wrote; ids are text."""
+    return pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
 
 
 def summarize(subset: str, mode: str, scores: pd.DataFrame) -> dict[str, Any]:
@@ -40,22 +69,3 @@ def summarize(subset: str, mode: str, scores: pd.DataFrame) -> dict[str, Any]:
     }
     rest = [name for name in scores.columns if name not in {"id", *counted}]
     return counted | {name: scores[name].mean() for name in rest}
-
-
-def write_warped(warped: Warped, path: str | Path, table: str | Path) -> None:
-    """Write the arrays (NPZ: ids, sketches, maps, valid) and the scores (CSV)."""
-    with write_atomically(path) as temporary:
-        np.savez(
-            temporary,
-            ids=np.array(warped.ids),
-            sketches=warped.sketches,
-            maps=warped.maps,
-            valid=warped.valid,
-        )
-    with write_atomically(table) as temporary:
-        warped.scores.round(4).to_csv(temporary, index=False)
-
-
-def read_scores(path: str | Path) -> pd.DataFrame:
-    """The scores that `write_warped` wrote; ids are text."""
-    return pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])

@@ -16,7 +16,13 @@ from photosketch.parsing.labels import BACKGROUND
 LEAST_JACOBIAN = 0.05  # the smallest determinant that a map is given
 # Longest displacement at a pixel from the border, and so on inwards, by where it points.
 _OUTWARDS, _INWARDS = 0.85, 2.0
-_UNFOLDING_PASSES = 30
+# Unfolding, pass by pass: where a map folds and so many pixels around, fading out over so many
+# (standard deviation), the displacement is mixed with itself smoothed (standard deviation).
+_UNFOLDING_PASSES, _UNFOLDING_REACH, _UNFOLDING_FADE, _UNFOLDING_BLUR = 30, 4, 3, 5
+_SHRINKING = np.float32(0.9)  # each time that folds are left after all passes
+_INVERSE_STEPS = 40  # displacements that change by 0.7 a pixel, which is much, leave 0.7^40 < 1e-6
+_SAMPLES_PER_ROW = 256  # of a list of places: OpenCV takes at most 32767 in a row
+_LEAST_LENGTH = 1e-6  # against dividing by zero
 
 
 @dataclass(frozen=True)
@@ -47,12 +53,13 @@ def without_folds(displacement: Field) -> Warp:
             break
         tight = np.zeros(grid.shape[:2], np.float32)
         tight[:-1, :-1] = jacobian(grid + displacement) < LEAST_JACOBIAN
-        share = cv2.GaussianBlur(cv2.dilate(tight, np.ones((9, 9))), (0, 0), 3)[..., None]
-        smoother = cv2.GaussianBlur(displacement, (0, 0), 5)
+        around = cv2.dilate(tight, np.ones((2 * _UNFOLDING_REACH + 1,) * 2))
+        share = cv2.GaussianBlur(around, (0, 0), _UNFOLDING_FADE)[..., None]
+        smoother = cv2.GaussianBlur(displacement, (0, 0), _UNFOLDING_BLUR)
         displacement = _held_at_border(displacement + share * (smoother - displacement))
         least = float(jacobian(grid + displacement).min())
     while least < LEAST_JACOBIAN:
-        displacement = displacement * np.float32(0.9)
+        displacement = displacement * _SHRINKING
         least = float(jacobian(grid + displacement).min())
     return Warp(grid + displacement, least, shrunk)
 
@@ -102,10 +109,10 @@ def sampled(image: Image, map: Field, interpolation: int) -> Image:
 
 def at(field: Field, points: Points) -> Field:
     """A field [H, W, C] or [H, W] at points [N, 2], bilinear: [N, C] or [N]."""
-    # in rows, because OpenCV takes at most 32767 of them
-    padded = np.pad(points.astype(np.float32), ((0, -len(points) % 256), (0, 0)))
-    found = sampled(field, padded.reshape(-1, 256, 2), cv2.INTER_LINEAR)  # [rows, 256(, C)]
-    return found.reshape(-1, *field.shape[2:])[: len(points)]
+    columns = _SAMPLES_PER_ROW
+    padded = np.pad(points.astype(np.float32), ((0, -len(points) % columns), (0, 0)))
+    values = sampled(field, padded.reshape(-1, columns, 2), cv2.INTER_LINEAR)  # [R, 256(, C)]
+    return values.reshape(-1, *field.shape[2:])[: len(points)]
 
 
 def inverse_at(map: Field, points: Points) -> Points:
@@ -113,10 +120,10 @@ def inverse_at(map: Field, points: Points) -> Points:
 
     Solves map(q) = p by q <- q - (map(q) - p), which contracts as displacements change slowly.
     """
-    found = points.astype(np.float32)
-    for _ in range(40):
-        found = found - (at(map, found) - points)
-    return found.astype(np.float32)
+    places = points.astype(np.float32)
+    for _ in range(_INVERSE_STEPS):
+        places = places - (at(map, places) - points)
+    return places.astype(np.float32)
 
 
 def inverse_consistency(forth: Field, back: Field, mask: Mask) -> float:
@@ -125,10 +132,10 @@ def inverse_consistency(forth: Field, back: Field, mask: Mask) -> float:
     return float(np.linalg.norm(at(back, at(forth, there)) - there, axis=1).mean())
 
 
-def iou(one: Mask, other: Mask) -> float:
+def iou(mask: Mask, other: Mask) -> float:
     """Intersection over union of two masks; NaN where both are empty."""
-    union = int((one | other).sum())
-    return int((one & other).sum()) / union if union else float("nan")
+    union = int((mask | other).sum())
+    return int((mask & other).sum()) / union if union else float("nan")
 
 
 def sharpness(image: Image, mask: Mask) -> float:
@@ -147,7 +154,7 @@ def _held_at_border(displacement: Field) -> Field:
     mean, half = (1 / _OUTWARDS + 1 / _INWARDS) / 2, (1 / _OUTWARDS - 1 / _INWARDS) / 2
     length = np.hypot(displacement[..., 0], displacement[..., 1])
     needed = mean * length + half * (displacement * outwards).sum(-1)  # [H, W]
-    return displacement * np.minimum(1, room / np.maximum(needed, 1e-6))[..., None]
+    return displacement * np.minimum(1, room / np.maximum(needed, _LEAST_LENGTH))[..., None]
 
 
 @lru_cache(maxsize=4)
@@ -163,8 +170,8 @@ def _border(shape: tuple[int, int]) -> tuple[Field, Field]:
         for size in (width, height)
     )
     across, down = np.meshgrid(x, y)  # [H, W]
-    both = np.maximum(np.hypot(across, down), 1e-6)
+    both = np.maximum(np.hypot(across, down), _LEAST_LENGTH)
     signs = (np.sign(np.arange(size) - (size - 1) / 2) for size in (width, height))
     slopes = np.stack([down, across], -1) ** 3 * np.stack(np.meshgrid(*signs), -1)
-    slopes /= np.maximum(np.linalg.norm(slopes, axis=-1, keepdims=True), 1e-6)
+    slopes /= np.maximum(np.linalg.norm(slopes, axis=-1, keepdims=True), _LEAST_LENGTH)
     return across * down / both, slopes.astype(np.float32)

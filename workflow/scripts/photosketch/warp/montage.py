@@ -1,73 +1,74 @@
-"""A montage of warped sketches, for the eye."""
+"""A montage of warped sketches, for the eye: the sketch laid over its photo, before and after."""
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+import pandas as pd
+from PIL import Image
 
-from photosketch.parsing.montage import labelled
+from photosketch import arrays, sheets
+from photosketch.pairs import Pair, read_image
+from photosketch.parsing.labels import Parsings
+from photosketch.warp.files import Warped
 
 COLUMNS = ("photo", "sketch", "warped", "sketch on photo", "warped on photo")
-_CELL, _GAP, _MARGIN, _HEADER, _CAPTION = 130, 4, 20, 62, 18
-_ACROSS = 2  # pairs in a row
-_INK, _FAINT, _BAD = (29, 35, 41), (102, 112, 122), (190, 30, 10)
-
-
-def overlay(photo: NDArray[Any], sketch: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.uint8]:
-    """The photo [H, W, 3] in pale gray, its regions' edges in colour, the sketch's ink over it.
-
-    sketch and the photo's labels: [H, W] uint8.
-    """
-    gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
-    pale = np.repeat((190 + gray // 4)[..., None], 3, axis=2)
-    edged = labelled(pale, labels)
-    ink = 1 - (1 - sketch[..., None] / 255) * np.array([0.9, 0.6, 0.1])  # blue
-    return (edged * ink).astype(np.uint8)
+_EDGES = (220, 0, 0)
+_INK = np.array([0.1, 0.4, 0.9])  # what black ink leaves of red, green and blue: a blue
+_MOST_SHOWN, _ACROSS, _CELL = 40, 2, 130  # pairs; pairs in a row; width of an image in pixels
 
 
 def warp_montage(
-    title: str,
-    captions: Sequence[str],
-    flagged: Sequence[bool],
-    photos: Sequence[NDArray[Any]],
-    labels: Sequence[NDArray[Any]],
-    sketches: Sequence[NDArray[Any]],
-    warped: Sequence[NDArray[Any]],
+    subset: str,
+    mode: str,
+    pairs: Sequence[Pair],
+    parsings: Parsings,
+    warped: Warped,
+    scores: pd.DataFrame,
 ) -> Image.Image:
-    """Each pair's photo, sketch, warped sketch, and both sketches over the photo.
+    """Some pairs of a subset: photo, sketch, warped sketch, and both sketches over the photo.
 
-    photos [H, W, 3], their labels, sketches and warped sketches [H, W], all uint8 and of one size;
-    a caption a pair, in red where it is flagged.
+    `parsings`, `warped` and `scores` hold all the pairs. Framed are those whose warp was rejected
+    or made smaller.
     """
-    height = round(_CELL * photos[0].shape[0] / photos[0].shape[1])
-    across = min(_ACROSS, len(photos))
-    group = len(COLUMNS) * (_CELL + _GAP) + _MARGIN
-    row = _CAPTION + height + 2 * _GAP
-    size = group * across + _MARGIN, _HEADER + row * math.ceil(len(photos) / across) + _MARGIN
-    canvas = Image.new("RGB", size, "white")
-    pen = ImageDraw.Draw(canvas)
-    pen.text((_MARGIN, 10), title, _INK, ImageFont.load_default(18))
-    for index, caption in enumerate(captions):
-        x = _MARGIN + group * (index % across)
-        y = _HEADER + row * (index // across)
-        colour = _BAD if flagged[index] else _FAINT
-        pen.text((x, y + 2), caption, colour, ImageFont.load_default(12))
-        cells = (
-            photos[index],
-            sketches[index],
-            warped[index],
-            overlay(photos[index], sketches[index], labels[index]),
-            overlay(photos[index], warped[index], labels[index]),
+    labels = dict(zip(parsings.ids, parsings.photo, strict=True))
+    sketches = dict(zip(warped.ids, warped.sketches, strict=True))
+    by_id = scores.set_index("id")
+    groups = []
+    shown = [pairs[index] for index in sheets.evenly_spaced(len(pairs), _MOST_SHOWN)]
+    for pair in shown:
+        photo, sketch = read_image(pair, "photo"), read_image(pair, "sketch")
+        images = (
+            photo,
+            sketch,
+            sketches[pair.id],
+            overlay(photo, sketch, labels[pair.id]),
+            overlay(photo, sketches[pair.id], labels[pair.id]),
         )
-        for column, cell in enumerate(cells):
-            left = x + column * (_CELL + _GAP)
-            if index < across:
-                pen.text((left, 42), COLUMNS[column], _INK, ImageFont.load_default(13))
-            picture = Image.fromarray(cell).convert("RGB")
-            picture = picture.resize((_CELL, height), Image.Resampling.LANCZOS)
-            canvas.paste(picture, (left, y + _CAPTION))
-    return canvas
+        cells = [sheets.cell(image, _CELL) for image in images]
+        row = by_id.loc[pair.id]
+        alarm = bool(row["worse"] or row["shrunk"])
+        groups.append(sheets.Group(cells, pair.id, _in_words(row), alarm))
+    title = f"{subset}, warp {mode}: {len(shown)} of {len(pairs)} pairs"
+    return sheets.sheet(title, groups, _ACROSS, columns=COLUMNS)
+
+
+def _in_words(row: pd.Series) -> str:
+    return (
+        f"head IoU {row['head_before']:.3f} → {row['tried']:.3f}, "
+        f"points {row['points_before']:.1f} → {row['points_after']:.1f} px"
+        + (", shrunk" if row["shrunk"] else "")
+        + (", got worse: original kept" if row["worse"] else "")
+    )
+
+
+def overlay(photo: arrays.Image, sketch: arrays.Image, labels: arrays.Labels) -> arrays.Image:
+    """The photo [H, W, 3] in pale gray, the edges of its regions in red, the sketch's ink in blue.
+
+    sketch and the photo's labels: [H, W] uint8. The result is [H, W, 3] uint8.
+    """
+    gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    pale = np.repeat((190 + gray // 4)[..., None], 3, axis=2)
+    pale[sheets.edges(labels)] = _EDGES
+    ink = 1 - (1 - sketch[..., None] / 255) * (1 - _INK)
+    return (pale * ink).astype(np.uint8)

@@ -1,6 +1,6 @@
 """Packed training pairs with warped sketches in place of the original ones.
 
-Apart from `photosketch.packing`, so that unwarped tensors do not depend on anything here.
+Apart from `training.pack`, so that unwarped tensors do not depend on anything here.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ import numpy as np
 
 from photosketch.parsing.labels import read_parsings
 from photosketch.runtime import InputError
+from photosketch.warp.files import read_warped
 from photosketch.warp.maps import apply
 
 Files = Mapping[str, Path | str]
@@ -19,7 +20,7 @@ Files = Mapping[str, Path | str]
 def with_warped_sketches(
     packed: Mapping[str, Any], warp_files: Files, parsing_files: Files
 ) -> dict[str, Any]:
-    """A copy of packed arrays (see `photosketch.packing.pack`) whose sketches are warped.
+    """A copy of packed arrays (see `training.pack.pack`) whose sketches are warped.
 
     `warp_files` and `parsing_files` name each subset's NPZ. Gray sketches are those of the warp
     file; RGB ones are resampled here by its maps. Raises InputError with every pair that the warp
@@ -34,25 +35,23 @@ def with_warped_sketches(
     problems = []
     subsets = np.array(packed["subset"])
     for subset in dict.fromkeys(subsets.tolist()):
-        with np.load(warp_files[subset]) as archive:
-            place = {id: index for index, id in enumerate(archive["ids"].tolist())}
-            warped, maps = archive["sketches"], archive["maps"]
-        parsings = read_parsings(parsing_files[subset])
-        labelled = {id: index for index, id in enumerate(parsings.ids)}
+        warped, parsings = read_warped(warp_files[subset]), read_parsings(parsing_files[subset])
+        place = {id: index for index, id in enumerate(warped.ids)}
+        labels = dict(zip(parsings.ids, parsings.sketch, strict=True))
         for row in np.flatnonzero(subsets == subset):
             id = str(packed["ids"][row])
-            if id not in place or id not in labelled:
+            if id not in place or id not in labels:
                 problems.append(
                     f"{warp_files[subset]}: no warped sketch of {subset} {id}; "
                     "run warp_sketches again"
                 )
             elif sketches.shape[-1] == 1:
-                sketches[row][window] = warped[place[id]][..., None]
+                sketches[row][window] = warped.sketches[place[id]][..., None]
             else:
                 sketches[row][window], _ = apply(
                     np.ascontiguousarray(sketches[row][window]),
-                    maps[place[id]],
-                    parsings.sketch[labelled[id]],
+                    warped.maps[place[id]],
+                    labels[id],
                 )
     if problems:
         raise InputError(problems)

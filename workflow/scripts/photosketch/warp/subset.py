@@ -12,11 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from photosketch.arrays import Image, Labels, Points
+from photosketch.arrays import Field, Image, Labels, Mask, Points
 from photosketch.landmarks.table import points_of
-from photosketch.pairs import Pair, read_image
+from photosketch.pairs import MODALITIES, Pair, read_image
 from photosketch.parsing.labels import BACKGROUND, BROWS, CLASSES, EYES, MOUTH, NOSE, Parsings
 from photosketch.runtime import InputError
 from photosketch.warp.estimate import Face, Mode, estimate
@@ -31,8 +30,8 @@ Detect = Callable[[Sequence[Image]], Sequence[Points | None]]
 @dataclass(frozen=True)
 class _Result:
     sketch: Image
-    map: NDArray[Any]
-    valid: NDArray[np.bool_]
+    map: Field
+    valid: Mask
     scores: dict[str, Any]
 
 
@@ -45,13 +44,14 @@ def warp_pairs(
     parse_fallback: Parse,
     detect: Detect,
     threads: int = 1,
-) -> Warped:
+) -> tuple[Warped, pd.DataFrame]:
     """Estimate, apply and score T for each pair, `threads` at a time.
 
     `table` and `parsings` hold the pairs' points and label maps; `parse` labels a sketch again
     (`parse_fallback` those that are listed in `Parsings.fallback`) and `detect` finds the points of
-    sketches, None where it sees no face. Scores are means over pixels of the images; `_before`
-    compares photo and original sketch, `_after` photo and the sketch that is kept:
+    sketches, None where it sees no face. The scores have one row per pair; lengths are in pixels of
+    the images; `_before` compares the photo with the original sketch, `_after` with the warped one,
+    or with the original where the warp was rejected:
 
     id; worse: the warp was rejected because the masks got worse; shrunk: it had to be made smaller
     lest it folded
@@ -77,12 +77,8 @@ def warp_pairs(
     def warped(pair: Pair) -> _Result:
         index = place[pair.id]
         photo, sketch = (
-            Face(
-                read_image(pair, modality),
-                getattr(parsings, modality)[index],
-                points_of(table, pair.id, modality),
-            )
-            for modality in ("photo", "sketch")
+            Face(read_image(pair, modality), labels[index], points_of(table, pair.id, modality))
+            for modality, labels in zip(MODALITIES, (parsings.photo, parsings.sketch), strict=True)
         )
         fallen_back = (pair.id, "sketch") in parsings.fallback
         return _warp_pair(pair.id, photo, sketch, mode, parse_fallback if fallen_back else parse)
@@ -96,35 +92,35 @@ def warp_pairs(
         cv2.setNumThreads(opencv_threads)
     scores = pd.DataFrame([result.scores for result in results])
     _score_points(scores, pairs, table, results, detect)
-    return Warped(
+    warped_pairs = Warped(
         tuple(pair.id for pair in pairs),
         np.stack([result.sketch for result in results]),
         np.stack([result.map for result in results]),
         np.stack([result.valid for result in results]),
-        scores,
     )
+    return warped_pairs, scores
 
 
 def _warp_pair(id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse) -> _Result:
-    found = estimate(photo, sketch, mode)
+    forth = estimate(photo, sketch, mode)
     back = estimate(sketch, photo, mode)
-    drawn, valid = apply(sketch.image, found.map, sketch.labels)
-    labels = parse(drawn, inverse_at(found.map, sketch.points))
+    drawn, valid = apply(sketch.image, forth.map, sketch.labels)
+    labels = parse(drawn, inverse_at(forth.map, sketch.points))
     before, after = (_ious(photo.labels, seen) for seen in (sketch.labels, labels))
     head = photo.labels != BACKGROUND
     worse = bool(_agreement(after, mode) < _agreement(before, mode))
     scores = {
         "id": id,
         "worse": worse,
-        "shrunk": found.shrunk,
+        "shrunk": forth.shrunk,
         **{f"{name}_before": value for name, value in before.items()},
         **{f"{name}_after": value for name, value in (before if worse else after).items()},
         "tried": after["head"],
         "points_before": float("nan"),
         "points_after": float("nan"),
-        "min_jacobian": found.smallest_jacobian,
+        "min_jacobian": forth.smallest_jacobian,
         "sharpness": sharpness(drawn, head) / sharpness(sketch.image, head),
-        "inverse_consistency": inverse_consistency(found.map, back.map, head),
+        "inverse_consistency": inverse_consistency(forth.map, back.map, head),
     }
     if worse:
         return _Result(
@@ -133,16 +129,16 @@ def _warp_pair(id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse) -> 
             np.ones(sketch.image.shape, bool),
             scores,
         )
-    return _Result(drawn, found.map, valid, scores)
+    return _Result(drawn, forth.map, valid, scores)
 
 
 def _ious(photo: Labels, sketch: Labels) -> dict[str, float]:
     """IoU of the head mask and of each class."""
-    found = {"head": iou(photo != BACKGROUND, sketch != BACKGROUND)}
+    ious = {"head": iou(photo != BACKGROUND, sketch != BACKGROUND)}
     for label, name in enumerate(CLASSES):
         if label != BACKGROUND:
-            found[name] = iou(photo == label, sketch == label)
-    return found
+            ious[name] = iou(photo == label, sketch == label)
+    return ious
 
 
 def _agreement(ious: dict[str, float], mode: Mode) -> float:

@@ -1,0 +1,23 @@
+"""Generated pairs as files on disk, as the manifest lists them."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from photosketch.demo.pair import DemoPair
+from photosketch.pairs import Pair
+
+
+def on_disk(folder: Path, subset: str, ids: Sequence[str], drawn: Sequence[DemoPair]) -> list[Pair]:
+    """The drawn pairs, written as PNG, for training."""
+    pairs = []
+    for id, pair in zip(ids, drawn, strict=True):
+        files = [folder / f"{id}-photo.png", folder / f"{id}-sketch.png"]
+        for path, image in zip(files, (pair.photo, pair.sketch), strict=True):
+            Image.fromarray(image).save(path)
+        digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
+        height, width = pair.sketch.shape
+        pairs.append(Pair(subset, id, "train", *map(str, files), width, height, *digests))
+    return pairs

@@ -1,0 +1,16 @@
+"""A montage of one subset's label maps."""
+
+from typing import TYPE_CHECKING
+
+from photosketch import pairs, runtime, sheets
+from photosketch.parsing.labels import read_parsings
+from photosketch.parsing.montage import parsing_montage
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads):
+    subset = snakemake.wildcards.subset
+    subset_pairs = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
+    parsings = read_parsings(snakemake.input.parsing)
+    sheets.save(parsing_montage(subset, subset_pairs, parsings), snakemake.output[0])

@@ -1,0 +1,23 @@
+"""A montage of one subset's warped sketches."""
+
+from typing import TYPE_CHECKING
+
+from photosketch import pairs, runtime, sheets
+from photosketch.parsing.labels import read_parsings
+from photosketch.warp.files import read_scores, read_warped
+from photosketch.warp.montage import warp_montage
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads):
+    files, subset = snakemake.input, snakemake.wildcards.subset
+    montage = warp_montage(
+        subset,
+        snakemake.wildcards.mode,
+        pairs.select(pairs.read_manifest(files.manifest), subset),
+        read_parsings(files.parsing),
+        read_warped(files.arrays),
+        read_scores(files.scores),
+    )
+    sheets.save(montage, snakemake.output[0])
