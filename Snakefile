@@ -38,7 +38,7 @@ localrules:
     annotate,
     show_parsings,
     show_warps,
-    summarize_warps,
+    summarise_warps,
     pack_tensors,
     pack_warped_tensors,
     write_sketches,
@@ -63,7 +63,7 @@ rule all:
         rules.show_landmarks.output,
         expand(rules.show_parsings.output, subset=SUBSETS),
         expand(rules.show_warps.output, mode=MODES, subset=SUBSETS),
-        expand(rules.summarize_warps.output, mode=MODES),
+        expand(rules.summarise_warps.output, mode=MODES),
         expand(
             "<results>/train/{ablation}/seed{seed}/train_log.csv",
             ablation=ABLATIONS,

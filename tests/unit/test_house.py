@@ -96,7 +96,7 @@ def test_reading_a_format_loads_no_maker_and_no_heavy_library(module):
     [
         ("compare", {"torch", "pytorch_fid", "cv2", "photosketch.evaluation.scores"}),
         ("write_sketches", {"torch", "pytorch_fid", "cv2", "matplotlib"}),
-        ("summarize_warps", {"torch", "cv2", "photosketch.parsing.grabcut"}),
+        ("summarise_warps", {"torch", "cv2", "photosketch.parsing.grabcut"}),
         ("show_landmarks", {"torch", "photosketch.landmarks.mtcnn"}),
         ("show_parsings", {"torch", "cv2", "photosketch.parsing.grabcut"}),
         ("show_warps", {"torch", "photosketch.parsing.grabcut", "photosketch.warp.estimate"}),

@@ -41,7 +41,7 @@ def test_warping_one_ablation_reruns_its_tensors_training_and_what_follows(proje
     project.configure(ablations={"local": {"losses": {"l1": 100, "local": 25}, "warp": "face"}})
     # jobs that never ran have no log yet: those of one rule count once
     warping = dict.fromkeys(
-        ("warp_sketches", "show_warps", "summarize_warps", "pack_warped_tensors"), 1
+        ("warp_sketches", "show_warps", "summarise_warps", "pack_warped_tensors"), 1
     )
     assert project.stale() == chain("local") + Counter(warping)
     done = project.snakemake()

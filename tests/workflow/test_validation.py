@@ -89,7 +89,7 @@ def test_others_sketches_and_lpips_are_in_the_tables_and_validation_pairs_choose
 
 
 def pooled(path: Path) -> pd.DataFrame:
-    """The scores of all subsets together, a row an epoch."""
+    """The scores of all subsets together, one row per epoch."""
     table = pd.read_csv(path)
     return table[table["subset"] == "all"].set_index("epoch")
 

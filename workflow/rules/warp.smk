@@ -78,7 +78,7 @@ rule show_warps:
         "../scripts/show_warps.py"
 
 
-rule summarize_warps:
+rule summarise_warps:
     input:
         expand("<results>/warp/{{mode}}/{subset}.csv", subset=SUBSETS),
     output:
@@ -89,9 +89,9 @@ rule summarize_warps:
             labels={"warp": "{mode}", "what": "means of all subsets"},
         ),
     log:
-        "<logs>/summarize_warps/{mode}.log",
+        "<logs>/summarise_warps/{mode}.log",
     benchmark:
-        "<benchmarks>/summarize_warps/{mode}.tsv"
+        "<benchmarks>/summarise_warps/{mode}.tsv"
     conda:
         "../../environment.yml"
     threads: 1
@@ -100,11 +100,11 @@ rule summarize_warps:
         runtime=10,
     params:
         hp=lambda wildcards: {"mode": wildcards.mode, "subsets": SUBSETS},
-        code=code_version("summarize_warps.py"),
+        code=code_version("summarise_warps.py"),
     message:
         "Summing up the warp {wildcards.mode}"
     script:
-        "../scripts/summarize_warps.py"
+        "../scripts/summarise_warps.py"
 
 
 rule pack_warped_tensors:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch import pairs, runtime, sheets
 from photosketch.comparison import costs, figures, gallery, page, provenance, summary, tables
 from photosketch.evaluation import files
 
@@ -44,7 +44,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         figures.save(figures.validation_curves(choice), output.validation_curves)
     grids = dict(zip(subsets, output.grids, strict=True))
     for subset, path in grids.items():
-        figures.save(figures.people_grid(comparison, subset, test, drawn), path)
+        sheets.save(figures.people_grid(comparison, subset, test, drawn), path)
 
     results = tables.result_tables(comparison)
     cost = tables.cost_table(costs.read_benchmarks(folder / "benchmarks", folder / "logs"))

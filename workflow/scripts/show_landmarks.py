@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch import pairs, runtime, sheets
 from photosketch.landmarks import review
 from photosketch.landmarks.table import read_tables
 
@@ -25,8 +25,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             rows = table[table["modality"] == modality]
             images = [pairs.read_image(by_name[subset, name], modality) for name in rows["id"]]
             picture = review.montage(f"{subset}: {modality}, five points", rows, images)
-            with runtime.write_atomically(next(montages)) as temporary:
-                picture.save(temporary, optimize=True)
+            sheets.save(picture, next(montages))
             for row in rows[rows["far"]].itertuples():
                 print(
                     f"{subset} {row.id}, {modality}: points of {row.source} lie {row.distance:.1f} "

@@ -8,7 +8,7 @@ from photosketch.landmarks import detection
 from photosketch.landmarks.table import read_landmarks
 from photosketch.parsing import bisenet, grabcut
 from photosketch.parsing.labels import read_parsings
-from photosketch.warp.files import summarize, write_scores, write_warped
+from photosketch.warp.files import summarise, write_scores, write_warped
 from photosketch.warp.subset import warp_pairs
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     seconds = time.monotonic() - started
     write_warped(warped, snakemake.output.arrays)
     write_scores(scores, snakemake.output.scores)
-    summary = summarize(subset, hp["mode"], scores)
+    summary = summarise(subset, hp["mode"], scores)
     print(
         f"{subset}, {hp['mode']}: {summary['pairs']} pairs in {seconds:.1f} s; head IoU "
         f"{summary['head_before']:.3f} -> {summary['head_after']:.3f}, points "

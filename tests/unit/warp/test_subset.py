@@ -18,7 +18,7 @@ from photosketch.warp.estimate import MODES
 from photosketch.warp.files import (
     read_scores,
     read_warped,
-    summarize,
+    summarise,
     write_scores,
     write_warped,
 )
@@ -102,7 +102,7 @@ def test_a_pair_whose_masks_get_worse_keeps_its_sketch(subset, mode):
 def test_a_face_that_is_not_detected_again_has_no_distance(subset):
     _, scores = subset.warp(detect=lambda sketches: [None for _ in sketches])
     assert scores["points_after"].isna().all()
-    summary = summarize("pencil", "face", scores)
+    summary = summarise("pencil", "face", scores)
     assert summary["undetected"] == summary["pairs"] == 2
 
 
@@ -126,7 +126,7 @@ def test_files_hold_what_was_computed(subset, tmp_path):
     write_scores(scores, tmp_path / "w.csv")
     rounded = read_scores(tmp_path / "w.csv")
     assert rounded["id"].tolist() == ["a", "b"]
-    summary = summarize("pencil", "face", rounded)
+    summary = summarise("pencil", "face", rounded)
     assert summary["head_after"] == pytest.approx(scores["head_after"].mean(), abs=1e-3)
     assert summary["worse"] == 0
 

@@ -245,10 +245,7 @@ def grid(
     return sheets.sheet(title, groups, across=1, legend=legend, columns=list(columns))
 
 
-def save(figure: Figure | Image.Image, path: str | Path) -> None:
-    """Write a figure or an image as PNG."""
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure as PNG."""
     with write_atomically(path) as temporary:
-        if isinstance(figure, Figure):
-            figure.savefig(temporary, facecolor="white")
-        else:
-            figure.save(temporary, optimize=True)
+        figure.savefig(temporary, facecolor="white")

@@ -51,8 +51,8 @@ class Comparison:
         names = self.all_scores["ablation"].unique()
         summary = summarise(self.all_scores, names, self.subsets)
         if self.choice:
-            chosen = at_epochs(self.scores, self.choice).assign(epoch=0)
-            means = summarise(chosen, self.ablations, self.subsets).set_index("ablation")
+            at_choice = at_epochs(self.scores, self.choice).assign(epoch=0)
+            means = summarise(at_choice, self.ablations, self.subsets).set_index("ablation")
             for subset in [*self.subsets, POOLED]:
                 summary[f"{subset}_chosen"] = summary["ablation"].map(means[subset])
         return summary

@@ -56,11 +56,11 @@ class Measured:
         window, parts = _Window.of(pixels), []
         with torch.inference_mode():
             for part in _parts(pixels):
-                some = pixels[part]
-                precise = some.double()
+                images = pixels[part]
+                precise = images.double()
                 means = window.means(precise)
                 variances = window.means(precise**2) - means**2
-                gray = some * 255
+                gray = images * 255
                 parts.append((means, variances, bank.congruency(gray), _gradient(gray)))
             means, variances, congruency, gradient = map(torch.cat, zip(*parts, strict=True))
         texture = scoot_features(sketches)

@@ -40,13 +40,13 @@ def collect(
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError([f"{folder} is no folder; correct the path in methods"])
-    found: dict[tuple[str, ...], list[Path]] = {}
+    by_place: dict[tuple[str, ...], list[Path]] = {}
     for path in map(Path, image_files(folder)):
         place = path.relative_to(folder).with_suffix("").parts  # (subset, id), or it is extra
-        found.setdefault(place, []).append(path)
+        by_place.setdefault(place, []).append(path)
     problems, sketches, sizes, compressed = [], [], Counter[str](), 0
     for pair in people:
-        paths = found.pop((pair.subset, pair.id), [])
+        paths = by_place.pop((pair.subset, pair.id), [])
         if not paths:
             problems.append(
                 f"{folder / pair.subset / pair.id}.png: no sketch of test pair "
@@ -69,7 +69,7 @@ def collect(
         if size != (pair.width, pair.height):
             sizes[f"{size[0]}x{size[1]}"] += 1
         sketches.append(sketch)
-    extra = [str(path) for paths in found.values() for path in paths]
+    extra = [str(path) for paths in by_place.values() for path in paths]
     more = f" and {len(extra) - _NAMED} more" if len(extra) > _NAMED else ""
     unused = f"no test pair belongs to {', '.join(extra[:_NAMED])}{more}"
     if len(sketches) < len(people) and extra:  # which may be what is missing, in another place

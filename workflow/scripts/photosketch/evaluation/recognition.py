@@ -33,7 +33,7 @@ def rank_one(
     real_points, generated_points = coordinates[:count], coordinates[count:]
     random = np.random.default_rng(seed)
     training = round(count * TRAINING_SHARE)
-    found = []
+    shares = []
     for _ in range(splits):
         order = random.permutation(count)
         known, others = order[:training], order[training:]
@@ -42,8 +42,8 @@ def rank_one(
         distances = (
             (probes**2).sum(axis=1)[:, None] + (gallery**2).sum(axis=1) - 2 * probes @ gallery.T
         )
-        found.append((distances.argmin(axis=1) == np.arange(len(others))).mean())
-    return float(np.mean(found))
+        shares.append((distances.argmin(axis=1) == np.arange(len(others))).mean())
+    return float(np.mean(shares))
 
 
 def null_space_lda(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -78,5 +78,5 @@ def _coordinates(images: np.ndarray, device: torch.device | str) -> np.ndarray:
     pixels -= pixels.mean(dim=0)
     inner = (pixels @ pixels.T).cpu().numpy()  # [N, N]
     values, vectors = np.linalg.eigh(inner)
-    kept = values > 1e-10 * values[-1]
-    return vectors[:, kept] * np.sqrt(values[kept])
+    spanned = values > 1e-10 * values[-1]
+    return vectors[:, spanned] * np.sqrt(values[spanned])

@@ -55,7 +55,10 @@ def merge_landmarks(
     if problems:
         raise InputError(problems)
     template.unlink(missing_ok=True)
-    return {subset: pd.DataFrame(found, columns=list(COLUMNS)) for subset, found in rows.items()}
+    return {
+        subset: pd.DataFrame(subset_rows, columns=list(COLUMNS))
+        for subset, subset_rows in rows.items()
+    }
 
 
 def _image_files(pairs: Iterable[Pair]) -> dict[ImageKey, str]:

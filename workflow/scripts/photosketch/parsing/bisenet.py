@@ -169,17 +169,17 @@ def parse_pairs(
         batch = pairs[start : start + _BATCH]
         for modality in MODALITIES:
             images = [read_image(pair, modality) for pair in batch]
-            for pair, image, found in zip(batch, images, parser.parse(images), strict=True):
+            for pair, image, image_labels in zip(batch, images, parser.parse(images), strict=True):
                 points = points_of(table, pair.id, modality)
-                if not finds_face(found, points):
+                if not finds_face(image_labels, points):
                     faceless.append((pair.id, modality))
                     problems.append(
                         f"{getattr(pair, modality)}: the network finds no face in the {modality} "
                         f"of {pair.subset} {pair.id}; set parsing.fallback to true to parse such "
                         "images by grabcut, or parsing.backend to grabcut for all"
                     )
-                    found = parse_grabcut(image, points) if fallback else found
-                labels[modality].append(found)
+                    image_labels = parse_grabcut(image, points) if fallback else image_labels
+                labels[modality].append(image_labels)
     if problems and not fallback:
         raise InputError(problems)
     return Parsings(

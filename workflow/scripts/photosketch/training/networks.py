@@ -41,8 +41,8 @@ class HalfDropout(nn.Dropout):
         words = torch.randint(-(2**63), 2**63 - 1, (features.numel() // 64 + 1,))
         places = torch.arange(8, dtype=torch.uint8)
         bits = ((words.view(torch.uint8)[:, None] >> places) & 1).flatten()[: features.numel()]
-        kept = bits.view(batch, height, width, channels).permute(0, 3, 1, 2)
-        return features * kept.to(features.dtype).mul_(2)
+        passed = bits.view(batch, height, width, channels).permute(0, 3, 1, 2)
+        return features * passed.to(features.dtype).mul_(2)
 
 
 class UNet(nn.Module):

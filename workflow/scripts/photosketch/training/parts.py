@@ -134,8 +134,8 @@ def _place(patch: Tensor, corners: Tensor, fill: float) -> Tensor:
 def _pixels(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Pixels [B, C, h, w] of images [B, C, H, W] at rows [B, h] and columns [B, w]."""
     positions = rows[:, :, None] * image.shape[3] + columns[:, None]  # [B, h, w]
-    chosen = positions.flatten(1)[:, None].expand(-1, image.shape[1], -1)  # [B, C, h * w]
-    return image.flatten(2).gather(2, chosen).unflatten(2, (rows.shape[1], columns.shape[1]))
+    taken = positions.flatten(1)[:, None].expand(-1, image.shape[1], -1)  # [B, C, h * w]
+    return image.flatten(2).gather(2, taken).unflatten(2, (rows.shape[1], columns.shape[1]))
 
 
 def split(image: Tensor, regions: Regions) -> dict[str, Tensor]:

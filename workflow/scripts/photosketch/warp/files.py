@@ -56,7 +56,7 @@ def read_scores(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
 
 
-def summarize(subset: str, mode: str, scores: pd.DataFrame) -> dict[str, Any]:
+def summarise(subset: str, mode: str, scores: pd.DataFrame) -> dict[str, Any]:
     """One row on a subset: counts, and the means of what `warp_pairs` scores."""
     counted = {
         "subset": subset,

@@ -1,11 +1,11 @@
-"""One table of the warp's scores, a row a subset."""
+"""One table of the warp's scores, one row per subset."""
 
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from photosketch import runtime
-from photosketch.warp.files import read_scores, summarize
+from photosketch.warp.files import read_scores, summarise
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads):
     hp = snakemake.params.hp
     rows = [
-        summarize(subset, hp["mode"], read_scores(path))
+        summarise(subset, hp["mode"], read_scores(path))
         for subset, path in zip(hp["subsets"], snakemake.input, strict=True)
     ]
     with runtime.write_atomically(snakemake.output[0]) as temporary:
