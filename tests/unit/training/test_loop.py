@@ -1,5 +1,6 @@
 """The training loop: due generators, resuming to the same end, refusing what is not finite."""
 
+import contextlib
 import csv
 import io
 import os
