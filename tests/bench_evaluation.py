@@ -3,7 +3,7 @@
 The same images and the same weights file (random numbers in the format of the published one) on
 both sides: CUFS' numbers of test images, three subsets and all of them together, so four calls of
 the command line. Ours is what the job does for a single checkpoint: load the network, measure the
-real sketches, and `evaluation.evaluate` (FID, KID with its interval, SSIM, FSIM, SCOOT and
+real sketches, and `scores.evaluate` (FID, KID with its interval, SSIM, FSIM, SCOOT and
 recognition, for all subsets). The features of the real sketches are there already, as they are in a
 run, where all checkpoints share them; the ratio with them is printed too.
 

@@ -14,7 +14,7 @@ from photosketch import pairs
 from photosketch.comparison import gallery, page, tables
 from photosketch.comparison.provenance import Provenance
 from photosketch.comparison.summary import Comparison
-from photosketch.evaluation.files import Samples, ids_and_subsets
+from photosketch.training.samples import Samples, ids_and_subsets
 
 METHODS = ["baseline", "local"]
 SUBSETS = {"CUHK": 30, "AR": 4}

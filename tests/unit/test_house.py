@@ -3,21 +3,20 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
-LIBRARY = SCRIPTS / "photosketch"
+from support.imports import LIBRARY, SCRIPTS, imported
+
 STAGES = ("datasets", "landmarks", "parsing", "warp", "training", "evaluation", "comparison")
 # what a stage lets the later ones read: the formats of its files
 FORMATS = {
     "landmarks": {"table", "manual"},
     "parsing": {"labels"},
     "warp": {"maps", "files"},
-    "training": {"tensors"},
+    "training": {"packed", "samples", "tensors"},
     "evaluation": {"files", "metrics"},
 }
 COMMANDS = {"demo", "estimate"}  # they stand outside the flow, and may use any stage
@@ -31,14 +30,10 @@ def modules() -> dict[str, Path]:
     return {".".join(path.relative_to(LIBRARY).with_suffix("").parts): path for path in paths}
 
 
-def imported(path: Path) -> Iterator[str]:
+def imported_names(path: Path) -> set[str]:
     """The library modules that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("photosketch"):
-            package = node.module.removeprefix("photosketch").lstrip(".")
-            for alias in node.names:
-                inner = f"{package}.{alias.name}".lstrip(".")
-                yield inner if inner in modules() else package
+    names = {path: name for name, path in modules().items()}
+    return {names[module] for module in imported(path)}
 
 
 def folder_of(module: str) -> str:
@@ -55,7 +50,7 @@ def test_every_folder_is_a_stage_or_a_command_and_its_init_file_is_empty():
 @pytest.mark.parametrize("module", sorted(modules()))
 def test_a_module_imports_what_comes_before_it_alone(module):
     own = folder_of(module)
-    for other in imported(modules()[module]):
+    for other in imported_names(modules()[module]):
         folder = folder_of(other)
         if folder in ("", own) or own in COMMANDS:
             continue
@@ -69,7 +64,7 @@ def test_a_module_imports_what_comes_before_it_alone(module):
 
 
 def test_no_module_imports_itself_through_others():
-    graph = {module: set(imported(path)) for module, path in modules().items()}
+    graph = {module: imported_names(path) for module, path in modules().items()}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

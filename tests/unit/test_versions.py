@@ -7,16 +7,14 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from photosketch import versions
+from support.imports import LIBRARY, SCRIPTS, imported, library_names
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ROOT / "workflow" / "scripts"
-LIBRARY = SCRIPTS / "photosketch"
 EXEMPT = {LIBRARY / "config.py", LIBRARY / "runtime.py"}
 
 
@@ -32,55 +30,21 @@ def script_of(rule: str) -> Path:
     return SCRIPTS / re.search(r'"\.\./scripts/(\w+\.py)"', rules()[rule])[1]
 
 
-def imported(module: Path) -> set[Path]:
-    """Library modules that `module` imports, anywhere in its code, by Python's parser.
-
-    Fails where it imports in a way that leaves open what: relatively, or by a name made at run
-    time.
-    """
-    found = set()
-    for node in ast.walk(ast.parse(module.read_text())):
-        assert not hidden_import(node), f"{module}, line {node.lineno}: an import that hides"
-        for name in library_names(node):
-            path = SCRIPTS.joinpath(*name.split(".")).with_suffix(".py")
-            found |= {path} if path.is_file() else set()
-    return found
-
-
-def library_names(node: ast.AST) -> Iterator[str]:
-    """The dotted names that an import statement may mean a library module by."""
-    if isinstance(node, ast.ImportFrom):
-        assert not node.level, f"line {node.lineno}: a relative import"
-        if (node.module or "").split(".")[0] == "photosketch":
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-    elif isinstance(node, ast.Import):
-        yield from (a.name for a in node.names if a.name.split(".")[0] == "photosketch")
-
-
-def hidden_import(node: ast.AST) -> bool:
-    """Whether a node imports by a text: importlib, __import__, exec, runpy."""
-    if isinstance(node, ast.Name):
-        return node.id in {"__import__", "exec", "eval"}
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        names = {alias.name for alias in node.names} | {getattr(node, "module", None) or ""}
-        # importlib.metadata tells versions; it imports nothing
-        return bool(
-            names & {"importlib", "importlib.util", "import_module", "runpy", "pkgutil"}
-        ) and (names != {"importlib", "metadata"})
-    return False
-
-
 def closure(script: Path) -> set[Path]:
     """The script, every library module it reaches but for the exempt ones, and their data files."""
-    found: set[Path] = set()
+    reached: set[Path] = set()
     waiting = {script}
     while waiting:
         module = waiting.pop()
-        found.add(module)
-        waiting |= imported(module) - found - EXEMPT
-    beside = {path for module in found for path in module.parent.glob(f"{module.stem}.*")}
-    return found | {path for path in beside if path.suffix != ".py"}
+        reached.add(module)
+        waiting |= imported(module) - reached - EXEMPT
+    return reached | {path for path in data_files() if path.with_suffix(".py") in reached}
+
+
+def data_files() -> set[Path]:
+    """What lies in the library beside its modules."""
+    files = {path for path in LIBRARY.rglob("*") if path.is_file()}
+    return {path for path in files if path.suffix not in (".py", ".pyc")}
 
 
 @pytest.mark.parametrize("rule", rules())
@@ -103,12 +67,14 @@ def test_what_is_reached_is_found_through_others():
 
 @pytest.fixture
 def library(tmp_path, monkeypatch) -> Path:
-    """A library of one's own: modules a, b, c/d with d.html beside it, and an empty script."""
+    """A library of one's own: modules a, b, c/d with d.html beside it, and backups of c/d."""
     folder = tmp_path / "photosketch"
     (folder / "c").mkdir(parents=True)
     for name in ("__init__.py", "c/__init__.py", "a.py", "b.py", "c/d.py", "config.py"):
         (folder / name).write_text("")
     (folder / "c" / "d.html").write_text("<p>")
+    for backup in ("d.py~", "d.py.orig"):
+        (folder / "c" / backup).write_text("of an editor or a merge")
     monkeypatch.setattr(versions, "SCRIPTS", tmp_path)
     monkeypatch.setattr(versions, "EXEMPT", frozenset({folder / "config.py"}))
     forget()
@@ -141,8 +107,8 @@ def forget() -> None:
 def test_imports_are_found_however_they_are_written(text, reached, library):
     script = library / "script.py"
     script.write_text(text)
-    found = {str(path.relative_to(library)) for path in versions.reached_files(script)}
-    assert found == {"script.py"} | {f"photosketch/{name}" for name in reached}
+    files = {str(path.relative_to(library)) for path in versions.reached_files(script)}
+    assert files == {"script.py"} | {f"photosketch/{name}" for name in reached}
 
 
 def test_the_version_follows_the_content_of_everything_reached_and_nothing_else(library):
@@ -181,6 +147,11 @@ def test_a_rule_has_all_it_should_have(rule):
     assert re.search(r"^        hp=", text, re.MULTILINE)
 
 
+def test_every_data_file_has_the_name_of_a_module_beside_it():
+    assert data_files()
+    assert all(path.with_suffix(".py").is_file() for path in data_files())
+
+
 def test_the_exempt_modules_import_nothing_that_is_not_exempt():
     assert versions.EXEMPT == EXEMPT
     for path in EXEMPT:
@@ -188,11 +159,15 @@ def test_the_exempt_modules_import_nothing_that_is_not_exempt():
 
 
 def test_what_the_snakefile_imports_is_light():
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]);"
-        "from photosketch import config, pairs, runtime, versions, weights;"
-        "from photosketch.evaluation import method_sketches;"
-        "print(sorted({'torch', 'cv2', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)))"
+    lines = (ROOT / "workflow/rules/common.smk").read_text().splitlines()
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    assert any(library_names(node) for node in ast.parse("\n".join(imports)).body)
+    code = "\n".join(
+        [
+            "import sys; sys.path.insert(0, sys.argv[1])",
+            *(line for line in imports if "photosketch" in line),
+            "print(sorted({'torch', 'cv2', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)))",
+        ]
     )
     done = subprocess.run(
         [sys.executable, "-c", code, str(SCRIPTS)], capture_output=True, text=True, check=True

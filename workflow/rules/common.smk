@@ -12,13 +12,13 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
 from photosketch import config as settings
 from photosketch import pairs as pair_table
 from photosketch import weights
-from photosketch.evaluation import method_sketches
+from photosketch.evaluation import method_sketches, metrics
 from photosketch.runtime import InputError
 from photosketch.versions import code_version
 
 
-def yaml_file(*parts):
-    return yaml.safe_load(Path(workflow.basedir, *parts).read_text())
+def yaml_file(*path):
+    return yaml.safe_load(Path(workflow.basedir, *path).read_text())
 
 
 def refuse(heading, problems):

@@ -135,6 +135,10 @@ use rule evaluate as evaluate_method with:
         "<logs>/evaluate_method/{method}.log",
     benchmark:
         "<benchmarks>/evaluate_method/{method}.tsv"
+    resources:
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(30),
+        gpu=1,
     params:
         hp={"epochs": [0], **FEATURE_HPARAMS},
         code=rules.evaluate.params.code,
@@ -169,6 +173,7 @@ rule estimate_differences:
         hp={
             "runs": [ablation for ablation in ABLATIONS for _ in SEEDS] + METHODS,
             "reference": config["reference"],
+            "lower_is_better": [m.key for m in metrics.METRICS if m.lower_is_better],
         },
         code=code_version("estimate_differences.py"),
     message:

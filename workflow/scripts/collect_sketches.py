@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime
 from photosketch.evaluation import method_sketches
-from photosketch.evaluation.files import Samples, ids_and_subsets, write_samples
+from photosketch.training.samples import Samples, ids_and_subsets, write_samples
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from photosketch import pairs, runtime, sheets
 from photosketch.comparison import costs, figures, gallery, page, provenance, summary, tables
 from photosketch.evaluation import files
+from photosketch.training.samples import read_samples
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -34,7 +35,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         choice=choice,
     )
     test, names = pairs.select(manifest, split="test"), [*ablations, *methods]
-    samples = map(files.read_samples, [*inputs.samples, *inputs.method_samples])
+    samples = map(read_samples, [*inputs.samples, *inputs.method_samples])
     drawn = dict(zip(names, samples, strict=True))
     image_scores = map(files.read_image_scores, [*inputs.images, *inputs.method_images])
     faces = gallery.gallery_json(test, drawn, dict(zip(names, image_scores, strict=True)))
@@ -48,14 +49,20 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
 
     results = tables.result_tables(comparison)
     cost = tables.cost_table(costs.read_benchmarks(folder / "benchmarks", folder / "logs"))
-    curves = (output.curves, output.get("validation_curves"))
     texts = {
         output.csv: comparison.summary.to_csv(index=False),
         output.markdown: page.fid_markdown(comparison, [*results, cost]),
         output.latex: "\n".join(
             table.latex() for table in [tables.fid_table(comparison), *results]
         ),
-        output.page: page.index_html(comparison, [*results, cost], faces, *curves, grids),
+        output.page: page.index_html(
+            comparison,
+            [*results, cost],
+            faces,
+            curves=output.curves,
+            validation_curves=output.get("validation_curves"),
+            grids=grids,
+        ),
     }
     for path, text in texts.items():
         with runtime.write_atomically(path) as temporary:

@@ -30,4 +30,5 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             snakemake.threads,
         )
         runs.setdefault(name, []).append(scores)
-    write_table(differences.against_reference(runs, hp["reference"]), snakemake.output[0])
+    table = differences.against_reference(runs, hp["reference"], hp["lower_is_better"])
+    write_table(table, snakemake.output[0])

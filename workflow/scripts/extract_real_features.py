@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime
 from photosketch.evaluation.extractors import extract
-from photosketch.evaluation.files import Features, ids_and_subsets, write_features, write_table
+from photosketch.evaluation.files import Features, write_features, write_table
 from photosketch.evaluation.scores import (
     Networks,
     Truth,
@@ -12,6 +12,7 @@ from photosketch.evaluation.scores import (
     stack_gray_photos,
     stack_sketches,
 )
+from photosketch.training.samples import ids_and_subsets
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

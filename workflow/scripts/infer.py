@@ -6,8 +6,8 @@ import numpy as np
 from tqdm import tqdm
 
 from photosketch import runtime
-from photosketch.evaluation.files import Samples, write_samples
 from photosketch.training import drawing, tensors
+from photosketch.training.samples import Samples, write_samples
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

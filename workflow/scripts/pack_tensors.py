@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime
 from photosketch.training import pack
+from photosketch.training.packed import write_packed
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -21,5 +22,5 @@ with runtime.job(snakemake.log[0], snakemake.threads):
             pad_value=hp.get("pad_value", 0),
             sketch_channels=hp["sketch_channels"],
         )
-        pack.write_packed(arrays, path)
+        write_packed(arrays, path)
         print(f"{split}: {len(arrays['ids'])} pairs")

@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from photosketch import runtime
-from photosketch.training.pack import write_packed
+from photosketch.training.packed import read_packed, write_packed
 from photosketch.warp.pack import with_warped_sketches
 
 if TYPE_CHECKING:
@@ -13,8 +11,7 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads):
     subsets = snakemake.params.hp["subsets"]
-    with np.load(snakemake.input.tensors) as archive:
-        packed = dict(archive)
+    packed = read_packed(snakemake.input.tensors)
     arrays = with_warped_sketches(
         packed,
         dict(zip(subsets, snakemake.input.warps, strict=True)),

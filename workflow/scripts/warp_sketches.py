@@ -19,7 +19,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     parse = grabcut.parse_grabcut
     if parser := hp.get("parser"):
         learned = bisenet.Parser(parser["model"], files.weights, parser.get("weights_sha256"))
-        parse = learned.parse_one
+        parse = learned.parse_image
     started = time.monotonic()
     warped, scores = warp_pairs(
         pairs.select(pairs.read_manifest(files.manifest), subset),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from photosketch import runtime
-from photosketch.evaluation.files import read_samples
+from photosketch.training.samples import read_samples
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

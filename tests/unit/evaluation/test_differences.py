@@ -5,6 +5,9 @@ import pytest
 
 from photosketch.evaluation import differences, distances
 from photosketch.evaluation.distances import InnerProducts
+from photosketch.evaluation.metrics import METRICS
+
+LOWER = [metric.key for metric in METRICS if metric.lower_is_better]
 
 SUBSET = np.array(["CUHK"] * 24 + ["AR"] * 16)
 
@@ -27,7 +30,7 @@ def verdicts(a: np.ndarray, b: np.ndarray, real: np.ndarray) -> dict[str, str]:
         name: [differences.resampled_scores(real, run, {}, SUBSET, counts) for run in several]
         for name, several in (("b", b), ("a", a))
     }
-    table = differences.against_reference(runs, "b")
+    table = differences.against_reference(runs, "b", LOWER)
     return table[table["subset"] == "all"].set_index("metric")["run_verdict"].to_dict()
 
 
@@ -110,7 +113,7 @@ def test_seeds_of_one_method_that_scatter_are_called_undecided(seeds: int) -> No
         images = random.normal(0, 0.1, size=201)  # what a resample does to both methods
         runs = random.normal(30, 1, size=(2, seeds))[:, :, None] + images
         _, low, high = differences.difference(runs[0], runs[1])
-        undecided += differences.verdict("fid", low, high) == "undecided"
+        undecided += differences.verdict(low, high, lower_is_better=True) == "undecided"
     assert undecided >= 180
 
 
@@ -119,17 +122,17 @@ def test_a_difference_far_beyond_the_scatter_of_seeds_is_called() -> None:
     images = random.normal(0, 0.1, size=(2, 1, 201))
     runs = random.normal(0, 0.3, size=(2, 3))[:, :, None] + images
     _, low, high = differences.difference(runs[0] + 25, runs[1] + 30)
-    assert differences.verdict("fid", low, high) == "better"
-    assert differences.verdict("ssim", low, high) == "worse"
+    assert differences.verdict(low, high, lower_is_better=True) == "better"
+    assert differences.verdict(low, high, lower_is_better=False) == "worse"
 
 
 def test_with_one_seed_the_verdict_speaks_of_the_run_and_not_of_the_method() -> None:
     values = {("all", "fid"): np.array([1.0, 1.1, 0.9, 1.0])}
     other = {("all", "fid"): np.array([9.0, 9.1, 8.9, 9.1])}
-    once = differences.against_reference({"a": [values], "b": [other]}, "b").iloc[0]
+    once = differences.against_reference({"a": [values], "b": [other]}, "b", LOWER).iloc[0]
     assert (once["run_verdict"], once["verdict"], once["seeds"]) == ("better", "undecided", 1)
     assert once["low"] <= once["difference"] <= once["high"]
-    twice = differences.against_reference({"a": [values] * 2, "b": [other] * 2}, "b").iloc[0]
+    twice = differences.against_reference({"a": [values] * 2, "b": [other] * 2}, "b", LOWER).iloc[0]
     assert twice["verdict"] == "better"
 
 
@@ -137,7 +140,7 @@ def test_seeds_that_scatter_leave_the_verdict_on_the_runs_to_the_images() -> Non
     images = np.array([0.0, 0.1, -0.1, 0.05])
     method = [{("all", "fid"): value + images} for value in (10.0, 20.0)]
     other = [{("all", "fid"): value - images} for value in (14.0, 24.0)]
-    row = differences.against_reference({"a": method, "b": other}, "b").iloc[0]
+    row = differences.against_reference({"a": method, "b": other}, "b", LOWER).iloc[0]
     assert (row["run_verdict"], row["verdict"]) == ("better", "undecided")
 
 
@@ -147,6 +150,6 @@ def test_two_images_give_no_interval_and_no_verdict() -> None:
     assert estimate == -2
     assert np.isnan(low)
     assert np.isnan(high)
-    assert differences.verdict("fid", low, high) == "undecided"
+    assert differences.verdict(low, high, lower_is_better=True) == "undecided"
     seeds = np.array([[3.0], [4.0]]) + np.zeros(5)
     assert np.isnan(differences.difference(seeds, same)[1:]).all()

@@ -10,7 +10,7 @@ from torch import nn
 
 from photosketch.evaluation import distances
 from photosketch.evaluation.extractors import extract
-from photosketch.evaluation.files import Features, Samples, write_samples
+from photosketch.evaluation.files import Features
 from photosketch.evaluation.metrics import METRICS
 from photosketch.evaluation.scores import (
     Networks,
@@ -20,6 +20,7 @@ from photosketch.evaluation.scores import (
     matched_real,
     reference_points,
 )
+from photosketch.training.samples import Samples, write_samples
 
 
 class Means(nn.Module):

@@ -179,7 +179,7 @@ def test_gray_sketches_are_parsed_as_their_rgb_copies(parser):
 def test_threads_share_a_parser(parser):
     images = [np.roll(face(), 10 * i, 1) for i in range(6)]
     with ThreadPoolExecutor(3) as pool:
-        together = list(pool.map(parser.parse_one, images, [POINTS] * 6))
+        together = list(pool.map(parser.parse_image, images, [POINTS] * 6))
     assert np.array_equal(together, parser.parse(images))
 
 
@@ -244,7 +244,7 @@ def test_a_warped_sketch_is_parsed_again_by_what_parsed_it(blind, demo_pairs):
         table,
         parsings,
         "face",
-        blind.parse_one,
+        blind.parse_image,
         parse_grabcut,
         lambda sketches: [POINTS] * 2,
     )

@@ -10,7 +10,8 @@ from PIL import Image
 from photosketch.landmarks.table import COLUMNS, write_landmarks
 from photosketch.pairs import Pair
 from photosketch.runtime import InputError
-from photosketch.training.pack import pack, write_packed
+from photosketch.training.pack import pack
+from photosketch.training.packed import write_packed
 from photosketch.training.tensors import load_packed
 
 WIDTH, HEIGHT = 200, 250

@@ -1,3 +1,5 @@
+"""The map of a pair: known deformations are found, and the map is one to one."""
+
 from functools import cache
 
 import cv2
@@ -9,16 +11,7 @@ from photosketch.demo.pair import draw_pair
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import BACKGROUND, CLOTHES, HAIR, SKIN
 from photosketch.warp.estimate import MODES, Face, _basis, estimate, feature_masks
-from photosketch.warp.maps import (
-    LEAST_JACOBIAN,
-    apply,
-    at,
-    identity,
-    inverse_at,
-    inverse_consistency,
-    jacobian,
-    without_folds,
-)
+from photosketch.warp.maps import at, identity, inverse_at, inverse_consistency, jacobian
 
 SHAPE = (250, 200)
 
@@ -156,49 +149,12 @@ def test_faces_without_matching_patches_or_features_are_warped_by_what_is_left()
     assert estimate(*bald, "region").map == pytest.approx(identity(SHAPE))
 
 
-def test_a_folding_displacement_is_shrunk_and_flagged():
-    x = identity(SHAPE)[..., 0]
-    folding = np.zeros((*SHAPE, 2), np.float32)
-    folding[..., 0] = 20 * np.sin(x / 5)
-    assert jacobian(identity(SHAPE) + folding).min() < 0
-    found = without_folds(folding)
-    assert found.shrunk
-    assert jacobian(found.map).min() >= LEAST_JACOBIAN
-    gentle = without_folds(folding / 50)
-    assert not gentle.shrunk
-
-
-@pytest.mark.parametrize("x", [-9, 0, 9])
-@pytest.mark.parametrize("y", [-9, 0, 9])
-def test_what_moves_across_a_border_or_corner_is_moved_whole_away_from_it(x, y):
-    shift = np.array([x, y], np.float32)
-    found = without_folds(np.broadcast_to(shift, (*SHAPE, 2)))
-    assert not found.shrunk
-    assert found.smallest_jacobian >= LEAST_JACOBIAN
-    moved = found.map - identity(SHAPE)
-    np.testing.assert_allclose(moved[25:-25, 25:-25], np.broadcast_to(shift, (200, 150, 2)))
-    assert np.abs(moved[[0, -1]]).max() == np.abs(moved[:, [0, -1]]).max() == 0
-
-
-def test_the_jacobian_sees_a_fold_that_central_differences_miss():
-    map = identity((6, 6))
-    map[:, 3, 0] = 1.5  # the column lies left of its left neighbour
-    assert jacobian(map).min() < 0
-
-
-def test_applying_samples_the_sketch_at_the_map_and_fills_with_paper():
-    sketch = np.full((60, 50), 240, np.uint8)
-    sketch[20:30, 20:30] = 10
-    labels = np.zeros(sketch.shape, np.uint8)
-    labels[20:30, 20:30] = HAIR
-    map = identity(sketch.shape) + np.array([10, 5], np.float32)
-    warped, valid = apply(sketch, map, labels)
-    assert (warped[15:25, 10:20] == 10).all()
-    assert not valid[:, 45:].any() and not valid[58:].any()
-    assert valid[:54, :39].all()
-    assert (warped[~valid] == 240).all()
-    same, valid = apply(sketch, identity(sketch.shape), labels)
-    assert (same == sketch).all() and valid.all()
+def test_wrong_input_is_refused():
+    _, photo, sketch = faces(0)
+    with pytest.raises(ValueError, match="mode is 'none'"):
+        estimate(photo, sketch, "none")
+    with pytest.raises(ValueError, match="one size"):
+        estimate(photo, Face(sketch.image, sketch.labels[:-1], sketch.points))
 
 
 def test_a_map_is_inverted_at_points():
@@ -211,19 +167,3 @@ def test_a_map_is_inverted_at_points():
     middle = np.zeros(SHAPE, bool)
     middle[100:150, 50:150] = True
     assert inverse_consistency(forth, back, middle) == pytest.approx(np.sqrt(2), abs=1e-3)
-
-
-def test_wrong_input_is_refused():
-    _, photo, sketch = faces(0)
-    with pytest.raises(ValueError, match="mode is 'none'"):
-        estimate(photo, sketch, "none")
-    with pytest.raises(ValueError, match="one size"):
-        estimate(photo, Face(sketch.image, sketch.labels[:-1], sketch.points))
-
-
-@pytest.mark.parametrize("count", [1, 255, 257, 50_000])
-def test_fields_are_sampled_at_any_number_of_points(count):
-    ramp = identity((250, 200))
-    points = np.random.default_rng(0).uniform(0, 199, (count, 2)).astype(np.float32)
-    np.testing.assert_allclose(at(ramp, points), points, atol=0.05)
-    np.testing.assert_allclose(at(ramp[..., 1], points), points[:, 1], atol=0.05)

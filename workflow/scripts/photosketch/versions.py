@@ -67,8 +67,8 @@ def _plainly_imported(text: str) -> Iterator[str]:
 
 def _names(listed: str) -> list[str]:
     """The names of an import statement, without what they are called here."""
-    parts = _COMMENT.sub("", listed).strip("() \n").split(",")
-    return [part.split()[0] for part in parts if part.split()]
+    items = _COMMENT.sub("", listed).strip("() \n").split(",")
+    return [item.split()[0] for item in items if item.split()]
 
 
 @cache
@@ -81,7 +81,8 @@ def _module(name: str) -> Path | None:
 @cache
 def _data_files(module: Path) -> frozenset[Path]:
     beside = module.parent.glob(f"{module.stem}.*")
-    return frozenset(path for path in beside if path.suffix != ".py" and path.is_file())
+    # not the backups of editors and merges, such as losses.py~ and losses.py.orig
+    return frozenset(path for path in beside if not path.name.startswith(module.name))
 
 
 @cache

@@ -16,9 +16,10 @@ from PIL import Image
 
 from photosketch import pairs, sheets
 from photosketch.comparison.summary import Choice, Comparison
-from photosketch.evaluation.files import POOLED, Samples
+from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, Metric
 from photosketch.runtime import write_atomically
+from photosketch.training.samples import Samples
 
 # Okabe & Ito 2008, told apart with any colour vision; the yellow, too faint on white, left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")

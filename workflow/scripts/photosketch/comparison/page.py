@@ -64,7 +64,7 @@ def index_html(
     note, provenance = comparison.note, comparison.provenance
     own, shared = _settings_in_words(provenance.hparams)
     fid = fid_table(comparison)
-    parts = {
+    fields = {
         "title": html.escape(f"Face sketches: run {provenance.run}"),
         "lead": html.escape(_lead(comparison)),
         "links": "".join(
@@ -88,7 +88,7 @@ def index_html(
         ),
         "configuration": html.escape(provenance.configuration),
     }
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(parts)
+    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(fields)
 
 
 def _lead(comparison: Comparison) -> str:

@@ -42,7 +42,7 @@ class Table:
         )
         body = "".join(
             f'<tr><th scope="row">{html.escape(row[0])}</th>'
-            + "".join(f"<td>{_unbroken_parts(cell)}</td>" for cell in row[1:])
+            + "".join(f"<td>{_unbroken(cell)}</td>" for cell in row[1:])
             + "</tr>"
             for row in self.rows
         )
@@ -75,7 +75,7 @@ class Table:
         )
 
 
-def _unbroken_parts(cell: str) -> str:
+def _unbroken(cell: str) -> str:
     """The cell as HTML: where it is narrow its interval goes below the value, both in one piece."""
     value, bracket, interval = html.escape(cell).partition(" [")
     return f"<span>{value}</span>" + (f" <span>[{interval}</span>" if bracket else "")

@@ -29,7 +29,7 @@ from photosketch.runtime import InputError, write_atomically
 
 SPLIT_TABLE = Path(__file__).resolve().parents[4] / "resources" / "splits" / "cufs.tsv"
 SPLIT_NAMES = ("rslcr", "cagan")
-PARTS = {"CUHK": ("cuhk", "cuhkstudent"), "AR": ("ar",), "XM2VTS": ("xm2vts",)}
+SUBSETS = {"CUHK": ("cuhk", "cuhkstudent"), "AR": ("ar",), "XM2VTS": ("xm2vts",)}
 KINDS = {"photos": ("photos", "photo"), "sketches": ("sketches", "sketch")}
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 FIRST_TEST_SKETCH = 89  # numbered test sketches of CUHK follow the 88 of its training part
@@ -57,7 +57,7 @@ def find_pairs(
     table does not know.
     """
     splits = _read_splits(split_table, split)
-    folders = _find_parts(folder)
+    folders = _find_subsets(folder)
     pairs: list[CufsPair] = []
     notes: list[str] = []
     problems: list[str] = []
@@ -113,7 +113,7 @@ def _read_splits(path: Path, split: str) -> dict[str, dict[str, str]]:
     column = f"split_{split}"
     rows.sort(key=lambda row: (row[column] != "train", *_ascending(row["id"])))
     return {
-        part: {row["id"]: row[column] for row in rows if row["subset"] == part} for part in PARTS
+        part: {row["id"]: row[column] for row in rows if row["subset"] == part} for part in SUBSETS
     }
 
 
@@ -122,18 +122,18 @@ def _ascending(name: str) -> tuple[int, str]:
     return (int(name), "") if name.isdecimal() else (0, name)
 
 
-def _find_parts(folder: Path) -> dict[str, Path]:
+def _find_subsets(folder: Path) -> dict[str, Path]:
     """The folder of each part that is there."""
     if not folder.is_dir():
         raise InputError([f"{folder}: is not a folder; give the one that holds CUHK, AR, XM2VTS"])
-    folders = {part: _subfolder(folder, names) for part, names in PARTS.items()}
+    folders = {part: _subfolder(folder, names) for part, names in SUBSETS.items()}
     parts = {part: path for part, path in folders.items() if path}
     if parts:
         return parts
     if _subfolder(folder, ("train",)) and _subfolder(folder, ("test",)):
         return {"CUHK": folder}
     for part in ("AR", "XM2VTS"):
-        if _plain(folder.resolve().name) in PARTS[part]:
+        if _plain(folder.resolve().name) in SUBSETS[part]:
             return {part: folder}
     raise InputError(
         [

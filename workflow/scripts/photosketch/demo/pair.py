@@ -27,7 +27,7 @@ class DemoPair:
     """A photo, its sketch and the truth about both.
 
     photo [250, 200, 3] uint8 RGB; sketch [250, 200] uint8 gray; landmarks [5, 2] float32 (x, y) in
-    pixels, in the order of `LANDMARK_NAMES`; labels [250, 200] uint8 by `parsing.CLASSES`;
+    pixels, in the order of `LANDMARK_NAMES`; labels [250, 200] uint8 by `labels.CLASSES`;
     map [250, 200, 2] float32: map[y, x] is the place (x, y) in the sketch of what the photo shows
     at (x, y), so `cv2.remap(sketch, map, None, ...)` lays the sketch over the photo. Near the
     border it may point outside the sketch.

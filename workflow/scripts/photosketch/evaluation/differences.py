@@ -5,7 +5,7 @@ every method, so that what a resample does to all methods cancels in a differenc
 no interval: with repeated images it is biased upward beyond the estimate.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -14,7 +14,6 @@ import pandas as pd
 from scipy.stats import t as student
 
 from photosketch.evaluation.distances import InnerProducts, subset_masks, weighted_distances
-from photosketch.evaluation.metrics import BY_KEY
 
 DRAWS = 200
 LEVEL = 0.95
@@ -112,22 +111,25 @@ def difference(
     return estimate, estimate + float(low), estimate + float(high)
 
 
-def verdict(metric: str, low: float, high: float) -> str:
+def verdict(low: float, high: float, lower_is_better: bool) -> str:
     """`better`, `worse` or `undecided`: what an interval of a difference says of the method."""
     if low <= 0 <= high or np.isnan(low) or np.isnan(high):
         return "undecided"
-    return "better" if (high < 0) == BY_KEY[metric].lower_is_better else "worse"
+    return "better" if (high < 0) == lower_is_better else "worse"
 
 
 def against_reference(
-    runs: Mapping[str, Sequence[Mapping[tuple[str, str], np.ndarray]]], reference: str
+    runs: Mapping[str, Sequence[Mapping[tuple[str, str], np.ndarray]]],
+    reference: str,
+    lower_is_better: Container[str],
 ) -> pd.DataFrame:
     """One row per method other than `reference`, subset and metric.
 
-    `runs`: for each method the `resampled_scores` of each of its seeds. Columns: ablation,
-    reference, subset, metric, difference, low, high, seeds (of the method), run_verdict (of these
-    very runs, by the test images alone), verdict (of the methods, by the interval: undecided
-    unless both sides have two seeds at least).
+    `runs`: for each method the `resampled_scores` of each of its seeds; `lower_is_better`: the keys
+    of the metrics of which less is better. Columns: ablation, reference, subset, metric,
+    difference, low, high, seeds (of the method), run_verdict (of these very runs, by the test
+    images alone), verdict (of the methods, by the interval: undecided unless both sides have two
+    seeds at least).
     """
     rows = []
     for name, own in runs.items():
@@ -139,6 +141,7 @@ def against_reference(
             estimate, low, high = difference(method, other)
             on_images = difference(*(side.mean(axis=0, keepdims=True) for side in (method, other)))
             several = min(len(method), len(other)) > 1
+            lower = metric in lower_is_better
             rows.append(
                 {
                     "ablation": name,
@@ -149,8 +152,8 @@ def against_reference(
                     "low": low,
                     "high": high,
                     "seeds": len(method),
-                    "run_verdict": verdict(metric, *on_images[1:]),
-                    "verdict": verdict(metric, low, high) if several else "undecided",
+                    "run_verdict": verdict(*on_images[1:], lower),
+                    "verdict": verdict(low, high, lower) if several else "undecided",
                 }
             )
     columns = ["ablation", "reference", "subset", "metric", "difference", "low", "high", "seeds"]

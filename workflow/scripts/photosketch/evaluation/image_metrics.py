@@ -53,16 +53,16 @@ class Measured:
     def of(cls, sketches: np.ndarray, device: torch.device | str = "cpu") -> "Measured":
         bank = FilterBank.of(sketches.shape[1], sketches.shape[2], device)
         pixels = torch.from_numpy(sketches).to(device).float().div_(255)
-        window, parts = _Window.of(pixels), []
+        window, measured = _Window.of(pixels), []
         with torch.inference_mode():
-            for part in _parts(pixels):
+            for part in _batches(pixels):
                 images = pixels[part]
                 precise = images.double()
                 means = window.means(precise)
                 variances = window.means(precise**2) - means**2
                 gray = images * 255
-                parts.append((means, variances, bank.congruency(gray), _gradient(gray)))
-            means, variances, congruency, gradient = map(torch.cat, zip(*parts, strict=True))
+                measured.append((means, variances, bank.congruency(gray), _gradient(gray)))
+            means, variances, congruency, gradient = map(torch.cat, zip(*measured, strict=True))
         texture = scoot_features(sketches)
         return cls(sketches, pixels, means, variances, congruency, gradient, texture)
 
@@ -87,7 +87,7 @@ def ssim(real: Measured, generated: Measured) -> np.ndarray:
     """Structural similarity (Wang et al. 2004), gaussian window of 11 pixels, sigma 1.5."""
     values = np.empty(len(real.pixels))
     window = _Window.of(real.pixels)
-    for part in _parts(real.pixels):
+    for part in _batches(real.pixels):
         mean_a, mean_b = real.means[part], generated.means[part]
         both = mean_a * mean_b
         product = real.pixels[part].double() * generated.pixels[part].double()
@@ -102,7 +102,7 @@ def ssim(real: Measured, generated: Measured) -> np.ndarray:
 def fsim(real: Measured, generated: Measured) -> np.ndarray:
     """Feature similarity (Zhang et al. 2011) of gray images: phase congruency and gradients."""
     values = np.empty(len(real.pixels))
-    for part in _parts(real.pixels):
+    for part in _batches(real.pixels):
         a, b = real.congruency[part], generated.congruency[part]
         congruency = _similarity(a, b, _FSIM_CONGRUENCY)
         gradient = _similarity(real.gradient[part], generated.gradient[part], _FSIM_GRADIENT)
@@ -112,7 +112,7 @@ def fsim(real: Measured, generated: Measured) -> np.ndarray:
     return values
 
 
-def _parts(images: torch.Tensor) -> Iterator[slice]:
+def _batches(images: torch.Tensor) -> Iterator[slice]:
     """Which images to work on at once: on a CPU a single one stays in its cache."""
     size = 1 if images.device.type == "cpu" else _BATCH
     return (slice(start, start + size) for start in range(0, len(images), size))

@@ -15,9 +15,10 @@ from torch import nn
 
 from photosketch.evaluation import distances, extractors, image_metrics, recognition
 from photosketch.evaluation.distances import InnerProducts, subset_masks
-from photosketch.evaluation.files import POOLED, Features, RunFeatures, read_samples
+from photosketch.evaluation.files import POOLED, Features, RunFeatures
 from photosketch.evaluation.image_metrics import Measured
 from photosketch.pairs import Pair, read_image
+from photosketch.training.samples import read_samples
 
 MATCHED_DRAWS = 20
 

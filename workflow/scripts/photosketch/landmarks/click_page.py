@@ -36,7 +36,7 @@ def annotation_page(
     """The page as text, and how many images it shows.
 
     `tables` are landmark tables by subset, the first that has an image counts; `manual_rows` as
-    `landmark_merge.manual_rows` gives them. Shown are the images without points in either, then
+    `manual.manual_rows` gives them. Shown are the images without points in either, then
     those that match one of `patterns` (subset/id/modality, * for any text), their points in place.
     `manual_file` is the path told to the person for saving.
 

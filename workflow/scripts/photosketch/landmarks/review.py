@@ -35,14 +35,14 @@ def distances(points: np.ndarray) -> np.ndarray:
 
 def reviewed(table: pd.DataFrame) -> pd.DataFrame:
     """A subset's table with the columns `distance` and `far`: by modality, outliers first."""
-    parts = []
+    tables = []
     for modality in MODALITIES:
         part = table[table["modality"] == modality]
         values = part[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)
         distance = distances(values)
         part = part.assign(distance=distance, far=distance > FAR)
-        parts.append(part.sort_values("distance", ascending=False, kind="stable"))
-    return pd.concat(parts, ignore_index=True)
+        tables.append(part.sort_values("distance", ascending=False, kind="stable"))
+    return pd.concat(tables, ignore_index=True)
 
 
 def counts(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from photosketch.runtime import InputError, write_atomically
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
 COLUMNS = ("id", "modality", *COORDINATES, "score", "source")
+ImageKey = tuple[str, str, str]  # subset, id, modality
 
 
 def write_landmarks(table: pd.DataFrame, path: Path | str) -> None:
@@ -49,9 +50,6 @@ def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
     return rows[list(COORDINATES)].to_numpy(np.float32).reshape(len(LANDMARK_NAMES), 2)
 
 
-ImageKey = tuple[str, str, str]  # subset, id, modality
-
-
 def read_tables(subsets: Iterable[str], paths: Iterable[Path | str]) -> dict[str, pd.DataFrame]:
     """Landmark tables by subset, from a file for each."""
     return {subset: read_landmarks(path) for subset, path in zip(subsets, paths, strict=True)}
@@ -65,6 +63,7 @@ def images_of(tables: Mapping[str, pd.DataFrame]) -> set[ImageKey]:
 def rows_by_image(
     tables: Mapping[str, pd.DataFrame],
 ) -> dict[ImageKey, Mapping[str, object]]:
+    """The rows of landmark tables by subset, by image."""
     return {
         (subset, row["id"], row["modality"]): row
         for subset, table in tables.items()
@@ -72,7 +71,7 @@ def rows_by_image(
     }
 
 
-def require_points(pairs: Sequence[Pair], table: "pd.DataFrame") -> None:
+def require_points(pairs: Sequence[Pair], table: pd.DataFrame) -> None:
     """Raise InputError with every image that has no points in a landmark table."""
     known = set(zip(table["id"], table["modality"], strict=True))
     problems = [

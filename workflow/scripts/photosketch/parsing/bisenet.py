@@ -69,8 +69,8 @@ _LEAST_FACE = 1.5
 class Parser:
     """A face-parsing network with checked weights.
 
-    `model` is a name in `published.PARSERS`, `weights` its ONNX file: input [N, 3, 512, 512], first
-    output the logits [N, 19, 512, 512]. The file must have the hash `sha256`, by default the
+    `model` is a name in `weights.PARSER_WEIGHTS`, `weights` its ONNX file: input [N, 3, 512, 512],
+    first output the logits [N, 19, 512, 512]. The file must have the hash `sha256`, by default the
     published one. May be called from several threads: each has a network of its own.
     `device` is "cuda" where OpenCV has a GPU that runs the network, else "cpu"; which is printed,
     for the log.
@@ -111,8 +111,8 @@ class Parser:
             ]
         return labels
 
-    def parse_one(self, image: Image, points: Points) -> Labels:
-        """As `parsing.parse_grabcut`; the network has no use for the points."""
+    def parse_image(self, image: Image, points: Points) -> Labels:
+        """As `grabcut.parse_grabcut`; the network has no use for the points."""
         return self.parse([image])[0]
 
     def _logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

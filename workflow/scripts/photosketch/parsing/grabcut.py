@@ -40,7 +40,7 @@ _WHITE = 255
 def parse_grabcut(image: Image, points: Points) -> Labels:
     """Label a photo [H, W, 3] (RGB) or a sketch [H, W] by `CLASSES`: [H, W] uint8.
 
-    `points` [5, 2] are (x, y) in pixels, in the order of `landmarks.LANDMARK_NAMES`; they say where
+    `points` [5, 2] are (x, y) in pixels, in the order of `table.LANDMARK_NAMES`; they say where
     to look, the labels follow the pixels. The same picture always gives the same labels (OpenCV's
     random state is set for that). Raises ValueError where image or points are of another shape, or
     the eyes lie at one place or outside the image.

@@ -25,9 +25,9 @@ DIGEST_BYTES = 32
 Weights = dict[str, torch.Tensor]
 
 
-def fingerprint(**parts: Any) -> str:
-    """Hash of everything a run depends on; `parts` are builtins."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+def fingerprint(**inputs: Any) -> str:
+    """Hash of everything a run depends on; `inputs` are builtins."""
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:

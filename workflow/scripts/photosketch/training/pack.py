@@ -1,8 +1,9 @@
 """Pairs, points and labels packed into one file per split, for training and inference.
 
-Every image lies in the centre of a frame of 256 x 256 pixels, padded with one value (the report
-that the experiment follows pads with zeros, black). Apart from `photosketch.training.tensors`, so
-that training depends on the packed file and not on how it was made.
+Every image lies in the centre of a frame of 256 x 256 pixels, padded with one value: zeros,
+black, in the report that the experiment follows (Li Xiang, 2019 summary, HDUMIL-Gao-Group/Report).
+Apart from `photosketch.training.tensors`, so that training depends on the packed file and not on
+how it was made.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from photosketch.arrays import Labels
 from photosketch.config import FRAME
 from photosketch.landmarks.table import points_of, read_landmarks
 from photosketch.pairs import Pair, read_image
-from photosketch.runtime import InputError, write_atomically
+from photosketch.parsing.labels import read_parsings
+from photosketch.runtime import InputError
 
 Files = Mapping[str, Path | str]
 
@@ -74,22 +76,16 @@ def pack(
     }
 
 
-def write_packed(arrays: Mapping[str, Any], path: Path | str) -> None:
-    """Write what `pack` returns to an NPZ, uncompressed: reading speed matters more than size."""
-    with write_atomically(path) as temporary:
-        np.savez(temporary, **arrays)
-
-
-def _photo_labels(path: Path | str) -> dict[str, NDArray[np.uint8]]:
+def _photo_labels(path: Path | str) -> dict[str, Labels]:
     """The label map of each photo, by id."""
-    with np.load(path) as archive:
-        return dict(zip(archive["ids"].tolist(), archive["photo"], strict=True))
+    parsings = read_parsings(path)
+    return dict(zip(parsings.ids, parsings.photo, strict=True))
 
 
 def _check(
     pairs: Sequence[Pair],
     tables: Mapping[str, Any],
-    labels: Mapping[str, Mapping[str, NDArray[np.uint8]]],
+    labels: Mapping[str, Mapping[str, Labels]],
     landmark_files: Files,
     parsing_files: Files,
 ) -> None:

@@ -94,7 +94,7 @@ class PackedSet:
 
 
 def load_packed(path: Path | str, device: torch.device) -> PackedSet:
-    """A file of `photosketch.training.pack.write_packed`, its arrays on `device`."""
+    """A file of `photosketch.training.packed.write_packed`, its arrays on `device`."""
     with np.load(path) as archive:
         photo, sketch, landmarks, parsing = (
             torch.from_numpy(archive[name]).to(device)

@@ -29,7 +29,6 @@ from photosketch.warp.maps import Warp, at, identity, sampled, without_folds
 Mode = Literal["face", "region"]
 MODES: tuple[Mode, ...] = ("face", "region")
 
-
 # Lengths in pixels at the size of CUFS, 50 between the eyes.
 # The prior.
 _REACH = 40.0  # standard deviation of the Gaussians that a displacement is made of
@@ -70,8 +69,8 @@ _FEATHER, _FEATHER_OF_LENGTH = 12.0, 2.5
 class Face:
     """A picture with what is known about it.
 
-    image: [H, W, 3] RGB or [H, W] gray, uint8; labels [H, W] uint8 by `parsing.CLASSES`;
-    points [5, 2] float32 in the order of `landmarks.LANDMARK_NAMES`.
+    image: [H, W, 3] RGB or [H, W] gray, uint8; labels [H, W] uint8 by `labels.CLASSES`;
+    points [5, 2] float32 in the order of `table.LANDMARK_NAMES`.
     """
 
     image: Image

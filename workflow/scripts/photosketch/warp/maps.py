@@ -102,6 +102,10 @@ def apply(sketch: Image, map: Field, labels: Labels) -> tuple[Image, Mask]:
 
 
 def sampled(image: Image, map: Field, interpolation: int) -> Image:
+    """An image [H, W] or [H, W, C] at the places of a map [h, w, 2]: [h, w] or [h, w, C].
+
+    `interpolation` is OpenCV's; beyond the border the image goes on as it is there.
+    """
     return cv2.remap(
         image, map[..., 0], map[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE
     )

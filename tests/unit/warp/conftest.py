@@ -1,0 +1,49 @@
+"""Two generated pairs on disk, for all tests of warping them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from photosketch.demo.pair import draw_pair
+from photosketch.landmarks.table import COLUMNS
+from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.parsing.labels import Parsings
+from photosketch.warp.subset import warp_pairs
+from support.drawn_pairs import on_disk
+
+SEEDS = (0, 1)
+
+
+class Subset:
+    """Two generated pairs on disk, with the truth for points and labels."""
+
+    def __init__(self, folder):
+        self.drawn = [draw_pair(seed, deformation=10) for seed in SEEDS]
+        self.pairs = on_disk(folder, "pencil", "ab", self.drawn)
+        rows = [
+            (id, modality, *getattr(pair, f"{modality}_landmarks").ravel(), 0.9, "mtcnn")
+            for id, pair in zip("ab", self.drawn, strict=True)
+            for modality in ("photo", "sketch")
+        ]
+        self.table = pd.DataFrame(rows, columns=list(COLUMNS))
+        self.parsings = Parsings(
+            ("a", "b"),
+            np.stack([pair.photo_labels for pair in self.drawn]),
+            np.stack([pair.sketch_labels for pair in self.drawn]),
+        )
+
+    def warp(self, mode="face", parse=parse_grabcut, detect=None):
+        return warp_pairs(
+            self.pairs,
+            self.table,
+            self.parsings,
+            mode,
+            parse,
+            parse_grabcut,
+            detect or (lambda sketches: [pair.photo_landmarks for pair in self.drawn]),
+        )
+
+
+@pytest.fixture(scope="session")
+def subset(tmp_path_factory):
+    return Subset(tmp_path_factory.mktemp("pairs"))

@@ -1,0 +1,42 @@
+"""The files of drawn sketches: those that inference writes, and other people's in the same form."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from photosketch.pairs import Pair
+from photosketch.runtime import write_atomically
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sketches with the pairs they belong to: ids [N], subset [N], sketches [N, H, W] uint8."""
+
+    ids: np.ndarray
+    subset: np.ndarray
+    sketches: np.ndarray
+
+    def of(self, subset: str, ids: Sequence[str]) -> list[np.ndarray]:
+        """The sketches [H, W] of these people of a subset."""
+        people = zip(self.subset.tolist(), self.ids.tolist(), strict=True)
+        position = {person: index for index, person in enumerate(people)}
+        return [self.sketches[position[subset, id]] for id in ids]
+
+
+def ids_and_subsets(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
+    """What the files name pairs by: ids [N], subset [N]."""
+    return np.array([pair.id for pair in pairs]), np.array([pair.subset for pair in pairs])
+
+
+def write_samples(samples: Samples, path: str | Path) -> None:
+    with write_atomically(path) as temporary:
+        np.savez_compressed(
+            temporary, ids=samples.ids, subset=samples.subset, sketches=samples.sketches
+        )
+
+
+def read_samples(path: str | Path) -> Samples:
+    with np.load(path) as file:
+        return Samples(file["ids"], file["subset"], file["sketches"])
