@@ -137,6 +137,15 @@ def test_editing_what_only_shows_or_writes_reruns_no_training(project):
     assert project.stale() == Counter({"show_landmarks": 1, "show_parsings": 2, "compare": 1})
 
 
+def test_editing_what_only_scores_draws_no_sketch_again(project):
+    append_comment(project.folder / "workflow/scripts/photosketch/evaluation/metrics.py")
+    assert project.stale() == Counter({"compare": 1})  # names, decimals, remarks
+    append_comment(project.folder / "workflow/scripts/photosketch/evaluation/files.py")
+    scored = {f"evaluate:{name}": 1 for name in ALL_TRAINED}
+    after = {"extract_real_features": 1, "estimate_differences": 1, "compare": 1}
+    assert project.stale() == Counter({**scored, **after})
+
+
 def test_editing_the_manual_points_merges_again_and_does_not_detect(project):
     manual = project.folder / "faces/manual_landmarks.csv"
     head, first, *rows = manual.read_text().splitlines()

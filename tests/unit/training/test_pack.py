@@ -9,6 +9,7 @@ from PIL import Image
 
 from photosketch.landmarks.table import COLUMNS, write_landmarks
 from photosketch.pairs import Pair
+from photosketch.parsing.labels import Parsings, write_parsings
 from photosketch.runtime import InputError
 from photosketch.training.pack import pack
 from photosketch.training.packed import write_packed
@@ -48,12 +49,12 @@ class Faces:
             self.parsing_files[subset] = folder / f"{subset}.npz"
             table = pd.DataFrame(rows[::-1], columns=list(COLUMNS))
             write_landmarks(table, self.landmark_files[subset])
-            np.savez(  # in another order than the pairs
-                self.parsing_files[subset],
-                ids=np.array(ids[::-1]),
-                photo=np.stack(labels[::-1]),
-                sketch=np.zeros((len(ids), height, width), np.uint8),
+            parsings = Parsings(  # in another order than the pairs
+                tuple(ids[::-1]),
+                np.stack(labels[::-1]),
+                np.zeros((len(ids), height, width), np.uint8),
             )
+            write_parsings(parsings, self.parsing_files[subset])
 
     def pack(self, pairs=None, pad_value=0, sketch_channels=1):
         return pack(
@@ -133,11 +134,8 @@ def test_equal_input_gives_equal_files(faces, tmp_path):
 def test_every_missing_point_and_label_is_named_at_once(faces):
     path = faces.landmark_files["ar"]
     path.write_text("\n".join(path.read_text().splitlines()[:3]) + "\n")  # only id 2 remains
-    np.savez(
-        faces.parsing_files["student"],
-        ids=np.array(["1"]),
-        photo=np.zeros((1, 10, 12), np.uint8),
-    )
+    other_size = np.zeros((1, 10, 12), np.uint8)
+    write_parsings(Parsings(("1",), other_size, other_size), faces.parsing_files["student"])
 
     with pytest.raises(InputError) as caught:
         faces.pack()
