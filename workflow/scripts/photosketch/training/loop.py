@@ -76,11 +76,10 @@ def train(trainer: Trainer, data: tensors.PackedSet, run: Run, console: TextIO) 
         if trainer.position.images < trainer.config.epochs * len(data):
             checkpoint.check_space(run.work, _bytes_to_write(trainer, run))
         readings = Readings(trainer, data, run.name)
-        guard = Guard(run, readings, saver, stop)
+        guard = Guard(run, trainer, readings, saver, stop)
         _train_epochs(trainer, data, run, readings, guard, console)
-    if runtime.is_claimed(
-        run.folder
-    ):  # it may want other hyper-parameters, and finds all in .state
+    # another job may want other hyper-parameters, and finds all in .state
+    if runtime.is_claimed(run.folder):
         raise runtime.InterruptedJobError(
             f"{run.name}: another job waits to go on with this training"
         )
@@ -166,6 +165,7 @@ class Guard:
     """Saves a run, and stops it where a signal came or another process claims its folder."""
 
     run: Run
+    trainer: Trainer
     readings: Readings
     saver: checkpoint.Saver
     stop: threading.Event
@@ -194,10 +194,10 @@ class Guard:
         Raises runtime.InputError where a weight is not finite: such a state is never saved.
         """
         self.readings.check_weights()
-        trainer, due = self.readings.trainer, None
+        due = None
         if completed_epoch is not None and completed_epoch in self.run.due:
-            due = completed_epoch, {**trainer.about(), "epoch": completed_epoch}
-        self.saver.save(trainer.state(self.run.fingerprint), due)
+            due = completed_epoch, {**self.trainer.about(), "epoch": completed_epoch}
+        self.saver.save(self.trainer.state(self.run.fingerprint), due)
         self.saved_at = time.monotonic()
 
     def stop_if_asked(self) -> None:
@@ -205,7 +205,7 @@ class Guard:
         if self.stopping:
             self.saver.wait()
             raise runtime.InterruptedJobError(
-                f"{self.run.name}: told to stop after {self.readings.trainer.position.images} "
+                f"{self.run.name}: told to stop after {self.trainer.position.images} "
                 "images, which are saved; run again to go on from there"
             )
 
