@@ -34,7 +34,7 @@ test: .venv/ready
 # the slurm profile on two nodes that are this machine; SLURM comes by apt: needs root
 test-cluster: .venv/ready
 	tests/cluster/install-slurm.sh
-	timeout --signal=INT --kill-after=60 900 $(BIN)/python -m pytest tests/cluster
+	timeout --signal=INT --kill-after=60 1800 $(BIN)/python -m pytest tests/cluster
 
 lint: .venv/ready resources/demo/pairs.tsv
 	$(BIN)/ruff check .
