@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from photosketch.arrays import Labels
+from photosketch.pairs import Modality
 from photosketch.runtime import InputError, write_atomically
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
@@ -25,6 +26,11 @@ class Parsings:
     photo: Labels
     sketch: Labels
     fallback: tuple[tuple[str, str], ...] = ()
+
+    def by_id(self, modality: Modality) -> dict[str, Labels]:
+        """The label maps [H, W] of the photos or of the sketches, by the pairs' ids."""
+        maps = self.photo if modality == "photo" else self.sketch
+        return dict(zip(self.ids, maps, strict=True))
 
 
 def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:

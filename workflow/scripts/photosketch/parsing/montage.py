@@ -30,8 +30,8 @@ def parsing_montage(subset: str, pairs: Sequence[Pair], parsings: Parsings) -> I
 
     `parsings` holds the label maps of all the pairs.
     """
-    photo_labels = dict(zip(parsings.ids, parsings.photo, strict=True))
-    sketch_labels = dict(zip(parsings.ids, parsings.sketch, strict=True))
+    photo_labels = parsings.by_id("photo")
+    sketch_labels = parsings.by_id("sketch")
     groups = []
     shown = [pairs[index] for index in sheets.evenly_spaced(len(pairs), _MOST_SHOWN)]
     for pair in shown:

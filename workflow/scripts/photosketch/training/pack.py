@@ -47,7 +47,7 @@ def pack(
     if not pairs:
         raise InputError(["a split has no pairs: dataset.pairs needs rows of split train and test"])
     tables = {subset: read_landmarks(path) for subset, path in landmark_files.items()}
-    labels = {subset: _photo_labels(path) for subset, path in parsing_files.items()}
+    labels = {subset: read_parsings(path).by_id("photo") for subset, path in parsing_files.items()}
     _check(pairs, tables, labels, landmark_files, parsing_files)
 
     width, height = pairs[0].width, pairs[0].height
@@ -74,12 +74,6 @@ def pack(
         "offset": np.array([x, y]),
         "pad_value": np.array(pad_value),
     }
-
-
-def _photo_labels(path: Path | str) -> dict[str, Labels]:
-    """The label map of each photo, by id."""
-    parsings = read_parsings(path)
-    return dict(zip(parsings.ids, parsings.photo, strict=True))
 
 
 def _check(

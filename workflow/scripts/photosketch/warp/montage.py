@@ -31,7 +31,7 @@ def warp_montage(
     `parsings`, `warped` and `scores` hold all the pairs. Framed are those whose warp was rejected
     or made smaller.
     """
-    labels = dict(zip(parsings.ids, parsings.photo, strict=True))
+    labels = parsings.by_id("photo")
     sketches = dict(zip(warped.ids, warped.sketches, strict=True))
     by_id = scores.set_index("id")
     groups = []

@@ -37,7 +37,7 @@ def with_warped_sketches(
     for subset in dict.fromkeys(subsets.tolist()):
         warped, parsings = read_warped(warp_files[subset]), read_parsings(parsing_files[subset])
         place = {id: index for index, id in enumerate(warped.ids)}
-        labels = dict(zip(parsings.ids, parsings.sketch, strict=True))
+        labels = parsings.by_id("sketch")
         for row in np.flatnonzero(subsets == subset):
             id = str(packed["ids"][row])
             if id not in place or id not in labels:
