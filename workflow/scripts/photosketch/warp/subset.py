@@ -65,20 +65,23 @@ def warp_pairs(
     "Worse" means a smaller IoU of the head for `face`, and for `region` a smaller mean IoU of
     brows, eyes, nose and mouth. Raises InputError with every pair without labels.
     """
-    place = {name: index for index, name in enumerate(parsings.ids)}
+    labels = {modality: parsings.by_id(modality) for modality in MODALITIES}
     missing = [
         f"no label map of {pair.subset} {pair.id}; run parse_faces again"
         for pair in pairs
-        if pair.id not in place
+        if pair.id not in labels["photo"]
     ]
     if missing:
         raise InputError(missing)
 
     def warped(pair: Pair) -> _Result:
-        index = place[pair.id]
         photo, sketch = (
-            Face(read_image(pair, modality), labels[index], points_of(table, pair.id, modality))
-            for modality, labels in zip(MODALITIES, (parsings.photo, parsings.sketch), strict=True)
+            Face(
+                read_image(pair, modality),
+                labels[modality][pair.id],
+                points_of(table, pair.id, modality),
+            )
+            for modality in MODALITIES
         )
         fallen_back = (pair.id, "sketch") in parsings.fallback
         return _warp_pair(pair.id, photo, sketch, mode, parse_fallback if fallen_back else parse)
