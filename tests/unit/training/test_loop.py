@@ -98,7 +98,7 @@ def test_a_generator_file_says_how_to_build_it(undisturbed):
     weights, about = checkpoint.read_generator(checkpoint.generator_path(undisturbed, 2))
     config = TrainConfig.from_hparams(about["hparams"])
     assert config == small_config()
-    networks.build_generator(config.ngf, about["sketch_channels"], False).load_state_dict(weights)
+    networks.Generator(config.ngf, about["sketch_channels"], False).load_state_dict(weights)
 
 
 def test_equal_runs_give_equal_files_and_another_seed_does_not(data, undisturbed, tmp_path):

@@ -9,7 +9,7 @@ from photosketch.config import FRAME
 from photosketch.patches import PARTS, PATCHES
 from photosketch.training import losses
 from photosketch.training.networks import GeneratorOutput, build_discriminators, build_generator
-from photosketch.training.parts import find_regions, split
+from photosketch.training.parts import Regions, find_regions, split
 from photosketch.training.tensors import PackedSet, draw_jitter
 from support.face_batch import face_batch
 
@@ -25,7 +25,9 @@ def one_thread():
 @pytest.fixture
 def networks():
     def build(local):
-        return build_generator(NARROW, 1, local), build_discriminators(NARROW, 1, local)
+        return build_generator(NARROW, 1, local, seed=0), build_discriminators(
+            NARROW, 1, local, seed=0
+        )
 
     return build
 
@@ -164,7 +166,22 @@ def test_flat_paper_has_a_finite_gradient():
 # The local loss
 
 
-def test_local_loss_sums_the_means_over_each_part():
+def test_the_local_loss_weighs_hair_and_background_by_their_share_of_the_frame():
+    """Everywhere 0.5 apart: 0.5 for each rectangle, of hair on a quarter of the frame a quarter."""
+    hair = torch.zeros(1, 1, FRAME, FRAME, dtype=torch.bool)
+    hair[..., :64, :] = True
+    background = torch.zeros_like(hair)
+    background[..., 128:, :] = True
+    corners = torch.tensor([[[40, 64], [140, 64], [100, 70], [90, 80]]])
+    regions = Regions(corners, hair, background)
+    target = torch.full((1, 1, FRAME, FRAME), 0.25)
+
+    loss = losses.local_l1(split(target - 0.5, regions), target, regions)
+
+    assert loss.item() == 4 * 0.5 + 0.25 * 0.5 + 0.5 * 0.5
+
+
+def test_local_loss_sums_the_means_of_each_rectangle_and_over_the_frame():
     batch = face_batch(count=2, sketch_channels=2)
     batch.landmarks[1] += 6
     regions = find_regions(batch.landmarks, batch.foreground)
@@ -179,7 +196,7 @@ def test_local_loss_sums_the_means_over_each_part():
             window = difference[sample, :, y : y + patch.height, x : x + patch.width]
             expected += window.mean() / 2
         for mask in (regions.hair, regions.background):
-            expected += difference[sample][:, mask[sample, 0].numpy()].mean() / 2
+            expected += (difference[sample] * mask[sample].numpy()).mean() / 2
     assert loss.item() == pytest.approx(expected, rel=1e-5)
 
 

@@ -7,6 +7,7 @@ from photosketch.patches import PARTS, PATCHES
 from photosketch.training.networks import (
     HalfDropout,
     PatchGAN,
+    ReflectionPad,
     UNet,
     build_discriminators,
     build_generator,
@@ -49,14 +50,14 @@ def test_the_patch_gan_has_as_many_parameters_as_the_published_one():
 
 
 def test_without_local_networks_the_generator_is_the_unet_alone():
-    plain = build_generator(NARROW, 1, local=False)
-    local = build_generator(NARROW, 1, local=True)
+    plain = build_generator(NARROW, 1, local=False, seed=0)
+    local = build_generator(NARROW, 1, local=True, seed=0)
 
     output = draw(plain, face_batch())
 
     assert {name.split(".")[0] for name in plain.state_dict()} == {"unet"}
     assert parameters(plain) == parameters(local.unet)
-    assert parameters(build_discriminators(NARROW, 1, local=False)) == parameters(
+    assert parameters(build_discriminators(NARROW, 1, local=False, seed=0)) == parameters(
         PatchGAN(4, NARROW)
     )
     assert output.parts == {}
@@ -64,8 +65,8 @@ def test_without_local_networks_the_generator_is_the_unet_alone():
 
 
 def test_every_part_has_networks_of_its_own():
-    generator = build_generator(NARROW, 1, local=True)
-    discriminators = build_discriminators(NARROW, 1, local=True)
+    generator = build_generator(NARROW, 1, local=True, seed=0)
+    discriminators = build_discriminators(NARROW, 1, local=True, seed=0)
 
     networks = generator.local.networks
     levels = {name: len(network.downs) for name, network in networks.items()}
@@ -79,8 +80,8 @@ def test_every_part_has_networks_of_its_own():
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shapes_of_images_parts_and_logits(channels):
     batch = face_batch(count=2, sketch_channels=channels)
-    generator = build_generator(NARROW, channels, local=True)
-    discriminators = build_discriminators(NARROW, channels, local=True)
+    generator = build_generator(NARROW, channels, local=True, seed=0)
+    discriminators = build_discriminators(NARROW, channels, local=True, seed=0)
 
     output = draw(generator, batch)
     logits = discriminators(batch.photo, output.image, output.regions)
@@ -121,7 +122,7 @@ def levels_with(kind, blocks):
 
 
 def test_the_unet_has_its_layers_where_pix2pix_has_them():
-    unet = build_generator(NARROW, 1, local=False).unet
+    unet = build_generator(NARROW, 1, local=False, seed=0).unet
 
     assert levels_with(nn.LeakyReLU, unet.downs) == [1, 2, 3, 4, 5, 6, 7]
     assert levels_with(nn.BatchNorm2d, unet.downs) == [1, 2, 3, 4, 5, 6]
@@ -137,15 +138,15 @@ def test_the_unet_has_its_layers_where_pix2pix_has_them():
 
 
 def test_of_the_local_unets_those_of_hair_and_background_have_one_dropout():
-    networks = build_generator(NARROW, 1, local=True).local.networks
+    networks = build_generator(NARROW, 1, local=True, seed=0).local.networks
 
     dropouts = {name: levels_with(nn.Dropout, network.ups) for name, network in networks.items()}
     assert dropouts == {name: [1] if name in ("hair", "background") else [] for name in PARTS}
 
 
 def test_weights_start_as_in_pix2pix():
-    generator = build_generator(16, 1, local=True)
-    discriminators = build_discriminators(16, 1, local=True)
+    generator = build_generator(16, 1, local=True, seed=0)
+    discriminators = build_discriminators(16, 1, local=True, seed=0)
 
     for network in (generator, discriminators):
         layers = list(network.modules())
@@ -165,20 +166,42 @@ def test_weights_start_as_in_pix2pix():
         assert all((bias == 0).all() for bias in biases)
 
 
-def test_the_same_seed_gives_the_same_weights():
-    def state(seed):
-        torch.manual_seed(seed)
-        return build_generator(NARROW, 1, local=True).state_dict()
+def test_the_same_seed_gives_the_same_weights_whatever_was_drawn_before():
+    def states(seed):
+        torch.rand(seed)  # moves torch's own stream
+        networks = (build_generator, build_discriminators)
+        return [build(NARROW, 1, local=True, seed=seed).state_dict() for build in networks]
 
-    first, second, other = state(3), state(3), state(4)
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert not torch.equal(first["fusion.0.weight"], other["fusion.0.weight"])
+    for first, second, other in zip(states(3), states(3), states(4), strict=True):
+        assert all(torch.equal(first[name], second[name]) for name in first)
+        kernels = [name for name, value in first.items() if value.ndim == 4]
+        assert not any(torch.equal(first[name], other[name]) for name in kernels)
+
+
+def test_ablations_of_one_seed_start_from_the_same_unet_and_frame_discriminator():
+    for build, shared in ((build_generator, "unet."), (build_discriminators, "frame.")):
+        plain, local = (
+            build(NARROW, 1, local=local, seed=5).state_dict() for local in (False, True)
+        )
+
+        assert plain.keys() == {name for name in local if name.startswith(shared)}
+        assert all(torch.equal(value, local[name]) for name, value in plain.items())
+
+
+def test_networks_of_the_same_shape_start_from_weights_of_their_own():
+    generators = build_generator(NARROW, 1, local=True, seed=0).local.networks
+    discriminators = build_discriminators(NARROW, 1, local=True, seed=0).parts
+
+    eyes = [generators[name].downs[0][0].weight for name in ("left_eye", "right_eye")]
+    judges = [discriminators[name][0].weight for name in PARTS]
+    assert not torch.equal(*eyes)
+    assert len({weight.flatten()[0].item() for weight in judges}) == len(PARTS)
 
 
 @pytest.mark.parametrize("perturbed", PARTS)
 def test_a_change_in_one_part_of_the_photo_changes_that_part_alone_before_fusion(perturbed):
     batch = face_batch()
-    generator = build_generator(NARROW, 1, local=True)
+    generator = build_generator(NARROW, 1, local=True, seed=0)
     regions = find_regions(batch.landmarks, batch.foreground)
     masks = {
         patch.name: inside(regions.corners[:, index], patch.height, patch.width)
@@ -201,18 +224,52 @@ def test_a_change_in_one_part_of_the_photo_changes_that_part_alone_before_fusion
     assert not differs[~masks[perturbed]].any()
 
 
-def test_hair_and_background_are_drawn_white_outside_their_masks():
-    output = draw(build_generator(NARROW, 1, local=True), face_batch())
+def test_reflection_mirrors_at_the_border_pixels():
+    row = torch.arange(1.0, 5).expand(1, 1, 3, 4)
+
+    padded = ReflectionPad(2)(row)
+
+    assert padded.shape == (1, 1, 7, 8)
+    assert (padded == torch.tensor([3.0, 2, 1, 2, 3, 4, 3, 2])).all()
+
+
+@pytest.mark.parametrize("margin", [1, 3])
+def test_reflection_is_torchs_own_in_values_and_gradient(margin):
+    image = torch.rand(2, 3, 9, 7, requires_grad=True)
+    weights = torch.rand(2, 3, 9 + 2 * margin, 7 + 2 * margin)
+    results = []
+    for pad in (ReflectionPad(margin), nn.ReflectionPad2d(margin)):
+        padded = pad(image)
+        (gradient,) = torch.autograd.grad((padded * weights).sum(), image)
+        results.append((padded, gradient))
+
+    (ours, our_gradient), (theirs, their_gradient) = results
+    assert torch.equal(ours, theirs)
+    torch.testing.assert_close(our_gradient, their_gradient)
+
+
+def test_fusion_reflects_at_every_convolution_and_pads_with_zeros_at_none():
+    fusion = build_generator(NARROW, 1, local=True, seed=0).fusion
+    layers = list(fusion.modules())
+
+    convolutions = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    margins = [layer.margin for layer in layers if isinstance(layer, ReflectionPad)]
+    assert margins == [layer.kernel_size[0] // 2 for layer in convolutions] == [3, 1, 1, 1, 1, 3]
+    assert all(layer.padding == (0, 0) for layer in convolutions)
+
+
+def test_hair_and_background_are_drawn_black_outside_their_masks():
+    output = draw(build_generator(NARROW, 1, local=True, seed=0), face_batch())
 
     for name, mask in (("hair", output.regions.hair), ("background", output.regions.background)):
-        assert (output.parts[name][~mask] == 1).all()
-        assert (output.parts[name][mask] < 1).any()
+        assert (output.parts[name][~mask] == -1).all()
+        assert (output.parts[name][mask] > -1).any()
 
 
 def test_each_face_of_a_batch_is_cut_at_its_own_points():
     batch = face_batch(count=2)
     batch.landmarks[1] += torch.tensor([9.0, -14.0])
-    generator = build_generator(NARROW, 1, local=True).eval()
+    generator = build_generator(NARROW, 1, local=True, seed=0).eval()
 
     with torch.no_grad():
         together = draw(generator, batch)
@@ -230,7 +287,7 @@ def test_each_face_of_a_batch_is_cut_at_its_own_points():
 
 def test_local_discriminators_judge_their_part_alone():
     batch = face_batch()
-    discriminators = build_discriminators(NARROW, 1, local=True)
+    discriminators = build_discriminators(NARROW, 1, local=True, seed=0)
     regions = find_regions(batch.landmarks, batch.foreground)
     nose = inside(regions.corners[:, 2], 48, 48)
     eyes = inside(regions.corners[:, 0], 40, 56) | inside(regions.corners[:, 1], 40, 56)
@@ -249,11 +306,11 @@ def test_local_discriminators_refuse_to_judge_without_regions():
     batch = face_batch()
 
     with pytest.raises(ValueError, match="regions"):
-        build_discriminators(NARROW, 1, local=True)(batch.photo, batch.sketch, None)
+        build_discriminators(NARROW, 1, local=True, seed=0)(batch.photo, batch.sketch, None)
 
 
 def test_instance_statistics_leave_the_running_statistics_alone():
-    generator = build_generator(NARROW, 1, local=True)
+    generator = build_generator(NARROW, 1, local=True, seed=0)
     batch = face_batch()
     draw(generator, batch)
     before = {name: value.clone() for name, value in generator.state_dict().items()}
@@ -269,7 +326,7 @@ def test_instance_statistics_leave_the_running_statistics_alone():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_instance_statistics_draw_as_in_training_whatever_the_mode(training):
-    generator = build_generator(NARROW, 1, local=True)
+    generator = build_generator(NARROW, 1, local=True, seed=0)
     batch = face_batch()
     torch.manual_seed(1)
     expected = draw(generator, batch).image
@@ -286,7 +343,7 @@ def test_instance_statistics_draw_as_in_training_whatever_the_mode(training):
 
 
 def test_instance_statistics_end_with_an_error_too():
-    generator = build_generator(NARROW, 1, local=False).eval()
+    generator = build_generator(NARROW, 1, local=False, seed=0).eval()
 
     with pytest.raises(RuntimeError, match="on purpose"), instance_statistics(generator):
         raise RuntimeError("on purpose")

@@ -107,7 +107,7 @@ def test_hair_and_background_are_what_the_rectangles_and_the_head_mask_leave():
     assert regions.background[~batch.valid].all()
 
 
-def test_split_makes_hair_and_background_white_outside_their_masks():
+def test_split_makes_hair_and_background_black_outside_their_masks():
     batch = face_batch(sketch_channels=3)
     regions = find_regions(batch.landmarks, batch.foreground)
 
@@ -115,7 +115,7 @@ def test_split_makes_hair_and_background_white_outside_their_masks():
 
     assert tuple(parts) == PARTS
     for name, mask in (("hair", regions.hair), ("background", regions.background)):
-        assert torch.equal(parts[name], torch.where(mask, batch.sketch, 1.0))
+        assert torch.equal(parts[name], torch.where(mask, batch.sketch, -1.0))
 
 
 def test_composing_the_parts_of_an_image_gives_the_image():

@@ -24,9 +24,7 @@ def load_generator(path: Path | str, device: torch.device) -> networks.Generator
     """The generator of a checkpoint, built as its metadata says."""
     weights, about = checkpoint.read_generator(path)
     config = TrainConfig.from_hparams(about["hparams"])
-    generator = networks.build_generator(
-        config.ngf, about["sketch_channels"], config.losses.local > 0
-    )
+    generator = networks.Generator(config.ngf, about["sketch_channels"], config.losses.local > 0)
     generator.load_state_dict(weights)
     return generator.to(device)
 

@@ -5,8 +5,7 @@
 [2] Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait Drawings From Face Photos With
     Hierarchical GANs, CVPR 2019.
 
-Images are [B, C, 256, 256] in [-1, 1]; photos have three channels. Initial weights are drawn from
-torch's global random state.
+Images are [B, C, 256, 256] in [-1, 1]; photos have three channels.
 """
 
 import contextlib
@@ -18,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from photosketch.patches import PARTS, PATCHES
-from photosketch.training.parts import Regions, compose, find_regions, split, whiten
+from photosketch.training.parts import Regions, blacken, compose, find_regions, split
+from photosketch.training.seeds import derive_seed
 
 PHOTO_CHANNELS = 3
 
@@ -96,17 +96,40 @@ class UNet(nn.Module):
         return features
 
 
+class ReflectionPad(nn.Module):
+    """Padding by the image mirrored at its border pixels, as `nn.ReflectionPad2d`.
+
+    Of slices, flips and `cat`, whose gradients are deterministic on CUDA; that of torch's own
+    module adds atomically there.
+    """
+
+    def __init__(self, margin: int) -> None:
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, image: Tensor) -> Tensor:
+        """[B, C, H, W] to [B, C, H + 2 margin, W + 2 margin]; sides must exceed `margin`."""
+        for dim in (2, 3):
+            size = image.shape[dim]
+            before = image.narrow(dim, 1, self.margin).flip(dim)
+            after = image.narrow(dim, size - 1 - self.margin, self.margin).flip(dim)
+            image = torch.cat([before, image, after], dim=dim)
+        return image
+
+
 class Residual(nn.Module):
     """A residual block of two 3x3 convolutions, with dropout between them, as in [2]."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            ReflectionPad(1),
+            nn.Conv2d(channels, channels, 3, bias=False),
             nn.BatchNorm2d(channels),
             nn.ReLU(),
             HalfDropout(),
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            ReflectionPad(1),
+            nn.Conv2d(channels, channels, 3, bias=False),
             nn.BatchNorm2d(channels),
         )
 
@@ -118,19 +141,19 @@ class Residual(nn.Module):
 class Fusion(nn.Sequential):
     """The fusion network of [2]: the whole frame's sketch and the composed parts into one sketch.
 
-    [B, 2 * sketch_channels, H, W] to [B, sketch_channels, H, W] in [-1, 1]. Pads with zeros, where
-    the authors reflect: reflection has no deterministic gradient on CUDA, and here the frame's
-    border is padding anyway.
+    [B, 2 * sketch_channels, H, W] to [B, sketch_channels, H, W] in [-1, 1].
     """
 
     def __init__(self, ngf: int, sketch_channels: int) -> None:
         super().__init__(
-            nn.Conv2d(2 * sketch_channels, ngf, 7, padding=3, bias=False),
+            ReflectionPad(3),
+            nn.Conv2d(2 * sketch_channels, ngf, 7, bias=False),
             nn.BatchNorm2d(ngf),
             nn.ReLU(),
             Residual(ngf),
             Residual(ngf),
-            nn.Conv2d(ngf, sketch_channels, 7, padding=3),
+            ReflectionPad(3),
+            nn.Conv2d(ngf, sketch_channels, 7),
             nn.Tanh(),
         )
 
@@ -139,7 +162,7 @@ class LocalGenerators(nn.Module):
     """A U-Net of its own for each part, as in [2].
 
     Three levels on the four rectangles, four (one with dropout) on hair and background, which are
-    whole frames, white outside their masks.
+    whole frames, black outside their masks.
     """
 
     def __init__(self, ngf: int, sketch_channels: int) -> None:
@@ -154,11 +177,11 @@ class LocalGenerators(nn.Module):
         self.networks = nn.ModuleDict(networks)
 
     def forward(self, photo: Tensor, regions: Regions) -> dict[str, Tensor]:
-        """Sketches of the parts of photos [B, 3, 256, 256]; white outside hair and background."""
+        """Sketches of the parts of photos [B, 3, 256, 256]; black outside hair and background."""
         parts = split(photo, regions)
         sketches = {name: network(parts[name]) for name, network in self.networks.items()}
-        sketches["hair"] = whiten(sketches["hair"], regions.hair)
-        sketches["background"] = whiten(sketches["background"], regions.background)
+        sketches["hair"] = blacken(sketches["hair"], regions.hair)
+        sketches["background"] = blacken(sketches["background"], regions.background)
         return sketches
 
 
@@ -259,30 +282,40 @@ class Discriminators(nn.Module):
         return Logits(self.frame(both), judged)
 
 
-def build_generator(ngf: int, sketch_channels: int, local: bool) -> Generator:
-    """A generator with fresh weights as in [1]."""
+def build_generator(ngf: int, sketch_channels: int, local: bool, seed: int) -> Generator:
+    """A generator with fresh weights as in [1], each of its networks from a seed of its own.
+
+    So generators of one `seed` have the same U-Net, with local networks and without.
+    """
     generator = Generator(ngf, sketch_channels, local)
-    generator.apply(_initialise)
+    networks: dict[str, nn.Module] = {"unet": generator.unet}
+    if generator.local is not None and generator.fusion is not None:
+        networks |= {**generator.local.networks, "fusion": generator.fusion}
+    for name, network in networks.items():
+        initialise(network, derive_seed(seed, "generator", name))
     return generator
 
 
-def build_discriminators(ndf: int, sketch_channels: int, local: bool) -> Discriminators:
-    """Discriminators with fresh weights as in [1]."""
+def build_discriminators(ndf: int, sketch_channels: int, local: bool, seed: int) -> Discriminators:
+    """Discriminators with fresh weights as in [1], each from a seed of its own."""
     discriminators = Discriminators(ndf, sketch_channels, local)
-    discriminators.apply(_initialise)
+    for name, network in {"frame": discriminators.frame, **discriminators.parts}.items():
+        initialise(network, derive_seed(seed, "discriminator", name))
     return discriminators
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(network: nn.Module, seed: int) -> None:
     """Convolutions from N(0, 0.02), scales of normalisations from N(1, 0.02), zero biases."""
-    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
-    elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
-    else:
-        return
-    if module.bias is not None:
-        nn.init.zeros_(module.bias)
+    random = torch.Generator().manual_seed(seed)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(module.weight, 0.0, 0.02, generator=random)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.weight, 1.0, 0.02, generator=random)
+        else:
+            continue
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 @contextlib.contextmanager

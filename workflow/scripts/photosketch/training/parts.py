@@ -5,9 +5,10 @@ Drawings From Face Photos With Hierarchical GANs, CVPR 2019), sizes for a frame 
 rectangles around facial points, hair (the foreground outside the rectangles) and background (all
 that is not foreground; padding counts as background).
 
-Images are [B, C, 256, 256] in [-1, 1]. Pixels outside a masked part are white, +1, for photos and
-sketches alike: white is the paper, and what a pixelwise minimum ignores. Nothing here waits for the
-device or loops over samples, so all of it may be captured in a CUDA graph.
+Images are [B, C, 256, 256] in [-1, 1]. As there, hair and background are black, -1, outside their
+masks, for photos and sketches alike, in what networks and losses see of them; where the parts are
+composed they are white, +1, what a pixelwise minimum ignores. Nothing here waits for the device or
+loops over samples, so all of it may be captured in a CUDA graph.
 """
 
 import dataclasses
@@ -20,7 +21,7 @@ from torch import Tensor
 from photosketch.config import FRAME
 from photosketch.patches import PATCHES
 
-WHITE = 1.0
+BLACK, WHITE = -1.0, 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,13 +140,14 @@ def _pixels(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def split(image: Tensor, regions: Regions) -> dict[str, Tensor]:
-    """The six parts of images: rectangles [B, C, h, w]; hair and background whole frames."""
+    """The six parts of images: rectangles [B, C, h, w]; hair and background whole frames, black
+    outside their masks."""
     parts = {
         patch.name: crop(image, regions.corners[:, index], patch.height, patch.width)
         for index, patch in enumerate(PATCHES)
     }
-    parts["hair"] = whiten(image, regions.hair)
-    parts["background"] = whiten(image, regions.background)
+    parts["hair"] = blacken(image, regions.hair)
+    parts["background"] = blacken(image, regions.background)
     return parts
 
 
@@ -157,6 +159,11 @@ def compose(parts: dict[str, Tensor], regions: Regions) -> Tensor:
     layers.append(whiten(parts["hair"], regions.hair))
     layers.append(whiten(parts["background"], regions.background))
     return functools.reduce(torch.minimum, layers)
+
+
+def blacken(image: Tensor, mask: Tensor) -> Tensor:
+    """`image` [B, C, H, W] where `mask` [B, 1, H, W] is true, black elsewhere."""
+    return torch.where(mask, image, BLACK)
 
 
 def whiten(image: Tensor, mask: Tensor) -> Tensor:

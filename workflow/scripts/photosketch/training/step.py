@@ -132,11 +132,10 @@ class Trainer:
 
         Raises runtime.InputError where the device has no memory for them.
         """
-        torch.manual_seed(derive_seed(seed, "weights"))
         local = config.losses.local > 0
         with lack_of_memory_explained(config, device):
-            generator = networks.build_generator(config.ngf, sketch_channels, local)
-            discriminators = networks.build_discriminators(config.ndf, sketch_channels, local)
+            generator = networks.build_generator(config.ngf, sketch_channels, local, seed)
+            discriminators = networks.build_discriminators(config.ndf, sketch_channels, local, seed)
             return cls(
                 config,
                 seed,
