@@ -115,6 +115,7 @@ def gradient_loss(
 ) -> Tensor:
     """The generalised gradient loss: how far the gradient magnitudes of two images differ.
 
+    The report that names it gives no formula: this one is ours, docs/how-it-works.md has its scale.
     The mean of |G(image) - G(target)|; with `form` "squared" of (G(image) - G(target))^2, the mixed
     gradient error of Lu and Chen: Single Image Super Resolution based on a Modified U-Net with
     Mixed Gradient Loss, arXiv 1911.09428, 2019. G is `gradient_magnitude`. The mean is over those
