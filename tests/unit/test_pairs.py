@@ -160,12 +160,34 @@ def test_one_fault_in_a_row_gives_one_problem_with_line_and_value(
     assert str(folder / "pairs.tsv") in problem
 
 
-@pytest.mark.parametrize("name", ["all", "missing"])
+@pytest.mark.parametrize("name", ["all", "missing", "ablation", "features", "note"])
 def test_reserved_subset_is_refused_in_each_row(folder: Path, name: str) -> None:
     rows = [row.replace("AR", name) for row in good_rows()]
     problems = problems_of(write_table(folder, rows))
     assert len(problems) == 4
     assert all("reserved" in problem for problem in problems)
+
+
+@pytest.mark.parametrize("other", ["AR_epoch_sd", "AR_last", "all_chosen"])
+def test_a_subset_named_like_a_column_of_another_is_refused(folder: Path, other: str) -> None:
+    rows = [
+        row if "\t1\t" in row or "\t2\t" in row else row.replace("AR", other) for row in good_rows()
+    ]
+    rows += [
+        "AR\t5\ttest\tphotos/5.png\tsketches/5.png",
+        "AR\t6\ttest\tphotos/6.png\tsketches/6.png",
+    ]
+    for number in (5, 6):
+        save_image(folder / f"photos/{number}.png", number)
+        save_image(folder / f"sketches/{number}.png", 100 + number, mode="L")
+    assert f"subset {other!r} has the name of a column" in one_problem(write_table(folder, rows))
+
+
+def test_an_image_larger_than_any_frame_is_not_to_be_had_by_another_size(folder: Path) -> None:
+    save_image(folder / "photos/1.png", 1, size=(512, 512))
+    problem = one_problem(write_table(folder, good_rows()))
+    assert "is 512x512 pixels instead of 20x25; align and crop it" in problem
+    assert "dataset.size" not in problem
 
 
 def test_faulty_images_are_named_with_the_remedy(folder: Path) -> None:
@@ -210,7 +232,7 @@ def test_transparency_and_16_bit_are_refused(folder: Path) -> None:
     problems = problems_of(write_table(folder, good_rows()))
     assert len(problems) == 2
     assert "mode RGBA" in problems[0]
-    assert "mode I;16" in problems[1]
+    assert "16 bits" in problems[1]
 
 
 def test_copies_under_another_name_are_found_by_content(folder: Path) -> None:
@@ -255,7 +277,7 @@ def test_without_training_pairs_or_with_one_test_pair_of_a_subset_nothing_starts
     problems = problems_of(write_table(folder, rows))
     assert len(problems) == 2
     assert "'train'" in problems[0]
-    assert "'CUHK' has 1 test pairs" in problems[1]
+    assert "'CUHK' has 1 test pair," in problems[1]
 
 
 def test_gray_photo_and_colour_sketch_are_converted(folder: Path) -> None:

@@ -33,12 +33,15 @@ def test_sketches_of_the_input_size_come_in_the_order_of_the_people(tmp_path: Pa
 
 
 def test_frames_are_cut_and_other_sizes_scaled_and_it_is_reported(tmp_path: Path) -> None:
-    frame = save(tmp_path / "AR/1.png", 256, 256)
+    content = save(tmp_path / "AR/1.png", 200, 250)
+    frame = np.pad(content, ((3, 3), (28, 28)), constant_values=250)
+    frame[::2, :28] -= 9  # as a network draws its padding
+    Image.fromarray(frame).save(tmp_path / "AR/1.png")
     large = save(tmp_path / "AR/2.JPG", 400, 500)
     save(tmp_path / "AR/3.png", 200, 250)
     sketches, notes = method_sketches.collect(tmp_path, PEOPLE)
     assert sketches.shape == (2, 250, 200)
-    assert (sketches[0] == frame[3:253, 28:228]).all()
+    assert (sketches[0] == content).all()
     halved = large.reshape(250, 2, 200, 2).mean(axis=(1, 3))
     assert np.abs(sketches[1] - halved).mean() < 3  # JPEG
     text = "\n".join(notes)
@@ -48,11 +51,20 @@ def test_frames_are_cut_and_other_sizes_scaled_and_it_is_reported(tmp_path: Path
     assert "AR/3.png: left out" in text
 
 
+def test_a_frame_without_padding_is_scaled_not_cut(tmp_path: Path) -> None:
+    """As pix2pix writes it by its own defaults: the image squashed into a square."""
+    content = save(tmp_path / "a.png", 200, 250)
+    Image.fromarray(cv2.resize(content, (256, 256))).save(tmp_path / "a.png")
+    sketch, treatment = method_sketches.read_sketch(tmp_path / "a.png", 200, 250)
+    assert treatment == "of 256x256 pixels were scaled to the input size"
+    assert np.abs(sketch.astype(int) - content).mean() < 1
+
+
 def test_a_small_sketch_grows(tmp_path: Path) -> None:
     save(tmp_path / "a.png", 100, 125)
-    sketch, size = method_sketches.read_sketch(tmp_path / "a.png", 200, 250)
+    sketch, treatment = method_sketches.read_sketch(tmp_path / "a.png", 200, 250)
     assert sketch.shape == (250, 200)
-    assert size == (100, 125)
+    assert treatment == "of 100x125 pixels were scaled to the input size"
 
 
 def test_missing_doubled_and_broken_images_are_named_at_once(tmp_path: Path) -> None:
@@ -116,7 +128,7 @@ def test_images_whose_pixels_are_not_what_people_see_are_refused_at_once(tmp_pat
     for problem, name, fault in zip(
         problems,
         ("1.png", "2.png", "3.png", "4.jpg"),
-        ("mode LA", "mode RGBA", "mode I;16", "EXIF orientation 6"),
+        ("mode LA", "mode RGBA", "16 bits", "EXIF orientation 6"),
         strict=True,
     ):
         assert f"AR/{name}: " in problem

@@ -7,7 +7,6 @@ size and sha256. Only the standard library at import, because the Snakefile read
 
 import csv
 import hashlib
-import io
 import os
 import re
 from collections import Counter
@@ -17,6 +16,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from photosketch import images
+from photosketch.config import FRAME
 from photosketch.runtime import InputError, write_atomically
 
 if TYPE_CHECKING:
@@ -26,12 +27,14 @@ Modality = Literal["photo", "sketch"]
 MODALITIES: tuple[Modality, ...] = ("photo", "sketch")
 COLUMNS = ("subset", "id", "split", "photo", "sketch")
 SPLITS = ("train", "test", "val")
-IMAGE_MODES = ("L", "RGB")  # Pillow's names: 8-bit gray, 8-bit colour
 MIN_TEST_PAIRS = 2  # a covariance, and so a FID, needs two samples; in validation as well
 # Subsets and ids become parts of file names and columns.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# `all` is the pooled test set in the comparison; `missing` names the template of missing landmarks.
-RESERVED_SUBSETS = ("all", "missing")
+# `all` is the pooled test set in the comparison, where a subset's name is a column beside the last
+# three; `missing` names the template of missing landmarks.
+RESERVED_SUBSETS = ("all", "missing", "ablation", "features", "note")
+# Further columns of a subset there.
+COLUMNS_OF_SUBSETS = ("{}_epoch_sd", "{}_seed_sd", "{}_last", "{}_chosen", "{}_other")
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def index_pairs(table: str | os.PathLike[str], size: Sequence[int]) -> list[Pair
     rows, problems = _read_rows(table)
     if not problems and all(row.cells["split"] in SPLITS for row in rows):
         problems += _split_problems(table, rows)  # else the counts would mislead
-    problems += _row_problems(table, rows)
+    problems += _row_problems(table, rows) + _clashes(table, rows)
     width, height = size
     digests, image_problems = _check_images(table, rows, width, height)
     if problems or image_problems:
@@ -199,6 +202,18 @@ def _name_problem(column: str, value: str) -> str | None:
     return None
 
 
+def _clashes(table: Path, rows: Sequence[_Row]) -> list[str]:
+    """Subsets whose name is a column of another in the comparison, such as AR and AR_last."""
+    names = subsets(row.cells for row in rows)
+    taken = {column.format(name): name for name in (*names, "all") for column in COLUMNS_OF_SUBSETS}
+    return [
+        f"{table}: subset {name!r} has the name of a column of subset {taken[name]!r} in the "
+        "comparison; use another"
+        for name in names
+        if name in taken
+    ]
+
+
 def _split_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
     """Too few pairs: training needs one, evaluation at least two of every subset."""
     counts = Counter((row.cells["subset"], row.cells["split"]) for row in rows)
@@ -208,8 +223,9 @@ def _split_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
     for subset in subsets(row.cells for row in rows):
         number = counts[subset, "test"]
         if number < MIN_TEST_PAIRS:
+            pairs = "pair" if number == 1 else "pairs"
             problems.append(
-                f"{table}: subset {subset!r} has {number} test pairs, but its evaluation needs "
+                f"{table}: subset {subset!r} has {number} test {pairs}, but its evaluation needs "
                 f"{MIN_TEST_PAIRS} or more; mark more pairs 'test' or use another subset's name"
             )
         number = counts[subset, "val"]
@@ -261,47 +277,19 @@ def _check_images(
 
 def _inspect(path: Path, width: int, height: int) -> tuple[str | None, list[str]]:
     """The sha256 of an image file (None if it can't be read at all) and what is wrong with it."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return None, [f"is not there (looked for {path}); correct the path or remove the row"]
-    except OSError as error:
-        return None, [f"cannot be read ({error}); correct the path or the file's permissions"]
-    size, faults = inspect_image(data)
+    digest, size, faults = images.file_sha256_and_faults(path)
     if size not in (None, (width, height)):
         faults.insert(
-            0,
-            f"is {size[0]}x{size[1]} pixels instead of {width}x{height}; "
-            "align and crop it, or change dataset.size",
+            0, f"is {size[0]}x{size[1]} pixels instead of {width}x{height}; {_remedy(size)}"
         )
-    return hashlib.sha256(data).hexdigest(), faults
+    return digest, faults
 
 
-def inspect_image(data: bytes) -> tuple[tuple[int, int] | None, list[str]]:
-    """The (width, height) of an image file's content, None where it is no intact image, and what
-    would make its pixels something else than people see: each fault with its remedy."""
-    from PIL import ExifTags, Image
-
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            mode, size = image.mode, image.size
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    # Broken files make Pillow raise various errors, SyntaxError among them.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        return None, [f"is no intact image ({error}); replace the file"]
-    faults = []
-    if mode not in IMAGE_MODES:
-        faults.append(
-            f"has the mode {mode} instead of {' or '.join(IMAGE_MODES)}; "
-            "save it as 8-bit gray or RGB without transparency"
-        )
-    if orientation not in (0, 1):
-        faults.append(
-            f"is to be turned when shown (EXIF orientation {orientation}); "
-            "save it turned, without that entry"
-        )
-    return size, faults
+def _remedy(size: tuple[int, int]) -> str:
+    """What to do with an image of another size than dataset.size."""
+    if max(size) > FRAME:
+        return f"align and crop it (the networks work on frames of {FRAME}x{FRAME} at most)"
+    return "align and crop it, or change dataset.size"
 
 
 def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
@@ -383,13 +371,8 @@ def counts_in_words(pairs: Sequence[Pair]) -> str:
 def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.ndarray":
     """A photo [H, W, 3] uint8 RGB or a sketch [H, W] uint8 gray; with `colour` RGB either way.
 
-    Gray photos are repeated to three channels, colour sketches reduced to ITU-R 601 luma
-    (0.299 R + 0.587 G + 0.114 B in Pillow's integer arithmetic, the same on every machine).
     Raises InputError if the file is gone or is not the one that was indexed.
     """
-    import numpy as np
-    from PIL import Image
-
     path = Path(pair.photo if modality == "photo" else pair.sketch)
     indexed = pair.photo_sha256 if modality == "photo" else pair.sketch_sha256
     try:
@@ -403,5 +386,4 @@ def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.n
                 " restore the file, or run again with --forcerun index_pairs"
             ]
         )
-    with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB" if colour or modality == "photo" else "L"))
+    return images.read(data, colour=colour or modality == "photo")

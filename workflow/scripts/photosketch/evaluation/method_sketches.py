@@ -3,21 +3,22 @@
 Free of numpy and Pillow at import, because the Snakefile lists the files.
 """
 
-import io
 import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photosketch import images
 from photosketch.config import FRAME
-from photosketch.pairs import Pair, inspect_image
+from photosketch.pairs import Pair
 from photosketch.runtime import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
+BORDER_TOLERANCE, BORDER_SHARE = 16, 0.98  # gray levels about the median; of the border's pixels
 _NAMED = 10  # files named in a message
 
 
@@ -44,7 +45,7 @@ def collect(
     for path in map(Path, image_files(folder)):
         place = path.relative_to(folder).with_suffix("").parts  # (subset, id), or it is extra
         by_place.setdefault(place, []).append(path)
-    problems, sketches, sizes, compressed = [], [], Counter[str](), 0
+    problems, sketches, treatments, compressed = [], [], Counter[str](), 0
     for pair in people:
         paths = by_place.pop((pair.subset, pair.id), [])
         if not paths:
@@ -62,12 +63,12 @@ def collect(
         [path] = paths
         compressed += path.suffix.lower() != ".png"
         try:
-            sketch, size = read_sketch(path, pair.width, pair.height)
+            sketch, treatment = read_sketch(path, pair.width, pair.height)
         except InputError as error:
             problems += error.problems
             continue
-        if size != (pair.width, pair.height):
-            sizes[f"{size[0]}x{size[1]}"] += 1
+        if treatment:
+            treatments[treatment] += 1
         sketches.append(sketch)
     extra = [str(path) for paths in by_place.values() for path in paths]
     more = f" and {len(extra) - _NAMED} more" if len(extra) > _NAMED else ""
@@ -77,9 +78,7 @@ def collect(
     if problems:
         raise InputError(problems)
     notes = [
-        f"{count} of {len(people)} images of {size} pixels were "
-        + ("cut to their centre" if size == f"{FRAME}x{FRAME}" else "scaled to the input size")
-        for size, count in sizes.items()
+        f"{count} of {len(people)} images {treatment}" for treatment, count in treatments.items()
     ]
     if compressed:
         notes.append(f"{compressed} of {len(people)} images are JPEG, which changes texture")
@@ -88,36 +87,50 @@ def collect(
     return np.stack(sketches), notes
 
 
-def read_sketch(
-    path: str | os.PathLike[str], width: int, height: int
-) -> tuple["np.ndarray", tuple[int, int]]:
-    """A sketch [height, width] uint8 gray, and the (width, height) that it had in the file.
+def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple["np.ndarray", str]:
+    """A sketch [height, width] uint8 gray, and what had to be done: nothing, `cut` or `scaled`.
 
-    A frame of 256 x 256 is cut to its centre, where pix2pix's frames hold the image; any other
-    size is scaled: by area averaging where it shrinks, bicubically where it grows.
+    A frame of 256 x 256 with a border of one gray level is cut to its centre, where pix2pix's
+    frames hold a padded image; any other size is scaled: by area averaging where it shrinks,
+    bicubically where it grows.
 
     Raises InputError, one problem, where the file is broken or not 8-bit gray or RGB upright: 16
     bits, transparency or a turn would become other pixels than those that people see.
     """
     import cv2
-    import numpy as np
-    from PIL import Image
 
     try:
         data = Path(path).read_bytes()
     except OSError as error:
         raise InputError([f"{path}: cannot be read ({error}); correct its permissions"]) from None
-    _, faults = inspect_image(data)
+    _, faults = images.inspect(data)
     if faults:
         raise InputError([f"{path}: {', and it '.join(faults)}"])
-    with Image.open(io.BytesIO(data)) as image:
-        pixels = np.asarray(image.convert("L"))
-    size = (pixels.shape[1], pixels.shape[0])
-    if size == (width, height):
-        return pixels, size
-    if size == (FRAME, FRAME):
+    pixels = images.read(data, colour=False)
+    found_height, found_width = pixels.shape
+    if (found_width, found_height) == (width, height):
+        return pixels, ""
+    size = f"{found_width}x{found_height}"
+    if pixels.shape == (FRAME, FRAME) and is_padded(pixels, width, height):
         left, top = (FRAME - width) // 2, (FRAME - height) // 2
-        return pixels[top : top + height, left : left + width], size
-    shrinks = size[0] * size[1] > width * height
+        cut = pixels[top : top + height, left : left + width]
+        return cut, f"of {size} pixels were cut to their centre"
+    shrinks = pixels.size > width * height
     method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return cv2.resize(pixels, (width, height), interpolation=method), size
+    scaled = cv2.resize(pixels, (width, height), interpolation=method)
+    return scaled, f"of {size} pixels were scaled to the input size"
+
+
+def is_padded(frame: "np.ndarray", width: int, height: int) -> bool:
+    """Whether a frame [256, 256] uint8 holds an image of that size in its centre, padded about.
+
+    Its border is then of one gray level, but for what a network or JPEG makes of it.
+    """
+    import numpy as np
+
+    left, top = (FRAME - width) // 2, (FRAME - height) // 2
+    outside = np.full(frame.shape, True)
+    outside[top : top + height, left : left + width] = False
+    border = frame[outside].astype(int)
+    near = np.abs(border - np.median(border)) <= BORDER_TOLERANCE
+    return bool(near.mean() >= BORDER_SHARE)

@@ -1,0 +1,143 @@
+"""Reading image files: their kinds, and what would make their pixels other than people see.
+
+One reader for pairs and for other methods' sketches. A file is judged by what it says of itself,
+before its pixels are decoded: Pillow would drop low bytes, colour keys and all frames but the first
+without a word. Free of numpy and Pillow at import, because the Snakefile loads what reads tables.
+"""
+
+import hashlib
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
+# Pillow knows many more, some of which start other programs (PostScript: Ghostscript).
+KINDS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+MODES = ("L", "RGB")  # Pillow's names: 8-bit gray, 8-bit colour
+LARGEST = 4096 * 4096  # pixels that are decoded
+PROFILE_TOLERANCE = 2  # gray levels that a colour profile may change sRGB by
+SRGB_GAMMA = 1 / 2.2
+
+
+def read(data: bytes, *, colour: bool) -> "np.ndarray":
+    """The pixels of an image file that `inspect` has no fault with, uint8.
+
+    RGB [H, W, 3] with `colour`, else gray [H, W]: gray is repeated to three channels, colour
+    reduced to ITU-R 601 luma (0.299 R + 0.587 G + 0.114 B in Pillow's integer arithmetic, the same
+    on every machine).
+    """
+    import numpy as np
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=KINDS) as image:
+        return np.asarray(image.convert("RGB" if colour else "L"))
+
+
+def inspect(data: bytes) -> tuple[tuple[int, int] | None, list[str]]:
+    """The (width, height) of an image file's content, None where it is no intact image, and its
+    faults, each with its remedy, as parts of a sentence about the file.
+
+    An image of more than 16.8 million pixels is not decoded.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(io.BytesIO(data), formats=KINDS) as image:
+            width, height = image.size
+            if width * height > LARGEST:
+                fault = f"has {width}x{height} pixels, too many to read; scale it down"
+                return (width, height), [fault]
+            image.load()
+            return (width, height), _faults(image, data)
+    except UnidentifiedImageError:
+        return None, [f"is no intact image of a kind that is read ({', '.join(KINDS)}); replace it"]
+    # Broken files make Pillow raise various errors, SyntaxError among them.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        return None, [f"is no intact image ({error}); replace the file"]
+
+
+def file_sha256_and_faults(
+    path: Path,
+) -> tuple[str | None, tuple[int, int] | None, list[str]]:
+    """Of an image file: its hash (None where it can't be read at all), its size, its faults."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None, None, [f"is not there (looked for {path}); correct the path"]
+    except OSError as error:
+        return None, None, [f"cannot be read ({error}); correct the path or its permissions"]
+    return hashlib.sha256(data).hexdigest(), *inspect(data)
+
+
+def _faults(image: "Image", data: bytes) -> list[str]:
+    """What the file says of itself that makes people see other pixels than we would read."""
+    from PIL import ExifTags
+
+    faults = []
+    bits = _bits(image, data)
+    if bits > 8:
+        faults.append(f"has {bits} bits a channel; save it with 8")
+    elif image.mode not in MODES:
+        faults.append(
+            f"has the mode {image.mode} instead of {' or '.join(MODES)}; "
+            "save it as 8-bit gray or RGB without transparency"
+        )
+    elif "transparency" in image.info:
+        faults.append("has a transparent colour; save it without transparency")
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
+        faults.append(f"holds {frames} pictures (frames or pages); save the one that is meant")
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    if orientation not in (0, 1):
+        faults.append(
+            f"is to be turned when shown (EXIF orientation {orientation}); "
+            "save it turned, without that entry"
+        )
+    if not _is_srgb(image):
+        faults.append(
+            "is shown in other colours (profile or gamma other than sRGB's); save as sRGB"
+        )
+    return faults
+
+
+def _bits(image: "Image", data: bytes) -> int:
+    """Bits of a channel, as the file has them."""
+    bits_per_sample = 258  # the tag of TIFF
+    if image.format == "PNG":
+        return data[24]  # of the header, which every PNG begins with
+    if image.format == "TIFF":
+        bits = image.tag_v2.get(bits_per_sample, 8)  # type: ignore[attr-defined]
+        return max(bits) if isinstance(bits, tuple) else bits
+    return 8
+
+
+def _is_srgb(image: "Image") -> bool:
+    """Whether the file's colours, where it defines them, are sRGB's but for rounding."""
+    import numpy as np
+    from PIL import ImageCms
+    from PIL.Image import fromarray
+
+    profile = image.info.get("icc_profile")
+    if not profile:
+        gamma = image.info.get("gamma", SRGB_GAMMA)
+        return "srgb" in image.info or abs(gamma - SRGB_GAMMA) < 0.01
+    if image.mode not in MODES:
+        return True  # refused for its mode
+    levels = np.linspace(0, 255, 18).astype(np.uint8)
+    colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(18, -1, 3)
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        is_gray = own.profile.xcolor_space.strip() == "GRAY"
+        if is_gray and image.mode == "RGB":
+            return False  # of another picture
+        sample = fromarray(levels[None] if is_gray else colours)
+        shown = ImageCms.profileToProfile(
+            sample, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
+        )
+    except (ImageCms.PyCMSError, OSError):
+        return False
+    difference = np.asarray(shown).astype(int) - np.asarray(sample.convert("RGB"))
+    return bool(np.abs(difference).max() <= PROFILE_TOLERANCE)
