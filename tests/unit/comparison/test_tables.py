@@ -153,6 +153,12 @@ def test_a_commit_is_named_with_whether_the_tree_is_clean(tmp_path: Path) -> Non
     assert provenance.commit(tmp_path).endswith(", clean")
     (tmp_path / "a").write_text("b")
     assert provenance.commit(tmp_path).endswith(", with changes to 1 file")
+    (tmp_path / "unpacked").mkdir()
+    assert provenance.commit(tmp_path / "unpacked") == "unknown: not a git repository of its own"
+
+
+def test_the_project_is_the_folder_of_its_snakefile() -> None:
+    assert (provenance.PROJECT / "Snakefile").is_file()
 
 
 def test_devices_are_those_that_the_logs_name(tmp_path: Path) -> None:

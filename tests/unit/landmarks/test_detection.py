@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from photosketch import pairs
 from photosketch.demo.looks import LOOKS
@@ -14,6 +15,7 @@ from photosketch.landmarks.table import (
     read_landmarks,
     write_landmarks,
 )
+from photosketch.runtime import file_sha256
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,28 @@ def test_table_of_pairs_has_photo_then_sketch_and_skips_images_without_a_face(
     assert set(read["source"]) == {"mtcnn"}
     left_eye = points_of(read, "02", "sketch")[0]
     assert np.linalg.norm(left_eye - faces[2].sketch_landmarks[0]) < 6
+
+
+def test_a_face_whose_eye_is_beyond_the_border_counts_as_not_found(
+    tmp_path: Path, faces: list[DemoPair], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cut = np.repeat(faces[0].photo[:, -1:], 200, axis=1)
+    cut[:, :120] = faces[0].photo[:, 80:]  # the left eye lies some pixels left of column 80
+    found = detection.detect([cut], "cpu")[0]
+    assert found is not None
+    assert found.points[0, 0] < 0, "the point is inside: the test shows nothing"
+    Image.fromarray(cut).save(tmp_path / "photo.png")
+    Image.fromarray(faces[0].sketch).save(tmp_path / "sketch.png")
+    files = [tmp_path / f"{modality}.png" for modality in pairs.MODALITIES]
+    digests = [file_sha256(file) for file in files]
+    pair = pairs.Pair("demo", "00", "train", *map(str, files), 200, 250, *digests)
+
+    table = detection.detect_pairs([pair], "cpu")
+
+    assert table["modality"].tolist() == ["sketch"]
+    said = capsys.readouterr().out
+    assert "face in the photo of demo 00 left out: left_eye_x -" in said
+    assert "outside the image of 200x250" in said
 
 
 def test_real_faces_are_found_where_the_release_puts_the_eyes(cufs: Path) -> None:

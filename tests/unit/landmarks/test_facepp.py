@@ -238,6 +238,13 @@ def test_damaged_kept_answer_is_named(listed, tmp_path):
         ("http://127.0.0.1:8000/detect", True),
         ("http://api-us.faceplusplus.com/facepp/v3/detect", False),
         ("http://127.0.0.1.example.org/detect", False),
+        ("http://localhost:x@example.org/", False),
+        ("http://localhost:80@example.org/", False),
+        ("http://localhost\\@example.org/", False),
+        ("http://localhost:x/", False),
+        ("https://name:secret@example.org/", False),
+        ("https:///detect", False),
+        ("ftp://localhost/", False),
     ],
 )
 def test_key_and_secret_never_leave_this_machine_unencrypted(root, endpoint, allowed):

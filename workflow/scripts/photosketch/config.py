@@ -7,6 +7,7 @@ of the canonical dict, so that a feature added later, switched off, makes nothin
 
 import dataclasses
 import re
+import urllib.parse
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -246,6 +247,19 @@ def _allowed(schema: Mapping[str, Any]) -> str:
     return ", ".join(words)
 
 
+def _keeps_secrets(address: str) -> bool:
+    """Whether what is sent to an address travels encrypted, or does not leave this machine."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        host, _ = parts.hostname, parts.port  # a port that is no number raises
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc or "\\" in address:  # a backslash ends the host for some
+        return False
+    here = host in ("localhost", "127.0.0.1", "::1")
+    return parts.scheme == "https" or (parts.scheme == "http" and here)
+
+
 def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
     """What a schema cannot say: keys that contradict one another."""
     contradictions = []
@@ -277,6 +291,12 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
         for name in config["methods"]
         if name in config["ablations"]
     ]
+    endpoint = config["landmarks"]["facepp"]["endpoint"]
+    if not _keeps_secrets(endpoint):
+        contradictions.append(
+            f"landmarks.facepp.endpoint: {endpoint!r} is not allowed; allowed: an address that "
+            "begins with https://, without a user's name (http:// on this machine alone)"
+        )
     if config["reference"] not in config["ablations"]:
         contradictions.append(
             f"reference: {config['reference']!r} is no ablation; "

@@ -1,5 +1,6 @@
 """What made a result: commit, versions, machine, configuration."""
 
+import os
 import platform
 import re
 import subprocess
@@ -14,6 +15,7 @@ import yaml
 from photosketch import config
 from photosketch.pairs import Pair, counts_in_words
 
+PROJECT = Path(__file__).parents[4]
 PACKAGES = ("snakemake", "torch", "torchvision", "numpy", "opencv-python-headless", "piq")
 
 
@@ -35,7 +37,7 @@ def gather(
     return Provenance(
         settings["run"],
         {
-            "Commit": commit(Path(__file__).parent),
+            "Commit": commit(PROJECT),
             "Versions": versions(),
             "Devices": devices(sorted(logs.glob("train/*/*.log"))),
             "Split": counts_in_words(manifest),
@@ -45,14 +47,21 @@ def gather(
     )
 
 
-def commit(folder: str | Path) -> str:
-    """The commit that is checked out in `folder`, and whether files differ from it."""
+def commit(project: Path) -> str:
+    """The commit that is checked out in the folder `project`, and whether files differ from it.
+
+    Unknown where the folder is no repository itself, but lies within another.
+    """
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
 
     def git(*arguments: str) -> str:
-        command = ["git", "-C", str(folder), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        command = ["git", "-C", str(project), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+        return done.stdout.strip()
 
     try:
+        if not Path(git("rev-parse", "--show-toplevel")).samefile(project):
+            return "unknown: not a git repository of its own"
         head = git("rev-parse", "HEAD")
         changed = len(git("status", "--porcelain").splitlines())
     except (OSError, subprocess.CalledProcessError):

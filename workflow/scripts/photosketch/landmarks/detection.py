@@ -10,7 +10,7 @@ import torch
 
 from photosketch.arrays import Image, Points
 from photosketch.landmarks import mtcnn
-from photosketch.landmarks.table import COLUMNS
+from photosketch.landmarks.table import COLUMNS, COORDINATES, point_faults
 from photosketch.pairs import MODALITIES, Pair, read_image
 
 # MTCNN's points lie one pixel right of and below where it found them: it reads a crop at truncated
@@ -89,15 +89,21 @@ def _portrait(boxes: np.ndarray, scores: np.ndarray) -> int:
 def detect_pairs(pairs: Iterable[Pair], device: torch.device | str, **options: Any) -> pd.DataFrame:
     """The landmark table of a subset's pairs as detected: photo, then sketch, of each pair.
 
-    Images without a face have no row. `options` are the keyword arguments of `detect`.
+    Images without a face have no row, nor have those whose points cannot be, as where the image's
+    border cuts a face: the log says why. `options` are the keyword arguments of `detect`.
     """
     keys = [(pair, modality) for pair in pairs for modality in MODALITIES]
     detections = detect([read_image(pair, modality) for pair, modality in keys], device, **options)
-    rows = [
-        (pair.id, modality, *face.points.ravel().tolist(), face.score, "mtcnn")
-        for (pair, modality), face in zip(keys, detections, strict=True)
-        if face is not None
-    ]
+    rows = []
+    for (pair, modality), face in zip(keys, detections, strict=True):
+        if face is None:
+            continue
+        points = face.points.ravel().tolist()
+        faults = point_faults(dict(zip(COORDINATES, points, strict=True)), pair.width, pair.height)
+        if faults:
+            print(f"face in the {modality} of {pair.subset} {pair.id} left out: {faults[0]}")
+        else:
+            rows.append((pair.id, modality, *points, face.score, "mtcnn"))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

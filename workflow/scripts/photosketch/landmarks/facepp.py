@@ -21,7 +21,7 @@ import pandas as pd
 import requests
 from PIL import Image
 
-from photosketch.landmarks.table import COLUMNS, ImageKey
+from photosketch.landmarks.table import COLUMNS, COORDINATES, ImageKey, point_faults
 from photosketch.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.runtime import InputError, write_atomically
 
@@ -126,8 +126,9 @@ def find_landmarks(
 def landmarks_of(answer: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray | None:
     """The points [5, 2] float32 of the largest face in a checked answer, None without a face.
 
-    None as well where a point lies outside the image of `size` (width, height): no tables have
-    such points. Left becomes the viewer's left, whichever way the service means it.
+    None as well where the points cannot be those of an upright face in an image of `size` (width,
+    height): no table has such points. Left becomes the viewer's left, whichever way the service
+    means it.
     """
     faces = [face for face in answer["faces"] if face.get("landmark")]
     if not faces:
@@ -143,8 +144,8 @@ def landmarks_of(answer: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray
     )  # [5, 2]
     if points[0, 0] > points[1, 0]:
         points = points[MIRRORED]
-    inside = (points >= 0) & (points <= np.array(size, np.float32) - 1)
-    return points if inside.all() else None
+    named_values = dict(zip(COORDINATES, points.ravel().tolist(), strict=True))
+    return None if point_faults(named_values, *size) else points
 
 
 class _Session:

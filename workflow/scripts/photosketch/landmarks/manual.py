@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from photosketch.landmarks.table import COORDINATES, ImageKey
+from photosketch.landmarks.table import COORDINATES, ImageKey, point_faults
 from photosketch.pairs import MODALITIES, Pair
 from photosketch.runtime import InputError, write_atomically
 
@@ -203,34 +203,15 @@ def _coordinates(row: _Row, width: int, height: int) -> tuple[dict[str, float], 
     """The ten coordinates of a row, and what is wrong with them in an image of that size."""
     if not any(row.cells[column] for column in COORDINATES):
         return {}, ["no points; fill them in or remove the row"]
-    values: dict[str, float] = {}
-    faults = []
-    for column in COORDINATES:
-        text = row.cells[column]
-        if not NUMBER.fullmatch(text):
-            faults.append(f"{column} {text!r} is no number; write pixels, like 75.3")
-            continue
-        value = float(text.replace(",", "."))
-        last = (width if column.endswith("_x") else height) - 1
-        if not 0 <= value <= last:
-            faults.append(
-                f"{column} {text} is outside the image of {width}x{height} pixels; "
-                f"it must be between 0 and {last}"
-            )
-        values[column] = value
-    if faults:
-        return values, faults
-    for left, right in (("left_eye", "right_eye"), ("mouth_left", "mouth_right")):
-        if values[f"{left}_x"] >= values[f"{right}_x"]:
-            faults.append(
-                f"{left}_x {values[f'{left}_x']:g} is not left of {right}_x "
-                f"{values[f'{right}_x']:g}; left is the viewer's left: swap {left} and {right}"
-            )
-    eyes = max(values["left_eye_y"], values["right_eye_y"])
-    mouth = min(values["mouth_left_y"], values["mouth_right_y"])
-    if eyes >= mouth:
-        faults.append(
-            f"an eye (y {eyes:g}) is not above the mouth (y {mouth:g}); y grows downwards, "
-            "and x comes before y"
-        )
-    return values, faults
+    texts = {column: row.cells[column] for column in COORDINATES}
+    faults = [
+        f"{column} {text!r} is no number; write pixels, like 75.3"
+        for column, text in texts.items()
+        if not NUMBER.fullmatch(text)
+    ]
+    values = {
+        column: float(text.replace(",", "."))
+        for column, text in texts.items()
+        if NUMBER.fullmatch(text)
+    }
+    return values, faults + point_faults(values, width, height)

@@ -50,6 +50,38 @@ def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
     return rows[list(COORDINATES)].to_numpy(np.float32).reshape(len(LANDMARK_NAMES), 2)
 
 
+def point_faults(values: Mapping[str, float], width: int, height: int) -> list[str]:
+    """What is wrong with the coordinates of a face, by their names, in an image of that size.
+
+    Each point must lie in the image; where all ten are there, left ones must lie left of right
+    ones, the eyes above the mouth.
+    """
+    faults = []
+    for column, value in values.items():
+        last = (width if column.endswith("_x") else height) - 1
+        if not 0 <= value <= last:
+            faults.append(
+                f"{column} {value:g} is outside the image of {width}x{height} pixels; "
+                f"it must be between 0 and {last}"
+            )
+    if faults or len(values) < len(COORDINATES):
+        return faults
+    for left, right in (("left_eye", "right_eye"), ("mouth_left", "mouth_right")):
+        if values[f"{left}_x"] >= values[f"{right}_x"]:
+            faults.append(
+                f"{left}_x {values[f'{left}_x']:g} is not left of {right}_x "
+                f"{values[f'{right}_x']:g}; left is the viewer's left: swap {left} and {right}"
+            )
+    eyes = max(values["left_eye_y"], values["right_eye_y"])
+    mouth = min(values["mouth_left_y"], values["mouth_right_y"])
+    if eyes >= mouth:
+        faults.append(
+            f"an eye (y {eyes:g}) is not above the mouth (y {mouth:g}); y grows downwards, "
+            "and x comes before y"
+        )
+    return faults
+
+
 def read_tables(subsets: Iterable[str], paths: Iterable[Path | str]) -> dict[str, pd.DataFrame]:
     """Landmark tables by subset, from a file for each."""
     return {subset: read_landmarks(path) for subset, path in zip(subsets, paths, strict=True)}
