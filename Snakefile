@@ -13,7 +13,8 @@ gc.set_threshold(100_000, 20, 20)
 shell.prefix("set -euo pipefail; exec ")
 
 
-configfile: "config/config.yaml"
+# beside this file, wherever snakemake is called
+configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"

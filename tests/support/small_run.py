@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -55,10 +56,13 @@ class Project:
             overlay[name] = {**overlay[name], **values} if merged else values
         self.overlay.write_text(yaml.safe_dump(overlay, sort_keys=False))
 
-    def snakemake(self, *arguments: str, cores: int = 2) -> subprocess.CompletedProcess:
-        """Run snakemake to its end; stdout and stderr together in `stdout`."""
+    def snakemake(
+        self, *arguments: str, cores: int = 2, overlays: Sequence[Path] = ()
+    ) -> subprocess.CompletedProcess:
+        """Run snakemake to its end, with further overlays; stdout and stderr together in
+        `stdout`."""
         return subprocess.run(
-            self.command(*arguments, cores=cores),
+            [*self.command(*arguments, cores=cores), *map(str, overlays)],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

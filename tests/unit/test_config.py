@@ -300,3 +300,50 @@ def test_a_missing_folder_of_sketches_is_told_once(config, tmp_path):
     changed = with_value(changed, "landmarks.manual", None)
     (problem,) = settings.missing_files(changed)
     assert f"methods.theirs: '{tmp_path}/a' is no folder" in problem
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("train.lr", float("nan"), "train.lr: nan is no number"),
+        ("train.losses.l1", float("inf"), "train.losses.l1: inf is no number"),
+        ("seeds", [10**30], "seeds.0: 100000... (31 digits) is too large"),
+        ("train.epochs", 10**400, "train.epochs: 100000... (401 digits)"),
+        ("run", "demo\n", "run: 'demo\\n' has a line break"),
+        ("dataset.pairs", "a\0b", "dataset.pairs: 'a\\x00b' has a line break or control"),
+        ("ablations.mine\n", {}, "ablations.'mine\\n': a name with a line break"),
+        ("run", 2024, 'run: 2024 is not allowed (in quotes: "2024")'),
+    ],
+)
+def test_values_that_bounds_and_patterns_let_through_are_refused(config, key, value, said):
+    assert said in "\n".join(settings.problems(with_value(config, key, value), SCHEMA))
+
+
+def test_epochs_by_the_million_are_refused_before_they_are_listed(config):
+    changed = with_value(config, "train.epochs", 10**9)
+    changed = with_value(changed, "evaluation.epochs", {"start": 1, "stop": 10**9, "step": 1})
+    (problem,) = settings.problems(changed, SCHEMA)
+    assert "evaluation.epochs: 1000000000 epochs" in problem
+
+
+def test_a_key_that_stands_twice_is_named_with_both_lines(tmp_path):
+    file = tmp_path / "overlay.yaml"
+    file.write_text(
+        "train: {lr: 0.1}\nablations:\n  a: {}\n  b: {}\n  a: {ngf: 3}\ntrain: {ngf: 2}\n"
+    )
+    inner, outer = sorted(settings.repeated_keys(file))
+    assert f"{file}, line 5: ablations.a is there already, in line 3" in inner
+    assert f"{file}, line 6: train is there already, in line 1" in outer
+    file.write_text("seeds: [{a: 1, a: 2}]\n")
+    assert "seeds.0.a is there already" in settings.repeated_keys(file)[0]
+    for text in ("", "a: 1\nb: {a: 1}\n"):
+        file.write_text(text)
+        assert settings.repeated_keys(file) == []
+
+
+def test_null_is_for_ablations_that_are_defined_elsewhere(config):
+    changed = with_value(with_value(config, "ablations.lcoal", None), "ablations.local", None)
+    (problem,) = settings.unknown_null_ablations(changed, set(config["ablations"]))
+    assert "ablations.lcoal: null" in problem
+    assert "write {}" in problem
+    assert settings.unknown_null_ablations(changed, {"lcoal", "local"}) == []

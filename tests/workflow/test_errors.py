@@ -14,6 +14,29 @@ def test_all_mistakes_of_the_configuration_are_listed_before_anything_runs(unrun
     assert not (unrun.folder / "results").exists()
 
 
+def test_doubled_keys_and_nulls_that_leave_nothing_out_are_named(unrun):
+    overlay = unrun.folder / "two.yaml"
+    overlay.write_text("train: {lr: 0.1}\ntrain: {ngf: 3}\n")
+    done = unrun.snakemake("-n", overlays=[overlay])
+    assert done.returncode != 0
+    assert f"{overlay}, line 2: train is there already, in line 1" in done.stdout
+    overlay.write_text("ablations: {lcoal: null}\n")
+    done = unrun.snakemake("-n", overlays=[overlay])
+    assert done.returncode != 0
+    assert "ablations.lcoal: null leaves out" in done.stdout
+    overlay.write_text("ablations: {mine: {ngf: 3}}\n")
+    dropped = unrun.folder / "dropped.yaml"
+    dropped.write_text("ablations: {mine: null}\n")
+    assert unrun.snakemake("-n", overlays=[overlay, dropped]).returncode == 0
+
+
+def test_the_defaults_are_those_beside_the_snakefile(unrun, tmp_path):
+    """Results apart from the code: snakemake -d or -s from elsewhere."""
+    (tmp_path / "faces").symlink_to(unrun.folder / "faces")
+    done = unrun.snakemake("-n", "-d", str(tmp_path))
+    assert done.returncode == 0, done.stdout
+
+
 def test_a_missing_table_of_pairs_is_named_with_its_key(unrun):
     unrun.configure(dataset={"pairs": "nowhere/pairs.tsv"})
     done = unrun.snakemake("-n")

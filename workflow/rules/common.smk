@@ -25,9 +25,23 @@ def refuse(heading, problems):
     raise WorkflowError("\n  ".join([heading, *problems]))
 
 
-config = settings.without_dropped_ablations(config)
+config_files = [Path(file) for file in workflow.configfiles]
+repeated = [
+    mistake for file in config_files for mistake in settings.repeated_keys(file)
+]
+if repeated:
+    refuse("The configuration has mistakes:", repeated)
+
+defined = {
+    name
+    for file in config_files
+    for name, overrides in ((yaml_file(file) or {}).get("ablations") or {}).items()
+    if overrides is not None
+}
 schema = yaml_file("workflow", "schemas", "config.schema.yaml")
-mistakes = settings.problems(config, schema) or settings.missing_files(config)
+mistakes = settings.unknown_null_ablations(config, defined)
+config = settings.without_dropped_ablations(config)
+mistakes += settings.problems(config, schema) or settings.missing_files(config)
 if mistakes:
     refuse("The configuration has mistakes:", mistakes)
 

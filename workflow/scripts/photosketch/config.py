@@ -6,15 +6,19 @@ of the canonical dict, so that a feature added later, switched off, makes nothin
 """
 
 import dataclasses
+import math
 import re
 import urllib.parse
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
 GladForm = Literal["magnitude", "squared"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+LARGEST = 10**15  # of any number in the configuration
+MOST_EPOCHS = 10_000  # evaluated ones: each is a file, its sketches and its scores
 FRAME = 256  # pixels, the side of the square frame the networks work on
 # VGG16 as torchvision publishes it (the name holds the first digits of its sha256), and the weights
 # of LPIPS on it, of piq's release v0.4.0
@@ -150,8 +154,68 @@ def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     errors = sorted(
         validator.iter_errors(config), key=lambda error: [str(key) for key in error.path]
     )
-    messages = list(dict.fromkeys(message for error in errors for message in _messages(error)))
-    return messages or _inconsistencies(config)
+    messages = [*_unusable(config), *(text for error in errors for text in _messages(error))]
+    return list(dict.fromkeys(messages)) or _inconsistencies(config)
+
+
+def _unusable(value: Any, key: str = "") -> Iterator[str]:
+    """Numbers and texts that no key may have, and that bounds and patterns let through."""
+    if isinstance(value, Mapping):
+        for name, entry in value.items():
+            if isinstance(name, str) and CONTROL.search(name):
+                yield f"{key}{name!r}: a name with a line break or control character; remove it"
+            yield from _unusable(entry, f"{key}{name}.")
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from _unusable(entry, f"{key}{index}.")
+    elif isinstance(value, str) and CONTROL.search(value):
+        yield f"{key[:-1]}: {value!r} has a line break or control character; remove it"
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{key[:-1]}: {value} is no number to compute with"
+    elif isinstance(value, int | float) and abs(value) > LARGEST:
+        text = str(value)
+        shown = text if len(text) < 20 else f"{text[:6]}... ({len(text)} digits)"
+        yield f"{key[:-1]}: {shown} is too large; allowed: at most {LARGEST:.0g}"
+
+
+def repeated_keys(path: Path) -> list[str]:
+    """The keys that stand twice in one mapping of a YAML file, of which only the last would count,
+    each with its line. Snakemake has read the file before."""
+    import yaml
+
+    def walk(node: yaml.Node, key: str) -> Iterator[str]:
+        if isinstance(node, yaml.SequenceNode):
+            for index, entry in enumerate(node.value):
+                yield from walk(entry, f"{key}{index}.")
+        if not isinstance(node, yaml.MappingNode):
+            return
+        lines: dict[str, int] = {}
+        for name, entry in node.value:
+            line = name.start_mark.line + 1
+            if name.value in lines:
+                yield (
+                    f"{path}, line {line}: {key}{name.value} is there already, in line "
+                    f"{lines[name.value]}, and would be lost; write both as one"
+                )
+            lines[name.value] = line
+            yield from walk(entry, f"{key}{name.value}.")
+
+    document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    return list(walk(document, "")) if document else []
+
+
+def unknown_null_ablations(config: Mapping[str, Any], defined: Container[str]) -> list[str]:
+    """Ablations that are set to null, though no file defines one of that name: typing errors, or
+    new ones that were left empty. `defined`: the names with a value in some file."""
+    ablations = config.get("ablations")
+    if not isinstance(ablations, dict):
+        return []
+    return [
+        f"ablations.{name}: null leaves out an ablation that is defined elsewhere, and none is "
+        f"called {name}; correct the name, or write {{}} for one with the settings of train"
+        for name, overrides in ablations.items()
+        if overrides is None and name not in defined
+    ]
 
 
 def _is_integer(_: Any, value: Any) -> bool:
@@ -214,6 +278,8 @@ def _messages(error: Any) -> list[str]:
     if isinstance(error.instance, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", error.instance):
         mantissa, exponent = re.split("[eE]", error.instance)
         hint = f" (YAML reads it as text: write {mantissa}.0e{int(exponent):+d})"
+    elif error.validator == "type" and "string" in error.schema.get("type", ""):
+        hint = f' (in quotes: "{error.instance}")' if isinstance(error.instance, int) else ""
     elif isinstance(error.instance, float) and error.instance.is_integer():
         hint = f" (write {int(error.instance)})"
     return [f"{key}: {error.instance!r} is not allowed{hint}; allowed: {allowed}"]
@@ -268,6 +334,11 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
     if start > stop:
         contradictions.append(
             f"evaluation.epochs.start: {start} is after evaluation.epochs.stop ({stop})"
+        )
+    elif (stop - start) // step >= MOST_EPOCHS:
+        contradictions.append(
+            f"evaluation.epochs: {(stop - start) // step + 1} epochs from {start} to {stop}, each "
+            f"{step}; allowed: at most {MOST_EPOCHS}; raise step"
         )
     elif (stop - start) % step:
         contradictions.append(
