@@ -10,13 +10,18 @@ export PYTHONNOUSERSITE := 1
 
 .PHONY: setup demo test test-cluster lint bench estimate pins
 
-setup: .venv/ready
+# make setup ONNX=1: with the extra of requirements-onnx.txt
+setup: .venv/ready $(if $(ONNX),.venv/ready-onnx)
 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] < (3, 11))' \
 	  || { echo "Python 3.11 with venv is needed: set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+.venv/ready-%: requirements-%.txt .venv/ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 resources/demo/pairs.tsv: | .venv/ready
@@ -28,7 +33,7 @@ demo: .venv/ready resources/demo/pairs.tsv
 	  --configfile config/demo.yaml
 	@echo "see results/demo/comparison/index.html"
 
-test: .venv/ready
+test: .venv/ready .venv/ready-onnx
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 # the slurm profile on two nodes that are this machine; SLURM comes by apt: needs root

@@ -33,10 +33,12 @@ from pytorch_fid.fid_score import calculate_frechet_distance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
+from photosketch.config import FeatureConfig
 from photosketch.evaluation import distances, extractors, image_metrics, recognition
 from photosketch.evaluation.files import Features
 from photosketch.evaluation.scores import Networks, Truth, evaluate
 from photosketch.weights import FEATURE_WEIGHTS
+from support import inception_weights
 
 TEST_IMAGES = {"CUHK": 100, "AR": 43, "XM2VTS": 195}
 T = TypeVar("T")
@@ -55,28 +57,6 @@ def draw_sketches(count: int, seed: int) -> np.ndarray:
             start, end = random.integers(0, 200, (2, 2))
             cv2.line(image, start.tolist(), end.tolist(), int(random.integers(0, 160)), 1)
     return images
-
-
-def write_random_weights(path: Path) -> None:
-    """A state dict in the format of pytorch-fid's file, its signal neither dying nor exploding."""
-    import pytorch_fid.inception
-    import torchvision
-
-    loads = pytorch_fid.inception.load_state_dict_from_url
-    pytorch_fid.inception.load_state_dict_from_url = lambda *_, **__: {}
-    takes = torchvision.models.Inception3.load_state_dict
-    torchvision.models.Inception3.load_state_dict = lambda *_, **__: None
-    try:
-        network = pytorch_fid.inception.fid_inception_v3()
-    finally:
-        pytorch_fid.inception.load_state_dict_from_url = loads
-        torchvision.models.Inception3.load_state_dict = takes
-    generator = torch.Generator().manual_seed(0)
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight, generator=generator)
-    path.parent.mkdir(parents=True)
-    torch.save(network.state_dict(), path)
 
 
 @dataclass(frozen=True)
@@ -127,7 +107,7 @@ def main(share: float = 1.0) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         weights = folder / "hub" / "checkpoints" / FEATURE_WEIGHTS["inception-tf"].name
-        write_random_weights(weights)
+        inception_weights.write_tensorflow(weights)
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()
         theirs, command_line_fids = Time(), {}
         for label, mask in masks.items():
@@ -146,7 +126,9 @@ def main(share: float = 1.0) -> dict[str, float]:
             )
             theirs += call
 
-        load, network = timed(lambda: extractors.load("inception-tf", weights, digest).to(device))
+        load, network = timed(
+            lambda: extractors.load(FeatureConfig("inception-tf", digest), weights).to(device)
+        )
     real_extraction, real_features = timed(lambda: extractors.extract(real, network, device))
     known = Features(np.arange(len(subset)).astype(str), subset, real_features)
     networks = Networks(network, device=device)

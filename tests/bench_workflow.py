@@ -29,7 +29,7 @@ def overlay(ablations: int, seeds: int) -> dict[str, object]:
         "landmarks": {"manual": str(ROOT / "resources/demo/manual_landmarks.csv")},
         "seeds": list(range(seeds)),
         "ablations": {"glad": None, "local": None, "local_glad": None, **names},
-        "evaluation": {"features": "inception-random"},
+        "evaluation": {"features": "efficientnet-lite0"},
     }
 
 

@@ -62,7 +62,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
         [
             {"ablation": name, "seed": 0, "epoch": epoch, "subset": subset, "n": n, "fid": fid}
             | {"kid": 0.001, "kid_low": 0.0, "kid_high": 0.002, "ssim": fid / 200}
-            | {"features": "inception-random", "note": "not comparable"}
+            | {"features": "efficientnet-lite0", "note": "not comparable"}
             for name, fid in FID.items()
             for epoch in (1, 2)
             for subset, n in (("CUHK", 29), ("AR", 4), ("all", 33))

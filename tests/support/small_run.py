@@ -28,7 +28,7 @@ OVERLAY = {
     "ablations": {"glad": None, "local_glad": {"epochs": 4}},
     "evaluation": {
         "epochs": {"start": 1, "stop": 3, "step": 2},
-        "features": "inception-random",
+        "features": "efficientnet-lite0",
     },
 }
 

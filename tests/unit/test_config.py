@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import hashlib
 import re
 from pathlib import Path
 
@@ -199,7 +200,7 @@ def test_null_leaves_an_ablation_out(config):
         ("ablations.bad name", {}, "matching"),
         ("seeds", [1, 1], "without repetition"),
         ("seeds", [], "at least 1 items"),
-        ("evaluation.features", "vgg", "inception-tf, inception-imagenet, inception-random"),
+        ("evaluation.features", "vgg", "efficientnet-lite0 or {onnx, size, mean, std}"),
         ("dataset.size", [200], "at least 2 items"),
         ("run", "a/b", "matching"),
         ("evaluation.epochs.start", 500.0, "(write 500); allowed: integer"),
@@ -279,6 +280,76 @@ def test_files_that_are_named_and_missing_are_told_with_a_remedy(config, tmp_pat
     (tmp_path / "weights.pth").touch()
     assert settings.missing_files(changed) == []
     assert settings.missing_files(with_value(changed, "landmarks.manual", None)) == []
+
+
+OWN = {"onnx": "dino.onnx", "size": 224, "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
+
+
+def test_a_network_of_ones_own_is_described_completely(config):
+    assert settings.problems(with_value(config, "evaluation.features", OWN), SCHEMA) == []
+    wrong = {"onnx": "dino.onnx", "size": 224.0, "mean": [123.7, 0.5], "sdt": [0.2, 0.2, 0.2]}
+    assert set(settings.problems(with_value(config, "evaluation.features", wrong), SCHEMA)) == {
+        "evaluation.features.std: missing",
+        "evaluation.features.sdt: unknown key; known here: onnx, size, mean, std",
+        "evaluation.features.mean: [123.7, 0.5] is not allowed; allowed: array, of at least 3 "
+        "items, of at most 3 items",
+        "evaluation.features.mean.0: 123.7 is not allowed; allowed: number, at least 0, at most 1",
+        "evaluation.features.size: 224.0 is not allowed (write 224); allowed: integer, at least "
+        "16, at most 2048",
+    }
+
+
+def test_an_onnx_file_needs_no_weights_besides(config):
+    changed = with_value(config, "evaluation.features", OWN)
+    changed = with_value(changed, "evaluation.weights", "weights.pth")
+    changed = with_value(changed, "evaluation.weights_sha256", 64 * "0")
+    file, digest = settings.problems(changed, SCHEMA)
+    assert "evaluation.weights: 'weights.pth' is given, but" in file
+    assert "evaluation.weights_sha256: '000" in digest
+
+
+def test_a_missing_onnx_file_is_told(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    changed = with_value(config, "landmarks.manual", None)
+    changed = with_value(changed, "evaluation.features", OWN)
+    (problem,) = settings.missing_files(changed)
+    assert "evaluation.features.onnx: 'dino.onnx' does not exist" in problem
+    (tmp_path / "dino.onnx").touch()
+    assert settings.missing_files(changed) == []
+
+
+def test_features_are_keyed_by_what_the_file_holds_not_by_where_it_lies(config, tmp_path):
+    def hparams(file, **changes):
+        features = {**OWN, "onnx": str(file), **changes}
+        evaluation = {**config["evaluation"], "features": features}
+        return settings.FeatureConfig.from_config(evaluation).hparams()
+
+    file, copy = tmp_path / "dino.onnx", tmp_path / "copy" / "dino.onnx"
+    copy.parent.mkdir()
+    for path in (file, copy):
+        path.write_bytes(b"a network")
+    found = hparams(file)
+    assert found == {
+        "features": "dino",
+        "weights_sha256": hashlib.sha256(b"a network").hexdigest(),
+        "onnx": {"size": 224, "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]},
+    }
+    assert hparams(copy, std=[0.2, 0.20, 2e-1]) == found
+    assert repr(hparams(file, mean=[0, 0, 0])) == repr(hparams(file, mean=[0.0, 0.0, 0.0]))
+    assert settings.FeatureConfig.from_hparams({"epochs": [1], **found}).hparams() == found
+    copy.write_bytes(b"another")
+    assert hparams(copy) != found
+
+
+def test_known_features_are_keyed_by_their_name_and_a_hash_where_one_is_given(config):
+    evaluation = {**config["evaluation"], "features": "efficientnet-lite0"}
+    assert settings.FeatureConfig.from_config(evaluation).hparams() == {
+        "features": "efficientnet-lite0"
+    }
+    given = {**evaluation, "weights_sha256": 64 * "0"}
+    hparams = settings.FeatureConfig.from_config(given).hparams()
+    assert hparams == {"features": "efficientnet-lite0", "weights_sha256": 64 * "0"}
+    assert settings.FeatureConfig.from_hparams(hparams).hparams() == hparams
 
 
 def test_missing_weights_of_lpips_are_told_file_by_file(config, tmp_path):

@@ -20,7 +20,16 @@ FORMATS = {
     "evaluation": {"files", "metrics"},
 }
 COMMANDS = {"demo", "estimate"}  # they stand outside the flow, and may use any stage
-HEAVY = {"torch", "torchvision", "facenet_pytorch", "pytorch_fid", "cv2", "matplotlib"}
+HEAVY = {
+    "torch",
+    "torchvision",
+    "facenet_pytorch",
+    "pytorch_fid",
+    "efficientnet_lite_pytorch",
+    "onnxruntime",
+    "cv2",
+    "matplotlib",
+}
 NEEDED = {"warp.maps": {"cv2"}, "training.tensors": {"torch"}}  # what a format can't do without
 
 

@@ -4,6 +4,7 @@ import re
 from importlib import metadata
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -18,6 +19,7 @@ def pins(text: str) -> dict[str, str]:
 
 
 REQUIRED = pins((ROOT / "requirements.txt").read_text())
+EXTRAS = [path.name for path in ROOT.glob("requirements-*.txt")]
 
 WITH_PYTHON = {"pip", "setuptools"}  # in every environment of Python 3.11
 
@@ -30,9 +32,9 @@ def test_conda_users_get_the_same_pins():
 
 
 def test_every_line_is_pinned():
-    for name in ("requirements.txt", "requirements.in"):
+    for name in ("requirements.txt", "requirements.in", *EXTRAS):
         for line in (ROOT / name).read_text().splitlines():
-            if line.strip() and not line.startswith("#"):
+            if line.strip() and not line.startswith("#") and line != "-c requirements.txt":
                 assert re.match(r"[\w.-]+==[\w.+]+(\s+#.*)?$", line), f"{name}: {line}"
 
 
@@ -42,10 +44,22 @@ def test_direct_dependencies_are_pinned_alike():
 
 
 def test_what_is_installed_is_what_is_pinned_and_needs_nothing_unpinned():
-    for name, version in REQUIRED.items():
+    assert_installed(REQUIRED, {*REQUIRED, *WITH_PYTHON})
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_needs_nothing_but_itself_and_what_everyone_has(extra):
+    text = (ROOT / extra).read_text()
+    assert "-c requirements.txt" in text.splitlines()  # else it could change what everyone has
+    assert_installed(pins(text), {*REQUIRED, *pins(text), *WITH_PYTHON})
+    assert not pins(text).keys() & REQUIRED.keys()
+
+
+def assert_installed(pinned: dict[str, str], known: set[str]) -> None:
+    for name, version in pinned.items():
         package = metadata.distribution(name)
         assert package.version == version, name
         for text in package.requires or []:
             need = Requirement(text)
             if need.marker is None or need.marker.evaluate({"extra": ""}):
-                assert canonicalize_name(need.name) in {*REQUIRED, *WITH_PYTHON}, f"{name}: {text}"
+                assert canonicalize_name(need.name) in known, f"{name}: {text}"

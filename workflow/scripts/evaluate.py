@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime
+from photosketch.config import FeatureConfig
 from photosketch.evaluation import extractors
 from photosketch.evaluation.files import mismatches, read_features, write_run_features, write_table
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
@@ -19,15 +20,14 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     problems = [text for path in files.samples for text in mismatches(path, real)]
     if problems:
         raise runtime.InputError(problems)
-    networks = Networks.load(
-        hp["features"], files.get("weights"), hp.get("weights_sha256"), files.get("lpips")
-    )
+    network = FeatureConfig.from_hparams(hp)
+    networks = Networks.load(network, files.get("weights"), files.get("lpips"))
     networks = networks.to(runtime.acquire_device(console, snakemake.config["gpu_slots"]))
     people = pairs.select(pairs.read_manifest(files.manifest), split=hp.get("split", "test"))
     truth = Truth.of(real, stack_sketches(people), networks.device)
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
     scores, image_scores, features = evaluate_epochs(run, samples, truth, networks, console)
-    scores = scores.assign(features=hp["features"], note=extractors.note(hp["features"]))
+    scores = scores.assign(features=network.label, note=extractors.note(network))
     write_table(scores, output.scores)
     write_table(image_scores, output.images)
     write_run_features(features, output.features)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime
+from photosketch.config import FeatureConfig
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features, write_features, write_table
 from photosketch.evaluation.scores import (
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
-    networks = Networks.load(
-        hp["features"], files.get("weights"), hp.get("weights_sha256"), files.get("lpips")
-    )
+    network = FeatureConfig.from_hparams(hp)
+    networks = Networks.load(network, files.get("weights"), files.get("lpips"))
     device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     networks = networks.to(device)
     manifest = pairs.read_manifest(files.manifest)
@@ -29,7 +29,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     sets = {}
     for split in ("test", "train", "val") if validation else ("test", "train"):
         people = pairs.select(manifest, split=split)
-        print(f"{hp['features']}: {len(people)} real {split} sketches on {device}", file=console)
+        print(f"{network.label}: {len(people)} real {split} sketches on {device}", file=console)
         features = extract(stack_sketches(people), networks.features, device)
         sets[split] = Features(*ids_and_subsets(people), features)
     write_features(sets["test"], output.features)

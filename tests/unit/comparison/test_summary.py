@@ -110,7 +110,7 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
     paths = [
         write_scores(tmp_path, "a", 0, {10: (1, 2, 3)}),
         write_scores(tmp_path, "b", 0, {20: (1, 2, 3)}),
-        write_scores(tmp_path, "c", 0, {10: (1, 2, 3)}, features="inception-random"),
+        write_scores(tmp_path, "c", 0, {10: (1, 2, 3)}, features="efficientnet-lite0"),
         write_scores(tmp_path, "d", 0, {10: (1, 2, 3)}, subset="CUHK"),
         tmp_path / "e" / "seed0.csv",
         write_scores(tmp_path, "f", 0, {10: (3, 2, 1)}),

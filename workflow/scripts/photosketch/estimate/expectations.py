@@ -8,8 +8,16 @@ from typing import Any
 import pandas as pd
 import torch
 
-from photosketch.config import FRAME, RunSettings, TrainConfig, ablation_config, evaluated_epochs
-from photosketch.evaluation.extractors import DIMENSIONS
+from photosketch.config import (
+    FRAME,
+    FeatureConfig,
+    RunSettings,
+    TrainConfig,
+    ablation_config,
+    evaluated_epochs,
+    feature_file,
+)
+from photosketch.evaluation import extractors
 from photosketch.pairs import validation_count
 from photosketch.runtime import InputError
 from photosketch.training.step import PLAIN, Trainer
@@ -59,6 +67,8 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
     drawings = seeds * len(ablations) * epochs * (tested + validated)
     drawings += len(config["methods"]) * tested
     width, height = config["dataset"]["size"]
+    network = FeatureConfig.from_config(config["evaluation"])
+    features = extractors.dimensions(network, feature_file(config))
     frame = FRAME**2 * (3 + 1 + channels)  # photo, labels, sketch
     warps = len({ablation.warp for ablation in ablations} - {"none"})
     return {
@@ -66,7 +76,7 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
         "states for resuming": seeds * states_per_run * sum(states),
         "a state being written": max(states),  # for each training that runs at the same time
         "samples": drawings * width * height,
-        "features": (drawings + tested + validated) * DIMENSIONS * 4,
+        "features": (drawings + tested + validated) * features * 4,
         "parsings": len(pairs) * 2 * width * height,
         "tensors": len(pairs) * frame + warps * trained * frame,
         # sketch and valid pixels, a byte each, and the map, two floats

@@ -1,150 +1,93 @@
-"""Inception features of sketches, which FID and KID compare.
+"""Features of sketches, which FID and KID compare, by the network that the configuration names.
 
-Three networks, all ending in 2048 features per image: `inception-tf`, pytorch-fid's port of the
-TensorFlow network that FID is defined by (Heusel et al. 2017, "GANs Trained by a Two Time-Scale
-Update Rule Converge to a Local Nash Equilibrium"); `inception-imagenet`, torchvision's, the one
-behind the report's numbers; `inception-random`, torchvision's architecture with random weights,
-which needs no file and measures nothing that others have published.
+`inception-tf` is the network of published FID values, `inception-imagenet` the one behind the
+report's numbers. `efficientnet-lite0` comes with the environment and needs no download. Any other
+network can be put in from an ONNX file.
 """
 
 import pickle
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-import torchvision
-from pytorch_fid.inception import InceptionV3
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
-from torchvision.models.inception import BasicConv2d
 
-from photosketch.runtime import InputError
-from photosketch.weights import FEATURE_WEIGHTS, verify_weights
-
-RANDOM_NOTE = "random features, not comparable with published FID"
-RANDOM_SEED = 0
-DIMENSIONS = 2048
-_SIDE = 299  # pixels, the input side of Inception
+from photosketch.config import FeatureConfig, OnnxInput
+from photosketch.evaluation import efficientnet, inception
+from photosketch.evaluation.onnx_network import OnnxNetwork
+from photosketch.runtime import InputError, file_sha256
+from photosketch.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS, verify_weights
 
 
-def comparable(features: str) -> bool:
-    """Whether distances in these features can be held against published ones."""
-    return features in FEATURE_WEIGHTS
+def note(features: FeatureConfig) -> str:
+    """What every table and figure made with these features must say; empty where distances can be
+    held against published ones."""
+    if features.onnx is None and features.name in FEATURE_WEIGHTS:
+        return ""
+    name = features.label if features.onnx else "EfficientNet"
+    return f"{name} features: comparable within this table, not with published FID"
 
 
-def note(features: str) -> str:
-    """What every table and figure made with these features must say; empty where nothing."""
-    return "" if comparable(features) else RANDOM_NOTE
+def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Module:
+    """The network in test mode: [N, 3, H, W] in 0..1 -> [N, D].
 
-
-def load(features: str, weights: str | Path | None = None, sha256: str | None = None) -> nn.Module:
-    """The network named `features`, in test mode: [N, 3, H, W] in 0..1 -> [N, 2048].
-
-    Images are resized to 299 x 299 (bilinear) and scaled to -1..1 as in pytorch-fid, whichever the
-    network. `weights` is the local weights file, checked against `sha256` (by default the
-    published one) before it is opened. Never uses the network connection.
+    `weights` is the network's local file, checked against `features.weights_sha256` (by default the
+    published hash) before it is opened; without one EfficientNet takes its package's. What a file
+    holds is never run as code. Never uses the network connection.
 
     Raises InputError where the file is missing, differs from the hash, or holds something else.
     """
-    if not comparable(features):
-        return _folded(_random_inception())
-    expected = FEATURE_WEIGHTS[features]
+    if features.onnx:
+        return _own_network(features, features.onnx, weights)
+    packaged = features.name == "efficientnet-lite0"
+    expected = EFFICIENTNET_WEIGHTS if packaged else FEATURE_WEIGHTS[features.name]
+    weights = weights or (EFFICIENTNET_WEIGHTS.installed() if packaged else None)
     if weights is None:
-        raise InputError([f"evaluation.features: {features} needs weights. {expected.remedy()}"])
-    path = Path(weights)
-    verify_weights(expected, path, sha256)
-    try:
-        if features == "inception-tf":
-            return _folded(_tensorflow_inception(path))
-        return _folded(_imagenet_inception(path))
-    except (RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        reason, *_ = str(error).splitlines() or [type(error).__name__]  # torch lists every layer
         raise InputError(
-            [f"{path}: not the weights of {features} ({reason}). {expected.remedy()}"]
+            [f"evaluation.features: {features.name} needs weights. {expected.remedy()}"]
+        )
+    path = Path(weights)
+    verify_weights(expected, path, features.weights_sha256)
+    try:
+        return _built(features.name, torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, TypeError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+        reason, *_ = str(error).splitlines() or [type(error).__name__]  # torch lists every layer
+        if isinstance(error, pickle.UnpicklingError):  # torch advises to run it all the same
+            reason = "it holds more than tensors, which would run as code, or is damaged"
+        raise InputError(
+            [f"{path}: not the weights of {features.name} ({reason}). {expected.remedy()}"]
         ) from error
 
 
-class _PytorchFid(nn.Module):
-    """pytorch-fid's network, which resizes and scales by itself, with a flat output."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inception = InceptionV3([InceptionV3.BLOCK_INDEX_BY_DIM[DIMENSIONS]])
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.inception(images)[0].flatten(1)  # [N, 2048, 1, 1] -> [N, 2048]
+def _built(name: str, state: Mapping[str, torch.Tensor]) -> nn.Module:
+    if name == "inception-tf":
+        return inception.tensorflow(state)
+    if name == "inception-imagenet":
+        return inception.imagenet(state)
+    return efficientnet.lite0(state)
 
 
-class _Torchvision(nn.Module):
-    """torchvision's network without its classifier, preceded by pytorch-fid's preprocessing."""
+def dimensions(features: FeatureConfig, weights: str | Path | None = None) -> int:
+    """How many features an image has. A network of one's own is asked, so its file is needed."""
+    if not features.onnx:
+        is_efficientnet = features.name == "efficientnet-lite0"
+        return efficientnet.DIMENSIONS if is_efficientnet else inception.DIMENSIONS
+    return load(features, weights)(torch.zeros(1, 3, 1, 1)).shape[1]
 
-    def __init__(self, inception: nn.Module) -> None:
-        super().__init__()
-        self.inception = inception
-        self.inception.fc = nn.Identity()
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        resized = nn.functional.interpolate(
-            images, size=(_SIDE, _SIDE), mode="bilinear", align_corners=False
+def _own_network(features: FeatureConfig, taken: OnnxInput, file: str | Path | None) -> OnnxNetwork:
+    if file is None:
+        raise ValueError("a network of one's own comes from a file")
+    path = Path(file)
+    if not path.is_file() or file_sha256(path) != features.weights_sha256:
+        raise InputError(
+            [
+                f"{path}: the ONNX file of evaluation.features is missing or has changed since the "
+                "run was planned; start it again"
+            ]
         )
-        return self.inception(2 * resized - 1)  # [N, 2048]
-
-
-def _tensorflow_inception(path: Path) -> nn.Module:
-    """pytorch-fid's constructor takes no path, but looks into torch's hub folder before the net."""
-    with tempfile.TemporaryDirectory() as folder:
-        checkpoints = Path(folder, "checkpoints")
-        checkpoints.mkdir()
-        (checkpoints / FEATURE_WEIGHTS["inception-tf"].name).symlink_to(path.resolve())
-        with _hub_folder(folder):
-            return _PytorchFid().eval()
-
-
-@contextmanager
-def _hub_folder(folder: str) -> Iterator[None]:
-    previous = torch.hub.get_dir()
-    torch.hub.set_dir(folder)
-    try:
-        yield
-    finally:
-        torch.hub.set_dir(previous)
-
-
-def _imagenet_inception(path: Path) -> nn.Module:
-    # transform_input would undo ImageNet's mean and deviation, which pytorch-fid never applies.
-    inception = torchvision.models.inception_v3(
-        weights=None, transform_input=False, init_weights=False
-    )
-    inception.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return _Torchvision(inception).eval()
-
-
-def _random_inception() -> nn.Module:
-    """He et al. 2015, "Delving Deep into Rectifiers": keeps the signal's scale through the depth.
-
-    With torchvision's default weights the features come out near 1e-8.
-    """
-    inception = torchvision.models.inception_v3(
-        weights=None, transform_input=False, init_weights=False, aux_logits=False
-    )
-    generator = torch.Generator().manual_seed(RANDOM_SEED)
-    for module in inception.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
-    return _Torchvision(inception).eval()
-
-
-def _folded(network: nn.Module) -> nn.Module:
-    """The network with each BatchNorm in the convolution before it: the same function in fewer
-    passes, to the last digits."""
-    for module in network.modules():
-        if isinstance(module, BasicConv2d):
-            module.conv = fuse_conv_bn_eval(module.conv, module.bn)
-            module.bn = nn.Identity()
-    return network
+    return OnnxNetwork.open(path, taken)
 
 
 def extract(
@@ -153,7 +96,7 @@ def extract(
     device: torch.device | str = "cpu",
     batch_size: int | None = None,
 ) -> np.ndarray:
-    """Features [N, 2048] float32 of sketches [N, H, W] uint8 (8-bit gray, at their own size).
+    """Features [N, D] float32 of sketches [N, H, W] uint8 (8-bit gray, at their own size).
 
     Gray is repeated to three channels, 0..255 becomes 0..1. `network` must be on `device`.
     Convolutions keep full float32 precision, so that CPU and GPU agree. On a CPU small batches
@@ -162,11 +105,11 @@ def extract(
     on_cpu = torch.device(device).type == "cpu"
     batch_size = batch_size or (8 if on_cpu else 32)
     order = torch.channels_last if on_cpu else torch.contiguous_format
-    features = np.empty((len(sketches), DIMENSIONS), np.float32)
+    features = []
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for start in range(0, len(sketches), batch_size):
             batch = torch.from_numpy(sketches[start : start + batch_size]).to(device)
             images = batch[:, None].float().div(255).expand(-1, 3, -1, -1)  # [B, 3, H, W]
             images = images.contiguous(memory_format=order)
-            features[start : start + batch_size] = network(images).cpu().numpy()
-    return features
+            features.append(network(images).cpu().numpy())
+    return np.concatenate(features)

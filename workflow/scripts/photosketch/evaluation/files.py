@@ -16,7 +16,7 @@ COLUMNS = ["epoch", "subset", "n", "fid", "kid", "features", "note"]  # that eve
 
 @dataclass(frozen=True)
 class Features:
-    """Features with the pairs they belong to: ids [N], subset [N], features [N, 2048] float32."""
+    """Features with the pairs they belong to: ids [N], subset [N], features [N, D] float32."""
 
     ids: np.ndarray
     subset: np.ndarray
@@ -26,10 +26,10 @@ class Features:
 @dataclass(frozen=True)
 class RunFeatures:
     """Features of every evaluated epoch of a run: ids [N], subset [N], epochs [E], features
-    [E, N, 2048] float32.
+    [E, N, D] float32.
 
-    Kept at full precision, so that FID from the file is FID in the table: 2.8 MB an epoch of 338
-    images, little beside the generator that drew them.
+    Kept at full precision, so that FID from the file is FID in the table: with
+    Inception 2.8 MB an epoch of 338 images, little beside the generator that drew them.
     """
 
     ids: np.ndarray

@@ -13,6 +13,7 @@ import torch
 from piq.perceptual import ContentLoss
 from torch import nn
 
+from photosketch.config import FeatureConfig
 from photosketch.evaluation import distances, extractors, image_metrics, recognition
 from photosketch.evaluation.distances import InnerProducts, subset_masks
 from photosketch.evaluation.files import POOLED, Features, RunFeatures
@@ -35,16 +36,15 @@ class Networks:
     @classmethod
     def load(
         cls,
-        features: str,
+        features: FeatureConfig,
         weights: str | Path | None = None,
-        sha256: str | None = None,
         lpips: Sequence[str | Path] | None = None,
     ) -> "Networks":
         """On the CPU, from the files that `extractors.load` and `image_metrics.load_lpips` take.
 
         Raises InputError as these do.
         """
-        network = extractors.load(features, weights, sha256)
+        network = extractors.load(features, weights)
         return cls(network, image_metrics.load_lpips(*lpips) if lpips else None)
 
     def to(self, device: torch.device) -> "Networks":
@@ -120,7 +120,7 @@ def evaluate(
     """Every score of sketches [N, H, W] uint8 of the people of `truth`, in its order.
 
     Returns a table by subset (subset, n, every metric of `metrics.METRICS`, kid_low, kid_high), a
-    table by image (subset, id, every metric of single images), and the features [N, 2048] float32.
+    table by image (subset, id, every metric of single images), and the features [N, D] float32.
     LPIPS is left out where its network is not given. Networks and truth must be on one device.
     """
     subset = truth.features.subset
