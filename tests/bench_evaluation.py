@@ -7,6 +7,8 @@ real sketches, and `scores.evaluate` (FID, KID with its interval, SSIM, FSIM, SC
 recognition, for all subsets). The features of the real sketches are there already, as they are in a
 run, where all checkpoints share them; the ratio with them is printed too.
 
+The same job with the features of EfficientNet-Lite0 is timed in the same run.
+
 Beside the wall time stands the processor time of both sides, which other work on the machine
 disturbs less.
 
@@ -27,6 +29,7 @@ from typing import TypeVar
 
 import cv2
 import numpy as np
+import pandas as pd
 import torch
 from PIL import Image
 from pytorch_fid.fid_score import calculate_frechet_distance
@@ -85,6 +88,41 @@ def timed(work: Callable[[], T]) -> tuple[Time, T]:
     return Time(end.wall - start.wall, end.cpu - start.cpu), result
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """What the job for a checkpoint gave, and how long it took as a whole, without the features of
+    the real sketches (`of_real`); of it `measuring` the real sketches and `extraction` of
+    features."""
+
+    whole: Time
+    of_real: Time
+    measuring: Time
+    extraction: Time
+    truth: Truth
+    scores: pd.DataFrame
+    features: np.ndarray
+
+
+def score_checkpoint(
+    features: FeatureConfig,
+    weights: Path | None,
+    real: np.ndarray,
+    generated: np.ndarray,
+    subset: np.ndarray,
+    device: str,
+) -> Checkpoint:
+    """Score sketches [N, H, W] by a feature network loaded for it."""
+    load, network = timed(lambda: extractors.load(features, weights).to(device))
+    of_real, real_features = timed(lambda: extractors.extract(real, network, device))
+    known = Features(np.arange(len(subset)).astype(str), subset, real_features)
+    networks = Networks(network, device=device)
+    measuring, truth = timed(lambda: Truth.of(known, real, device))
+    scoring, (scores, _, found) = timed(lambda: evaluate(generated, truth, networks))
+    extraction, _ = timed(lambda: extractors.extract(generated, network, device))
+    whole = load + measuring + scoring
+    return Checkpoint(whole, of_real, measuring, extraction, truth, scores, found)
+
+
 def command_line(first: Path, second: Path, home: Path, device: str) -> float:
     """The FID that pytorch-fid's command line prints."""
     done = subprocess.run(
@@ -126,16 +164,10 @@ def main(share: float = 1.0) -> dict[str, float]:
             )
             theirs += call
 
-        load, network = timed(
-            lambda: extractors.load(FeatureConfig("inception-tf", digest), weights).to(device)
-        )
-    real_extraction, real_features = timed(lambda: extractors.extract(real, network, device))
-    known = Features(np.arange(len(subset)).astype(str), subset, real_features)
-    networks = Networks(network, device=device)
-    measuring, truth = timed(lambda: Truth.of(known, real, device))
-    scoring, (scores, _, found) = timed(lambda: evaluate(generated, truth, networks))
-    ours = load + measuring + scoring
-    extraction, _ = timed(lambda: extractors.extract(generated, network, device))
+        both = (real, generated, subset, device)
+        inception = score_checkpoint(FeatureConfig("inception-tf", digest), weights, *both)
+    efficientnet = score_checkpoint(FeatureConfig("efficientnet-lite0"), None, *both)
+    ours, truth = inception.whole, inception.truth
     imaging, _ = timed(
         lambda: image_metrics.score_images(
             truth.measured, image_metrics.Measured.of(generated, device)
@@ -144,25 +176,25 @@ def main(share: float = 1.0) -> dict[str, float]:
     matching, _ = timed(
         lambda: [recognition.rank_one(real[m], generated[m], device) for m in masks.values()]
     )
-    for label, value in zip(masks, scores["fid"], strict=True):
+    for label, value in zip(masks, inception.scores["fid"], strict=True):
         gap = abs(value - command_line_fids[label]) / command_line_fids[label]
         print(f"FID {label}: {value:.6g}, pytorch-fid {command_line_fids[label]:.6g} ({gap:.1e})")
 
     slow = fast = 0.0
     for mask in masks.values():
-        sides = [real_features[mask].astype(float), found[mask].astype(float)]
+        sides = [side[mask].astype(float) for side in (truth.features.features, inception.features)]
         statistics = [s for side in sides for s in (side.mean(axis=0), np.cov(side, rowvar=False))]
         slow += timed(lambda s=statistics: calculate_frechet_distance(*s))[0].wall
         times = [timed(lambda s=sides: distances.fid(*s))[0].wall for _ in range(CALLS)]
         fast += float(np.median(times))
     ratio = theirs.wall / ours.wall
-    ratio_with_real = theirs.wall / (ours + real_extraction).wall
+    ratio_with_real = theirs.wall / (ours + inception.of_real).wall
     by = "wall" if device == "cuda" else "cpu"  # shares of the time that other work disturbs less
     shares = {
         name: getattr(part, by) / getattr(ours, by)
         for name, part in {
-            "features": extraction,
-            "image_metrics": measuring + imaging,
+            "features": inception.extraction,
+            "image_metrics": inception.measuring + imaging,
             "recognition": matching,
         }.items()
     }
@@ -175,6 +207,10 @@ def main(share: float = 1.0) -> dict[str, float]:
         f"  in ours: features {shares['features']:.0%} (Inception on {count} images), SSIM, FSIM "
         f"and SCOOT {shares['image_metrics']:.0%} (the real sketches measured too), recognition "
         f"{shares['recognition']:.0%}; the rest is the network's file, FID and KID",
+        f"With EfficientNet {efficientnet.whole.wall:.1f} s, of processors "
+        f"{efficientnet.whole.cpu:.1f} s: {ours.wall / efficientnet.whole.wall:.1f} and "
+        f"{ours.cpu / efficientnet.whole.cpu:.1f} times as fast as with Inception; the features "
+        f"alone {inception.extraction.cpu / efficientnet.extraction.cpu:.1f} times",
         f"The distance alone, {sets} sets: {slow / fast:.0f} times",
         sep="\n",
         flush=True,
@@ -185,6 +221,9 @@ def main(share: float = 1.0) -> dict[str, float]:
         "evaluation_seconds": ours.wall,
         "evaluation_ratio": ratio,
         "evaluation_cpu_ratio": theirs.cpu / ours.cpu,
+        "efficientnet_seconds": efficientnet.whole.wall,
+        "efficientnet_ratio": ours.wall / efficientnet.whole.wall,
+        "efficientnet_cpu_ratio": ours.cpu / efficientnet.whole.cpu,
         "with_real_features_ratio": ratio_with_real,
         **{f"{name}_share": share for name, share in shares.items()},
         "distance_ratio": slow / fast,

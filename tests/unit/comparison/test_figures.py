@@ -93,9 +93,14 @@ def test_the_note_is_written_into_the_curves() -> None:
     assert "mind this" not in texts(drawn_curves(noted.assign(note="")))
 
 
+LONG_NOTE = (
+    "a_network (sha256 00000000) features: comparable within this table, not with published FID"
+)
+
+
 @pytest.mark.parametrize("epochs", [[8], list(range(500, 801, 10))])
 def test_heading_note_legend_and_panels_do_not_overlap(epochs: list[int]) -> None:
-    figure = drawn_curves(made_up_scores([0, 1], epochs, note="mind this"))
+    figure = drawn_curves(made_up_scores([0, 1], epochs, note=LONG_NOTE))
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in [*figure.texts, *figure.legends]]
     boxes += [axis.get_tightbbox() for axis in figure.axes if axis.get_visible()]
@@ -105,6 +110,16 @@ def test_heading_note_legend_and_panels_do_not_overlap(epochs: list[int]) -> Non
         assert box.x1 <= figure.bbox.x1
         assert box.y1 <= figure.bbox.y1
         assert not any(box.overlaps(other) for other in boxes[index + 1 :])
+
+
+def test_a_long_note_is_broken_where_there_is_one_panel() -> None:
+    scores = made_up_scores([0], [5, 10], note=LONG_NOTE)
+    figure = drawn_curves(scores[scores["subset"] == "CUHK"])
+    figure.draw_without_rendering()
+    _, note = figure.texts
+    assert note.get_text().split() == LONG_NOTE.split()
+    assert note.get_window_extent().x1 <= figure.bbox.x1
+    assert not any(note.get_window_extent().overlaps(axis.get_tightbbox()) for axis in figure.axes)
 
 
 def test_what_an_epoch_was_chosen_from_is_a_panel_per_ablation_with_a_ring_per_seed() -> None:

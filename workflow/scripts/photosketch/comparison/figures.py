@@ -1,6 +1,7 @@
 """Figures for people: curves over epochs, and grids of images."""
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,14 +46,15 @@ def curves(comparison: Comparison) -> Figure:
     has no curve: its values stand above the ablations' names. Panels have scales of their own, for
     FID cannot be compared across them.
     """
-    scores, note = comparison.scores, comparison.note
+    scores = comparison.scores
     ablations, subsets, epochs = comparison.ablations, comparison.subsets, comparison.epochs
     panels = [*subsets, POOLED] if len(subsets) > 1 else list(subsets)
     draw_panel = _lines if len(epochs) > 1 else _dots
     across = min(2, len(panels))
+    note = _wrapped(comparison.note, 5.4 * across)
     down = math.ceil(len(panels) / across)
     legend_rows = math.ceil(len(ablations) / (2 * across)) if len(epochs) > 1 else 0
-    header = 0.5 + 0.25 * bool(note) + 0.25 * legend_rows  # inches
+    header = 0.5 + 0.25 * len(note) + 0.25 * legend_rows  # inches
     width, height = 5.4 * across, 3.0 * down + header
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, rect=(0, 0, 1, 1 - header / height))
     with matplotlib.rc_context(_STYLE):
@@ -71,7 +73,8 @@ def curves(comparison: Comparison) -> Figure:
         heading = _heading(epochs, len(comparison.seeds))
         figure.text(left, 1 - 0.6 * line, heading, va="top", fontsize=13)
         if note:
-            figure.text(left, 1 - 1.8 * line, note, va="top", fontsize=11, color=_WARNING)
+            text = "\n".join(note)
+            figure.text(left, 1 - 1.8 * line, text, va="top", fontsize=11, color=_WARNING)
         if legend_rows:
             figure.legend(
                 *axes[0].get_legend_handles_labels(),
@@ -92,12 +95,13 @@ def validation_curves(choice: Choice) -> Figure:
     lowest to highest, and their mean. A ring marks the chosen epoch of each seed.
     """
     metric, validation = BY_KEY[choice.metric], choice.scores
-    ablations, note = validation["ablation"].unique(), validation["note"].iloc[0]
+    ablations = validation["ablation"].unique()
     pooled = validation[validation["subset"] == POOLED]
     seeds = pooled["seed"].nunique()
     across = min(2, len(ablations))
+    note = _wrapped(validation["note"].iloc[0], 5.4 * across)
     down = math.ceil(len(ablations) / across)
-    header = 0.75 + 0.25 * bool(note)  # inches
+    header = 0.75 + 0.25 * len(note)  # inches
     width, height = 5.4 * across, 2.7 * down + header
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, rect=(0, 0, 1, 1 - header / height))
     with matplotlib.rc_context(_STYLE):
@@ -120,8 +124,14 @@ def validation_curves(choice: Choice) -> Figure:
             key = "thick line: mean; thin lines and band: the seeds; rings: the epoch of each seed"
         figure.text(left, 1 - 1.8 * line, key, va="top", fontsize=10, color=_FAINT)
         if note:
-            figure.text(left, 1 - 2.8 * line, note, va="top", fontsize=11, color=_WARNING)
+            text = "\n".join(note)
+            figure.text(left, 1 - 2.8 * line, text, va="top", fontsize=11, color=_WARNING)
     return figure
+
+
+def _wrapped(note: str, width: float) -> list[str]:
+    """Lines of a note that fit into a figure of `width` inches; none where there is no note."""
+    return textwrap.wrap(note, int(12 * (width - 0.3)))
 
 
 def _choice(

@@ -1,0 +1,137 @@
+"""Do distances in a network's features tell more damage from less? True sketches, damaged.
+
+Each kind of damage has four strengths. 100 times n = 50 people are drawn, and the order is found
+where FID rises from each strength to the next: between damaged and true sketches of the same
+people, as runs are scored, and against the true sketches of 50 others. Beside EfficientNet stands
+an Inception of random weights, made here.
+
+python tests/bench_features.py: on the test pairs of CUHK in the folder PHOTOSKETCH_CUFS, else on
+generated ones. Takes minutes, most of them for Inception.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+from photosketch.config import FeatureConfig
+from photosketch.demo.looks import PENCIL
+from photosketch.demo.pair import draw_pair
+from photosketch.evaluation import distances, extractors
+from photosketch.evaluation.scores import stack_gray_photos, stack_sketches
+from photosketch.pairs import index_pairs, select
+from support import inception_weights
+
+PEOPLE, DRAWN, DRAWS = 100, 50, 100
+Damage = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
+
+
+def blur(sketch: np.ndarray, sigma: float, random: np.random.Generator) -> np.ndarray:
+    return cv2.GaussianBlur(sketch, (0, 0), sigma)
+
+
+def noise(sketch: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
+    noisy = sketch + random.normal(0, deviation, sketch.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def compression(sketch: np.ndarray, quality: float, random: np.random.Generator) -> np.ndarray:
+    _, written = cv2.imencode(".jpg", sketch, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
+    return cv2.imdecode(written, cv2.IMREAD_GRAYSCALE)
+
+
+def misplacement(sketch: np.ndarray, pixels: float, random: np.random.Generator) -> np.ndarray:
+    """Moved in a direction of its own; the border is repeated."""
+    angle = random.uniform(0, 2 * np.pi)
+    shift = np.array([[1, 0, pixels * np.cos(angle)], [0, 1, pixels * np.sin(angle)]])
+    height, width = sketch.shape
+    return cv2.warpAffine(sketch, shift, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+DAMAGES: dict[str, tuple[Damage, tuple[float, ...]]] = {
+    "blur, sigma in pixels": (blur, (0.5, 1, 2, 4)),
+    "noise, deviation in gray levels": (noise, (5, 10, 20, 40)),
+    "JPEG, quality": (compression, (80, 40, 20, 10)),
+    "misplacement, pixels": (misplacement, (2, 4, 8, 16)),
+}
+MIXED = (0.1, 0.2, 0.4, 0.8)  # share of photos among the sketches
+
+
+def sketches_and_photos() -> tuple[np.ndarray, np.ndarray, str]:
+    """Of PEOPLE people, [N, H, W] uint8 each, and where they are from."""
+    folder = os.environ.get("PHOTOSKETCH_CUFS")
+    if folder:
+        pairs = select(index_pairs(Path(folder, "pairs.tsv"), (200, 250)), split="test")[:PEOPLE]
+        return stack_sketches(pairs), stack_gray_photos(pairs), "CUHK"
+    drawn = [draw_pair(seed, PENCIL) for seed in range(PEOPLE)]
+    photos = [cv2.cvtColor(pair.photo, cv2.COLOR_RGB2GRAY) for pair in drawn]
+    return np.stack([pair.sketch for pair in drawn]), np.stack(photos), "generated faces"
+
+
+def damaged_features(sketches: np.ndarray, network: nn.Module) -> dict[str, tuple[np.ndarray, ...]]:
+    """Features [N, D] at each strength of each damage."""
+    found = {}
+    for name, (damage, strengths) in DAMAGES.items():
+        random = np.random.default_rng(0)
+        found[name] = tuple(
+            extractors.extract(np.stack([damage(one, level, random) for one in sketches]), network)
+            for level in strengths
+        )
+    return found
+
+
+def orders_found(
+    true: np.ndarray, photos: np.ndarray, damaged: dict[str, tuple[np.ndarray, ...]]
+) -> dict[str, tuple[float, float]]:
+    """For each damage the share of draws in which FID finds the order, against the same people and
+    against others; features [N, D]."""
+    random = np.random.default_rng(1)
+    found = {name: np.zeros((DRAWS, 2), bool) for name in [*damaged, "photos mixed in, share"]}
+    for draw in range(DRAWS):
+        order = random.permutation(len(true))
+        own, others = order[:DRAWN], order[DRAWN : 2 * DRAWN]
+        sets = {name: [level[own] for level in levels] for name, levels in damaged.items()}
+        sets["photos mixed in, share"] = [
+            np.concatenate([photos[own[:count]], true[own[count:]]])
+            for count in (round(share * DRAWN) for share in MIXED)
+        ]
+        for name, levels in sets.items():
+            for side, people in enumerate((own, others)):
+                values = [distances.fid(true[people], level) for level in levels]
+                found[name][draw, side] = np.all(np.diff(values) > 0)
+    return {name: tuple(draws.mean(axis=0).tolist()) for name, draws in found.items()}
+
+
+def main() -> dict[str, dict[str, tuple[float, float]]]:
+    """Print and return the shares."""
+    sketches, photos, origin = sketches_and_photos()
+    with tempfile.TemporaryDirectory() as folder:
+        weights = inception_weights.write_tensorflow(Path(folder, "random.pth"))
+        random = FeatureConfig("inception-tf", hashlib.sha256(weights.read_bytes()).hexdigest())
+        networks = {
+            "efficientnet-lite0": extractors.load(FeatureConfig("efficientnet-lite0")),
+            "random Inception": extractors.load(random, weights),
+        }
+    results = {}
+    print(f"{origin}, {len(sketches)} people, {DRAWS} draws of n = {DRAWN}: order found, against")
+    print(f"{'':20} {'':32} {'the same people':>16} {'others':>8}")
+    for name, network in networks.items():
+        true, of_photos = (extractors.extract(images, network) for images in (sketches, photos))
+        results[name] = orders_found(true, of_photos, damaged_features(sketches, network))
+        for damage, (same, others) in results[name].items():
+            print(f"{name:20} {damage:32} {same:>16.0%} {others:>8.0%}", flush=True)
+    return results
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
+    main()
