@@ -13,7 +13,7 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -77,38 +77,51 @@ def sketches_and_photos() -> tuple[np.ndarray, np.ndarray, str]:
     return np.stack([pair.sketch for pair in drawn]), np.stack(photos), "generated faces"
 
 
-def damaged_features(sketches: np.ndarray, network: nn.Module) -> dict[str, tuple[np.ndarray, ...]]:
-    """Features [N, D] at each strength of each damage."""
-    found = {}
+def draws() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows of DRAWN people and of as many others, DRAWS times."""
+    random = np.random.default_rng(1)
+    orders = [random.permutation(PEOPLE) for _ in range(DRAWS)]
+    return [(order[:DRAWN], order[DRAWN : 2 * DRAWN]) for order in orders]
+
+
+def order_found(
+    true: np.ndarray, damaged: Callable[[np.ndarray], list[np.ndarray]]
+) -> tuple[float, float]:
+    """The share of draws in which FID rises with each strength, against the same people and against
+    others. true: features [N, D]; damaged: features at each strength of the people in given rows.
+    """
+    found = np.zeros((DRAWS, 2), bool)
+    for draw, (own, others) in enumerate(draws()):
+        levels = damaged(own)
+        for side, people in enumerate((own, others)):
+            values = [distances.fid(true[people], level) for level in levels]
+            found[draw, side] = np.all(np.diff(values) > 0)
+    same, other = found.mean(axis=0).tolist()
+    return same, other
+
+
+def all_orders_found(
+    sketches: np.ndarray, photos: np.ndarray, network: nn.Module
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    """`order_found` for each kind of damage."""
+    true, of_photos = (extractors.extract(images, network) for images in (sketches, photos))
     for name, (damage, strengths) in DAMAGES.items():
         random = np.random.default_rng(0)
-        found[name] = tuple(
+        levels = [
             extractors.extract(np.stack([damage(one, level, random) for one in sketches]), network)
             for level in strengths
-        )
-    return found
-
-
-def orders_found(
-    true: np.ndarray, photos: np.ndarray, damaged: dict[str, tuple[np.ndarray, ...]]
-) -> dict[str, tuple[float, float]]:
-    """For each damage the share of draws in which FID finds the order, against the same people and
-    against others; features [N, D]."""
-    random = np.random.default_rng(1)
-    found = {name: np.zeros((DRAWS, 2), bool) for name in [*damaged, "photos mixed in, share"]}
-    for draw in range(DRAWS):
-        order = random.permutation(len(true))
-        own, others = order[:DRAWN], order[DRAWN : 2 * DRAWN]
-        sets = {name: [level[own] for level in levels] for name, levels in damaged.items()}
-        sets["photos mixed in, share"] = [
-            np.concatenate([photos[own[:count]], true[own[count:]]])
-            for count in (round(share * DRAWN) for share in MIXED)
         ]
-        for name, levels in sets.items():
-            for side, people in enumerate((own, others)):
-                values = [distances.fid(true[people], level) for level in levels]
-                found[name][draw, side] = np.all(np.diff(values) > 0)
-    return {name: tuple(draws.mean(axis=0).tolist()) for name, draws in found.items()}
+        yield name, order_found(true, lambda own, levels=levels: [level[own] for level in levels])
+    counts = [round(share * DRAWN) for share in MIXED]
+    yield (
+        "photos mixed in, share",
+        order_found(
+            true,
+            lambda own: [
+                np.concatenate([of_photos[own[:count]], true[own[count:]]]) for count in counts
+            ],
+        ),
+    )
 
 
 def main() -> dict[str, dict[str, tuple[float, float]]]:
@@ -121,13 +134,13 @@ def main() -> dict[str, dict[str, tuple[float, float]]]:
             "efficientnet-lite0": extractors.load(FeatureConfig("efficientnet-lite0")),
             "random Inception": extractors.load(random, weights),
         }
-    results = {}
+    results: dict[str, dict[str, tuple[float, float]]] = {}
     print(f"{origin}, {len(sketches)} people, {DRAWS} draws of n = {DRAWN}: order found, against")
     print(f"{'':20} {'':32} {'the same people':>16} {'others':>8}")
     for name, network in networks.items():
-        true, of_photos = (extractors.extract(images, network) for images in (sketches, photos))
-        results[name] = orders_found(true, of_photos, damaged_features(sketches, network))
-        for damage, (same, others) in results[name].items():
+        results[name] = {}
+        for damage, (same, others) in all_orders_found(sketches, photos, network):
+            results[name][damage] = (same, others)
             print(f"{name:20} {damage:32} {same:>16.0%} {others:>8.0%}", flush=True)
     return results
 
