@@ -91,14 +91,90 @@ def test_kid_is_unbiased_between_sets_of_one_distribution() -> None:
     assert abs(draws.mean()) < 3 * draws.std(ddof=1) / np.sqrt(len(draws))
 
 
-def test_the_interval_of_kid_is_the_jackknife_that_leaves_an_image_out_of_both_sets() -> None:
-    a, b = some_features(8, 16, seed=1), some_features(8, 16, seed=2)
-    rows = [[j for j in range(8) if j != i] for i in range(8)]
-    left_out = np.array([distances.kid(a[row], b[row]) for row in rows])
+def literal_paired_kid(a: np.ndarray, b: np.ndarray, people: np.ndarray) -> float:
+    """A double loop over people, who may be there several times."""
+
+    def kernel(x: np.ndarray, y: np.ndarray) -> float:
+        return (float(x @ y) / a.shape[1] + 1) ** 3
+
+    terms = [
+        kernel(a[i], a[j]) + kernel(b[i], b[j]) - kernel(a[i], b[j]) - kernel(a[j], b[i])
+        for i in people
+        for j in people
+        if i != j
+    ]
+    return float(np.mean(terms))
+
+
+@pytest.mark.parametrize("counts", [[1] * 6, [3, 1, 2, 1, 1, 4]])
+def test_kid_of_paired_people_equals_a_literal_double_loop(counts: list[int]) -> None:
+    a = some_features(6, 16, seed=1).astype(np.float64)
+    b = some_features(6, 16, seed=2).astype(np.float64)
+    found = distances.weighted_kid(InnerProducts.of(a, b), np.array(counts))
+    people = np.repeat(np.arange(6), counts)
+    assert found == pytest.approx(literal_paired_kid(a, b, people), rel=1e-12)
+
+
+def test_kid_of_paired_people_holds_nobodys_two_sketches_against_each_other() -> None:
+    a = some_features(6, 16, seed=1).astype(np.float64)
+    b = some_features(6, 16, seed=2).astype(np.float64)
+    products = InnerProducts.of(a, b)
+    np.fill_diagonal(products.mixed, 1e6)
+    found = distances.weighted_kid(products, np.ones(6, int))
+    assert found == pytest.approx(literal_paired_kid(a, b, np.arange(6)), rel=1e-12)
+
+
+def test_copies_of_one_person_have_no_kid() -> None:
+    products = InnerProducts.of(some_features(2, 16, seed=1), some_features(2, 16, seed=2))
+    assert np.isnan(distances.weighted_kid(products.select(np.array([1])), np.array([2])))
+
+
+def test_the_interval_of_kid_is_the_jackknife_that_leaves_a_person_out_of_both_sets() -> None:
+    a = some_features(8, 16, seed=1).astype(np.float64)
+    b = some_features(8, 16, seed=2).astype(np.float64)
+    left_out = np.array(
+        [literal_paired_kid(a, b, np.delete(np.arange(8), person)) for person in range(8)]
+    )
     error = np.sqrt(7 / 8 * ((left_out - left_out.mean()) ** 2).sum())
     low, high = distances.kid_interval(InnerProducts.of(a, b))
     assert high - low == pytest.approx(2 * 2.364624 * error, rel=1e-6)  # Student's t, 7 degrees
-    assert (low + high) / 2 == pytest.approx(distances.kid(a, b))
+    assert (low + high) / 2 == pytest.approx(literal_paired_kid(a, b, np.arange(8)))
+
+
+SHIFT = 0.5  # squared distance of the means
+
+
+def shifted_kid(dimensions: int) -> float:
+    """KID of N(0, I) and N(mu, I) with |mu|^2 = SHIFT: the sum over m of C(3, m) / d^m times the
+    squared distance of the m-th moment tensors, which the cubic kernel compares."""
+    first = SHIFT
+    second = SHIFT**2
+    third = SHIFT**3 + 6 * SHIFT**2 + (3 * dimensions + 6) * SHIFT
+    return 3 * first / dimensions + 3 * second / dimensions**2 + third / dimensions**3
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("apart", [False, True], ids=["alike", "apart"])
+def test_kid_of_paired_people_is_unbiased_and_its_interval_holds_the_truth(
+    apart: bool, correlation: float
+) -> None:
+    people, dimensions, trials = 40, 8, 500
+    mean = np.zeros(dimensions)
+    mean[0] = np.sqrt(SHIFT) if apart else 0
+    truth = shifted_kid(dimensions) if apart else 0.0
+    random = np.random.default_rng(0)
+    values, held = [], 0
+    for _ in range(trials):
+        real, own = random.normal(size=(2, people, dimensions))
+        generated = mean + correlation * real + np.sqrt(1 - correlation**2) * own
+        products = InnerProducts.of(real, generated)
+        values.append(distances.weighted_kid(products, np.ones(people, int)))
+        low, high = distances.kid_interval(products)
+        held += low <= truth <= high
+    assert abs(np.mean(values) - truth) < 3 * np.std(values, ddof=1) / np.sqrt(trials)
+    assert held / trials >= 0.9
+    if apart:
+        assert 0.92 <= held / trials <= 0.98
 
 
 def test_the_interval_of_kid_of_equal_sets_holds_zero_and_of_unequal_ones_does_not() -> None:
@@ -129,7 +205,8 @@ def test_scores_have_a_row_per_subset_in_order_and_one_for_all() -> None:
     assert scores["subset"].tolist() == ["XM2VTS", "AR", "all"]
     assert scores["n"].tolist() == [7, 4, 11]
     assert scores["fid"][1] == pytest.approx(distances.fid(real[3:7], generated[3:7]))
-    assert scores["kid"][2] == pytest.approx(distances.kid(real, generated))
+    paired = literal_paired_kid(real.astype(float), generated.astype(float), np.arange(11))
+    assert scores["kid"][2] == pytest.approx(paired)
     assert (scores["kid_low"] < scores["kid"]).all()
 
 

@@ -37,7 +37,8 @@ def kid(a: np.ndarray, b: np.ndarray) -> float:
 
     The unbiased estimator over the whole sets, without subsampling (Binkowski et al. 2018,
     "Demystifying MMD GANs"; Gretton et al. 2012, lemma 6): negative values are legitimate for
-    sets that are alike. Both sets need at least two rows.
+    sets that are alike. Of different people: with sketches of the same ones it is biased, and
+    `weighted_kid` takes its place. Both sets need at least two rows.
     """
     a, b = _checked(a, b)
     within_a = _cubic_kernel(a, a)  # [n1, n1]
@@ -96,18 +97,21 @@ def weighted_fid(products: InnerProducts, counts: np.ndarray) -> float:
 
 
 def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:
-    """`kid` where image i is there `counts[i]` times; copies within a set are not compared."""
-    n = counts.sum()
-    apart = n**2 - (counts**2).sum()  # ordered pairs of different images
+    """Squared maximum mean discrepancy of real and generated sketches of the same people.
+
+    Kernel k and the unbiased estimator of `kid`, over pairs of different people i and j: the mean
+    of k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i) (Gretton et al. 2012, "A kernel
+    two-sample test", lemma 6, whose pairs (x_i, y_i) may depend within themselves). `kid` has the
+    terms k(x_i, y_i) besides: a person's two sketches are alike, so that they pull its mean below
+    zero where nothing differs.
+
+    Person i is there `counts[i]` times; copies of one person are not compared. Missing where all
+    are copies of one.
+    """
+    apart = counts.sum() ** 2 - (counts**2).sum()  # ordered pairs of different people
     if not apart:
-        return float("nan")  # one image, drawn every time
-
-    def within(inner: np.ndarray) -> float:
-        kernel = _cubic(inner, products.dimensions)
-        return float((counts @ kernel @ counts - counts**2 @ np.diag(kernel)) / apart)
-
-    between = counts @ _cubic(products.mixed, products.dimensions) @ counts / n**2
-    return within(products.real) + within(products.generated) - 2 * float(between)
+        return float("nan")
+    return float(counts @ _between_people(products) @ counts / apart)
 
 
 def weighted_distances(products: InnerProducts, counts: np.ndarray) -> dict[str, float]:
@@ -116,28 +120,30 @@ def weighted_distances(products: InnerProducts, counts: np.ndarray) -> dict[str,
 
 
 def kid_interval(products: InnerProducts) -> tuple[float, float]:
-    """95% interval of `kid` of the real and the generated sketches, by the jackknife over images.
+    """95% interval of `weighted_kid` of everybody once, by the jackknife over people.
 
-    Image i leaves both sets at once: a real and a generated sketch of one person belong together.
-    Two missing values with fewer than three images.
+    Two missing values with fewer than three people.
     """
     n = len(products.real)
     if n < 3:
         return float("nan"), float("nan")
-    left_out = -2 * _without_each(_cubic(products.mixed, products.dimensions)) / (n - 1) ** 2
-    for inner in (products.real, products.generated):
-        kernel = _cubic(inner, products.dimensions)
-        np.fill_diagonal(kernel, 0)
-        left_out += _without_each(kernel) / ((n - 1) * (n - 2))  # [n]
+    terms = _between_people(products)
+    left_out = (terms.sum() - 2 * terms.sum(axis=0)) / ((n - 1) * (n - 2))  # [n]: without person i
     error = np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())
     reach = float(student.ppf(0.975, n - 1) * error)
-    centre = weighted_kid(products, np.ones(n, int))
+    centre = float(terms.sum() / (n * (n - 1)))
     return centre - reach, centre + reach
 
 
-def _without_each(kernel: np.ndarray) -> np.ndarray:
-    """The sum of a kernel matrix [n, n] without row and column i, for each i: [n]."""
-    return kernel.sum() - kernel.sum(axis=0) - kernel.sum(axis=1) + np.diag(kernel)
+def _between_people(products: InnerProducts) -> np.ndarray:
+    """The terms of `weighted_kid` for each pair of people [N, N]: symmetric, zero for i = j."""
+    real, generated, mixed = (
+        _cubic(inner, products.dimensions)
+        for inner in (products.real, products.generated, products.mixed)
+    )
+    terms = real + generated - mixed - mixed.T
+    np.fill_diagonal(terms, 0)
+    return terms
 
 
 def score(products: InnerProducts, subset: np.ndarray) -> pd.DataFrame:

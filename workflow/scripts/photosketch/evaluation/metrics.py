@@ -44,7 +44,8 @@ METRICS = (
         lower_is_better=True,
         scale=1000.0,
         unit="×1000",
-        remark="KID: over the whole sets, unbiased; [95% interval by the jackknife over images].",
+        remark="KID: over the whole sets, unbiased: a drawn sketch is held against the true "
+        "sketches of all people but its own; [95% interval by the jackknife over people].",
     ),
     Metric("ssim", "SSIM", per_image=True, decimals=4),
     Metric("fsim", "FSIM", per_image=True, decimals=4),
