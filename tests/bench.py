@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 import bench_detection
+import bench_distances
 import bench_evaluation
 import bench_training
 import bench_warp
@@ -28,6 +29,8 @@ def main() -> None:
     share = 1.0 if torch.cuda.is_available() else 0.3
     print(f"\nEvaluation of one checkpoint against pytorch-fid's command line, {share:.0%} of CUFS")
     results["evaluation"] = bench_evaluation.main(share)
+    print("\nFID and KID of paired people, simulated")
+    results["distances"] = bench_distances.main()
     print("\nSnakemake itself with many ablations")
     results["workflow"] = bench_workflow.main()
     print("\nTraining: each switch against plain eager fp32")

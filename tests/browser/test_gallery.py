@@ -61,7 +61,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
     scores = pd.DataFrame(
         [
             {"ablation": name, "seed": 0, "epoch": epoch, "subset": subset, "n": n, "fid": fid}
-            | {"kid": 0.001, "kid_low": 0.0, "kid_high": 0.002, "ssim": fid / 200}
+            | {
+                "kid": 0.001,
+                "kid_low": 0.0,
+                "kid_high": 0.002,
+                "fid_other": 2 * fid,
+                "ssim": fid / 200,
+            }
             | {"features": "efficientnet-lite0", "note": "not comparable"}
             for name, fid in FID.items()
             for epoch in (1, 2)

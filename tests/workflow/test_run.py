@@ -87,6 +87,7 @@ def test_the_table_has_a_row_an_ablation_in_the_order_of_the_config(finished):
         for column in (subset, f"{subset}_epoch_sd", f"{subset}_last"):
             assert np.isfinite(fid[column]).all()
         assert fid[f"{subset}_seed_sd"].isna().all()
+        assert fid[f"{subset}_other"].notna().all() == (subset == "all")  # two people a subset
     scores = pd.read_csv(finished.results / "evaluation/local/seed0.csv")
     pooled = scores[scores["subset"] == "all"].set_index("epoch")["fid"]
     assert fid.set_index("ablation").loc["local", "all"] == pytest.approx(pooled.mean())

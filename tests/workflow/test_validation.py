@@ -134,5 +134,15 @@ def check_references(project) -> None:
         for name in ("other people's real sketches", "photo in gray")
     )
     assert (gray["lpips"] > 0).all()
-    for table in (others, gray):
-        assert table.loc["all", "kid_low"] < table.loc["all", "kid"] < table.loc["all", "kid_high"]
+    assert gray.loc["all", "kid_low"] < gray.loc["all", "kid"] < gray.loc["all", "kid_high"]
+    # two test people a subset: halves of two in all subsets together alone
+    assert list(others.index) == ["all"]
+    assert others.loc["all", "fid_other"] > 0
+    assert others[["fid", "kid", "kid_low", "ssim"]].isna().all(axis=None)
+    fid = pd.read_csv(project.results / "comparison/fid.csv").set_index("ablation")
+    assert (fid["all_other"] > 0).all()
+    assert (
+        fid[[f"{subset}_other" for subset in gray.index if subset != "all"]].isna().all(axis=None)
+    )
+    written = (project.results / "comparison/fid.md").read_text()
+    assert written.count("| other people's real sketches") == 2  # FID, other people; all metrics

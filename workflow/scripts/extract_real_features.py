@@ -27,7 +27,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     manifest = pairs.read_manifest(files.manifest)
     validation = output.get("validation")
     sets = {}
-    for split in ("test", "train", "val") if validation else ("test", "train"):
+    for split in ("test", "val") if validation else ("test",):
         people = pairs.select(manifest, split=split)
         print(f"{network.label}: {len(people)} real {split} sketches on {device}", file=console)
         features = extract(stack_sketches(people), networks.features, device)
@@ -38,5 +38,5 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
 
     test = pairs.select(manifest, split="test")
     truth = Truth.of(sets["test"], stack_sketches(test), device)
-    points = reference_points(sets["train"], truth, stack_gray_photos(test), networks)
+    points = reference_points(truth, stack_gray_photos(test), networks)
     write_table(points, output.references)

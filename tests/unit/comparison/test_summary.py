@@ -21,6 +21,7 @@ Fids = dict[int, tuple[float, float, float]]  # by epoch: CUHK, AR, all
 def write_scores(folder: Path, ablation: str, seed: int, fids: Fids, **changes: object) -> Path:
     rows = [
         {"epoch": epoch, "subset": subset, "n": n, "fid": fid, "kid": fid / 1000}
+        | {"fid_other": fid + 10}
         for epoch, values in fids.items()
         for (subset, n), fid in zip(COUNTS.items(), values, strict=True)
     ]
@@ -70,6 +71,18 @@ def test_summary_has_means_deviations_and_the_last_epoch(scores: pd.DataFrame) -
     assert summary.set_index("ablation").loc["local", "all"] == pytest.approx(5)
 
 
+def test_fid_of_other_people_is_a_mean_over_epochs_then_seeds_as_fid_is(
+    scores: pd.DataFrame,
+) -> None:
+    summary = Comparison(scores, NOTHING, NOTHING, PROVENANCE).summary.set_index("ablation")
+    assert summary.loc["baseline", "CUHK_other"] == pytest.approx(13.5)  # 13 and 14
+    assert summary.loc["local", "all_other"] == pytest.approx(15)
+    few = scores.assign(fid_other=scores["fid_other"].where(scores["subset"] != "AR"))
+    summary = Comparison(few, NOTHING, NOTHING, PROVENANCE).summary
+    assert summary["AR_other"].isna().all()
+    assert summary["all_other"].notna().all()
+
+
 def test_summary_of_another_metric(scores: pd.DataFrame) -> None:
     summary = summarise(scores, ["baseline"], ["CUHK", "AR"], metric="kid")
     assert summary["CUHK"][0] == pytest.approx(0.0035)
@@ -97,9 +110,9 @@ def test_a_subset_named_na_or_by_a_number_is_kept_as_text(tmp_path: Path) -> Non
     path = tmp_path / "baseline" / "seed0.csv"
     path.parent.mkdir()
     path.write_text(
-        "epoch,subset,n,fid,kid,features,note\n"
-        "1,NA,2,1.5,0.1,inception-tf,\n1,007,2,2.5,0.1,inception-tf,\n"
-        "1,all,4,3.5,0.1,inception-tf,\n"
+        "epoch,subset,n,fid,kid,fid_other,features,note\n"
+        "1,NA,2,1.5,0.1,,inception-tf,\n1,007,2,2.5,0.1,,inception-tf,\n"
+        "1,all,4,3.5,0.1,7.5,inception-tf,\n"
     )
     scores = read_scores([path], ["baseline"], [0], ["NA", "007"])
     assert Comparison(scores, NOTHING, NOTHING, PROVENANCE).counts == {"NA": 2, "007": 2, "all": 4}
@@ -117,7 +130,7 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
         write_scores(tmp_path, "g", 0, {10: (1, 2, 3)}),
     ]
     header, rest = paths[6].read_text().split("\n", 1)
-    paths[6].write_text(f"{header}\n10,XM2VTS,5,1,1,inception-tf,\n{rest}")
+    paths[6].write_text(f"{header}\n10,XM2VTS,5,1,1,1,inception-tf,\n{rest}")
     paths[4].parent.mkdir()
     paths[4].write_text("epoch,subset,fid\n10,CUHK,1\n")
     with pytest.raises(InputError) as error:
@@ -129,7 +142,7 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
         ("c", "features than"),
         ("d", "scores for CUHK, expected for CUHK, AR, all"),
         ("g", "scores for XM2VTS, CUHK, AR, all, expected"),
-        ("e", "no column n, kid, features, note"),
+        ("e", "no column n, kid, fid_other, features, note"),
     ):
         assert any(f"{letter}/seed0.csv" in text and words in text for text in problems)
 
@@ -156,7 +169,7 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
     of_cuhk = (at_chosen["seed"] == 0) & (at_chosen["subset"] == "CUHK")
     assert at_chosen.loc[of_cuhk, "fid"].tolist() == [2]
     references = pd.DataFrame(
-        {"name": "photo in gray", "subset": ["AR", "all"], "n": [9, scores["n"].iloc[-1]]}
+        {"name": "photo in gray", "subset": ["AR", "all"], "n": [4, 10]}
         | {"fid": [70.0, 80.0], "kid": 0.01, "kid_low": 0.005, "kid_high": 0.015}
     )
     of_baseline = scores[scores["ablation"] == "baseline"]
@@ -165,7 +178,7 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
     assert table.rows == [
         ["baseline", "20, 10", "8.00 ± 0.00", "8.00 ± 0.00", "8.00 ± 0.00"]
         + ["3.00 ± 1.41", "6.00 ± 1.41"],
-        ["photo in gray", "–", "80.00", "80.00", "10.00 [5.00, 15.00]", "–", "70.00 (n = 9)"],
+        ["photo in gray", "–", "80.00", "80.00", "10.00 [5.00, 15.00]", "–", "70.00"],
     ]
     assert "lowest FID" in table.remarks[0]
     by_kid = tables.chosen_table(comparison, replace(choice, metric="kid"))

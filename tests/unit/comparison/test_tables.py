@@ -12,6 +12,7 @@ def scores(seeds: int = 2, **metrics: float) -> pd.DataFrame:
     rows = [
         {"ablation": name, "seed": seed, "epoch": epoch, "subset": subset, "n": 9}
         | {"fid": 20.0 + seed, "kid": 0.002, "kid_low": 0.001, "kid_high": 0.003}
+        | {"fid_other": 40.0, "features": "inception-tf", "note": ""}
         | {"ssim": 0.5 + 0.1 * seed}
         | metrics
         for name in ("baseline", "glad_1")
@@ -22,9 +23,14 @@ def scores(seeds: int = 2, **metrics: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+OTHERS = "other people's real sketches"
 REFERENCES = pd.DataFrame(
-    {"name": ["photo in gray"] * 2, "subset": ["AR", "all"], "n": 9, "fid": 70.0, "kid": 0.01}
-    | {"kid_low": 0.005, "kid_high": 0.015}
+    [
+        {"name": "photo in gray", "subset": subset, "n": 9, "fid": 70.0, "kid": 0.01}
+        | {"kid_low": 0.005, "kid_high": 0.015, "fid_other": 90.0}
+        for subset in ("AR", "all")
+    ]
+    + [{"name": OTHERS, "subset": "all", "n": 9, "kid": 0.0001, "fid_other": 35.0}]
 )
 
 
@@ -35,15 +41,25 @@ def compared(scores: pd.DataFrame, **rest) -> Comparison:
 
 def test_every_metric_has_its_column_scale_and_deviation() -> None:
     table = tables.metric_table(compared(scores(nlda=0.875)))
-    assert list(table.head) == ["method", "FID ↓", "KID ×1000 ↓", "SSIM ↑", "NLDA % ↑"]
+    assert list(table.head) == [
+        "method",
+        "FID ↓",
+        "KID ×1000 ↓",
+        "FID, other people ↓",
+        "SSIM ↑",
+        "NLDA % ↑",
+    ]
     assert table.rows[0] == [
         "baseline",
         "20.50 ± 0.71",
         "2.00 ± 0.00 [1.00, 3.00]",
+        "40.00 ± 0.00",
         "0.5500 ± 0.0707",
         "87.5 ± 0.0",
     ]
-    assert table.rows[2] == ["photo in gray", "70.00", "10.00 [5.00, 15.00]", "–", "–"]
+    assert table.rows[2] == ["photo in gray", "70.00", "10.00 [5.00, 15.00]", "90.00", "–", "–"]
+    assert table.rows[3] == [OTHERS, "–", "0.100", "35.00", "–", "–"]
+    assert any("A scale for FID, other people, not a floor" in text for text in table.remarks)
     assert any("LPIPS is left out" in text for text in table.remarks)
     complete = tables.metric_table(compared(scores(lpips=0.3, nlda=0.875)))
     assert "SSIM, LPIPS: the mean over images, each against its true sketch." in complete.remarks
@@ -53,6 +69,35 @@ def test_every_metric_has_its_column_scale_and_deviation() -> None:
     few = tables.metric_table(compared(scores(1)))
     assert few.rows[0][1] == "20.00"
     assert any("NLDA recognition is left out" in text for text in few.remarks)
+
+
+def test_real_sketches_of_others_stand_beside_fid_of_other_people_alone() -> None:
+    comparison = compared(scores())
+    table = tables.other_people_table(comparison)
+    assert table.title == "FID, other people"
+    assert list(table.head) == ["method", "AR (n = 2 × 4)", "all subsets (n = 2 × 4)"]
+    assert table.rows == [
+        ["baseline", "40.00", "40.00"],
+        ["glad_1", "40.00", "40.00"],
+        ["photo in gray", "90.00", "90.00"],
+        [OTHERS, "–", "35.00"],
+    ]
+    assert [row[0] for row in tables.fid_table(comparison).rows] == [
+        "baseline",
+        "glad_1",
+        "photo in gray",
+    ]
+    assert [table.title for table in tables.result_tables(comparison)] == [
+        "FID, other people",
+        "All metrics, all subsets",
+    ]
+
+
+def test_too_few_people_for_halves_are_told_in_a_sentence() -> None:
+    comparison = compared(scores(fid_other=float("nan")))
+    [table] = tables.result_tables(comparison)
+    assert "FID, other people is left out: it needs four test people." in table.remarks
+    assert not any("A scale for" in text for text in table.remarks)
 
 
 def test_differences_carry_their_interval_and_both_verdicts() -> None:

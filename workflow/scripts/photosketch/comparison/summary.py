@@ -47,9 +47,13 @@ class Comparison:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """`summarise` of FID for ablations and methods; with a choice, {s}_chosen of ablations."""
+        """`summarise` of FID for ablations and methods, {s}_other (FID, other people; missing below
+        four people), and with a choice {s}_chosen of ablations."""
         names = self.all_scores["ablation"].unique()
         summary = summarise(self.all_scores, names, self.subsets)
+        others = summarise(self.all_scores, names, self.subsets, "fid_other")
+        for subset in [*self.subsets, POOLED]:
+            summary[f"{subset}_other"] = others[subset]
         if self.choice:
             at_choice = at_epochs(self.scores, self.choice).assign(epoch=0)
             means = summarise(at_choice, self.ablations, self.subsets).set_index("ablation")

@@ -12,11 +12,12 @@ from photosketch.comparison.summary import Choice, Comparison, at_epochs
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, METRICS, Metric
 
-_REFERENCES = (
-    "Other people's real sketches: training against test sketches, as many of one as of the other "
-    "in each subset, the mean over 20 draws. Photo in gray: the photo in the sketch's place."
+_OTHERS = (
+    "Other people's real sketches: true sketches of half of the people against those of the other "
+    "half, on the same splits. A scale for FID, other people, not a floor."
 )
-_FID, _KID = BY_KEY["fid"], BY_KEY["kid"]
+_PHOTOS = "Photo in gray: the photo in the sketch's place."
+_FID, _KID, _FID_OTHER = BY_KEY["fid"], BY_KEY["kid"], BY_KEY["fid_other"]
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,12 @@ def _unbroken(cell: str) -> str:
 
 
 def result_tables(comparison: Comparison) -> list[Table]:
-    """What follows FID: the chosen epochs, where there are any, all metrics, the differences."""
+    """What follows FID: FID, other people, and the chosen epochs, where there are any, all metrics,
+    the differences."""
     choice, differences = comparison.choice, comparison.differences
+    with_halves = comparison.scores["fid_other"].notna().any()
     return [
+        *([other_people_table(comparison)] if with_halves else []),
         *([chosen_table(comparison, choice)] if choice else []),
         metric_table(comparison),
         *([difference_table(differences, comparison.subsets)] if len(differences) else []),
@@ -92,28 +96,45 @@ def result_tables(comparison: Comparison) -> list[Table]:
 
 
 def fid_table(comparison: Comparison) -> Table:
-    """FID per subset of every method and of the real reference points."""
+    """FID per subset of every method and of the photos in gray."""
     summary, references, counts = comparison.summary, comparison.references, comparison.counts
     rows = [
         [str(row["ablation"]), *(mean_and_deviation(summary, row, subset) for subset in counts)]
         for _, row in summary.iterrows()
     ]
-    for name in references["name"].unique():
-        own = references[references["name"] == name].set_index("subset")
-        cells = [
-            number(summary, own.loc[subset, "fid"]) + _other_number(own, subset, n)
-            if subset in own.index
-            else "–"
-            for subset, n in counts.items()
-        ]
-        rows.append([str(name), *cells])
+    for name, own in _references_with(_FID, references).items():
+        values = [own["fid"].get(subset, math.nan) for subset in counts]
+        rows.append([name, *(number(summary, value) for value in values)])
     head = ["method", *(f"{subset_name(subset)} (n = {n})" for subset, n in counts.items())]
     return Table("FID", head, rows, _fid_remarks(comparison.epochs, comparison.seeds))
 
 
-def _other_number(own: pd.DataFrame, subset: str, n: int) -> str:
-    """The number of images behind a reference point (rows by subset), where it is not n."""
-    return "" if own.loc[subset, "n"] == n else f" (n = {own.loc[subset, 'n']})"
+def other_people_table(comparison: Comparison) -> Table:
+    """FID, other people, per subset of every method and of the real reference points."""
+    summary, counts = comparison.summary, comparison.counts
+    halves = {subset: counts[subset] // 2 for subset in comparison.subsets}
+    halves[POOLED] = sum(halves.values())
+    rows = [
+        [str(row["ablation"]), *(number(summary, row[f"{subset}_other"]) for subset in counts)]
+        for _, row in summary.iterrows()
+    ]
+    for name, own in _references_with(_FID_OTHER, comparison.references).items():
+        values = [own["fid_other"].get(subset, math.nan) for subset in counts]
+        rows.append([name, *(number(summary, value) for value in values)])
+    return Table(
+        _FID_OTHER.name,
+        ["method", *(f"{subset_name(name)} (n = 2 × {halves[name]})" for name in counts)],
+        rows,
+        [_FID_OTHER.remark, "None with fewer than four people.", _OTHERS],
+    )
+
+
+def _references_with(metric: Metric, references: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The reference points that have a metric at all: name -> rows by subset."""
+    if metric.key not in references:
+        return {}
+    known = references[references[metric.key].notna()]
+    return {str(name): own.set_index("subset") for name, own in known.groupby("name", sort=False)}
 
 
 def _fid_remarks(epochs: Sequence[int], seeds: Sequence[int]) -> list[str]:
@@ -177,7 +198,8 @@ def metric_table(comparison: Comparison) -> Table:
             "seeds; ± deviation over seeds where there are several.",
             *(m.remark for m in shown if m.remark),
             f"{by_image}: the mean over images, each against its true sketch.",
-            _REFERENCES,
+            *([_OTHERS] if _FID_OTHER in shown else []),
+            _PHOTOS,
             *(m.left_out for m in METRICS if m not in shown and m.left_out),
             *comparison.notes,
         ],
@@ -187,7 +209,7 @@ def metric_table(comparison: Comparison) -> Table:
 def chosen_table(comparison: Comparison, choice: Choice) -> Table:
     """FID and KID at the epoch that the validation pairs chose, per ablation and seed.
 
-    Rows of the real reference points follow; they have no epoch.
+    The photos in gray follow; they have no epoch.
     """
     scores, references, subsets = comparison.scores, comparison.references, comparison.subsets
     at_chosen = at_epochs(scores, choice)
@@ -204,17 +226,11 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
             *(_over_seeds(_FID, own.loc[own["subset"] == name, "fid"]) for name in subsets),
         ]
         rows.append([ablation, ", ".join(map(str, epochs)), *cells])
-    for name in references["name"].unique():
-        real = references[references["name"] == name].set_index("subset")
-        fid = {
-            subset: _cell(_FID, real.loc[[subset]]) + _other_number(real, subset, n)
-            if subset in real.index
-            else "–"
-            for subset, n in comparison.counts.items()
-        }
+    for name, real in _references_with(_FID, references).items():
+        fid = {subset: _cell(_FID, real.loc[real.index == subset]) for subset in comparison.counts}
         kid = _cell(_KID, real.loc[real.index == POOLED])
         by_subset = [fid[subset] for subset in subsets]
-        rows.append([str(name), "–", fid[POOLED], fid[POOLED], kid, *by_subset])
+        rows.append([name, "–", fid[POOLED], fid[POOLED], kid, *by_subset])
     return Table(
         "Test scores at the epoch chosen on the validation pairs",
         [
@@ -231,7 +247,7 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
             "validation pairs together; the test pairs have no part in the choice. ± deviation "
             "over seeds.",
             _KID.remark,
-            f"{_REFERENCES} They have no epochs.",
+            f"{_PHOTOS} It has no epochs.",
         ],
     )
 

@@ -32,22 +32,32 @@ def fid(a: np.ndarray, b: np.ndarray) -> float:
     return float(difference @ difference + (a**2).sum() + (b**2).sum() - 2 * nuclear_norm)
 
 
-def kid(a: np.ndarray, b: np.ndarray) -> float:
+def kid(a: np.ndarray, b: np.ndarray, subset: np.ndarray | None = None) -> float:
     """Squared maximum mean discrepancy of features a [n1, d] and b [n2, d], kernel (x.y/d + 1)^3.
 
     The unbiased estimator over the whole sets, without subsampling (Binkowski et al. 2018,
     "Demystifying MMD GANs"; Gretton et al. 2012, lemma 6): negative values are legitimate for
     sets that are alike. Of different people: with sketches of the same ones it is biased, and
     `weighted_kid` takes its place. Both sets need at least two rows.
+
+    `subset` [N] names the subset of row i of both sets, where their numbers are fixed: then too few
+    of the pairs within a set are of one subset, and these count for more. Missing where a subset
+    has a single row.
     """
     a, b = _checked(a, b)
-    within_a = _cubic_kernel(a, a)  # [n1, n1]
-    within_b = _cubic_kernel(b, b)  # [n2, n2]
-    return float(
-        (within_a.sum() - np.trace(within_a)) / (len(a) * (len(a) - 1))
-        + (within_b.sum() - np.trace(within_b)) / (len(b) * (len(b) - 1))
-        - 2 * _cubic_kernel(a, b).mean()
-    )
+    within = _mean_within(_cubic_kernel(a, a), subset) + _mean_within(_cubic_kernel(b, b), subset)
+    return float(within - 2 * _cubic_kernel(a, b).mean())
+
+
+def _mean_within(kernel: np.ndarray, subset: np.ndarray | None) -> float:
+    """What a kernel [N, N] is on average for two independent rows, from its pairs i != j."""
+    n = len(kernel)
+    same = np.full((n, n), True) if subset is None else subset[:, None] == subset
+    count = same.sum(axis=1)  # [N] rows of the subset of row i
+    if count.min() == 1:
+        return float("nan")
+    np.fill_diagonal(kernel, 0)
+    return float((kernel * np.where(same, count / (count - 1), 1)).sum() / n**2)
 
 
 @dataclass(frozen=True)
@@ -73,9 +83,15 @@ class InnerProducts:
 
     def select(self, rows: np.ndarray) -> "InnerProducts":
         """Those of some of the images."""
-        block = np.ix_(rows, rows)
+        return self.crossed(rows, rows)
+
+    def crossed(self, real: np.ndarray, generated: np.ndarray) -> "InnerProducts":
+        """Those of some real images and as many generated ones, which may be of other people."""
         return InnerProducts(
-            self.real[block], self.generated[block], self.mixed[block], self.dimensions
+            self.real[np.ix_(real, real)],
+            self.generated[np.ix_(generated, generated)],
+            self.mixed[np.ix_(real, generated)],
+            self.dimensions,
         )
 
 

@@ -11,7 +11,16 @@ import pandas as pd
 from photosketch.runtime import InputError, write_atomically
 
 POOLED = "all"  # the name, in tables, of all subsets together
-COLUMNS = ["epoch", "subset", "n", "fid", "kid", "features", "note"]  # that every table has
+COLUMNS = [
+    "epoch",
+    "subset",
+    "n",
+    "fid",
+    "kid",
+    "fid_other",
+    "features",
+    "note",
+]  # that every table has
 
 
 @dataclass(frozen=True)
@@ -140,7 +149,7 @@ def read_image_scores(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def read_references(path: str | Path) -> pd.DataFrame:
-    """The scores of real images: name, subset, n, fid, kid, and the other metrics of some."""
+    """The scores of real images: name, subset, n, kid, and the other metrics of some."""
     return _read(path, "name", "subset")
 
 

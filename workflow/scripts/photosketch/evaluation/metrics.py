@@ -2,8 +2,8 @@
 
 A new metric is a row here and a function that computes it: of single images in `image_metrics`,
 called by `score_images`; of two sets in `distances`, called by `weighted_distances`; of any other
-kind (as in `recognition`) called by `scores.evaluate`. Tables, differences, figures and gallery
-follow; a test holds rows and functions together.
+kind (as in `recognition` and `other_people`) called by `scores.evaluate`. Tables, differences,
+figures and gallery follow; a test holds rows and functions together.
 """
 
 from dataclasses import dataclass
@@ -46,6 +46,15 @@ METRICS = (
         unit="×1000",
         remark="KID: over the whole sets, unbiased: a drawn sketch is held against the true "
         "sketches of all people but its own; [95% interval by the jackknife over people].",
+    ),
+    Metric(
+        "fid_other",
+        "FID, other people",
+        lower_is_better=True,
+        remark="FID, other people: drawn sketches of half of the people against true sketches of "
+        "the other half, the mean over 20 splits and both directions, so that likeness to one's "
+        "own true sketch earns nothing. Of half as many sketches: not to be compared with FID.",
+        left_out="FID, other people is left out: it needs four test people.",
     ),
     Metric("ssim", "SSIM", per_image=True, decimals=4),
     Metric("fsim", "FSIM", per_image=True, decimals=4),

@@ -14,14 +14,12 @@ from piq.perceptual import ContentLoss
 from torch import nn
 
 from photosketch.config import FeatureConfig
-from photosketch.evaluation import distances, extractors, image_metrics, recognition
+from photosketch.evaluation import distances, extractors, image_metrics, other_people, recognition
 from photosketch.evaluation.distances import InnerProducts, subset_masks
-from photosketch.evaluation.files import POOLED, Features, RunFeatures
+from photosketch.evaluation.files import Features, RunFeatures
 from photosketch.evaluation.image_metrics import Measured
 from photosketch.pairs import Pair, read_image
 from photosketch.training.samples import read_samples
-
-MATCHED_DRAWS = 20
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,9 @@ def evaluate(
     """
     subset = truth.features.subset
     generated = extractors.extract(sketches, networks.features, networks.device)
-    scores = distances.score(truth.products.against(truth.features.features, generated), subset)
+    products = truth.products.against(truth.features.features, generated)
+    scores = distances.score(products, subset)
+    scores["fid_other"] = other_people.fid_of_others(products, subset)
     by_image = image_metrics.score_images(
         truth.measured, Measured.of(sketches, networks.device), networks.lpips
     )
@@ -141,58 +141,15 @@ def evaluate(
     return scores, by_image, generated
 
 
-def reference_points(
-    train: Features, truth: Truth, photos: np.ndarray, networks: Networks
-) -> pd.DataFrame:
+def reference_points(truth: Truth, photos: np.ndarray, networks: Networks) -> pd.DataFrame:
     """The scores of real images, to read a table by; columns as `evaluate` gives them, and name.
 
-    train: features of the real training sketches; photos [N, H, W] uint8: those of the people of
-    `truth`, in gray.
+    True sketches of other people have FID, other people, and KID alone. photos [N, H, W] uint8:
+    those of the people of `truth`, in gray.
     """
     of_photos, _, _ = evaluate(photos, truth, networks)
     tables = {
-        "other people's real sketches": matched_real(train, truth.features),
+        "other people's real sketches": other_people.true_halves(truth.features),
         "photo in gray": of_photos,
     }
     return pd.concat([table.assign(name=name) for name, table in tables.items()])
-
-
-def matched_real(
-    train: Features, test: Features, draws: int = MATCHED_DRAWS, seed: int = 0
-) -> pd.DataFrame:
-    """FID and KID between real sketches of different people, training against test.
-
-    As many of one side as of the other, drawn at random in every subset; the mean over `draws`,
-    of the ends of KID's interval as well. Columns: subset, n, fid, kid, kid_low, kid_high. Subsets
-    with fewer than two training sketches are left out.
-    """
-    random = np.random.default_rng(seed)
-    sides: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-    for name in dict.fromkeys(test.subset.tolist()):
-        rows = (np.flatnonzero(train.subset == name), np.flatnonzero(test.subset == name))
-        if min(map(len, rows)) > 1:
-            sides[name] = rows
-    counts = {name: min(map(len, rows)) for name, rows in sides.items()}
-    columns = ["fid", "kid", "kid_low", "kid_high"]
-    if not sides:
-        return pd.DataFrame(columns=["subset", "n", *columns])
-    totals = {name: np.zeros(len(columns)) for name in [*sides, POOLED]}
-    for _ in range(draws):
-        drawn = {
-            name: [random.choice(rows, counts[name], replace=False) for rows in both]
-            for name, both in sides.items()
-        }
-        drawn[POOLED] = [np.concatenate([both[side] for both in drawn.values()]) for side in (0, 1)]
-        for name, (first, second) in drawn.items():
-            a, b = train.features[first], test.features[second]
-            # for the jackknife a training and a test sketch leave together: drawn independently,
-            # any pairing will do
-            interval = distances.kid_interval(distances.InnerProducts.of(a, b))
-            totals[name] += np.array([distances.fid(a, b), distances.kid(a, b), *interval]) / draws
-    counts[POOLED] = sum(counts.values())
-    return pd.DataFrame(
-        [
-            {"subset": name, "n": counts[name], **dict(zip(columns, values, strict=True))}
-            for name, values in totals.items()
-        ]
-    )

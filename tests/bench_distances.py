@@ -1,0 +1,110 @@
+"""FID and KID where real and drawn sketches are of the same people, by simulation.
+
+Features of a person's true sketch are x ~ N(0, I); those of the drawn one are made from them, with
+the correlation that likeness to one's own true sketch brings. The tables say what FID, FID, other
+people, and KID make of it; docs/evaluation.md has these figures.
+
+python tests/bench_distances.py [SHARE]: a smaller share of the draws, for a quick look.
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+from photosketch.evaluation.distances import (
+    InnerProducts,
+    kid,
+    kid_interval,
+    weighted_fid,
+    weighted_kid,
+)
+from photosketch.evaluation.other_people import fid_of_others
+
+PEOPLE = 100
+DIMENSIONS = 40  # of FID's features; KID's have 8
+CORRELATIONS = (0.0, 0.5, 0.9)
+SHIFT = 0.5  # squared distance of the means where the true KID is above 0
+FID_DRAWS, KID_DRAWS = 40, 1000
+Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]  # true features and noise -> drawn features
+
+
+def correlated(correlation: float) -> Draw:
+    """Drawn sketches of the true ones' distribution."""
+    return lambda true, noise: correlation * true + np.sqrt(1 - correlation**2) * noise
+
+
+def fids(draw: Draw, draws: int) -> tuple[float, float]:
+    """FID of the same people, and FID, other people: the mean of each."""
+    random = np.random.default_rng(0)
+    everybody, once = np.full(PEOPLE, "people"), np.ones(PEOPLE, int)
+    values = []
+    for _ in range(draws):
+        true, noise = random.normal(size=(2, PEOPLE, DIMENSIONS))
+        products = InnerProducts.of(true, draw(true, noise))
+        values.append([weighted_fid(products, once), fid_of_others(products, everybody)[0]])
+    same, other = np.mean(values, axis=0)
+    return float(same), float(other)
+
+
+def shifted_kid(shift: float, dimensions: int = 8) -> float:
+    """KID of N(0, I) and N(mu, I) with |mu|^2 = shift, from their first three moments."""
+    third = shift**3 + 6 * shift**2 + (3 * dimensions + 6) * shift
+    return 3 * shift / dimensions + 3 * shift**2 / dimensions**2 + third / dimensions**3
+
+
+def kids(shift: float, correlation: float, draws: int) -> dict[str, float]:
+    """KID with and without the terms of a person with himself: bias, and its standard error; the
+    share of intervals that hold the truth."""
+    random = np.random.default_rng(0)
+    mean = np.zeros(8)
+    mean[0] = np.sqrt(shift)
+    truth, once = shifted_kid(shift), np.ones(PEOPLE, int)
+    with_own, without, held = [], [], 0
+    for _ in range(draws):
+        true, noise = random.normal(size=(2, PEOPLE, 8))
+        drawn = mean + correlated(correlation)(true, noise)
+        products = InnerProducts.of(true, drawn)
+        low, high = kid_interval(products)
+        held += low <= truth <= high
+        with_own.append(kid(true, drawn) - truth)
+        without.append(weighted_kid(products, once) - truth)
+    return {
+        "with_own": float(np.mean(with_own)),
+        "bias": float(np.mean(without)),
+        "error": float(np.std(without, ddof=1) / np.sqrt(draws)),
+        "coverage": held / draws,
+    }
+
+
+def main(share: float = 1.0) -> dict[str, float]:
+    """Print and return the means, biases and coverages."""
+    results = {}
+    sketches: dict[str, Draw] = {
+        **{f"alike, correlation {value}": correlated(value) for value in CORRELATIONS},
+        "true sketches, damaged": lambda true, noise: true + 0.5 * noise,
+        "of less variety": lambda true, noise: 0.8 * noise,
+    }
+    for name, draw in sketches.items():
+        same, other = fids(draw, max(2, round(share * FID_DRAWS)))
+        results[f"fid, {name}"], results[f"fid_other, {name}"] = same, other
+        print(f"{name}: FID {same:.1f}, FID, other people {other:.1f}", flush=True)
+    for shift in (0.0, SHIFT):
+        for correlation in CORRELATIONS:
+            found = kids(shift, correlation, max(20, round(share * KID_DRAWS)))
+            name = f"KID {1000 * shifted_kid(shift):.0f}, correlation {correlation}"
+            results |= {f"{name}: {key}": value for key, value in found.items()}
+            print(
+                f"true {name} (×1000): bias {1000 * found['bias']:+.2f} "
+                f"± {1000 * found['error']:.2f}, with a person's own two sketches "
+                f"{1000 * found['with_own']:+.2f}; interval holds it {found['coverage']:.1%}",
+                flush=True,
+            )
+    return results
+
+
+if __name__ == "__main__":
+    main(*map(float, sys.argv[1:]))
