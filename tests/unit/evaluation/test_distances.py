@@ -91,6 +91,27 @@ def test_kid_is_unbiased_between_sets_of_one_distribution() -> None:
     assert abs(draws.mean()) < 3 * draws.std(ddof=1) / np.sqrt(len(draws))
 
 
+def test_kid_is_unbiased_where_both_sets_have_fixed_numbers_of_each_subset() -> None:
+    random = np.random.default_rng(0)
+    subset = np.array(["AR"] * 3 + ["CUHK"] * 5)
+    level = np.where(subset == "AR", 0.0, 2.0)[:, None]
+    draws = []
+    for _ in range(500):
+        a, b = random.normal(size=(2, 8, 8)) + level
+        draws.append([distances.kid(a, b, subset), distances.kid(a, b)])
+    with_subsets, without = np.array(draws).T
+    assert abs(with_subsets.mean()) < 3 * with_subsets.std(ddof=1) / np.sqrt(500)
+    # fewer pairs are of one subset within a set than between the two
+    assert without.mean() < -3 * without.std(ddof=1) / np.sqrt(500)
+
+
+def test_one_subset_is_none_and_a_subset_of_one_row_has_no_kid() -> None:
+    a, b = some_features(4, 16, seed=1), some_features(4, 16, seed=2)
+    plain = distances.kid(a, b)
+    assert distances.kid(a, b, np.array(["AR"] * 4)) == pytest.approx(plain, rel=1e-12)
+    assert np.isnan(distances.kid(a, b, np.array(["AR"] * 3 + ["CUHK"])))
+
+
 def literal_paired_kid(a: np.ndarray, b: np.ndarray, people: np.ndarray) -> float:
     """A double loop over people, who may be there several times."""
 

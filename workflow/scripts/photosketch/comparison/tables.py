@@ -16,6 +16,10 @@ _OTHERS = (
     "Other people's real sketches: true sketches of half of the people against those of the other "
     "half, on the same splits. A scale for FID, other people, not a floor."
 )
+_KID_OF_OTHERS = (
+    "Their KID is near 0 by construction: over all splits the same pairs are compared within the "
+    "halves and between them."
+)
 _PHOTOS = "Photo in gray: the photo in the sketch's place."
 _FID, _KID, _FID_OTHER = BY_KEY["fid"], BY_KEY["kid"], BY_KEY["fid_other"]
 
@@ -198,7 +202,7 @@ def metric_table(comparison: Comparison) -> Table:
             "seeds; ± deviation over seeds where there are several.",
             *(m.remark for m in shown if m.remark),
             f"{by_image}: the mean over images, each against its true sketch.",
-            *([_OTHERS] if _FID_OTHER in shown else []),
+            *([f"{_OTHERS} {_KID_OF_OTHERS}"] if _FID_OTHER in shown else []),
             _PHOTOS,
             *(m.left_out for m in METRICS if m not in shown and m.left_out),
             *comparison.notes,

@@ -52,8 +52,9 @@ METRICS = (
         "FID, other people",
         lower_is_better=True,
         remark="FID, other people: drawn sketches of half of the people against true sketches of "
-        "the other half, the mean over 20 splits and both directions, so that likeness to one's "
-        "own true sketch earns nothing. Of half as many sketches: not to be compared with FID.",
+        "the other half, the mean over 20 splits (or all there are) and both directions, so that "
+        "likeness to one's own true sketch earns nothing. Of half as many sketches: not to be "
+        "compared with FID.",
         left_out="FID, other people is left out: it needs four test people.",
     ),
     Metric("ssim", "SSIM", per_image=True, decimals=4),

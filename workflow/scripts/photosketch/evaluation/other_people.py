@@ -61,8 +61,9 @@ def true_halves(truth: Features) -> pd.DataFrame:
     """True sketches of half of the people against those of the other half: means over `halves`.
 
     The scale of `fid_of_others`, by true sketches in the place of the drawn ones. Columns: subset,
-    n (people of both halves and who was left out), kid (`kid` of different people), fid_other.
-    Subsets that have no halves are left out.
+    n (people of both halves and who was left out), kid (`kid` of different people; over all splits
+    0 whatever the sketches, because pairs within the halves and between them are the same ones),
+    fid_other. Subsets that have no halves are left out.
     """
     rows = []
     for name, mask in subset_masks(truth.subset).items():
