@@ -10,6 +10,7 @@ from photosketch.comparison import tables
 from photosketch.comparison.provenance import Provenance
 from photosketch.comparison.summary import Comparison, at_epochs, choose_epochs, summarise
 from photosketch.evaluation.files import read_scores
+from photosketch.pairs import COLUMNS_OF_SUBSETS, RESERVED_SUBSETS
 from photosketch.runtime import InputError
 
 COUNTS = {"CUHK": 6, "AR": 4, "all": 10}
@@ -81,6 +82,15 @@ def test_fid_of_other_people_is_a_mean_over_epochs_then_seeds_as_fid_is(
     summary = Comparison(few, NOTHING, NOTHING, PROVENANCE).summary
     assert summary["AR_other"].isna().all()
     assert summary["all_other"].notna().all()
+
+
+def test_no_subset_may_have_the_name_of_another_column(scores: pd.DataFrame) -> None:
+    """What `pairs` refuses covers every column that is no subset's own."""
+    choice = choose_epochs(scores, "fid")
+    summary = Comparison(scores, NOTHING, NOTHING, PROVENANCE, choice=choice).summary
+    of_subsets = {form.format(subset) for form in COLUMNS_OF_SUBSETS for subset in COUNTS}
+    others = set(summary.columns) - set(COUNTS)
+    assert others == of_subsets | (set(RESERVED_SUBSETS) - {"all", "missing"})
 
 
 def test_summary_of_another_metric(scores: pd.DataFrame) -> None:
