@@ -5,10 +5,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import piq
 import pytest
 import torch
 import torchvision
+from PIL import Image
 
 from photosketch.config import LPIPS_FILES
 from photosketch.evaluation import image_metrics
@@ -29,26 +31,25 @@ def sketches() -> np.ndarray:
 
 def slow_scoot_features(sketch: np.ndarray) -> list[float]:
     height, width = sketch.shape
-    edges_y = [math.ceil(height * i / 4) for i in range(5)]
-    edges_x = [math.ceil(width * i / 4) for i in range(5)]
+    edges_y = [math.floor(height * i / 4) for i in range(5)]
+    edges_x = [math.floor(width * i / 4) for i in range(5)]
     features = []
     for top, bottom in pairwise(edges_y):
         for left, right in pairwise(edges_x):
-            contrasts, energies = [], []
-            for down, across in ((0, 1), (1, 1), (1, 0), (1, -1)):
-                matrix = [[0.0] * 6 for _ in range(6)]
+            matrix = [[0.0] * 6 for _ in range(6)]
+            for down, across in ((0, 1), (-1, 1), (-1, 0), (-1, -1)):
                 for y in range(top, bottom):
                     for x in range(left, right):
                         v, u = y + down, x + across
                         if top <= v < bottom and left <= u < right:
-                            i = int(sketch[y, x] / 256 * 6)
-                            j = int(sketch[v, u] / 256 * 6)
-                            matrix[i][j] += 1
-                total = sum(map(sum, matrix))
-                shares = {(i, j): matrix[i][j] / total for i in range(6) for j in range(6)}
-                contrasts.append(sum(p * (i - j) ** 2 for (i, j), p in shares.items()))
-                energies.append(sum(p * p for p in shares.values()))
-            features += [sum(contrasts) / 4, sum(energies) / 4]
+                            i = min(int(sketch[y, x]) * 6 // 255, 5)
+                            j = min(int(sketch[v, u]) * 6 // 255, 5)
+                            matrix[i][j] += 1 / 4
+            matrix = [[math.floor(count + 0.5) for count in row] for row in matrix]
+            total = sum(map(sum, matrix))
+            shares = {(i, j): matrix[i][j] / total for i in range(6) for j in range(6)}
+            features.append(sum(p * (i - j) ** 2 for (i, j), p in shares.items()))
+            features.append(sum(p * p for p in shares.values()))
     return features
 
 
@@ -61,12 +62,32 @@ def test_scoot_equals_its_literal_version(sketches: np.ndarray) -> None:
 
 
 def test_scoot_of_stripes_is_known() -> None:
-    # Columns of level 0 and 5 by turns: neighbours across differ by 5 levels, those below by none.
+    # Columns of level 0 and 5 by turns, two of each in a block of 4 x 4. Pairs across, 12: 8 from
+    # black to white, 4 back; upwards 12: 6 within either; on either diagonal 9: 6 and 3, 3 and 6.
     stripes = np.tile(np.array([0, 255], np.uint8), (1, 16, 8))
     features = image_metrics.scoot_features(stripes).reshape(16, 2)
-    assert features[:, 0] == pytest.approx(25 * 3 / 4)
-    across = 5 / 9  # three pairs a row, two of one order and one of the other
-    assert features[:, 1] == pytest.approx((3 * across + 1 / 2) / 4)
+    # sums over the directions, quartered and rounded: 17 -> 4, 13 -> 3, 6 -> 2, 6 -> 2
+    assert features[:, 0] == pytest.approx(25 * 7 / 11)
+    assert features[:, 1] == pytest.approx((4**2 + 3**2 + 2**2 + 2**2) / 11**2)
+
+
+def test_scoot_and_fsim_are_those_of_the_authors_programs() -> None:
+    folder = Path(__file__).parents[2] / "data" / "authors_scores"
+    theirs = pd.read_csv(folder / "scores.csv", dtype={"pair": str})
+    true, drawn = (
+        Measured.of(np.stack([read_gray(folder / f"{pair}_{side}.png") for pair in theirs["pair"]]))
+        for side in ("truth", "drawn")
+    )
+    np.testing.assert_allclose(
+        image_metrics.scoot(true, drawn), theirs["scoot"], atol=1e-12, rtol=0
+    )
+    np.testing.assert_allclose(image_metrics.fsim(true, drawn), theirs["fsim"], atol=1e-4, rtol=0)
+
+
+def read_gray(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        assert image.mode == "L"
+        return np.asarray(image)
 
 
 def scharr(image: np.ndarray) -> np.ndarray:

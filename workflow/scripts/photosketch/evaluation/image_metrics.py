@@ -22,7 +22,7 @@ from photosketch.runtime import InputError
 
 BLOCKS = 4  # a side, in SCOOT
 LEVELS = 6  # gray levels, in SCOOT
-_DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))  # rows down, columns right: half of the neighbours
+_DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))  # rows up, columns right: half of the neighbours
 _WINDOW, _SIGMA = 11, 1.5  # pixels, the gaussian window of SSIM
 _SSIM_MEANS, _SSIM_VARIANCES = 0.01**2, 0.03**2  # SSIM's constants for images in 0..1
 _FSIM_CONGRUENCY, _FSIM_GRADIENT = 0.85, 160.0  # FSIM's, for gray in 0..255
@@ -160,39 +160,42 @@ def _gradient(gray: torch.Tensor) -> torch.Tensor:
 
 def scoot(real: Measured, generated: Measured) -> np.ndarray:
     """Structure co-occurrence texture (Fan et al. 2019, "Scoot: A Perceptual Metric for Facial
-    Sketches"): 1 / (1 + |difference of the texture features|), from above 0 to 1 (equal)."""
+    Sketches", and their scoot_measure.m): 1 / (1 + |difference of the texture features|), from
+    above 0 to 1 (equal)."""
     return 1 / (1 + np.linalg.norm(real.texture - generated.texture, axis=1))
 
 
 def scoot_features(sketches: np.ndarray) -> np.ndarray:
     """Contrast and energy of the co-occurrence matrices, [N, 2 * BLOCKS^2].
 
-    Gray is cut into 6 levels of equal width and the image into 4 x 4 blocks. In each block, for
-    each of four directions, the matrix P of the levels of neighbouring pixels (both in the block)
-    is normalised to sum 1; contrast is the sum of P (i - j)^2, energy that of P^2; both are
-    averaged over the directions.
+    As the authors' program has them, where their paper leaves things open: gray is cut into 6
+    levels, sixths of 255 (itself in the last), and the image into 4 x 4 blocks, edges rounded down.
+    In each block the levels of neighbouring pixels (both in the block) are counted for each of four
+    directions. P is the mean of the four matrices of counts, rounded to whole numbers and
+    normalised to sum 1; contrast is the sum of P (i - j)^2, energy that of P^2.
     """
     count, height, width = sketches.shape
-    levels = sketches.astype(np.int64) * LEVELS // 256  # [N, H, W]
+    levels = np.minimum(sketches.astype(np.int64) * LEVELS // 255, LEVELS - 1)  # [N, H, W]
     base = np.arange(count)[:, None, None] * LEVELS**2
     gap = (np.arange(LEVELS)[:, None] - np.arange(LEVELS)) ** 2  # [LEVELS, LEVELS]
-    features = np.zeros((count, BLOCKS**2, 2))
-    edges_y, edges_x = (-(-side * np.arange(BLOCKS + 1) // BLOCKS) for side in (height, width))
+    features = np.empty((count, BLOCKS**2, 2))
+    edges_y, edges_x = (side * np.arange(BLOCKS + 1) // BLOCKS for side in (height, width))
     blocks = [(y, x) for y in pairwise(edges_y) for x in pairwise(edges_x)]
     for index, ((top, bottom), (left, right)) in enumerate(blocks):
         block = levels[:, top:bottom, left:right]
         first_code = block * LEVELS + base
         h, w = block.shape[1:]
-        for down, across in _DIRECTIONS:
+        total = np.zeros(count * LEVELS**2, np.int64)  # counts of all directions
+        for up, across in _DIRECTIONS:
             begin, end = max(0, -across), w - max(0, across)
-            code = (
-                first_code[:, : h - down, begin:end]
-                + block[:, down:, begin + across : end + across]
-            )
-            shares = np.bincount(code.ravel(), minlength=count * LEVELS**2)
-            shares = shares.reshape(count, LEVELS, LEVELS) / code[0].size
-            features[:, index, 0] += (shares * gap).sum(axis=(1, 2)) / len(_DIRECTIONS)
-            features[:, index, 1] += (shares**2).sum(axis=(1, 2)) / len(_DIRECTIONS)
+            code = first_code[:, up:, begin:end] + block[:, : h - up, begin + across : end + across]
+            total += np.bincount(code.ravel(), minlength=len(total))
+        directions = len(_DIRECTIONS)
+        # half a count is rounded up
+        mean = ((total + directions // 2) // directions).reshape(count, LEVELS, LEVELS)
+        shares = mean / mean.sum(axis=(1, 2), keepdims=True)
+        features[:, index, 0] = (shares * gap).sum(axis=(1, 2))
+        features[:, index, 1] = (shares**2).sum(axis=(1, 2))
     return features.reshape(count, -1)
 
 
