@@ -10,8 +10,8 @@ export PYTHONNOUSERSITE := 1
 
 .PHONY: setup demo test test-cluster lint bench estimate pins
 
-# make setup ONNX=1: with the extra of requirements-onnx.txt
-setup: .venv/ready $(if $(ONNX),.venv/ready-onnx)
+# make setup ONNX=1 IDENTITY=1: with the extras of requirements-onnx.txt and requirements-identity.txt
+setup: .venv/ready $(if $(ONNX),.venv/ready-onnx) $(if $(IDENTITY),.venv/ready-identity)
 
 .venv/ready: requirements.txt
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] < (3, 11))' \

@@ -366,6 +366,19 @@ def test_missing_weights_of_lpips_are_told_file_by_file(config, tmp_path):
     assert settings.missing_files(changed) == []
 
 
+def test_identity_without_its_packages_is_told_in_one_line(config, monkeypatch):
+    changed = with_value(config, "landmarks.manual", None)
+    monkeypatch.setattr(settings, "IDENTITY_PACKAGES", ("numpy", "no-such-package"))
+    assert settings.missing_files(changed) == []
+    changed = with_value(changed, "evaluation.identity", True)
+    assert settings.missing_files(changed) == [
+        "evaluation.identity: true needs the packages numpy and no-such-package; run make setup "
+        "IDENTITY=1, or set false"
+    ]
+    monkeypatch.setattr(settings, "IDENTITY_PACKAGES", ("numpy",))
+    assert settings.missing_files(changed) == []
+
+
 def test_a_missing_folder_of_sketches_is_told_once(config, tmp_path):
     changed = with_value(config, "methods", {"theirs": str(tmp_path / "a"), "ours": str(tmp_path)})
     changed = with_value(changed, "landmarks.manual", None)

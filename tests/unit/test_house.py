@@ -27,6 +27,7 @@ HEAVY = {
     "pytorch_fid",
     "efficientnet_lite_pytorch",
     "onnxruntime",
+    "dlib",
     "cv2",
     "matplotlib",
 }

@@ -51,8 +51,11 @@ def test_what_is_installed_is_what_is_pinned_and_needs_nothing_unpinned():
 def test_an_extra_needs_nothing_but_itself_and_what_everyone_has(extra):
     text = (ROOT / extra).read_text()
     assert "-c requirements.txt" in text.splitlines()  # else it could change what everyone has
-    assert_installed(pins(text), {*REQUIRED, *pins(text), *WITH_PYTHON})
     assert not pins(text).keys() & REQUIRED.keys()
+    try:
+        assert_installed(pins(text), {*REQUIRED, *pins(text), *WITH_PYTHON})
+    except metadata.PackageNotFoundError as error:
+        pytest.skip(f"{extra} is not installed (no {error.name})")
 
 
 def assert_installed(pinned: dict[str, str], known: set[str]) -> None:

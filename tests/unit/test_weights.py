@@ -10,9 +10,12 @@ import pytest
 import torchvision
 from pytorch_fid.inception import FID_WEIGHTS_URL
 
+from photosketch.config import IDENTITY_PACKAGES
 from photosketch.runtime import InputError
 from photosketch.weights import (
     EFFICIENTNET_WEIGHTS,
+    FACE_LANDMARKS,
+    FACE_NETWORK,
     FEATURE_WEIGHTS,
     FILES,
     PARSER_WEIGHTS,
@@ -52,6 +55,23 @@ def test_packaged_weights_are_found_without_importing_the_package_and_are_those_
         check=True,
     )
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("weights", [FACE_LANDMARKS, FACE_NETWORK])
+def test_the_files_of_face_recognition_are_those_of_the_pinned_package(weights):
+    path = weights.installed()
+    if path is None:
+        pytest.skip("the extra for identity is not installed (make setup IDENTITY=1)")
+    verify_weights(weights, path)
+    assert path.stat().st_size == weights.size
+
+
+def test_the_extra_for_identity_is_what_the_check_at_the_start_looks_for():
+    pinned = (Path(__file__).parents[2] / "requirements-identity.txt").read_text().splitlines()
+    names = [line.split("==")[0] for line in pinned if "==" in line]
+    assert names == list(IDENTITY_PACKAGES)
+    for weights in (FACE_LANDMARKS, FACE_NETWORK):
+        assert f"{weights.package}=={weights.version}" in pinned
 
 
 def test_every_file_has_a_name_of_its_own():

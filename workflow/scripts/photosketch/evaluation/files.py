@@ -47,6 +47,19 @@ class RunFeatures:
     features: np.ndarray
 
 
+@dataclass(frozen=True)
+class Gallery:
+    """The photos among which people are looked up: ids [N], subset [N], what the face recognition
+    network makes of each photo, embeddings [N, 128] float32, and the five landmarks of each, points
+    [N, 5, 2] float32 in pixels, which are where a sketch drawn of that photo has its own.
+    """
+
+    ids: np.ndarray
+    subset: np.ndarray
+    embeddings: np.ndarray
+    points: np.ndarray
+
+
 def write_features(features: Features, path: str | Path) -> None:
     with write_atomically(path) as temporary:
         np.savez(temporary, ids=features.ids, subset=features.subset, features=features.features)
@@ -55,6 +68,22 @@ def write_features(features: Features, path: str | Path) -> None:
 def read_features(path: str | Path) -> Features:
     with np.load(path) as file:
         return Features(file["ids"], file["subset"], file["features"])
+
+
+def write_gallery(gallery: Gallery, path: str | Path) -> None:
+    with write_atomically(path) as temporary:
+        np.savez(
+            temporary,
+            ids=gallery.ids,
+            subset=gallery.subset,
+            embeddings=gallery.embeddings,
+            points=gallery.points,
+        )
+
+
+def read_gallery(path: str | Path) -> Gallery:
+    with np.load(path) as file:
+        return Gallery(file["ids"], file["subset"], file["embeddings"], file["points"])
 
 
 def write_run_features(run: RunFeatures, path: str | Path) -> None:

@@ -2,8 +2,8 @@
 
 A new metric is a row here and a function that computes it: of single images in `image_metrics`,
 called by `score_images`; of two sets in `distances`, called by `weighted_distances`; of any other
-kind (as in `recognition` and `other_people`) called by `scores.evaluate`. Tables, differences,
-figures and gallery follow; a test holds rows and functions together.
+kind (as in `recognition`, `identity` and `other_people`) called by `scores.evaluate`. Tables,
+differences, figures and gallery follow; a test holds rows and functions together.
 """
 
 from dataclasses import dataclass
@@ -77,5 +77,18 @@ METRICS = (
         remark="NLDA: people recognised at rank 1 by their drawn sketch, the mean over 20 splits.",
         left_out="NLDA recognition is left out: it needs 40 test people.",
     ),
+    Metric(
+        "identity_rank1",
+        "identity, rank 1",
+        scale=100.0,
+        unit="%",
+        decimals=1,
+        remark="Identity: the test people's photos are looked up by each drawn sketch, with a face "
+        "recognition network that was trained on photos. Rank 1: the nearest is that of the same "
+        "person; AUC: how surely same and different people are told apart (0.5: by chance). The "
+        "row of true sketches shows what an artist's reach.",
+        left_out="Identity is left out (evaluation.identity).",
+    ),
+    Metric("identity_auc", "identity, AUC", decimals=3),
 )
 BY_KEY = {metric.key: metric for metric in METRICS}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -16,20 +16,23 @@ from torch import nn
 from photosketch.config import FeatureConfig
 from photosketch.evaluation import distances, extractors, image_metrics, other_people, recognition
 from photosketch.evaluation.distances import InnerProducts, subset_masks
-from photosketch.evaluation.files import Features, RunFeatures
+from photosketch.evaluation.files import Features, Gallery, RunFeatures
+from photosketch.evaluation.identity import FaceRecogniser, identity_scores
 from photosketch.evaluation.image_metrics import Measured
-from photosketch.pairs import Pair, read_image
-from photosketch.training.samples import read_samples
+from photosketch.landmarks.table import points_of
+from photosketch.pairs import Modality, Pair, read_image
+from photosketch.training.samples import ids_and_subsets, read_samples
 
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks behind the metrics, on `device`: of the features, and of LPIPS (None: it is left
-    out)."""
+    """The networks behind the metrics, on `device`: of the features, of LPIPS, and of identity,
+    which is always on the CPU (None: these metrics are left out)."""
 
     features: nn.Module
     lpips: ContentLoss | None = None
     device: torch.device | str = "cpu"
+    faces: FaceRecogniser | None = None
 
     @classmethod
     def load(
@@ -37,36 +40,48 @@ class Networks:
         features: FeatureConfig,
         weights: str | Path | None = None,
         lpips: Sequence[str | Path] | None = None,
+        identity: bool = False,
     ) -> "Networks":
-        """On the CPU, from the files that `extractors.load` and `image_metrics.load_lpips` take.
+        """On the CPU, from the files that `extractors.load` and `image_metrics.load_lpips` take,
+        and with `identity` from those that `FaceRecogniser.load` finds.
 
         Raises InputError as these do.
         """
         network = extractors.load(features, weights)
-        return cls(network, image_metrics.load_lpips(*lpips) if lpips else None)
+        return cls(
+            network,
+            image_metrics.load_lpips(*lpips) if lpips else None,
+            faces=FaceRecogniser.load() if identity else None,
+        )
 
     def to(self, device: torch.device) -> "Networks":
         """The same, moved to `device`."""
         lpips = None if self.lpips is None else self.lpips.to(device)
-        return Networks(self.features.to(device), lpips, device)
+        return replace(self, features=self.features.to(device), lpips=lpips, device=device)
 
 
 @dataclass(frozen=True)
 class Truth:
     """The real test sketches, and what all epochs share of their scores: the features, their inner
-    products, and the sketches in the same order with what the metrics of single images measure."""
+    products, and the sketches in the same order with what the metrics of single images measure; for
+    identity also the photos (None: it is left out)."""
 
     features: Features
     products: InnerProducts
     measured: Measured
+    gallery: Gallery | None = None
 
     @classmethod
     def of(
-        cls, features: Features, sketches: np.ndarray, device: torch.device | str = "cpu"
+        cls,
+        features: Features,
+        sketches: np.ndarray,
+        device: torch.device | str = "cpu",
+        gallery: Gallery | None = None,
     ) -> "Truth":
         """sketches [N, H, W] uint8."""
         products = InnerProducts.of(features.features, features.features)
-        return cls(features, products, Measured.of(sketches, device))
+        return cls(features, products, Measured.of(sketches, device), gallery)
 
 
 def stack_sketches(pairs: Sequence[Pair]) -> np.ndarray:
@@ -77,6 +92,13 @@ def stack_sketches(pairs: Sequence[Pair]) -> np.ndarray:
 def stack_gray_photos(pairs: Sequence[Pair]) -> np.ndarray:
     """The photos of the pairs in gray (ITU-R 601), [N, H, W] uint8."""
     return np.stack([cv2.cvtColor(read_image(pair, "photo"), cv2.COLOR_RGB2GRAY) for pair in pairs])
+
+
+def stack_points(
+    pairs: Sequence[Pair], tables: Mapping[str, pd.DataFrame], modality: Modality
+) -> np.ndarray:
+    """The landmarks of the pairs' photos or sketches, [N, 5, 2], from landmark tables by subset."""
+    return np.stack([points_of(tables[pair.subset], pair.id, modality) for pair in pairs])
 
 
 def evaluate_epochs(
@@ -119,7 +141,8 @@ def evaluate(
 
     Returns a table by subset (subset, n, every metric of `metrics.METRICS`, kid_low, kid_high), a
     table by image (subset, id, every metric of single images), and the features [N, D] float32.
-    LPIPS is left out where its network is not given. Networks and truth must be on one device.
+    LPIPS and identity are left out where their networks are not given. Networks and truth must be
+    on one device.
     """
     subset = truth.features.subset
     generated = extractors.extract(sketches, networks.features, networks.device)
@@ -136,6 +159,9 @@ def evaluate(
         recognition.rank_one(truth.measured.sketches[mask], sketches[mask], networks.device)
         for mask in masks.values()
     ]
+    if networks.faces is not None and truth.gallery is not None:
+        faces = networks.faces.embed(sketches, truth.gallery.points)
+        scores = scores.assign(**identity_scores(faces, truth.gallery.embeddings, masks))
     by_image.insert(0, "subset", subset)
     by_image.insert(1, "id", truth.features.ids)
     return scores, by_image, generated
@@ -153,3 +179,29 @@ def reference_points(truth: Truth, photos: np.ndarray, networks: Networks) -> pd
         "photo in gray": of_photos,
     }
     return pd.concat([table.assign(name=name) for name, table in tables.items()])
+
+
+def photo_gallery(
+    people: Sequence[Pair], landmarks: Mapping[str, pd.DataFrame], faces: FaceRecogniser
+) -> Gallery:
+    """The photos of people, for looking them up; landmarks: their tables by subset."""
+    points = stack_points(people, landmarks, "photo")
+    photos = np.stack([read_image(pair, "photo") for pair in people])  # [N, H, W, 3]
+    return Gallery(*ids_and_subsets(people), faces.embed(photos, points), points)
+
+
+def true_identities(
+    people: Sequence[Pair],
+    landmarks: Mapping[str, pd.DataFrame],
+    gallery: Gallery,
+    faces: FaceRecogniser,
+) -> pd.DataFrame:
+    """How well people are found by their true sketches: subset, n, the columns of identity, name.
+
+    landmarks: tables by subset; a true sketch has points of its own, for it is not on its photo.
+    """
+    embeddings = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
+    masks = subset_masks(gallery.subset)
+    columns = identity_scores(embeddings, gallery.embeddings, masks)
+    counts = [int(mask.sum()) for mask in masks.values()]
+    return pd.DataFrame({"subset": list(masks), "n": counts, **columns, "name": "true sketches"})
