@@ -109,7 +109,7 @@ def test_true_sketches_stand_where_identity_does_and_not_in_the_table_of_fid() -
     table = tables.metric_table(compared_)
     assert list(table.head)[-2:] == ["identity, rank 1 % ↑", "identity, AUC ↑"]
     assert table.rows[0][-2:] == ["87.5 ± 0.0", "0.988 ± 0.000"]
-    assert table.rows[-1] == ["true sketches", "–", "–", "–", "28.0", "0.900"]
+    assert table.rows[-1] == ["true sketches", "–", "–", "–", "–", "28.0", "0.900"]
     assert not any("Identity is left out" in text for text in table.remarks)
     assert [row[0] for row in tables.fid_table(compared_).rows] == [
         "baseline",
