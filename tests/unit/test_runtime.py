@@ -320,13 +320,16 @@ def test_without_room_in_tmpdir_the_file_is_read_where_it_lies(
 
 def test_a_job_uses_no_more_threads_than_it_was_given_processors(tmp_path):
     allowed = sorted(os.sched_getaffinity(0))[:1]
-    body = "print(torch.get_num_threads(), cv2.getNumThreads())"
+    body = (
+        "blas = threadpoolctl.ThreadpoolController().select(user_api='blas').info()\n"
+        "    print(torch.get_num_threads(), cv2.getNumThreads(), {b['num_threads'] for b in blas})"
+    )
     code = (
-        f"import os, sys, torch, cv2\nos.sched_setaffinity(0, {allowed})\n"
+        f"import os, sys, torch, cv2, threadpoolctl\nos.sched_setaffinity(0, {allowed})\n"
         "from photosketch import runtime\n"
         f"with runtime.job(sys.argv[1], 4):\n    {body}\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     log = tmp_path / "job.log"
     subprocess.run([sys.executable, "-c", code, log], env=environment, check=True, timeout=60)
-    assert log.read_text() == "1 1\n"
+    assert log.read_text() == "1 1 {1}\n"

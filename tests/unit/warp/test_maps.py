@@ -1,5 +1,6 @@
 """Maps: applied, inverted, kept from folding."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -26,6 +27,14 @@ def test_a_folding_displacement_is_shrunk_and_flagged():
     assert jacobian(found.map).min() >= LEAST_JACOBIAN
     gentle = without_folds(folding / 50)
     assert not gentle.shrunk
+
+
+def test_a_map_is_rounded_to_a_64th_of_a_pixel_and_its_determinants_are_of_that():
+    random = np.random.default_rng(0)
+    steep = cv2.GaussianBlur(random.normal(0, 25, (*SHAPE, 2)).astype(np.float32), (0, 0), 5)
+    found = without_folds(steep)
+    assert (found.map * 64 == np.rint(found.map * 64)).all()
+    assert found.smallest_jacobian == jacobian(found.map).min() >= LEAST_JACOBIAN
 
 
 @pytest.mark.parametrize("x", [-9, 0, 9])

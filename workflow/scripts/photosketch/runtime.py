@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+import threadpoolctl
+
 if TYPE_CHECKING:
     import torch
 
@@ -115,9 +117,12 @@ def _print_gpu_memory() -> None:
 def _set_threads(threads: int) -> None:
     """Bound the threads of torch and OpenCV (which ignores OMP_NUM_THREADS), where imported.
 
+    BLAS gets one: its sums depend on their number, and its matrices are small here.
+
     Never more than the processors that this process may use: a scheduler may have given fewer.
     """
     threads = min(threads, len(os.sched_getaffinity(0)))
+    threadpoolctl.threadpool_limits(1, "blas")
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     if "cv2" in sys.modules:

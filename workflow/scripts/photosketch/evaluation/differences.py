@@ -6,7 +6,6 @@ no interval: with repeated images it is biased upward beyond the estimate.
 """
 
 from collections.abc import Container, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -14,6 +13,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from photosketch.evaluation.distances import InnerProducts, subset_masks, weighted_distances
+from photosketch.workers import workers
 
 DRAWS = 200
 LEVEL = 0.95
@@ -54,7 +54,7 @@ def resampled_scores(
     """
     masks = subset_masks(subset)
     products = InnerProducts.of(real, real)
-    with ThreadPoolExecutor(threads) as pool:  # the decompositions in numpy run side by side
+    with workers(threads) as pool:  # the decompositions in numpy run side by side
         epochs = [
             pd.DataFrame(
                 list(pool.map(partial(_distances, products.against(real, features), masks), counts))

@@ -18,6 +18,7 @@ from photosketch.evaluation import efficientnet, inception
 from photosketch.evaluation.onnx_network import OnnxNetwork
 from photosketch.runtime import InputError, file_sha256
 from photosketch.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS, verify_weights
+from photosketch.workers import workers
 
 
 def note(features: FeatureConfig) -> str:
@@ -100,16 +101,19 @@ def extract(
 
     Gray is repeated to three channels, 0..255 becomes 0..1. `network` must be on `device`.
     Convolutions keep full float32 precision, so that CPU and GPU agree. On a CPU small batches
-    with channels last take half the time of large ones in torch's usual order.
+    with channels last take half the time of large ones in torch's usual order, and as many batches
+    as torch may use threads are worked on at a time, whatever their number alike.
     """
     on_cpu = torch.device(device).type == "cpu"
     batch_size = batch_size or (8 if on_cpu else 32)
     order = torch.channels_last if on_cpu else torch.contiguous_format
-    features = []
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        for start in range(0, len(sketches), batch_size):
-            batch = torch.from_numpy(sketches[start : start + batch_size]).to(device)
-            images = batch[:, None].float().div(255).expand(-1, 3, -1, -1)  # [B, 3, H, W]
-            images = images.contiguous(memory_format=order)
-            features.append(network(images).cpu().numpy())
-    return np.concatenate(features)
+
+    @torch.inference_mode()
+    def extracted(start: int) -> np.ndarray:
+        batch = torch.from_numpy(sketches[start : start + batch_size]).to(device)
+        images = batch[:, None].float().div(255).expand(-1, 3, -1, -1)  # [B, 3, H, W]
+        return network(images.contiguous(memory_format=order)).cpu().numpy()
+
+    threads = torch.get_num_threads() if on_cpu else 1
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), workers(threads) as pool:
+        return np.concatenate(list(pool.map(extracted, range(0, len(sketches), batch_size))))

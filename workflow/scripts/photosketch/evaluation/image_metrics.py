@@ -5,10 +5,11 @@ all epochs. SSIM and FSIM have the values of piq, which measures both images at 
 distance behind LPIPS is piq's own; SCOOT is not in any kept library.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from torch import nn
 
 from photosketch.evaluation.phase_congruency import FilterBank
 from photosketch.runtime import InputError
+from photosketch.workers import workers
 
 BLOCKS = 4  # a side, in SCOOT
 LEVELS = 6  # gray levels, in SCOOT
@@ -28,6 +30,7 @@ _SSIM_MEANS, _SSIM_VARIANCES = 0.01**2, 0.03**2  # SSIM's constants for images i
 _FSIM_CONGRUENCY, _FSIM_GRADIENT = 0.85, 160.0  # FSIM's, for gray in 0..255
 _SCHARR = (3 / 16, 10 / 16, 3 / 16)
 _BATCH = 16
+_Found = TypeVar("_Found")
 
 _LPIPS_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 
@@ -53,16 +56,17 @@ class Measured:
     def of(cls, sketches: np.ndarray, device: torch.device | str = "cpu") -> "Measured":
         bank = FilterBank.of(sketches.shape[1], sketches.shape[2], device)
         pixels = torch.from_numpy(sketches).to(device).float().div_(255)
-        window, measured = _Window.of(pixels), []
-        with torch.inference_mode():
-            for part in _batches(pixels):
-                images = pixels[part]
-                precise = images.double()
-                means = window.means(precise)
-                variances = window.means(precise**2) - means**2
-                gray = images * 255
-                measured.append((means, variances, bank.congruency(gray), _gradient(gray)))
-            means, variances, congruency, gradient = map(torch.cat, zip(*measured, strict=True))
+        window = _Window.of(pixels)
+
+        def measured(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            precise = images.double()
+            means = window.means(precise)
+            variances = window.means(precise**2) - means**2
+            gray = images * 255
+            return means, variances, bank.congruency(gray), _gradient(gray)
+
+        parts = zip(*_by_batches(measured, pixels), strict=True)
+        means, variances, congruency, gradient = map(torch.cat, parts)
         texture = scoot_features(sketches)
         return cls(sketches, pixels, means, variances, congruency, gradient, texture)
 
@@ -85,37 +89,56 @@ def score_images(
 
 def ssim(real: Measured, generated: Measured) -> np.ndarray:
     """Structural similarity (Wang et al. 2004), gaussian window of 11 pixels, sigma 1.5."""
-    values = np.empty(len(real.pixels))
     window = _Window.of(real.pixels)
-    for part in _batches(real.pixels):
-        mean_a, mean_b = real.means[part], generated.means[part]
+
+    def likeness(
+        pixels_a: torch.Tensor,
+        pixels_b: torch.Tensor,
+        mean_a: torch.Tensor,
+        mean_b: torch.Tensor,
+        variance_a: torch.Tensor,
+        variance_b: torch.Tensor,
+    ) -> np.ndarray:
         both = mean_a * mean_b
-        product = real.pixels[part].double() * generated.pixels[part].double()
-        covariance = window.means(product) - both
+        covariance = window.means(pixels_a.double() * pixels_b.double()) - both
         means = (2 * both + _SSIM_MEANS) / (mean_a**2 + mean_b**2 + _SSIM_MEANS)
-        variances = real.variances[part] + generated.variances[part]
-        structure = (2 * covariance + _SSIM_VARIANCES) / (variances + _SSIM_VARIANCES)
-        values[part] = (means * structure).mean(dim=(1, 2)).cpu().numpy()
-    return values
+        structure = (2 * covariance + _SSIM_VARIANCES) / (variance_a + variance_b + _SSIM_VARIANCES)
+        return (means * structure).mean(dim=(1, 2)).cpu().numpy()
+
+    sides = (
+        *(real.pixels, generated.pixels),
+        *(real.means, generated.means),
+        *(real.variances, generated.variances),
+    )
+    return np.concatenate(_by_batches(likeness, *sides))
 
 
 def fsim(real: Measured, generated: Measured) -> np.ndarray:
     """Feature similarity (Zhang et al. 2011) of gray images: phase congruency and gradients."""
-    values = np.empty(len(real.pixels))
-    for part in _batches(real.pixels):
-        a, b = real.congruency[part], generated.congruency[part]
+
+    def likeness(
+        a: torch.Tensor, b: torch.Tensor, slope_a: torch.Tensor, slope_b: torch.Tensor
+    ) -> np.ndarray:
         congruency = _similarity(a, b, _FSIM_CONGRUENCY)
-        gradient = _similarity(real.gradient[part], generated.gradient[part], _FSIM_GRADIENT)
+        gradient = _similarity(slope_a, slope_b, _FSIM_GRADIENT)
         weight = torch.maximum(a, b)
         score = (congruency * gradient * weight).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
-        values[part] = score.cpu().numpy()
-    return values
+        return score.double().cpu().numpy()
+
+    sides = (real.congruency, generated.congruency, real.gradient, generated.gradient)
+    return np.concatenate(_by_batches(likeness, *sides))
 
 
-def _batches(images: torch.Tensor) -> Iterator[slice]:
-    """Which images to work on at once: on a CPU a single one stays in its cache."""
-    size = 1 if images.device.type == "cpu" else _BATCH
-    return (slice(start, start + size) for start in range(0, len(images), size))
+def _by_batches(work: Callable[..., _Found], *images: torch.Tensor) -> list[_Found]:
+    """What `work` finds of tensors [N, ...], batch by batch.
+
+    On a CPU a batch is a single image, which stays in its cache, and as many as torch may use
+    threads are worked on at a time, whatever their number alike.
+    """
+    on_cpu = images[0].device.type == "cpu"
+    batches = zip(*(part.split(1 if on_cpu else _BATCH) for part in images), strict=True)
+    with workers(torch.get_num_threads() if on_cpu else 1) as pool:
+        return list(pool.map(lambda batch: torch.inference_mode()(work)(*batch), batches))
 
 
 def _similarity(a: torch.Tensor, b: torch.Tensor, constant: float) -> torch.Tensor:
@@ -240,12 +263,10 @@ def load_lpips(vgg: str | Path, linear_weights: str | Path) -> ContentLoss:
 
 def lpips(real: Measured, generated: Measured, network: ContentLoss) -> np.ndarray:
     """Learned perceptual distance; 0: equal. `network` must be on the sketches' device."""
-    values = []
-    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        for start in range(0, len(real.pixels), _BATCH):
-            a, b = (
-                side.pixels[start : start + _BATCH, None].expand(-1, 3, -1, -1)
-                for side in (real, generated)
-            )  # [B, 3, H, W] in 0..1
-            values.append(network(a, b).double().cpu().numpy())
-    return np.concatenate(values)
+
+    def distance(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:
+        a, b = (side[:, None].expand(-1, 3, -1, -1) for side in (a, b))  # [B, 3, H, W] in 0..1
+        return network(a, b).double().cpu().numpy()
+
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        return np.concatenate(_by_batches(distance, real.pixels, generated.pixels))

@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from photosketch.parsing.features import find_features
 from photosketch.parsing.head import head_mask, turned_corners
 from photosketch.parsing.labels import BROWS, CLOTHES, EYES, HAIR, MOUTH, NOSE, SKIN, Parsings
 from photosketch.parsing.regions import split_head
+from photosketch.workers import workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,22 +141,17 @@ def parse_pairs(
 ) -> Parsings:
     """Parse photo and sketch of each pair with the points of a landmark table, `threads` at a time.
 
-    All images must be of one size. The result does not depend on `threads`; OpenCV is kept to one
-    thread in each. Raises InputError with every image that has no points.
+    All images must be of one size. The result does not depend on `threads`. Raises InputError with
+    every image that has no points.
     """
     require_points(pairs, table)
 
     def parsed(pair: Pair, modality: Modality) -> Labels:
         return parse(read_image(pair, modality), points_of(table, pair.id, modality))
 
-    opencv_threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            maps = {
-                modality: np.stack(list(pool.map(parsed, pairs, repeat(modality))))
-                for modality in MODALITIES
-            }
-    finally:
-        cv2.setNumThreads(opencv_threads)
+    with workers(threads) as pool:
+        maps = {
+            modality: np.stack(list(pool.map(parsed, pairs, repeat(modality))))
+            for modality in MODALITIES
+        }
     return Parsings(tuple(pair.id for pair in pairs), maps["photo"], maps["sketch"])

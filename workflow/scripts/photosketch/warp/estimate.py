@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from photosketch.arrays import Field, Image, Labels, Mask, Points
 from photosketch.parsing.labels import BACKGROUND, BROWS, EYES, HAIR, MOUTH, NOSE
+from photosketch.warp.correlation import Picture, correlations
 from photosketch.warp.maps import Warp, at, identity, sampled, without_folds
 
 Mode = Literal["face", "region"]
@@ -165,14 +166,20 @@ def _solved(rows: Field, precisions: Field, pulls: Field) -> Field:
 
     A pull is a precision times the displacement seen; the prior makes weights independent.
     """
+    rows, precisions, pulls = (part.astype(np.float64) for part in (rows, precisions, pulls))
+
+    def seen_with(precision: NDArray[np.float64]) -> NDArray[np.float64]:
+        scaled = np.sqrt(np.maximum(precision, 0))[:, None] * rows
+        return scaled.T @ scaled  # symmetric, which halves its work
+
+    across, both, down = precisions[:, 0, 0], precisions[:, 0, 1], precisions[:, 1, 1]
+    first, last = seen_with(across), seen_with(down)
+    mixed = (seen_with(across + 2 * both + down) - first - last) / 2
+    square = np.block([[first, mixed], [mixed, last]])
     count = rows.shape[1]
-    normal = np.empty((2, count, 2, count), np.float32)
-    for i, j in ((0, 0), (0, 1), (1, 1)):
-        normal[i, :, j] = rows.T @ (precisions[:, i, j, None] * rows)
-    normal[1, :, 0] = normal[0, :, 1]  # itself symmetric
-    square = normal.reshape(2 * count, 2 * count)
     square[np.diag_indices(2 * count)] += 1 / _AMPLITUDE**2
-    return np.linalg.solve(square, (rows.T @ pulls).T.ravel()).reshape(2, count).T
+    weights = np.linalg.solve(square, (rows.T @ pulls).T.ravel())
+    return weights.reshape(2, count).T.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -331,28 +338,27 @@ def _matches(
     gray, drawn = (
         cv2.copyMakeBorder(part, pad, pad, pad, pad, cv2.BORDER_REPLICATE) for part in (gray, drawn)
     )
-    views = ((gray, drawn), (_steepness(gray), _steepness(drawn)))
     height, width = photo.labels.shape
-    contrast = _spread(gray, 2 * half + 1)[pad:-pad, pad:-pad]
-    places, scores = [], []
-    for y in range(half, height - half, spacing):
-        for x in range(half, width - half, spacing):
-            if photo.labels[y, x] == BACKGROUND or contrast[y, x] < _MATCH_CONTRAST:
-                continue
-            patch = np.s_[y + search : y + pad + half + 1, x + search : x + pad + half + 1]
-            around = np.s_[y : y + 2 * pad + 1, x : x + 2 * pad + 1]
-            tones, edges = (
-                cv2.matchTemplate(there[around], here[patch], cv2.TM_CCOEFF_NORMED)
-                for here, there in views
-            )
-            scores.append((tones + edges) / 2)
-            places.append((x, y))
-    if not places:
+    rows, columns = np.mgrid[half : height - half : spacing, half : width - half : spacing]
+    person = photo.labels[rows, columns] != BACKGROUND
+    rows, columns = rows[person], columns[person]
+    tones = Picture.of(gray, half)
+    clear = tones.spread(rows + pad, columns + pad) >= _MATCH_CONTRAST
+    rows, columns = rows[clear], columns[clear]
+    if not len(rows):
         return None
-    good, peaks, precisions = _peaks(np.stack(scores))
+    views = (
+        (tones, Picture.of(drawn, half)),
+        (Picture.of(_steepness(gray), half), Picture.of(_steepness(drawn), half)),
+    )
+    of_tones, of_edges = (
+        correlations(here, there, rows + pad, columns + pad, search) for here, there in views
+    )
+    scores = (of_tones + of_edges) / 2
+    good, peaks, precisions = _peaks(scores)
     if not good.any():
         return None
-    points = np.array(places, np.float32)[good]
+    points = np.stack([columns, rows], 1).astype(np.float32)[good]
     shifts = peaks - search
     # What lies at `points + shifts` in the roughly warped sketch lies here in the original one.
     shifts = shifts + at(rough, points + shifts)
@@ -361,13 +367,9 @@ def _matches(
 
 def _steepness(gray: Field) -> Field:
     """The length of a picture's slope at each pixel."""
-    return cv2.magnitude(*(cv2.Sobel(gray, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1))))
-
-
-def _spread(gray: Field, side: int) -> Field:
-    """The standard deviation of a picture in the square around each pixel."""
-    mean = cv2.blur(gray, (side, side))
-    return np.sqrt(np.maximum(cv2.blur(gray * gray, (side, side)) - mean * mean, 0))
+    across, down = (cv2.Sobel(gray, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
+    # not cv2.magnitude, whose last digits depend on where in memory its arguments lie
+    return np.sqrt(across * across + down * down)
 
 
 def _gray(image: Image) -> Image:

@@ -23,6 +23,7 @@ _SHRINKING = np.float32(0.9)  # each time that folds are left after all passes
 _INVERSE_STEPS = 40  # displacements that change by 0.7 a pixel, which is much, leave 0.7^40 < 1e-6
 _SAMPLES_PER_ROW = 256  # of a list of places: OpenCV takes at most 32767 in a row
 _LEAST_LENGTH = 1e-6  # against dividing by zero
+_STEPS = 64  # to a pixel: what maps are rounded to
 
 
 @dataclass(frozen=True)
@@ -42,26 +43,34 @@ def without_folds(displacement: Field) -> Warp:
     """The map of a displacement [H, W, 2], made zero at the border and free of folds.
 
     Where the determinant is below `LEAST_JACOBIAN` the displacement is smoothed; where that does
-    not help all of it is shrunk. A map that would have folded counts as shrunk.
+    not help all of it is shrunk. A map that would have folded counts as shrunk. The map is
+    rounded to a 64th of a pixel, finer than OpenCV resamples by it, and has its determinants then.
     """
-    grid = identity(displacement.shape[:2])
     displacement = _held_at_border(displacement)
-    least = float(jacobian(grid + displacement).min())
+    map = _rounded(displacement)
+    least = float(jacobian(map).min())
     shrunk = least <= 0
     for _ in range(_UNFOLDING_PASSES):
         if least >= LEAST_JACOBIAN:
             break
-        tight = np.zeros(grid.shape[:2], np.float32)
-        tight[:-1, :-1] = jacobian(grid + displacement) < LEAST_JACOBIAN
+        tight = np.zeros(map.shape[:2], np.float32)
+        tight[:-1, :-1] = jacobian(map) < LEAST_JACOBIAN
         around = cv2.dilate(tight, np.ones((2 * _UNFOLDING_REACH + 1,) * 2))
         share = cv2.GaussianBlur(around, (0, 0), _UNFOLDING_FADE)[..., None]
         smoother = cv2.GaussianBlur(displacement, (0, 0), _UNFOLDING_BLUR)
         displacement = _held_at_border(displacement + share * (smoother - displacement))
-        least = float(jacobian(grid + displacement).min())
+        map = _rounded(displacement)
+        least = float(jacobian(map).min())
     while least < LEAST_JACOBIAN:
         displacement = displacement * _SHRINKING
-        least = float(jacobian(grid + displacement).min())
-    return Warp(grid + displacement, least, shrunk)
+        map = _rounded(displacement)
+        least = float(jacobian(map).min())
+    return Warp(map, least, shrunk)
+
+
+def _rounded(displacement: Field) -> Field:
+    """The map of a displacement [H, W, 2], to a 64th of a pixel."""
+    return identity(displacement.shape) + np.rint(displacement * _STEPS) / _STEPS
 
 
 def identity(shape: tuple[int, ...]) -> Field:

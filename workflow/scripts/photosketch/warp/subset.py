@@ -5,11 +5,9 @@ its face detected again. A pair whose masks get worse keeps its original sketch.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
@@ -21,6 +19,7 @@ from photosketch.runtime import InputError
 from photosketch.warp.estimate import Face, Mode, estimate
 from photosketch.warp.files import Warped
 from photosketch.warp.maps import apply, identity, inverse_at, inverse_consistency, iou, sharpness
+from photosketch.workers import workers
 
 FEATURES = (BROWS, EYES, NOSE, MOUTH)
 Parse = Callable[[Image, Points], Labels]
@@ -45,7 +44,7 @@ def warp_pairs(
     detect: Detect,
     threads: int = 1,
 ) -> tuple[Warped, pd.DataFrame]:
-    """Estimate, apply and score T for each pair, `threads` at a time.
+    """Estimate, apply and score T for each pair, `threads` at a time, whatever their number alike.
 
     `table` and `parsings` hold the pairs' points and label maps; `parse` labels a sketch again
     (`parse_fallback` those that are listed in `Parsings.fallback`) and `detect` finds the points of
@@ -86,13 +85,8 @@ def warp_pairs(
         fallen_back = (pair.id, "sketch") in parsings.fallback
         return _warp_pair(pair.id, photo, sketch, mode, parse_fallback if fallen_back else parse)
 
-    opencv_threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            results = list(pool.map(warped, pairs))
-    finally:
-        cv2.setNumThreads(opencv_threads)
+    with workers(threads) as pool:
+        results = list(pool.map(warped, pairs))
     scores = pd.DataFrame([result.scores for result in results])
     _score_points(scores, pairs, table, results, detect)
     warped_pairs = Warped(

@@ -1,0 +1,107 @@
+"""Every stage that measures, run once in a process of its own, so that processes can be compared.
+
+`python stages.py PAIRS OUT.npz JUNK THREADS [STEP]`: on every STEP-th pair of a table. With JUNK
+above 0 the memory is first filled with that many arrays, of which half are given back, so that
+buffers lie elsewhere and hold other things.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def fill_memory(count: int) -> list[np.ndarray]:
+    """Every other one of `count` arrays of junk; the rest of them is given back."""
+    random = np.random.default_rng(count)
+    junk = [np.full(random.integers(1, 40_000), np.nan, np.float32) for _ in range(count)]
+    return junk[::2]
+
+
+def main(table: str, out: str, junk: str, threads: str, step: str = "1") -> None:
+    kept = fill_memory(int(junk))
+    import cv2
+    import torch
+
+    from photosketch import runtime
+    from photosketch.pairs import index_pairs
+
+    found = {}
+    with runtime.job(str(Path(out).with_suffix(".log")), int(threads)):
+        pairs = index_pairs(Path(table), (200, 250))[:: int(step)]
+        landmarks = Path(out).with_suffix(".csv")
+        found |= up_to_the_warp(pairs, landmarks, int(threads))
+        found |= evaluation(pairs)
+        np.savez(out, **found)
+        print(torch.get_num_threads(), cv2.getNumThreads(), len(kept), "arrays of junk")
+
+
+def up_to_the_warp(pairs: list, landmarks: Path, threads: int) -> dict[str, np.ndarray]:
+    from photosketch.landmarks import detection
+    from photosketch.landmarks.table import points_of, read_landmarks, write_landmarks
+    from photosketch.pairs import read_image
+    from photosketch.parsing import grabcut
+    from photosketch.warp.estimate import Face, _Fit
+    from photosketch.warp.subset import warp_pairs
+    from photosketch.workers import workers
+
+    detected = detection.detect_pairs(pairs, "cpu")
+    write_landmarks(detected, landmarks)
+    table = read_landmarks(landmarks)
+    parsings = grabcut.parse_pairs(pairs, table, threads)
+    parse = grabcut.parse_grabcut
+    detect = detection.detector("cpu", 40)
+    warped, scores = warp_pairs(pairs, table, parsings, "face", parse, parse, detect, threads)
+
+    def unrounded(index: int) -> np.ndarray:
+        faces = (
+            Face(
+                read_image(pairs[index], modality),
+                getattr(parsings, modality)[index],
+                points_of(table, pairs[index].id, modality),
+            )
+            for modality in ("photo", "sketch")
+        )
+        return _Fit(*faces).displacement()
+
+    with workers(threads) as pool:
+        displacements = np.stack(list(pool.map(unrounded, range(len(pairs)))))
+    return {
+        "points": detected.select_dtypes("number").to_numpy(np.float64),
+        "points in the file": np.frombuffer(landmarks.read_bytes(), np.uint8),
+        "labels of photos": parsings.photo,
+        "labels of sketches": parsings.sketch,
+        "displacements before rounding": displacements,
+        "maps": warped.maps,
+        "warped sketches": warped.sketches,
+        "scores of warps": scores.select_dtypes("number").to_numpy(np.float64),
+    }
+
+
+def evaluation(pairs: list) -> dict[str, np.ndarray]:
+    """The scores of gray photos taken for sketches."""
+    import torch
+    from torch import nn
+
+    from photosketch.evaluation import extractors, scores
+    from photosketch.evaluation.files import Features
+
+    torch.manual_seed(0)
+    layers = (nn.Conv2d(3, 32, 7, 4), nn.ReLU(), nn.Conv2d(32, 2048, 5, 4), nn.AdaptiveAvgPool2d(1))
+    network = nn.Sequential(*layers, nn.Flatten()).eval().requires_grad_(False)
+    sketches = scores.stack_sketches(pairs)
+    ids, subsets = (np.array([getattr(pair, name) for pair in pairs]) for name in ("id", "subset"))
+    real = Features(ids, subsets, extractors.extract(sketches, network))
+    truth = scores.Truth.of(real, sketches)
+    by_subset, by_image, features = scores.evaluate(
+        scores.stack_gray_photos(pairs), truth, scores.Networks(network)
+    )
+    return {
+        "features": features,
+        "distances": by_subset.select_dtypes("number").to_numpy(np.float64),
+        "scores of images": by_image.select_dtypes("number").to_numpy(np.float64),
+    }
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

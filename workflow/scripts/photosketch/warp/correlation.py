@@ -1,0 +1,98 @@
+"""Where patches of one picture look like another: normalised cross-correlation in whole numbers.
+
+Sums of whole numbers are the same in any order, so a correlation is the same to the last bit
+whatever libraries, processors or the memory's layout make of the order. Where nothing varies it is
+0; OpenCV's `matchTemplate` divides one rounding error by another there, so that paper or a black
+bar answers with anything between -1 and 1.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from photosketch.arrays import Field
+
+_STEPS = 16  # to a gray level: what pictures are rounded to
+_LEAST_SPREAD = 0.5  # gray levels: what varies less is grain, and counts as varying so much
+_AT_ONCE = 64  # patches, whose transforms stay in the cache
+
+Pixels = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in whole numbers, and what its patches (squares) add up to.
+
+    values [H, W]: gray levels in sixteenths; sums, spreads [H - 2 half, W - 2 half]: of the n
+    values of the patch around each pixel that is `half` pixels from the border or more, their sum
+    and n times their standard deviation.
+    """
+
+    values: Values
+    sums: Values
+    spreads: Values
+    half: int
+
+    @classmethod
+    def of(cls, gray: Field, half: int) -> "Picture":
+        """From gray levels [H, W], at most 2,000 of either sign; patches reach `half` pixels."""
+        values = np.rint(gray * _STEPS).astype(np.float64)
+        side = 2 * half + 1
+        tables = cv2.integral2(values, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
+        sums, squares = (_sums(table, side) for table in tables)
+        return cls(values, sums, np.sqrt(side**2 * squares - sums**2), half)
+
+    def spread(self, rows: Pixels, columns: Pixels) -> Values:
+        """The standard deviation [M] of the patches around pixels, in gray levels."""
+        count = (2 * self.half + 1) ** 2
+        return self.spreads[rows - self.half, columns - self.half] / (count * _STEPS)
+
+
+def correlations(
+    here: Picture, there: Picture, rows: Pixels, columns: Pixels, search: int
+) -> Values:
+    """How alike patches are to those of another picture around the same place: [M, S, S].
+
+    The patches lie around the pixels (rows, columns) [M] of `here`; S is 2 search + 1, and
+    [m, search + y, search + x] is the correlation with the patch x to the right and y further down
+    in `there`. Patches that vary less than `_LEAST_SPREAD` count as varying so much. Both pictures
+    reach `half + search` pixels or more around all places.
+    """
+    half = here.half
+    shifts = 2 * search + 1
+    count = (2 * half + 1) ** 2
+    size = (scipy.fft.next_fast_len(2 * (half + search) + 1, real=True),) * 2
+    least = count * _STEPS * _LEAST_SPREAD
+    own, others = (np.maximum(picture.spreads, least) for picture in (here, there))
+    patches, windows = _squares(here.values, half), _squares(there.values, half + search)
+    sums, spreads = _squares(there.sums, search), _squares(others, search)
+    # The squares' places are those of their upper left pixels.
+    upper, left = rows - half, columns - half
+    found = np.empty((len(rows), shifts, shifts))
+    for start in range(0, len(rows), _AT_ONCE):
+        y, x = upper[start : start + _AT_ONCE], left[start : start + _AT_ONCE]
+        first = y - search, x - search
+        spectrum = scipy.fft.rfft2(windows[first], size)
+        spectrum *= scipy.fft.rfft2(patches[y, x], size).conj()
+        products = scipy.fft.irfft2(spectrum, size)[:, :shifts, :shifts]
+        # Off by far less than a half: with values below 2^15 by 2e-3 at most.
+        covariances = count * np.rint(products)
+        covariances -= here.sums[y, x, None, None] * sums[first]
+        found[start : start + _AT_ONCE] = covariances / (own[y, x, None, None] * spreads[first])
+    return found
+
+
+def _squares(values: Values, reach: int) -> Values:
+    """All squares inside [H, W]: [H - 2 reach, W - 2 reach, 2 reach + 1, 2 reach + 1], a view."""
+    return sliding_window_view(values, (2 * reach + 1,) * 2)
+
+
+def _sums(table: Values, side: int) -> Values:
+    """The sums over all squares of that side, from sums [H + 1, W + 1] over all above and left."""
+    rows = table[side:] - table[:-side]
+    return rows[:, side:] - rows[:, :-side]
