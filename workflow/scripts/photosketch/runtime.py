@@ -117,9 +117,8 @@ def _print_gpu_memory() -> None:
 def _set_threads(threads: int) -> None:
     """Bound the threads of torch and OpenCV (which ignores OMP_NUM_THREADS), where imported.
 
-    BLAS gets one: its sums depend on their number, and its matrices are small here.
-
     Never more than the processors that this process may use: a scheduler may have given fewer.
+    BLAS gets one: its sums depend on their number, and its matrices are small here.
     """
     threads = min(threads, len(os.sched_getaffinity(0)))
     threadpoolctl.threadpool_limits(1, "blas")
