@@ -12,6 +12,7 @@ from photosketch.arrays import Image, Points
 from photosketch.landmarks import mtcnn
 from photosketch.landmarks.table import COLUMNS, COORDINATES, point_faults
 from photosketch.pairs import MODALITIES, Pair, read_image
+from photosketch.workers import workers
 
 # MTCNN's points lie one pixel right of and below where it found them: it reads a crop at truncated
 # corners (half a pixel on average) and counts from the edge, not the centre, of the first pixel.
@@ -43,23 +44,28 @@ def detect(
 
     `images` are [H, W] gray or [H, W, 3] RGB, uint8. `min_face_size` in pixels; `thresholds` of
     the three networks. Neighbouring images of equal size go through the networks together,
-    `batch_size` at a time, which changes no point by more than rounding.
+    `batch_size` at a time, which changes no point by more than rounding. On a CPU as many batches
+    as torch may use threads are worked on at a time, whatever their number alike.
     """
     networks = mtcnn.load_networks(device)
-    detections: list[Detection | None] = []
-    for batch in _equal_sized(images, batch_size):
+
+    def detected(batch: np.ndarray) -> list[Detection | None]:
         if min(batch.shape[1:3]) < min_face_size:  # no scale of the pyramid is left
-            detections += [None] * len(batch)
-            continue
+            return [None] * len(batch)
         pixels = torch.as_tensor(batch, device=device)
-        for faces in mtcnn.find_faces(networks, pixels, min_face_size, thresholds):
-            if not len(faces.boxes):
-                detections.append(None)
-                continue
-            face = _portrait(faces.boxes, faces.scores)
-            points = faces.points[face] - MTCNN_OFFSET
-            detections.append(Detection(points, float(faces.scores[face])))
-    return detections
+        found = mtcnn.find_faces(networks, pixels, min_face_size, thresholds)
+        return [_detection(faces) if len(faces.boxes) else None for faces in found]
+
+    on_cpu = torch.device(device).type == "cpu"
+    with workers(torch.get_num_threads() if on_cpu else 1) as pool:
+        batches = pool.map(detected, _equal_sized(images, batch_size))
+        return [detection for batch in batches for detection in batch]
+
+
+def _detection(faces: mtcnn.Faces) -> Detection:
+    """The portrait among faces."""
+    face = _portrait(faces.boxes, faces.scores)
+    return Detection(faces.points[face] - MTCNN_OFFSET, float(faces.scores[face]))
 
 
 def _equal_sized(images: Sequence[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
