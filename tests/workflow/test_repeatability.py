@@ -14,7 +14,7 @@ from support.drawn_pairs import on_disk
 
 ROOT = Path(__file__).parents[2]
 # how many arrays of junk lie in memory first, and how many threads everything may use
-PROCESSES = ((0, 1), (301, 1), (500, 2))
+PROCESSES = ((0, 1), (301, 2))
 STAGES = (
     "points",
     "points in the file",
