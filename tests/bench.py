@@ -13,6 +13,7 @@ import bench_detection
 import bench_distances
 import bench_evaluation
 import bench_training
+import bench_verdicts
 import bench_warp
 import bench_workflow
 
@@ -31,6 +32,8 @@ def main() -> None:
     results["evaluation"] = bench_evaluation.main(share)
     print("\nFID and KID of paired people, simulated")
     results["distances"] = bench_distances.main()
+    print("\nVerdicts where nothing is true")
+    results["verdicts"] = bench_verdicts.main()
     print("\nSnakemake itself with many ablations")
     results["workflow"] = bench_workflow.main()
     print("\nTraining: each switch against plain eager fp32")

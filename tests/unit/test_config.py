@@ -6,11 +6,14 @@ import hashlib
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from photosketch import config as settings
 from photosketch.config import LossWeights, RunSettings, TrainConfig
+from photosketch.evaluation.distances import InnerProducts, weighted_distances
+from photosketch.evaluation.metrics import METRICS
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -431,3 +434,20 @@ def test_null_is_for_ablations_that_are_defined_elsewhere(config):
     assert "ablations.lcoal: null" in problem
     assert "write {}" in problem
     assert settings.unknown_null_ablations(changed, {"lcoal", "local"}) == []
+
+
+def test_the_primary_metric_is_one_whose_differences_are_resampled(config):
+    features = np.random.default_rng(0).normal(size=(4, 8))
+    distances = weighted_distances(InnerProducts.of(features, features + 1), np.ones(4, int))
+    resampled = [m.key for m in METRICS if m.per_image or m.key in distances]
+    allowed = SCHEMA["properties"]["evaluation"]["properties"]["primary"]["enum"]
+    assert sorted(allowed) == sorted(resampled)
+    for key in set(allowed) - {"lpips"}:
+        assert settings.problems(with_value(config, "evaluation.primary", key), SCHEMA) == []
+
+
+def test_lpips_without_its_weights_is_refused_as_primary_metric(config):
+    lpips = with_value(config, "evaluation.primary", "lpips")
+    (problem,) = settings.problems(lpips, SCHEMA)
+    assert problem.startswith("evaluation.primary: 'lpips', but LPIPS is left out")
+    assert settings.problems(with_value(lpips, "evaluation.lpips", "weights"), SCHEMA) == []

@@ -194,6 +194,11 @@ def test_other_features_score_again_without_training(project):
     }
 
 
+def test_another_primary_metric_estimates_the_differences_anew_and_no_more(project):
+    project.configure(evaluation={"primary": "kid"})
+    assert project.stale() == Counter({"estimate_differences": 1, "compare": 1})
+
+
 def test_keys_that_change_no_result_rerun_nothing(project):
     project.configure(train={"strip_every": 2, "state_minutes": 3})
     project.configure(parsing={"model": "resnet34", "fallback": True})  # of a parser not in use

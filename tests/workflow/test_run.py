@@ -99,8 +99,14 @@ def test_differences_are_to_the_reference_and_with_one_seed_decide_no_method(fin
     assert set(found["ablation"]) == {"local", "local_glad"}
     assert set(found["reference"]) == {"baseline"}
     assert set(found["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot"}
-    assert found["low"].isna().all()  # two test images a subset: every resample is the same
-    assert set(found["verdict"]) == set(found["run_verdict"]) == {"undecided"}
+    assert found["low"].isna().all()  # one seed: nothing is said of the methods
+    assert set(found["verdict"]) == {"undecided"}
+    distances = found["metric"].isin(["fid", "kid"]) & (found["subset"] != "all")
+    assert (found["run_low"].isna() == distances).all()  # two test images a subset
+    primary = found[found["role"] == "primary"]
+    assert primary["ablation"].tolist() == ["local", "local_glad"]
+    assert set(zip(primary["subset"], primary["metric"], strict=True)) == {("all", "fid")}
+    assert set(primary["level"]) == {0.975}
     summary = pd.read_csv(finished.results / "comparison/fid.csv").set_index("ablation")["all"]
     pooled = found[(found["metric"] == "fid") & (found["subset"] == "all")].set_index("ablation")
     assert pooled.loc["local", "difference"] == pytest.approx(

@@ -119,6 +119,8 @@ def check_theirs(project) -> None:
     assert abs(scores.loc[0, "ssim"] - gray.loc["all", "ssim"]) < 0.02
     differences = pd.read_csv(comparison / "differences.csv")
     assert set(differences["ablation"]) == {"theirs"}
+    assert set(differences["seeds"]) == {0}
+    assert set(differences["role"]) == {"descriptive"}
     assert set(differences["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot", "lpips"}
     page = (comparison / "index.html").read_text()
     assert '"methods":["baseline","theirs"]' in page

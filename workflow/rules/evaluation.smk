@@ -185,7 +185,9 @@ rule estimate_differences:
     params:
         hp={
             "runs": [ablation for ablation in ABLATIONS for _ in SEEDS] + METHODS,
+            **({"methods": METHODS} if METHODS else {}),
             "reference": config["reference"],
+            "primary": config["evaluation"]["primary"],
             "lower_is_better": [m.key for m in metrics.METRICS if m.lower_is_better],
         },
         code=code_version("estimate_differences.py"),

@@ -30,5 +30,12 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             snakemake.threads,
         )
         runs.setdefault(name, []).append(scores)
-    table = differences.against_reference(runs, hp["reference"], hp["lower_is_better"])
+    table = differences.against_reference(
+        runs,
+        real.subset,
+        hp["reference"],
+        hp["lower_is_better"],
+        hp["primary"],
+        fixed=hp.get("methods", []),
+    )
     write_table(table, snakemake.output[0])

@@ -35,9 +35,10 @@ REFERENCES = pd.DataFrame(
 )
 
 
-def compared(scores: pd.DataFrame, **rest) -> Comparison:
+def compared(scores: pd.DataFrame, differences: pd.DataFrame | None = None, **rest) -> Comparison:
     nothing = provenance.Provenance("demo", {}, {}, "")
-    return Comparison(scores, REFERENCES, pd.DataFrame(), nothing, **rest)
+    without = pd.DataFrame() if differences is None else differences
+    return Comparison(scores, REFERENCES, without, nothing, **rest)
 
 
 def test_every_metric_has_its_column_scale_and_deviation() -> None:
@@ -120,28 +121,81 @@ def test_true_sketches_stand_where_identity_does_and_not_in_the_table_of_fid() -
     assert "Identity is left out (evaluation.identity)." in without.remarks
 
 
-def test_differences_carry_their_interval_and_both_verdicts() -> None:
-    differences = pd.DataFrame(
-        [
-            {"ablation": "glad_1", "reference": "baseline", "subset": subset, "metric": "fid"}
-            | {"difference": -1.5, "low": -2.25, "high": -0.75, "seeds": 1}
-            | {"run_verdict": "better", "verdict": "undecided"}
-            for subset in ("AR", "all")
-        ]
-    )
-    table = tables.difference_table(differences, ["AR"])
-    assert table.title == "Difference to baseline"
-    assert list(table.head)[2:] == [
-        "all subsets",
-        "verdict on these runs",
-        "on the methods",
-        "AR",
+def lines(ablation: str, subset: str, metric: str = "fid", **values) -> dict[str, object]:
+    """A line of the table of differences, undecided and descriptive where nothing else is said."""
+    nothing = {"role": "descriptive", "seeds": 1, "level": 0.95}
+    undecided = {"difference": -0.5, "run_low": -1.25, "run_high": 0.25, "run_verdict": "undecided"}
+    missing = {"low": float("nan"), "high": float("nan"), "verdict": "undecided"}
+    place = {"ablation": ablation, "reference": "baseline", "subset": subset, "metric": metric}
+    return place | nothing | undecided | missing | values
+
+
+PRIMARY = {"role": "primary", "level": 0.975}
+BETTER = {"difference": -1.5, "run_low": -2.25, "run_high": -0.75, "run_verdict": "better"}
+WORSE = {"difference": 2.1, "run_low": 1.5, "run_high": 2.7, "run_verdict": "worse"}
+BY_SEEDS = {"low": -3.0, "high": 0.5, "seeds": 2}
+
+
+def test_a_primary_verdict_stands_beside_the_interval_it_follows_from() -> None:
+    found = [lines("glad_1", "all", **PRIMARY, **BETTER), lines("glad_1", "AR")]
+    table, _ = tables.difference_tables(compared(scores(1), pd.DataFrame(found)))
+    assert table.title == "Difference to baseline: FID, all subsets (primary)"
+    assert list(table.head) == ["method", "over images", "verdict on these runs"]
+    assert table.rows == [["glad_1", "−1.50 [−2.25, −0.75]", "better"]]
+    assert "nothing can be said of the ablations themselves" in table.remarks[1]
+    found[0] |= BY_SEEDS
+    several, _ = tables.difference_tables(compared(scores(2), pd.DataFrame(found)))
+    assert list(several.head)[3:] == ["over images and seeds", "verdict on the methods"]
+    assert several.rows[0][1:] == [
+        "−1.50 [−2.25, −0.75]",
+        "better",
+        "−1.50 [−3.00, +0.50]",
+        "undecided",
     ]
-    cell = "−1.50 [−2.25, −0.75]"
-    assert table.rows == [["glad_1", "FID", cell, "better", "undecided", cell]]
-    several = tables.difference_table(differences.assign(seeds=2), ["AR"])
-    assert several.rows == [["glad_1", "FID", cell, "undecided", cell]]
-    assert "<span>−1.50</span> <span>[−2.25, −0.75]</span>" in several.html()
+
+
+def test_a_subset_says_better_or_worse_in_its_cell_in_all_three_forms() -> None:
+    found = [
+        lines("glad_1", "all", **PRIMARY),
+        lines("glad_1", "AR", **WORSE),
+        lines("theirs", "all", **BETTER | {"seeds": 0}),
+        lines("theirs", "AR", run_low=float("nan"), run_high=float("nan")),
+    ]
+    _, table = tables.difference_tables(compared(scores(1), pd.DataFrame(found)))
+    assert table.rows == [
+        ["glad_1", "FID", "primary: above", "+2.10 [+1.50, +2.70] worse"],
+        ["theirs", "FID", "−1.50 [−2.25, −0.75] better", "−0.50 [–, –]"],
+    ]
+    remarks = " ".join(table.remarks)
+    assert "up to 5% of these 2 lines, 0.1, would" in remarks
+    assert "without seeds, only descriptive: theirs." in remarks
+    assert "[–, –]: no interval" in remarks
+    assert not table.warnings
+    assert "+2.10 [+1.50, +2.70] worse" in table.markdown()
+    assert "<span>+2.10</span> <span>[+1.50, +2.70]</span> <span>worse</span>" in table.html()
+    assert "+2.10 [+1.50, +2.70] worse" in table.latex()
+
+
+def test_a_pooled_better_that_hides_a_subset_worse_is_warned_of() -> None:
+    found = [
+        lines("glad_1", "all", **PRIMARY, **BETTER),
+        lines("glad_1", "AR", **WORSE),
+        lines("glad_1", "all", "ssim", **WORSE | {"run_verdict": "better"}),
+        lines("glad_1", "AR", "ssim"),
+    ]
+    primary, descriptive = tables.difference_tables(compared(scores(1), pd.DataFrame(found)))
+    (warning,) = primary.warnings
+    assert warning.startswith("Warning: glad_1 is better by FID over all subsets, but worse on AR")
+    assert f"**{warning}**" in primary.markdown()
+    assert f'role="note">{warning}</p>' in primary.html()
+    assert "but worse on AR" in primary.latex()
+    assert not descriptive.warnings
+
+
+def test_without_other_ablations_no_difference_is_primary() -> None:
+    found = [lines("theirs", "all", seeds=0), lines("theirs", "AR", seeds=0)]
+    (table,) = tables.difference_tables(compared(scores(1), pd.DataFrame(found)))
+    assert "descriptive" in table.title
 
 
 def test_a_table_is_the_same_in_all_three_forms() -> None:

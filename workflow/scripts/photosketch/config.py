@@ -468,4 +468,9 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
             for key in ("weights", "weights_sha256")
             if config["evaluation"][key]
         ]
+    if config["evaluation"]["primary"] == "lpips" and not config["evaluation"]["lpips"]:
+        contradictions.append(
+            "evaluation.primary: 'lpips', but LPIPS is left out; name the folder with its weights "
+            "in evaluation.lpips, or choose another metric"
+        )
     return contradictions

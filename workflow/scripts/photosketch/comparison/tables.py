@@ -26,15 +26,18 @@ _FID, _KID, _FID_OTHER = BY_KEY["fid"], BY_KEY["kid"], BY_KEY["fid_other"]
 
 @dataclass(frozen=True)
 class Table:
-    """A heading, the names of the columns, rows of cells as text, and what a reader has to know."""
+    """A heading, the names of the columns, rows of cells as text, and what a reader has to know:
+    warnings before all else, and remarks."""
 
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     remarks: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
     def markdown(self) -> str:
         lines = [f"## {self.title}", "", *markdown_lines(self.head, self.rows)]
+        lines += [line for text in self.warnings for line in ("", f"**{text}**")]
         if self.remarks:
             lines += ["", *(f"- {text}" for text in self.remarks)]
         return "\n".join(lines)
@@ -52,16 +55,21 @@ class Table:
             for row in self.rows
         )
         remarks = "".join(f"<li>{html.escape(text)}</li>" for text in self.remarks)
+        warnings = "".join(
+            f'<p class="warning" role="note">{html.escape(text)}</p>' for text in self.warnings
+        )
         return (
             f'<h3>{html.escape(self.title)}</h3><div class="scroll"><table class="sortable">'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{warnings}"
             + (f"<ul>{remarks}</ul>" if remarks else "")
         )
 
     def latex(self) -> str:
-        """A booktabs table; the remarks are its caption."""
+        """A booktabs table; warnings and remarks are its caption."""
         columns = "l" + "r" * (len(self.head) - 1)
-        caption = " ".join(_latex(text) for text in [f"{self.title}.", *self.remarks])
+        caption = " ".join(
+            _latex(text) for text in [f"{self.title}.", *self.warnings, *self.remarks]
+        )
         return "\n".join(
             [
                 r"\begin{table}",
@@ -81,21 +89,27 @@ class Table:
 
 
 def _unbroken(cell: str) -> str:
-    """The cell as HTML: where it is narrow its interval goes below the value, both in one piece."""
-    value, bracket, interval = html.escape(cell).partition(" [")
-    return f"<span>{value}</span>" + (f" <span>[{interval}</span>" if bracket else "")
+    """The cell as HTML: where it is narrow, interval and mark go below the value, each unbroken."""
+    value, bracket, rest = html.escape(cell).partition(" [")
+    interval, _, mark = rest.partition("] ")
+    parts = [
+        value,
+        *([f"[{interval.removesuffix(']')}]"] if bracket else []),
+        *filter(None, [mark]),
+    ]
+    return " ".join(f"<span>{part}</span>" for part in parts)
 
 
 def result_tables(comparison: Comparison) -> list[Table]:
     """What follows FID: FID, other people, and the chosen epochs, where there are any, all metrics,
     the differences."""
-    choice, differences = comparison.choice, comparison.differences
+    choice = comparison.choice
     with_halves = comparison.scores["fid_other"].notna().any()
     return [
         *([other_people_table(comparison)] if with_halves else []),
         *([chosen_table(comparison, choice)] if choice else []),
         metric_table(comparison),
-        *([difference_table(differences, comparison.subsets)] if len(differences) else []),
+        *(difference_tables(comparison) if len(comparison.differences) else []),
     ]
 
 
@@ -276,42 +290,144 @@ def _over_seeds(metric: Metric, values: pd.Series) -> str:
     return f"{text} ± {_value(metric, values.std(ddof=1), size)}" if len(values) > 1 else text
 
 
-_ON_RUNS = (
-    " On these runs that is said by the test images alone. Another run of the same method may "
-    "differ, so that of methods with one seed it says undecided."
-)
+@dataclass(frozen=True)
+class _Claim:
+    """What a verdict speaks of, the interval that it follows from, and where both are found."""
+
+    subject: str
+    interval: str
+    low: str
+    high: str
+    verdict: str
+
+    def cell(self, metric: Metric, row: pd.Series) -> str:
+        """A difference with its interval, `−1.50 [−2.25, −0.75]`."""
+        low, high = row[self.low], row[self.high]
+        size = high - low
+        shown = [_value(metric, value, size, "+") for value in (row["difference"], low, high)]
+        return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+    def marked(self, metric: Metric, row: pd.Series) -> str:
+        """The cell with `better` or `worse` behind it, where the interval says so."""
+        said = row[self.verdict]
+        return self.cell(metric, row) + ("" if said == "undecided" else f" {said}")
 
 
-def difference_table(differences: pd.DataFrame, subsets: Sequence[str]) -> Table:
-    """Each method against the reference: differences with 95% intervals, and what they say."""
-    reference = differences["reference"].iloc[0]
-    several = (differences["seeds"] > 1).all()
-    verdicts = (
-        {"verdict": "verdict"}
-        if several
-        else {"run_verdict": "verdict on these runs", "verdict": "on the methods"}
+_RUNS = _Claim("these runs", "over images", "run_low", "run_high", "run_verdict")
+_METHODS = _Claim("the methods", "over images and seeds", "low", "high", "verdict")
+
+
+def difference_tables(comparison: Comparison) -> list[Table]:
+    """Each method against the reference: the primary lines, if there are any, and all others.
+
+    Both verdicts where there are several seeds, the one on the very runs alone where there is one.
+    """
+    claims = [_RUNS, _METHODS] if len(comparison.seeds) > 1 else [_RUNS]
+    primary = comparison.differences["role"] == "primary"
+    return [
+        *([_primary_table(comparison, claims)] if primary.any() else []),
+        _descriptive_table(comparison, claims),
+    ]
+
+
+def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
+    differences = comparison.differences
+    lines = differences[differences["role"] == "primary"]
+    first, count = lines.iloc[0], len(lines)
+    metric = BY_KEY[first["metric"]]
+    rows = [
+        [row["ablation"], *(text for c in claims for text in (c.cell(metric, row), row[c.verdict]))]
+        for _, row in lines.iterrows()
+    ]
+    at_once = (
+        f"The intervals hold for all {count} ablations at once with 95% (each for itself with "
+        f"{100 * first['level']:.1f}%)"
+        if count > 1
+        else "The interval holds with 95%"
     )
+    return Table(
+        f"Difference to {first['reference']}: {metric.name}, all subsets (primary)",
+        ["method", *(text for c in claims for text in (c.interval, f"verdict on {c.subject}"))],
+        rows,
+        [
+            f"{metric.heading}, {_better(metric)} is better; means over the evaluated epochs, then "
+            "over seeds. Better or worse: the interval to the left of the verdict leaves out zero. "
+            f"{at_once}: with nothing true, at most one table in twenty says better or worse.",
+            "Over images: a bootstrap over test images, the same ones for both sides; it speaks of "
+            "these very runs. "
+            + (
+                "Over images and seeds: how far the seeds of a method scatter counts as well; it "
+                "speaks of the methods."
+                if _METHODS in claims
+                else "Another run of the same ablation may differ by as much: with one seed "
+                "nothing can be said of the ablations themselves."
+            ),
+        ],
+        _contradictions(lines, differences, claims),
+    )
+
+
+def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
+    differences, subsets, last = comparison.differences, comparison.subsets, claims[-1]
     rows = []
     for (method, key), group in differences.groupby(["ablation", "metric"], sort=False):
         metric, by_subset = BY_KEY[key], group.set_index("subset")
-        pooled, *others = (
-            _interval(metric, row["difference"], row["low"], row["high"])
-            for _, row in by_subset.loc[[POOLED, *subsets]].iterrows()
-        )
-        said = by_subset.loc[POOLED, list(verdicts)]
-        rows.append([method, metric.heading, pooled, *said, *others])
+        pooled = by_subset.loc[POOLED]
+        is_primary = pooled["role"] == "primary"
+        cells = [
+            "primary: above" if is_primary else claim.marked(metric, pooled) for claim in claims
+        ]
+        cells += [last.marked(metric, by_subset.loc[subset]) for subset in subsets]
+        rows.append([method, metric.heading, *cells])
+    lines = differences[differences["role"] == "descriptive"]
+    known = int(lines[last.low].notna().sum())
+    fixed = lines.loc[lines["seeds"] == 0, "ablation"].unique()
+    headings = [f"all subsets, {claim.interval}" for claim in claims]
+    remarks = [
+        "Each line has its own 95% interval; better or worse stands behind an interval that leaves "
+        f"out zero. With nothing true, up to 5% of these {known} lines, {known / 20:.1f}, would "
+        "say so by chance."
+    ]
+    if len(claims) > 1:
+        remarks.append(f"The subsets' intervals are {last.interval}.")
+    if len(fixed):
+        remarks.append(f"Images as they are, without seeds, only descriptive: {', '.join(fixed)}.")
+    if differences[last.low].isna().any():
+        remarks.append("[–, –]: no interval, of too few test images or scores that do not differ.")
     return Table(
-        f"Difference to {reference}",
-        ["method", "metric", "all subsets", *verdicts.values(), *subsets],
+        f"Difference to {differences['reference'].iloc[0]}: all metrics and subsets (descriptive)",
+        ["method", "metric", *(headings if len(claims) > 1 else ["all subsets"]), *subsets],
         rows,
-        [
-            "Difference of the means over the evaluated epochs and seeds, with a 95% interval: a "
-            "bootstrap over test images, the same ones for both sides (200 draws), and over seeds "
-            "where there are several.",
-            "Better or worse: the interval over all subsets leaves out zero."
-            + ("" if several else _ON_RUNS),
-        ],
+        remarks,
+        _contradictions(lines[lines["subset"] == POOLED], differences, claims),
     )
+
+
+def _better(metric: Metric) -> str:
+    return "lower" if metric.lower_is_better else "higher"
+
+
+def _contradictions(
+    pooled: pd.DataFrame, differences: pd.DataFrame, claims: Sequence[_Claim]
+) -> list[str]:
+    """A warning for each line over all subsets that a subset says the opposite of."""
+    warnings = []
+    subject, said = claims[-1].subject, claims[-1].verdict
+    for _, row in pooled.iterrows():
+        opposite = {"better": "worse", "worse": "better"}.get(row[said])
+        lines = differences[
+            (differences["ablation"] == row["ablation"])
+            & (differences["metric"] == row["metric"])
+            & (differences["subset"] != POOLED)
+            & (differences[said] == opposite)
+        ]
+        if len(lines):
+            warnings.append(
+                f"Warning: {row['ablation']} is {row[said]} by {BY_KEY[row['metric']].name} over "
+                f"all subsets, but {opposite} on {', '.join(lines['subset'])} (verdicts on "
+                f"{subject}): do not read the pooled value alone."
+            )
+    return warnings
 
 
 def cost_table(costs: pd.DataFrame) -> Table:
@@ -379,14 +495,6 @@ def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
     ]
     rule = [f"{'-' * (width - 1)}{':' if index else '-'}" for index, width in enumerate(widths)]
     return [lines[0], f"| {' | '.join(rule)} |", *lines[1:]]
-
-
-def _interval(metric: Metric, difference: float, low: float, high: float) -> str:
-    """`−1.50 [−2.25, −0.75]`"""
-    first, second, third = (
-        _value(metric, value, high - low, sign="+") for value in (difference, low, high)
-    )
-    return f"{first} [{second}, {third}]"
 
 
 def _value(metric: Metric, value: float, size: float, sign: str = "") -> str:

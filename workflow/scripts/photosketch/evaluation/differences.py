@@ -1,11 +1,17 @@
-"""Differences between methods with 95% intervals: a bootstrap over test images, paired by image.
+"""Differences between methods, with intervals and verdicts: a bootstrap over test images.
 
 FID, KID and means over images are computed for 200 resamples of the test images, the same ones for
-every method, so that what a resample does to all methods cancels in a difference. FID itself gets
-no interval: with repeated images it is biased upward beyond the estimate.
+every method, so that what a resample does to all methods cancels in a difference. The bootstrap
+gives the standard error alone, Student's t the interval: that takes 200 resamples, where quantiles
+far out would take thousands. FID itself gets no interval: with repeated images it is biased upward
+beyond the estimate.
+
+One metric over all subsets is primary: its intervals are wide enough to hold for all ablations at
+once (Bonferroni). All other lines are descriptive.
 """
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -13,28 +19,25 @@ import pandas as pd
 from scipy.stats import t as student
 
 from photosketch.evaluation.distances import InnerProducts, subset_masks, weighted_distances
+from photosketch.evaluation.files import POOLED
 from photosketch.workers import workers
 
 DRAWS = 200
 LEVEL = 0.95
+COLUMNS = ["ablation", "reference", "subset", "metric", "role", "seeds", "level", "difference"]
+COLUMNS += ["run_low", "run_high", "run_verdict", "low", "high", "verdict"]
 
 
 def resample(subset: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
     """How often each image is drawn, int [draws + 1, N]; the first row is the sample itself.
 
-    Each subset keeps its number of images. A subset is never drawn as one single image.
+    Each subset keeps its number of images.
     """
     random = np.random.default_rng(seed)
-    counts = np.zeros((draws + 1, len(subset)), np.int64)
-    counts[0] = 1
+    counts = np.ones((draws + 1, len(subset)), np.int64)
     for name in np.unique(subset):
         rows = np.flatnonzero(subset == name)
-        for draw in range(1, draws + 1):
-            while True:
-                drawn = random.integers(0, len(rows), len(rows))
-                if len(set(drawn.tolist())) > 1:
-                    break
-            counts[draw, rows] = np.bincount(drawn, minlength=len(rows))
+        counts[1:, rows] = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), draws)
     return counts
 
 
@@ -50,7 +53,8 @@ def resampled_scores(
 
     real [N, d], generated [E, N, d]: features; images: metrics of single images, [E, N] each;
     subset [N]; counts [B, N] as `resample` gives them. The result: (subset or `all`, metric) ->
-    [B], the first value that of the sample itself.
+    [B], the first value that of the sample itself; distances are missing in resamples that are one
+    image alone.
     """
     masks = subset_masks(subset)
     products = InnerProducts.of(real, real)
@@ -62,7 +66,11 @@ def resampled_scores(
             for features in generated
         ]
     means = sum(epochs) / len(epochs)
-    scores = {key: values.to_numpy() for key, values in means.items()}
+    alone = {name: (counts[:, mask] > 0).sum(axis=1) < 2 for name, mask in masks.items()}  # [B]
+    scores = {
+        (name, metric): np.where(alone[name], np.nan, values)
+        for (name, metric), values in means.items()
+    }
     for metric, values in images.items():
         by_image = values.mean(axis=0)  # [N]
         for name, mask in masks.items():
@@ -83,32 +91,60 @@ def _distances(
     return scores
 
 
-def difference(
-    method: np.ndarray, reference: np.ndarray, seed: int = 0
-) -> tuple[float, float, float]:
-    """Method minus reference with its 95% interval: (difference, low, high).
+@dataclass(frozen=True)
+class Spread:
+    """A variance of a difference, and the degrees of freedom of its estimate."""
 
-    method [S, B], reference [R, B]: one row per training run (seed), of `resampled_scores`. The
-    interval is the spread of the resampled differences about their mean, laid around the
-    difference of the samples themselves, which resampling would shift. Where a side has several
-    seeds, they are resampled as well; a resample of S values spreads too little by (S - 1) / S,
-    and few seeds say little about their spread, so that their part is widened by that and by
-    Student's t. Resamples that do not differ (of subsets with two images) give no interval.
+    variance: float
+    freedom: float
+
+
+def spread_over_images(
+    method: np.ndarray, reference: np.ndarray, images: int, subsets: int = 1
+) -> Spread:
+    """How far the difference of two means over runs would scatter with other test images.
+
+    method [S, B], reference [R, B]: one row per run, of `resampled_scores`, on a number of images
+    in so many subsets. Resamples of n images of each subset spread too little by (n - 1) / n. The
+    variance is missing where the resamples do not differ (of two images, of equal methods).
     """
-    random = np.random.default_rng(seed)
-    estimate = float(method[:, 0].mean() - reference[:, 0].mean())
     draws = method[:, 1:].mean(axis=0) - reference[:, 1:].mean(axis=0)  # [B - 1]
-    if np.ptp(draws) <= 1e-9 * abs(estimate):
-        return estimate, float("nan"), float("nan")
-    freedom = len(method) + len(reference) - 2
-    for sign, runs in ((1, method[:, 0]), (-1, reference[:, 0])):
-        count = len(runs)
-        if count > 1:
-            picked = random.integers(0, count, (len(draws), count))
-            widening = np.sqrt(count / (count - 1)) * student.ppf(0.975, freedom) / 1.96
-            draws = draws + sign * widening * (runs[picked].mean(axis=1) - runs.mean())
-    low, high = np.quantile(draws - draws.mean(), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return estimate, estimate + float(low), estimate + float(high)
+    draws = draws[np.isfinite(draws)]
+    largest = max(np.nanmax(np.abs(method)), np.nanmax(np.abs(reference)))
+    freedom = images - subsets
+    if not freedom or len(draws) < 2 or np.ptp(draws) <= 1e-9 * largest:
+        return Spread(float("nan"), float("nan"))
+    variance = float(draws.var(ddof=1)) * images / freedom
+    return Spread(variance, 1 / (1 / freedom + 1 / (len(draws) - 1)))
+
+
+def spread_over_seeds(sides: Sequence[np.ndarray]) -> Spread:
+    """How far a difference of means over runs would scatter with other seeds, by Welch's test.
+
+    Each side is [S, B], of two runs at least; their values on the sample itself count. They hold
+    what the single run makes of the single image too, as does `spread_over_images`: together the
+    two are rather too wide than too narrow.
+    """
+    parts = [Spread(float(runs[:, 0].var(ddof=1)) / len(runs), len(runs) - 1) for runs in sides]
+    variance = sum(part.variance for part in parts)
+    if not variance:
+        return Spread(0.0, sum(part.freedom for part in parts))
+    return Spread(variance, variance**2 / sum(part.variance**2 / part.freedom for part in parts))
+
+
+def interval(estimate: float, level: float, *spreads: Spread) -> tuple[float, float]:
+    """The interval (low, high) of an estimate that scatters for one reason or for several.
+
+    Each reason alone would give a half-width by Student's t; their squares add up (Howe 1974,
+    "Approximate confidence limits on the mean of X + Y"). Satterthwaite's degrees of freedom of the
+    summed variance would trust two seeds that come out close together by chance. Missing where a
+    variance is.
+    """
+    reach = sum(
+        float(student.ppf((1 + level) / 2, spread.freedom)) ** 2 * spread.variance
+        for spread in spreads
+    )
+    return estimate - reach**0.5, estimate + reach**0.5
 
 
 def verdict(low: float, high: float, lower_is_better: bool) -> str:
@@ -120,41 +156,62 @@ def verdict(low: float, high: float, lower_is_better: bool) -> str:
 
 def against_reference(
     runs: Mapping[str, Sequence[Mapping[tuple[str, str], np.ndarray]]],
+    subset: np.ndarray,
     reference: str,
     lower_is_better: Container[str],
+    primary: str,
+    fixed: Container[str] = (),
 ) -> pd.DataFrame:
     """One row per method other than `reference`, subset and metric.
 
-    `runs`: for each method the `resampled_scores` of each of its seeds; `lower_is_better`: the keys
-    of the metrics of which less is better. Columns: ablation, reference, subset, metric,
-    difference, low, high, seeds (of the method), run_verdict (of these very runs, by the test
-    images alone), verdict (of the methods, by the interval: undecided unless both sides have two
-    seeds at least).
+    `runs`: for each method the `resampled_scores` of each of its seeds; `subset` [N]: that of each
+    image; `lower_is_better`: the keys of the metrics of which less is better; `primary`: the key of
+    the primary metric; `fixed`: methods that are images and no more, so that nothing of them varies
+    with a seed.
+
+    Columns: ablation, reference, subset, metric; role (primary: the primary metric over all subsets
+    of methods that are not fixed; all else is descriptive); seeds (of the method, 0 of fixed ones);
+    level (of both intervals: 0.95, of primary rows as much as lets all of them together hold with
+    0.95); difference; run_low, run_high, run_verdict (over test images: of these very runs); low,
+    high, verdict (over test images and seeds: of the methods. Missing, and so undecided, where a
+    side that has seeds has one alone).
     """
+    family = [name for name in runs if name != reference and name not in fixed]
+    sizes = {name: (int(mask.sum()), 1) for name, mask in subset_masks(subset).items()}
+    sizes[POOLED] = (len(subset), len(sizes) - 1)
     rows = []
     for name, own in runs.items():
         if name == reference:
             continue
-        for subset, metric in own[0]:
-            method = np.stack([scores[subset, metric] for scores in own])
-            other = np.stack([scores[subset, metric] for scores in runs[reference]])
-            estimate, low, high = difference(method, other)
-            on_images = difference(*(side.mean(axis=0, keepdims=True) for side in (method, other)))
-            several = min(len(method), len(other)) > 1
+        for place, metric in own[0]:
+            method = np.stack([scores[place, metric] for scores in own])
+            other = np.stack([scores[place, metric] for scores in runs[reference]])
+            is_primary = metric == primary and place == POOLED and name in family
+            level = 1 - (1 - LEVEL) / len(family) if is_primary else LEVEL
+            estimate = float(method[:, 0].mean() - other[:, 0].mean())
+            on_images = spread_over_images(method, other, *sizes[place])
+            run_low, run_high = interval(estimate, level, on_images)
+            low = high = float("nan")
+            trained = [other] if name in fixed else [method, other]
+            if min(map(len, trained)) > 1:
+                low, high = interval(estimate, level, on_images, spread_over_seeds(trained))
             lower = metric in lower_is_better
             rows.append(
                 {
                     "ablation": name,
                     "reference": reference,
-                    "subset": subset,
+                    "subset": place,
                     "metric": metric,
+                    "role": "primary" if is_primary else "descriptive",
+                    "seeds": 0 if name in fixed else len(own),
+                    "level": level,
                     "difference": estimate,
+                    "run_low": run_low,
+                    "run_high": run_high,
+                    "run_verdict": verdict(run_low, run_high, lower),
                     "low": low,
                     "high": high,
-                    "seeds": len(method),
-                    "run_verdict": verdict(*on_images[1:], lower),
-                    "verdict": verdict(low, high, lower) if several else "undecided",
+                    "verdict": verdict(low, high, lower),
                 }
             )
-    columns = ["ablation", "reference", "subset", "metric", "difference", "low", "high", "seeds"]
-    return pd.DataFrame(rows, columns=[*columns, "run_verdict", "verdict"])
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -184,7 +184,8 @@ def read_references(path: str | Path) -> pd.DataFrame:
 
 def read_differences(path: str | Path) -> pd.DataFrame:
     """The table of `differences.against_reference`."""
-    return _read(path, "ablation", "reference", "subset", "metric", "run_verdict", "verdict")
+    texts = ["ablation", "reference", "subset", "metric", "role", "run_verdict", "verdict"]
+    return _read(path, *texts)
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:

@@ -1,0 +1,54 @@
+"""Runs with nothing true in them: all methods draw from one distribution."""
+
+import numpy as np
+import pandas as pd
+
+from photosketch.evaluation import differences
+
+METHODS = ("reference", "a", "b", "c")
+Runs = dict[str, list[dict[tuple[str, str], np.ndarray]]]
+
+
+def nothing_true(
+    random: np.random.Generator,
+    subset: np.ndarray,
+    *,
+    dimensions: int = 64,
+    correlation: float = 0.5,
+    seeds: int = 1,
+    scatter: float = 0.0,
+    draws: int = differences.DRAWS,
+) -> Runs:
+    """The resampled scores of four methods, none better than another.
+
+    A run draws each person (subset [N]) by features of unequal scale and of the given correlation
+    with the true sketch's, all off by one same step. With one seed the four runs are alike: what
+    differs is the noise of the single image. With several, each run is off by a step of its own of
+    the size `scatter` as well, of one distribution for all methods: runs differ, methods do not.
+    """
+    scale = np.linspace(0.2, 2, dimensions)
+    person = random.normal(size=(len(subset), dimensions))
+
+    def drawn() -> np.ndarray:
+        noise = random.normal(size=person.shape)
+        return scale * (correlation**0.5 * person + (1 - correlation) ** 0.5 * noise)
+
+    def run() -> dict[tuple[str, str], np.ndarray]:
+        generated = drawn() + 0.3 + scatter * random.normal(size=dimensions)
+        ssim = random.normal(person[:, 0]) + scatter * random.normal()
+        images = {"ssim": ssim[None]}
+        return differences.resampled_scores(real, generated[None], images, subset, counts)
+
+    real, counts = drawn(), differences.resample(subset, draws, seed=int(random.integers(1 << 31)))
+    return {name: [run() for _ in range(seeds)] for name in METHODS}
+
+
+def tabulated(runs: Runs, subset: np.ndarray, primary: str = "fid") -> pd.DataFrame:
+    """Their table of differences, by a primary metric."""
+    lower = ["fid", "kid"]
+    return differences.against_reference(runs, subset, METHODS[0], lower, primary)
+
+
+def says_something(table: pd.DataFrame, column: str) -> bool:
+    """Whether a primary line of the table says better or worse."""
+    return bool((table.loc[table["role"] == "primary", column] != "undecided").any())
