@@ -9,6 +9,7 @@ import io
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -114,6 +115,26 @@ def copied(value: Any, to_host: bool = False) -> Any:
     return value
 
 
+def _behind(copy: dict[str, Any]) -> torch.cuda.Event | None:
+    """What to wait for before another thread reads a copy on a GPU, whose streams have no order
+    among themselves; None where all of it is in host memory."""
+    device = next((value.device for value in _tensors(copy) if value.is_cuda), None)
+    if device is None:
+        return None
+    event = torch.cuda.Event()
+    event.record(torch.cuda.current_stream(device))
+    return event
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors in a nested state."""
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+
+
 class Saver:
     """Writes states in a thread while training goes on, one save at a time.
 
@@ -135,7 +156,8 @@ class Saver:
         written as that of the epoch. Raises runtime.InputError where the save before failed.
         """
         self.wait()
-        self._pending = self._thread.submit(self._write, copied(state), due)
+        copy = copied(state)
+        self._pending = self._thread.submit(self._write, copy, _behind(copy), due)
 
     def poll(self) -> None:
         """Raise the error of a save that has failed, without waiting for one under way."""
@@ -161,8 +183,15 @@ class Saver:
         finally:
             self._thread.shutdown(wait=True)
 
-    def _write(self, state: dict[str, Any], due: tuple[int, dict[str, Any]] | None) -> None:
+    def _write(
+        self,
+        state: dict[str, Any],
+        copied_on_device: torch.cuda.Event | None,
+        due: tuple[int, dict[str, Any]] | None,
+    ) -> None:
         try:
+            if copied_on_device is not None:
+                copied_on_device.synchronize()
             state = copied(state, to_host=True)
             if due is not None:
                 epoch, about = due

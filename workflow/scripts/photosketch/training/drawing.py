@@ -15,6 +15,7 @@ import torch
 
 from photosketch.config import TrainConfig
 from photosketch.training import checkpoint, networks, tensors
+from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.seeds import derive_seed
 
 Statistics = Literal["instance", "running"]
@@ -44,7 +45,7 @@ def draw(
     left, top = data.offset
     width, height = data.size
     sketches = np.empty((len(data), height, width), np.uint8)
-    with mode:
+    with mode, deterministic_algorithms():
         for index, (subset, name) in enumerate(zip(data.subset, data.ids, strict=True)):
             torch.manual_seed(derive_seed(seed, "dropout", epoch, subset, name))
             batch = data.batch(torch.tensor([index], device=device), 0, None)

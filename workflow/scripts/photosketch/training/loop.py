@@ -6,7 +6,6 @@ random numbers of a step from the seed and the count of images seen.
 
 import contextlib
 import csv
-import os
 import signal
 import threading
 import time
@@ -22,6 +21,7 @@ from tqdm import tqdm
 from photosketch import runtime
 from photosketch.config import RunSettings, TrainConfig
 from photosketch.training import checkpoint, networks, tensors
+from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.memory import lack_of_memory_explained
 from photosketch.training.readings import Readings
 from photosketch.training.seeds import derive_seed
@@ -67,7 +67,7 @@ def train(trainer: Trainer, data: tensors.PackedSet, run: Run, console: TextIO) 
         runtime.InterruptedJobError: SIGTERM or SIGUSR1 came, or a claim; the state is saved.
     """
     with (
-        _deterministic_algorithms(),
+        deterministic_algorithms(),
         lack_of_memory_explained(trainer.config, trainer.device),
         _stop_requests() as stop,
         checkpoint.Saver(run.work, run.settings.states) as saver,
@@ -220,21 +220,6 @@ def _stop_requests() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _deterministic_algorithms() -> Iterator[None]:
-    """Within the block an operation gives the same bits whenever it is repeated, or refuses."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
-    before = torch.are_deterministic_algorithms_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before)
-        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
 
 
 def _progress_bar(trainer: Trainer, pairs: int, name: str, console: TextIO) -> tqdm:

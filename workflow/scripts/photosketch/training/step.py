@@ -6,6 +6,8 @@ seen, so that a resumed run continues the same stream, whichever form computes t
 """
 
 import dataclasses
+import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar
 
@@ -13,11 +15,14 @@ import torch
 from torch import Tensor
 
 from photosketch.config import TrainConfig
-from photosketch.training import checkpoint, losses, networks, tensors
+from photosketch.training import checkpoint, graphs, losses, networks, tensors
 from photosketch.training.memory import lack_of_memory_explained
 from photosketch.training.seeds import derive_seed
 
 WARM_UP_STEPS = 3  # before a capture: libraries choose kernels and allocate then
+# Of a change's norm, where no deterministic algorithms are asked for: with them none is expected.
+# A wrong batch, jitter or dropout, or an update left out, differ by tens of percent.
+REPLAY_TOLERANCE = 1e-2
 Module = TypeVar("Module", bound=torch.nn.Module)
 
 
@@ -51,8 +56,10 @@ class Network(Generic[Module]):
     def is_finite(self) -> bool:
         """Whether all weights, buffers and moments are; waits for the device."""
         moments = [value for each in self.optimizer.state.values() for value in each.values()]
-        values = [*self.module.state_dict().values(), *moments]
-        return bool(torch.stack([value.isfinite().all() for value in values]).all())
+        weights = list(self.module.state_dict().values())
+        device = weights[0].device  # Adam may keep its counts of steps on the host
+        finite = [value.isfinite().all().to(device) for value in (*weights, *moments)]
+        return bool(torch.stack(finite).all())
 
     def bytes(self) -> int:
         """What weights and buffers take; each moment takes about as much again."""
@@ -156,17 +163,23 @@ class Trainer:
         torch.manual_seed(derive_seed(self.seed, "step", self.position.images))
         whole = len(indices) == self.config.batch_size  # an epoch's last batch may be smaller
         if self.recordable and whole and self.recorded is None:
-            try:
-                self.recorded = RecordedStep(self, data, indices)
-            except RuntimeError as error:
-                print(f"the step is not recorded as a CUDA graph, training runs eagerly: {error}")
-                self.recordable = False
+            self.recorded = self._record(data, indices)
+            self.recordable = self.recorded is not None
         if self.recorded is not None and whole:
             values = self.recorded.replay(indices)
         else:
             values = self.compute(data, indices)
         self.position.images += len(indices)
         return values
+
+    def _record(self, data: tensors.PackedSet, indices: Tensor) -> "RecordedStep | None":
+        """The step as a CUDA graph; None, saying why, where that is not to be had."""
+        try:
+            return RecordedStep(self, data, indices)
+        except RuntimeError as error:
+            print(f"the step is not recorded as a CUDA graph, training runs eagerly: {error}")
+        torch.cuda.empty_cache()  # not within `except`: the error keeps the recording's memory
+        return None
 
     def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
         """One step, jitter included, from torch's random state as it is; the terms [T]."""
@@ -269,7 +282,8 @@ class RecordedStep:
 
     Input is the batch's indices in memory of its own; jitter, dropout, both updates and the terms
     are inside. Random numbers follow torch's state at each replay, as they do in the plain step.
-    The recording is compared with a plain step before it is used.
+    Before it is used, replays are compared with plain steps, on two batches with seeds of their
+    own: the terms, and how weights, buffers and moments have changed.
 
     Raises:
         RuntimeError: the step cannot be recorded, or its replay differs from the plain step. The
@@ -278,34 +292,37 @@ class RecordedStep:
 
     def __init__(self, trainer: Trainer, data: tensors.PackedSet, indices: Tensor) -> None:
         self.indices = indices.clone()
-        random = torch.cuda.get_rng_state(trainer.device)
+        device = trainer.device
+        random = torch.cuda.get_rng_state(device)
         before = checkpoint.copied(trainer.state(""))
 
         def restart() -> None:
             trainer.undo(before)
-            torch.cuda.set_rng_state(random, trainer.device)
+            torch.cuda.set_rng_state(random, device)
             trainer.generator.optimizer.zero_grad(set_to_none=True)
             trainer.discriminators.optimizer.zero_grad(set_to_none=True)
 
-        side = torch.cuda.Stream(trainer.device)
-        side.wait_stream(torch.cuda.current_stream(trainer.device))
+        side = torch.cuda.Stream(device)
+        side.wait_stream(torch.cuda.current_stream(device))
         try:
             with torch.cuda.stream(side):
                 for _ in range(WARM_UP_STEPS):
                     trainer.compute(data, self.indices)
-            torch.cuda.current_stream(trainer.device).wait_stream(side)
+            torch.cuda.current_stream(device).wait_stream(side)
             restart()
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
-                self.values = trainer.compute(data, self.indices)
-            restart()
-            replayed = self.replay(indices).clone()
-            restart()
-            plain = trainer.compute(data, self.indices)
-            if not torch.allclose(replayed, plain, rtol=1e-3, atol=1e-5):
-                raise RuntimeError(
-                    f"a replay gives {replayed.tolist()}, the plain step {plain.tolist()}"
-                )
+            self.graph, self.values = graphs.capture(
+                lambda: trainer.compute(data, self.indices), side
+            )
+            for seed, batch in enumerate((indices, (indices + 1) % len(data))):
+                outcomes = []
+                for work in (self.replay, functools.partial(trainer.compute, data)):
+                    restart()
+                    torch.cuda.default_generators[device.index].manual_seed(seed)
+                    self.values.copy_(torch.full(self.values.shape, torch.nan))
+                    terms = work(batch)
+                    outcomes.append(_outcome(trainer, terms, before))
+                if unequal := disagreements(*outcomes):
+                    raise RuntimeError(f"a replay is not the plain step: {'; '.join(unequal)}")
         finally:
             restart()
 
@@ -314,6 +331,41 @@ class RecordedStep:
         self.indices.copy_(indices)
         self.graph.replay()
         return self.values
+
+
+def _outcome(trainer: Trainer, terms: Tensor, before: dict[str, Any]) -> dict[str, Tensor]:
+    """A step's terms, and how far it moved each kind of value in each network, in host memory.
+
+    The kinds are weight, bias, the buffers of normalisation, and Adam's step and moments.
+    """
+    start = dict(_leaves(before))
+    changes: dict[str, list[Tensor]] = {"terms": [terms.cpu()]}
+    for path, value in _leaves(trainer.state("")):
+        kind = f"{path[0]} {path[-1].rpartition('.')[2]}"
+        change = value.cpu() - start[path].cpu() if path in start else value.cpu()
+        changes.setdefault(kind, []).append(change.flatten().float())
+    return {kind: torch.cat(values) for kind, values in changes.items()}
+
+
+def _leaves(
+    state: dict[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Tensor]]:
+    """The tensors of a nested dict, each with the keys that lead to it."""
+    for key, value in state.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*path, str(key)))
+        elif isinstance(value, Tensor):
+            yield (*path, str(key)), value
+
+
+def disagreements(replayed: dict[str, Tensor], plain: dict[str, Tensor]) -> list[str]:
+    """In which kinds of values two outcomes differ by more than rounding, and by how much."""
+    unequal = []
+    for kind, expected in plain.items():
+        distance, size = (float(x.norm()) for x in (replayed[kind] - expected, expected))
+        if not distance <= REPLAY_TOLERANCE * size:
+            unequal.append(f"{kind} differs by {distance:.3g} of {size:.3g}")
+    return unequal
 
 
 def _with_adam(
@@ -326,9 +378,12 @@ def _with_adam(
     recorded = switches.graph and device.type == "cuda"
     adam = torch.optim.Adam(
         module.parameters(),
-        lr=torch.tensor(config.lr, device=device) if recorded else config.lr,
+        lr=config.lr,
         betas=(config.beta1, 0.999),
         fused=switches.fused_adam,
         capturable=recorded,
     )
+    if recorded:  # a tensor given to Adam itself would be read back, which waits for the device
+        for group in adam.param_groups:
+            group["lr"] = torch.tensor(config.lr, device=device)
     return Network(module, adam)

@@ -1,0 +1,159 @@
+"""The recorded step: on every device, refused where it is empty, and undone where it fails."""
+
+import pytest
+import torch
+
+from photosketch.config import LossWeights, TrainConfig
+from photosketch.training import step
+from photosketch.training.graphs import capture
+from photosketch.training.step import Trainer
+from support.face_batch import packed_pairs
+
+ABLATIONS = {
+    "baseline": LossWeights(l1=100),
+    "glad": LossWeights(l1=100, glad=100),
+    "local": LossWeights(l1=100, local=25),
+    "local_glad": LossWeights(l1=100, glad=100, local=25),
+}
+DEVICES = [torch.device("cuda", index) for index in (0, 1)]
+
+
+def built(device, ablation="baseline", precision="fp32", batch_size=1) -> Trainer:
+    config = TrainConfig(
+        epochs=1,
+        batch_size=batch_size,
+        lr=0.0002,
+        beta1=0.5,
+        ngf=2,
+        ndf=2,
+        losses=ABLATIONS[ablation],
+        jitter=286,
+        precision=precision,
+    )
+    return Trainer.build(config, 0, 1, device)
+
+
+def advance(trainer: Trainer, size: int = 1) -> None:
+    indices = torch.zeros(size, dtype=torch.int64, device=trainer.device)
+    trainer.advance(packed_pairs(trainer.device), indices)
+
+
+@pytest.fixture
+def equal_values(monkeypatch):
+    """Kernels do nothing, so what a replay gives is not compared with a plain step."""
+    monkeypatch.setattr(step, "disagreements", lambda *_: [])
+
+
+def memory_of_recordings() -> list[int]:
+    """Bytes of each segment that is reserved for recordings."""
+    return [
+        segment["total_size"]
+        for segment in torch.cuda.memory_snapshot()
+        if segment["segment_pool_id"] != (0, 0)
+    ]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("ablation", ABLATIONS)
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+def test_the_step_is_recorded_on_the_device_of_its_trainer(
+    device, ablation, precision, fake, equal_values
+):
+    trainer = built(device, ablation, precision)
+    advance(trainer)
+    assert trainer.recorded is not None
+    assert fake.captured() > 300
+    assert f"begin capture on device {device.index} mode 1" in fake.notes()  # 1: of this thread
+    assert not [note for note in fake.notes() if "ERROR" in note or "HOST COPY" in note]
+    assert torch.cuda.current_device() == 0
+    assert torch.cuda.current_stream(device) == torch.cuda.default_stream(device)
+
+
+def test_a_replay_launches_the_graph_and_nothing_else_of_the_step(fake, equal_values):
+    trainer = built(DEVICES[1])
+    advance(trainer)
+    fake.reset()
+    advance(trainer)
+    assert fake.graphs() == 1
+    assert fake.launches() < 20  # the batch's indices, the random state
+
+
+def test_a_smaller_batch_runs_eagerly_and_leaves_the_recording_for_the_next(fake, equal_values):
+    trainer = built(DEVICES[0], batch_size=2)
+    launched = []
+    for size in (2, 1, 2):
+        fake.reset()
+        advance(trainer, size)
+        launched.append((fake.graphs(), fake.launches() > 300))
+    assert launched[1:] == [(0, True), (1, False)]
+
+
+def test_a_replay_that_computes_nothing_is_refused(capsys):
+    """Here no replay computes anything: what was in its memory before is found again."""
+    trainer = built(DEVICES[0])
+    advance(trainer)
+    assert trainer.recorded is None
+    assert not trainer.recordable
+    assert "a replay is not the plain step: terms differs by nan" in capsys.readouterr().out
+    assert not memory_of_recordings()
+
+
+def test_a_recording_of_nothing_is_refused(equal_values, monkeypatch, capsys):
+    trainer = built(DEVICES[0])
+    terms = torch.zeros(5, device=trainer.device)
+    monkeypatch.setattr(trainer, "compute", lambda *_: terms)
+    advance(trainer)
+    assert trainer.recorded is None
+    assert "The CUDA Graph is empty" in capsys.readouterr().out
+    assert not memory_of_recordings()
+
+
+def test_work_of_another_device_is_refused():
+    there = torch.zeros(1000, device=DEVICES[1])
+    with pytest.raises(RuntimeError, match="The CUDA Graph is empty"):
+        capture(lambda: there.mul_(2), torch.cuda.Stream(DEVICES[0]))
+
+
+@pytest.mark.parametrize("device", DEVICES, ids=str)
+def test_a_failed_recording_leaves_stream_and_memory_as_they_were(
+    device, fake, equal_values, capsys
+):
+    trainer = built(device, "local_glad")
+    fake.fail_at("vectorized_elementwise")
+    advance(trainer)
+    assert trainer.recorded is None
+    told = capsys.readouterr().out
+    # the reason, and not only that there was one
+    assert "operation not permitted when stream is capturing; CUDA error: operation failed" in told
+    assert torch.cuda.current_stream(device) == torch.cuda.default_stream(device)
+    assert torch.cuda.current_device() == 0
+    assert not memory_of_recordings()
+    fake.reset()
+    advance(trainer)
+    assert fake.launches() > 300 and fake.graphs() == 0
+
+
+def test_a_failed_recording_leaves_weights_and_moments_as_they_were(fake, equal_values):
+    trainer = built(DEVICES[1])
+    weights = {name: value.cpu() for name, value in trainer.generator.module.state_dict().items()}
+    fake.fail_at("vectorized_elementwise")
+    with pytest.raises(RuntimeError):
+        step.RecordedStep(
+            trainer,
+            packed_pairs(trainer.device),
+            torch.zeros(1, dtype=torch.int64, device=trainer.device),
+        )
+    for name, value in trainer.generator.module.state_dict().items():
+        assert torch.equal(value.cpu(), weights[name])
+    for moments in trainer.generator.optimizer.state.values():
+        assert all(not value.cpu().any() for value in moments.values())
+
+
+def test_finite_weights_are_asked_for_with_adams_counts_on_the_host_too():
+    """Adam that is not fused keeps them there."""
+    config = built(DEVICES[0]).config
+    trainer = Trainer.build(config, 0, 1, DEVICES[0], step.PLAIN)
+    advance(trainer)
+    counts = {each["step"].device.type for each in trainer.generator.optimizer.state.values()}
+    assert counts == {"cpu"}
+    trainer.is_finite()
