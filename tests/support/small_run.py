@@ -22,6 +22,7 @@ COPIED = ("Snakefile", "environment.yml", "config", "profiles", "resources", "wo
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "cufs", "demo", "readme", "weights")
 OVERLAY = {
     "run": "small",
+    "device": "cpu",
     "dataset": {"pairs": "faces/pairs.tsv"},
     "landmarks": {"manual": "faces/manual_landmarks.csv"},
     "train": {"epochs": 3, "ngf": 2, "ndf": 2, "strip_every": 0, "state_minutes": 0},
@@ -91,7 +92,7 @@ class Project:
         return [*run, *arguments, "--configfile", str(self.overlay)]
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        return {**os.environ, "OMP_NUM_THREADS": "1"}
 
     def stale(self) -> Counter[str]:
         """Jobs that a run would do, counted by `rule` or `rule:ablation`; empty: all up to date."""

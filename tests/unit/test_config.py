@@ -132,6 +132,7 @@ def test_keys_that_change_no_result_are_not_hyper_parameters(config):
         ("train.strip_every", 7),
         ("train.state_minutes", 0.5),
         ("train.keep", "last"),
+        ("device", "cpu"),
         ("gpu_slots", 3),
     ):
         changed = with_value(config, key, value)

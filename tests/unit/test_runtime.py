@@ -1,9 +1,8 @@
-"""Logs, whole files, clear errors, and one GPU a job."""
+"""Logs, whole files, clear errors, and a folder for one job at a time."""
 
 import errno
 import hashlib
 import os
-import select
 import subprocess
 import sys
 import tempfile
@@ -105,99 +104,6 @@ def test_another_error_leaves_its_traceback_in_the_log_and_says_where(tmp_path):
     assert "Traceback" in (tmp_path / "job.log").read_text()
     assert "KeyError" in done.stderr
     assert "job.log" in done.stderr
-
-
-SIMULATED = """
-import sys, time, torch
-from photosketch import runtime
-torch.cuda.is_available = lambda: True
-torch.cuda.device_count = lambda: int(sys.argv[2])
-class Properties:
-    def __init__(self, index):
-        self.name, self.uuid = f"simulated {index}", f"{sys.argv[4]}{index}"
-torch.cuda.get_device_properties = Properties
-device = runtime.acquire_device(sys.stderr, int(sys.argv[3]), sys.argv[1])
-print(device.index, flush=True)
-time.sleep(600)
-"""
-
-
-def simulated_jobs(count, folder, devices, slots=1, uuid="GPU-"):
-    return [
-        subprocess.Popen(
-            [sys.executable, "-c", SIMULATED, str(folder), str(devices), str(slots), uuid],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        for _ in range(count)
-    ]
-
-
-@pytest.mark.parametrize("devices, slots", [(4, 1), (1, 2)])
-def test_jobs_take_a_slot_each_wait_for_a_free_one_and_free_it_on_sigkill(tmp_path, devices, slots):
-    jobs = simulated_jobs(devices * slots + 1, tmp_path, devices, slots)
-    try:
-        waiting = _the_waiting_one(jobs)
-        holders = [job for job in jobs if job is not waiting]
-        assert sorted(_device(job) for job in holders) == sorted([*range(devices)] * slots)
-        freed = holders[0]
-        freed.kill()
-        assert _device(waiting) in range(devices)
-    finally:
-        _end(jobs)
-
-
-def test_device_0_of_a_job_confined_to_another_device_is_not_waited_for(tmp_path):
-    jobs = [
-        *simulated_jobs(1, tmp_path, 1, uuid="GPU-a-"),
-        *simulated_jobs(1, tmp_path, 1, uuid="GPU-b-"),
-    ]
-    try:
-        assert [_device(job) for job in jobs] == [0, 0]
-    finally:
-        _end(jobs)
-
-
-def _end(jobs):
-    for job in jobs:
-        job.kill()
-        job.communicate()
-
-
-def _the_waiting_one(jobs):
-    """The first of the jobs that says it is waiting."""
-    streams = {job.stderr: job for job in jobs}
-    ready, _, _ = select.select(list(streams), [], [], 120)
-    assert ready, "no job says that it waits"
-    assert "every GPU is in use" in ready[0].readline()
-    return streams[ready[0]]
-
-
-def _device(job):
-    for line in job.stdout:
-        if line.strip().isdigit():
-            return int(line)
-    raise AssertionError("the job ended without a device")
-
-
-def test_a_slurm_job_that_was_given_no_gpu_takes_none(tmp_path, monkeypatch, capsys):
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setenv("SLURM_JOB_ID", "7")
-    assert runtime.acquire_device(sys.stderr, 1, tmp_path).type == "cpu"
-    assert "SLURM gave this job no GPU" in capsys.readouterr().out
-
-
-def test_without_a_gpu_the_job_runs_on_the_cpu_and_says_so(tmp_path, capsys, monkeypatch):
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert runtime.acquire_device(sys.stderr, 1, tmp_path).type == "cpu"
-    assert "CPU" in capsys.readouterr().out
 
 
 HOLDER = """

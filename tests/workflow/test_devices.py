@@ -12,9 +12,12 @@ class cuda:
     is_available = staticmethod(lambda: True)
     device_count = staticmethod(lambda: {DEVICES})
     is_initialized = staticmethod(lambda: False)
+    get_arch_list = staticmethod(lambda: ["sm_80"])
+    set_device = staticmethod(lambda index: None)
+    synchronize = staticmethod(lambda: None)
 
     class get_device_properties:
-        name = "simulated"
+        name, major, minor = "simulated", 8, 0
 
         def __init__(self, index):
             self.uuid = f"uuid-{{index}}"
@@ -40,10 +43,10 @@ rule hold:
 HOLD = """\
 import json, sys, time
 sys.path[:0] = [".", LIBRARY]
-from photosketch import runtime
+from photosketch import devices, runtime
 
 with runtime.job(snakemake.log[0]) as console:
-    device = runtime.acquire_device(console, lock_folder="locks")
+    device = devices.acquire_device(console, lock_folder="locks")
     start = time.time()
     time.sleep(2)
     with open(snakemake.output[0], "w") as file:

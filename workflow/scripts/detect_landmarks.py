@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch import devices, pairs, runtime
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import write_landmarks
 
@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
-    device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
+    device = devices.acquire_device(
+        console,
+        snakemake.config["device"],
+        snakemake.config["gpu_slots"],
+        asked=bool(snakemake.resources.get("gpu")),
+    )
     subset = snakemake.wildcards.subset
     listed = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
     started = time.monotonic()

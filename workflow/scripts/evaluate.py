@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch import devices, pairs, runtime
 from photosketch.config import FeatureConfig
 from photosketch.evaluation import extractors
 from photosketch.evaluation.files import (
@@ -29,7 +29,14 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     network = FeatureConfig.from_hparams(hp)
     identity = hp.get("identity", False)
     networks = Networks.load(network, files.get("weights"), files.get("lpips"), identity)
-    networks = networks.to(runtime.acquire_device(console, snakemake.config["gpu_slots"]))
+    networks = networks.to(
+        devices.acquire_device(
+            console,
+            snakemake.config["device"],
+            snakemake.config["gpu_slots"],
+            asked=bool(snakemake.resources.get("gpu")),
+        )
+    )
     people = pairs.select(pairs.read_manifest(files.manifest), split=hp.get("split", "test"))
     gallery = read_gallery(files.gallery) if identity else None
     truth = Truth.of(real, stack_sketches(people), networks.device, gallery)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from photosketch import pairs, runtime
+from photosketch import devices, pairs, runtime
 from photosketch.config import FeatureConfig
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features, write_features, write_gallery, write_table
@@ -28,7 +28,12 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     network = FeatureConfig.from_hparams(hp)
     identity = hp.get("identity", False)
     networks = Networks.load(network, files.get("weights"), files.get("lpips"), identity)
-    device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
+    device = devices.acquire_device(
+        console,
+        snakemake.config["device"],
+        snakemake.config["gpu_slots"],
+        asked=bool(snakemake.resources.get("gpu")),
+    )
     networks = networks.to(device)
     manifest = pairs.read_manifest(files.manifest)
     validation = output.get("validation")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from photosketch import runtime
+from photosketch import devices, runtime
 from photosketch.training import drawing, tensors
 from photosketch.training.samples import Samples, write_samples
 
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp = snakemake.params.hp
-    device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
+    device = devices.acquire_device(
+        console,
+        snakemake.config["device"],
+        snakemake.config["gpu_slots"],
+        asked=bool(snakemake.resources.get("gpu")),
+    )
     data = tensors.load_packed(snakemake.input.tensors, device)
     ids, subset = np.array(data.ids), np.array(data.subset)
     seed = int(snakemake.wildcards.seed)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import runtime
+from photosketch import devices, runtime
 from photosketch.config import RunSettings, TrainConfig, evaluated_epochs
 from photosketch.training import checkpoint, loop, tensors
 from photosketch.training.step import Trainer
@@ -15,7 +15,12 @@ ablation, seed = snakemake.wildcards.ablation, int(snakemake.wildcards.seed)
 folder = Path(snakemake.output.log).parent
 
 with runtime.job(snakemake.log[0], snakemake.threads, alone_in=folder) as console:
-    device = runtime.acquire_device(console, snakemake.config["gpu_slots"])
+    device = devices.acquire_device(
+        console,
+        snakemake.config["device"],
+        snakemake.config["gpu_slots"],
+        asked=bool(snakemake.resources.get("gpu")),
+    )
     with runtime.staged(snakemake.input.tensors) as packed:
         data = tensors.load_packed(packed, device)
         data_sha256 = runtime.file_sha256(packed)

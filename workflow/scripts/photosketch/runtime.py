@@ -1,4 +1,4 @@
-"""What every job needs around its work: log, threads, whole files, clear errors, a GPU of its own.
+"""What every job needs around its work: log, threads, whole files, clear errors, its own folder.
 
 Free of torch, OpenCV and pandas at import, so that the Snakefile may use it.
 """
@@ -15,12 +15,9 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import threadpoolctl
-
-if TYPE_CHECKING:
-    import torch
 
 
 class InputError(Exception):
@@ -128,45 +125,6 @@ def _set_threads(threads: int) -> None:
         sys.modules["cv2"].setNumThreads(threads)
 
 
-def acquire_device(
-    console: TextIO, slots: int = 1, lock_folder: str | os.PathLike[str] | None = None
-) -> "torch.device":
-    """A GPU on which fewer than `slots` jobs of this machine run, else the CPU where there is none.
-
-    The device with the fewest jobs is taken, among those that CUDA_VISIBLE_DEVICES allows; in a
-    SLURM job that was given none, it is the CPU. A slot is taken by a non-blocking lock on a file
-    named after slot and device (its UUID: numbers differ from job to job where a scheduler confines
-    them), held until the process ends, however it ends: the kernel frees it. Waits, saying so,
-    while all are held. The files lie in `lock_folder`, by default one of this machine and user: not
-    on a shared file system, and not where `snakemake --unlock` would remove them under a job.
-    """
-    import torch
-
-    if "SLURM_JOB_ID" in os.environ and not os.environ.get("CUDA_VISIBLE_DEVICES"):
-        print("SLURM gave this job no GPU (CUDA_VISIBLE_DEVICES is not set): running on the CPU")
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        print("no GPU visible: running on the CPU")
-        return torch.device("cpu")
-    devices = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
-    folder = Path(lock_folder or f"/tmp/photosketch-gpus-{os.getuid()}")
-    folder.mkdir(parents=True, exist_ok=True)
-    announced = False
-    while True:
-        for slot in range(slots):
-            for index, device in enumerate(devices):
-                suffix = f"-slot{slot}" if slot else ""
-                if _lock(folder / f"gpu-{device.uuid}{suffix}.lock"):
-                    place = f", slot {slot + 1} of {slots}" if slots > 1 else ""
-                    print(f"using GPU {index}: {device.name}{place}")
-                    return torch.device("cuda", index)
-        if not announced:
-            each = f", {slots} jobs each" if slots > 1 else ""
-            _say(f"every GPU is in use ({len(devices)}{each}): waiting", console)
-            announced = True
-        time.sleep(2)
-
-
 @contextlib.contextmanager
 def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterator[None]:
     """Keep any other process from working in `folder` within the block.
@@ -195,7 +153,7 @@ def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterato
                 (folder / ".claim").unlink(missing_ok=True)
                 raise InputError([f"{folder} is in use by {other}: end that (kill, scancel) first"])
             if not announced:
-                _say(f"{folder} is in use by {other}: waiting for it to save and stop", console)
+                say(f"{folder} is in use by {other}: waiting for it to save and stop", console)
                 announced = True
             time.sleep(1)
         (folder / ".claim").unlink(missing_ok=True)
@@ -235,19 +193,7 @@ def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield copy
 
 
-def _say(line: str, console: TextIO) -> None:
+def say(line: str, console: TextIO) -> None:
     """Tell the log and the person."""
     for stream in (sys.stdout, console):
         print(line, file=stream, flush=True)
-
-
-def _lock(path: Path) -> bool:
-    """Lock the file until the process ends; False where another holds it."""
-    lock = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return False
-    os.utime(lock)  # the age by which temporary folders are cleaned
-    return True

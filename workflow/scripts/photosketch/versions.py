@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-# What these decide reaches a result only through `hp` (config), or not at all (runtime).
-EXEMPT = frozenset(SCRIPTS / "photosketch" / name for name in ("config.py", "runtime.py"))
+# What these decide reaches a result only through `hp` (config), or not at all (runtime, devices).
+EXEMPT = frozenset(
+    SCRIPTS / "photosketch" / name for name in ("config.py", "devices.py", "runtime.py")
+)
 
 _FROM = re.compile(
     r"^[ \t]*from[ \t]+(photosketch[\w.]*)[ \t]+import[ \t]+(\((?:#.*|[^)#])*\)|[^(\n]+)",
