@@ -8,7 +8,7 @@ export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: setup demo test test-cluster lint bench estimate pins
+.PHONY: setup demo test test-cluster lint bench gpu-check estimate pins
 
 # make setup ONNX=1 IDENTITY=1: with the extras of requirements-onnx.txt and requirements-identity.txt
 setup: .venv/ready $(if $(ONNX),.venv/ready-onnx) $(if $(IDENTITY),.venv/ready-identity)
@@ -50,6 +50,10 @@ lint: .venv/ready resources/demo/pairs.tsv
 
 bench: .venv/ready resources/demo/pairs.tsv
 	$(BIN)/python tests/bench.py
+
+# is everything right on the GPU at hand, and how fast? (docs/gpu.md)
+gpu-check: .venv/ready
+	$(BIN)/python tests/gpu_check.py
 
 # what a run is going to take; CONFIG names an overlay: make estimate CONFIG=my.yaml
 estimate: .venv/ready

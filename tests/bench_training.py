@@ -26,23 +26,32 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from photosketch.config import LossWeights, TrainConfig
 from photosketch.training import tensors
-from photosketch.training.step import PLAIN, Switches, Trainer
+from photosketch.training.determinism import deterministic_algorithms
+from photosketch.training.step import PLAIN, Switches, Trainer, fastest
 
 ABLATIONS = {
     "baseline": LossWeights(l1=100),
     "local": LossWeights(l1=100, local=25),
     "local_glad": LossWeights(l1=100, glad=100, local=25),
 }
-EAGER = dataclasses.replace(Switches(), graph=False)
-VARIANTS = {  # what each adds to the one before it
-    "eager fp32": (PLAIN, "fp32"),
-    "fused Adam": (dataclasses.replace(PLAIN, fused_adam=True), "fp32"),
-    "channels_last": (EAGER, "fp32"),
-    "bf16": (EAGER, "bf16"),
-}
-GPU_VARIANTS = {"fp32 graph": (Switches(), "fp32"), "bf16 graph": (Switches(), "bf16")}
+FUSED = dataclasses.replace(PLAIN, fused_adam=True)
 # dense peak of 16-bit matrix products, FLOP/s, from NVIDIA's data sheets
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12}
+
+
+def variants_on(device: torch.device) -> dict[str, tuple[Switches, str]]:
+    """Switches and precision by name: plain, each switch added, and what training takes."""
+    taken = fastest(device)
+    eager = dataclasses.replace(taken, graph=False)
+    variants = {
+        "eager fp32": (PLAIN, "fp32"),
+        "fused Adam": (FUSED, "fp32"),
+        "channels_last": (dataclasses.replace(FUSED, channels_last=True), "fp32"),
+        "bf16": (eager, "bf16"),
+    }
+    if device.type == "cuda":
+        variants |= {"fp32 graph": (taken, "fp32"), "bf16 graph": (taken, "bf16")}
+    return variants
 
 
 def packed_noise(device: torch.device) -> tensors.PackedSet:
@@ -99,7 +108,7 @@ def bench_ablation(
     ablation: str, width: int, repeats: int, steps: int, device: torch.device
 ) -> list[dict[str, Any]]:
     """One row per variant: medians over `repeats` turns of `steps` steps each."""
-    variants = VARIANTS | (GPU_VARIANTS if device.type == "cuda" else {})
+    variants = variants_on(device)
     data = packed_noise(device)
     indices = torch.tensor([0], device=device)
     trainers = {
@@ -186,12 +195,16 @@ def train_for_memory(ablation: str, variant: str, width: str, kind: str, threads
 
     torch.set_num_threads(int(threads))
     device = torch.device(kind)
-    switches, precision = (VARIANTS | GPU_VARIANTS)[variant]
+    switches, precision = variants_on(device)[variant]
     trainer = build(ablation, switches, precision, int(width), device)
-    data = packed_noise(device)
-    with tempfile.TemporaryDirectory() as folder, Saver(Path(folder)) as saver:
+    data, indices = packed_noise(device), torch.tensor([0], device=device)
+    with (
+        deterministic_algorithms(),
+        tempfile.TemporaryDirectory() as folder,
+        Saver(Path(folder)) as saver,
+    ):
         for _ in range(3):
-            trainer.advance(data, torch.tensor([0], device=device))
+            trainer.advance(data, indices)
             trainer.is_finite()
             saver.save(trainer.state("bench"))
     if kind == "cuda":
@@ -226,7 +239,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     steps = options.steps or (50 if device.type == "cuda" else 1)
     rows = []
     for ablation in options.ablations:
-        measured = bench_ablation(ablation, options.width, options.repeats, steps, device)
+        with deterministic_algorithms():  # as training has them
+            measured = bench_ablation(ablation, options.width, options.repeats, steps, device)
         gc.collect()
         for row in measured:
             if not options.no_memory:

@@ -78,6 +78,24 @@ def test_a_replay_launches_the_graph_and_nothing_else_of_the_step(fake, equal_va
     assert fake.launches() < 20  # the batch's indices, the random state
 
 
+@pytest.mark.parametrize("recorded", [True, False], ids=["recorded", "eager"])
+@pytest.mark.parametrize("ablation", ["baseline", "local_glad"])
+def test_a_step_never_waits_for_the_device(ablation, recorded, equal_values):
+    trainer = built(DEVICES[1], ablation)
+    trainer.recordable = recorded
+    data = packed_pairs(trainer.device)
+    indices = torch.zeros(1, dtype=torch.int64, device=trainer.device)
+    trainer.advance(data, indices)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with pytest.raises(RuntimeError, match="synchronizing"):
+            indices.tolist()
+        trainer.advance(data, indices)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert (trainer.recorded is not None) == recorded
+
+
 def test_a_smaller_batch_runs_eagerly_and_leaves_the_recording_for_the_next(fake, equal_values):
     trainer = built(DEVICES[0], batch_size=2)
     launched = []

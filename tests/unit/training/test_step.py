@@ -126,7 +126,7 @@ def test_steps_taken_back_leave_no_trace(before):
     data = packed_pairs()
     straight, expected = trained(config(), Switches(), before + 2, data=data)
     trainer, _ = trained(config(), Switches(), before, data=data) if before else (None, None)
-    trainer = trainer or Trainer.build(config(), 0, 1, CPU)
+    trainer = trainer or Trainer.build(config(), 0, 1, CPU, Switches())
     state = checkpoint.copied(trainer.state(""))
     for _ in range(3):
         trainer.compute(data, torch.tensor([1]))
