@@ -53,7 +53,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         output.csv: comparison.summary.to_csv(index=False),
         output.markdown: page.fid_markdown(comparison, [*results, cost]),
         output.latex: "\n".join(
-            table.latex() for table in [tables.fid_table(comparison), *results]
+            table.latex(comparison.note) for table in [tables.fid_table(comparison), *results]
         ),
         output.page: page.index_html(
             comparison,

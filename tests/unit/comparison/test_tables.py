@@ -212,6 +212,12 @@ def test_a_table_is_the_same_in_all_three_forms() -> None:
     assert latex.count(r"\begin") == latex.count(r"\end") == 2
 
 
+def test_a_latex_table_says_what_it_must_say_of_the_features() -> None:
+    table = tables.Table("FID", ["", "AR"], [["glad", "1"]], ["Lower is better."])
+    noted = table.latex("a_network: not with published FID")
+    assert r"\caption{FID. a\_network: not with published FID. Lower is better.}" in noted
+
+
 def test_costs_add_up_over_the_jobs_of_a_rule(tmp_path: Path) -> None:
     head = "s\th:m:s\tmax_rss\tmax_vms\n"
     for name, line in {

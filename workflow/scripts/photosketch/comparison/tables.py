@@ -64,12 +64,12 @@ class Table:
             + (f"<ul>{remarks}</ul>" if remarks else "")
         )
 
-    def latex(self) -> str:
-        """A booktabs table; warnings and remarks are its caption."""
+    def latex(self, note: str = "") -> str:
+        """A booktabs table; what it must say of the features, warnings and remarks are its caption."""
         columns = "l" + "r" * (len(self.head) - 1)
-        caption = " ".join(
-            _latex(text) for text in [f"{self.title}.", *self.warnings, *self.remarks]
-        )
+        notes = [f"{note}."] if note else []
+        texts = [f"{self.title}.", *notes, *self.warnings, *self.remarks]
+        caption = " ".join(_latex(text) for text in texts)
         return "\n".join(
             [
                 r"\begin{table}",
