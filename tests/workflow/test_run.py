@@ -123,9 +123,9 @@ def test_the_page_says_what_made_it_and_shows_every_test_face(finished):
     assert "[–, –]</span></td>" in page
 
 
-def test_scores_made_with_random_features_say_so_wherever_they_are_shown(finished):
-    sentence = "random features, not comparable with published FID"
-    for name in ("fid.md", "index.html"):
+def test_scores_that_no_published_ones_compare_with_say_so_wherever_they_are_shown(finished):
+    sentence = "EfficientNet features: comparable within this table, not with published FID"
+    for name in ("fid.md", "index.html", "tables.tex"):
         assert sentence in (finished.results / "comparison" / name).read_text()
 
 
