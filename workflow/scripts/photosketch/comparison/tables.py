@@ -65,7 +65,7 @@ class Table:
         )
 
     def latex(self, note: str = "") -> str:
-        """A booktabs table; what it must say of the features, warnings and remarks are its caption."""
+        """A booktabs table; its caption has the note on the features, warnings and remarks."""
         columns = "l" + "r" * (len(self.head) - 1)
         notes = [f"{note}."] if note else []
         texts = [f"{self.title}.", *notes, *self.warnings, *self.remarks]
