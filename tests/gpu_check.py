@@ -2,8 +2,8 @@
 
 A table of verdicts, and results/gpu-check.json with the figures. Each check runs in a process of
 its own with a time limit, so that one that hangs or crashes takes none with it. The checks of
-recording and training need torch, numpy, OpenCV, safetensors and tqdm; the others say which package
-is missing. Exit code 1 where a check failed.
+recording and training need torch, numpy, OpenCV, safetensors, tqdm and threadpoolctl; the others
+say which package is missing. Exit code 1 where a check failed.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from gpu_checks.result import Result  # noqa: E402
 ABLATIONS = ("baseline", "glad", "local", "local_glad")
 PRECISIONS = ("fp32", "bf16")
 RESULT = Path("results/gpu-check.json")
-TRAINING = ("torch", "numpy", "cv2", "safetensors", "tqdm")
+TRAINING = ("torch", "numpy", "cv2", "safetensors", "tqdm", "threadpoolctl")
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ def all_checks() -> list[Check]:
     runs = [(ablation, precision) for ablation in ABLATIONS for precision in PRECISIONS]
     extremes = [("baseline",), ("local_glad",)]
     return [
-        Check("environment", "describe", packages=("torch",)),
-        Check("environment", "two_processes_take_devices", packages=("torch",)),
+        Check("environment", "describe", packages=("torch", "threadpoolctl")),
+        Check("environment", "two_processes_take_devices", packages=("torch", "threadpoolctl")),
         *(Check("recording", "equals_unrecorded", run, 120) for run in runs),
         Check("recording", "on_every_device"),
         *(Check("recording", "does_not_wait", ablation) for ablation in extremes),
