@@ -68,6 +68,8 @@ def does_not_wait(device: str, width: int, ablation: str) -> Result:
         indices = torch.zeros(1, dtype=torch.int64, device=trainer.device)
         with deterministic_algorithms():
             trainer.advance(data, indices)
+            if recordable and trainer.recorded is None:
+                problems.append("not recorded")
             torch.cuda.synchronize()
             torch.cuda.set_sync_debug_mode("error")
             try:

@@ -138,9 +138,7 @@ def of_kernels(device: str, width: int, ablation: str) -> Result:
     rows = sorted(profiled.key_averages(), key=lambda row: row.self_device_time_total, reverse=True)
     total = sum(row.self_device_time_total for row in rows)
     if not total:
-        return Result(
-            "SKIP", "the profiler saw no kernel: counters may be for administrators alone"
-        )
+        return Result("SKIP", "the profiler saw no kernel: it may be for administrators alone")
     shares = {row.key[:100]: row.self_device_time_total / total for row in rows[:12]}
     remark = ", ".join(f"{share:.0%} {name[:32]}" for name, share in [*shares.items()][:3])
     return verdict([], remark, ms_a_step=total / 5e3, shares=shares)

@@ -41,8 +41,8 @@ PLAIN = Switches(fused_adam=False, channels_last=False, graph=False)
 def fastest(device: torch.device) -> Switches:
     """What training takes.
 
-    On a CPU channels last make a step of `baseline` 1.3 times as long, one of `local_glad` 1.5 times
-    (AMD EPYC with AVX2; a processor with AVX-512 gained by them in the fusion network alone).
+    On a CPU channels last make a step of `baseline` 1.3 and one of `local_glad` 1.5 times as long
+    (AMD EPYC with AVX2; on another processor all networks but the U-Net gained by them).
     """
     return Switches(channels_last=device.type == "cuda")
 
