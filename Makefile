@@ -14,6 +14,7 @@ export PYTHONNOUSERSITE := 1
 setup: .venv/ready $(if $(ONNX),.venv/ready-onnx) $(if $(IDENTITY),.venv/ready-identity)
 
 .venv/ready: requirements.txt
+	@case '$(CURDIR)' in *' '*) echo "Snakemake starts no job under a path with a space: move $(CURDIR)"; exit 1;; esac
 	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] < (3, 11))' \
 	  || { echo "Python 3.11 with venv is needed: set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
@@ -60,6 +61,7 @@ estimate: .venv/ready
 	$(BIN)/python -m photosketch.estimate $(CONFIG)
 
 # after editing requirements.in: pin what a fresh environment resolves to, for pip and for conda
+# (the pins of the extras are made by hand: tests/unit/test_pins.py says what they lack)
 pins:
 	$(PYTHON) -m venv .venv-pins
 	.venv-pins/bin/python -m pip install --quiet -r requirements.in

@@ -199,6 +199,7 @@ def test_null_leaves_an_ablation_out(config):
         ("train.beta1", 1, "below 1"),
         ("train.ngf", 0.5, "integer"),
         ("train.jitter", 200, "0 or integer, at least 257"),
+        ("train.jitter", {"a": 1}, "0 or integer, at least 257"),
         ("train.glad_form", "cubed", "magnitude, squared"),
         ("ablations.glad.losses.glad", -1, "at least 0"),
         ("ablations.bad name", {}, "matching"),
@@ -427,6 +428,16 @@ def test_a_key_that_stands_twice_is_named_with_both_lines(tmp_path):
     for text in ("", "a: 1\nb: {a: 1}\n"):
         file.write_text(text)
         assert settings.repeated_keys(file) == []
+
+
+def test_paths_that_snakemake_would_read_otherwise_are_named_by_their_keys(config):
+    changed = with_value(config, "dataset.pairs", "faces {1}/pairs.tsv")
+    changed = with_value(changed, "methods", {"theirs": "<results>", "ours": "a b/$#*"})
+    paths = settings.named_paths(changed)
+    first, second = settings.paths_with_placeholders(paths)
+    assert "dataset.pairs: 'faces {1}/pairs.tsv' has one of the characters { } < >" in first
+    assert "methods.theirs: '<results>'" in second
+    assert set(paths) == {"dataset.pairs", "landmarks.manual", "methods.theirs", "methods.ours"}
 
 
 def test_null_is_for_ablations_that_are_defined_elsewhere(config):

@@ -30,6 +30,24 @@ def test_doubled_keys_and_nulls_that_leave_nothing_out_are_named(unrun):
     assert unrun.snakemake("-n", overlays=[overlay, dropped]).returncode == 0
 
 
+def test_names_that_snakemake_would_read_otherwise_are_refused(unrun):
+    table = unrun.folder / "faces/pairs.tsv"
+    with open(table, encoding="utf-8") as file:
+        row = next(csv.DictReader(file, delimiter="\t"))
+    table.write_text(table.read_text().replace(row["photo"], row["photo"] + "{x}"))
+    done = unrun.snakemake("-n")
+    assert done.returncode != 0
+    assert f"photo of {row['subset']} {row['id']}: '{row['photo']}{{x}}' has one of" in done.stdout
+
+
+def test_a_project_under_a_path_with_a_space_is_refused_by_that_path(unrun, tmp_path):
+    (tmp_path / "One Drive").symlink_to(unrun.folder)
+    done = unrun.snakemake("-n", "-s", str(tmp_path / "One Drive" / "Snakefile"))
+    assert done.returncode != 0
+    assert f"{tmp_path}/One Drive" in done.stdout
+    assert "a path with a space" in done.stdout
+
+
 def test_the_defaults_are_those_beside_the_snakefile(unrun, tmp_path):
     """Results apart from the code: snakemake -d or -s from elsewhere."""
     (tmp_path / "faces").symlink_to(unrun.folder / "faces")

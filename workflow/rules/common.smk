@@ -25,6 +25,10 @@ def refuse(heading, problems):
     raise WorkflowError("\n  ".join([heading, *problems]))
 
 
+for what, path in {"The project": workflow.basedir, "Python": sys.executable}.items():
+    if re.search(r"\s", path):
+        refuse(f"{what} lies under a path with a space, where no job starts:", [path])
+
 config_files = [Path(file) for file in workflow.configfiles]
 repeated = [
     mistake for file in config_files for mistake in settings.repeated_keys(file)
@@ -32,16 +36,21 @@ repeated = [
 if repeated:
     refuse("The configuration has mistakes:", repeated)
 
+given = [(yaml_file(file) or {}).get("ablations") for file in config_files]
 defined = {
     name
-    for file in config_files
-    for name, overrides in ((yaml_file(file) or {}).get("ablations") or {}).items()
+    for ablations in given
+    if isinstance(ablations, dict)
+    for name, overrides in ablations.items()
     if overrides is not None
 }
 schema = yaml_file("workflow", "schemas", "config.schema.yaml")
 mistakes = settings.unknown_null_ablations(config, defined)
 config = settings.without_dropped_ablations(config)
-mistakes += settings.problems(config, schema) or settings.missing_files(config)
+mistakes += settings.problems(config, schema) or [
+    *settings.missing_files(config),
+    *settings.paths_with_placeholders(settings.named_paths(config)),
+]
 if mistakes:
     refuse("The configuration has mistakes:", mistakes)
 
@@ -49,6 +58,20 @@ try:
     PAIRS = pair_table.read_table(config["dataset"]["pairs"])
 except InputError as error:
     refuse("The table of pairs (dataset.pairs) cannot be used:", error.problems)
+
+images = {
+    f"{m} of {row['subset']} {row['id']}": row[m]
+    for row in PAIRS
+    for m in pair_table.MODALITIES
+}
+images |= {
+    f"methods.{name}": path
+    for name, folder in config["methods"].items()
+    for path in method_sketches.image_files(folder)
+    if settings.PLACEHOLDER.search(path)
+}
+if mistakes := settings.paths_with_placeholders(images):
+    refuse("Images cannot be used:", mistakes)
 
 SUBSETS = pair_table.subsets(PAIRS)
 SEEDS = config["seeds"]

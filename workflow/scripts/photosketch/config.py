@@ -20,6 +20,7 @@ GladForm = Literal["magnitude", "squared"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+PLACEHOLDER = re.compile(r"[{}<>]")
 LARGEST = 10**15  # of any number in the configuration
 MOST_EPOCHS = 10_000  # evaluated ones: each is a file, its sketches and its scores
 FRAME = 256  # pixels, the side of the square frame the networks work on
@@ -131,8 +132,10 @@ class FeatureConfig:
 
     @property
     def label(self) -> str:
-        """The network as tables name it: one of one's own with the first digits of its hash."""
-        return f"{self.name} (sha256 {self.weights_sha256:.8})" if self.onnx else self.name
+        """The network as tables name it: with the first digits of a hash that was given."""
+        return (
+            f"{self.name} (sha256 {self.weights_sha256:.8})" if self.weights_sha256 else self.name
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -328,6 +331,32 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     return missing
 
 
+def named_paths(config: Mapping[str, Any]) -> dict[str, str]:
+    """The files and folders that the configuration names, by their keys."""
+    evaluation, features = config["evaluation"], config["evaluation"]["features"]
+    paths = {
+        "dataset.pairs": config["dataset"]["pairs"],
+        "landmarks.manual": config["landmarks"]["manual"],
+        "parsing.weights": config["parsing"]["weights"],
+        "evaluation.weights": evaluation["weights"],
+        "evaluation.lpips": evaluation["lpips"],
+        "evaluation.features.onnx": features["onnx"] if isinstance(features, Mapping) else None,
+        **{f"methods.{name}": folder for name, folder in config["methods"].items()},
+    }
+    return {key: path for key, path in paths.items() if path}
+
+
+def paths_with_placeholders(paths: Mapping[str, str]) -> list[str]:
+    """What is wrong with paths, each by what names it: Snakemake would take {x} for a wildcard and
+    <x> for a path variable."""
+    return [
+        f"{name}: {path!r} has one of the characters {{ }} < >, which Snakemake takes for "
+        "placeholders; rename the file or folder"
+        for name, path in paths.items()
+        if PLACEHOLDER.search(path)
+    ]
+
+
 def _installed(*packages: str) -> bool:
     """Whether all packages are there, by their names on PyPI; none is imported."""
     try:
@@ -343,7 +372,8 @@ def _messages(error: Any) -> list[str]:
     if error.validator == "anyOf" and isinstance(error.instance, Mapping):
         options = error.schema["anyOf"]
         of_mapping = [e for e in error.context if options[e.schema_path[0]].get("type") == "object"]
-        return [message for inner in of_mapping for message in _messages(inner)]
+        if of_mapping:
+            return [message for inner in of_mapping for message in _messages(inner)]
     if error.validator == "additionalProperties":
         known = ", ".join(error.schema["properties"])
         unknown = [name for name in error.instance if name not in error.schema["properties"]]
