@@ -4,6 +4,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ collect_ignore = [] if "FAKE_CUDA" in os.environ else ["fake"]
 
 
 @pytest.fixture(scope="session")
-def fake_gpu_folder(tmp_path_factory, worker_id, root) -> tuple[Path, Path]:
+def fake_gpu_folder(tmp_path_factory, worker_id) -> tuple[Path, Path]:
     """Where the fake runtime's sources are, and where it is built, once for all test processes."""
     named = os.environ.get("PHOTOSKETCH_FAKE_GPU")
     if not named:
@@ -25,9 +26,9 @@ def fake_gpu_folder(tmp_path_factory, worker_id, root) -> tuple[Path, Path]:
     built = (base if worker_id == "master" else base.parent) / "fake_gpu"
     with open(built.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not built.exists():
+        if not (built / "libcuda.so.1").exists():  # the last that it makes
             done = subprocess.run(
-                [source / "build.sh", built, root / ".venv"],
+                [source / "build.sh", built, sys.prefix],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

@@ -97,14 +97,19 @@ def of_several_jobs(device: str, width: int) -> Result:
             )
             for _ in range(count)
         ]
-        for each in jobs:
-            while (line := each.stdout.readline().strip()) != "ready":
-                if not line and each.poll() is not None:
-                    return Result("FAIL", f"one of {count} jobs ended: {each.returncode}", figures)
-        for each in jobs:
-            each.stdin.write("go\n")
-            each.stdin.flush()
-        rates = [float(each.communicate()[0].splitlines()[-1]) for each in jobs]
+        try:
+            for each in jobs:
+                while (line := each.stdout.readline().strip()) != "ready":
+                    if not line and each.poll() is not None:
+                        ended = f"one of {count} jobs ended: {each.returncode}"
+                        return Result("FAIL", ended, figures)
+            for each in jobs:
+                each.stdin.write("go\n")
+                each.stdin.flush()
+            rates = [float(each.communicate()[0].splitlines()[-1]) for each in jobs]
+        finally:
+            for each in jobs:
+                each.kill()
         figures[f"{count} jobs, steps/s"] = sum(rates)
     remark = ", ".join(f"{name} {rate:.0f}" for name, rate in figures.items())
     return verdict([], remark, **figures)

@@ -57,7 +57,8 @@ with runtime.job(snakemake.log[0]) as console:
 @pytest.fixture
 def run(tmp_path, root, monkeypatch):
     """Six jobs that each hold a device for two seconds; gives what snakemake printed, and jobs."""
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    for told in ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID"):
+        monkeypatch.delenv(told, raising=False)
     (tmp_path / "torch.py").write_text(TORCH)
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     library = str(root / "workflow/scripts")

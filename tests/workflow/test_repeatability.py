@@ -44,8 +44,11 @@ def run_stages(table: Path, folder: Path, step: int = 1) -> list[dict[str, np.nd
         }
         program = [sys.executable, ROOT / "tests/support/stages.py", table, out]
         arguments = [str(number) for number in (junk, threads, step)]
-        done = subprocess.run([*program, *arguments], env=environment, check=False)
-        assert done.returncode == 0, out.with_suffix(".log").read_text()
+        done = subprocess.run(
+            [*program, *arguments], env=environment, stderr=subprocess.PIPE, text=True, timeout=900
+        )
+        log = out.with_suffix(".log")
+        assert done.returncode == 0, log.read_text() if log.exists() else done.stderr
         with np.load(out) as stored:
             found.append(dict(stored))
     return found

@@ -32,10 +32,11 @@ def acquire_device(
     """A GPU on which fewer than `slots` jobs of this machine run, made current, or the CPU.
 
     The CPU is taken where it is `wanted`, where the job has not `asked` its scheduler for a GPU,
-    and with `auto` on a machine without one. The device with the fewest jobs is taken, among those
-    that CUDA_VISIBLE_DEVICES allows. A slot is a non-blocking lock on a file named after slot and
-    device (its UUID: numbers differ from job to job where a scheduler confines them), held until
-    the process ends, however it ends: the kernel frees it. Waits, saying so, while all are held.
+    and with `auto` on a machine without one, outside of SLURM. The device with the fewest jobs is
+    taken, among those that CUDA_VISIBLE_DEVICES allows. A slot is a non-blocking lock on a file
+    named after slot and device (its UUID: numbers differ from job to job where a scheduler confines
+    them), held until the process ends, however it ends: the kernel frees it. Waits, saying so,
+    while all are held.
     The files lie in `lock_folder`, by default one of this machine and user: not on a shared file
     system, and not where `snakemake --unlock` would remove them under a job.
 
@@ -49,7 +50,7 @@ def acquire_device(
         return torch.device("cpu")
     lack = _lack_of_a_gpu()
     if lack:
-        if wanted == "auto" and not glob.glob(CARDS):
+        if wanted == "auto" and not glob.glob(CARDS) and "SLURM_JOB_ID" not in os.environ:
             print(f"{lack}: running on the CPU")
             return torch.device("cpu")
         raise InputError([f"{lack}. {_remedy()}; or {ON_THE_CPU}"])
@@ -91,7 +92,7 @@ def _lack_of_a_gpu() -> str | None:
         torch.cuda.init()
         reason = "none is listed"
     except (RuntimeError, AssertionError) as error:
-        reason, *_ = str(error).splitlines()
+        reason, *_ = str(error).splitlines() or [type(error).__name__]
     hidden = "" if visible is None else f", CUDA_VISIBLE_DEVICES is {visible!r}"
     return f"torch sees no GPU ({reason.rstrip('.')}{hidden})"
 
@@ -100,9 +101,13 @@ def _remedy() -> str:
     """What to do where torch sees no GPU that is there, or ought to be."""
     import torch
 
+    if "SLURM_JOB_ID" in os.environ:
+        return "Have the scheduler give the job a GPU"
+    if torch.version.cuda is None:
+        return "Install a build of torch with CUDA"
     return (
         f"Install a driver for CUDA {torch.version.cuda} (nvidia-smi names the one at hand; "
-        "README.md the least), or have the scheduler give the job a GPU"
+        "README.md the least), or let CUDA_VISIBLE_DEVICES name a device"
     )
 
 
@@ -166,14 +171,15 @@ def _lock_name(uuid: str) -> str:
 
 
 def _opened(index: int) -> bool:
-    """Make the device current; False where a process has it for itself (EXCLUSIVE_PROCESS)."""
+    """Make the device current; False where a process has it for itself (EXCLUSIVE_PROCESS) or has
+    filled its memory."""
     import torch
 
     try:
         torch.cuda.set_device(index)
         torch.cuda.synchronize()
     except RuntimeError as error:
-        if "busy or unavailable" not in str(error):
+        if not any(reason in str(error) for reason in ("busy or unavailable", "out of memory")):
             raise
         return False
     return True

@@ -45,7 +45,8 @@ def detect(
     `images` are [H, W] gray or [H, W, 3] RGB, uint8. `min_face_size` in pixels; `thresholds` of
     the three networks. Neighbouring images of equal size go through the networks together,
     `batch_size` at a time, which changes no point by more than rounding. On a CPU as many batches
-    as torch may use threads are worked on at a time, whatever their number alike.
+    as torch may use threads are worked on at a time, whatever their number alike. Convolutions keep
+    full float32 precision, so that CPU and GPU agree.
     """
     networks = mtcnn.load_networks(device)
 
@@ -57,7 +58,8 @@ def detect(
         return [_detection(faces) if len(faces.boxes) else None for faces in found]
 
     on_cpu = torch.device(device).type == "cpu"
-    with workers(torch.get_num_threads() if on_cpu else 1) as pool:
+    full_precision = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
+    with full_precision, workers(torch.get_num_threads() if on_cpu else 1) as pool:
         batches = pool.map(detected, _equal_sized(images, batch_size))
         return [detection for batch in batches for detection in batch]
 

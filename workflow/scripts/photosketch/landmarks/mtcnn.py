@@ -60,18 +60,8 @@ def find_faces(
     """The faces of each image. `images` are [B, H, W, 3] uint8 RGB on the networks' device.
 
     `min_face_size` in pixels, at most the shorter side; `thresholds` on the face probability, one
-    for each network. Convolutions keep full float32 precision, so that CPU and GPU agree.
+    for each network.
     """
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        return _find_faces(networks, images, min_face_size, thresholds)
-
-
-def _find_faces(
-    networks: Networks,
-    images: torch.Tensor,
-    min_face_size: int,
-    thresholds: Sequence[float],
-) -> list[Faces]:
     sums = _summed_areas(images)  # [B, H+1, W+1, 3]
     boxes, owners = _propose(networks.proposal, sums, min_face_size, thresholds[0])
     boxes, owners = _refine(networks.refinement, sums, boxes, owners, thresholds[1])

@@ -191,7 +191,9 @@ class Saver:
     ) -> None:
         try:
             if copied_on_device is not None:
-                copied_on_device.synchronize()
+                # this thread's own device is the first, which may be another job's
+                with torch.cuda.device(copied_on_device.device):
+                    copied_on_device.synchronize()
             state = copied(state, to_host=True)
             if due is not None:
                 epoch, about = due
