@@ -1,6 +1,7 @@
 """Image files are read as people see them, or refused by what the file says."""
 
 import io
+import zlib
 
 import cv2
 import numpy as np
@@ -108,6 +109,23 @@ def test_other_kinds_are_not_opened_whatever_the_files_name(kind):
 
     assert size is None
     assert "of a kind that is read (PNG, JPEG" in fault
+
+
+def test_damaged_files_are_named_whatever_pillow_makes_of_them():
+    exif = b"eXIf" + b"II*\0"
+    chunk = len(exif[4:]).to_bytes(4) + exif + zlib.crc32(exif).to_bytes(4)
+    png, tiff = encoded(), encoded(kind="TIFF")
+    damaged = [png[:33] + chunk + png[33:], png[: len(png) // 2], b"", b"\x89PNG\r\n\x1a\n"]
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        broken = bytearray(tiff)
+        broken[random.integers(len(tiff) - 200, len(tiff))] ^= int(random.integers(1, 256))
+        damaged.append(bytes(broken))
+
+    for data in damaged:
+        size, faults = images.inspect(data)  # raises nothing
+        assert size is not None or "is no intact image" in faults[0]
+    assert all(images.inspect(data)[0] is None for data in damaged[:4])
 
 
 def test_an_image_that_is_too_large_is_not_decoded(monkeypatch):

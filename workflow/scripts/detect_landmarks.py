@@ -27,6 +27,6 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     for pair in listed:
         for modality in pairs.MODALITIES:
             if (pair.id, modality) not in with_face:
-                print(f"no face found in the {modality} of {subset} {pair.id}")
+                print(f"no face to be used in the {modality} of {subset} {pair.id}")
     images = len(listed) * len(pairs.MODALITIES)
     print(f"{subset}: {len(with_face)} of {images} faces found in {seconds:.1f} s", file=console)

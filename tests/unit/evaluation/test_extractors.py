@@ -198,6 +198,10 @@ def test_all_but_the_networks_of_published_values_are_labelled_as_not_comparable
     assert extractors.note(dino) == f"dinov2 (sha256 1a2b3c4d) {remark}"
     disguised = FeatureConfig("inception-tf", 64 * "0", TAKEN)
     assert extractors.note(disguised) == f"inception-tf (sha256 00000000) {remark}"
+    other_weights = FeatureConfig("inception-tf", 64 * "1")
+    assert extractors.note(other_weights) == f"inception-tf (sha256 11111111) {remark}"
+    published = FeatureConfig("inception-tf", FEATURE_WEIGHTS["inception-tf"].sha256.upper())
+    assert extractors.note(published) == ""
 
 
 @pytest.mark.parametrize("name", ["inception-tf", "inception-imagenet"])
@@ -253,6 +257,10 @@ def test_a_file_with_the_right_hash_but_other_contents_is_refused(
     torch.save([torch.zeros(3)], no_state)
     with pytest.raises(InputError, match=f"list.pth: not the weights of {name}"):
         load(name, no_state)
+    for content in (b"hello world, no weights", b"\x80\x02junk", b"\x80\x02."):
+        (tmp_path / "junk.pth").write_bytes(content)
+        with pytest.raises(InputError, match=f"junk.pth: not the weights of {name}"):
+            load(name, tmp_path / "junk.pth")
 
 
 class Touch:
@@ -353,7 +361,7 @@ def test_a_file_that_is_no_onnx_network_is_refused(tmp_path: Path) -> None:
 
 def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     path = small_onnx.write(tmp_path / "mine.onnx", factor=float("inf"))
-    with pytest.raises(InputError, match=r"mine.onnx: features that are not finite"):
+    with pytest.raises(InputError, match=r"mine.onnx: no features, or some that are not finite"):
         extractors.load(own(path), path)
 
 

@@ -16,7 +16,11 @@ from photosketch import config
 from photosketch.pairs import Pair, counts_in_words
 
 PROJECT = Path(__file__).parents[4]
-PACKAGES = ("snakemake", "torch", "torchvision", "numpy", "opencv-python-headless", "piq")
+PACKAGES = (
+    *("snakemake", "torch", "torchvision", "numpy", "opencv-python-headless", "piq"),
+    *("pytorch-fid", "efficientnet-lite-pytorch"),
+)
+EXTRAS = ("onnxruntime", "dlib-bin")
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,9 @@ def commit(project: Path) -> str:
 
 def versions() -> str:
     """Python and the packages that results depend on."""
-    named = [f"{name} {metadata.version(name)}" for name in PACKAGES]
+    installed = {distribution.name for distribution in metadata.distributions()}
+    packages = [*PACKAGES, *(name for name in EXTRAS if name in installed)]
+    named = [f"{name} {metadata.version(name)}" for name in packages]
     return ", ".join([f"Python {platform.python_version()}", *named])
 
 

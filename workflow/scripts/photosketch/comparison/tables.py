@@ -352,7 +352,8 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
         [
             f"{metric.heading}, {_better(metric)} is better; means over the evaluated epochs, then "
             "over seeds. Better or worse: the interval to the left of the verdict leaves out zero. "
-            f"{at_once}: with nothing true, at most one table in twenty says better or worse.",
+            f"{at_once}: with nothing true, about one table in twenty says better or worse"
+            + (" of the methods; runs of one method differ too." if _METHODS in claims else "."),
             "Over images: a bootstrap over test images, the same ones for both sides; it speaks of "
             "these very runs. "
             + (
@@ -385,8 +386,9 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
     headings = [f"all subsets, {claim.interval}" for claim in claims]
     remarks = [
         "Each line has its own 95% interval; better or worse stands behind an interval that leaves "
-        f"out zero. With nothing true, up to 5% of these {known} lines, {known / 20:.1f}, would "
-        "say so by chance."
+        f"out zero. With nothing true, up to 5% of these {known} "
+        f"{last.interval + ' ' if len(claims) > 1 else ''}lines, {known / 20:.1f}, would say so by "
+        "chance."
     ]
     if len(claims) > 1:
         remarks.append(f"The subsets' intervals are {last.interval}.")

@@ -24,8 +24,8 @@ from photosketch.workers import workers
 
 DRAWS = 200
 LEVEL = 0.95
-COLUMNS = ["ablation", "reference", "subset", "metric", "role", "seeds", "level", "difference"]
-COLUMNS += ["run_low", "run_high", "run_verdict", "low", "high", "verdict"]
+WHICH = ["ablation", "reference", "subset", "metric", "role", "seeds", "level"]
+COLUMNS = [*WHICH, "difference", "run_low", "run_high", "run_verdict", "low", "high", "verdict"]
 
 
 def resample(subset: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
@@ -171,10 +171,10 @@ def against_reference(
 
     Columns: ablation, reference, subset, metric; role (primary: the primary metric over all subsets
     of methods that are not fixed; all else is descriptive); seeds (of the method, 0 of fixed ones);
-    level (of both intervals: 0.95, of primary rows as much as lets all of them together hold with
-    0.95); difference; run_low, run_high, run_verdict (over test images: of these very runs); low,
-    high, verdict (over test images and seeds: of the methods. Missing, and so undecided, where a
-    side that has seeds has one alone).
+    level (of both intervals: 0.95; of primary rows 1 - 0.05 / their number); difference; run_low,
+    run_high, run_verdict (over test images: of these very runs); low, high, verdict (over test
+    images and seeds: of the methods. Missing, and so undecided, where a side that has seeds has one
+    alone).
     """
     family = [name for name in runs if name != reference and name not in fixed]
     sizes = {name: (int(mask.sum()), 1) for name, mask in subset_masks(subset).items()}

@@ -24,9 +24,13 @@ from photosketch.workers import workers
 def note(features: FeatureConfig) -> str:
     """What every table and figure made with these features must say; empty where distances can be
     held against published ones."""
-    if features.onnx is None and features.name in FEATURE_WEIGHTS:
-        return ""
-    name = features.label if features.onnx else "EfficientNet"
+    published = FEATURE_WEIGHTS.get(features.name)
+    if published and not features.onnx:
+        given = features.weights_sha256 or published.sha256
+        if given.lower().startswith(published.sha256):
+            return ""
+    packaged = features == FeatureConfig("efficientnet-lite0")
+    name = "EfficientNet" if packaged else features.label
     return f"{name} features: comparable within this table, not with published FID"
 
 
@@ -52,7 +56,7 @@ def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Modul
     verify_weights(expected, path, features.weights_sha256)
     try:
         return _built(features.name, torch.load(path, map_location="cpu", weights_only=True))
-    except (RuntimeError, TypeError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch's reader raises whatever a broken file leads it to
         reason, *_ = str(error).splitlines() or [type(error).__name__]  # torch lists every layer
         if isinstance(error, pickle.UnpicklingError):  # torch advises to run it all the same
             reason = "it holds more than tensors, which would run as code, or is damaged"

@@ -11,16 +11,8 @@ import pandas as pd
 from photosketch.runtime import InputError, write_atomically
 
 POOLED = "all"  # the name, in tables, of all subsets together
-COLUMNS = [
-    "epoch",
-    "subset",
-    "n",
-    "fid",
-    "kid",
-    "fid_other",
-    "features",
-    "note",
-]  # that every table has
+# that every table has
+COLUMNS = ["epoch", "subset", "n", "fid", "kid", "fid_other", "features", "note"]
 
 
 @dataclass(frozen=True)

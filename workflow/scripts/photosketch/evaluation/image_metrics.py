@@ -247,7 +247,7 @@ def load_lpips(vgg: str | Path, linear_weights: str | Path) -> ContentLoss:
             (1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)
         ]:
             raise RuntimeError("other shapes than those of LPIPS on VGG16")
-    except (RuntimeError, TypeError, AttributeError, EOFError) as error:
+    except Exception as error:  # torch's reader raises whatever a broken file leads it to
         reason, *_ = str(error).splitlines() or [type(error).__name__]
         raise InputError(
             [f"{vgg} and {linear_weights} are not the weights of LPIPS ({reason}); replace them"]

@@ -55,19 +55,19 @@ class OnnxNetwork(nn.Module):
         batch = np.ascontiguousarray(image[None])
         try:
             (found,) = self.session.run([self.output_name], {self.input_name: batch})
+            features = np.asarray(found, np.float32).ravel()
         except Exception as error:  # onnxruntime's errors have no class in common
             raise InputError(
                 [
                     f"{self.file}: does not take {list(batch.shape)} float32, RGB at "
-                    f"evaluation.features.size ({_in_one_line(error)})"
+                    f"evaluation.features.size, or gives no numbers ({_in_one_line(error)})"
                 ]
             ) from error
-        features = np.asarray(found, np.float32).ravel()
-        if not np.isfinite(features).all():
+        if not features.size or not np.isfinite(features).all():
             raise InputError(
                 [
-                    f"{self.file}: features that are not finite; are evaluation.features.mean and "
-                    "std those it was trained with?"
+                    f"{self.file}: no features, or some that are not finite; are "
+                    "evaluation.features.mean and std those it was trained with?"
                 ]
             )
         return features
@@ -86,7 +86,7 @@ def _session(file: Path) -> "InferenceSession":
             ]
         ) from error
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = 1  # sums could depend on their number; images go side by side
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", "/dev/null"
     )

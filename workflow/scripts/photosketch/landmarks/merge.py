@@ -74,8 +74,8 @@ def _missing_problems(
     missing: Mapping[ImageKey, str], manual: Path | None, template: Path, page: Path
 ) -> list[str]:
     listed = [
-        f"{path}: no face found in the {modality} of {subset} {name} with all its points in the "
-        "image, and no points placed by hand"
+        f"{path}: no face found in the {modality} of {subset} {name} whose points can be used, and "
+        "none placed by hand"
         for (subset, name, modality), path in missing.items()
     ]
     if manual:
