@@ -9,16 +9,13 @@ LPIPS_WEIGHTS = settings.lpips_files(config)
 IDENTITY = config["evaluation"]["identity"]
 IDENTITY_HPARAMS = {"identity": True} if IDENTITY else {}
 GALLERY = {"gallery": "<results>/evaluation/gallery.npz"} if IDENTITY else {}
+LANDMARKS = expand("<results>/landmarks/{subset}.csv", subset=SUBSETS)
 
 
 rule extract_real_features:
     input:
         **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
-        **(
-            {"landmarks": expand("<results>/landmarks/{subset}.csv", subset=SUBSETS)}
-            if IDENTITY
-            else {}
-        ),
+        **({"landmarks": LANDMARKS} if IDENTITY else {}),
         manifest="<results>/pairs.tsv",
     output:
         **(
@@ -43,7 +40,8 @@ rule extract_real_features:
     params:
         hp={
             **FEATURE_HPARAMS,
-            **({"subsets": SUBSETS, **IDENTITY_HPARAMS} if IDENTITY else {}),
+            **IDENTITY_HPARAMS,
+            **({"subsets": SUBSETS} if IDENTITY else {}),
         },
         code=code_version("extract_real_features.py"),
     message:
