@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 
 from photosketch import images
 from photosketch.config import FRAME
-from photosketch.runtime import InputError, write_atomically
+from photosketch.runtime import InputError, intact, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -334,7 +334,7 @@ def write_manifest(pairs: Iterable[Pair], path: str | os.PathLike[str]) -> None:
 
 def read_manifest(path: str | os.PathLike[str]) -> list[Pair]:
     """The pairs of a manifest, in its order."""
-    with open(path, encoding="utf-8", newline="") as file:
+    with intact(path, "index_pairs"), open(path, encoding="utf-8", newline="") as file:
         rows = csv.reader(file, delimiter="\t")
         header = next(rows)
         if header != [field.name for field in fields(Pair)]:

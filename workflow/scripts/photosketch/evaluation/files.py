@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photosketch.runtime import InputError, write_atomically
+from photosketch.runtime import InputError, intact, write_atomically
 
 POOLED = "all"  # the name, in tables, of all subsets together
 # that every table has
@@ -58,7 +58,7 @@ def write_features(features: Features, path: str | Path) -> None:
 
 
 def read_features(path: str | Path) -> Features:
-    with np.load(path) as file:
+    with intact(path, "extract_real_features"), np.load(path) as file:
         return Features(file["ids"], file["subset"], file["features"])
 
 
@@ -74,7 +74,7 @@ def write_gallery(gallery: Gallery, path: str | Path) -> None:
 
 
 def read_gallery(path: str | Path) -> Gallery:
-    with np.load(path) as file:
+    with intact(path, "extract_real_features"), np.load(path) as file:
         return Gallery(file["ids"], file["subset"], file["embeddings"], file["points"])
 
 
@@ -86,13 +86,13 @@ def write_run_features(run: RunFeatures, path: str | Path) -> None:
 
 
 def read_run_features(path: str | Path) -> RunFeatures:
-    with np.load(path) as file:
+    with intact(path, "evaluate"), np.load(path) as file:
         return RunFeatures(file["ids"], file["subset"], file["epochs"], file["features"])
 
 
 def mismatches(path: str | Path, real: Features) -> list[str]:
     """Problems of a samples file: its people must be those of the real sketches, in their order."""
-    with np.load(path) as file:
+    with intact(path, "infer"), np.load(path) as file:
         drawn = list(zip(file["subset"].tolist(), file["ids"].tolist(), strict=True))
     expected = list(zip(real.subset.tolist(), real.ids.tolist(), strict=True))
     if drawn == expected:
@@ -188,5 +188,6 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 
 def _read(path: str | Path, *texts: str) -> pd.DataFrame:
     """A table whose columns `texts` are text (also where it says NA or 007), the others numbers."""
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return table.apply(lambda column: column if column.name in texts else pd.to_numeric(column))
+    with intact(path, "evaluate, extract_real_features or estimate_differences"):
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        return table.apply(lambda column: column if column.name in texts else pd.to_numeric(column))

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from photosketch.pairs import MODALITIES, Pair
-from photosketch.runtime import InputError, write_atomically
+from photosketch.runtime import InputError, intact, write_atomically
 
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
@@ -31,12 +31,14 @@ def write_landmarks(table: pd.DataFrame, path: Path | str) -> None:
 def read_landmarks(path: Path | str) -> pd.DataFrame:
     """A landmark table; ids are text, the score of a point placed by hand is NaN."""
     texts = ("id", "modality", "source")
-    table = pd.read_csv(
-        path,
-        dtype=dict.fromkeys(texts, str) | dict.fromkeys(COORDINATES, float) | {"score": float},
-        keep_default_na=False,  # an id may be called NA
-        na_values={"score": [""]},
-    )
+    numbers = dict.fromkeys((*COORDINATES, "score"), float)
+    with intact(path, "detect_landmarks, facepp_landmarks or merge_landmarks"):
+        table = pd.read_csv(
+            path,
+            dtype=dict.fromkeys(texts, str) | numbers,
+            keep_default_na=False,  # an id may be called NA
+            na_values={"score": [""]},
+        )
     if tuple(table.columns) != COLUMNS:
         raise InputError([f"{path}: is no landmark table; delete it, it is written again"])
     return table

@@ -8,7 +8,7 @@ import numpy as np
 
 from photosketch.arrays import Labels
 from photosketch.pairs import Modality
-from photosketch.runtime import InputError, write_atomically
+from photosketch.runtime import InputError, intact, write_atomically
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))
@@ -49,7 +49,7 @@ def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
 
 def read_parsings(path: str | os.PathLike[str]) -> Parsings:
     """Read what `write_parsings` wrote. Raises InputError if its classes are not ours."""
-    with np.load(path) as stored:
+    with intact(path, "parse_faces"), np.load(path) as stored:
         if tuple(stored["classes"]) != CLASSES:
             raise InputError([f"{path}: its classes are not {CLASSES}; run parse_faces again"])
         marked = stored["fallback"].tolist() if "fallback" in stored else []

@@ -88,7 +88,7 @@ def save_generator(folder: Path, epoch: int, weights: Weights, about: dict[str, 
 
 def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
     """The state dict of a generator file and what was written about it."""
-    with safe_open(path, framework="pt") as file:
+    with runtime.intact(path, "train"), safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()["photosketch"])
         return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
 

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from photosketch.runtime import write_atomically
+from photosketch.runtime import intact, write_atomically
+
+NAMES = ("ids", "subset", "photo", "sketch", "landmarks", "parsing", "size", "offset", "pad_value")
 
 
 def read_packed(path: Path | str) -> dict[str, Any]:
-    """All arrays of a file, by name."""
-    with np.load(path) as archive:
-        return dict(archive)
+    """All arrays of a file, by name. Raises InputError where it is damaged."""
+    with intact(path, "pack_tensors"), np.load(path) as archive:
+        return {name: archive[name] for name in NAMES}
 
 
 def write_packed(arrays: Mapping[str, Any], path: Path | str) -> None:

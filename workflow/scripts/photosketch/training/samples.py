@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from photosketch.pairs import Pair
-from photosketch.runtime import write_atomically
+from photosketch.runtime import intact, write_atomically
 
 
 @dataclass(frozen=True)
@@ -38,5 +38,5 @@ def write_samples(samples: Samples, path: str | Path) -> None:
 
 
 def read_samples(path: str | Path) -> Samples:
-    with np.load(path) as file:
+    with intact(path, "infer"), np.load(path) as file:
         return Samples(file["ids"], file["subset"], file["sketches"])

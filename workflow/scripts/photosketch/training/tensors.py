@@ -7,11 +7,11 @@ work on the host, so that a training step can be captured in a CUDA graph.
 import dataclasses
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from photosketch.config import FRAME
+from photosketch.training.packed import read_packed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,24 +95,24 @@ class PackedSet:
 
 def load_packed(path: Path | str, device: torch.device) -> PackedSet:
     """A file of `photosketch.training.packed.write_packed`, its arrays on `device`."""
-    with np.load(path) as archive:
-        photo, sketch, landmarks, parsing = (
-            torch.from_numpy(archive[name]).to(device)
-            for name in ("photo", "sketch", "landmarks", "parsing")
-        )
-        width, height = archive["size"].tolist()
-        x, y = archive["offset"].tolist()
-        return PackedSet(
-            ids=archive["ids"].tolist(),
-            subset=archive["subset"].tolist(),
-            photo=photo,
-            sketch=sketch,
-            landmarks=landmarks,
-            parsing=parsing,
-            size=(width, height),
-            offset=(x, y),
-            pad_value=int(archive["pad_value"]),
-        )
+    arrays = read_packed(path)
+    photo, sketch, landmarks, parsing = (
+        torch.from_numpy(arrays[name]).to(device)
+        for name in ("photo", "sketch", "landmarks", "parsing")
+    )
+    width, height = arrays["size"].tolist()
+    x, y = arrays["offset"].tolist()
+    return PackedSet(
+        ids=arrays["ids"].tolist(),
+        subset=arrays["subset"].tolist(),
+        photo=photo,
+        sketch=sketch,
+        landmarks=landmarks,
+        parsing=parsing,
+        size=(width, height),
+        offset=(x, y),
+        pad_value=int(arrays["pad_value"]),
+    )
 
 
 def draw_jitter(batch_size: int, jitter: int, device: torch.device) -> Tensor | None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from photosketch.arrays import Field, Image, Mask
-from photosketch.runtime import write_atomically
+from photosketch.runtime import intact, write_atomically
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def write_warped(warped: Warped, path: str | Path) -> None:
 
 def read_warped(path: str | Path) -> Warped:
     """Read what `write_warped` wrote."""
-    with np.load(path) as stored:
+    with intact(path, "warp_sketches"), np.load(path) as stored:
         return Warped(
             tuple(stored["ids"].tolist()), stored["sketches"], stored["maps"], stored["valid"]
         )
@@ -53,7 +53,8 @@ def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
 
 def read_scores(path: str | Path) -> pd.DataFrame:
     """Read what `write_scores` wrote; ids are text."""
-    return pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
+    with intact(path, "warp_sketches"):
+        return pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
 
 
 def summarise(subset: str, mode: str, scores: pd.DataFrame) -> dict[str, Any]:
