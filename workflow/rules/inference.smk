@@ -22,7 +22,11 @@ rule infer:
         runtime=by_attempt(60),
         gpu=1,
     params:
-        hp={"epochs": EPOCHS, "statistics": config["inference"]["statistics"]},
+        hp=lambda wildcards: {
+            "epochs": EPOCHS,
+            "statistics": config["inference"]["statistics"],
+            "hparams": hparams(wildcards.ablation),
+        },
         code=code_version("infer.py"),
     message:
         "Drawing the test photos with {wildcards.ablation}, seed {wildcards.seed}"

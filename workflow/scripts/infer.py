@@ -25,6 +25,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     seed = int(snakemake.wildcards.seed)
     jobs = list(zip(hp["epochs"], snakemake.input.generators, snakemake.output, strict=True))
     for epoch, source, target in tqdm(jobs, unit="epoch", file=console, desc="infer"):
-        generator = drawing.load_generator(source, device)
+        expected = {"hparams": hp["hparams"], "seed": seed, "epoch": epoch}
+        generator = drawing.load_generator(source, device, expected)
         sketches = drawing.draw(generator, data, hp["statistics"], seed, epoch, device)
         write_samples(Samples(ids, subset, sketches), target)

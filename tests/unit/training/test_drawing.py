@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from photosketch.config import LossWeights, RunSettings, TrainConfig
+from photosketch.runtime import InputError
 from photosketch.training import drawing, loop, networks, tensors
 from photosketch.training.checkpoint import generator_path, save_generator
 from photosketch.training.step import PLAIN, Trainer
@@ -113,6 +114,27 @@ def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path):
     loaded = drawing.load_generator(generator_path(tmp_path, 1), CPU)
     data = random_set(1)
     assert np.array_equal(draw(loaded, data), draw(trainer.generator.module, data))
+
+
+def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_path):
+    config = TrainConfig(3, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100))
+    trainer = Trainer.build(config, 0, 1, CPU, PLAIN)
+    about = {**trainer.about(), "epoch": 2}
+    save_generator(tmp_path, 2, trainer.generator.module.state_dict(), about)
+    path = generator_path(tmp_path, 2)
+    own = {"hparams": config.hparams(), "seed": 0, "epoch": 2}
+    drawing.load_generator(path, CPU, own)
+    drawing.load_generator(path, CPU, {**own, "hparams": {**own["hparams"], "epochs": 5}})
+
+    other = {**own["hparams"], "losses": {"l1": 100.0, "glad": 100.0}, "glad_form": "magnitude"}
+    for wrong, said in (
+        ({**own, "seed": 1}, "seed 0, not 1"),
+        ({**own, "epoch": 3}, "epoch 2, not 3"),
+        ({**own, "hparams": other}, "glad_form None, not magnitude; losses"),
+    ):
+        with pytest.raises(InputError, match=said) as caught:
+            drawing.load_generator(path, CPU, wrong)
+        assert f"{path}: a generator of " in str(caught.value)
 
 
 def test_training_leaves_a_generator_that_inference_can_read(tmp_path):

@@ -5,15 +5,17 @@ the single image (so one image at a time) and dropout stays on, seeded by seed, 
 `running` is the usual evaluation mode: running statistics, no dropout.
 """
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
 import torch
 
 from photosketch.config import TrainConfig
+from photosketch.runtime import InputError
 from photosketch.training import checkpoint, networks, tensors
 from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.seeds import derive_seed
@@ -21,13 +23,36 @@ from photosketch.training.seeds import derive_seed
 Statistics = Literal["instance", "running"]
 
 
-def load_generator(path: Path | str, device: torch.device) -> networks.Generator:
-    """The generator of a checkpoint, built as its metadata says."""
+def load_generator(
+    path: Path | str, device: torch.device, expected: Mapping[str, Any] | None = None
+) -> networks.Generator:
+    """The generator of a checkpoint, built as its metadata says.
+
+    `expected`: what that has to say (hparams, seed, epoch). Raises InputError where it says
+    something else, as where the file of another run was copied into place.
+    """
     weights, about = checkpoint.read_generator(path)
+    if expected and (problems := _differences(about, expected)):
+        remedy = "restore its own file, or delete it: it is written again by train"
+        raise InputError([f"{path}: a generator of {'; '.join(problems)}; {remedy}"])
     config = TrainConfig.from_hparams(about["hparams"])
     generator = networks.Generator(config.ngf, about["sketch_channels"], config.losses.local > 0)
     generator.load_state_dict(weights)
     return generator.to(device)
+
+
+def _differences(about: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
+    """Which values are not as expected, in words.
+
+    The number of epochs may differ: a run that was made longer keeps its earlier generators.
+    """
+    found, wanted = ({**values, **values["hparams"]} for values in (about, expected))
+    keys = {*found, *wanted} - {"hparams", "epochs", "sketch_channels"}
+    return [
+        f"{key} {found.get(key)}, not {wanted.get(key)}"
+        for key in sorted(keys)
+        if found.get(key) != wanted.get(key)
+    ]
 
 
 @torch.no_grad()
