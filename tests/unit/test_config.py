@@ -434,7 +434,7 @@ def test_paths_that_snakemake_would_read_otherwise_are_named_by_their_keys(confi
     changed = with_value(config, "dataset.pairs", "faces {1}/pairs.tsv")
     changed = with_value(changed, "methods", {"theirs": "<results>", "ours": "a b/$#*"})
     paths = settings.named_paths(changed)
-    first, second = settings.paths_with_placeholders(paths)
+    first, second = settings.paths_with_placeholders(paths.items())
     assert "dataset.pairs: 'faces {1}/pairs.tsv' has one of the characters { } < >" in first
     assert "methods.theirs: '<results>'" in second
     assert set(paths) == {"dataset.pairs", "landmarks.manual", "methods.theirs", "methods.ours"}

@@ -55,14 +55,20 @@ DAMAGED_ARRAYS = {
 }
 
 
-@pytest.mark.parametrize("content", DAMAGED_ARRAYS.values(), ids=DAMAGED_ARRAYS)
-@pytest.mark.parametrize("read", ARRAYS)
-def test_damaged_arrays_are_named_with_the_remedy(tmp_path, read, content):
-    path = tmp_path / "arrays.npz"
+def problem_of(read, path, content):
+    """The one problem that reading the content ends in."""
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
         read(path)
     (problem,) = caught.value.problems
+    return problem
+
+
+@pytest.mark.parametrize("content", DAMAGED_ARRAYS.values(), ids=DAMAGED_ARRAYS)
+@pytest.mark.parametrize("read", ARRAYS)
+def test_damaged_arrays_are_named_with_the_remedy(tmp_path, read, content):
+    path = tmp_path / "arrays.npz"
+    problem = problem_of(read, path, content)
     assert problem.startswith(f"{path}: is damaged (")
     assert "delete it: it is written again by " in problem
 
@@ -71,10 +77,7 @@ def test_damaged_arrays_are_named_with_the_remedy(tmp_path, read, content):
 @pytest.mark.parametrize("read", TABLES)
 def test_damaged_tables_are_named_with_the_remedy(tmp_path, read, content):
     path = tmp_path / "table.csv"
-    path.write_bytes(content)
-    with pytest.raises(InputError) as caught:
-        read(path)
-    (problem,) = caught.value.problems
+    problem = problem_of(read, path, content)
     assert problem.startswith(f"{path}: ")
     assert "delete it" in problem
 

@@ -49,7 +49,7 @@ mistakes = settings.unknown_null_ablations(config, defined)
 config = settings.without_dropped_ablations(config)
 mistakes += settings.problems(config, schema) or [
     *settings.missing_files(config),
-    *settings.paths_with_placeholders(settings.named_paths(config)),
+    *settings.paths_with_placeholders(settings.named_paths(config).items()),
 ]
 if mistakes:
     refuse("The configuration has mistakes:", mistakes)
@@ -59,17 +59,16 @@ try:
 except InputError as error:
     refuse("The table of pairs (dataset.pairs) cannot be used:", error.problems)
 
-images = {
-    f"{m} of {row['subset']} {row['id']}": row[m]
+images = [
+    (f"{m} of {row['subset']} {row['id']}", row[m])
     for row in PAIRS
     for m in pair_table.MODALITIES
-}
-images |= {
-    f"methods.{name}": path
+]
+images += [
+    (f"methods.{name}", path)
     for name, folder in config["methods"].items()
     for path in method_sketches.image_files(folder)
-    if settings.PLACEHOLDER.search(path)
-}
+]
 if mistakes := settings.paths_with_placeholders(images):
     refuse("Images cannot be used:", mistakes)
 

@@ -346,13 +346,13 @@ def named_paths(config: Mapping[str, Any]) -> dict[str, str]:
     return {key: path for key, path in paths.items() if path}
 
 
-def paths_with_placeholders(paths: Mapping[str, str]) -> list[str]:
-    """What is wrong with paths, each by what names it: Snakemake would take {x} for a wildcard and
-    <x> for a path variable."""
+def paths_with_placeholders(paths: Iterable[tuple[str, str]]) -> list[str]:
+    """What is wrong with paths, each behind what names it: Snakemake would take {x} for a wildcard
+    and <x> for a path variable."""
     return [
         f"{name}: {path!r} has one of the characters {{ }} < >, which Snakemake takes for "
         "placeholders; rename the file or folder"
-        for name, path in paths.items()
+        for name, path in paths
         if PLACEHOLDER.search(path)
     ]
 
