@@ -1,15 +1,14 @@
 """What comes from outside: the pairs, every image checked and hashed, and published weights."""
 
 VALIDATED = settings.has_validation(config, PAIRS)
+# a missing image is for the rule to report, with all other problems
+IMAGES = pair_table.image_files(config["dataset"]["pairs"], PAIRS)
 
 
 rule index_pairs:
     input:
         table=config["dataset"]["pairs"],
-        # a missing image is for the rule to report, with all other problems
-        images=lambda wildcards: pair_table.image_files(
-            config["dataset"]["pairs"], PAIRS
-        ),
+        images=IMAGES,
     output:
         "<results>/pairs.tsv",
     log:
@@ -23,8 +22,10 @@ rule index_pairs:
         mem_mb=1000,
         runtime=10,
     params:
-        hp={
+        hp=lambda wildcards: {
             "size": config["dataset"]["size"],
+            "table": contents.digest([config["dataset"]["pairs"]]),
+            "images": contents.digest(IMAGES, HASHES / "pairs.json"),
             **without_null(validation=config["dataset"]["validation"] or None),
         },
         code=code_version("index_pairs.py"),

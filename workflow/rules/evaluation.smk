@@ -123,7 +123,13 @@ rule collect_sketches:
         mem_mb=1000,
         runtime=10,
     params:
-        hp=lambda wildcards: {"folder": config["methods"][wildcards.method]},
+        hp=lambda wildcards: {
+            "folder": config["methods"][wildcards.method],
+            "images": contents.digest(
+                method_sketches.image_files(config["methods"][wildcards.method]),
+                HASHES / f"method-{wildcards.method}.json",
+            ),
+        },
         code=code_version("collect_sketches.py"),
     message:
         "Collecting the sketches of {wildcards.method}"

@@ -26,6 +26,9 @@ rule detect_landmarks:
         "../scripts/detect_landmarks.py"
 
 
+MANUAL = config["landmarks"]["manual"]
+MANUAL_HPARAMS = {"manual": contents.digest([MANUAL])} if MANUAL else {}
+
 # The tables of Face++ where it may be asked; else nothing needs its rule.
 FACEPP_TABLES = (
     expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS)
@@ -38,7 +41,7 @@ FACEPP_TABLES = (
 # time, and cluster nodes have no internet. The answers stay beside the tables, undeclared.
 rule facepp_landmarks:
     input:
-        **without_null(manual=config["landmarks"]["manual"]),
+        **without_null(manual=MANUAL),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -54,7 +57,7 @@ rule facepp_landmarks:
         mem_mb=1000,
         runtime=60,
     params:
-        hp={"subsets": SUBSETS},
+        hp={"subsets": SUBSETS, **MANUAL_HPARAMS},
         code=code_version("facepp_landmarks.py"),
     message:
         "Asking Face++ for the faces that MTCNN missed"
@@ -64,7 +67,7 @@ rule facepp_landmarks:
 
 rule merge_landmarks:
     input:
-        **without_null(manual=config["landmarks"]["manual"], facepp=FACEPP_TABLES),
+        **without_null(manual=MANUAL, facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -80,7 +83,7 @@ rule merge_landmarks:
         mem_mb=1000,
         runtime=10,
     params:
-        hp={"subsets": SUBSETS},
+        hp={"subsets": SUBSETS, **MANUAL_HPARAMS},
         code=code_version("merge_landmarks.py"),
     message:
         "Merging the landmarks of all sources"
@@ -131,7 +134,7 @@ rule show_landmarks:
 # Not part of `all`: made when asked for (snakemake ... annotate).
 rule annotate:
     input:
-        **without_null(manual=config["landmarks"]["manual"], facepp=FACEPP_TABLES),
+        **without_null(manual=MANUAL, facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -147,7 +150,11 @@ rule annotate:
         mem_mb=1000,
         runtime=10,
     params:
-        hp={"subsets": SUBSETS, "annotate": config["landmarks"]["annotate"]},
+        hp={
+            "subsets": SUBSETS,
+            "annotate": config["landmarks"]["annotate"],
+            **MANUAL_HPARAMS,
+        },
         code=code_version("annotate.py"),
     message:
         "Writing the page to click missing landmarks"
