@@ -182,3 +182,14 @@ def unrun(fresh, tmp_path) -> Project:
     copy = Project(tmp_path / "project")
     shutil.copytree(fresh.folder, copy.folder)
     return copy
+
+
+PARSED = ("results/small/parsing/pencil.npz", "results/small/parsing/charcoal.npz")
+
+
+def edit_while_running(project: Project) -> None:
+    """Make the parsings stale, and have their first job edit a module that the next imports."""
+    module = project.folder / "workflow/scripts/photosketch/parsing/grabcut.py"
+    script = project.folder / "workflow/scripts/parse_faces.py"
+    edit = f"open({str(module)!r}, 'a').write('# edited' + chr(10))"
+    script.write_text(f"{script.read_text()}\n{edit}\n")

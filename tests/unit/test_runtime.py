@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from photosketch import runtime
+from photosketch import runtime, versions
 from support.waiting import wait_for
 
 
@@ -90,6 +90,22 @@ def test_an_input_error_shows_every_problem_without_a_traceback(tmp_path):
     for text in (done.stderr, (tmp_path / "job.log").read_text()):
         assert "first problem\nsecond problem\n" in text
         assert "Traceback" not in text
+
+
+def test_a_job_whose_code_was_edited_after_planning_does_not_begin(tmp_path):
+    planned = versions.code_version("compare.py")
+    for code, begun in ((planned, "begun\n"), ("0" * 64, "")):
+        log = tmp_path / f"{code:.4}.log"
+        body = f"with runtime.job({str(log)!r}, 1, '/a/compare.py', {code!r}):\n    print('begun')"
+        done = subprocess.run(
+            [sys.executable, "-c", f"from photosketch import runtime\n{body}"],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert (done.returncode == 0) == bool(begun)
+        assert begun in log.read_text()
+        assert ("compare.py, or a module that it imports, was edited" in done.stderr) != bool(begun)
 
 
 def test_an_interrupted_job_ends_with_a_code_of_its_own(tmp_path):

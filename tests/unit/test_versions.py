@@ -15,7 +15,7 @@ from photosketch import versions
 from support.imports import LIBRARY, SCRIPTS, imported, library_names
 
 ROOT = Path(__file__).parents[2]
-EXEMPT = {LIBRARY / "config.py", LIBRARY / "devices.py", LIBRARY / "runtime.py"}
+EXEMPT = {LIBRARY / f"{name}.py" for name in ("config", "devices", "runtime", "versions")}
 
 
 def rules() -> dict[str, str]:
@@ -173,3 +173,10 @@ def test_what_the_snakefile_imports_is_light():
         [sys.executable, "-c", code, str(SCRIPTS)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_every_script_asks_whether_it_is_as_it_was_planned():
+    scripts = [path.read_text() for path in sorted(SCRIPTS.glob("*.py"))]
+    assert len(scripts) == len({script_of(rule) for rule in rules()})
+    for text in scripts:
+        assert "snakemake.threads, __file__, snakemake.params.code" in text

@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from support.small_run import PARSED, edit_while_running
+
 QSUB = """\
 #!/usr/bin/env bash
 # runs the script at once, in the background; its number and end are kept beside this file
@@ -80,3 +82,13 @@ def test_the_scheduler_s_words_are_put_in_snakemake_s(root, scheduler, qstat, to
     assert status.stdout.strip() == told
     assert (status.returncode == 0) == bool(told)
     assert told or "job_history_enable" in status.stderr
+
+
+@pytest.mark.slow
+def test_code_edited_after_planning_is_not_run_as_what_was_planned(project, scheduler):
+    edit_while_running(project)
+    done = run(project, "--jobs", "1", "--retries", "0", *PARSED)
+    assert done.returncode != 0
+    logs = [(scheduler / f"{number}.log").read_text() for number in (1, 2)]
+    refused = ["parse_faces.py, or a module that it imports, was edited" in log for log in logs]
+    assert refused == [False, True], done.stdout + "".join(logs)

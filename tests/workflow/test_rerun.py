@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from support.small_run import PARSED, edit_while_running
+
 ALL_TRAINED = ("baseline", "local", "local_glad")
 
 
@@ -165,6 +167,25 @@ def test_an_edited_image_reruns_from_the_index_on(project):
     assert project.stale()["index_pairs"] == 1
 
 
+def test_an_older_file_put_in_place_of_an_input_is_noticed(project):
+    table = project.folder / "faces/pairs.tsv"
+    sketch, other = sorted((project.folder / "faces/pencil/sketches").iterdir())[:2]
+    for path, content in (
+        (sketch, other.read_bytes()),
+        (table, table.read_bytes().replace(b"\ttest\t", b"\ttrain\t", 1)),
+        (project.folder / "faces/manual_landmarks.csv", None),
+    ):
+        before, times = path.read_bytes(), path.stat()
+        lines = before.decode("latin-1").splitlines(keepends=True)
+        path.write_bytes(content or "".join(lines[:-1]).encode("latin-1"))
+        os.utime(path, (times.st_atime, times.st_mtime - 10**6))
+        stale = project.stale()
+        assert stale["merge_landmarks" if content is None else "index_pairs"] == 1, path
+        path.write_bytes(before)
+        os.utime(path, (times.st_atime, times.st_mtime))
+        assert project.stale() == Counter(), path
+
+
 def test_another_seed_trains_only_that_seed(project):
     project.configure(seeds=[0, 1])
     stale = project.stale()
@@ -197,6 +218,14 @@ def test_other_features_score_again_without_training(project):
 def test_another_primary_metric_estimates_the_differences_anew_and_no_more(project):
     project.configure(evaluation={"primary": "kid"})
     assert project.stale() == Counter({"estimate_differences": 1, "compare": 1})
+
+
+def test_code_edited_after_planning_is_not_run_as_what_was_planned(project):
+    edit_while_running(project)
+    done = project.snakemake(*PARSED, cores=1)
+    assert done.returncode != 0
+    assert done.stdout.count("parse_faces.py, or a module that it imports, was edited") == 1
+    assert project.stale()["parse_faces"] == 2  # the first as well, by the code that it edited
 
 
 def test_keys_that_change_no_result_rerun_nothing(project):

@@ -10,11 +10,11 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
 
 from photosketch import config as settings
+from photosketch import contents
 from photosketch import pairs as pair_table
-from photosketch import weights
+from photosketch import plans, versions, weights
 from photosketch.evaluation import method_sketches, metrics
 from photosketch.runtime import InputError
-from photosketch.versions import code_version
 
 
 def yaml_file(*path):
@@ -79,6 +79,7 @@ ABLATIONS = settings.ablation_order(
     config["ablations"], yaml_file("config", "config.yaml")["ablations"]
 )
 METHODS = list(config["methods"])
+HASHES = Path(".snakemake/contents")  # of the images, as they were last hashed
 
 
 wildcard_constraints:
@@ -88,6 +89,19 @@ wildcard_constraints:
     seed="|".join(map(str, SEEDS)),
     epoch="|".join(map(str, EPOCHS)),
     mode="face|region",
+
+
+PLAN = Path("results", config["run"], ".plan.json")
+
+
+def code_version(script):
+    """The hash of a script and what it imports, as it was when the run was planned."""
+    planned = plans.planned_version(PLAN, script) if workflow.remote_exec else None
+    return planned or versions.code_version(script)
+
+
+onstart:
+    plans.write_plan(PLAN)
 
 
 def hparams(ablation):

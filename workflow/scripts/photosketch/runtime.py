@@ -19,6 +19,8 @@ from typing import TextIO
 
 import threadpoolctl
 
+from photosketch import versions
+
 
 class InputError(Exception):
     """Input that a person has to mend: every problem found, each naming file, value and remedy."""
@@ -78,10 +80,19 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
 
 
 @contextlib.contextmanager
-def job(log: str, threads: int = 1, alone_in: Path | None = None) -> Iterator[TextIO]:
+def job(
+    log: str,
+    threads: int = 1,
+    script: str | None = None,
+    code: str | None = None,
+    *,
+    alone_in: Path | None = None,
+) -> Iterator[TextIO]:
     """Run a script's body: output goes to `log`, the yielded stream still reaches the person.
 
-    With `alone_in`, a folder, the body begins when no other process works there (`sole_writer`).
+    With `script`, a path, and `code`, the `code_version` that its result is going to be kept under,
+    the body runs only where the files on the disk are still of that version. With `alone_in`, a
+    folder, the body begins when no other process works there (`sole_writer`).
     File descriptors 1 and 2 are redirected, so that native libraries write to the log as well.
     An InputError ends the process with its problems and exit code 1, an InterruptedJobError with
     its message and exit code 75, both without a traceback; any other error leaves its traceback in
@@ -100,6 +111,8 @@ def job(log: str, threads: int = 1, alone_in: Path | None = None) -> Iterator[Te
     try:
         with sole_writer(alone_in, console) if alone_in else contextlib.nullcontext():
             os.truncate(log, 0)  # not before: it may be the log of the one who worked there
+            if script:
+                _check_unedited(script, code)
             yield console
             _print_gpu_memory()
     except InputError as error:
@@ -118,6 +131,18 @@ def job(log: str, threads: int = 1, alone_in: Path | None = None) -> Iterator[Te
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
+
+
+def _check_unedited(script: str, code: str | None) -> None:
+    """Raise InputError where a script or what it imports is not as it was when it was planned."""
+    name = Path(script).name
+    if versions.code_version(name) != code:
+        raise InputError(
+            [
+                f"{name}, or a module that it imports, was edited after this run was planned: its "
+                "result would be kept as that of the code before; run the same command again"
+            ]
+        )
 
 
 def _print_gpu_memory() -> None:

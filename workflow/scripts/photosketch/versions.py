@@ -13,9 +13,10 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-# What these decide reaches a result only through `hp` (config), or not at all (runtime, devices).
+# What these decide reaches a result only through params (config, versions), or not at all.
 EXEMPT = frozenset(
-    SCRIPTS / "photosketch" / name for name in ("config.py", "devices.py", "runtime.py")
+    SCRIPTS / "photosketch" / name
+    for name in ("config.py", "devices.py", "runtime.py", "versions.py")
 )
 
 _FROM = re.compile(
