@@ -15,7 +15,7 @@ from photosketch import versions
 from support.imports import LIBRARY, SCRIPTS, imported, library_names
 
 ROOT = Path(__file__).parents[2]
-EXEMPT = {LIBRARY / "config.py", LIBRARY / "devices.py", LIBRARY / "runtime.py"}
+EXEMPT = {LIBRARY / f"{name}.py" for name in ("config", "devices", "runtime", "sweeps")}
 
 
 def rules() -> dict[str, str]:

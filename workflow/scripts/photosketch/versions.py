@@ -13,9 +13,11 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-# What these decide reaches a result only through `hp` (config), or not at all (runtime, devices).
+# What these decide reaches a result only through `hp` (config, sweeps), or not at all (runtime,
+# devices).
 EXEMPT = frozenset(
-    SCRIPTS / "photosketch" / name for name in ("config.py", "devices.py", "runtime.py")
+    SCRIPTS / "photosketch" / name
+    for name in ("config.py", "devices.py", "runtime.py", "sweeps.py")
 )
 
 _FROM = re.compile(
