@@ -59,6 +59,13 @@ def test_a_point_with_the_hyper_parameters_of_an_ablation_is_that_one(config):
     assert [point.ablation for point in sweep.points] == ["second"]
 
 
+def test_a_point_that_is_written_as_an_ablation_is_one_of_those(config):
+    config["ablations"]["local-local5"] = {"losses": {"local": 5}}
+    merged, [sweep] = expanded(config, weights=WEIGHTS)
+    assert sweep.points[1] == sweeps.Point(5, "local-local5", "local-local5")
+    assert sweeps.points_alone(merged["ablations"], config) == ["local-local0p5"]
+
+
 def test_a_point_of_two_sweeps_has_the_name_of_the_first(config):
     other = {"ablation": "baseline", "key": "losses.local", "values": [5, 7]}
     merged, [_, second] = expanded(config, weights=WEIGHTS, others=other)
