@@ -75,7 +75,7 @@ def test_a_panel_per_metric_has_means_seeds_and_the_reference_over_the_numbers()
     assert {y for _, y in shown["reference: baseline"]} == {39.5}
     assert "best on the validation pairs" not in shown
     assert "Sweep weights: losses.local of local" in texts(figure)
-    assert "baseline (local-local0)" in texts(figure)
+    assert "local-local0 is baseline" in texts(figure)
     assert "each seed" not in drawn(sweeps.figure(compared(1), SWEEP, "baseline"))
 
 
@@ -87,8 +87,8 @@ def test_the_best_value_is_that_of_the_validation_pairs(chosen_by: str) -> None:
     assert "Best on the validation pairs: losses.local = 5" in texts(figure)
     table = sweeps.table(comparison, SWEEP)
     [sentence] = table.remarks
-    assert "on the test pairs, at these epochs: FID 34.00 ± 1.41" in sentence
-    assert ("KID ×1000 33.0" in sentence) == (chosen_by == "kid")
+    assert "on the test pairs, at these epochs: FID = 34.00 ± 1.41" in sentence
+    assert ("KID ×1000 = 33.0" in sentence) == (chosen_by == "kid")
     assert [row[:2] for row in table.rows] == [
         ["50", "local-local50"],
         ["0", "baseline (local-local0)"],

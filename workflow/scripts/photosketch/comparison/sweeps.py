@@ -45,13 +45,13 @@ def best_on_validation(comparison: Comparison, choice: Choice, sweep: Sweep) -> 
     validation = _at_choice(choice.scores, choice, metric)
     point = min(sweep.points, key=lambda point: validation[point.ablation].mean())
     tests = [
-        f"{shown.heading} {over_seeds(shown, test[point.ablation])}"
+        f"{shown.heading} = {over_seeds(shown, test[point.ablation])}"
         for shown in dict.fromkeys([BY_KEY["fid"], metric])
         for test in [_at_choice(comparison.scores, choice, shown)]
     ]
     return Best(
         point,
-        f"Best on the validation pairs: {sweep.key} = {point.value}, with {metric.heading} "
+        f"Best on the validation pairs: {sweep.key} = {point.value}, with {metric.heading} = "
         f"{over_seeds(metric, validation[point.ablation])} at the epochs chosen there; on the test "
         f"pairs, at these epochs: {', '.join(tests)}.",
     )
@@ -107,10 +107,10 @@ def figure(comparison: Comparison, sweep: Sweep, reference: str) -> Figure:
     down = math.ceil(len(metrics) / across)
     width = 2.9 * across
     epochs, seeds = epochs_in_words(comparison.epochs), seeds_in_words(comparison.seeds)
-    also = [_both_names(point) for point in sweep.points if point.name != point.ablation]
+    also = [f"{p.name} is {p.ablation}" for p in sweep.points if p.name != p.ablation]
     facts = [
         f"All {comparison.counts[POOLED]} test faces, {epochs}, {seeds}.",
-        *([f"Trained once: {', '.join(also)}."] if also else []),
+        *([f"Not trained again: {', '.join(also)}."] if also else []),
         *([best.sentence] if best else []),
     ]
     lines = [line for text in facts for line in wrapped(text, width)]
