@@ -186,7 +186,7 @@ def test_ablations_keep_the_order_of_config_yaml_with_new_ones_behind():
 
 
 def test_null_leaves_an_ablation_out(config):
-    changed = settings.without_dropped_ablations(with_value(config, "ablations.local", None))
+    changed = settings.without_dropped(with_value(config, "ablations.local", None))
     assert list(changed["ablations"]) == ["baseline", "glad", "local_glad"]
     assert settings.problems(changed, SCHEMA) == []
 
@@ -442,10 +442,15 @@ def test_paths_that_snakemake_would_read_otherwise_are_named_by_their_keys(confi
 
 def test_null_is_for_ablations_that_are_defined_elsewhere(config):
     changed = with_value(with_value(config, "ablations.lcoal", None), "ablations.local", None)
-    (problem,) = settings.unknown_null_ablations(changed, set(config["ablations"]))
+    defined = {"ablations": set(config["ablations"]), "sweeps": {"weights"}}
+    (problem,) = settings.unknown_nulls(changed, defined)
     assert "ablations.lcoal: null" in problem
     assert "write {}" in problem
-    assert settings.unknown_null_ablations(changed, {"lcoal", "local"}) == []
+    assert settings.unknown_nulls(changed, defined | {"ablations": {"lcoal", "local"}}) == []
+    changed = {"sweeps": {"weights": None, "wieghts": None}}
+    (problem,) = settings.unknown_nulls(changed, defined)
+    assert "sweeps.wieghts: null leaves out a sweep" in problem
+    assert settings.without_dropped(changed) == {"sweeps": {}}
 
 
 def test_the_primary_metric_is_one_whose_differences_are_resampled(config):

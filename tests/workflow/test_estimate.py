@@ -8,7 +8,7 @@ import yaml
 from snakemake.utils import update_config
 
 from photosketch import pairs
-from photosketch.config import without_dropped_ablations
+from photosketch.config import without_dropped
 from photosketch.estimate import expectations
 
 
@@ -29,12 +29,13 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     assert "jobs: 0\n" in done.stdout
     assert "0.0 hours" in done.stdout
 
-    project.configure(seeds=[0, 1])
+    sweep = {"ablation": "local", "key": "losses.local", "values": [25, 5]}
+    project.configure(seeds=[0, 1], sweeps={"weights": sweep})
     done = estimate(project)
     assert done.returncode == 0, done.stdout
     lines = [line.split() for line in done.stdout.splitlines()]
-    assert ["jobs:", "11"] in lines
-    for rule, number in (("train", "3"), ("infer", "3"), ("evaluate", "3"), ("compare", "1")):
+    assert ["jobs:", "17"] in lines
+    for rule, number in (("train", "5"), ("infer", "5"), ("evaluate", "5"), ("compare", "1")):
         assert [rule, number] in lines
     assert "no past job" not in done.stdout
     assert "last attempt alone" in done.stdout
@@ -49,7 +50,7 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
 def test_the_disk_is_what_a_finished_run_has_filled(finished):
     config = yaml.safe_load((finished.folder / "config/config.yaml").read_text())
     update_config(config, yaml.safe_load(finished.overlay.read_text()))
-    config = without_dropped_ablations(config)
+    config = without_dropped(config)
     disk = expectations.expected_bytes(
         config, pairs.read_table(finished.folder / config["dataset"]["pairs"])
     )

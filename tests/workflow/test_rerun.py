@@ -197,6 +197,27 @@ def test_a_new_ablation_trains_only_that_one(project):
     assert project.stale() == chain("glad")
 
 
+def test_a_sweep_trains_the_values_that_are_no_ablation_yet(project):
+    sweep = {"ablation": "local", "key": "losses.local", "values": [0, 25]}
+    project.configure(sweeps={"weights": sweep})
+    assert project.stale() == Counter({"compare": 1})  # baseline and local
+    done = project.snakemake()
+    assert done.returncode == 0, done.stdout
+    assert (project.results / "comparison/sweep_weights.png").is_file()
+    assert "baseline (local-local0)" in (project.results / "comparison/fid.md").read_text()
+    assert "#sweep-weights" in (project.results / "comparison/index.html").read_text()
+
+    again = {"ablation": "baseline", "key": "losses.local", "values": [25.0]}
+    project.configure(sweeps={"weights": {**sweep, "values": [0.0, 25]}})
+    assert project.stale() == Counter()
+    project.configure(sweeps={"weights": {**sweep, "values": [0, 25, 5]}, "again": again})
+    assert project.stale() == chain("local-local5")
+    project.configure(sweeps={"weights": None})
+    done = project.snakemake("-n")
+    assert done.returncode != 0
+    assert "sweeps.weights: null leaves out a sweep" in done.stdout
+
+
 def test_leaving_an_ablation_out_only_compares_again(project):
     project.configure(ablations={"local": None})
     assert project.stale() == Counter({"estimate_differences": 1, "compare": 1})

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
 from photosketch import config as settings
 from photosketch import contents
 from photosketch import pairs as pair_table
-from photosketch import plans, versions, weights
+from photosketch import plans, sweeps, versions, weights
 from photosketch.evaluation import method_sketches, metrics
 from photosketch.runtime import InputError
 
@@ -36,23 +36,29 @@ repeated = [
 if repeated:
     refuse("The configuration has mistakes:", repeated)
 
-given = [(yaml_file(file) or {}).get("ablations") for file in config_files]
+given = [yaml_file(file) or {} for file in config_files]
 defined = {
-    name
-    for ablations in given
-    if isinstance(ablations, dict)
-    for name, overrides in ablations.items()
-    if overrides is not None
+    section: {
+        name
+        for file in given
+        if isinstance(file.get(section), dict)
+        for name, value in file[section].items()
+        if value is not None
+    }
+    for section in settings.NAMED
 }
 schema = yaml_file("workflow", "schemas", "config.schema.yaml")
-mistakes = settings.unknown_null_ablations(config, defined)
-config = settings.without_dropped_ablations(config)
-mistakes += settings.problems(config, schema) or [
+mistakes = settings.unknown_nulls(config, defined)
+config = settings.without_dropped(config)
+mistakes += sweeps.problems(config, schema) or [
     *settings.missing_files(config),
     *settings.paths_with_placeholders(settings.named_paths(config).items()),
 ]
 if mistakes:
     refuse("The configuration has mistakes:", mistakes)
+
+written = config
+config, SWEEPS = sweeps.expanded(written)
 
 try:
     PAIRS = pair_table.read_table(config["dataset"]["pairs"])
@@ -78,6 +84,8 @@ EPOCHS = settings.evaluated_epochs(config)
 ABLATIONS = settings.ablation_order(
     config["ablations"], yaml_file("config", "config.yaml")["ablations"]
 )
+POINTS = sweeps.points_alone(ABLATIONS, written)
+SHOWN = sweeps.shown(ABLATIONS, POINTS, SWEEPS)
 METHODS = list(config["methods"])
 HASHES = Path(".snakemake/contents")  # of the images, as they were last hashed
 

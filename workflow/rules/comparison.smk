@@ -4,10 +4,10 @@
 rule compare:
     input:
         scores=expand(rules.evaluate.output.scores, ablation=ABLATIONS, seed=SEEDS),
-        images=expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS[0]),
+        images=expand(rules.evaluate.output.images, ablation=SHOWN, seed=SEEDS[0]),
         samples=expand(
             "<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
-            ablation=ABLATIONS,
+            ablation=SHOWN,
             seed=SEEDS[0],
             epoch=EPOCHS[-1],
         ),
@@ -36,6 +36,21 @@ rule compare:
                 )
             }
             if VALIDATED
+            else {}
+        ),
+        **(
+            {
+                "sweeps": report(
+                    expand(
+                        "<results>/comparison/sweep_{sweep}.png",
+                        sweep=[sweep.name for sweep in SWEEPS],
+                    ),
+                    caption="../report/sweep.rst",
+                    category="Comparison",
+                    labels={"figure": "sweep"},
+                )
+            }
+            if SWEEPS
             else {}
         ),
         csv="<results>/comparison/fid.csv",
@@ -73,6 +88,16 @@ rule compare:
         hp={
             "run": config["run"],
             "ablations": ABLATIONS,
+            **(
+                {
+                    "sweeps": [sweep.hparams() for sweep in SWEEPS],
+                    "points": POINTS,
+                    "shown": SHOWN,
+                    "reference": config["reference"],
+                }
+                if SWEEPS
+                else {}
+            ),
             **({"methods": METHODS} if METHODS else {}),
             "seeds": SEEDS,
             "epochs": EPOCHS,

@@ -4,8 +4,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime, sheets
-from photosketch.comparison import costs, figures, gallery, page, provenance, summary, tables
+from photosketch.comparison import (
+    costs,
+    figures,
+    gallery,
+    page,
+    provenance,
+    summary,
+    sweeps,
+    tables,
+)
 from photosketch.evaluation import files
+from photosketch.sweeps import Sweep
 from photosketch.training.samples import read_samples
 
 if TYPE_CHECKING:
@@ -14,7 +24,7 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     inputs, output, hp = snakemake.input, snakemake.output, snakemake.params.hp
     ablations, seeds, subsets = hp["ablations"], hp["seeds"], hp["subsets"]
-    methods = hp.get("methods", [])
+    methods, points = hp.get("methods", []), hp.get("points", [])
     folder, manifest = Path(output.csv).parents[1], pairs.read_manifest(inputs.manifest)
     method_scores = choice = None
     if methods:
@@ -27,14 +37,18 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         scores=files.read_scores(inputs.scores, ablations, seeds, subsets),
         references=files.read_references(inputs.references),
         differences=files.read_differences(inputs.differences),
-        provenance=provenance.gather(snakemake.config, ablations, manifest, folder / "logs"),
+        provenance=provenance.gather(
+            snakemake.config, ablations, manifest, folder / "logs", points
+        ),
         method_scores=method_scores,
         notes=[
             line for path in inputs.method_notes for line in Path(path).read_text().splitlines()
         ],
         choice=choice,
+        sweeps=[Sweep.from_hparams(sweep) for sweep in hp.get("sweeps", [])],
+        points=points,
     )
-    test, names = pairs.select(manifest, split="test"), [*ablations, *methods]
+    test, names = pairs.select(manifest, split="test"), [*hp.get("shown", ablations), *methods]
     samples = map(read_samples, [*inputs.samples, *inputs.method_samples])
     drawn = dict(zip(names, samples, strict=True))
     image_scores = map(files.read_image_scores, [*inputs.images, *inputs.method_images])
@@ -43,11 +57,16 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     figures.save(figures.curves(comparison), output.curves)
     if choice:
         figures.save(figures.validation_curves(choice), output.validation_curves)
+    swept = {}
+    for sweep, path in zip(comparison.sweeps, output.get("sweeps", []), strict=True):
+        figures.save(sweeps.figure(comparison, sweep, hp["reference"]), path)
+        swept[sweep.name] = path
     grids = dict(zip(subsets, output.grids, strict=True))
     for subset, path in grids.items():
         sheets.save(figures.people_grid(comparison, subset, test, drawn), path)
 
     results = tables.result_tables(comparison)
+    results += [sweeps.table(comparison, sweep) for sweep in comparison.sweeps]
     cost = tables.cost_table(costs.read_benchmarks(folder / "benchmarks", folder / "logs"))
     texts = {
         output.csv: comparison.summary.to_csv(index=False),
@@ -62,6 +81,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             curves=output.curves,
             validation_curves=output.get("validation_curves"),
             grids=grids,
+            sweeps=swept,
         ),
     }
     for path, text in texts.items():

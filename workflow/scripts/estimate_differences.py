@@ -37,5 +37,6 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         hp["lower_is_better"],
         hp["primary"],
         fixed=hp.get("methods", []),
+        points=hp.get("points", []),
     )
     write_table(table, snakemake.output[0])

@@ -108,7 +108,10 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
 
 
 def read_page(
-    scores: pd.DataFrame, pictures: dict[str, Path], validation_curves: Path | None = None
+    scores: pd.DataFrame,
+    pictures: dict[str, Path],
+    validation_curves: Path | None = None,
+    sweeps: dict[str, Path] | None = None,
 ) -> Reader:
     grids = {subset: pictures[subset] for subset in SUBSETS}
     return Reader(
@@ -119,6 +122,7 @@ def read_page(
             pictures["curves"],
             validation_curves,
             grids,
+            sweeps or {},
         )
     )
 
@@ -195,6 +199,16 @@ def test_the_curves_of_the_validation_pairs_stand_behind_those_of_the_test_pairs
     assert reader.images[:2] == [pictures["curves"].read_bytes(), chart.read_bytes()]
     assert "On the validation pairs" in reader.words
     assert "On the validation pairs" not in read_page(made_up_scores([0], [8]), pictures).words
+
+
+def test_sweeps_stand_between_curves_and_grids_with_a_link_each(pictures: dict[str, Path]) -> None:
+    scores = made_up_scores([0], [8, 16])
+    assert "sweep" not in " ".join(read_page(scores, pictures).references)
+    page = read_page(scores, pictures, sweeps={"weights": pictures["curves"]})
+    assert "#sweep-weights" in page.references
+    files = [pictures[name].read_bytes() for name in ("curves", "curves", *SUBSETS)]
+    assert page.images == files
+    assert "Sweep weights" in page.words
 
 
 def test_the_page_tells_the_ablations_settings_from_the_common_ones(

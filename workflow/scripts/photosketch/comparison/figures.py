@@ -27,7 +27,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 ROWS = 6  # test people in a grid
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _INK, _FAINT, _RULE, _WARNING = sheets.INK, sheets.FAINT, sheets.RULE, sheets.ALARM
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "axes.edgecolor": _RULE,
     "axes.labelcolor": _FAINT,
     "axes.spines.right": False,
@@ -51,13 +51,13 @@ def curves(comparison: Comparison) -> Figure:
     panels = [*subsets, POOLED] if len(subsets) > 1 else list(subsets)
     draw_panel = _lines if len(epochs) > 1 else _dots
     across = min(2, len(panels))
-    note = _wrapped(comparison.note, 5.4 * across)
+    note = wrapped(comparison.note, 5.4 * across)
     down = math.ceil(len(panels) / across)
     legend_rows = math.ceil(len(ablations) / (2 * across)) if len(epochs) > 1 else 0
     header = 0.5 + 0.25 * len(note) + 0.25 * legend_rows  # inches
     width, height = 5.4 * across, 3.0 * down + header
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, rect=(0, 0, 1, 1 - header / height))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=150, layout=layout)
         axes = figure.subplots(down, across, squeeze=False).ravel()
         for axis, subset in zip(axes, panels, strict=False):
@@ -99,12 +99,12 @@ def validation_curves(choice: Choice) -> Figure:
     pooled = validation[validation["subset"] == POOLED]
     seeds = pooled["seed"].nunique()
     across = min(2, len(ablations))
-    note = _wrapped(validation["note"].iloc[0], 5.4 * across)
+    note = wrapped(validation["note"].iloc[0], 5.4 * across)
     down = math.ceil(len(ablations) / across)
     header = 0.75 + 0.25 * len(note)  # inches
     width, height = 5.4 * across, 2.7 * down + header
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, rect=(0, 0, 1, 1 - header / height))
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(width, height), dpi=150, layout=layout)
         panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
         for index, (axis, ablation) in enumerate(zip(panels, ablations, strict=False)):
@@ -129,7 +129,7 @@ def validation_curves(choice: Choice) -> Figure:
     return figure
 
 
-def _wrapped(note: str, width: float) -> list[str]:
+def wrapped(note: str, width: float) -> list[str]:
     """Lines of a note that fit into a figure of `width` inches; none where there is no note."""
     return textwrap.wrap(note, int(12 * (width - 0.3)))
 

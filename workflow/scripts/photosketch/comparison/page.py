@@ -55,11 +55,13 @@ def index_html(
     curves: str | Path,
     validation_curves: str | Path | None,
     grids: Mapping[str, str | Path],
+    sweeps: Mapping[str, str | Path],
 ) -> str:
-    """One page that needs nothing beside it: tables, gallery, curves, a grid per subset.
+    """One page that needs nothing beside it: tables, gallery, curves, sweeps, a grid per subset.
 
     `tables` follow the table of FID; `gallery`: what `gallery.gallery_json` gives; `curves`,
-    `grids` (by subset) and, where there are any, `validation_curves`: PNG files, to be embedded.
+    `grids` (by subset), `sweeps` (by name) and, where there are any, `validation_curves`: PNG
+    files, to be embedded.
     """
     note, provenance = comparison.note, comparison.provenance
     own, shared = _settings_in_words(provenance.hparams)
@@ -68,6 +70,9 @@ def index_html(
         "title": html.escape(f"Face sketches: run {provenance.run}"),
         "lead": html.escape(_lead(comparison)),
         "links": "".join(
+            f'<a href="#sweep-{html.escape(name)}">Sweep {html.escape(name)}</a>' for name in sweeps
+        )
+        + "".join(
             f'<a href="#grid-{index}">{html.escape(subset)}</a>'
             for index, subset in enumerate(grids)
         ),
@@ -77,6 +82,11 @@ def index_html(
         "tables": "".join(table.html() for table in tables),
         "data": gallery,
         "curves": _figures(curves, validation_curves),
+        "sweeps": "".join(
+            f'<section id="sweep-{html.escape(name)}"><h2>Sweep {html.escape(name)}</h2>'
+            f"{_scrolled(path, f'Each metric over the values of the sweep {name}')}</section>"
+            for name, path in sweeps.items()
+        ),
         "grids": "".join(
             f'<section id="grid-{index}"><h2>{html.escape(subset)}</h2>'
             f"{_scrolled(path, f'Photos, sketches and results of {subset}')}</section>"

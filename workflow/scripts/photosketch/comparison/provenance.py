@@ -4,7 +4,7 @@ import os
 import platform
 import re
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -35,9 +35,15 @@ class Provenance:
 
 
 def gather(
-    settings: Mapping[str, Any], ablations: Sequence[str], manifest: Sequence[Pair], logs: Path
+    settings: Mapping[str, Any],
+    ablations: Sequence[str],
+    manifest: Sequence[Pair],
+    logs: Path,
+    points: Container[str] = (),
 ) -> Provenance:
-    """`settings`: the whole configuration; `logs`: the folder of the run's logs."""
+    """`settings`: the whole configuration; `logs`: the folder of the run's logs; `points`: the
+    ablations that sweeps have added to what was written."""
+    defined = {name: own for name, own in settings["ablations"].items() if name not in points}
     return Provenance(
         settings["run"],
         {
@@ -47,7 +53,7 @@ def gather(
             "Split": counts_in_words(manifest),
         },
         {name: config.ablation_config(settings, name).hparams() for name in ablations},
-        yaml.safe_dump(settings, sort_keys=False, allow_unicode=True),
+        yaml.safe_dump({**settings, "ablations": defined}, sort_keys=False, allow_unicode=True),
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from photosketch.comparison.provenance import Provenance
 from photosketch.evaluation.files import POOLED
+from photosketch.sweeps import Sweep
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Comparison:
     scores: of the ablations on the test pairs, as `read_scores` gives them; method_scores: of the
     sketches of others' methods, None without them; references, differences: as `read_references`
     and `read_differences` give them; notes: on the others' sketches; choice: None without
-    validation pairs.
+    validation pairs; sweeps; points: the ablations that are there for sweeps alone.
     """
 
     scores: pd.DataFrame
@@ -39,6 +40,8 @@ class Comparison:
     method_scores: pd.DataFrame | None = None
     notes: Sequence[str] = ()
     choice: Choice | None = None
+    sweeps: Sequence[Sweep] = ()
+    points: Sequence[str] = ()
 
     @cached_property
     def all_scores(self) -> pd.DataFrame:

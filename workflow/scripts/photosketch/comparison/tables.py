@@ -238,10 +238,10 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
         epochs = own.drop_duplicates("seed").sort_values("seed")["epoch"]
         pooled = own[own["subset"] == POOLED]
         cells = [
-            _over_seeds(_FID, pooled["fid"]),
-            _over_seeds(_FID, window[ablation]),
+            over_seeds(_FID, pooled["fid"]),
+            over_seeds(_FID, window[ablation]),
             _cell(_KID, pooled),
-            *(_over_seeds(_FID, own.loc[own["subset"] == name, "fid"]) for name in subsets),
+            *(over_seeds(_FID, own.loc[own["subset"] == name, "fid"]) for name in subsets),
         ]
         rows.append([ablation, ", ".join(map(str, epochs)), *cells])
     for name, real in _references_with(_FID, references).items():
@@ -274,7 +274,7 @@ def _cell(metric: Metric, by_seed: pd.DataFrame) -> str:
     """A metric's mean over rows, one per seed, ± deviation, with its interval where known."""
     if metric.key not in by_seed or not len(by_seed):
         return "–"
-    text = _over_seeds(metric, by_seed[metric.key])
+    text = over_seeds(metric, by_seed[metric.key])
     ends = [f"{metric.key}_low", f"{metric.key}_high"]
     if ends[0] in by_seed and by_seed[ends].notna().all(axis=None):
         size = by_seed[metric.key].mean()
@@ -283,7 +283,7 @@ def _cell(metric: Metric, by_seed: pd.DataFrame) -> str:
     return text
 
 
-def _over_seeds(metric: Metric, values: pd.Series) -> str:
+def over_seeds(metric: Metric, values: pd.Series) -> str:
     """The mean of a value per seed, ± deviation where there are several."""
     size = values.mean()
     text = _value(metric, size, size)
@@ -392,6 +392,11 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
     ]
     if len(claims) > 1:
         remarks.append(f"The subsets' intervals are {last.interval}.")
+    if comparison.points:
+        remarks.append(
+            "Points of sweeps, only descriptive, and without a part in the primary lines: "
+            f"{', '.join(comparison.points)}."
+        )
     if len(fixed):
         remarks.append(f"Images as they are, without seeds, only descriptive: {', '.join(fixed)}.")
     if differences[last.low].isna().any():

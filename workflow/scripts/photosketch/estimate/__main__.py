@@ -11,9 +11,9 @@ import pandas as pd
 import yaml
 from snakemake.utils import update_config
 
-from photosketch import pairs, runtime
+from photosketch import pairs, runtime, sweeps
 from photosketch.comparison import costs
-from photosketch.config import without_dropped_ablations
+from photosketch.config import without_dropped
 from photosketch.estimate import expectations
 
 
@@ -35,8 +35,8 @@ def main(overlay: list[str]) -> None:
     config = yaml.safe_load(Path("config/config.yaml").read_text())
     for path in overlay:
         update_config(config, yaml.safe_load(Path(path).read_text()))
-    config = without_dropped_ablations(config)
-    jobs = planned_jobs(overlay)
+    jobs = planned_jobs(overlay)  # which checks the configuration
+    config, _ = sweeps.expanded(without_dropped(config))
     disk = expectations.expected_bytes(config, pairs.read_table(config["dataset"]["pairs"]))
     # the run's own past first, else any other's
     folders = [Path("results", config["run"]), *sorted(Path("results").glob("*"))]

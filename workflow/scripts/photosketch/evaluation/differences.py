@@ -7,7 +7,7 @@ far out would take thousands. FID itself gets no interval: with repeated images 
 beyond the estimate.
 
 One metric over all subsets is primary: its intervals are wide enough to hold for all ablations at
-once (Bonferroni). All other lines are descriptive.
+once (Bonferroni). All other lines are descriptive, those of sweeps' points among them.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -161,22 +161,24 @@ def against_reference(
     lower_is_better: Container[str],
     primary: str,
     fixed: Container[str] = (),
+    points: Container[str] = (),
 ) -> pd.DataFrame:
     """One row per method other than `reference`, subset and metric.
 
     `runs`: for each method the `resampled_scores` of each of its seeds; `subset` [N]: that of each
     image; `lower_is_better`: the keys of the metrics of which less is better; `primary`: the key of
     the primary metric; `fixed`: methods that are images and no more, so that nothing of them varies
-    with a seed.
+    with a seed; `points`: methods that are there for a sweep alone.
 
     Columns: ablation, reference, subset, metric; role (primary: the primary metric over all subsets
-    of methods that are not fixed; all else is descriptive); seeds (of the method, 0 of fixed ones);
-    level (of both intervals: 0.95; of primary rows 1 - 0.05 / their number); difference; run_low,
-    run_high, run_verdict (over test images: of these very runs); low, high, verdict (over test
-    images and seeds: of the methods. Missing, and so undecided, where a side that has seeds has one
-    alone).
+    of methods that are neither fixed nor points; all else is descriptive); seeds (of the method, 0
+    of fixed ones); level (of both intervals: 0.95; of primary rows 1 - 0.05 / their number);
+    difference; run_low, run_high, run_verdict (over test images: of these very runs); low, high,
+    verdict (over test images and seeds: of the methods. Missing, and so undecided, where a side
+    that has seeds has one alone).
     """
-    family = [name for name in runs if name != reference and name not in fixed]
+    outside = [reference, *(name for name in runs if name in fixed or name in points)]
+    family = [name for name in runs if name not in outside]
     sizes = {name: (int(mask.sum()), 1) for name, mask in subset_masks(subset).items()}
     sizes[POOLED] = (len(subset), len(sizes) - 1)
     rows = []
