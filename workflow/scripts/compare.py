@@ -4,7 +4,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime, sheets
-from photosketch.comparison import costs, figures, gallery, page, provenance, summary, tables
+from photosketch.comparison import (
+    costs,
+    figures,
+    gallery,
+    page,
+    provenance,
+    published,
+    summary,
+    tables,
+)
 from photosketch.evaluation import files
 from photosketch.training.samples import read_samples
 
@@ -33,6 +42,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             line for path in inputs.method_notes for line in Path(path).read_text().splitlines()
         ],
         choice=choice,
+        published=published.from_hparams(hp.get("published", {})),
     )
     test, names = pairs.select(manifest, split="test"), [*ablations, *methods]
     samples = map(read_samples, [*inputs.samples, *inputs.method_samples])
