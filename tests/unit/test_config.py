@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from photosketch import config as settings
 from photosketch.config import LossWeights, RunSettings, TrainConfig
@@ -269,6 +270,44 @@ def test_the_demo_overlay_is_valid_and_keeps_the_four_ablations(config):
         config[section] = {**config[section], **values} if isinstance(values, dict) else values
     assert settings.problems(config, SCHEMA) == []
     assert len(config["ablations"]) == 4
+
+
+def test_the_overlay_of_the_report_is_its_protocol_with_its_values(config):
+    overlay = yaml.safe_load((ROOT / "config/report2019.yaml").read_text())
+    update_config(config, overlay)
+    assert settings.problems(config, SCHEMA) == []
+    assert settings.evaluated_epochs(config) == list(range(500, 801, 10))
+    baseline = settings.ablation_config(config, "baseline")
+    assert (baseline.batch_size, baseline.epochs, baseline.lr) == (1, 800, 1e-4)
+    assert (baseline.lr_decay_epochs, baseline.jitter) == (0, 286)
+    assert config["dataset"]["sketch_channels"] == 3
+    assert settings.scoring_hparams(config) == {"scored_as": "report2019"}
+    published = settings.published_hparams(config)
+    values = {name: entry["fid"]["all"] for name, entry in published.items()}
+    assert list(values.values()) == [28.43, 28.0, 30.88, 32.08, 26.96]
+    assert {entry["features"] for entry in published.values()} == {"inception-imagenet"}
+
+
+def test_scoring_as_drawn_is_no_hyper_parameter(config):
+    assert settings.scoring_hparams(config) == {}
+
+
+def test_published_values_are_told_from_ablations_methods_and_unknown_subsets(config):
+    entry = {"source": "a paper", "features": "inception-tf", "fid": {"all": 28, "AR": 30}}
+    config["published"] = {"glad": entry, "theirs": entry, "paper": entry}
+    config["methods"] = {"theirs": "somewhere"}
+    clashes = settings.problems(config, SCHEMA)
+    assert len(clashes) == 2
+    assert "published.glad: an ablation has that name" in clashes[0]
+    assert "published.theirs: a method has that name" in clashes[1]
+    config["published"] = {"paper": entry}
+    assert settings.problems(config, SCHEMA) == []
+    assert settings.unknown_published_subsets(config, ["AR", "all"]) == []
+    [unknown] = settings.unknown_published_subsets(config, ["CUHK", "all"])
+    assert unknown.startswith("published.paper.fid.AR: ")
+    assert unknown.endswith("known: CUHK, all")
+    config["published"] = {"paper": {"source": "a paper", "fid": {"all": "low"}}}
+    assert len(settings.problems(config, SCHEMA)) == 2  # no features, and no number
 
 
 def test_files_that_are_named_and_missing_are_told_with_a_remedy(config, tmp_path, monkeypatch):

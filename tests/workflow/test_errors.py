@@ -1,6 +1,7 @@
 """Bad input ends in one clear error, and nothing is half-written."""
 
 import csv
+import re
 
 MISSING_ROWS = "landmarks/missing.csv"
 
@@ -28,6 +29,20 @@ def test_doubled_keys_and_nulls_that_leave_nothing_out_are_named(unrun):
     dropped = unrun.folder / "dropped.yaml"
     dropped.write_text("ablations: {mine: null}\n")
     assert unrun.snakemake("-n", overlays=[overlay, dropped]).returncode == 0
+
+
+def test_the_overlay_of_the_report_plans_its_run_and_names_subsets_that_are_not_there(unrun):
+    unrun.configure(ablations={"glad": {}, "local_glad": {}})
+    overlay = unrun.folder / "config/report2019.yaml"
+    done = unrun.snakemake("-n", "--quiet", "rules", overlays=[overlay])
+    assert done.returncode == 0, done.stdout
+    for rule in ("train", "evaluate"):
+        assert re.search(rf"^{rule} +4$", done.stdout, re.MULTILINE)
+    wrong = unrun.folder / "wrong.yaml"
+    wrong.write_text("published: {report_glad: {fid: {Mars: 1}}}\n")
+    done = unrun.snakemake("-n", overlays=[overlay, wrong])
+    assert done.returncode != 0
+    assert "published.report_glad.fid.Mars: no subset of dataset.pairs" in done.stdout
 
 
 def test_names_that_snakemake_would_read_otherwise_are_refused(unrun):

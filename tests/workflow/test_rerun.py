@@ -236,6 +236,13 @@ def test_other_features_score_again_without_training(project):
     }
 
 
+def test_scoring_as_the_report_did_scores_again_and_draws_nothing(project):
+    evaluated = [f"evaluate:{name}" for name in ALL_TRAINED]
+    compared = ["extract_real_features", "estimate_differences", "compare"]
+    project.configure(evaluation={"scored_as": "report2019"})
+    assert project.stale() == Counter([*evaluated, *compared])
+
+
 def test_another_primary_metric_estimates_the_differences_anew_and_no_more(project):
     project.configure(evaluation={"primary": "kid"})
     assert project.stale() == Counter({"estimate_differences": 1, "compare": 1})

@@ -79,6 +79,9 @@ if mistakes := settings.paths_with_placeholders(images):
     refuse("Images cannot be used:", mistakes)
 
 SUBSETS = pair_table.subsets(PAIRS)
+if mistakes := settings.unknown_published_subsets(config, [*SUBSETS, "all"]):
+    refuse("The configuration has mistakes:", mistakes)
+
 SEEDS = config["seeds"]
 EPOCHS = settings.evaluated_epochs(config)
 ABLATIONS = settings.ablation_order(

@@ -1,5 +1,7 @@
 """The comparison of the ablations: table, curves, figure grids, and one page with all of them."""
 
+PUBLISHED = settings.published_hparams(config)
+
 
 rule compare:
     input:
@@ -104,6 +106,7 @@ rule compare:
             "subsets": SUBSETS,
             "features": FEATURES.label,
             **({"chosen_by": config["evaluation"]["chosen_by"]} if VALIDATED else {}),
+            **({"published": PUBLISHED} if PUBLISHED else {}),
         },
         code=code_version("compare.py"),
     message:

@@ -6,6 +6,7 @@ FEATURE_HPARAMS = FEATURES.hparams()
 DOWNLOADED = weights.FEATURE_WEIGHTS.get(FEATURES.name) if not FEATURES.onnx else None
 WEIGHTS = settings.feature_file(config) or (DOWNLOADED and DOWNLOADED.path)
 LPIPS_WEIGHTS = settings.lpips_files(config)
+SCORING_HPARAMS = settings.scoring_hparams(config)
 IDENTITY = config["evaluation"]["identity"]
 IDENTITY_HPARAMS = {"identity": True} if IDENTITY else {}
 GALLERY = {"gallery": "<results>/evaluation/gallery.npz"} if IDENTITY else {}
@@ -40,6 +41,7 @@ rule extract_real_features:
     params:
         hp={
             **FEATURE_HPARAMS,
+            **SCORING_HPARAMS,
             **IDENTITY_HPARAMS,
             **({"subsets": SUBSETS} if IDENTITY else {}),
         },
@@ -73,7 +75,12 @@ rule evaluate:
         runtime=by_attempt(120),
         gpu=1,
     params:
-        hp={"epochs": EPOCHS, **FEATURE_HPARAMS, **IDENTITY_HPARAMS},
+        hp={
+            "epochs": EPOCHS,
+            **FEATURE_HPARAMS,
+            **SCORING_HPARAMS,
+            **IDENTITY_HPARAMS,
+        },
         code=code_version("evaluate.py"),
     message:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}"
@@ -96,7 +103,7 @@ use rule evaluate as evaluate_validation with:
     benchmark:
         "<benchmarks>/evaluate_validation/{ablation}/seed{seed}.tsv"
     params:
-        hp={"epochs": EPOCHS, "split": "val", **FEATURE_HPARAMS},
+        hp={"epochs": EPOCHS, "split": "val", **FEATURE_HPARAMS, **SCORING_HPARAMS},
         code=rules.evaluate.params.code,
     message:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}, on the validation pairs"
@@ -157,7 +164,12 @@ use rule evaluate as evaluate_method with:
         runtime=by_attempt(30),
         gpu=1,
     params:
-        hp={"epochs": [0], **FEATURE_HPARAMS, **IDENTITY_HPARAMS},
+        hp={
+            "epochs": [0],
+            **FEATURE_HPARAMS,
+            **SCORING_HPARAMS,
+            **IDENTITY_HPARAMS,
+        },
         code=rules.evaluate.params.code,
     message:
         "Scoring {wildcards.method}"

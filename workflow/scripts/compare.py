@@ -10,6 +10,7 @@ from photosketch.comparison import (
     gallery,
     page,
     provenance,
+    published,
     summary,
     sweeps,
     tables,
@@ -47,6 +48,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         choice=choice,
         sweeps=[Sweep.from_hparams(sweep) for sweep in hp.get("sweeps", [])],
         points=points,
+        published=published.from_hparams(hp.get("published", {})),
     )
     test, names = pairs.select(manifest, split="test"), [*hp.get("shown", ablations), *methods]
     samples = map(read_samples, [*inputs.samples, *inputs.method_samples])

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from photosketch import devices, pairs, runtime
 from photosketch.config import FeatureConfig
-from photosketch.evaluation import extractors
+from photosketch.evaluation import extractors, protocol
 from photosketch.evaluation.files import (
     mismatches,
     read_features,
@@ -27,7 +27,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     if problems:
         raise runtime.InputError(problems)
     network = FeatureConfig.from_hparams(hp)
-    identity = hp.get("identity", False)
+    identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
     networks = Networks.load(network, files.get("weights"), files.get("lpips"), identity)
     networks = networks.to(
         devices.acquire_device(
@@ -41,8 +41,11 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     gallery = read_gallery(files.gallery) if identity else None
     truth = Truth.of(real, stack_sketches(people), networks.device, gallery)
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
-    scores, image_scores, features = evaluate_epochs(run, samples, truth, networks, console)
-    scores = scores.assign(features=network.label, note=extractors.note(network))
+    scores, image_scores, features = evaluate_epochs(
+        run, samples, truth, networks, console, scored_as
+    )
+    notes = [extractors.note(network), protocol.note(scored_as)]
+    scores = scores.assign(features=network.label, note=". ".join(filter(None, notes)))
     write_table(scores, output.scores)
     write_table(image_scores, output.images)
     write_run_features(features, output.features)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from photosketch import devices, pairs, runtime
 from photosketch.config import FeatureConfig
+from photosketch.evaluation import protocol
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features, write_features, write_gallery, write_table
 from photosketch.evaluation.scores import (
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     network = FeatureConfig.from_hparams(hp)
-    identity = hp.get("identity", False)
+    identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
     networks = Networks.load(network, files.get("weights"), files.get("lpips"), identity)
     device = devices.acquire_device(
         console,
@@ -41,7 +42,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     for split in ("test", "val") if validation else ("test",):
         people = pairs.select(manifest, split=split)
         print(f"{network.label}: {len(people)} real {split} sketches on {device}", file=console)
-        features = extract(stack_sketches(people), networks.features, device)
+        features = extract(protocol.true(people, scored_as), networks.features, device)
         sets[split] = Features(*ids_and_subsets(people), features)
     write_features(sets["test"], output.features)
     if validation:
@@ -56,5 +57,6 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         write_gallery(gallery, output.gallery)
         true_sketches = [true_identities(test, tables, gallery, networks.faces)]
     truth = Truth.of(sets["test"], stack_sketches(test), device, gallery)
-    points = reference_points(truth, stack_gray_photos(test), networks)
+    photos = protocol.drawn(stack_gray_photos(test), scored_as)
+    points = reference_points(truth, photos, networks)
     write_table(pd.concat([points, *true_sketches]), output.references)

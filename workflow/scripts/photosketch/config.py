@@ -19,6 +19,7 @@ from photosketch.runtime import file_sha256
 GladForm = Literal["magnitude", "squared"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
+ScoredAs = Literal["as_drawn", "report2019"]
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PLACEHOLDER = re.compile(r"[{}<>]")
 LARGEST = 10**15  # of any number in the configuration
@@ -195,6 +196,35 @@ def feature_file(config: Mapping[str, Any]) -> str | None:
     """The file of the feature network that the configuration names; None where it names none."""
     features = config["evaluation"]["features"]
     return config["evaluation"]["weights"] if isinstance(features, str) else features["onnx"]
+
+
+def scoring_hparams(config: Mapping[str, Any]) -> dict[str, str]:
+    """How sketches are scored (`ScoredAs`), as part of `hp`: nothing where as they are drawn."""
+    scored_as = config["evaluation"]["scored_as"]
+    return {} if scored_as == "as_drawn" else {"scored_as": scored_as}
+
+
+def published_hparams(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Published values by name in the order of the configuration, keys in one order, types cast."""
+    return {
+        name: {
+            "source": entry["source"],
+            "features": entry["features"],
+            "fid": {subset: float(entry["fid"][subset]) for subset in sorted(entry["fid"])},
+        }
+        for name, entry in config["published"].items()
+    }
+
+
+def unknown_published_subsets(config: Mapping[str, Any], known: Iterable[str]) -> list[str]:
+    """Published values of subsets that the table of pairs does not have; `known`: with `all`."""
+    known = list(known)
+    return [
+        f"published.{name}.fid.{subset}: no subset of dataset.pairs; known: {', '.join(known)}"
+        for name, entry in config["published"].items()
+        for subset in entry["fid"]
+        if subset not in known
+    ]
 
 
 def lpips_files(config: Mapping[str, Any]) -> list[str] | None:
@@ -491,6 +521,12 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
         f"methods.{name}: an ablation has that name; give the sketches another"
         for name in config["methods"]
         if name in config["ablations"]
+    ]
+    contradictions += [
+        f"published.{name}: {kind} has that name; give the published values another"
+        for kind, names in {"an ablation": "ablations", "a method": "methods"}.items()
+        for name in config["published"]
+        if name in config[names]
     ]
     endpoint = config["landmarks"]["facepp"]["endpoint"]
     if not _keeps_secrets(endpoint):

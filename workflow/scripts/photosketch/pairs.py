@@ -123,7 +123,7 @@ def _read_rows(table: Path) -> tuple[list[_Row], list[str]]:
         raise InputError(
             [
                 f"{table}: there is no such table of pairs; correct the path, or write the table "
-                "(for a CUFS folder by python -m photosketch.datasets cufs)"
+                "(CUFS, FS2K and others by python -m photosketch.datasets, docs/other-datasets.md)"
             ]
         ) from None
     except (OSError, UnicodeDecodeError) as error:

@@ -16,6 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from photosketch import pairs, sheets
+from photosketch.comparison.published import Published
 from photosketch.comparison.summary import Choice, Comparison
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, Metric
@@ -25,6 +26,7 @@ from photosketch.training.samples import Samples
 # Okabe & Ito 2008, told apart with any colour vision; the yellow, too faint on white, left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 ROWS = 6  # test people in a grid
+_NAMES_ACROSS = 3  # of published values, in a panel
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _INK, _FAINT, _RULE, _WARNING = sheets.INK, sheets.FAINT, sheets.RULE, sheets.ALARM
 STYLE: dict[Any, Any] = {
@@ -44,7 +46,8 @@ def curves(comparison: Comparison) -> Figure:
 
     Several seeds: the line is their mean, the band spans their lowest to highest. A single epoch
     has no curve: its values stand above the ablations' names. Panels have scales of their own, for
-    FID cannot be compared across them.
+    FID cannot be compared across them. Published values are thin lines in the panels of the subsets
+    that they are of.
     """
     scores = comparison.scores
     ablations, subsets, epochs = comparison.ablations, comparison.subsets, comparison.epochs
@@ -67,6 +70,7 @@ def curves(comparison: Comparison) -> Figure:
             axis.grid(axis="y", color=_RULE, linewidth=0.6)
             axis.set_axisbelow(True)
             draw_panel(axis, scores[scores["subset"] == subset], ablations)
+            _published(axis, comparison.comparable, subset)
         for axis in axes[len(panels) :]:
             axis.set_visible(False)
         left, line = 0.15 / width, 0.25 / height
@@ -217,6 +221,23 @@ def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
             label.set(rotation=30, horizontalalignment="right", rotation_mode="anchor")
     axis.set_xlim(-0.5, len(ablations) - 0.5)
     axis.margins(y=0.2)
+
+
+def _published(axis: Axes, entries: Sequence[Published], subset: str) -> None:
+    """A thin line at each published value of the subset; names side by side, for values lie near
+    each other."""
+    known = sorted((entry.fid[subset], entry.label) for entry in entries if subset in entry.fid)
+    for index, (value, label) in enumerate(known):
+        axis.axhline(value, color=_FAINT, linewidth=0.7, linestyle=(0, (5, 3)), zorder=1)
+        axis.text(
+            0.01 + index % _NAMES_ACROSS / _NAMES_ACROSS,
+            value,
+            label,
+            transform=axis.get_yaxis_transform(),
+            va="bottom",
+            fontsize=6.5,
+            color=_FAINT,
+        )
 
 
 def people_grid(

@@ -16,6 +16,8 @@ from photosketch.comparison.tables import (
     markdown_lines,
     mean_and_deviation,
     number,
+    published_rows,
+    reference_rows,
     seeds_in_words,
     subset_name,
 )
@@ -40,7 +42,7 @@ def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
                 *(number(summary, row[f"{subset}_last"]) for subset in comparison.counts),
             ]
             for _, row in summary.iterrows()
-        ] + list(table.rows[len(summary) :])
+        ] + reference_rows(comparison)
         lines += ["", f"At the last epoch, {epochs[-1]}:", "", *markdown_lines(head, last)]
     lines += ["", *(f"- {sentence}" for sentence in table.remarks), ""]
     lines += [f"{table.markdown()}\n" for table in tables]
@@ -77,7 +79,7 @@ def index_html(
             for index, subset in enumerate(grids)
         ),
         "warning": f'<p class="warning" role="note">{html.escape(note)}</p>' if note else "",
-        "table": _html_table(comparison, own, fid.rows[len(comparison.summary) :]),
+        "table": _html_table(comparison, own),
         "remarks": "".join(f"<li>{html.escape(text)}</li>" for text in fid.remarks),
         "tables": "".join(table.html() for table in tables),
         "data": gallery,
@@ -111,12 +113,11 @@ def _lead(comparison: Comparison) -> str:
 
 def _settings(comparison: Comparison, training: str) -> dict[str, str]:
     epochs, seeds, note = comparison.epochs, comparison.seeds, comparison.note
-    features = str(comparison.scores["features"].iloc[0])
     return {
         "Run": comparison.provenance.run,
         "Seeds": ", ".join(map(str, seeds)),
         "Evaluated": f"{epochs_in_words(epochs)} ({len(epochs)} in all)",
-        "Features": f"{features} ({note})" if note else features,
+        "Features": f"{comparison.features} ({note})" if note else comparison.features,
         "Test faces": ", ".join(f"{subset} {n}" for subset, n in comparison.counts.items()),
         "Training": training,
         "Grids": f"{epochs_in_words(epochs[-1:])}, {seeds_in_words(seeds[:1])}",
@@ -154,10 +155,8 @@ def _listed(values: Mapping[str, Any]) -> str:
     )
 
 
-def _html_table(
-    comparison: Comparison, settings: Mapping[str, str], references: Sequence[Sequence[str]]
-) -> str:
-    """The table of FID; settings: of each ablation, in words; references: rows of real images."""
+def _html_table(comparison: Comparison, settings: Mapping[str, str]) -> str:
+    """The table of FID; settings: of each ablation, in words."""
     summary, counts, epochs = comparison.summary, comparison.counts, comparison.epochs
     with_last = len(epochs) > 1
     kind = "mean ± s.d." if len(comparison.seeds) > 1 or with_last else f"epoch {epochs[0]}"
@@ -198,7 +197,7 @@ def _html_table(
             for cell in row[1:]
         )
         + "</tr>"
-        for row in references
+        for row in [*reference_rows(comparison), *published_rows(comparison)]
     )
     return (
         '<table class="sortable grouped"><thead><tr><th scope="col" rowspan="2" data-column="0">'

@@ -7,6 +7,7 @@ from functools import cached_property
 import pandas as pd
 
 from photosketch.comparison.provenance import Provenance
+from photosketch.comparison.published import Published
 from photosketch.evaluation.files import POOLED
 from photosketch.sweeps import Sweep
 
@@ -30,7 +31,8 @@ class Comparison:
     scores: of the ablations on the test pairs, as `read_scores` gives them; method_scores: of the
     sketches of others' methods, None without them; references, differences: as `read_references`
     and `read_differences` give them; notes: on the others' sketches; choice: None without
-    validation pairs; sweeps; points: the ablations that are there for sweeps alone.
+    validation pairs; sweeps; points: the ablations that are there for sweeps alone; published:
+    values of other runs, of whatever features.
     """
 
     scores: pd.DataFrame
@@ -42,6 +44,7 @@ class Comparison:
     choice: Choice | None = None
     sweeps: Sequence[Sweep] = ()
     points: Sequence[str] = ()
+    published: Sequence[Published] = ()
 
     @cached_property
     def all_scores(self) -> pd.DataFrame:
@@ -88,6 +91,16 @@ class Comparison:
     def seeds(self) -> list[int]:
         """In the order of the configuration: the figures show the first one."""
         return self.scores["seed"].unique().tolist()
+
+    @property
+    def features(self) -> str:
+        """The network of the features, as tables name it."""
+        return str(self.scores["features"].iloc[0])
+
+    @property
+    def comparable(self) -> list[Published]:
+        """The published values of the same features; others can't stand beside these scores."""
+        return [entry for entry in self.published if entry.features == self.features]
 
     @property
     def note(self) -> str:

@@ -2,12 +2,13 @@
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import pandas as pd
 
+from photosketch.comparison import published
 from photosketch.comparison.summary import Choice, Comparison, at_epochs
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, METRICS, Metric
@@ -114,17 +115,43 @@ def result_tables(comparison: Comparison) -> list[Table]:
 
 
 def fid_table(comparison: Comparison) -> Table:
-    """FID per subset of every method and of the photos in gray."""
-    summary, references, counts = comparison.summary, comparison.references, comparison.counts
+    """FID per subset of every method and of the photos in gray, and published values."""
+    summary, counts = comparison.summary, comparison.counts
     rows = [
         [str(row["ablation"]), *(mean_and_deviation(summary, row, subset) for subset in counts)]
         for _, row in summary.iterrows()
     ]
-    for name, own in _references_with(_FID, references).items():
-        values = [own["fid"].get(subset, math.nan) for subset in counts]
-        rows.append([name, *(number(summary, value) for value in values)])
     head = ["method", *(f"{subset_name(subset)} (n = {n})" for subset, n in counts.items())]
-    return Table("FID", head, rows, _fid_remarks(comparison.epochs, comparison.seeds))
+    comparable = comparison.comparable
+    left_out = [entry for entry in comparison.published if entry not in comparable]
+    return Table(
+        "FID",
+        head,
+        [*rows, *reference_rows(comparison), *published_rows(comparison)],
+        [
+            *_fid_remarks(comparison.epochs, comparison.seeds),
+            *published.remarks(comparable, left_out),
+        ],
+    )
+
+
+def reference_rows(comparison: Comparison) -> list[list[str]]:
+    """The rows of real images in the table of FID; they have no epochs."""
+    return [
+        [name, *_cells(comparison, own["fid"])]
+        for name, own in _references_with(_FID, comparison.references).items()
+    ]
+
+
+def published_rows(comparison: Comparison) -> list[list[str]]:
+    """The rows of published values in the table of FID, of the same features."""
+    return [[entry.label, *_cells(comparison, entry.fid)] for entry in comparison.comparable]
+
+
+def _cells(comparison: Comparison, fid: pd.Series | Mapping[str, float]) -> list[str]:
+    """FID by subset as cells in the order of the table, a dash where it has none."""
+    values = (fid.get(subset, math.nan) for subset in comparison.counts)
+    return [number(comparison.summary, value) for value in values]
 
 
 def other_people_table(comparison: Comparison) -> Table:

@@ -3,8 +3,11 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from photosketch.datasets import cufs
+from photosketch.datasets import apdrawing, cufs, folders, fs2k, halves, numbered
+from photosketch.datasets.table import write_table
+from photosketch.runtime import InputError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,9 +17,68 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Write the table of pairs (dataset.pairs) of a data set from what is on disk.",
     )
     commands = parser.add_subparsers(metavar="NAME", required=True)
-    cufs.add_command(commands)
+    for reader in (cufs, fs2k, apdrawing, folders):
+        _add_output(reader.add_command(commands))
     options = parser.parse_args(arguments)
-    return options.write(options)
+    try:
+        _write(options)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        help="the TSV to write, or a folder: then pairs.tsv in it. What else has to be written "
+        "(halves of pictures, results) goes beside it",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="NUMBERED",
+        help="a folder of a method's results, numbered in the order of the test pairs: copied to "
+        "results/NUMBERED/SUBSET/ID beside the table, for `methods`; may be given several times",
+    )
+
+
+def _write(options: argparse.Namespace) -> None:
+    """Find the pairs, write the table and what goes beside it, and say what is in it.
+
+    Raises InputError with all problems before anything is written.
+    """
+    output: Path = options.output
+    table = output if output.suffix.lower() == ".tsv" else output / "pairs.tsv"
+    found = options.find(options, table.parent)
+    test = {(pair.subset, pair.id) for pair in found.pairs if pair.split == "test"}
+    copies, problems, notes = [], [], [*found.notes]
+    names = [folder.resolve().name for folder in options.results]
+    for folder, name in zip(options.results, names, strict=True):
+        if names.count(name) > 1:
+            problems.append(f"{folder}: two folders of results are called {name}; rename one")
+        target = table.parent / "results" / name
+        planned, faults = numbered.planned(folder, found.numbering, test, target)
+        copies += planned
+        problems += faults
+        if len(planned) < len(found.numbering):
+            count = f"{len(planned)} of {len(found.numbering)}"
+            notes.append(f"{folder}: {count} results are of pairs in the table, others left out")
+    if problems:
+        raise InputError(problems)
+    halves.write(found.cuts)
+    numbered.write(copies)
+    write_table(found.pairs, table)
+    for note in notes:
+        print(note, file=sys.stderr)
+    for line in found.counts_in_words():
+        print(line)
+    for name in names:
+        print(f"methods: {{{name}: {table.parent / 'results' / name}}}")
 
 
 if __name__ == "__main__":

@@ -101,7 +101,8 @@ def extract(
     device: torch.device | str = "cpu",
     batch_size: int | None = None,
 ) -> np.ndarray:
-    """Features [N, D] float32 of sketches [N, H, W] uint8 (8-bit gray, at their own size).
+    """Features [N, D] float32 of sketches uint8 at their own size, gray [N, H, W] or RGB
+    [N, H, W, 3].
 
     Gray is repeated to three channels, 0..255 becomes 0..1. `network` must be on `device`.
     Convolutions keep full float32 precision, so that CPU and GPU agree. On a CPU small batches
@@ -115,7 +116,8 @@ def extract(
     @torch.inference_mode()
     def extracted(start: int) -> np.ndarray:
         batch = torch.from_numpy(sketches[start : start + batch_size]).to(device)
-        images = batch[:, None].float().div(255).expand(-1, 3, -1, -1)  # [B, 3, H, W]
+        channels = batch[:, None] if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
+        images = channels.float().div(255).expand(-1, 3, -1, -1)  # [B, 3, H, W]
         return network(images.contiguous(memory_format=order)).cpu().numpy()
 
     threads = torch.get_num_threads() if on_cpu else 1

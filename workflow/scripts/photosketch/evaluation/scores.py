@@ -13,8 +13,15 @@ import torch
 from piq.perceptual import ContentLoss
 from torch import nn
 
-from photosketch.config import FeatureConfig
-from photosketch.evaluation import distances, extractors, image_metrics, other_people, recognition
+from photosketch.config import FeatureConfig, ScoredAs
+from photosketch.evaluation import (
+    distances,
+    extractors,
+    image_metrics,
+    other_people,
+    protocol,
+    recognition,
+)
 from photosketch.evaluation.distances import InnerProducts, subset_masks
 from photosketch.evaluation.files import Features, Gallery, RunFeatures
 from photosketch.evaluation.identity import FaceRecogniser, identity_scores
@@ -107,8 +114,10 @@ def evaluate_epochs(
     truth: Truth,
     networks: Networks,
     console: TextIO,
+    scored_as: ScoredAs = "as_drawn",
 ) -> tuple[pd.DataFrame, pd.DataFrame, RunFeatures]:
-    """The scores of a run: what `evaluate` gives for the sketches of each epoch, as one.
+    """The scores of a run: what `evaluate` gives for the sketches of each epoch, prepared as
+    `scored_as` says, as one.
 
     `samples`: the files by epoch. Both tables begin with a column `epoch`. After each epoch
     `console` is told the FID of the run, by the name `run`, and how long the others may take.
@@ -116,7 +125,8 @@ def evaluate_epochs(
     by_subset, by_image, features = [], [], []
     start = time.monotonic()
     for epoch, path in samples.items():
-        scores, image_scores, drawn = evaluate(read_samples(path).sketches, truth, networks)
+        sketches = protocol.drawn(read_samples(path).sketches, scored_as)
+        scores, image_scores, drawn = evaluate(sketches, truth, networks)
         scores.insert(0, "epoch", epoch)
         image_scores.insert(0, "epoch", epoch)
         by_subset.append(scores)
@@ -171,7 +181,7 @@ def reference_points(truth: Truth, photos: np.ndarray, networks: Networks) -> pd
     """The scores of real images, to read a table by; columns as `evaluate` gives them, and name.
 
     True sketches of other people have FID, other people, and KID alone. photos [N, H, W] uint8:
-    those of the people of `truth`, in gray.
+    those of the people of `truth`, in gray, prepared as drawn sketches are.
     """
     of_photos, _, _ = evaluate(photos, truth, networks)
     tables = {

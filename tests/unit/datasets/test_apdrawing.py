@@ -1,0 +1,83 @@
+"""APDrawing: pictures with photo and drawing side by side, cut in two."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photosketch.datasets.__main__ import main
+from photosketch.pairs import index_pairs, read_image
+
+
+def picture(path: Path, level: int, width: int = 32, height: int = 20) -> None:
+    """The photo (left) red, the drawing of the gray level."""
+    pixels = np.full((height, width, 3), level, np.uint8)
+    pixels[:, : width // 2] = (level, 0, 0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def apdrawing(tmp_path: Path) -> Path:
+    folder = tmp_path / "APDrawingDB"
+    for level, name in enumerate(("train/1.png", "train/1_1.png", "test/10.png", "test/2.png")):
+        picture(folder / "data" / name, 100 + level)
+    (folder / "landmark").mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("below", ["", "data"])
+def test_the_left_half_is_the_photo_and_the_right_one_the_drawing(
+    apdrawing: Path, tmp_path: Path, below: str
+) -> None:
+    output = tmp_path / "out"
+    assert main(["apdrawing", str(apdrawing / below), "--output", str(output)]) == 0
+    pairs = index_pairs(output / "pairs.tsv", (16, 20))
+    assert [(pair.id, pair.split) for pair in pairs] == [
+        ("1_1", "train"),
+        ("1", "train"),
+        ("2", "test"),
+        ("10", "test"),
+    ]
+    assert {pair.subset for pair in pairs} == {"APDrawing"}
+    assert (read_image(pairs[3], "photo") == (102, 0, 0)).all()
+    assert (read_image(pairs[3], "sketch") == 102).all()
+    assert sorted(path.name for path in output.iterdir()) == ["halves", "pairs.tsv"]
+
+
+def test_all_problems_are_listed_and_nothing_is_written(
+    apdrawing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = apdrawing / "data"
+    picture(data / "test/1.png", 7)
+    picture(data / "train/odd.png", 7, width=31)
+    picture(data / "train/single.png", 7, width=20)
+    (data / "train/broken.png").write_bytes(b"no image")
+    picture(data / "more/3.png", 7)
+    output = tmp_path / "out"
+    assert main(["apdrawing", str(apdrawing), "--output", str(output)]) == 1
+    said = capsys.readouterr().err.splitlines()
+    beginnings = [
+        f"{data}/more: holds images",
+        f"{data}/test/1.png: has the name of {data}/train/1.png",
+        f"{data}/train/broken.png is no intact image",
+        f"{data}/train/odd.png is 31x20 pixels",
+        f"{data}/train/single.png is 20x20 pixels",
+    ]
+    assert len(said) == len(beginnings), said
+    for line, beginning in zip(said, beginnings, strict=True):
+        assert line.startswith(beginning)
+    assert not output.exists()
+
+
+def test_photos_alone_are_left_out_and_missing_parts_are_named(
+    apdrawing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    picture(apdrawing / "data/test_single/someone.png", 7)
+    assert main(["apdrawing", str(apdrawing), "--output", str(tmp_path / "out")]) == 0
+    assert "test_single: photos without drawings, left out" in capsys.readouterr().err
+    assert main(["apdrawing", str(apdrawing / "landmark"), "--output", str(tmp_path / "a")]) == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"{apdrawing}/landmark/train: is not there")
+    assert second.startswith(f"{apdrawing}/landmark/test: is not there")

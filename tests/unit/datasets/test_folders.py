@@ -1,0 +1,106 @@
+"""Photos and sketches in two folders or side by side, and the draw of test pairs."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from photosketch.datasets.__main__ import main
+from photosketch.datasets.folders import draw_splits, find_pairs
+from photosketch.pairs import read_table
+from photosketch.runtime import InputError
+
+
+def touch(*paths: Path) -> None:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Path, Path]:
+    photos, sketches = tmp_path / "photos", tmp_path / "drawn"
+    for number in range(1, 11):
+        touch(photos / f"{number}.jpg", sketches / f"{number}.png")
+    touch(photos / "Thumbs.db")
+    return photos, sketches
+
+
+def problems_of(*folders: Path, **options: float) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        find_pairs(folders, folders[0].parent / "out", **options)
+    return caught.value.problems
+
+
+def test_two_folders_are_matched_by_name_with_the_shares_asked_for(
+    two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    shares = ["--subset", "mine", "--test-share", "0.3", "--validation-share", "0.1"]
+    arguments = ["folders", *map(str, two), *shares, "--output", str(tmp_path / "my.tsv")]
+    assert main(arguments) == 0
+    rows = read_table(tmp_path / "my.tsv")
+    assert [row["id"] for row in rows] == [str(number) for number in range(1, 11)]
+    assert {row["subset"] for row in rows} == {"mine"}
+    assert (rows[9]["photo"], rows[9]["sketch"]) == ("photos/10.jpg", "drawn/10.png")
+    assert Counter(row["split"] for row in rows) == {"train": 5, "test": 3, "val": 2}
+
+
+def test_the_draw_depends_on_seed_subset_and_names_alone() -> None:
+    names = [str(number) for number in range(200)]
+    first, _ = draw_splits(names, "mine", 0.25, 0.1, seed=0)
+    assert Counter(first.values()) == {"test": 50, "val": 20, "train": 130}
+    again, _ = draw_splits(names[::-1], "mine", 0.25, 0.1, seed=0)
+    assert again == first
+    for subset, seed in (("mine", 1), ("theirs", 0)):
+        other, _ = draw_splits(names, subset, 0.25, 0.1, seed)
+        both = sum(first[name] == other[name] == "test" for name in names)
+        assert 4 <= both <= 22  # 12.5 expected, standard deviation 2.7
+    # a table that is made anew, on any machine, has the same test pairs
+    draw, _ = draw_splits(names[:9], "mine", 0.3, 0, seed=0)
+    assert [name for name in names[:9] if draw[name] == "test"] == ["1", "2", "5"]
+
+
+def test_one_folder_holds_pictures_side_by_side(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(5):
+        pixels = np.full((10, 16), 50, np.uint8)
+        pixels[:, 8:] = 100 + number
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    for _ in range(2):  # the halves of the first time are not taken for more pictures
+        assert main(["folders", str(folder), "--output", str(folder)]) == 0
+    rows = read_table(folder / "pairs.tsv")
+    assert rows[3]["photo"] == "halves/photos/3.png"
+    sketch = np.asarray(Image.open(folder / rows[3]["sketch"]))
+    assert sketch.shape == (10, 8)
+    assert (sketch == 103).all()
+
+
+def test_all_problems_are_listed_at_once(two: tuple[Path, Path]) -> None:
+    photos, sketches = two
+    touch(photos / "a b.png", sketches / "a b.png", photos / "3.png", sketches / "only.png")
+    (sketches / "7.png").unlink()
+    problems = problems_of(photos, sketches, test_share=1.5)
+    expected = [
+        f"{photos}/3.png: 3.jpg has that name too; keep one",
+        f"{photos}/7.jpg: photo without a sketch; add {sketches}/7.jpg",
+        f"{sketches}/only.png: sketch without a photo",
+        "a b: the name of an image becomes an id",
+        "--test-share 1.5: is no share",
+    ]
+    assert len(problems) == len(expected), problems
+    for problem, beginning in zip(problems, expected, strict=True):
+        assert problem.startswith(beginning)
+
+
+def test_folders_below_and_shares_that_leave_nothing_are_refused(two: tuple[Path, Path]) -> None:
+    photos, sketches = two
+    [problem] = problems_of(photos, sketches, test_share=0.7, validation_share=0.3)
+    assert "of 10 pairs 7 are for testing and 3 for validation" in problem
+    assert "lower the shares" in problem
+    touch(sketches / "more/11.png")
+    below, missing = problems_of(sketches, photos / "none")
+    assert below.startswith(f"{sketches}: its folder more holds images")
+    assert missing == f"{photos}/none: is not a folder; correct the path"

@@ -1,0 +1,115 @@
+"""FS2K: its annotations as its repository documents them, on trees made here."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from photosketch.datasets.__main__ import main
+from photosketch.datasets.fs2k import find_pairs
+from photosketch.pairs import read_table
+from photosketch.runtime import InputError
+
+TRAIN = [("photo1/image0110", 0), ("photo2/image0003", 2), ("photo1/image0007", 1)]
+TEST = [("photo3/image0001", 0), ("photo1/image0002", 0)]
+
+
+def touch(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+
+
+def entry(name: str, style: int) -> dict[str, Any]:
+    """An annotation with the keys that the repository shows."""
+    return {
+        "image_name": name,
+        "skin_patch": [163, 139],
+        "lip_color": [156.9, 82.5, 79.0],
+        "eye_color": [118.6, 72.2, 69.5],
+        "hair": 0,
+        "hair_color": 2,
+        "gender": 0,
+        "earring": 1,
+        "smile": 1,
+        "frontal_face": 1,
+        "style": style,
+    }
+
+
+@pytest.fixture
+def fs2k(tmp_path: Path) -> Path:
+    folder = tmp_path / "FS2K"
+    for name, _ in TRAIN + TEST:
+        suffix = ".png" if name == "photo2/image0003" else ".jpg"
+        touch(folder / f"photo/{name}{suffix}")
+        sketch = name.replace("photo", "sketch").replace("image", "sketch")
+        touch(folder / f"sketch/{sketch}.jpg")
+    annotate(folder, "train", [entry(*pair) for pair in TRAIN])
+    annotate(folder, "test", [entry(*pair) for pair in TEST])
+    touch(folder / "README.pdf")
+    return folder
+
+
+def annotate(folder: Path, split: str, entries: Any) -> None:
+    (folder / f"anno_{split}.json").write_text(json.dumps(entries))
+
+
+def problems_of(folder: Path) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        find_pairs(folder)
+    return caught.value.problems
+
+
+def test_styles_are_subsets_and_ids_have_no_slash(fs2k: Path) -> None:
+    assert main(["fs2k", str(fs2k), "--output", str(fs2k)]) == 0
+    rows = read_table(fs2k / "pairs.tsv")
+    assert [(row["subset"], row["id"], row["split"]) for row in rows] == [
+        ("style1", "photo1_image0110", "train"),
+        ("style1", "photo3_image0001", "test"),
+        ("style1", "photo1_image0002", "test"),
+        ("style2", "photo1_image0007", "train"),
+        ("style3", "photo2_image0003", "train"),
+    ]
+    assert rows[0]["photo"] == "photo/photo1/image0110.jpg"
+    assert rows[0]["sketch"] == "sketch/sketch1/sketch0110.jpg"
+    assert rows[4]["photo"] == "photo/photo2/image0003.png"
+
+
+def test_all_problems_are_listed_at_once_with_file_and_remedy(fs2k: Path) -> None:
+    (fs2k / "photo/photo1/image0110.jpg").unlink()
+    touch(fs2k / "sketch/sketch1/sketch0002.png")
+    broken = [entry("photo1/image0007", 1), entry("image0001", 0), entry("photo3/image0001", 3), 7]
+    annotate(fs2k, "test", [*broken, entry("photo1/image0002", 0)])
+    expected = {
+        f"{fs2k}/photo/photo1/image0110.jpg: is not there": "remove its entry",
+        f"{fs2k}/anno_test.json: photo1/image0007 is already in anno_train.json": "remove one",
+        f"{fs2k}/anno_test.json, entry 2: image_name 'image0001'": "photo1/image0110",
+        f"{fs2k}/anno_test.json, entry 3: style of photo3/image0001 is 3": "use 0, 1 or 2",
+        f"{fs2k}/anno_test.json, entry 4: image_name None": "correct it",
+        f"{fs2k}/sketch/sketch1/sketch0002.png: sketch0002.jpg is there too": "keep one",
+    }
+    problems = problems_of(fs2k)
+    assert len(problems) == len(expected), problems
+    for beginning, rest in expected.items():
+        assert any(text.startswith(beginning) and rest in text for text in problems), beginning
+
+
+def test_annotations_that_are_missing_or_no_json_are_named(fs2k: Path) -> None:
+    (fs2k / "anno_test.json").unlink()
+    (fs2k / "anno_train.json").write_text("[{]")
+    train, test = problems_of(fs2k)
+    assert train.startswith(f"{fs2k}/anno_train.json: cannot be read as JSON")
+    assert test.startswith(f"{fs2k}/anno_test.json: is not there")
+    assert problems_of(fs2k / "elsewhere")[0].startswith(f"{fs2k}/elsewhere: is not a folder")
+
+
+def test_images_that_no_annotation_names_are_a_note_and_whole_folders_of_them_an_error(
+    fs2k: Path,
+) -> None:
+    touch(fs2k / "photo/photo1/image0999.jpg")
+    [note] = find_pairs(fs2k).notes
+    assert note == f"{fs2k}/photo/photo1: no annotation names image0999.jpg, left out"
+    touch(fs2k / "sketch/sketch4/sketch0001.jpg")
+    [problem] = problems_of(fs2k)
+    assert problem.startswith(f"{fs2k}/sketch/sketch4: holds images, and no annotation names")

@@ -1,0 +1,106 @@
+"""Scoring as the report did: what becomes of drawn and of true sketches before they are scored."""
+
+import io
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from torch import nn
+
+from photosketch.evaluation import protocol
+from photosketch.evaluation.extractors import extract
+from photosketch.evaluation.files import Features
+from photosketch.evaluation.scores import Networks, Truth, evaluate, evaluate_epochs
+from photosketch.pairs import Pair, index_pairs
+from photosketch.training.samples import Samples, write_samples
+
+
+class CoarsePixels(nn.Module):
+    """A small network in the place of Inception: means of each channel over a coarse grid."""
+
+    def forward(self, images):
+        return nn.functional.adaptive_avg_pool2d(images, 8).flatten(1)  # [N, 192]
+
+
+@pytest.fixture
+def sketches() -> np.ndarray:
+    """Six faint sketches of levels 100 to 199, [6, 40, 40]."""
+    return np.random.default_rng(0).integers(100, 200, (6, 40, 40), np.uint8)
+
+
+def test_stretching_spans_all_levels_linearly_and_rounds() -> None:
+    faint = np.array([[100, 101], [103, 106]], np.uint8)
+    assert protocol.stretched(faint).tolist() == [[0, 43], [128, 255]]  # 42.5 and 127.5 go up
+    whole = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    np.testing.assert_array_equal(protocol.stretched(whole), whole)
+
+
+def test_a_sketch_of_a_single_level_stays_as_it_is() -> None:
+    for level in (0, 128, 255):
+        plain = np.full((1, 16, 16), level, np.uint8)
+        np.testing.assert_array_equal(protocol.drawn(plain, "report2019"), plain)
+
+
+def test_each_drawn_sketch_is_stretched_by_itself_and_goes_through_jpeg(
+    sketches: np.ndarray,
+) -> None:
+    sketches[0] //= 2
+    scored = protocol.drawn(sketches, "report2019")
+    assert scored.shape == sketches.shape
+    assert scored.dtype == np.uint8
+    for sketch, found in zip(sketches, scored, strict=True):
+        file = io.BytesIO()
+        Image.fromarray(protocol.stretched(sketch)).save(file, "JPEG")  # Pillow's default quality
+        np.testing.assert_array_equal(found, np.asarray(Image.open(file)))
+        assert (found != protocol.stretched(sketch)).any()
+    assert protocol.drawn(sketches, "as_drawn") is sketches
+
+
+def test_true_sketches_keep_their_tint_where_they_are_scored_as_the_report_did(
+    listed: list[Pair], tmp_path: Path
+) -> None:
+    tinted = np.empty((250, 200, 3), np.uint8)
+    tinted[:] = (200, 190, 150)
+    Image.fromarray(tinted).save(tmp_path / "sketch1.png")
+    people = index_pairs(tmp_path / "pairs.tsv", (200, 250))[:2]
+    in_colour = protocol.true(people, "report2019")
+    assert in_colour.shape == (2, 250, 200, 3)
+    np.testing.assert_array_equal(in_colour[0], tinted)
+    gray = protocol.true(people, "as_drawn")
+    assert gray.shape == (2, 250, 200)
+    # a file that is gray comes out three times the same
+    np.testing.assert_array_equal(in_colour[1], np.repeat(gray[1][..., None], 3, axis=2))
+    of_colour, of_gray = extract(in_colour, CoarsePixels()), extract(gray, CoarsePixels())
+    np.testing.assert_array_equal(of_colour[1], of_gray[1])
+    channels = of_colour[0].reshape(3, -1).mean(axis=1)
+    assert channels == pytest.approx(np.array([200, 190, 150]) / 255, abs=1e-4)
+
+
+def test_epochs_are_scored_as_the_protocol_says_and_samples_stay_as_drawn(
+    sketches: np.ndarray, tmp_path: Path
+) -> None:
+    people = Features(
+        np.array([str(i) for i in range(6)]),
+        np.array(["AR"] * 6),
+        extract(255 - sketches, CoarsePixels()),
+    )
+    truth, networks = Truth.of(people, 255 - sketches), Networks(CoarsePixels())
+    samples = tmp_path / "epoch5.npz"
+    write_samples(Samples(people.ids, people.subset, sketches), samples)
+    before = samples.read_bytes()
+    scored, images, _ = evaluate_epochs(
+        "local", {5: samples}, truth, networks, StringIO(), "report2019"
+    )
+    expected, by_image, _ = evaluate(protocol.drawn(sketches, "report2019"), truth, networks)
+    assert scored["fid"].tolist() == expected["fid"].tolist()
+    assert images["ssim"].tolist() == by_image["ssim"].tolist()
+    plain, _, _ = evaluate_epochs("local", {5: samples}, truth, networks, StringIO())
+    assert plain["fid"].tolist() != scored["fid"].tolist()
+    assert samples.read_bytes() == before
+
+
+def test_scores_that_are_made_as_in_the_report_say_so() -> None:
+    assert protocol.note("as_drawn") == ""
+    assert "report of 2019" in protocol.note("report2019")

@@ -1,0 +1,111 @@
+"""What every reader of a data set gives, and the table of pairs (TSV) that is written of it."""
+
+import csv
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from photosketch.pairs import COLUMNS
+from photosketch.runtime import write_atomically
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True)
+class ListedPair:
+    """A photo and its sketch, as a row of the table has them."""
+
+    subset: str
+    id: str
+    split: str
+    photo: Path
+    sketch: Path
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A picture with photo and sketch side by side, and the files that its halves go to."""
+
+    picture: Path
+    photo: Path
+    sketch: Path
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a reader has found: the pairs in the table's order, what was left out, in words, and the
+    pictures that have to be cut before the pairs' files are there.
+
+    numbered: (subset, id) of the test pairs in the order that published results are numbered in
+    from 1, also of those that are not on disk; None: the order of the table.
+    """
+
+    pairs: Sequence[ListedPair]
+    notes: Sequence[str] = ()
+    cuts: Sequence[Cut] = ()
+    numbered: Sequence[tuple[str, str]] | None = None
+
+    @property
+    def numbering(self) -> Sequence[tuple[str, str]]:
+        """(subset, id) of the results 1, 2, ..."""
+        if self.numbered is not None:
+            return self.numbered
+        return [(pair.subset, pair.id) for pair in self.pairs if pair.split == "test"]
+
+    def counts_in_words(self) -> list[str]:
+        """`AR: 80 training and 43 test pairs`, a line for each subset."""
+        lines = []
+        for subset in dict.fromkeys(pair.subset for pair in self.pairs):
+            splits = [pair.split for pair in self.pairs if pair.subset == subset]
+            counts = [f"{splits.count('train')} training", f"{splits.count('test')} test"]
+            if "val" in splits:
+                counts.insert(1, f"{splits.count('val')} validation")
+            lines.append(f"{subset}: {', '.join(counts[:-1])} and {counts[-1]} pairs")
+        return lines
+
+
+def write_table(pairs: Iterable[ListedPair], path: Path) -> None:
+    """Write the table of pairs (TSV). Paths are relative to its folder where they lie below it,
+    so that table and images can be moved together, and absolute elsewhere."""
+    base = path.resolve().parent
+
+    def written(file: Path) -> str:
+        file = file.resolve()
+        return str(file.relative_to(base) if file.is_relative_to(base) else file)
+
+    with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as table:
+        writer = csv.writer(table, delimiter="\t", lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for pair in pairs:
+            files = written(pair.photo), written(pair.sketch)
+            writer.writerow((pair.subset, pair.id, pair.split, *files))
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The image files directly in a folder, numbers in ascending order; none if it isn't there."""
+    files = folder.iterdir() if folder.is_dir() else ()
+    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    return sorted(images, key=lambda path: (*ascending(path.stem), path.name))
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders directly in a folder, sorted."""
+    return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def ascending(name: str) -> tuple[int, str]:
+    """A sort key: numbers by value, other names as text."""
+    return (int(name), "") if name.isdecimal() else (0, name)
+
+
+def plain(name: str) -> str:
+    """A name without case and punctuation."""
+    return re.sub("[^a-z0-9]", "", name.lower())
+
+
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """`1, 2, 3`, of many the first ones."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
