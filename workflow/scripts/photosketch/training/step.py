@@ -153,7 +153,9 @@ class Trainer:
         local = config.losses.local > 0
         switches = switches or fastest(device)
         with lack_of_memory_explained(config, device):
-            generator = networks.build_generator(config.ngf, sketch_channels, local, seed)
+            generator = networks.build_generator(
+                config.ngf, sketch_channels, local, seed, config.fusion
+            )
             discriminators = networks.build_discriminators(config.ndf, sketch_channels, local, seed)
             return cls(
                 config,
