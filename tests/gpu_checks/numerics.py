@@ -5,7 +5,7 @@ import torch
 from gpu_checks import trainers
 from gpu_checks.result import Result, verdict
 from photosketch.training.determinism import deterministic_algorithms
-from photosketch.training.networks import HalfDropout
+from photosketch.training.layers import HalfDropout
 from support.face_batch import packed_pairs
 
 TOLERANCE = {"fp32": 1e-3, "bf16": 0.03}  # of each term

@@ -4,10 +4,9 @@ from torch import nn
 
 from photosketch.config import FRAME
 from photosketch.patches import PARTS, PATCHES
+from photosketch.training.layers import HalfDropout, ReflectionPad
 from photosketch.training.networks import (
-    HalfDropout,
     PatchGAN,
-    ReflectionPad,
     UNet,
     build_discriminators,
     build_generator,

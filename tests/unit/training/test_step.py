@@ -120,6 +120,21 @@ def test_weights_and_moments_stay_in_32_bits():
     assert kinds == {torch.float32}
 
 
+def test_flips_are_drawn_for_each_step_and_leave_the_jitter_as_it_is(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        Trainer, "step", lambda _, batch: seen.append(batch) or {"l1": torch.ones(1)}
+    )
+    trained(config(), PLAIN, 8)
+    trained(config(flip=True), PLAIN, 8)
+    flips = []
+    for plain, flipped in zip(seen[:8], seen[8:], strict=True):
+        mirrored = torch.equal(flipped.photo, plain.photo.flip(-1))
+        assert mirrored or torch.equal(flipped.photo, plain.photo)
+        flips.append(mirrored)
+    assert set(flips) == {False, True}
+
+
 @pytest.mark.parametrize("before", [0, 2])
 def test_steps_taken_back_leave_no_trace(before):
     """What the recording of a CUDA graph does around its warm-up."""

@@ -3,7 +3,15 @@ import pytest
 import torch
 
 from photosketch.config import FRAME
-from photosketch.training.tensors import PackedSet, draw_jitter, load_packed
+from photosketch.landmarks.table import LANDMARK_NAMES
+from photosketch.parsing.labels import CLASSES
+from photosketch.training.tensors import (
+    MIRRORED_POINTS,
+    PackedSet,
+    draw_flips,
+    draw_jitter,
+    load_packed,
+)
 
 SIZE, OFFSET = (200, 250), (28, 3)
 JITTER = 286
@@ -168,3 +176,61 @@ def test_jitter_zero_draws_nothing():
 def test_jitter_smaller_than_the_frame_is_refused():
     with pytest.raises(ValueError, match="at least 256"):
         draw_jitter(4, 200, CPU)
+
+
+def test_a_flipped_frame_is_the_jittered_one_mirrored_with_its_points_and_labels(load):
+    arrays = packed_arrays()
+    packed = load(arrays)
+    indices, offsets = torch.tensor([0, 1]), torch.tensor([[3, 28], [3, 28]])
+
+    plain = packed.batch(indices, JITTER, offsets)
+    batch = packed.batch(indices, JITTER, offsets, torch.tensor([True, False]))
+
+    assert not plain.valid[0].equal(plain.valid[0].flip(-1)), "symmetric: the test shows nothing"
+    for name in ("photo", "sketch", "parsing", "valid", "landmarks"):
+        flipped, other = getattr(batch, name)
+        expected = getattr(plain, name)
+        assert torch.equal(other, expected[1])
+        if name != "landmarks":
+            assert torch.equal(flipped, expected[0].flip(-1))
+    x, y = plain.landmarks[0].T
+    assert torch.equal(batch.landmarks[0], torch.stack([255 - x, y], dim=1)[[1, 0, 2, 4, 3]])
+
+
+def test_a_flipped_point_lies_on_what_is_now_on_its_side(load):
+    """Each point of the packed photo is marked with a gray level of its own."""
+    arrays = packed_arrays(count=1)
+    arrays["landmarks"][0] = [[90, 120], [150, 123], [117, 150], [101, 181], [140, 180]]
+    for index, (column, row) in enumerate(arrays["landmarks"][0].astype(int)):
+        arrays["photo"][0, row, column] = 10 * index
+
+    batch = load(arrays).batch(torch.tensor([0]), flips=torch.tensor([True]))
+
+    found = [batch.photo[0, 0, y, x].item() for x, y in batch.landmarks[0].long()]
+    seen = [round((value + 1) * 127.5) for value in found]
+    assert seen == [10 * index for index in MIRRORED_POINTS]
+    by_name = dict(zip(LANDMARK_NAMES, batch.landmarks[0].tolist(), strict=True))
+    assert by_name["left_eye"] == [255 - 150, 123]  # left is the viewer's left, as before
+    assert by_name["left_eye"][0] < by_name["right_eye"][0]
+    assert by_name["mouth_left"][0] < by_name["mouth_right"][0]
+
+
+def test_points_change_sides_by_their_names_and_labels_have_no_sides():
+    other_side = {"left": "right", "right": "left"}
+    names = [
+        "_".join(other_side.get(word, word) for word in name.split("_")) for name in LANDMARK_NAMES
+    ]
+    assert [LANDMARK_NAMES[index] for index in MIRRORED_POINTS] == names
+    assert not [name for name in CLASSES if "left" in name or "right" in name]
+
+
+def test_half_of_the_frames_are_flipped_and_no_number_is_drawn_without_flips():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    assert draw_flips(2000, False, CPU) is None
+    assert torch.equal(torch.get_rng_state(), before)
+
+    flips = draw_flips(2000, True, CPU)
+
+    assert flips.dtype == torch.bool
+    assert 900 < flips.sum() < 1100

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 
 from photosketch.runtime import file_sha256
 
+FusionName = Literal["apdrawing", "feather", "attention", "blend"]
 GladForm = Literal["magnitude", "squared"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
@@ -58,12 +59,15 @@ class TrainConfig:
     glad_form: GladForm = "magnitude"
     precision: Precision = "fp32"
     warp: WarpMode = "none"
+    fusion: FusionName = "apdrawing"
+    flip: bool = False
 
     @classmethod
     def from_config(cls, train: Mapping[str, Any]) -> Self:
         """From a validated `train` section with an ablation's overrides merged in; casts types."""
         weights = {name: float(train["losses"].get(name, 0)) for name in _names(LossWeights)}
-        casts = {"lr": float, "beta1": float, "glad_form": str, "precision": str, "warp": str}
+        words = ("glad_form", "precision", "warp", "fusion")
+        casts = {"lr": float, "beta1": float, "flip": bool, **dict.fromkeys(words, str)}
         scalars = {
             name: casts.get(name, int)(train[name]) for name in _names(cls) if name != "losses"
         }
@@ -84,6 +88,8 @@ class TrainConfig:
             del values["precision"]
         if self.warp == "none":
             del values["warp"]
+        if self.fusion == "apdrawing" or not self.losses.local:
+            del values["fusion"]
         return {name: value for name, value in values.items() if value or name == "beta1"}
 
 

@@ -36,7 +36,9 @@ def load_generator(
         remedy = "restore its own file, or delete it: it is written again by train"
         raise InputError([f"{path}: a generator of {'; '.join(problems)}; {remedy}"])
     config = TrainConfig.from_hparams(about["hparams"])
-    generator = networks.Generator(config.ngf, about["sketch_channels"], config.losses.local > 0)
+    generator = networks.Generator(
+        config.ngf, about["sketch_channels"], config.losses.local > 0, config.fusion
+    )
     generator.load_state_dict(weights)
     return generator.to(device)
 

@@ -14,35 +14,15 @@ from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from photosketch.config import FusionName
 from photosketch.patches import PARTS, PATCHES
-from photosketch.training.parts import Regions, blacken, compose, find_regions, split
+from photosketch.training.fusion import build_fusion
+from photosketch.training.layers import HalfDropout
+from photosketch.training.parts import Regions, blacken, find_regions, split
 from photosketch.training.seeds import derive_seed
 
 PHOTO_CHANNELS = 3
-
-
-class HalfDropout(nn.Dropout):
-    """Dropout of half of the values: those that stay are doubled; off in `eval()`.
-
-    On a CPU torch draws a whole random number for each value, one after another; here one bit
-    decides, ten times as fast. The bits belong to positions in the order [B, H, W, C], whatever
-    the memory format, so that both formats drop the same values.
-    """
-
-    def forward(self, features: Tensor) -> Tensor:
-        """[B, C, H, W] to the same, from torch's global random state."""
-        if not self.training:
-            return features
-        if features.device.type != "cpu":
-            return F.dropout(features, 0.5)
-        batch, channels, height, width = features.shape
-        words = torch.randint(-(2**63), 2**63 - 1, (features.numel() // 64 + 1,))
-        places = torch.arange(8, dtype=torch.uint8)
-        bits = ((words.view(torch.uint8)[:, None] >> places) & 1).flatten()[: features.numel()]
-        passed = bits.view(batch, height, width, channels).permute(0, 3, 1, 2)
-        return features * passed.to(features.dtype).mul_(2)
 
 
 class UNet(nn.Module):
@@ -96,68 +76,6 @@ class UNet(nn.Module):
         return features
 
 
-class ReflectionPad(nn.Module):
-    """Padding by the image mirrored at its border pixels, as `nn.ReflectionPad2d`.
-
-    Of slices, flips and `cat`, whose gradients are deterministic on CUDA; that of torch's own
-    module adds atomically there.
-    """
-
-    def __init__(self, margin: int) -> None:
-        super().__init__()
-        self.margin = margin
-
-    def forward(self, image: Tensor) -> Tensor:
-        """[B, C, H, W] to [B, C, H + 2 margin, W + 2 margin]; sides must exceed `margin`."""
-        for dim in (2, 3):
-            size = image.shape[dim]
-            before = image.narrow(dim, 1, self.margin).flip(dim)
-            after = image.narrow(dim, size - 1 - self.margin, self.margin).flip(dim)
-            image = torch.cat([before, image, after], dim=dim)
-        return image
-
-
-class Residual(nn.Module):
-    """A residual block of two 3x3 convolutions, with dropout between them, as in [2]."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=False),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(),
-            HalfDropout(),
-            ReflectionPad(1),
-            nn.Conv2d(channels, channels, 3, bias=False),
-            nn.BatchNorm2d(channels),
-        )
-
-    def forward(self, features: Tensor) -> Tensor:
-        """[B, channels, H, W] to the same."""
-        return features + self.layers(features)
-
-
-class Fusion(nn.Sequential):
-    """The fusion network of [2]: the whole frame's sketch and the composed parts into one sketch.
-
-    [B, 2 * sketch_channels, H, W] to [B, sketch_channels, H, W] in [-1, 1].
-    """
-
-    def __init__(self, ngf: int, sketch_channels: int) -> None:
-        super().__init__(
-            ReflectionPad(3),
-            nn.Conv2d(2 * sketch_channels, ngf, 7, bias=False),
-            nn.BatchNorm2d(ngf),
-            nn.ReLU(),
-            Residual(ngf),
-            Residual(ngf),
-            ReflectionPad(3),
-            nn.Conv2d(ngf, sketch_channels, 7),
-            nn.Tanh(),
-        )
-
-
 class LocalGenerators(nn.Module):
     """A U-Net of its own for each part, as in [2].
 
@@ -198,17 +116,20 @@ class GeneratorOutput:
 
 
 class Generator(nn.Module):
-    """The U-Net of [1] on the whole frame; with `local`, fused with the parts' sketches as in [2].
+    """The U-Net of [1] on the whole frame; with `local`, fused with the parts' sketches.
 
-    Without `local` neither the local networks nor the fusion network exist.
+    How they are fused `fusion` says, by default as in [2]. Without `local` neither the local
+    networks nor a fusion exist.
     """
 
-    def __init__(self, ngf: int, sketch_channels: int, local: bool) -> None:
+    def __init__(
+        self, ngf: int, sketch_channels: int, local: bool, fusion: FusionName = "apdrawing"
+    ) -> None:
         super().__init__()
         widths = [ngf * factor for factor in (1, 2, 4, 8, 8, 8, 8, 8)]
         self.unet = UNet(PHOTO_CHANNELS, sketch_channels, widths, dropouts=3)
         self.local = LocalGenerators(ngf, sketch_channels) if local else None
-        self.fusion = Fusion(ngf, sketch_channels) if local else None
+        self.fusion = build_fusion(fusion, ngf, sketch_channels) if local else None
 
     def forward(self, photo: Tensor, landmarks: Tensor, foreground: Tensor) -> GeneratorOutput:
         """Photos [B, 3, 256, 256] to sketches [B, C, 256, 256].
@@ -221,8 +142,7 @@ class Generator(nn.Module):
             return GeneratorOutput(image, {}, None)
         regions = find_regions(landmarks, foreground)
         parts = self.local(photo, regions)
-        fused = self.fusion(torch.cat([image, compose(parts, regions)], dim=1))
-        return GeneratorOutput(fused, parts, regions)
+        return GeneratorOutput(self.fusion(image, parts, regions), parts, regions)
 
 
 class PatchGAN(nn.Sequential):
@@ -282,12 +202,15 @@ class Discriminators(nn.Module):
         return Logits(self.frame(both), judged)
 
 
-def build_generator(ngf: int, sketch_channels: int, local: bool, seed: int) -> Generator:
+def build_generator(
+    ngf: int, sketch_channels: int, local: bool, seed: int, fusion: FusionName = "apdrawing"
+) -> Generator:
     """A generator with fresh weights as in [1], each of its networks from a seed of its own.
 
-    So generators of one `seed` have the same U-Net, with local networks and without.
+    So generators of one `seed` have the same U-Net, with local networks and without, and the same
+    local networks, however they are fused.
     """
-    generator = Generator(ngf, sketch_channels, local)
+    generator = Generator(ngf, sketch_channels, local, fusion)
     networks: dict[str, nn.Module] = {"unet": generator.unet}
     if generator.local is not None and generator.fusion is not None:
         networks |= {**generator.local.networks, "fusion": generator.fusion}

