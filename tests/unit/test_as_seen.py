@@ -71,7 +71,7 @@ SEEN = {
     ),
     "a transparent colour": (
         encoded(PIXELS, transparency=tuple(PIXELS[3, 4].tolist())),
-        np.where((PIXELS == PIXELS[3, 4]).all(-1, keepdims=True), 255, PIXELS),
+        np.where((PIXELS[3, 4] == PIXELS).all(-1, keepdims=True), 255, PIXELS),
     ),
     "a palette": (encoded(PALETTE), np.asarray(PALETTE.convert("RGB"))),
     "16-bit colours": (sixteen(PIXELS, ".png"), PIXELS),
@@ -170,4 +170,3 @@ def test_a_reduced_copy_averages_and_its_points_come_back():
     back = as_seen.points_before(np.array([[0.0, 0.0], [99, 149]]), (100, 150), (400, 600))
     np.testing.assert_allclose(back, [[1.5, 1.5], [397.5, 597.5]])
     assert as_seen.reduced(image) is image
-

@@ -136,23 +136,21 @@ def _in_srgb(image: "Image") -> "Image":
     profile = image.info.get("icc_profile")
     if not profile and image.mode in images.MODES:
         exponent = SRGB_GAMMA / image.info["gamma"]
-        return image.point([round(255 * (level / 255) ** exponent) for level in range(256)] * len(
-            image.getbands()
-        ))
+        return image.point(
+            [round(255 * (level / 255) ** exponent) for level in range(256)] * len(image.getbands())
+        )
     if not profile and image.mode == "CMYK":
         return image.convert("RGB")
+    srgb = ImageCms.createProfile("sRGB")
     try:
-        own = (
-            ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if profile
-            else ImageCms.createProfile("LAB")
+        own = ImageCms.ImageCmsProfile(
+            io.BytesIO(profile) if profile else ImageCms.createProfile("LAB")
         )
         if profile and own.profile.xcolor_space.strip() != COLOUR_SPACES[image.mode]:
             raise _UnusableError("has the colour profile of another kind of picture; save as sRGB")
-        return ImageCms.profileToProfile(
-            image, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
+        transform = ImageCms.buildTransform(own, srgb, image.mode, "RGB")
     except (ImageCms.PyCMSError, OSError) as error:
         raise _UnusableError(
             f"has a colour profile that can't be applied ({error}); save as sRGB"
         ) from None
+    return transform.apply(image)

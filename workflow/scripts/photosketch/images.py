@@ -2,7 +2,8 @@
 
 The strict reader, for aligned pairs and for other methods' sketches; `as_seen` is the lenient one.
 A file is judged by what it says of itself, before its pixels are decoded: Pillow would drop low
-bytes, colour keys and all frames but the first without a word. Free of numpy and Pillow at import, because the Snakefile loads what reads tables.
+bytes, colour keys and all frames but the first without a word. Free of numpy and Pillow at import,
+because the Snakefile loads what reads tables.
 """
 
 import hashlib
@@ -36,6 +37,14 @@ def read(data: bytes, *, colour: bool) -> "np.ndarray":
 
     with Image.open(io.BytesIO(data), formats=KINDS) as image:
         return np.asarray(image.convert("RGB" if colour else "L"))
+
+
+def luma(pixels: "np.ndarray") -> "np.ndarray":
+    """The gray [H, W] of RGB pixels [H, W, 3] uint8, as `read` gives it."""
+    import numpy as np
+    from PIL.Image import fromarray
+
+    return np.asarray(fromarray(pixels).convert("L"))
 
 
 def inspect(data: bytes) -> tuple[Size | None, list[str]]:
