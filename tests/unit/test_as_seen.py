@@ -158,15 +158,17 @@ def test_too_many_pixels_are_not_decoded(monkeypatch):
     assert "too many" in fault
 
 
-def test_a_reduced_copy_averages_and_its_points_come_back():
+def test_a_reduced_copy_averages_and_its_points_come_back(monkeypatch):
     image = np.add.outer(np.arange(600), np.arange(400)).astype(np.float32)[..., None] / 4
     image = np.repeat(image, 3, axis=2).astype(np.uint8)
 
-    small = as_seen.reduced(image, longest=150)
+    monkeypatch.setattr(as_seen, "LONGEST", 150)
+    small = as_seen.reduced(image)
 
     assert small.shape == (150, 100, 3)
     blocks = image.reshape(150, 4, 100, 4, 3).mean(axis=(1, 3))
     np.testing.assert_allclose(small, blocks, atol=1)
-    back = as_seen.points_before(np.array([[0.0, 0.0], [99, 149]]), (100, 150), (400, 600))
+    back = as_seen.points_before(np.array([[0.0, 0.0], [99, 149]]), (400, 600))
     np.testing.assert_allclose(back, [[1.5, 1.5], [397.5, 597.5]])
-    assert as_seen.reduced(image) is image
+    assert as_seen.reduced(small) is small
+    assert as_seen.points_before(back, (100, 150)) is back

@@ -3,6 +3,7 @@
 
 rule compare:
     input:
+        **IMAGES,
         scores=expand(rules.evaluate.output.scores, ablation=ABLATIONS, seed=SEEDS),
         images=expand(rules.evaluate.output.images, ablation=ABLATIONS, seed=SEEDS[0]),
         samples=expand(
@@ -24,7 +25,6 @@ rule compare:
         ),
         differences=rules.estimate_differences.output[0],
         references=rules.extract_real_features.output.references,
-        manifest="<results>/pairs.tsv",
     output:
         **(
             {

@@ -24,7 +24,8 @@ rule index_pairs:
         runtime=10,
     params:
         hp={
-            "size": config["dataset"]["size"],
+            # with alignment images may have any size
+            **without_null(size=None if ALIGNS else config["dataset"]["size"]),
             **without_null(validation=config["dataset"]["validation"] or None),
         },
         code=code_version("index_pairs.py"),

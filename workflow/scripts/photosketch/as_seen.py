@@ -54,27 +54,33 @@ def inspect(data: bytes) -> tuple[Size | None, list[str]]:
     return images.judged(data, LARGEST, judge)
 
 
-def reduced(image: "np.ndarray", longest: int = LONGEST) -> "np.ndarray":
-    """An image [H, W] or [H, W, 3] uint8, averaged over areas to at most `longest` pixels a side.
+def reduced_size(size: Size) -> Size:
+    """(width, height) of an image's reduced copy: at most LONGEST pixels a side, else the same."""
+    scale = min(1.0, LONGEST / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
-    The image itself where it is no larger.
-    """
+
+def reduced(image: "np.ndarray") -> "np.ndarray":
+    """The copy of an image [H, W] or [H, W, 3] uint8 that detection and the click page work on: its
+    means over areas, or the image itself where it is no larger."""
     import numpy as np
     from PIL import Image
 
     height, width = image.shape[:2]
-    scale = longest / max(width, height)
-    if scale >= 1:
+    size = reduced_size((width, height))
+    if size == (width, height):
         return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
 
 
-def points_before(points: "Points", reduced_size: Size, size: Size) -> "Points":
-    """Points [N, 2] of a reduced image in the pixels of the image before; sizes (width, height)."""
+def points_before(points: "Points", size: Size) -> "Points":
+    """Points [N, 2] of the reduced copy in the pixels of the image, of `size` (width, height)."""
     import numpy as np
 
-    return (points + 0.5) * (np.array(size) / np.array(reduced_size)) - 0.5
+    smaller = reduced_size(size)
+    if smaller == size:
+        return points
+    return (points + 0.5) * (np.array(size) / np.array(smaller)) - 0.5
 
 
 def _shown(image: "Image") -> "Image":

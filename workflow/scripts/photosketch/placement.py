@@ -37,6 +37,11 @@ class Similarity:
         """Pixels after it for a pixel before."""
         return float(np.hypot(*self.matrix[0]))
 
+    @property
+    def degrees(self) -> float:
+        """By how much it turns, clockwise on a picture."""
+        return float(np.degrees(np.arctan2(self.matrix[1, 0], self.matrix[0, 0])))
+
     def __call__(self, points: Points) -> Points:
         """The images of points [..., 2]."""
         return points @ self.matrix.T + self.shift

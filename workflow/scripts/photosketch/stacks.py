@@ -33,6 +33,14 @@ def write(
             member.write(np.ascontiguousarray(picture).data)
 
 
+def write_array(archive: zipfile.ZipFile, name: str, array: "np.ndarray") -> None:
+    """Add an array that is held whole."""
+    import numpy as np
+
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, array, allow_pickle=False)
+
+
 def read(path: str | os.PathLike[str], name: str, row: int) -> "np.ndarray":
     """One picture [H, W, 3] uint8 of the member `name`. Raises InputError if it can't be read."""
     import numpy as np
