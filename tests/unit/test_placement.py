@@ -59,8 +59,8 @@ def test_a_face_where_cufs_has_it_has_no_problems_and_others_are_told_apart():
     told = {
         "half as large": ((face - middle) / 2 + middle, "the eyes are 26 px apart instead of 40"),
         "tilted": ((face - middle) @ turn.T + middle, "tilted by 26 degrees"),
-        "far left": (face - (90, 0), "the left eye is too near the border"),
-        "far down": (face + (0, 60), "the mouth is too near the border"),
+        "far left": (face - (90, 0), "too near the border: left eye"),
+        "far down": (face + (0, 60), "too near the border: mouth"),
     }
 
     assert placement.problems(face, (200, 250)) == []

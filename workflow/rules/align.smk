@@ -15,6 +15,21 @@ if ALIGNS:
         "aligned": expand(ALIGNED_IMAGES, subset=SUBSETS),
     }
     POINTS = ALIGNED_POINTS
+    # light where faces are not aligned
+    from photosketch import placement
+
+    width, height = config["dataset"]["size"]
+    local = settings.local_ablations(config)
+    faults = placement.problems(placement.template((width, height)), (width, height))
+    if local and faults:
+        refuse(
+            "The configuration has mistakes:",
+            [
+                f"dataset.size: {width}x{height} pixels leave too little of a face for the local "
+                f"networks of {', '.join(local)} ({'; '.join(faults)}); enlarge it, or leave out "
+                "losses.local"
+            ],
+        )
 LANDMARKS = expand(POINTS, subset=SUBSETS)
 
 

@@ -104,7 +104,7 @@ def problems(points: Points, size: Sequence[int], frame: int = FRAME) -> list[st
         if (corner < 0).any() or (corner + lengths(patch, unit) > frame).any()
     ]
     if outside:
-        found.append(f"the {' and '.join(outside)} is too near the border")
+        found.append(f"too near the border: {', '.join(outside)}")
     return found
 
 
