@@ -36,6 +36,7 @@ localrules:
     facepp_landmarks,
     merge_landmarks,
     show_landmarks,
+    show_aligned,
     annotate,
     show_parsings,
     show_warps,
@@ -48,6 +49,7 @@ localrules:
     compare,
 
 
+include: "workflow/rules/align.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/landmarks.smk"
 include: "workflow/rules/parsing.smk"
@@ -62,6 +64,7 @@ rule all:
     default_target: True
     input:
         rules.show_landmarks.output,
+        expand(rules.show_aligned.output, subset=SUBSETS) if ALIGNS else [],
         expand(rules.show_parsings.output, subset=SUBSETS),
         expand(rules.show_warps.output, mode=MODES, subset=SUBSETS),
         expand(rules.summarise_warps.output, mode=MODES),

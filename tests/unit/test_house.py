@@ -10,10 +10,20 @@ import pytest
 
 from support.imports import LIBRARY, SCRIPTS, imported
 
-STAGES = ("datasets", "landmarks", "parsing", "warp", "training", "evaluation", "comparison")
+STAGES = (
+    "datasets",
+    "landmarks",
+    "align",
+    "parsing",
+    "warp",
+    "training",
+    "evaluation",
+    "comparison",
+)
 # what a stage lets the later ones read: the formats of its files
 FORMATS = {
     "landmarks": {"table", "manual"},
+    "align": {"files"},
     "parsing": {"labels"},
     "warp": {"maps", "files"},
     "training": {"packed", "samples", "tensors"},
@@ -103,6 +113,7 @@ def test_reading_a_format_loads_no_maker_and_no_heavy_library(module):
         ("write_sketches", {"torch", "pytorch_fid", "cv2", "matplotlib"}),
         ("summarise_warps", {"torch", "cv2", "photosketch.parsing.grabcut"}),
         ("show_landmarks", {"torch", "photosketch.landmarks.mtcnn"}),
+        ("show_aligned", {"torch", "cv2", "photosketch.align.subset"}),
         ("show_parsings", {"torch", "cv2", "photosketch.parsing.grabcut"}),
         ("show_warps", {"torch", "photosketch.parsing.grabcut", "photosketch.warp.estimate"}),
         ("merge_landmarks", {"torch", "cv2", "photosketch.landmarks.mtcnn"}),

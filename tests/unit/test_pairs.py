@@ -2,13 +2,14 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from photosketch import pairs
+from photosketch import pairs, stacks
 from photosketch.runtime import InputError
 
 SIZE = (20, 25)
@@ -375,3 +376,42 @@ def test_a_share_of_training_becomes_validation_and_test_pairs_stay() -> None:
     assert set(pairs.select(backwards, split="val")) == set(pairs.select(marked, split="val"))
     with pytest.raises(InputError, match="leaves none to train on"):
         pairs.with_validation(listed[:2], 0.1)
+
+
+def test_images_of_any_size_and_make_are_indexed_as_people_see_them(folder: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6  # to be turned right
+    Image.new("RGB", (40, 30), "red").save(folder / "photos/1.png", exif=exif)
+    Image.new("RGBA", (33, 44)).save(folder / "sketches/1.png")
+
+    found = pairs.index_pairs(write_table(folder, good_rows()), None)
+    pairs.write_manifest(found, folder / "manifest.tsv")
+
+    assert pairs.read_manifest(folder / "manifest.tsv") == found
+    assert [found[0].size(modality) for modality in pairs.MODALITIES] == [(30, 40), (33, 44)]
+    assert pairs.read_image(found[0], "photo").shape == (40, 30, 3)
+    assert (pairs.read_image(found[0], "sketch") == 255).all()
+    assert found[1].size("sketch") == SIZE
+
+
+def test_aligned_pictures_come_from_their_stack_and_are_held_against_the_manifest(
+    folder: Path,
+) -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (2, *reversed(SIZE), 3), np.uint8)
+    with zipfile.ZipFile(folder / "AR.npz", "w") as archive:
+        for modality in pairs.MODALITIES:
+            stacks.write(archive, modality, pixels.shape, pixels)
+    hashes = [hashlib.sha256(picture).hexdigest() for picture in pixels]
+    place = pairs.Aligned(str(folder / "AR.npz"), 1)
+    good = pairs.Pair("AR", "7", "train", "p", "s", *SIZE, hashes[1], hashes[1], place)
+    pairs.write_manifest([good], folder / "manifest.tsv")
+
+    [pair] = pairs.read_manifest(folder / "manifest.tsv")
+    assert pair == good
+    assert np.array_equal(pairs.read_image(pair, "photo"), pixels[1])
+    gray = np.asarray(Image.fromarray(pixels[1]).convert("L"))
+    assert np.array_equal(pairs.read_image(pair, "sketch"), gray)
+    assert np.array_equal(pairs.read_image(pair, "sketch", colour=True), pixels[1])
+    other = dataclasses.replace(pair, photo_sha256=hashes[0])
+    with pytest.raises(InputError, match="the photo of AR 7 is not what was aligned"):
+        pairs.read_image(other, "photo")

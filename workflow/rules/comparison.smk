@@ -5,6 +5,7 @@ PUBLISHED = settings.published_hparams(config)
 
 rule compare:
     input:
+        **IMAGES,
         scores=expand(rules.evaluate.output.scores, ablation=ABLATIONS, seed=SEEDS),
         images=expand(rules.evaluate.output.images, ablation=SHOWN, seed=SEEDS[0]),
         samples=expand(
@@ -26,7 +27,6 @@ rule compare:
         ),
         differences=rules.estimate_differences.output[0],
         references=rules.extract_real_features.output.references,
-        manifest="<results>/pairs.tsv",
     output:
         **(
             {

@@ -23,7 +23,8 @@ rule index_pairs:
         runtime=10,
     params:
         hp=lambda wildcards: {
-            "size": config["dataset"]["size"],
+            # with alignment images may have any size
+            **without_null(size=None if ALIGNS else config["dataset"]["size"]),
             "table": contents.digest([config["dataset"]["pairs"]]),
             "images": contents.digest(IMAGES, HASHES / "pairs.json"),
             **without_null(validation=config["dataset"]["validation"] or None),

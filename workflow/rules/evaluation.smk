@@ -10,14 +10,13 @@ SCORING_HPARAMS = settings.scoring_hparams(config)
 IDENTITY = config["evaluation"]["identity"]
 IDENTITY_HPARAMS = {"identity": True} if IDENTITY else {}
 GALLERY = {"gallery": "<results>/evaluation/gallery.npz"} if IDENTITY else {}
-LANDMARKS = expand("<results>/landmarks/{subset}.csv", subset=SUBSETS)
 
 
 rule extract_real_features:
     input:
         **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
         **({"landmarks": LANDMARKS} if IDENTITY else {}),
-        manifest="<results>/pairs.tsv",
+        **IMAGES,
     output:
         **(
             {"validation": "<results>/evaluation/validation_features.npz"}
@@ -56,8 +55,8 @@ rule evaluate:
     input:
         **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
         **GALLERY,
+        **IMAGES,
         samples=rules.infer.output,
-        manifest="<results>/pairs.tsv",
         real=rules.extract_real_features.output.features,
     output:
         scores="<results>/evaluation/{ablation}/seed{seed}.csv",
@@ -91,8 +90,8 @@ rule evaluate:
 use rule evaluate as evaluate_validation with:
     input:
         **without_null(weights=WEIGHTS),
+        **IMAGES,
         samples=rules.infer_validation.output,
-        manifest="<results>/pairs.tsv",
         real="<results>/evaluation/validation_features.npz",
     output:
         scores="<results>/validation/{ablation}/seed{seed}.csv",
@@ -111,7 +110,7 @@ use rule evaluate as evaluate_validation with:
 
 rule collect_sketches:
     input:
-        manifest="<results>/pairs.tsv",
+        **IMAGES,
         # a missing image is for the rule to report, with all other problems
         images=lambda wildcards: method_sketches.image_files(
             config["methods"][wildcards.method]
@@ -148,8 +147,8 @@ use rule evaluate as evaluate_method with:
     input:
         **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
         **GALLERY,
+        **IMAGES,
         samples=[rules.collect_sketches.output.sketches],
-        manifest="<results>/pairs.tsv",
         real=rules.extract_real_features.output.features,
     output:
         scores="<results>/evaluation/{method}/seed0.csv",

@@ -123,7 +123,7 @@ rule show_landmarks:
         mem_mb=2000,
         runtime=10,
     params:
-        hp={"subsets": SUBSETS},
+        hp={"subsets": SUBSETS, **({"aligns": True} if ALIGNS else {})},
         code=code_version("show_landmarks.py"),
     message:
         "Showing the landmarks of every image, outliers first"

@@ -19,8 +19,8 @@ if LEARNED_PARSER:
 rule parse_faces:
     input:
         **without_null(weights=PARSER_WEIGHTS),
-        manifest="<results>/pairs.tsv",
-        landmarks="<results>/landmarks/{subset}.csv",
+        **IMAGES,
+        landmarks=POINTS,
     output:
         "<results>/parsing/{subset}.npz",
     log:
@@ -44,7 +44,7 @@ rule parse_faces:
 
 rule show_parsings:
     input:
-        manifest="<results>/pairs.tsv",
+        **IMAGES,
         parsing="<results>/parsing/{subset}.npz",
     output:
         report(

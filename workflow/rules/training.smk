@@ -3,8 +3,8 @@
 
 rule pack_tensors:
     input:
-        manifest="<results>/pairs.tsv",
-        landmarks=expand("<results>/landmarks/{subset}.csv", subset=SUBSETS),
+        **IMAGES,
+        landmarks=LANDMARKS,
         parsing=expand("<results>/parsing/{subset}.npz", subset=SUBSETS),
     output:
         **({"val": "<results>/tensors/val.npz"} if VALIDATED else {}),

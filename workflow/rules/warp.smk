@@ -12,8 +12,8 @@ TRAINING_TENSORS = {
 rule warp_sketches:
     input:
         **without_null(weights=PARSER_WEIGHTS),
-        manifest="<results>/pairs.tsv",
-        landmarks="<results>/landmarks/{subset}.csv",
+        **IMAGES,
+        landmarks=POINTS,
         parsing="<results>/parsing/{subset}.npz",
     output:
         arrays="<results>/warp/{mode}/{subset}.npz",
@@ -48,7 +48,7 @@ rule warp_sketches:
 
 rule show_warps:
     input:
-        manifest="<results>/pairs.tsv",
+        **IMAGES,
         parsing="<results>/parsing/{subset}.npz",
         arrays="<results>/warp/{mode}/{subset}.npz",
         scores="<results>/warp/{mode}/{subset}.csv",

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp = snakemake.params.hp
-    manifest = pairs.index_pairs(snakemake.input.table, hp["size"])
+    manifest = pairs.index_pairs(snakemake.input.table, hp.get("size"))
     if "validation" in hp:
         manifest = pairs.with_validation(manifest, hp["validation"])
     pairs.write_manifest(manifest, snakemake.output[0])

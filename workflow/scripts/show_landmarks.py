@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads) as console:
     subsets, output = snakemake.params.hp["subsets"], snakemake.output
+    aligns = snakemake.params.hp.get("aligns", False)
     tables = {
-        subset: review.reviewed(table)
+        subset: review.reviewed(table, aligns=aligns)
         for subset, table in read_tables(subsets, snakemake.input.landmarks).items()
     }
     with runtime.write_atomically(output.sources) as temporary:
@@ -23,8 +24,14 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     for subset, table in tables.items():
         for modality in pairs.MODALITIES:
             rows = table[table["modality"] == modality]
-            images = [pairs.read_image(by_name[subset, name], modality) for name in rows["id"]]
-            picture = review.montage(f"{subset}: {modality}, five points", rows, images)
+            shown = [by_name[subset, name] for name in rows["id"]]
+            images = (pairs.read_image(pair, modality) for pair in shown)
+            sizes = {pair.size(modality) for pair in shown}
+            # the networks see the rectangles in aligned pictures, of which there are others
+            framed = {} if aligns else review.photo_points(table)
+            size = sizes.pop() if len(sizes) == 1 else None
+            title = f"{subset}: {modality}, five points"
+            picture = review.montage(title, rows, images, framed, size)
             sheets.save(picture, next(montages))
             for row in rows[rows["far"]].itertuples():
                 print(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from photosketch import devices, runtime
 from photosketch.config import RunSettings, TrainConfig, evaluated_epochs
-from photosketch.training import checkpoint, loop, tensors
+from photosketch.training import checkpoint, faces, loop, tensors
 from photosketch.training.step import Trainer
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ with runtime.job(snakemake.log[0], snakemake.threads, alone_in=folder) as consol
         data = tensors.load_packed(packed, device)
         data_sha256 = runtime.file_sha256(packed)
     config = TrainConfig.from_hparams(snakemake.params.hp)
+    if config.losses.local:
+        faces.require_fitting(data, ablation)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
     run = loop.Run(
         name=f"{ablation} seed {seed}",

@@ -91,7 +91,7 @@ def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colo
     photos[4] += 50
     found = review.reviewed(pd.concat([table(photos[:8]), table(photos[8:], source="manual")]))
     images = [np.full((250, 200), 255, np.uint8)] * 9
-    picture = np.asarray(review.montage("AR: points of the photos", found, images))
+    picture = np.asarray(review.montage("AR: photos", found, images, {}, (200, 250)))
     seen = {tuple(colour) for colour in picture.reshape(-1, 3)}
 
     def colour(text: str) -> tuple[int, ...]:
@@ -102,5 +102,5 @@ def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colo
     assert colour(review.COLOURS["manual"]) in seen
     assert colour(review.COLOURS["facepp"]) not in seen
     calm = review.reviewed(table(faces(9)))
-    picture = np.asarray(review.montage("AR: points of the photos", calm, images))
+    picture = np.asarray(review.montage("AR: photos", calm, images, {}, (200, 250)))
     assert colour(sheets.ALARM) not in {tuple(c) for c in picture.reshape(-1, 3)}

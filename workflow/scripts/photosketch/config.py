@@ -187,6 +187,11 @@ def ablation_config(config: Mapping[str, Any], ablation: str) -> TrainConfig:
     return TrainConfig.from_config({**config["train"], **overrides, "losses": losses})
 
 
+def local_ablations(config: Mapping[str, Any]) -> list[str]:
+    """The ablations with local networks, which faces have to lie in their place for."""
+    return [name for name in config["ablations"] if ablation_config(config, name).losses.local]
+
+
 def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:
     """The epochs whose generators are kept and scored; `stop` is one of them."""
     epochs = config["evaluation"]["epochs"]

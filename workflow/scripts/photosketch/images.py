@@ -1,12 +1,14 @@
 """Reading image files: their kinds, and what would make their pixels other than people see.
 
-One reader for pairs and for other methods' sketches. A file is judged by what it says of itself,
-before its pixels are decoded: Pillow would drop low bytes, colour keys and all frames but the first
-without a word. Free of numpy and Pillow at import, because the Snakefile loads what reads tables.
+The strict reader, for aligned pairs and for other methods' sketches; `as_seen` is the lenient one.
+A file is judged by what it says of itself, before its pixels are decoded: Pillow would drop low
+bytes, colour keys and all frames but the first without a word. Free of numpy and Pillow at import,
+because the Snakefile loads what reads tables.
 """
 
 import hashlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ MODES = ("L", "RGB")  # Pillow's names: 8-bit gray, 8-bit colour
 LARGEST = 4096 * 4096  # pixels that are decoded
 PROFILE_TOLERANCE = 2  # gray levels that a colour profile may change sRGB by
 SRGB_GAMMA = 1 / 2.2
+Size = tuple[int, int]  # width, height
 
 
 def read(data: bytes, *, colour: bool) -> "np.ndarray":
@@ -36,22 +39,45 @@ def read(data: bytes, *, colour: bool) -> "np.ndarray":
         return np.asarray(image.convert("RGB" if colour else "L"))
 
 
-def inspect(data: bytes) -> tuple[tuple[int, int] | None, list[str]]:
+def luma(pixels: "np.ndarray") -> "np.ndarray":
+    """The gray [H, W] of RGB pixels [H, W, 3] uint8, as `read` gives it."""
+    import numpy as np
+    from PIL.Image import fromarray
+
+    return np.asarray(fromarray(pixels).convert("L"))
+
+
+def inspect(data: bytes) -> tuple[Size | None, list[str]]:
     """The (width, height) of an image file's content, None where it is no intact image, and its
     faults, each with its remedy, as parts of a sentence about the file.
 
     An image of more than 16.8 million pixels is not decoded.
+    """
+    return judged(data, LARGEST, lambda image: _strict(image, data))
+
+
+def _strict(image: "Image", data: bytes) -> tuple[Size, list[str]]:
+    image.load()
+    return image.size, _faults(image, data)
+
+
+def judged(
+    data: bytes, largest: int, judge: Callable[["Image"], tuple[Size, list[str]]]
+) -> tuple[Size | None, list[str]]:
+    """What `judge` makes of an image file that is opened and not yet decoded: size and faults.
+
+    It is not asked where the image has more than `largest` pixels, or is none of our KINDS; what it
+    raises is a fault.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data), formats=KINDS) as image:
             width, height = image.size
-            if width * height > LARGEST:
+            if width * height > largest:
                 fault = f"has {width}x{height} pixels, too many to read; scale it down"
                 return (width, height), [fault]
-            image.load()
-            return (width, height), _faults(image, data)
+            return judge(image)
     except UnidentifiedImageError:
         return None, [f"is no intact image of a kind that is read ({', '.join(KINDS)}); replace it"]
     except Exception as error:  # what broken files make Pillow raise has no class in common
@@ -59,8 +85,8 @@ def inspect(data: bytes) -> tuple[tuple[int, int] | None, list[str]]:
 
 
 def file_sha256_and_faults(
-    path: Path,
-) -> tuple[str | None, tuple[int, int] | None, list[str]]:
+    path: Path, inspect: Callable[[bytes], tuple[Size | None, list[str]]] = inspect
+) -> tuple[str | None, Size | None, list[str]]:
     """Of an image file: its hash (None where it can't be read at all), its size, its faults."""
     try:
         data = path.read_bytes()
@@ -95,7 +121,7 @@ def _faults(image: "Image", data: bytes) -> list[str]:
             f"is to be turned when shown (EXIF orientation {orientation}); "
             "save it turned, without that entry"
         )
-    if not _is_srgb(image):
+    if not is_srgb(image):
         faults.append(
             "is shown in other colours (profile or gamma other than sRGB's); save as sRGB"
         )
@@ -113,7 +139,7 @@ def _bits(image: "Image", data: bytes) -> int:
     return 8
 
 
-def _is_srgb(image: "Image") -> bool:
+def is_srgb(image: "Image") -> bool:
     """Whether the file's colours, where it defines them, are sRGB's but for rounding."""
     import numpy as np
     from PIL import ImageCms

@@ -2,7 +2,9 @@
 
 The table (TSV) has a row per pair: subset, id, split, photo, sketch; paths are relative to the
 table's folder, or absolute. `index_pairs` checks the table and every image, and the manifest adds
-size and sha256. Only the standard library at import, because the Snakefile reads the table too.
+size and sha256. Whether images are read strictly, as people see them, or from the file of aligned
+ones is a pair's own matter, `Pair.pictures`: whoever reads them calls `read_image`. Only the
+standard library at import, because the Snakefile reads the table too.
 """
 
 import csv
@@ -11,12 +13,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from photosketch import images
+from photosketch import as_seen, images, stacks
 from photosketch.config import FRAME
 from photosketch.runtime import InputError, intact, write_atomically
 
@@ -38,6 +40,28 @@ COLUMNS_OF_SUBSETS = ("{}_epoch_sd", "{}_seed_sd", "{}_last", "{}_chosen", "{}_o
 
 
 @dataclass(frozen=True)
+class AsSeen:
+    """Pictures of any make and size, as people see them. The pair's width and height are the
+    photo's, these are the sketch's."""
+
+    sketch_width: int
+    sketch_height: int
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """Pictures from the file of aligned ones, an NPZ. The pair's hashes are of their pixels."""
+
+    stack: str
+    row: int
+
+
+Pictures = AsSeen | Aligned | None  # None: the files, read strictly
+Form = type[AsSeen] | type[Aligned] | None
+FORMS: tuple[Form, ...] = (None, AsSeen, Aligned)
+
+
+@dataclass(frozen=True)
 class Pair:
     """A row of the manifest: one face, its two files (paths from the working directory)."""
 
@@ -50,6 +74,13 @@ class Pair:
     height: int
     photo_sha256: str
     sketch_sha256: str
+    pictures: Pictures = None  # the fields of it are columns of the manifest
+
+    def size(self, modality: Modality) -> tuple[int, int]:
+        """Width and height of the photo or of the sketch."""
+        if modality == "sketch" and isinstance(self.pictures, AsSeen):
+            return self.pictures.sketch_width, self.pictures.sketch_height
+        return self.width, self.height
 
 
 @dataclass(frozen=True)
@@ -83,20 +114,20 @@ def image_files(table: str | os.PathLike[str], rows: Iterable[Mapping[str, str]]
     return [path for path in dict.fromkeys(paths) if Path(path).is_file()]
 
 
-def index_pairs(table: str | os.PathLike[str], size: Sequence[int]) -> list[Pair]:
+def index_pairs(table: str | os.PathLike[str], size: Sequence[int] | None) -> list[Pair]:
     """Check the table and every image; the pairs in the table's order.
 
-    `size` is the (width, height) that every image must have. Raises InputError with all problems:
-    faulty rows and names, repeated ids, images that are missing, broken, of another size or mode,
-    or named twice (by path or by content), and too few pairs to train on or to evaluate.
+    `size` is the (width, height) that every image must have; None takes images of any size and
+    make, as people see them. Raises InputError with all problems: faulty rows and names, repeated
+    ids, images that are missing, broken, of another size or mode, or named twice (by path or by
+    content), and too few pairs to train on or to evaluate.
     """
     table = Path(table)
     rows, problems = _read_rows(table)
     if not problems and all(row.cells["split"] in SPLITS for row in rows):
         problems += _split_problems(table, rows)  # else the counts would mislead
     problems += _row_problems(table, rows) + _clashes(table, rows)
-    width, height = size
-    digests, image_problems = _check_images(table, rows, width, height)
+    digests, sizes, image_problems = _check_images(table, rows, size)
     if problems or image_problems:
         raise InputError(problems + image_problems)
     return [
@@ -106,10 +137,11 @@ def index_pairs(table: str | os.PathLike[str], size: Sequence[int]) -> list[Pair
             split=row.cells["split"],
             photo=_locate(table, row.cells["photo"]),
             sketch=_locate(table, row.cells["sketch"]),
-            width=width,
-            height=height,
+            width=sizes[row.line, "photo"][0],
+            height=sizes[row.line, "photo"][1],
             photo_sha256=digests[row.line, "photo"],
             sketch_sha256=digests[row.line, "sketch"],
+            pictures=None if size else AsSeen(*sizes[row.line, "sketch"]),
         )
         for row in rows
     ]
@@ -246,10 +278,12 @@ def _locate(table: Path, cell: str) -> str:
 
 
 def _check_images(
-    table: Path, rows: Iterable[_Row], width: int, height: int
-) -> tuple[dict[tuple[int, str], str], list[str]]:
-    """The sha256 of every intact image by (line, modality), and the problems of the others."""
+    table: Path, rows: Iterable[_Row], expected: Sequence[int] | None
+) -> tuple[dict[tuple[int, str], str], dict[tuple[int, str], images.Size], list[str]]:
+    """The sha256 and size of every intact image by (line, modality), and the problems of the
+    others."""
     digests: dict[tuple[int, str], str] = {}
+    sizes: dict[tuple[int, str], images.Size] = {}
     problems: list[str] = []
     first_by_path: dict[Path, str] = {}
     first_by_content: dict[str, str] = {}
@@ -264,7 +298,7 @@ def _check_images(
         if earlier != use:
             problems.append(f"{where} is also {earlier}; name each file once")
             continue
-        digest, faults = _inspect(path, width, height)
+        digest, size, faults = _inspect(path, expected)
         problems += [f"{where} {fault}" for fault in faults]
         if digest is None:
             continue
@@ -272,17 +306,24 @@ def _check_images(
         if earlier != use:
             problems.append(f"{where} has the same content as {earlier}; replace one of them")
         digests[row.line, modality] = digest
-    return digests, problems
+        if size is not None:
+            sizes[row.line, modality] = size
+    return digests, sizes, problems
 
 
-def _inspect(path: Path, width: int, height: int) -> tuple[str | None, list[str]]:
-    """The sha256 of an image file (None if it can't be read at all) and what is wrong with it."""
+def _inspect(
+    path: Path, expected: Sequence[int] | None
+) -> tuple[str | None, images.Size | None, list[str]]:
+    """The sha256 of an image file (None if it can't be read at all), its size, its faults."""
+    if expected is None:
+        return images.file_sha256_and_faults(path, as_seen.inspect)
     digest, size, faults = images.file_sha256_and_faults(path)
-    if size not in (None, (width, height)):
+    if size not in (None, tuple(expected)):
+        found, wanted = ("x".join(map(str, lengths)) for lengths in (size, expected))
         faults.insert(
-            0, f"is {size[0]}x{size[1]} pixels instead of {width}x{height}; {_remedy(size)}"
+            0, f"is {found} pixels instead of {wanted}; {_remedy(size)}, or set dataset.align"
         )
-    return digest, faults
+    return digest, size, faults
 
 
 def _remedy(size: tuple[int, int]) -> str:
@@ -325,24 +366,49 @@ def validation_count(training: int, share: float) -> int:
 
 
 def write_manifest(pairs: Iterable[Pair], path: str | os.PathLike[str]) -> None:
-    """Write the manifest (TSV, a column for each field of `Pair`)."""
+    """Write the manifest (TSV): a column for each field of `Pair`, and of its `pictures`."""
+    pairs = list(pairs)
+    header = _columns(type(pairs[0].pictures) if pairs and pairs[0].pictures else None)
     with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
-        writer.writerow(field.name for field in fields(Pair))
-        writer.writerows(astuple(pair) for pair in pairs)
+        writer.writerow(header)
+        for pair in pairs:
+            values = vars(pair) | (vars(pair.pictures) if pair.pictures else {})
+            writer.writerow(values[name] for name in header)
 
 
 def read_manifest(path: str | os.PathLike[str]) -> list[Pair]:
     """The pairs of a manifest, in its order."""
-    with intact(path, "index_pairs"), open(path, encoding="utf-8", newline="") as file:
+    with (
+        intact(path, "index_pairs or align_faces"),
+        open(path, encoding="utf-8", newline="") as file,
+    ):
         rows = csv.reader(file, delimiter="\t")
         header = next(rows)
-        if header != [field.name for field in fields(Pair)]:
+        forms = [form for form in FORMS if header == _columns(form)]
+        if not forms:
             raise InputError([f"{path}: is no manifest of pairs; delete it, it is written again"])
-        return [
-            Pair(subset, name, split, photo, sketch, int(width), int(height), *digests)
-            for subset, name, split, photo, sketch, width, height, *digests in rows
-        ]
+        return [_pair(row, *forms) for row in rows]
+
+
+def _columns(form: Form) -> list[str]:
+    """The columns of a manifest of pairs with such pictures."""
+    own = [field.name for field in fields(Pair) if field.name != "pictures"]
+    return own + [field.name for field in fields(form)] if form else own
+
+
+def _pair(cells: Sequence[str], form: Form) -> Pair:
+    subset, name, split, photo, sketch, width, height, photo_sha256, sketch_sha256, *more = cells
+    pictures: Pictures = None
+    if form is AsSeen:
+        pictures = AsSeen(*map(int, more))
+    elif form is Aligned:
+        stack, row = more
+        pictures = Aligned(stack, int(row))
+    elif more:
+        raise ValueError(f"{len(cells)} cells in a row")
+    hashes = photo_sha256, sketch_sha256
+    return Pair(subset, name, split, photo, sketch, int(width), int(height), *hashes, pictures)
 
 
 def select(
@@ -371,19 +437,38 @@ def counts_in_words(pairs: Sequence[Pair]) -> str:
 def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.ndarray":
     """A photo [H, W, 3] uint8 RGB or a sketch [H, W] uint8 gray; with `colour` RGB either way.
 
-    Raises InputError if the file is gone or is not the one that was indexed.
+    The one way to a pair's pictures, as they are in its files, as people see them, or aligned.
+    Raises InputError if the file is gone or its pictures are not those that were indexed.
     """
+    colour = colour or modality == "photo"
+    if isinstance(pair.pictures, Aligned):
+        return _aligned(pair, pair.pictures, modality, colour)
     path = Path(pair.photo if modality == "photo" else pair.sketch)
-    indexed = pair.photo_sha256 if modality == "photo" else pair.sketch_sha256
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InputError([f"{path}: cannot be read ({error}); restore the file"]) from None
-    if hashlib.sha256(data).hexdigest() != indexed:
+    if hashlib.sha256(data).hexdigest() != _indexed(pair, modality):
         raise InputError(
             [
                 f"{path}: has changed since it was indexed ({modality} of {pair.subset} {pair.id});"
                 " restore the file, or run again with --forcerun index_pairs"
             ]
         )
-    return images.read(data, colour=colour or modality == "photo")
+    return (as_seen if pair.pictures else images).read(data, colour=colour)
+
+
+def _aligned(pair: Pair, place: Aligned, modality: Modality, colour: bool) -> "np.ndarray":
+    pixels = stacks.read(place.stack, modality, place.row)
+    if hashlib.sha256(pixels.data).hexdigest() != _indexed(pair, modality):
+        raise InputError(
+            [
+                f"{place.stack}: the {modality} of {pair.subset} {pair.id} is not what was aligned;"
+                " delete the file: it is written again by align_faces"
+            ]
+        )
+    return pixels if colour else images.luma(pixels)
+
+
+def _indexed(pair: Pair, modality: Modality) -> str:
+    return pair.photo_sha256 if modality == "photo" else pair.sketch_sha256

@@ -96,6 +96,19 @@ def cell(image: arrays.Image, width: int) -> Image.Image:
     return Image.fromarray(image).convert("RGB").resize((width, height), resampling)
 
 
+def fitted(image: arrays.Image, width: int, height: int) -> tuple[Image.Image, float]:
+    """An image [H, W] or [H, W, 3], uint8, as large as fits into width x height pixels, in the top
+    left corner of as many on white, and how many times as large it is."""
+    rows, columns = image.shape[:2]
+    inner = min(width, max(1, round(height * columns / rows)))
+    picture = cell(image, inner)
+    if picture.size == (width, height):
+        return picture, inner / columns
+    canvas = Image.new("RGB", (width, height), "white")
+    canvas.paste(picture, (0, 0))
+    return canvas, inner / columns
+
+
 def edges(labels: arrays.Labels) -> arrays.Mask:
     """The pixels of a label map [H, W] whose left or upper neighbour has another label."""
     differing = np.zeros(labels.shape, bool)

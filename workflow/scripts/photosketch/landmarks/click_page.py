@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from photosketch.as_seen import reduced
 from photosketch.landmarks.manual import MANUAL_COLUMNS
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, ImageKey
 from photosketch.pairs import MODALITIES, Modality, Pair, read_image
@@ -54,8 +55,8 @@ def annotation_page(
             "subset": image[0],
             "id": image[1],
             "modality": image[2],
-            "width": images[image][0].width,
-            "height": images[image][0].height,
+            "width": _size(*images[image])[0],
+            "height": _size(*images[image])[1],
             "file": _file(*images[image]),
             "source": sources.get(image, ""),
             "points": _listed(points[image]) if image in points else None,
@@ -150,7 +151,11 @@ def _file(pair: Pair, modality: Modality) -> str:
     return pair.photo if modality == "photo" else pair.sketch
 
 
+def _size(pair: Pair, modality: Modality) -> tuple[int, int]:
+    return pair.size(modality)
+
+
 def _data_uri(pair: Pair, modality: Modality) -> str:
     picture = io.BytesIO()
-    Image.fromarray(read_image(pair, modality)).save(picture, format="PNG", optimize=True)
+    Image.fromarray(reduced(read_image(pair, modality))).save(picture, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()

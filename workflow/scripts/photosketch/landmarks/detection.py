@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from photosketch.arrays import Image, Points
+from photosketch.as_seen import points_before, reduced
 from photosketch.landmarks import mtcnn
 from photosketch.landmarks.table import COLUMNS, COORDINATES, point_faults
 from photosketch.pairs import MODALITIES, Pair, read_image
@@ -97,17 +98,20 @@ def _portrait(boxes: np.ndarray, scores: np.ndarray) -> int:
 def detect_pairs(pairs: Iterable[Pair], device: torch.device | str, **options: Any) -> pd.DataFrame:
     """The landmark table of a subset's pairs as detected: photo, then sketch, of each pair.
 
-    Images without a face have no row, nor have those whose points cannot be, as where the image's
-    border cuts a face: the log says why. `options` are the keyword arguments of `detect`.
+    Large images are looked at in a copy of at most `as_seen.LONGEST` pixels a side. Images without
+    a face have no row, nor have those whose points cannot be, as where the image's border cuts a
+    face: the log says why. `options` are the keyword arguments of `detect`.
     """
     keys = [(pair, modality) for pair in pairs for modality in MODALITIES]
-    detections = detect([read_image(pair, modality) for pair, modality in keys], device, **options)
+    images = [reduced(read_image(pair, modality)) for pair, modality in keys]
+    detections = detect(images, device, **options)
     rows = []
     for (pair, modality), face in zip(keys, detections, strict=True):
         if face is None:
             continue
-        points = face.points.ravel().tolist()
-        faults = point_faults(dict(zip(COORDINATES, points, strict=True)), pair.width, pair.height)
+        size = pair.size(modality)
+        points = points_before(face.points, size).ravel().tolist()
+        faults = point_faults(dict(zip(COORDINATES, points, strict=True)), *size)
         if faults:
             print(f"face in the {modality} of {pair.subset} {pair.id} left out: {faults[0]}")
         else:

@@ -21,6 +21,7 @@ import pandas as pd
 import requests
 from PIL import Image
 
+from photosketch.as_seen import points_before, reduced, reduced_size
 from photosketch.landmarks.table import COLUMNS, COORDINATES, ImageKey, point_faults
 from photosketch.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.runtime import InputError, write_atomically
@@ -108,12 +109,21 @@ def find_landmarks(
                     answer = session.ask(pair, modality)
                     with write_atomically(path) as temporary:
                         temporary.write_text(json.dumps(answer, indent=1), encoding="utf-8")
-                points = landmarks_of(answer, (pair.width, pair.height))
+                size = pair.size(modality)
+                points = landmarks_of(answer, reduced_size(size))
                 if points is None:
                     print(f"Face++ finds no face in the {modality} of {pair.subset} {pair.id}")
                     continue
                 # no score: the service gives no probability that this is a face
-                subset_rows.append((pair.id, modality, *points.ravel().tolist(), np.nan, "facepp"))
+                subset_rows.append(
+                    (
+                        pair.id,
+                        modality,
+                        *points_before(points, size).ravel().tolist(),
+                        np.nan,
+                        "facepp",
+                    )
+                )
     finally:
         if session:
             session.close()
@@ -161,7 +171,7 @@ class _Session:
     def ask(self, pair: Pair, modality: Modality) -> dict[str, Any]:
         """The checked answer for an image, after some patience. Raises InputError without one."""
         picture = io.BytesIO()
-        Image.fromarray(read_image(pair, modality)).save(picture, format="PNG")
+        Image.fromarray(reduced(read_image(pair, modality))).save(picture, format="PNG")
         pause = self.service.first_pause
         what = f"{modality} of {pair.subset} {pair.id}"
         reason = ""

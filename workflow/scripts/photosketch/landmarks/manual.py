@@ -93,7 +93,7 @@ def read_manual(
     rows = _read_rows(path)
     problems: list[str] = []
     sizes: dict[ImageKey, tuple[int, int]] = {
-        (pair.subset, pair.id, modality): (pair.width, pair.height)
+        (pair.subset, pair.id, modality): pair.size(modality)
         for pair in pairs
         for modality in MODALITIES
     }

@@ -1,14 +1,15 @@
 """A look at every point: how unusual it is for its subset, where it came from, and a montage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from photosketch import arrays, sheets
+from photosketch import arrays, marks, sheets
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
 from photosketch.pairs import MODALITIES
+from photosketch.placement import TEMPLATE, similarity
 
 SOURCES = ("mtcnn", "manual", "facepp")
 COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73"}  # Okabe & Ito 2008
@@ -18,6 +19,7 @@ FAR = 4.0
 MIN_SPREAD = 1.0  # pixels: below this all faces agree, and small differences mean nothing
 
 _ACROSS, _CELL = 12, 120  # images in a row; width of an image in pixels
+_ANY_SIZE = (4, 5)  # width and height in proportion, of cells for images of several sizes
 
 
 def distances(points: np.ndarray) -> np.ndarray:
@@ -33,12 +35,17 @@ def distances(points: np.ndarray) -> np.ndarray:
     return pixels / max(float(np.median(pixels)), MIN_SPREAD)
 
 
-def reviewed(table: pd.DataFrame) -> pd.DataFrame:
-    """A subset's table with the columns `distance` and `far`: by modality, outliers first."""
+def reviewed(table: pd.DataFrame, *, aligns: bool = False) -> pd.DataFrame:
+    """A subset's table with the columns `distance` and `far`: by modality, outliers first.
+
+    With `aligns` faces may lie anywhere in their images, and are compared as alignment shows them.
+    """
     tables = []
     for modality in MODALITIES:
         part = table[table["modality"] == modality]
         values = part[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)
+        if aligns:
+            values = np.array([similarity(face, TEMPLATE)(face) for face in values])
         distance = distances(values)
         part = part.assign(distance=distance, far=distance > FAR)
         tables.append(part.sort_values("distance", ascending=False, kind="stable"))
@@ -57,37 +64,51 @@ def counts(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def montage(title: str, table: pd.DataFrame, images: Sequence[arrays.Image]) -> Image.Image:
+def photo_points(table: pd.DataFrame) -> dict[str, arrays.Points]:
+    """The points [5, 2] of the photos, by id."""
+    photos = table[table["modality"] == "photo"]
+    values = photos[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)
+    return dict(zip(photos["id"], values, strict=True))
+
+
+def montage(
+    title: str,
+    table: pd.DataFrame,
+    images: Iterable[arrays.Image],
+    framed: Mapping[str, arrays.Points],
+    size: tuple[int, int] | None = None,
+) -> Image.Image:
     """Images with their points, in the order of the rows of a `reviewed` table.
 
-    `images` are gray [H, W] or RGB [H, W, 3], uint8, of one size.
+    `images` are gray [H, W] or RGB [H, W, 3], uint8, of one `size` (width, height); without it each
+    is shown as large as fits into a cell. `framed` holds points [5, 2] by id, of the photos, around
+    which the local networks' rectangles are drawn.
     """
+    width, height = size or _ANY_SIZE
+    box = (_CELL, round(_CELL * height / width))
     groups = []
     for image, row in zip(images, table.to_dict("records"), strict=True):
-        cell = sheets.cell(image, _CELL)
-        scale = _CELL / image.shape[1]
+        cell, scale = sheets.fitted(image, *box)
+        if row["id"] in framed:
+            marks.rectangles(ImageDraw.Draw(cell), framed[row["id"]], scale)
         for name in LANDMARK_NAMES:
             x, y = ((row[f"{name}_{axis}"] + 0.5) * scale for axis in "xy")
-            _draw_cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
+            marks.cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
         remark = f"{row['source']}, {row['distance']:.1f}" + (": far" if row["far"] else "")
         groups.append(sheets.Group([cell], str(row["id"]), remark, alarm=row["far"]))
-    return sheets.sheet(title, groups, _ACROSS, _legend(table))
+    return sheets.sheet(title, groups, _ACROSS, _legend(table, bool(framed)))
 
 
-def _legend(table: pd.DataFrame) -> list[sheets.Key]:
-    """How many images each source has, and how many are far outside."""
+def _legend(table: pd.DataFrame, framed: bool) -> list[sheets.Key]:
+    """How many images each source has, how many are far outside, and what the rectangles are."""
     keys = []
     counted = table["source"].value_counts()
     for source in (source for source in SOURCES if source in counted):
         cross = Image.new("RGB", (15, 15), "white")
-        _draw_cross(ImageDraw.Draw(cross), 7, 7, COLOURS[source])
+        marks.cross(ImageDraw.Draw(cross), 7, 7, COLOURS[source])
         keys.append(sheets.Key(f"{source}: {counted[source]}", cross))
+    if framed:
+        keys.append(sheets.Key("what the local networks see", marks.frame()))
     far = int(table["far"].sum())
     text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
     return [*keys, sheets.Key(text, colour=sheets.ALARM if far else sheets.FAINT)]
-
-
-def _draw_cross(pen: ImageDraw.ImageDraw, x: float, y: float, colour: str) -> None:
-    for fill, width, arm in (("white", 4, 5), (colour, 2, 4)):
-        pen.line((x - arm, y, x + arm, y), fill=fill, width=width)
-        pen.line((x, y - arm, x, y + arm), fill=fill, width=width)

@@ -1,0 +1,156 @@
+"""Pairs of faces anywhere in large images come out where faces have to lie, and so do their points.
+
+Generated faces, put on larger canvases by known similarities: their true points tell where they
+have to be.
+"""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from photosketch.align.files import read_alignment
+from photosketch.align.montage import aligned_montage
+from photosketch.align.resampling import resampled
+from photosketch.align.subset import align_pairs, in_words
+from photosketch.demo.pair import draw_pair
+from photosketch.landmarks.table import COLUMNS, points_of
+from photosketch.pairs import MODALITIES, Aligned, AsSeen, Pair, read_image
+from photosketch.placement import Similarity, template
+from photosketch.runtime import InputError
+
+CANVAS, SIZE = (500, 600), (200, 250)
+
+
+def moved(scale, degrees, x, y):
+    angle = np.radians(degrees)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return Similarity(scale * turn, np.array([x, y]) - scale * turn @ (100, 125))
+
+
+PLACES = {
+    "photo": [moved(2.0, 15, 240, 300), moved(0.7, -12, 120, 400)],
+    "sketch": [moved(1.3, -20, 300, 250), moved(1.0, 0, 200, 220)],
+}
+
+
+@pytest.fixture(scope="module")
+def scattered(tmp_path_factory):
+    """Two pairs on canvases, their table, and the drawn faces; `photo` is where each was put."""
+    folder = tmp_path_factory.mktemp("scattered")
+    drawn = [draw_pair(seed) for seed in (0, 1)]
+    pairs, rows = [], []
+    for index, face in enumerate(drawn):
+        files, hashes = {}, {}
+        for modality in MODALITIES:
+            image = getattr(face, modality)
+            place = PLACES[modality][index]
+            image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+            path = folder / f"{modality}{index}.png"
+            Image.fromarray(resampled(image, place, CANVAS)).save(path)
+            files[modality] = str(path)
+            hashes[f"{modality}_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+            points = place(getattr(face, f"{modality}_landmarks"))
+            rows.append((str(index), modality, *points.ravel(), 0.9, "mtcnn"))
+        pairs.append(
+            Pair(
+                "AR",
+                str(index),
+                "train",
+                **files,
+                width=CANVAS[0],
+                height=CANVAS[1],
+                **hashes,
+                pictures=AsSeen(*CANVAS),
+            )
+        )
+    return pairs, pd.DataFrame(rows, columns=list(COLUMNS)), drawn
+
+
+@pytest.fixture(scope="module")
+def each(scattered, tmp_path_factory):
+    pairs, table, _ = scattered
+    path = str(tmp_path_factory.mktemp("aligned") / "AR.npz")
+    return align_pairs(pairs, table, "each", SIZE, path), path
+
+
+def test_faces_lie_in_the_usual_place_and_their_points_were_carried_over(scattered, each):
+    _, _, drawn = scattered
+    aligned, _ = each
+    for index, (pair, face) in enumerate(zip(aligned.pairs, drawn, strict=True)):
+        assert (pair.width, pair.height) == SIZE
+        for modality in MODALITIES:
+            points = points_of(aligned.table, pair.id, modality)
+            assert np.linalg.norm(points - template(SIZE), axis=1).mean() < 4
+            # the true face at the same place: the small picture, moved without the canvas
+            transform = aligned.alignment.transforms[modality][index]
+            place = PLACES[modality][index]
+            whole = Similarity(transform.matrix @ place.matrix, transform(place.shift))
+            image = getattr(face, modality)
+            image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+            expected = resampled(image, whole, SIZE).astype(int)[40:220, 40:160]
+            seen = read_image(pair, modality, colour=True)[40:220, 40:160]
+            assert np.abs(seen - expected).mean() < 6
+            np.testing.assert_allclose(
+                points, whole(getattr(face, f"{modality}_landmarks")), atol=1e-3
+            )
+
+
+def test_the_file_tells_the_way_back_to_the_input_images(scattered, each):
+    _, table, _ = scattered
+    aligned, path = each
+    stored = read_alignment(path)
+    assert stored.ids == ("0", "1")
+    for index, pair in enumerate(aligned.pairs):
+        assert pair.pictures == Aligned(path, index)
+        for modality in MODALITIES:
+            back = stored.transforms[modality][index].inverse()
+            there = points_of(aligned.table, pair.id, modality)
+            np.testing.assert_allclose(back(there), points_of(table, pair.id, modality), atol=1e-3)
+
+
+def test_the_same_bytes_however_many_threads(scattered, each, tmp_path):
+    pairs, table, _ = scattered
+    path = str(tmp_path / "AR.npz")
+    aligned = align_pairs(pairs, table, "each", SIZE, path, threads=2)
+    assert (tmp_path / "AR.npz").read_bytes() == open(each[1], "rb").read()
+    pd.testing.assert_frame_equal(aligned.table, each[0].table)
+
+
+def test_a_sketch_drawn_over_its_photo_goes_by_the_photos_points_and_needs_none(
+    scattered, tmp_path
+):
+    pairs, table, _ = scattered
+    photos = table[table["modality"] == "photo"]
+
+    aligned = align_pairs(pairs, photos, "photo", SIZE, str(tmp_path / "AR.npz"))
+
+    for photo, sketch in zip(*aligned.alignment.transforms.values(), strict=True):
+        assert np.array_equal(photo.array(), sketch.array())
+    assert list(aligned.table["modality"]) == ["photo", "photo"]
+    with pytest.raises(InputError, match="no points for the sketch of AR 0"):
+        align_pairs(pairs, photos, "each", SIZE, str(tmp_path / "AR.npz"))
+
+
+def test_a_sketch_of_another_size_was_not_drawn_over_its_photo(scattered, tmp_path):
+    pairs, table, _ = scattered
+    pairs = [dataclasses.replace(pair, pictures=AsSeen(500, 599)) for pair in pairs]
+    with pytest.raises(InputError) as caught:
+        align_pairs(pairs, table, "photo", SIZE, str(tmp_path / "AR.npz"))
+    assert len(caught.value.problems) == 2
+    assert "has 500x599 pixels and its photo 500x600" in caught.value.problems[0]
+
+
+def test_the_montage_shows_both_pictures_and_the_log_how_much_was_scaled(each):
+    aligned, _ = each
+    subset = "AR", aligned.pairs, aligned.table, aligned.alignment
+    picture = aligned_montage(*subset)
+    without = aligned_montage(*subset[:2], aligned.table.iloc[::2], aligned.alignment)
+    assert picture.size == without.size
+    assert np.abs(np.asarray(picture).astype(int) - np.asarray(without)).max() > 50
+    text = in_words("AR", aligned.alignment)
+    assert text.startswith("AR: 2 pairs, photo scaled by 0.5")
+    assert "sketch scaled by" in text

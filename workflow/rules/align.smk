@@ -1,0 +1,96 @@
+"""The faces of all pairs brought to one place (dataset.align), for pairs that are not aligned.
+
+Here alone is decided what later stages see: `IMAGES`, the manifest and, with alignment, the file of
+pictures that it points into, and `POINTS`, a subset's table of points in those pictures.
+"""
+
+ALIGNS = config["dataset"]["align"] != "none"
+ALIGNED_IMAGES = "<results>/align/{subset}.npz"
+ALIGNED_POINTS = "<results>/align/{subset}.csv"
+IMAGES = {"manifest": "<results>/pairs.tsv"}
+POINTS = "<results>/landmarks/{subset}.csv"
+if ALIGNS:
+    IMAGES = {
+        "manifest": "<results>/align/pairs.tsv",
+        "aligned": expand(ALIGNED_IMAGES, subset=SUBSETS),
+    }
+    POINTS = ALIGNED_POINTS
+    # light where faces are not aligned
+    from photosketch import placement
+
+    width, height = config["dataset"]["size"]
+    local = settings.local_ablations(config)
+    faults = placement.problems(placement.template((width, height)), (width, height))
+    if local and faults:
+        refuse(
+            "The configuration has mistakes:",
+            [
+                f"dataset.size: {width}x{height} pixels leave too little of a face for the local "
+                f"networks of {', '.join(local)} ({'; '.join(faults)}); enlarge it, or leave out "
+                "losses.local"
+            ],
+        )
+LANDMARKS = expand(POINTS, subset=SUBSETS)
+
+
+# One job for all subsets, because one manifest lists their pairs. Without alignment nothing needs it.
+rule align_faces:
+    input:
+        manifest="<results>/pairs.tsv",
+        landmarks=expand("<results>/landmarks/{subset}.csv", subset=SUBSETS),
+    output:
+        images=expand(ALIGNED_IMAGES, subset=SUBSETS),
+        landmarks=expand(ALIGNED_POINTS, subset=SUBSETS),
+        manifest="<results>/align/pairs.tsv",
+    log:
+        "<logs>/align_faces.log",
+    benchmark:
+        "<benchmarks>/align_faces.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 4
+    resources:
+        mem_mb=by_attempt(4000),  # a thread holds a few pictures, of up to 0.2 GB each
+        runtime=by_attempt(60),
+    params:
+        hp={
+            "align": config["dataset"]["align"],
+            "size": config["dataset"]["size"],
+            "subsets": SUBSETS,
+        },
+        code=code_version("align_faces.py"),
+    message:
+        "Aligning the faces"
+    script:
+        "../scripts/align_faces.py"
+
+
+rule show_aligned:
+    input:
+        manifest="<results>/align/pairs.tsv",
+        aligned=ALIGNED_IMAGES,
+        landmarks=ALIGNED_POINTS,
+    output:
+        report(
+            "<results>/align/{subset}.png",
+            caption="../report/aligned.rst",
+            category="Landmarks",
+            labels={"figure": "aligned faces of {subset}"},
+        ),
+    log:
+        "<logs>/show_aligned/{subset}.log",
+    benchmark:
+        "<benchmarks>/show_aligned/{subset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        hp={},
+        code=code_version("show_aligned.py"),
+    message:
+        "Showing the aligned faces of {wildcards.subset}"
+    script:
+        "../scripts/show_aligned.py"

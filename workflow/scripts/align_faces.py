@@ -1,0 +1,32 @@
+"""Bring the faces of all pairs to the usual place, and write the manifest of the aligned pairs."""
+
+from typing import TYPE_CHECKING
+
+from photosketch import pairs, runtime
+from photosketch.align import subset as aligning
+from photosketch.landmarks.table import read_tables, write_landmarks
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads) as console:
+    hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
+    listed = pairs.read_manifest(files.manifest)
+    tables = read_tables(hp["subsets"], files.landmarks)
+    places = dict(
+        zip(hp["subsets"], zip(output.images, output.landmarks, strict=True), strict=True)
+    )
+    aligned = {}
+    for subset, (images, landmarks) in places.items():
+        done = aligning.align_pairs(
+            pairs.select(listed, subset),
+            tables[subset],
+            hp["align"],
+            hp["size"],
+            images,
+            snakemake.threads,
+        )
+        write_landmarks(done.table, landmarks)
+        aligned |= {(pair.subset, pair.id): pair for pair in done.pairs}
+        runtime.say(aligning.in_words(subset, done.alignment), console)
+    pairs.write_manifest([aligned[pair.subset, pair.id] for pair in listed], output.manifest)

@@ -1,0 +1,86 @@
+"""A montage of aligned faces, for the eye: those farthest from the usual shape first."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw
+
+from photosketch import marks, sheets
+from photosketch.align.files import Alignment
+from photosketch.arrays import Points
+from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
+from photosketch.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.placement import template
+
+POINT = "#0072B2"  # Okabe & Ito 2008
+BLURRED = 2.0  # pictures enlarged by more than this are marked
+_MOST_SHOWN, _ACROSS, _CELL = 60, 4, 150  # pairs; pairs in a row; width of an image in pixels
+
+
+def aligned_montage(
+    subset: str, pairs: Sequence[Pair], table: pd.DataFrame, alignment: Alignment
+) -> Image.Image:
+    """Photo and sketch of pairs with their points and the four rectangles around the photo's.
+
+    `table` holds the points in the aligned pictures; an image without has none drawn. Of many pairs
+    those are shown whose points are farthest from the usual place.
+    """
+    located = dict(
+        zip(
+            zip(table["id"], table["modality"], strict=True),
+            table[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2),
+            strict=True,
+        )
+    )
+    goal = template((pairs[0].width, pairs[0].height))
+    residuals = {
+        pair.id: max(
+            float(np.sqrt(((located[pair.id, modality] - goal) ** 2).sum(axis=1).mean()))
+            for modality in MODALITIES
+            if (pair.id, modality) in located
+        )
+        for pair in pairs
+    }
+    rows = dict(zip(alignment.ids, range(len(alignment.ids)), strict=True))
+    ordered = sorted(pairs, key=lambda pair: -residuals[pair.id])[:_MOST_SHOWN]
+    groups = []
+    for pair in ordered:
+        cells = [
+            _cell(pair, modality, located.get((pair.id, modality)), located[pair.id, "photo"])
+            for modality in MODALITIES
+        ]
+        used = [alignment.transforms[modality][rows[pair.id]] for modality in MODALITIES]
+        scaled = ", ".join(f"x{one.scale:.2f} {one.degrees:+.0f}°" for one in used)
+        groups.append(
+            sheets.Group(
+                cells,
+                f"{pair.id}: {residuals[pair.id]:.1f} px",
+                scaled,
+                alarm=max(one.scale for one in used) > BLURRED,
+            )
+        )
+    title = f"{subset}: {len(ordered)} of {len(pairs)} aligned pairs"
+    return sheets.sheet(title, groups, _ACROSS, _legend())
+
+
+def _cell(
+    pair: Pair, modality: Modality, points: Points | None, photo_points: Points
+) -> Image.Image:
+    cell = sheets.cell(read_image(pair, modality, colour=True), _CELL)
+    scale = _CELL / pair.width
+    pen = ImageDraw.Draw(cell)
+    marks.rectangles(pen, photo_points, scale)
+    for x, y in [] if points is None else (points + 0.5) * scale:
+        marks.cross(pen, x, y, POINT)
+    return cell
+
+
+def _legend() -> list[sheets.Key]:
+    cross = Image.new("RGB", (15, 15), "white")
+    marks.cross(ImageDraw.Draw(cross), 7, 7, POINT)
+    return [
+        sheets.Key("point", cross),
+        sheets.Key("what the local networks see", marks.frame()),
+        sheets.Key(f"enlarged over {BLURRED:g} times", colour=sheets.ALARM),
+    ]

@@ -1,0 +1,132 @@
+"""Aligning the pairs of a subset: similarities from their points, pictures, points carried over."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from photosketch.align.files import Alignment, Transforms, write_aligned
+from photosketch.align.resampling import resampled
+from photosketch.arrays import Image, Points
+from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
+from photosketch.pairs import MODALITIES, Aligned, Modality, Pair, read_image
+from photosketch.placement import Similarity, similarity, template
+from photosketch.runtime import InputError
+from photosketch.workers import workers
+
+Mode = Literal["each", "photo"]
+HELD = 8  # pictures of a thread that are held at a time
+
+
+@dataclass(frozen=True)
+class AlignedSubset:
+    """The pairs as later stages see them, their points in the aligned pictures, and how they were
+    aligned."""
+
+    pairs: list[Pair]
+    table: pd.DataFrame
+    alignment: Alignment
+
+
+def align_pairs(
+    pairs: Sequence[Pair],
+    table: pd.DataFrame,
+    mode: Mode,
+    size: Sequence[int],
+    path: str,
+    threads: int = 1,
+) -> AlignedSubset:
+    """Align the pairs and write the NPZ at `path` (`align.files`), `threads` images at a time,
+    whatever their number alike.
+
+    `table` holds the pairs' points in their input images, of which photo and sketch go by their own
+    with `each`, and both by the photo's with `photo`. `size` is the (width, height) of the aligned
+    pictures. Raises InputError with every pair whose points are missing, and with `photo` with
+    every pair whose images differ in size.
+    """
+    located = _points(table)
+    if problems := [text for pair in pairs for text in _problems(pair, located, mode)]:
+        raise InputError(problems)
+    goal = template(size)
+    transforms: Transforms = {
+        modality: [
+            similarity(located[pair.id, "photo" if mode == "photo" else modality], goal)
+            for pair in pairs
+        ]
+        for modality in MODALITIES
+    }
+    alignment = Alignment(tuple(pair.id for pair in pairs), transforms)
+
+    def pictures(modality: Modality) -> Iterator[Image]:
+        def picture(index: int) -> Image:
+            image = read_image(pairs[index], modality, colour=True)
+            return resampled(image, transforms[modality][index], size)
+
+        with workers(threads) as pool:
+            for start in range(0, len(pairs), HELD * threads):
+                yield from pool.map(picture, range(len(pairs))[start : start + HELD * threads])
+
+    hashes = write_aligned(alignment, size, pictures, path)
+    aligned = [
+        replace(
+            pair,
+            width=size[0],
+            height=size[1],
+            photo_sha256=hashes["photo"][row],
+            sketch_sha256=hashes["sketch"][row],
+            pictures=Aligned(path, row),
+        )
+        for row, pair in enumerate(pairs)
+    ]
+    return AlignedSubset(aligned, carried_over(table, alignment), alignment)
+
+
+def carried_over(table: pd.DataFrame, alignment: Alignment) -> pd.DataFrame:
+    """A landmark table in the pixels of the aligned pictures; scores and sources stay."""
+    by_image: dict[tuple[str, str], Similarity] = {
+        (id, modality): transform
+        for modality, transforms in alignment.transforms.items()
+        for id, transform in zip(alignment.ids, transforms, strict=True)
+    }
+    moved = [by_image[image](points).ravel() for image, points in _points(table).items()]
+    values = np.array(moved, float).reshape(-1, len(COORDINATES))
+    return table.assign(**dict(zip(COORDINATES, values.T, strict=True)))
+
+
+def _points(table: pd.DataFrame) -> dict[tuple[str, str], Points]:
+    """The points [5, 2] of each image, by id and modality, in the table's order."""
+    values = table[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)
+    return dict(zip(zip(table["id"], table["modality"], strict=True), values, strict=True))
+
+
+def _problems(pair: Pair, located: Mapping[tuple[str, str], Points], mode: Mode) -> list[str]:
+    """What keeps a pair from being aligned."""
+    needed: tuple[Modality, ...] = ("photo",) if mode == "photo" else MODALITIES
+    problems = [
+        f"{getattr(pair, modality)}: no points for the {modality} of {pair.subset} {pair.id}; "
+        "run merge_landmarks again"
+        for modality in needed
+        if (pair.id, modality) not in located
+    ]
+    sizes = [pair.size(modality) for modality in MODALITIES]
+    if mode == "photo" and sizes[0] != sizes[1]:
+        photo, sketch = ("x".join(map(str, lengths)) for lengths in sizes)
+        problems.append(
+            f"{pair.sketch}: has {sketch} pixels and its photo {photo}, so it was not drawn over "
+            "it; scale it to the photo, or set dataset.align to each"
+        )
+    return problems
+
+
+def in_words(name: str, alignment: Alignment) -> str:
+    """How much the pictures were scaled and turned, for the log."""
+    parts = []
+    for modality, transforms in alignment.transforms.items():
+        scales, turns = zip(*((one.scale, abs(one.degrees)) for one in transforms), strict=True)
+        parts.append(
+            f"{modality} scaled by {min(scales):.2f} to {max(scales):.2f}, turned by up to "
+            f"{max(turns):.0f} degrees"
+        )
+    return f"{name}: {len(alignment.ids)} pairs, {'; '.join(parts)}"

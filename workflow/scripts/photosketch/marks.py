@@ -1,0 +1,33 @@
+"""Marks on the pictures of sheets: points, and the rectangles that the local networks see."""
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from photosketch.arrays import Points
+from photosketch.patches import PATCHES
+from photosketch.placement import corners, lengths
+
+RECTANGLE = "#CC79A7"  # Okabe & Ito 2008
+
+
+def cross(pen: ImageDraw.ImageDraw, x: float, y: float, colour: str) -> None:
+    """A small upright cross with a white rim, at pixels of the picture."""
+    for fill, width, arm in (("white", 4, 5), (colour, 2, 4)):
+        pen.line((x - arm, y, x + arm, y), fill=fill, width=width)
+        pen.line((x, y - arm, x, y + arm), fill=fill, width=width)
+
+
+def rectangles(pen: ImageDraw.ImageDraw, points: Points, scale: float) -> None:
+    """Thin frames of the four rectangles around points [5, 2] of an image, on a picture of it
+    that is `scale` times as large."""
+    for patch, corner in zip(PATCHES, corners(points), strict=True):
+        ends = np.array([corner, corner + lengths(patch)]) * scale
+        (left, top), (right, bottom) = ends
+        pen.rectangle((left, top, right - 1, bottom - 1), outline=RECTANGLE)
+
+
+def frame() -> Image.Image:
+    """Such a frame for a sheet's legend."""
+    mark = Image.new("RGB", (14, 14), RECTANGLE)
+    mark.paste("white", (1, 1, 13, 13))
+    return mark

@@ -1,0 +1,21 @@
+"""A montage of one subset's aligned faces."""
+
+from typing import TYPE_CHECKING
+
+from photosketch import pairs, runtime, sheets
+from photosketch.align.files import read_alignment
+from photosketch.align.montage import aligned_montage
+from photosketch.landmarks.table import read_landmarks
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads):
+    files, subset = snakemake.input, snakemake.wildcards.subset
+    montage = aligned_montage(
+        subset,
+        pairs.select(pairs.read_manifest(files.manifest), subset),
+        read_landmarks(files.landmarks),
+        read_alignment(files.aligned),
+    )
+    sheets.save(montage, snakemake.output[0])
