@@ -37,6 +37,7 @@ localrules:
     merge_landmarks,
     show_landmarks,
     annotate,
+    merge_parsings,
     show_parsings,
     show_warps,
     summarise_warps,

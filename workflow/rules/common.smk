@@ -81,6 +81,11 @@ ABLATIONS = settings.ablation_order(
 METHODS = list(config["methods"])
 
 
+# The priority of all up to the points: what a person has to give is heard of before anything heavy
+# runs, such as the features of real sketches, which need the pairs alone.
+FIRST = 10
+
+
 wildcard_constraints:
     subset="|".join(map(re.escape, SUBSETS)),
     ablation="|".join(map(re.escape, ABLATIONS)),

@@ -16,6 +16,7 @@ rule index_pairs:
         "<logs>/index_pairs.log",
     benchmark:
         "<benchmarks>/index_pairs.tsv"
+    priority: FIRST
     conda:
         "../../environment.yml"
     threads: 1

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime, sheets
 from photosketch.landmarks import review
-from photosketch.landmarks.table import read_tables
+from photosketch.landmarks.table import read_tables, without_points
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -15,16 +15,19 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         subset: review.reviewed(table)
         for subset, table in read_tables(subsets, snakemake.input.landmarks).items()
     }
-    with runtime.write_atomically(output.sources) as temporary:
-        review.counts(tables).to_csv(temporary, index=False)
     listed = pairs.read_manifest(snakemake.input.manifest)
+    with runtime.write_atomically(output.sources) as temporary:
+        review.counts(tables, listed).to_csv(temporary, index=False)
     by_name = {(pair.subset, pair.id): pair for pair in listed}
     montages = iter(output.montages)
     for subset, table in tables.items():
         for modality in pairs.MODALITIES:
             rows = table[table["modality"] == modality]
             images = [pairs.read_image(by_name[subset, name], modality) for name in rows["id"]]
-            picture = review.montage(f"{subset}: {modality}, five points", rows, images)
+            unlocated = without_points(pairs.select(listed, subset), table, modality)
+            without = {pair.id: pairs.read_image(pair, modality) for pair in unlocated}
+            title = f"{subset}: {modality}, five points"
+            picture = review.montage(title, rows, images, without)
             sheets.save(picture, next(montages))
             for row in rows[rows["far"]].itertuples():
                 print(

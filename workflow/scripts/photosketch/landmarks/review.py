@@ -7,8 +7,8 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from photosketch import arrays, sheets
-from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
-from photosketch.pairs import MODALITIES
+from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, without_points
+from photosketch.pairs import MODALITIES, Pair, select
 
 SOURCES = ("mtcnn", "manual", "facepp")
 COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73"}  # Okabe & Ito 2008
@@ -45,24 +45,43 @@ def reviewed(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def counts(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Images by subset, modality and source, and how many lie far outside, of `reviewed` tables."""
+def counts(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Images by subset, modality and source, how many lie far outside, of `reviewed` tables, and
+    how many of the pairs' images have no points."""
     rows = []
     for subset, table in tables.items():
         for modality in MODALITIES:
             part = table[table["modality"] == modality]
             by_source = {name: int((part["source"] == name).sum()) for name in SOURCES}
             far = int(part["far"].sum())
-            rows.append({"subset": subset, "modality": modality, **by_source, "far_outside": far})
+            unlocated = without_points(select(pairs, subset), table, modality)
+            rows.append(
+                {
+                    "subset": subset,
+                    "modality": modality,
+                    **by_source,
+                    "far_outside": far,
+                    "without_points": len(unlocated),
+                }
+            )
     return pd.DataFrame(rows)
 
 
-def montage(title: str, table: pd.DataFrame, images: Sequence[arrays.Image]) -> Image.Image:
-    """Images with their points, in the order of the rows of a `reviewed` table.
+def montage(
+    title: str,
+    table: pd.DataFrame,
+    images: Sequence[arrays.Image],
+    unlocated: Mapping[str, arrays.Image],
+) -> Image.Image:
+    """First the images without points by id, then those with points, in the order of the rows of a
+    `reviewed` table.
 
-    `images` are gray [H, W] or RGB [H, W, 3], uint8, of one size.
+    Images are gray [H, W] or RGB [H, W, 3], uint8, of one size.
     """
-    groups = []
+    groups = [
+        sheets.Group([sheets.cell(image, _CELL)], name, "no points")
+        for name, image in unlocated.items()
+    ]
     for image, row in zip(images, table.to_dict("records"), strict=True):
         cell = sheets.cell(image, _CELL)
         scale = _CELL / image.shape[1]
@@ -71,11 +90,11 @@ def montage(title: str, table: pd.DataFrame, images: Sequence[arrays.Image]) -> 
             _draw_cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
         remark = f"{row['source']}, {row['distance']:.1f}" + (": far" if row["far"] else "")
         groups.append(sheets.Group([cell], str(row["id"]), remark, alarm=row["far"]))
-    return sheets.sheet(title, groups, _ACROSS, _legend(table))
+    return sheets.sheet(title, groups, _ACROSS, _legend(table, len(unlocated)))
 
 
-def _legend(table: pd.DataFrame) -> list[sheets.Key]:
-    """How many images each source has, and how many are far outside."""
+def _legend(table: pd.DataFrame, unlocated: int) -> list[sheets.Key]:
+    """How many images each source has, how many are far outside, and how many have no points."""
     keys = []
     counted = table["source"].value_counts()
     for source in (source for source in SOURCES if source in counted):
@@ -84,7 +103,10 @@ def _legend(table: pd.DataFrame) -> list[sheets.Key]:
         keys.append(sheets.Key(f"{source}: {counted[source]}", cross))
     far = int(table["far"].sum())
     text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
-    return [*keys, sheets.Key(text, colour=sheets.ALARM if far else sheets.FAINT)]
+    keys.append(sheets.Key(text, colour=sheets.ALARM if far else sheets.FAINT))
+    if unlocated:
+        keys.append(sheets.Key(f"{unlocated} without points"))
+    return keys
 
 
 def _draw_cross(pen: ImageDraw.ImageDraw, x: float, y: float, colour: str) -> None:
