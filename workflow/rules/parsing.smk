@@ -52,7 +52,7 @@ def manual_maps(wildcards):
     if not MANUAL_MAPS:
         return {}
     sha256 = manual_files.content_sha256(MANUAL_MAPS, wildcards.subset, SUBSETS)
-    return {"manual_sha256": sha256}
+    return without_null(manual_sha256=sha256)
 
 
 # Apart from parsing, so that a map drawn anew parses no face again. The maps by hand are no input:

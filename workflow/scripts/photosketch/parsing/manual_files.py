@@ -20,13 +20,23 @@ def map_files(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(path for path in below if not any(part.startswith(".") for part in path.parts))
 
 
-def content_sha256(folder: str | os.PathLike[str], subset: str, subsets: Container[str]) -> str:
+def content_sha256(
+    folder: str | os.PathLike[str], subset: str, subsets: Container[str]
+) -> str | None:
     """A hash (hexadecimal) of the names and contents that the merge of a subset goes by: its own
-    maps, the table of classes, and what belongs to no subset."""
+    maps, what belongs to no subset (a mistake to be reported), and the table of classes. None where
+    there is nothing but the table."""
+    files = [path for path in map_files(folder) if _concerns(path, subset, subsets)]
+    if files in ([], [Path(TABLE)]):
+        return None
     digest = hashlib.sha256()
-    for path in map_files(folder):
-        if len(path.parts) == 2 and path.parts[0] != subset and path.parts[0] in subsets:
-            continue
+    for path in files:
         content = hashlib.sha256(Path(folder, path).read_bytes()).hexdigest()
         digest.update(f"{path}\0{content}\0".encode())
     return digest.hexdigest()
+
+
+def _concerns(path: Path, subset: str, subsets: Container[str]) -> bool:
+    """Whether a file is one of the subset's, or of no subset."""
+    of_a_subset = len(path.parts) == 2 and path.parts[0] in subsets
+    return path.parts[0] == subset or not of_a_subset
