@@ -38,6 +38,7 @@ localrules:
     show_landmarks,
     show_aligned,
     annotate,
+    merge_parsings,
     show_parsings,
     show_warps,
     summarise_warps,

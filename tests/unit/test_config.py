@@ -396,6 +396,27 @@ def test_known_features_are_keyed_by_their_name_and_a_hash_where_one_is_given(co
     assert settings.FeatureConfig.from_hparams(hparams).hparams() == hparams
 
 
+def test_sketches_need_points_where_they_are_warped_or_looked_at_for_identity_alone(config):
+    assert settings.sketch_points_needed_by(config) == []
+    warped = {"losses": {"l1": 100}, "warp": "face"}
+    asking = with_value(config, "ablations.baseline", warped)
+    asking["evaluation"]["identity"] = True
+    assert settings.sketch_points_needed_by(asking) == [
+        "the warp of ablation baseline",
+        "evaluation.identity",
+    ]
+    for_all = with_value(config, "train.warp", "region")
+    assert len(settings.sketch_points_needed_by(for_all)) == len(config["ablations"])
+
+
+def test_a_folder_of_label_maps_must_be_there(config, tmp_path):
+    asking = with_value(config, "parsing.manual", str(tmp_path))
+    (missing,) = set(settings.missing_files(with_value(config, "parsing.manual", "masks"))) - set(
+        settings.missing_files(asking)
+    )
+    assert missing.startswith("parsing.manual: 'masks' is no folder")
+
+
 def test_missing_weights_of_lpips_are_told_file_by_file(config, tmp_path):
     assert settings.lpips_files(config) is None
     changed = with_value(config, "evaluation.lpips", str(tmp_path))

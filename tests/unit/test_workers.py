@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import threadpoolctl
 
-from photosketch.workers import workers
+from photosketch.workers import in_order, workers
 
 
 def blas_threads(_=None):
@@ -34,3 +34,18 @@ def test_sums_of_blas_do_not_depend_on_the_number_of_workers():
         with workers(count) as pool:
             found.append(np.stack(list(pool.map(np.linalg.inv, matrices))))
     assert (found[0] == found[1]).all()
+
+
+def test_results_come_in_order_and_few_items_are_taken_in_advance():
+    taken = []
+
+    def items():
+        for number in range(20):
+            taken.append(number)
+            yield number
+
+    with workers(3) as pool:
+        for number, square in enumerate(in_order(pool, lambda n: n * n, items(), ahead=4)):
+            assert square == number**2
+            assert len(taken) <= number + 5
+    assert len(taken) == 20

@@ -3,6 +3,8 @@
 import csv
 import re
 
+import numpy as np
+
 MISSING_ROWS = "landmarks/missing.csv"
 
 
@@ -92,19 +94,39 @@ def test_all_problems_of_the_pairs_are_listed_at_once(unrun):
     assert not (unrun.results / "pairs.tsv").exists()
 
 
-def test_a_face_nobody_finds_ends_in_a_template_that_mends_it(unrun):
+def test_a_sketch_nobody_finds_is_listed_and_stops_what_needs_it_alone(unrun):
+    """With a warp the merge stops, in a template that mends it; without it goes on; a warp that is
+    asked for later stops as well."""
+    warped = {"local": {"losses": {"l1": 100, "local": 25}, "warp": "face"}}
     manual = unrun.folder / "faces/manual_landmarks.csv"
     head, *rows = manual.read_text().splitlines()
     truth = {tuple(row.split(",")[:3]): row for row in rows}
-    unrun.configure(landmarks={"manual": None})
-    target = "results/small/landmarks/" + rows[0].split(",")[0] + ".csv"
+    unrun.configure(landmarks={"manual": None}, ablations=warped)
+    subset, name, modality = next(iter(truth))
+    target = f"results/small/landmarks/{subset}.csv"
     done = unrun.snakemake(target)
     assert done.returncode != 0
     assert "landmarks.manual" in done.stdout
+    assert "needed by the warp of ablation local" in done.stdout
     template = list(csv.reader(open(unrun.results / MISSING_ROWS, encoding="utf-8")))
     assert template[0] == head.split(",")
     assert {tuple(row[:3]) for row in template[1:]} == set(truth)
     assert all(cell == "" for row in template[1:] for cell in row[3:])
+
+    unrun.configure(ablations={"local": None})
+    done = unrun.snakemake(f"results/small/parsing/{subset}.npz")
+    assert done.returncode == 0, done.stdout
+    log = (unrun.results / "logs/merge_landmarks.log").read_text()
+    for text in (done.stdout, log):
+        assert text.count(f"{len(truth)} sketches have no points") == 1
+    with np.load(unrun.results / f"parsing/{subset}.npz") as parsing:
+        assert parsing["unparsed"].tolist() == [row[1] for row in truth if row[0] == subset]
+    unrun.configure(ablations=warped)
+    done = unrun.snakemake(f"results/small/warp/face/{subset}.npz")
+    assert done.returncode != 0
+    assert (
+        f"no points for the {modality} of {subset} {name}, and the warp needs them" in done.stdout
+    )
 
     filled = [head, *(truth[tuple(row[:3])] for row in template[1:])]
     (unrun.folder / "filled.csv").write_text("\n".join(filled) + "\n")

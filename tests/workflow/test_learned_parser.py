@@ -23,7 +23,7 @@ def test_images_without_a_face_stop_the_run_or_fall_back_and_are_named(unrun):
     stopped = unrun.snakemake(target)
     assert stopped.returncode != 0
     log = unrun.results / f"logs/parse_faces/{subset}.log"
-    assert log.read_text().count("the network finds no face in") == 12  # of six pairs
+    assert log.read_text().count("the network finds no face in") == 6  # the photos
     assert "parsing.fallback" in stopped.stdout
     assert not parsing.exists()
 

@@ -21,7 +21,8 @@ def stuck(fresh, tmp_path_factory):
     """A project whose merge has failed: MTCNN misses some sketches and no points are given."""
     project = type(fresh)(tmp_path_factory.mktemp("stuck") / "project")
     shutil.copytree(fresh.folder, project.folder)
-    project.configure(landmarks={"manual": None})
+    warped = {"local": {"losses": {"l1": 100, "local": 25}, "warp": "face"}}  # needs all points
+    project.configure(landmarks={"manual": None}, ablations=warped)
     done = run(project)
     assert done.returncode != 0
     return project, done.stdout

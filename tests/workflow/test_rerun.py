@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import yaml
+from PIL import Image
 
 from support.small_run import PARSED, edit_while_running
 
@@ -159,6 +160,34 @@ def test_editing_the_manual_points_merges_again_and_does_not_detect(project):
     assert stale["parse_faces"] == 2
     assert not {"index_pairs", "detect_landmarks"} & set(stale)
     assert chain(*ALL_TRAINED) <= stale
+
+
+def test_a_label_map_by_hand_wins_and_parses_no_face_again(project):
+    machine = project.results / "parsing/machine/pencil.npz"
+    with np.load(machine) as parsing:
+        id, labels = str(parsing["ids"][0]), np.roll(parsing["sketch"][0], 5, axis=0)
+    maps = project.folder / "masks/pencil"
+    maps.mkdir(parents=True)
+    Image.fromarray(labels).save(maps / f"{id}_sketch.png")
+    project.configure(parsing={"manual": "masks"})
+    stale = project.stale()
+    assert stale["merge_parsings"] == 1
+    assert not {"index_pairs", "detect_landmarks", "parse_faces"} & set(stale)
+    merged = project.results / "parsing/pencil.npz"
+    target = str(merged.relative_to(project.folder))
+    done = project.snakemake(target)
+    assert done.returncode == 0, done.stdout
+    with np.load(machine) as before, np.load(merged) as after:
+        assert (after["sketch"][0] == labels).all()
+        assert (after["photo"] == before["photo"]).all()
+        assert after["manual"].tolist() == [[id, "sketch"]]
+
+    Image.fromarray(labels + 100).save(maps / f"{id}_sketch.png")
+    (project.folder / "masks/notes.txt").write_text("to do")
+    done = project.snakemake(target)
+    assert done.returncode != 0
+    assert "has values that are no class" in done.stdout
+    assert "masks/notes.txt: is the label map of no pair" in done.stdout
 
 
 def test_an_edited_image_reruns_from_the_index_on(project):

@@ -66,6 +66,15 @@ def test_landmarks_name_their_source_and_manual_ones_are_those_of_the_file(finis
             assert float(found[column]) == pytest.approx(float(row[column]), abs=1e-3)
 
 
+def test_faces_are_looked_for_before_features_are_computed(finished):
+    """Both need the pairs alone; a person has to hear of missing points first."""
+    (log,) = (finished.folder / ".snakemake/log").glob("*.snakemake.log")
+    begun = [line for line in log.read_text().splitlines() if line.startswith("Job ")]
+    order = [line.partition(": ")[2] for line in begun]
+    features = order.index("Computing the features of the real test sketches")
+    assert sum(job.startswith("Detecting the landmarks") for job in order[:features]) == 2
+
+
 def test_samples_have_the_input_size_and_differ_between_epochs_and_ablations(finished):
     drawn = {}
     for ablation in ("baseline", "local"):

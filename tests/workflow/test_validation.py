@@ -12,6 +12,7 @@ from PIL import Image
 
 from photosketch import pairs
 from photosketch.config import LPIPS_FILES
+from photosketch.parsing.labels import read_parsings
 
 
 def draw_theirs(project) -> None:
@@ -57,9 +58,11 @@ def test_others_sketches_and_lpips_are_in_the_tables_and_validation_pairs_choose
         ablations={"local": None, "local_glad": None},
         evaluation={"chosen_by": "fid", "lpips": "lpips"},
         methods={"theirs": "theirs"},
+        landmarks={"manual": None},  # nothing here needs the points of the faint sketches
     )
     done = project.snakemake()
     assert done.returncode == 0, done.stdout
+    check_unparsed(project)
     check_chosen_epoch(project)
     check_theirs(project)
     check_references(project)
@@ -92,6 +95,20 @@ def pooled(path: Path) -> pd.DataFrame:
     """The scores of all subsets together, one row per epoch."""
     table = pd.read_csv(path)
     return table[table["subset"] == "all"].set_index("epoch")
+
+
+def check_unparsed(project) -> None:
+    """The sketches that have no points are named, and all else is there."""
+    faint = (project.folder / "faces/manual_landmarks.csv").read_text().splitlines()[1:]
+    assert faint
+    log = (project.results / "logs/merge_landmarks.log").read_text()
+    for subset, id, _ in (row.split(",")[:3] for row in faint):
+        assert f"{subset} {id}" in log
+        parsings = read_parsings(project.results / f"parsing/{subset}.npz")
+        assert parsings.unparsed == (id,)
+        assert all(labels.any() for labels in parsings.photo)
+    sources = pd.read_csv(project.results / "landmarks/review/sources.csv")
+    assert sources["without_points"].sum() == len(faint)
 
 
 def check_chosen_epoch(project) -> None:

@@ -87,10 +87,15 @@ EPOCHS = settings.evaluated_epochs(config)
 ABLATIONS = settings.ablation_order(
     config["ablations"], yaml_file("config", "config.yaml")["ablations"]
 )
-POINTS = sweeps.points_alone(ABLATIONS, written)
-SHOWN = sweeps.shown(ABLATIONS, POINTS, SWEEPS)
+SWEEP_POINTS = sweeps.points_alone(ABLATIONS, written)
+SHOWN = sweeps.shown(ABLATIONS, SWEEP_POINTS, SWEEPS)
 METHODS = list(config["methods"])
 HASHES = Path(".snakemake/contents")  # of the images, as they were last hashed
+
+
+# The priority of all up to the points: what a person has to give is heard of before anything heavy
+# runs, such as the features of real sketches, which need the pairs alone.
+FIRST = 10
 
 
 wildcard_constraints:

@@ -93,7 +93,7 @@ rule compare:
             **(
                 {
                     "sweeps": [sweep.hparams() for sweep in SWEEPS],
-                    "points": POINTS,
+                    "points": SWEEP_POINTS,
                     "shown": SHOWN,
                     "reference": config["reference"],
                 }

@@ -2,19 +2,20 @@
 
 VALIDATED = settings.has_validation(config, PAIRS)
 # a missing image is for the rule to report, with all other problems
-IMAGES = pair_table.image_files(config["dataset"]["pairs"], PAIRS)
+IMAGE_FILES = pair_table.image_files(config["dataset"]["pairs"], PAIRS)
 
 
 rule index_pairs:
     input:
         table=config["dataset"]["pairs"],
-        images=IMAGES,
+        images=IMAGE_FILES,
     output:
         "<results>/pairs.tsv",
     log:
         "<logs>/index_pairs.log",
     benchmark:
         "<benchmarks>/index_pairs.tsv"
+    priority: FIRST
     conda:
         "../../environment.yml"
     threads: 1
@@ -26,7 +27,7 @@ rule index_pairs:
             # with alignment images may have any size
             **without_null(size=None if ALIGNS else config["dataset"]["size"]),
             "table": contents.digest([config["dataset"]["pairs"]]),
-            "images": contents.digest(IMAGES, HASHES / "pairs.json"),
+            "images": contents.digest(IMAGE_FILES, HASHES / "pairs.json"),
             **without_null(validation=config["dataset"]["validation"] or None),
         },
         code=code_version("index_pairs.py"),

@@ -201,7 +201,7 @@ rule estimate_differences:
         hp={
             "runs": [ablation for ablation in ABLATIONS for _ in SEEDS] + METHODS,
             **({"methods": METHODS} if METHODS else {}),
-            **({"points": POINTS} if POINTS else {}),
+            **({"points": SWEEP_POINTS} if SWEEP_POINTS else {}),
             "reference": config["reference"],
             "primary": config["evaluation"]["primary"],
             "lower_is_better": [m.key for m in metrics.METRICS if m.lower_is_better],

@@ -10,6 +10,7 @@ rule detect_landmarks:
         "<logs>/detect_landmarks/{subset}.log",
     benchmark:
         "<benchmarks>/detect_landmarks/{subset}.tsv"
+    priority: FIRST
     conda:
         "../../environment.yml"
     threads: 2
@@ -50,6 +51,7 @@ rule facepp_landmarks:
         "<logs>/facepp_landmarks.log",
     benchmark:
         "<benchmarks>/facepp_landmarks.tsv"
+    priority: FIRST
     conda:
         "../../environment.yml"
     threads: 1
@@ -76,6 +78,7 @@ rule merge_landmarks:
         "<logs>/merge_landmarks.log",
     benchmark:
         "<benchmarks>/merge_landmarks.tsv"
+    priority: FIRST
     conda:
         "../../environment.yml"
     threads: 1
@@ -116,6 +119,7 @@ rule show_landmarks:
         "<logs>/show_landmarks.log",
     benchmark:
         "<benchmarks>/show_landmarks.tsv"
+    priority: FIRST
     conda:
         "../../environment.yml"
     threads: 1

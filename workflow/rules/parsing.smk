@@ -1,5 +1,7 @@
 """Face parsing: label maps of every photo and sketch, and montages for the eye."""
 
+from photosketch.parsing import manual_files
+
 LEARNED_PARSER = config["parsing"]["backend"] == "onnx"
 PARSER_WEIGHTS = (
     config["parsing"]["weights"]
@@ -22,7 +24,7 @@ rule parse_faces:
         **IMAGES,
         landmarks=POINTS,
     output:
-        "<results>/parsing/{subset}.npz",
+        "<results>/parsing/machine/{subset}.npz",
     log:
         "<logs>/parse_faces/{subset}.log",
     benchmark:
@@ -42,9 +44,48 @@ rule parse_faces:
         "../scripts/parse_faces.py"
 
 
+MANUAL_MAPS = config["parsing"]["manual"]
+
+
+def manual_maps(wildcards):
+    """The hash of a subset's label maps by hand; nothing where there are none."""
+    if not MANUAL_MAPS:
+        return {}
+    sha256 = manual_files.content_sha256(MANUAL_MAPS, wildcards.subset, SUBSETS)
+    return without_null(manual_sha256=sha256)
+
+
+# Apart from parsing, so that a map drawn anew parses no face again. The maps by hand are no input:
+# their hash says more than their times.
+rule merge_parsings:
+    input:
+        **IMAGES,
+        machine="<results>/parsing/machine/{subset}.npz",
+    output:
+        "<results>/parsing/{subset}.npz",
+    log:
+        "<logs>/merge_parsings/{subset}.log",
+    benchmark:
+        "<benchmarks>/merge_parsings/{subset}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        hp=manual_maps,
+        code=code_version("merge_parsings.py"),
+    message:
+        "Laying label maps by hand over those of {wildcards.subset}"
+    script:
+        "../scripts/merge_parsings.py"
+
+
 rule show_parsings:
     input:
         **IMAGES,
+        landmarks=POINTS,
         parsing="<results>/parsing/{subset}.npz",
     output:
         report(

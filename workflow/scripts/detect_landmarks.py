@@ -20,7 +20,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     subset = snakemake.wildcards.subset
     listed = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
     started = time.monotonic()
-    table = detection.detect_pairs(listed, device, **snakemake.params.hp)
+    table = detection.detect_pairs(listed, device, console, **snakemake.params.hp)
     seconds = time.monotonic() - started
     write_landmarks(table, snakemake.output[0])
     with_face = set(zip(table["id"], table["modality"], strict=True))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime
-from photosketch.config import local_ablations
+from photosketch.config import local_ablations, sketch_points_needed_by
 from photosketch.landmarks import merge, misplaced
 from photosketch.landmarks.table import read_tables, write_landmarks
 
@@ -16,18 +16,20 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     manual = snakemake.input.get("manual")
     facepp = snakemake.input.get("facepp")
     folder = Path(snakemake.output[0]).parent
-    manifest = pairs.read_manifest(snakemake.input.manifest)
+    listed = pairs.read_manifest(snakemake.input.manifest)
     tables = merge.merge_landmarks(
-        manifest,
+        listed,
         read_tables(subsets, snakemake.input.detected),
         manual=Path(manual) if manual else None,
         template=folder / "missing.csv",
         facepp=read_tables(subsets, facepp) if facepp else None,
         page=folder / "annotate.html",
+        # no part of hp: it changes no table, and a stage that needs more points says so itself
+        sketches_needed_by=sketch_points_needed_by(snakemake.config),
     )
     # the configuration and not hp: it decides over an error, and changes no table
     ablations, align = local_ablations(snakemake.config), snakemake.config["dataset"]["align"]
-    found = misplaced.misplaced(manifest, tables) if align == "none" else []
+    found = misplaced.misplaced(listed, tables) if align == "none" else []
     if found and ablations:
         raise runtime.InputError(misplaced.refusal(found, ablations))
     for line in found:
@@ -38,5 +40,13 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     for subset, path in zip(subsets, snakemake.output, strict=True):
         write_landmarks(tables[subset], path)
         counts = tables[subset]["source"].value_counts().sort_index()
-        listed = ", ".join(f"{count} {source}" for source, count in counts.items())
-        print(f"{subset}: {listed}", file=console)
+        by_source = ", ".join(f"{count} {source}" for source, count in counts.items())
+        print(f"{subset}: {by_source}", file=console)
+    unlocated = merge.sketches_without_points(listed, tables)
+    if unlocated:
+        names = ", ".join(f"{pair.subset} {pair.id}" for pair in unlocated)
+        runtime.say(
+            f"{len(unlocated)} sketches have no points, and nothing here needs them (a warp "
+            f"would): {names}. They get no labels; to place their points: snakemake ... annotate",
+            console,
+        )

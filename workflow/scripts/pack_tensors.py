@@ -9,7 +9,7 @@ from photosketch.training.packed import write_packed
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads):
+with runtime.job(snakemake.log[0], snakemake.threads) as console:
     hp = snakemake.params.hp
     manifest = pairs.read_manifest(snakemake.input.manifest)
     landmark_files = dict(zip(hp["subsets"], snakemake.input.landmarks, strict=True))
@@ -22,5 +22,5 @@ with runtime.job(snakemake.log[0], snakemake.threads):
             pad_value=hp.get("pad_value", 0),
             sketch_channels=hp["sketch_channels"],
         )
-        write_packed(arrays, path)
+        write_packed(arrays, path, f"packing {split}", console)
         print(f"{split}: {len(arrays['ids'])} pairs")

@@ -18,13 +18,15 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     started = time.monotonic()
     if hp["backend"] == "onnx":
         parser = bisenet.Parser(hp["model"], files.weights, hp.get("weights_sha256"))
-        parsings = bisenet.parse_pairs(subset_pairs, table, parser, hp.get("fallback", False))
+        parsings = bisenet.parse_pairs(
+            subset_pairs, table, parser, hp.get("fallback", False), console
+        )
     else:
-        parsings = grabcut.parse_pairs(subset_pairs, table, snakemake.threads)
+        parsings = grabcut.parse_pairs(subset_pairs, table, snakemake.threads, console=console)
     seconds = time.monotonic() - started
     write_parsings(parsings, snakemake.output[0])
     for id, modality in parsings.fallback:
-        message = f"{subset} {id}: no face found in the {modality}: parsed by grabcut"
-        print(message)
-        print(message, file=console)
+        runtime.say(f"{subset} {id}: no face found in the {modality}: parsed by grabcut", console)
+    if parsings.unparsed:
+        runtime.say(f"{subset}: sketches without labels: {', '.join(parsings.unparsed)}", console)
     print(f"{subset}: {len(subset_pairs)} pairs parsed in {seconds:.1f} s", file=console)

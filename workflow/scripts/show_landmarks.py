@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime, sheets
 from photosketch.landmarks import review
-from photosketch.landmarks.table import read_tables
+from photosketch.landmarks.table import read_tables, without_points
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -16,9 +16,9 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         subset: review.reviewed(table, aligns=aligns)
         for subset, table in read_tables(subsets, snakemake.input.landmarks).items()
     }
-    with runtime.write_atomically(output.sources) as temporary:
-        review.counts(tables).to_csv(temporary, index=False)
     listed = pairs.read_manifest(snakemake.input.manifest)
+    with runtime.write_atomically(output.sources) as temporary:
+        review.counts(tables, listed).to_csv(temporary, index=False)
     by_name = {(pair.subset, pair.id): pair for pair in listed}
     montages = iter(output.montages)
     for subset, table in tables.items():
@@ -26,12 +26,14 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             rows = table[table["modality"] == modality]
             shown = [by_name[subset, name] for name in rows["id"]]
             images = (pairs.read_image(pair, modality) for pair in shown)
-            sizes = {pair.size(modality) for pair in shown}
+            missing = without_points(pairs.select(listed, subset), table, modality)
+            without = {pair.id: pairs.read_image(pair, modality) for pair in missing}
+            sizes = {pair.size(modality) for pair in [*shown, *missing]}
             # the networks see the rectangles in aligned pictures, of which there are others
             framed = {} if aligns else review.photo_points(table)
             size = sizes.pop() if len(sizes) == 1 else None
             title = f"{subset}: {modality}, five points"
-            picture = review.montage(title, rows, images, framed, size)
+            picture = review.montage(title, rows, images, without, framed, size)
             sheets.save(picture, next(montages))
             for row in rows[rows["far"]].itertuples():
                 print(

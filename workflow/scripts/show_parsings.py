@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime, sheets
+from photosketch.landmarks.table import read_landmarks
 from photosketch.parsing.labels import read_parsings
 from photosketch.parsing.montage import parsing_montage
 
@@ -13,4 +14,5 @@ with runtime.job(snakemake.log[0], snakemake.threads):
     subset = snakemake.wildcards.subset
     subset_pairs = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
     parsings = read_parsings(snakemake.input.parsing)
-    sheets.save(parsing_montage(subset, subset_pairs, parsings), snakemake.output[0])
+    table = read_landmarks(snakemake.input.landmarks)
+    sheets.save(parsing_montage(subset, subset_pairs, parsings, table), snakemake.output[0])

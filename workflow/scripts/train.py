@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from photosketch import devices, runtime
 from photosketch.config import RunSettings, TrainConfig, evaluated_epochs
-from photosketch.training import checkpoint, faces, loop, tensors
+from photosketch.training import checkpoint, faces, loop, memory, tensors
 from photosketch.training.step import Trainer
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, alone_in=folder) as consol
         snakemake.config["gpu_slots"],
         asked=bool(snakemake.resources.get("gpu")),
     )
+    memory.check_room(Path(snakemake.input.tensors), device, console)
     with runtime.staged(snakemake.input.tensors) as packed:
         data = tensors.load_packed(packed, device)
         data_sha256 = runtime.file_sha256(packed)

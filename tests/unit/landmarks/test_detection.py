@@ -1,3 +1,5 @@
+import dataclasses
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ from PIL import Image
 from photosketch import pairs
 from photosketch.demo.looks import LOOKS
 from photosketch.demo.pair import DemoPair, draw_pair
-from photosketch.landmarks import detection
+from photosketch.landmarks import detection, mtcnn
 from photosketch.landmarks.detection import Detection
 from photosketch.landmarks.table import (
     COORDINATES,
@@ -16,6 +18,8 @@ from photosketch.landmarks.table import (
     write_landmarks,
 )
 from photosketch.runtime import file_sha256
+
+EMPTY = mtcnn.Faces(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +133,45 @@ def test_table_of_pairs_has_photo_then_sketch_and_skips_images_without_a_face(
     assert set(read["source"]) == {"mtcnn"}
     left_eye = points_of(read, "02", "sketch")[0]
     assert np.linalg.norm(left_eye - faces[2].sketch_landmarks[0]) < 6
+
+
+def test_no_batch_holds_images_of_two_splits(
+    listed: list[pairs.Pair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a further test pair leaves the points of the training pairs as they were, to the bit."""
+    batches = []
+
+    def detect(images: Iterable[np.ndarray], device: str) -> list[None]:
+        batches.append(len(list(images)))
+        return [None] * batches[-1]
+
+    monkeypatch.setattr(detection, "detect", detect)
+    first, *rest = listed
+    mixed = [first, dataclasses.replace(rest[0], split="train"), *rest[1:]]
+    assert len(detection.detect_pairs(mixed, "cpu")) == 0
+    assert batches == [4, 2, 0]  # of training, test, validation
+
+
+def test_images_are_taken_as_they_are_needed() -> None:
+    """And not all of them before the first is looked at."""
+    taken = []
+
+    def blank() -> Iterator[np.ndarray]:
+        for number in range(40):
+            taken.append(number)
+            yield np.zeros((50, 50), np.uint8)
+
+    most = []
+
+    def count(networks: object, images: object, *_: object) -> list:
+        most.append(len(taken))
+        return [EMPTY, EMPTY]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(mtcnn, "find_faces", count)
+        assert detection.detect(blank(), "cpu", batch_size=2) == [None] * 40
+    assert most[0] < 10
+    assert len(most) == 20
 
 
 def test_a_face_whose_eye_is_beyond_the_border_counts_as_not_found(

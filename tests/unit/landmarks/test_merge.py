@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from photosketch.landmarks.manual import MANUAL_COLUMNS
-from photosketch.landmarks.merge import merge_landmarks
+from photosketch.landmarks.merge import merge_landmarks, sketches_without_points
 from photosketch.landmarks.table import COLUMNS, COORDINATES, points_of
 from photosketch.pairs import Pair
 from photosketch.runtime import InputError
@@ -53,13 +53,21 @@ class Merge:
         self.manual = folder / "manual.csv"
         self.template = folder / "landmarks" / "missing.csv"
         self.page = folder / "landmarks" / "annotate.html"
+        self.needed_by = ["the warp of ablation face"]
 
     def write(self, *lines: str, header: str = HEADER) -> None:
         self.manual.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
 
     def __call__(self, *without: tuple[str, str, str]) -> dict[str, pd.DataFrame]:
         manual = self.manual if self.manual.exists() else None
-        return merge_landmarks(PAIRS, detected(*without), manual, self.template, page=self.page)
+        return merge_landmarks(
+            PAIRS,
+            detected(*without),
+            manual,
+            self.template,
+            page=self.page,
+            sketches_needed_by=self.needed_by,
+        )
 
     def problems(self, *without: tuple[str, str, str]) -> list[str]:
         with pytest.raises(InputError) as caught:
@@ -114,10 +122,31 @@ def test_all_images_without_points_are_listed_over_all_subsets(merge: Merge) -> 
     assert "AR/1_sketch.png" in listed[0]
     assert "sketch of AR 1" in listed[0]
     assert "photo of XM 005" in listed[1]
+    assert "needed by the warp of ablation face" in listed[0]
+    assert "needed by" not in listed[1]
     for part in (str(merge.page), "`annotate`", "browser", str(merge.manual), "landmarks.manual"):
         assert part in clicking
     for part in (str(merge.template), str(merge.manual), "landmarks.manual"):
         assert part in typing
+
+
+def test_sketches_that_nothing_needs_have_no_row_and_stop_nothing(merge: Merge) -> None:
+    merge.needed_by = []
+    gaps = (("AR", "1", "sketch"), ("XM", "005", "sketch"))
+    tables = merge(*gaps)
+    assert list(zip(tables["AR"]["id"], tables["AR"]["modality"], strict=True)) == [
+        ("2", "photo"),
+        ("2", "sketch"),
+        ("1", "photo"),
+    ]
+    unlocated = sketches_without_points(PAIRS, tables)
+    assert [(pair.subset, pair.id, "sketch") for pair in unlocated] == list(gaps)
+    template = merge.template.read_text()
+    assert template == f"{HEADER}\nAR,1,sketch,,,,,,,,,,\nXM,005,sketch,,,,,,,,,,\n"
+
+    (listed, *_) = merge.problems(*gaps, ("AR", "2", "photo"))
+    assert "photo of AR 2" in listed
+    assert "AR,1,sketch" in merge.template.read_text()
 
 
 def test_faces_of_facepp_fill_the_gaps_that_are_left(merge: Merge) -> None:
@@ -134,7 +163,13 @@ def test_faces_of_facepp_fill_the_gaps_that_are_left(merge: Merge) -> None:
     }
     merge.write(line("XM", "005", "photo"))
     tables = merge_landmarks(
-        PAIRS, detected(*gaps), merge.manual, merge.template, facepp=facepp, page=merge.page
+        PAIRS,
+        detected(*gaps),
+        merge.manual,
+        merge.template,
+        facepp=facepp,
+        page=merge.page,
+        sketches_needed_by=[],
     )
     assert placed(tables, ("AR", "1", "sketch")) == pytest.approx(other)
     assert placed(tables, ("AR", "2", "photo")) == pytest.approx(POINTS)
@@ -289,7 +324,14 @@ def test_wrong_columns_are_named(merge: Merge, header: str, expected: str) -> No
 
 def test_manual_file_that_is_not_there_or_no_text_is_named(merge: Merge) -> None:
     with pytest.raises(InputError, match=r"manual\.csv: is not there.*landmarks\.manual"):
-        merge_landmarks(PAIRS, detected(), merge.manual, merge.template, page=merge.page)
+        merge_landmarks(
+            PAIRS,
+            detected(),
+            merge.manual,
+            merge.template,
+            page=merge.page,
+            sketches_needed_by=[],
+        )
     merge.manual.write_bytes(HEADER.encode("utf-16"))
     assert "UTF-8" in merge.problem()
 

@@ -5,6 +5,7 @@ import pytest
 from photosketch import sheets
 from photosketch.landmarks import review
 from photosketch.landmarks.table import COLUMNS
+from photosketch.pairs import Pair
 
 SHAPE = np.array([(74, 110), (126, 111), (100, 140), (80, 170), (121, 171)], float)
 
@@ -65,7 +66,8 @@ def test_counts_tell_sources_and_flags_apart():
     photos = faces(9)
     photos[4] += 50
     both = pd.concat([table(photos), table(faces(2), "sketch", "facepp")])
-    counted = review.counts({"AR": review.reviewed(both)})
+    listed = [Pair("AR", str(i), "train", "", "", 200, 250, "", "") for i in range(9)]
+    counted = review.counts({"AR": review.reviewed(both)}, listed)
     assert counted.to_dict("records") == [
         {
             "subset": "AR",
@@ -74,6 +76,7 @@ def test_counts_tell_sources_and_flags_apart():
             "manual": 0,
             "facepp": 0,
             "far_outside": 1,
+            "without_points": 0,
         },
         {
             "subset": "AR",
@@ -82,6 +85,7 @@ def test_counts_tell_sources_and_flags_apart():
             "manual": 0,
             "facepp": 2,
             "far_outside": 0,
+            "without_points": 7,
         },
     ]
 
@@ -91,7 +95,7 @@ def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colo
     photos[4] += 50
     found = review.reviewed(pd.concat([table(photos[:8]), table(photos[8:], source="manual")]))
     images = [np.full((250, 200), 255, np.uint8)] * 9
-    picture = np.asarray(review.montage("AR: photos", found, images, {}, (200, 250)))
+    picture = np.asarray(review.montage("AR: photos", found, images, {}, {}, (200, 250)))
     seen = {tuple(colour) for colour in picture.reshape(-1, 3)}
 
     def colour(text: str) -> tuple[int, ...]:
@@ -102,5 +106,18 @@ def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colo
     assert colour(review.COLOURS["manual"]) in seen
     assert colour(review.COLOURS["facepp"]) not in seen
     calm = review.reviewed(table(faces(9)))
-    picture = np.asarray(review.montage("AR: photos", calm, images, {}, (200, 250)))
+    picture = np.asarray(review.montage("AR: photos", calm, images, {}, {}, (200, 250)))
     assert colour(sheets.ALARM) not in {tuple(c) for c in picture.reshape(-1, 3)}
+
+
+def test_images_without_points_come_first_in_the_montage_without_crosses():
+    faint = np.full((250, 200), 90, np.uint8)
+    empty = review.reviewed(table(faces(0)))
+    alone = np.asarray(review.montage("AR", empty, [], {"7": faint}, {}, (200, 250)))
+    assert (alone == 90).all(axis=2).sum() == 120 * 150
+    found = review.reviewed(table(faces(2)))
+    images = [np.full((250, 200), 255, np.uint8)] * 2
+    picture = np.asarray(review.montage("AR", found, images, {"7": faint}, {}, (200, 250)))
+    _, columns = np.nonzero((picture == 90).all(axis=2))
+    assert columns.size == 120 * 150
+    assert columns.max() < 24 + 120

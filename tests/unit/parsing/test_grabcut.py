@@ -260,15 +260,28 @@ def test_pairs_are_parsed_in_order_whatever_the_number_of_threads(demo_pairs):
         assert np.array_equal(stack[2], parsed(drawn(2, LOOKS[0]), modality))
 
 
-def test_every_image_without_points_is_listed(demo_pairs):
+def test_every_photo_without_points_is_listed(demo_pairs):
     manifest, table = demo_pairs
     with pytest.raises(InputError) as caught:
         parse_pairs(manifest, table.iloc[1:], 1)
     problems = caught.value.problems
-    assert len(problems) == 3
-    for problem, file in zip(problems, ("photo0.png", "p.png", "s.png"), strict=True):
+    assert len(problems) == 2
+    for problem, file in zip(problems, ("photo0.png", "p.png"), strict=True):
         assert file in problem
         assert "merge_landmarks" in problem
+
+
+def test_sketches_without_points_have_no_labels_and_are_named(demo_pairs, tmp_path):
+    manifest, table = demo_pairs
+    located = table.drop(table.index[(table["id"] == "1") & (table["modality"] == "sketch")])
+    whole = parse_pairs(manifest[:3], table, 1)
+    partly = parse_pairs(manifest[:3], located, 2)
+    assert (whole.unparsed, partly.unparsed) == ((), ("1",))
+    assert np.array_equal(partly.photo, whole.photo)
+    assert not partly.sketch[1].any()
+    assert np.array_equal(partly.sketch[::2], whole.sketch[::2])
+    write_parsings(partly, tmp_path / "a.npz")
+    assert read_parsings(tmp_path / "a.npz").unparsed == ("1",)
 
 
 def test_parsings_are_read_as_they_were_written(tmp_path):

@@ -1,5 +1,6 @@
 import dataclasses
 import hashlib
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -9,10 +10,10 @@ from PIL import Image
 
 from photosketch.landmarks.table import COLUMNS, write_landmarks
 from photosketch.pairs import Pair
-from photosketch.parsing.labels import Parsings, write_parsings
+from photosketch.parsing.labels import Parsings, read_parsings, write_parsings
 from photosketch.runtime import InputError
 from photosketch.training.pack import pack
-from photosketch.training.packed import write_packed
+from photosketch.training.packed import Streamed, write_packed
 from photosketch.training.tensors import load_packed
 
 WIDTH, HEIGHT = 200, 250
@@ -57,6 +58,14 @@ class Faces:
             write_parsings(parsings, self.parsing_files[subset])
 
     def pack(self, pairs=None, pad_value=0, sketch_channels=1):
+        """What is packed, all of it in memory."""
+        streamed = self.streamed(pairs, pad_value, sketch_channels)
+        return {
+            name: array.array() if isinstance(array, Streamed) else array
+            for name, array in streamed.items()
+        }
+
+    def streamed(self, pairs=None, pad_value=0, sketch_channels=1):
         return pack(
             self.pairs if pairs is None else pairs,
             self.landmark_files,
@@ -124,11 +133,39 @@ def test_the_file_gives_back_what_was_packed(faces, tmp_path):
     assert valid.sum() == WIDTH * HEIGHT
 
 
-def test_equal_input_gives_equal_files(faces, tmp_path):
-    for name in ("a.npz", "b.npz"):
-        write_packed(faces.pack(), tmp_path / name)
+def test_a_file_is_written_as_numpy_writes_it_and_equal_input_gives_equal_files(faces, tmp_path):
+    np.savez(tmp_path / "whole.npz", **faces.pack(pad_value=7, sketch_channels=3))
+    write_packed(faces.streamed(pad_value=7, sketch_channels=3), tmp_path / "streamed.npz")
+    write_packed(faces.pack(pad_value=7, sketch_channels=3), tmp_path / "arrays.npz")
+    first, *others = (path.read_bytes() for path in tmp_path.glob("*[dse].npz"))
+    assert len(others) == 2
+    assert all(other == first for other in others)
 
-    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+def test_images_are_in_memory_one_at_a_time_only(faces, tmp_path):
+    many = [faces.pairs[0]] * 60
+    streamed = faces.streamed(many)
+    tracemalloc.start()
+    try:
+        write_packed(streamed, tmp_path / "train.npz")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "train.npz").stat().st_size > 60 * 256 * 256 * 5
+    assert peak < 4e6
+
+
+def test_a_further_test_pair_leaves_the_training_tensors_as_they_were(faces, tmp_path):
+    write_packed(faces.streamed(faces.pairs[:1]), tmp_path / "before.npz")
+    table, labels = (files["ar"] for files in (faces.landmark_files, faces.parsing_files))
+    text = table.read_text()
+    row = text.splitlines()[-1]
+    table.write_text(text + row.replace("1,photo", "a-longer-name,photo") + "\n")
+    parsings = read_parsings(labels)
+    more = [np.concatenate([maps[:1], maps]) for maps in (parsings.photo, parsings.sketch)]
+    write_parsings(Parsings(("a-longer-name", *parsings.ids), *more), labels)
+    write_packed(faces.streamed(faces.pairs[:1]), tmp_path / "after.npz")
+    assert (tmp_path / "before.npz").read_bytes() == (tmp_path / "after.npz").read_bytes()
 
 
 def test_every_missing_point_and_label_is_named_at_once(faces):

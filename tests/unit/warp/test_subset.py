@@ -1,5 +1,7 @@
 """Warping pairs: the better sketch is kept, and scored by what is seen in it again."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -55,6 +57,24 @@ def test_a_face_that_is_not_detected_again_has_no_distance(subset):
     assert scores["points_after"].isna().all()
     summary = summarise("pencil", "face", scores)
     assert summary["undetected"] == summary["pairs"] == 2
+
+
+def test_all_sketches_without_points_or_labels_are_named(subset):
+    located = ~((subset.table["id"] == "a") & (subset.table["modality"] == "sketch"))
+    parsings = replace(subset.parsings, unparsed=("a", "b"))
+    with pytest.raises(InputError) as caught:
+        warp_pairs(
+            subset.pairs,
+            subset.table[located],
+            parsings,
+            "face",
+            parse_grabcut,
+            parse_grabcut,
+            list,
+        )
+    without_points, without_labels = caught.value.problems
+    assert "no points for the sketch of pencil a, and the warp needs them" in without_points
+    assert "no face in the sketch of pencil b" in without_labels
 
 
 def test_pairs_without_labels_are_named(subset):

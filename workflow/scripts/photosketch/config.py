@@ -203,6 +203,20 @@ def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]
     return bool(config["dataset"]["validation"]) or any(row["split"] == "val" for row in pairs)
 
 
+def sketch_points_needed_by(config: Mapping[str, Any]) -> list[str]:
+    """What in the configuration needs the sketches' points, in words.
+
+    Empty: the photos' are enough, and a sketch in which nothing finds a face stops no run.
+    """
+    warped = [name for name in config["ablations"] if ablation_config(config, name).warp != "none"]
+    needed_by = [f"the warp of ablation {name}" for name in warped]
+    if config["dataset"]["align"] == "each":
+        needed_by.append("dataset.align: each")
+    if config["evaluation"]["identity"]:
+        needed_by.append("evaluation.identity")
+    return needed_by
+
+
 def feature_file(config: Mapping[str, Any]) -> str | None:
     """The file of the feature network that the configuration names; None where it names none."""
     features = config["evaluation"]["features"]
@@ -369,6 +383,12 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
             f"evaluation.identity: true needs the packages {' and '.join(IDENTITY_PACKAGES)}; run "
             "make setup IDENTITY=1, or set false"
         )
+    masks = config["parsing"]["manual"]
+    if masks and not Path(masks).is_dir():
+        missing.append(
+            f"parsing.manual: {masks!r} is no folder; correct the path of the label maps "
+            "(SUBSET/ID_photo.png, SUBSET/ID_sketch.png), or set null"
+        )
     missing += [
         f"evaluation.lpips: {path!r} does not exist; put torchvision's VGG16 and piq's weights of "
         "LPIPS there, or null to leave LPIPS out"
@@ -390,6 +410,7 @@ def named_paths(config: Mapping[str, Any]) -> dict[str, str]:
     paths = {
         "dataset.pairs": config["dataset"]["pairs"],
         "landmarks.manual": config["landmarks"]["manual"],
+        "parsing.manual": config["parsing"]["manual"],
         "parsing.weights": config["parsing"]["weights"],
         "evaluation.weights": evaluation["weights"],
         "evaluation.lpips": evaluation["lpips"],

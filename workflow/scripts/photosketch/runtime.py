@@ -15,11 +15,14 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import threadpoolctl
 
 from photosketch import versions
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 class InputError(Exception):
@@ -234,6 +237,28 @@ def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.copyfile(path, copy)
         print(f"copied {path} to {scratch} ({size / 2**20:.0f} MiB)")
         yield copy
+
+
+def progress_bar(
+    name: str, total: int, console: TextIO | None, *, initial: int = 0, delay: float = 0
+) -> "tqdm[Any]":
+    """A bar over images, at a terminal redrawn twice a second, elsewhere written every 15 seconds.
+
+    `name` stands before it; with `delay` it appears after as many seconds; without a console never.
+    """
+    from tqdm import tqdm
+
+    return tqdm(
+        total=total,
+        initial=initial,
+        desc=name,
+        unit="img",
+        file=console,
+        mininterval=0.5 if console and console.isatty() else 15,
+        delay=delay,
+        dynamic_ncols=True,
+        disable=console is None,
+    )
 
 
 def say(line: str, console: TextIO) -> None:

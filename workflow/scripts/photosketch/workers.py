@@ -5,10 +5,15 @@ Apart from `runtime`, because this decides over the last digits of results.
 
 import contextlib
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import threadpoolctl
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @contextlib.contextmanager
@@ -37,6 +42,23 @@ def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
             cv2.setNumThreads(opencv_threads)
         if torch:
             torch.set_num_threads(torch_threads)
+
+
+def in_order(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
+) -> Iterator[Result]:
+    """The results of a function, in the order of the items.
+
+    As `pool.map`, which would take all items at once: here at most `ahead` items are taken beyond
+    the one whose result comes next, so that what they hold fits into memory.
+    """
+    begun: deque[Future[Result]] = deque()
+    for item in items:
+        begun.append(pool.submit(function, item))
+        if len(begun) > ahead:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()
 
 
 def _use_no_ipp() -> None:

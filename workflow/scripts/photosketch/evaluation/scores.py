@@ -26,8 +26,9 @@ from photosketch.evaluation.distances import InnerProducts, subset_masks
 from photosketch.evaluation.files import Features, Gallery, RunFeatures
 from photosketch.evaluation.identity import FaceRecogniser, identity_scores
 from photosketch.evaluation.image_metrics import Measured
-from photosketch.landmarks.table import points_of
+from photosketch.landmarks.table import points_of, sketch_problems, without_points
 from photosketch.pairs import Modality, Pair, read_image
+from photosketch.runtime import InputError
 from photosketch.training.samples import ids_and_subsets, read_samples
 
 
@@ -209,7 +210,11 @@ def true_identities(
     """How well people are found by their true sketches: subset, n, the columns of identity, name.
 
     landmarks: tables by subset; a true sketch has points of its own, for it is not on its photo.
+    Raises InputError with every sketch that has none.
     """
+    unlocated = [p for p in people if without_points([p], landmarks[p.subset], "sketch")]
+    if unlocated:
+        raise InputError(sketch_problems(unlocated, "evaluation.identity"))
     embeddings = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
     masks = subset_masks(gallery.subset)
     columns = identity_scores(embeddings, gallery.embeddings, masks)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import product
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -12,8 +13,9 @@ from photosketch.arrays import Image, Points
 from photosketch.as_seen import points_before, reduced
 from photosketch.landmarks import mtcnn
 from photosketch.landmarks.table import COLUMNS, COORDINATES, point_faults
-from photosketch.pairs import MODALITIES, Pair, read_image
-from photosketch.workers import workers
+from photosketch.pairs import MODALITIES, SPLITS, Modality, Pair, read_image, select
+from photosketch.runtime import progress_bar
+from photosketch.workers import in_order, workers
 
 # MTCNN's points lie one pixel right of and below where it found them: it reads a crop at truncated
 # corners (half a pixel on average) and counts from the edge, not the centre, of the first pixel.
@@ -34,7 +36,7 @@ class Detection:
 
 
 def detect(
-    images: Sequence[np.ndarray],
+    images: Iterable[np.ndarray],
     device: torch.device | str,
     *,
     min_face_size: int = 40,
@@ -46,8 +48,9 @@ def detect(
     `images` are [H, W] gray or [H, W, 3] RGB, uint8. `min_face_size` in pixels; `thresholds` of
     the three networks. Neighbouring images of equal size go through the networks together,
     `batch_size` at a time, which changes no point by more than rounding. On a CPU as many batches
-    as torch may use threads are worked on at a time, whatever their number alike. Convolutions keep
-    full float32 precision, so that CPU and GPU agree.
+    as torch may use threads are worked on at a time, whatever their number alike. Images are taken
+    as they are needed, some batches in advance. Convolutions keep full float32 precision, so that
+    CPU and GPU agree.
     """
     networks = mtcnn.load_networks(device)
 
@@ -55,14 +58,15 @@ def detect(
         if min(batch.shape[1:3]) < min_face_size:  # no scale of the pyramid is left
             return [None] * len(batch)
         pixels = torch.as_tensor(batch, device=device)
-        found = mtcnn.find_faces(networks, pixels, min_face_size, thresholds)
-        return [_detection(faces) if len(faces.boxes) else None for faces in found]
+        by_image = mtcnn.find_faces(networks, pixels, min_face_size, thresholds)
+        return [_detection(faces) if len(faces.boxes) else None for faces in by_image]
 
-    on_cpu = torch.device(device).type == "cpu"
+    threads = torch.get_num_threads() if torch.device(device).type == "cpu" else 1
     full_precision = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    with full_precision, workers(torch.get_num_threads() if on_cpu else 1) as pool:
-        batches = pool.map(detected, _equal_sized(images, batch_size))
-        return [detection for batch in batches for detection in batch]
+    with full_precision, workers(threads) as pool:
+        batches = _equal_sized(images, batch_size)
+        found = in_order(pool, detected, batches, ahead=threads)
+        return [detection for detections in found for detection in detections]
 
 
 def _detection(faces: mtcnn.Faces) -> Detection:
@@ -71,18 +75,16 @@ def _detection(faces: mtcnn.Faces) -> Detection:
     return Detection(faces.points[face] - MTCNN_OFFSET, float(faces.scores[face]))
 
 
-def _equal_sized(images: Sequence[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
+def _equal_sized(images: Iterable[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
     """Runs of images of equal size as batches [B, H, W, 3], in order."""
-    start = 0
-    while start < len(images):
-        stop = start + 1
-        while (
-            stop < min(len(images), start + batch_size)
-            and images[stop].shape[:2] == images[start].shape[:2]
-        ):
-            stop += 1
-        yield np.stack([_rgb(image) for image in images[start:stop]])
-        start = stop
+    batch: list[np.ndarray] = []
+    for image in map(_rgb, images):
+        if len(batch) == batch_size or (batch and image.shape != batch[0].shape):
+            yield np.stack(batch)
+            batch = []
+        batch.append(image)
+    if batch:
+        yield np.stack(batch)
 
 
 def _rgb(image: np.ndarray) -> np.ndarray:
@@ -95,18 +97,35 @@ def _portrait(boxes: np.ndarray, scores: np.ndarray) -> int:
     return int(np.argmax(np.where(scores >= scores.max() - SCORE_MARGIN, areas, -np.inf)))
 
 
-def detect_pairs(pairs: Iterable[Pair], device: torch.device | str, **options: Any) -> pd.DataFrame:
+def detect_pairs(
+    pairs: Sequence[Pair],
+    device: torch.device | str,
+    console: TextIO | None = None,
+    **options: Any,
+) -> pd.DataFrame:
     """The landmark table of a subset's pairs as detected: photo, then sketch, of each pair.
 
     Large images are looked at in a copy of at most `as_seen.LONGEST` pixels a side. Images without
     a face have no row, nor have those whose points cannot be, as where the image's border cuts a
-    face: the log says why. `options` are the keyword arguments of `detect`.
+    face: the log says why. `console` is told how far it is. `options` are the keyword arguments of
+    `detect`. No batch holds images of two splits: a further test pair changes no point of the
+    training pairs, not by rounding either.
     """
-    keys = [(pair, modality) for pair in pairs for modality in MODALITIES]
-    images = [reduced(read_image(pair, modality)) for pair, modality in keys]
-    detections = detect(images, device, **options)
+    faces: dict[tuple[str, Modality], Detection | None] = {}
+    with progress_bar("detecting", len(pairs) * len(MODALITIES), console, delay=2) as bar:
+
+        def images(keys: Iterable[tuple[Pair, Modality]]) -> Iterator[np.ndarray]:
+            for pair, modality in keys:
+                yield reduced(read_image(pair, modality))
+                bar.update()
+
+        for split in SPLITS:
+            keys = list(product(select(pairs, split=split), MODALITIES))
+            found = detect(images(keys), device, **options)
+            faces |= {(pair.id, m): face for (pair, m), face in zip(keys, found, strict=True)}
     rows = []
-    for (pair, modality), face in zip(keys, detections, strict=True):
+    for pair, modality in product(pairs, MODALITIES):
+        face = faces[pair.id, modality]
         if face is None:
             continue
         size = pair.size(modality)

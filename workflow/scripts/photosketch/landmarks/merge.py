@@ -1,12 +1,12 @@
 """The merge of points placed by hand with those of MTCNN and Face++."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from photosketch.landmarks.manual import CONFIG_KEY, read_manual, write_template
-from photosketch.landmarks.table import COLUMNS, ImageKey, rows_by_image
+from photosketch.landmarks.table import COLUMNS, ImageKey, rows_by_image, without_points
 from photosketch.pairs import MODALITIES, Pair
 from photosketch.runtime import InputError
 
@@ -19,6 +19,7 @@ def merge_landmarks(
     *,
     facepp: Mapping[str, pd.DataFrame] | None = None,
     page: Path,
+    sketches_needed_by: Sequence[str],
 ) -> dict[str, pd.DataFrame]:
     """The landmark tables by subset: points placed by hand, else of MTCNN, else of Face++.
 
@@ -27,8 +28,10 @@ def merge_landmarks(
     without points are written to `template`, which is a manual file that lacks the points only;
     what somebody has filled in there is kept. With nothing missing the template is removed.
 
-    Raises InputError with all images without points, over all subsets, and with all mistakes in
-    the manual file; it says how to make `page`, on which the points can be clicked.
+    Every photo needs points; a sketch only where `sketches_needed_by` names something (in words),
+    else it just has no row. Raises InputError with all images that lack the points they need, over
+    all subsets, and with all mistakes in the manual file; it says how to make `page`, on which the
+    points can be clicked.
     """
     pairs = list(pairs)
     if manual and manual.resolve() == template.resolve():
@@ -49,16 +52,29 @@ def merge_landmarks(
             rows[image[0]].append(by_machine[image])
         elif image not in mentioned:
             missing[image] = path
-    if missing:
-        problems += _missing_problems(missing, manual, template, page)
-        problems += write_template(template, missing)
+    needed = {
+        image: path for image, path in missing.items() if image[2] == "photo" or sketches_needed_by
+    }
+    if needed:
+        problems += _missing_problems(needed, manual, template, page, sketches_needed_by)
+    unwritten = write_template(template, missing) if missing else []
+    if needed:
+        problems += unwritten
     if problems:
         raise InputError(problems)
-    template.unlink(missing_ok=True)
+    if not missing:
+        template.unlink(missing_ok=True)
     return {
         subset: pd.DataFrame(subset_rows, columns=list(COLUMNS))
         for subset, subset_rows in rows.items()
     }
+
+
+def sketches_without_points(
+    pairs: Iterable[Pair], tables: Mapping[str, pd.DataFrame]
+) -> list[Pair]:
+    """The pairs whose sketch has no row in the tables by subset."""
+    return [pair for pair in pairs if without_points([pair], tables[pair.subset], "sketch")]
 
 
 def _image_files(pairs: Iterable[Pair]) -> dict[ImageKey, str]:
@@ -71,11 +87,16 @@ def _image_files(pairs: Iterable[Pair]) -> dict[ImageKey, str]:
 
 
 def _missing_problems(
-    missing: Mapping[ImageKey, str], manual: Path | None, template: Path, page: Path
+    missing: Mapping[ImageKey, str],
+    manual: Path | None,
+    template: Path,
+    page: Path,
+    sketches_needed_by: Sequence[str],
 ) -> list[str]:
+    user = f" (needed by {', '.join(sketches_needed_by)})"
     listed = [
         f"{path}: no face found in the {modality} of {subset} {name} whose points can be used, and "
-        "none placed by hand"
+        f"none placed by hand{user if modality == 'sketch' else ''}"
         for (subset, name, modality), path in missing.items()
     ]
     if manual:

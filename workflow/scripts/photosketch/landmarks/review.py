@@ -1,14 +1,14 @@
 """A look at every point: how unusual it is for its subset, where it came from, and a montage."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
 from photosketch import arrays, marks, sheets
-from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
-from photosketch.pairs import MODALITIES
+from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, without_points
+from photosketch.pairs import MODALITIES, Pair, select
 from photosketch.placement import TEMPLATE, similarity
 
 SOURCES = ("mtcnn", "manual", "facepp")
@@ -52,15 +52,25 @@ def reviewed(table: pd.DataFrame, *, aligns: bool = False) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def counts(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Images by subset, modality and source, and how many lie far outside, of `reviewed` tables."""
+def counts(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> pd.DataFrame:
+    """Images by subset, modality and source, how many lie far outside, of `reviewed` tables, and
+    how many of the pairs' images have no points."""
     rows = []
     for subset, table in tables.items():
         for modality in MODALITIES:
             part = table[table["modality"] == modality]
             by_source = {name: int((part["source"] == name).sum()) for name in SOURCES}
             far = int(part["far"].sum())
-            rows.append({"subset": subset, "modality": modality, **by_source, "far_outside": far})
+            unlocated = without_points(select(pairs, subset), table, modality)
+            rows.append(
+                {
+                    "subset": subset,
+                    "modality": modality,
+                    **by_source,
+                    "far_outside": far,
+                    "without_points": len(unlocated),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -75,18 +85,24 @@ def montage(
     title: str,
     table: pd.DataFrame,
     images: Iterable[arrays.Image],
+    unlocated: Mapping[str, arrays.Image],
     framed: Mapping[str, arrays.Points],
     size: tuple[int, int] | None = None,
 ) -> Image.Image:
-    """Images with their points, in the order of the rows of a `reviewed` table.
+    """First the images without points by id, then those with points, in the order of the rows of a
+    `reviewed` table.
 
-    `images` are gray [H, W] or RGB [H, W, 3], uint8, of one `size` (width, height); without it each
+
+    Images are gray [H, W] or RGB [H, W, 3], uint8, of one `size` (width, height); without it each
     is shown as large as fits into a cell. `framed` holds points [5, 2] by id, of the photos, around
     which the local networks' rectangles are drawn.
     """
     width, height = size or _ANY_SIZE
     box = (_CELL, round(_CELL * height / width))
-    groups = []
+    groups = [
+        sheets.Group([sheets.fitted(image, *box)[0]], name, "no points")
+        for name, image in unlocated.items()
+    ]
     for image, row in zip(images, table.to_dict("records"), strict=True):
         cell, scale = sheets.fitted(image, *box)
         if row["id"] in framed:
@@ -96,11 +112,12 @@ def montage(
             marks.cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
         remark = f"{row['source']}, {row['distance']:.1f}" + (": far" if row["far"] else "")
         groups.append(sheets.Group([cell], str(row["id"]), remark, alarm=row["far"]))
-    return sheets.sheet(title, groups, _ACROSS, _legend(table, bool(framed)))
+    return sheets.sheet(title, groups, _ACROSS, _legend(table, len(unlocated), bool(framed)))
 
 
-def _legend(table: pd.DataFrame, framed: bool) -> list[sheets.Key]:
-    """How many images each source has, how many are far outside, and what the rectangles are."""
+def _legend(table: pd.DataFrame, unlocated: int, framed: bool) -> list[sheets.Key]:
+    """How many images each source has, how many are far outside or without points, and what the
+    rectangles are."""
     keys = []
     counted = table["source"].value_counts()
     for source in (source for source in SOURCES if source in counted):
@@ -111,4 +128,7 @@ def _legend(table: pd.DataFrame, framed: bool) -> list[sheets.Key]:
         keys.append(sheets.Key("what the local networks see", marks.frame()))
     far = int(table["far"].sum())
     text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
-    return [*keys, sheets.Key(text, colour=sheets.ALARM if far else sheets.FAINT)]
+    keys.append(sheets.Key(text, colour=sheets.ALARM if far else sheets.FAINT))
+    if unlocated:
+        keys.append(sheets.Key(f"{unlocated} without points"))
+    return keys

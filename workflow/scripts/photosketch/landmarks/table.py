@@ -1,16 +1,17 @@
 """Landmark tables: five facial points of every photo and sketch.
 
 Points are (x, y) in pixels of the input image, pixel centres at integers; left is the viewer's
-left. A table holds one subset, one row per image that has points.
+left. A table holds one subset, one row per image that has points: every photo, and the sketches in
+which a face was found or placed by hand.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from photosketch.pairs import MODALITIES, Pair
+from photosketch.pairs import Modality, Pair
 from photosketch.runtime import InputError, intact, write_atomically
 
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
@@ -105,15 +106,27 @@ def rows_by_image(
     }
 
 
-def require_points(pairs: Sequence[Pair], table: pd.DataFrame) -> None:
-    """Raise InputError with every image that has no points in a landmark table."""
-    known = set(zip(table["id"], table["modality"], strict=True))
+def without_points(pairs: Iterable[Pair], table: pd.DataFrame, modality: Modality) -> list[Pair]:
+    """The pairs whose photo or sketch has no row in their subset's landmark table."""
+    known = set(table.loc[table["modality"] == modality, "id"])
+    return [pair for pair in pairs if pair.id not in known]
+
+
+def require_photo_points(pairs: Iterable[Pair], table: pd.DataFrame) -> None:
+    """Raise InputError with every photo that has no points in a landmark table."""
     problems = [
-        f"{getattr(pair, modality)}: no points for the {modality} of {pair.subset} {pair.id}; "
+        f"{pair.photo}: no points for the photo of {pair.subset} {pair.id}; "
         "run merge_landmarks again"
-        for pair in pairs
-        for modality in MODALITIES
-        if (pair.id, modality) not in known
+        for pair in without_points(pairs, table, "photo")
     ]
     if problems:
         raise InputError(problems)
+
+
+def sketch_problems(unlocated: Iterable[Pair], needed_by: str) -> list[str]:
+    """A problem for each of the pairs whose sketch has no points, which `needed_by` needs."""
+    return [
+        f"{pair.sketch}: no points for the sketch of {pair.subset} {pair.id}, and {needed_by} "
+        "needs them; place them by hand, on the page that the target `annotate` writes"
+        for pair in unlocated
+    ]

@@ -6,17 +6,17 @@ uses the first GPU that it sees.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from photosketch.arrays import Image, Labels, Points
-from photosketch.landmarks.table import points_of, require_points
-from photosketch.pairs import MODALITIES, Pair, read_image
+from photosketch.landmarks.table import points_of, require_photo_points, without_points
+from photosketch.pairs import MODALITIES, SPLITS, Modality, Pair, read_image
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import (
     BACKGROUND,
@@ -28,8 +28,9 @@ from photosketch.parsing.labels import (
     NOSE,
     SKIN,
     Parsings,
+    blank_maps,
 )
-from photosketch.runtime import InputError
+from photosketch.runtime import InputError, progress_bar
 from photosketch.weights import PARSER_WEIGHTS, verify_weights
 
 if TYPE_CHECKING:
@@ -153,41 +154,70 @@ def _network(onnx: NDArray[np.uint8], device: str) -> cv2.dnn.Net:
 
 
 def parse_pairs(
-    pairs: Sequence[Pair], table: "pd.DataFrame", parser: Parser, fallback: bool = False
+    pairs: Sequence[Pair],
+    table: "pd.DataFrame",
+    parser: Parser,
+    fallback: bool = False,
+    console: TextIO | None = None,
 ) -> Parsings:
     """Parse photo and sketch of each pair; `table` holds the points that say how large a face is.
 
     Where the network finds no face (`finds_face`), the image is parsed by `parse_grabcut` and
-    listed in `Parsings.fallback`. Raises InputError with every image that has no points, and
-    without `fallback` with every image without a face.
+    listed in `Parsings.fallback`; without `fallback`, sketches are listed in `Parsings.unparsed`,
+    as those without points are. `console` is told how far it is. No batch holds images of two
+    splits. Raises InputError with every photo that has no points, and without `fallback` with every
+    photo without a face.
     """
-    require_points(pairs, table)
-    labels: dict[str, list[Labels]] = {modality: [] for modality in MODALITIES}
+    require_photo_points(pairs, table)
+    unparsed = {pair.id for pair in without_points(pairs, table, "sketch")}
+    maps = blank_maps(pairs)
     faceless: list[tuple[str, str]] = []
     problems = []
-    for start in range(0, len(pairs), _BATCH):
-        batch = pairs[start : start + _BATCH]
-        for modality in MODALITIES:
-            images = [read_image(pair, modality) for pair in batch]
-            for pair, image, image_labels in zip(batch, images, parser.parse(images), strict=True):
+    total = len(MODALITIES) * len(pairs) - len(unparsed)
+    with progress_bar("parsing", total, console, delay=2) as bar:
+        for batch, modality in _batches(pairs, frozenset(unparsed)):
+            images = [read_image(pairs[index], modality) for index in batch]
+            for index, image, labels in zip(batch, images, parser.parse(images), strict=True):
+                pair = pairs[index]
                 points = points_of(table, pair.id, modality)
-                if not finds_face(image_labels, points):
+                if finds_face(labels, points):
+                    maps[modality][index] = labels
+                elif fallback:
+                    maps[modality][index] = parse_grabcut(image, points)
                     faceless.append((pair.id, modality))
+                elif modality == "sketch":
+                    unparsed.add(pair.id)
+                else:
                     problems.append(
-                        f"{getattr(pair, modality)}: the network finds no face in the {modality} "
-                        f"of {pair.subset} {pair.id}; set parsing.fallback to true to parse such "
-                        "images by grabcut, or parsing.backend to grabcut for all"
+                        f"{pair.photo}: the network finds no face in the photo of {pair.subset} "
+                        f"{pair.id}; set parsing.fallback to true to parse such images by grabcut, "
+                        "or parsing.backend to grabcut for all"
                     )
-                    image_labels = parse_grabcut(image, points) if fallback else image_labels
-                labels[modality].append(image_labels)
-    if problems and not fallback:
+            bar.update(len(batch))
+    if problems:
         raise InputError(problems)
+    ids = tuple(pair.id for pair in pairs)
     return Parsings(
-        tuple(pair.id for pair in pairs),
-        np.stack(labels["photo"]),
-        np.stack(labels["sketch"]),
-        tuple(faceless),
+        ids,
+        maps["photo"],
+        maps["sketch"],
+        tuple(sorted(faceless, key=lambda image: ids.index(image[0]))),
+        tuple(id for id in ids if id in unparsed),
     )
+
+
+def _batches(
+    pairs: Sequence[Pair], without_sketch: Container[str]
+) -> Iterator[tuple[list[int], Modality]]:
+    """Positions of pairs whose photos, or sketches, go through the network together: of one split,
+    without the sketches of these ids. Photos come before the sketches of the same pairs."""
+    for split in SPLITS:
+        members = [index for index, pair in enumerate(pairs) if pair.split == split]
+        for start in range(0, len(members), _BATCH):
+            batch = members[start : start + _BATCH]
+            yield batch, "photo"
+            if sketched := [index for index in batch if pairs[index].id not in without_sketch]:
+                yield sketched, "sketch"
 
 
 def finds_face(labels: Labels, points: Points) -> bool:

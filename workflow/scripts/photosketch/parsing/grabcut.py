@@ -4,22 +4,32 @@
 """
 
 from collections.abc import Callable, Sequence
-from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from photosketch.arrays import Image, Labels, Points
-from photosketch.landmarks.table import points_of, require_points
+from photosketch.landmarks.table import points_of, require_photo_points, without_points
 from photosketch.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.parsing.atlas import DRAWN_HEAD, EYE_DISTANCE, FaceFrame
 from photosketch.parsing.features import find_features
 from photosketch.parsing.head import head_mask, turned_corners
-from photosketch.parsing.labels import BROWS, CLOTHES, EYES, HAIR, MOUTH, NOSE, SKIN, Parsings
+from photosketch.parsing.labels import (
+    BROWS,
+    CLOTHES,
+    EYES,
+    HAIR,
+    MOUTH,
+    NOSE,
+    SKIN,
+    Parsings,
+    blank_maps,
+)
 from photosketch.parsing.regions import split_head
-from photosketch.workers import workers
+from photosketch.runtime import progress_bar
+from photosketch.workers import in_order, workers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,20 +148,34 @@ def parse_pairs(
     table: "pd.DataFrame",
     threads: int,
     parse: Callable[[Image, Points], Labels] = parse_grabcut,
+    console: TextIO | None = None,
 ) -> Parsings:
     """Parse photo and sketch of each pair with the points of a landmark table, `threads` at a time.
 
-    All images must be of one size. The result does not depend on `threads`. Raises InputError with
-    every image that has no points.
+    All images must be of one size. The result does not depend on `threads`. Sketches without points
+    are listed in `Parsings.unparsed`. `console` is told how far it is. Raises InputError with every
+    photo that has no points.
     """
-    require_points(pairs, table)
+    require_photo_points(pairs, table)
+    unparsed = tuple(pair.id for pair in without_points(pairs, table, "sketch"))
+    images: list[tuple[int, Modality]] = [
+        (index, modality)
+        for modality in MODALITIES
+        for index, pair in enumerate(pairs)
+        if modality == "photo" or pair.id not in unparsed
+    ]
 
-    def parsed(pair: Pair, modality: Modality) -> Labels:
+    def parsed(image: tuple[int, Modality]) -> Labels:
+        index, modality = image
+        pair = pairs[index]
         return parse(read_image(pair, modality), points_of(table, pair.id, modality))
 
-    with workers(threads) as pool:
-        maps = {
-            modality: np.stack(list(pool.map(parsed, pairs, repeat(modality))))
-            for modality in MODALITIES
-        }
-    return Parsings(tuple(pair.id for pair in pairs), maps["photo"], maps["sketch"])
+    maps = blank_maps(pairs)
+    with workers(threads) as pool, progress_bar("parsing", len(images), console, delay=2) as bar:
+        labels = in_order(pool, parsed, images, ahead=2 * threads)
+        for (index, modality), found in zip(images, labels, strict=True):
+            maps[modality][index] = found
+            bar.update()
+    return Parsings(
+        tuple(pair.id for pair in pairs), maps["photo"], maps["sketch"], unparsed=unparsed
+    )

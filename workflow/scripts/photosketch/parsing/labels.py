@@ -1,17 +1,19 @@
 """Label maps of faces: the classes, and the file of a subset's maps."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from photosketch.arrays import Labels
-from photosketch.pairs import Modality
+from photosketch.pairs import MODALITIES, Modality, Pair
 from photosketch.runtime import InputError, intact, write_atomically
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))
+_MARKS = ("fallback", "unparsed", "manual")  # what is in a file only where there is any
 
 
 @dataclass(frozen=True)
@@ -19,13 +21,17 @@ class Parsings:
     """The label maps of a subset: ids [N]; photo and sketch [N, H, W] uint8.
 
     fallback: (id, modality) of each image that a learned network found no face in, so that
-    `parse_grabcut` labelled it.
+    `parse_grabcut` labelled it. unparsed: the ids of sketches without points or, for a learned
+    network, without a face; all their labels are 0. manual: (id, modality) of each image whose
+    labels were drawn by hand.
     """
 
     ids: tuple[str, ...]
     photo: Labels
     sketch: Labels
     fallback: tuple[tuple[str, str], ...] = ()
+    unparsed: tuple[str, ...] = ()
+    manual: tuple[tuple[str, str], ...] = ()
 
     def by_id(self, modality: Modality) -> dict[str, Labels]:
         """The label maps [H, W] of the photos or of the sketches, by the pairs' ids."""
@@ -33,9 +39,17 @@ class Parsings:
         return dict(zip(self.ids, maps, strict=True))
 
 
+def blank_maps(pairs: Sequence[Pair]) -> dict[Modality, Labels]:
+    """Label maps [N, H, W] of the photos and of the sketches of pairs of one size, all 0."""
+    shape = len(pairs), pairs[0].height, pairs[0].width
+    return {modality: np.zeros(shape, np.uint8) for modality in MODALITIES}
+
+
 def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
-    """Write an NPZ: ids, photo, sketch, the names of the classes, `fallback` unless empty."""
-    marked: dict[str, Any] = {"fallback": np.array(parsings.fallback)} if parsings.fallback else {}
+    """Write an NPZ: ids, photo, sketch, the names of the classes; `fallback`, `unparsed` and
+    `manual` unless empty."""
+    marks = {name: getattr(parsings, name) for name in _MARKS}
+    marked: dict[str, Any] = {name: np.array(images) for name, images in marks.items() if images}
     with write_atomically(path) as temporary:
         np.savez_compressed(
             temporary,
@@ -50,12 +64,25 @@ def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
 def read_parsings(path: str | os.PathLike[str]) -> Parsings:
     """Read what `write_parsings` wrote. Raises InputError if its classes are not ours."""
     with intact(path, "parse_faces"), np.load(path) as stored:
-        if tuple(stored["classes"]) != CLASSES:
-            raise InputError([f"{path}: its classes are not {CLASSES}; run parse_faces again"])
-        marked = stored["fallback"].tolist() if "fallback" in stored else []
+        _check_classes(path, stored["classes"])
+        marked = {name: stored[name].tolist() if name in stored else [] for name in _MARKS}
         return Parsings(
             tuple(stored["ids"].tolist()),
             stored["photo"],
             stored["sketch"],
-            tuple((id, modality) for id, modality in marked),
+            tuple((id, modality) for id, modality in marked["fallback"]),
+            tuple(marked["unparsed"]),
+            tuple((id, modality) for id, modality in marked["manual"]),
         )
+
+
+def read_photo_labels(path: str | os.PathLike[str]) -> dict[str, Labels]:
+    """The label maps [H, W] of the photos alone, by the pairs' ids. Raises as `read_parsings`."""
+    with intact(path, "parse_faces"), np.load(path) as stored:
+        _check_classes(path, stored["classes"])
+        return dict(zip(stored["ids"].tolist(), stored["photo"], strict=True))
+
+
+def _check_classes(path: str | os.PathLike[str], classes: np.ndarray) -> None:
+    if tuple(classes) != CLASSES:
+        raise InputError([f"{path}: its classes are not {CLASSES}; run parse_faces again"])

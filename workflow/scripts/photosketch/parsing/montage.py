@@ -1,53 +1,83 @@
 """A montage of label maps, for the eye: what was parsed, beside the images."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from photosketch import arrays, sheets
-from photosketch.pairs import Pair, read_image
+from photosketch.landmarks.table import points_of
+from photosketch.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.parsing.doubt import doubt_of
 from photosketch.parsing.labels import BACKGROUND, CLASSES, Parsings
+from photosketch.parsing.palette import CLASS_COLOURS
 
-# One colour for each class, told apart with any colour vision (after Okabe & Ito 2008).
-CLASS_COLOURS = (
-    (255, 255, 255),  # background: left as it is
-    (120, 70, 170),  # hair
-    (240, 190, 140),  # skin
-    (120, 70, 10),  # brows
-    (0, 80, 200),  # eyes
-    (0, 158, 115),  # nose
-    (213, 40, 20),  # mouth
-    (86, 180, 233),  # clothes
-)
+if TYPE_CHECKING:
+    import pandas as pd
+
 OUTLINE = (220, 0, 0)  # of the head mask
 _TINT = 0.45
-_MOST_SHOWN, _ACROSS, _CELL = 40, 3, 150  # pairs; pairs in a row; width of an image in pixels
+_MOST_SHOWN, _DOUBTFUL = 40, 20  # pairs; of them those that are shown because they are doubtful
+_ACROSS, _CELL = 3, 150  # pairs in a row; width of an image in pixels
 
 
-def parsing_montage(subset: str, pairs: Sequence[Pair], parsings: Parsings) -> Image.Image:
-    """Some pairs of a subset: photo and sketch, each beside itself with its labels.
+def parsing_montage(
+    subset: str, pairs: Sequence[Pair], parsings: Parsings, table: "pd.DataFrame"
+) -> Image.Image:
+    """Some pairs of a subset, the most doubtful first: photo and sketch, each beside itself with
+    its labels.
 
-    `parsings` holds the label maps of all the pairs.
+    `parsings` holds the label maps of all the pairs, `table` their points. A pair is as doubtful as
+    the more doubtful of its two maps (`doubt.Doubt.total`, drawn by hand or not); pairs whose
+    sketch was not parsed come before all others. Behind the worst, every so many of the rest are
+    shown.
     """
-    photo_labels = parsings.by_id("photo")
-    sketch_labels = parsings.by_id("sketch")
+    maps = {modality: parsings.by_id(modality) for modality in MODALITIES}
+    doubts = {pair.id: _doubt(pair.id, maps, parsings, table) for pair in pairs}
+    ordered = sorted(pairs, key=lambda pair: -doubts[pair.id])
+    worst, rest = ordered[:_DOUBTFUL], ordered[_DOUBTFUL:]
+    shown = worst + [
+        rest[index] for index in sheets.evenly_spaced(len(rest), _MOST_SHOWN - _DOUBTFUL)
+    ]
     groups = []
-    shown = [pairs[index] for index in sheets.evenly_spaced(len(pairs), _MOST_SHOWN)]
     for pair in shown:
-        photo, sketch = read_image(pair, "photo"), read_image(pair, "sketch")
-        images = (
-            photo,
-            labelled(photo, photo_labels[pair.id]),
-            sketch,
-            labelled(sketch, sketch_labels[pair.id]),
-        )
-        by_grabcut = [modality for id, modality in parsings.fallback if id == pair.id]
-        remark = f"no face found in the {' and '.join(by_grabcut)}: parsed by grabcut"
+        images = []
+        for modality in MODALITIES:
+            image = read_image(pair, modality)
+            images += [image, labelled(image, maps[modality][pair.id])]
         cells = [sheets.cell(image, _CELL) for image in images]
-        groups.append(sheets.Group(cells, pair.id, remark if by_grabcut else ""))
-    title = f"{subset}: {len(shown)} of {len(pairs)} pairs"
+        groups.append(sheets.Group(cells, pair.id, _remark(pair.id, doubts[pair.id], parsings)))
+    title = f"{subset}: {len(shown)} of {len(pairs)} pairs, the most doubtful first"
     return sheets.sheet(title, groups, _ACROSS, _legend())
+
+
+def _doubt(
+    id: str,
+    maps: Mapping[Modality, Mapping[str, arrays.Labels]],
+    parsings: Parsings,
+    table: "pd.DataFrame",
+) -> float:
+    """How doubtful the label maps of a pair are; infinite where its sketch has none."""
+    if id in parsings.unparsed:
+        return math.inf
+    located = set(table.loc[table["id"] == id, "modality"])
+    doubts = []
+    for modality in MODALITIES:
+        points = points_of(table, id, modality) if modality in located else None
+        doubts.append(doubt_of(maps[modality][id], points).total)
+    return max(doubts)
+
+
+def _remark(id: str, doubt: float, parsings: Parsings) -> str:
+    """How doubtful a pair's maps are, and which of them are not the parser's."""
+    remarks = [f"doubt {doubt:.2f}" if math.isfinite(doubt) else "sketch not parsed"]
+    marks = {"by grabcut (no face found)": parsings.fallback, "by hand": parsings.manual}
+    for what, images in marks.items():
+        if named := [modality for name, modality in images if name == id]:
+            remarks.append(f"{' and '.join(named)} {what}")
+    return ", ".join(remarks)
 
 
 def labelled(image: arrays.Image, labels: arrays.Labels) -> arrays.Image:

@@ -225,15 +225,8 @@ def _stop_requests() -> Iterator[threading.Event]:
 def _progress_bar(trainer: Trainer, pairs: int, name: str, console: TextIO) -> tqdm:
     """A bar over the images of the whole run, at the trainer's position."""
     total = trainer.config.epochs * pairs
-    return tqdm(
-        total=total,
-        initial=min(trainer.position.images, total),
-        desc=name,
-        unit="img",
-        file=console,
-        mininterval=0.5 if console.isatty() else 15,
-        dynamic_ncols=True,
-    )
+    done = min(trainer.position.images, total)
+    return runtime.progress_bar(name, total, console, initial=done)
 
 
 def write_log(rows: list[dict[str, Any]], path: Path) -> None:

@@ -1,8 +1,11 @@
-"""What to lower where torch finds no memory for a training."""
+"""Whether a training finds the memory it needs, and what to lower where it does not."""
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
 
+import psutil
 import torch
 
 from photosketch import runtime
@@ -27,3 +30,28 @@ def lack_of_memory_explained(config: TrainConfig, device: torch.device) -> Itera
         raise runtime.InputError(
             [f"out of {place}: lower {', '.join(hints)}{more}. ({str(error).splitlines()[0]})"]
         ) from error
+
+
+def check_room(tensors: Path, device: torch.device, console: TextIO) -> None:
+    """Say how large the packed training set is. Raises runtime.InputError where the device, which
+    is to hold all of it, has less memory free."""
+    size, free = tensors.stat().st_size, free_memory(device)
+    place = "the GPU's memory" if device.type == "cuda" else "memory"
+    runtime.say(f"training set: {size / 1e6:.0f} MB, to lie in {place}", console)
+    if size > free:
+        other = ", or device: cpu" if device.type == "cuda" else ""
+        raise runtime.InputError(
+            [
+                f"{tensors}: the training set of {size / 1e9:.2f} GB does not fit into {place}, of "
+                f"which {free / 1e9:.2f} GB are free; train on fewer pairs (dataset.pairs){other}, "
+                "or give the job more memory"
+            ]
+        )
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes free on a GPU, or on the host."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free
+    return psutil.virtual_memory().available

@@ -6,7 +6,7 @@ Apart from `photosketch.training.tensors`, so that training depends on the packe
 how it was made.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from photosketch.arrays import Labels
 from photosketch.config import FRAME
 from photosketch.landmarks.table import points_of, read_landmarks
 from photosketch.pairs import Pair, read_image
-from photosketch.parsing.labels import read_parsings
+from photosketch.parsing.labels import read_photo_labels
 from photosketch.runtime import InputError
+from photosketch.training.packed import Streamed
 
 Files = Mapping[str, Path | str]
 
@@ -30,7 +31,8 @@ def pack(
     pad_value: int,
     sketch_channels: int,
 ) -> dict[str, Any]:
-    """The arrays of one split, in the order of `pairs`.
+    """The arrays of one split, in the order of `pairs`. Images and labels are `packed.Streamed`, so
+    that no more than one of them is in memory.
 
     `landmark_files` and `parsing_files` name each subset's CSV and NPZ. The result:
 
@@ -47,29 +49,39 @@ def pack(
     if not pairs:
         raise InputError(["a split has no pairs: dataset.pairs needs rows of split train and test"])
     tables = {subset: read_landmarks(path) for subset, path in landmark_files.items()}
-    labels = {subset: read_parsings(path).by_id("photo") for subset, path in parsing_files.items()}
+    labels = {subset: read_photo_labels(path) for subset, path in parsing_files.items()}
     _check(pairs, tables, labels, landmark_files, parsing_files)
 
     width, height = pairs[0].width, pairs[0].height
     x, y = (FRAME - width) // 2, (FRAME - height) // 2
-    window = np.s_[:, y : y + height, x : x + width]
-    count = len(pairs)
-    photo = np.full((count, FRAME, FRAME, 3), pad_value, np.uint8)
-    sketch = np.full((count, FRAME, FRAME, sketch_channels), pad_value, np.uint8)
-    parsing = np.zeros((count, FRAME, FRAME), np.uint8)
-    for index, pair in enumerate(pairs):
-        photo[window][index] = read_image(pair, "photo")
-        pixels = read_image(pair, "sketch", colour=sketch_channels == 3)
-        sketch[window][index] = pixels.reshape(height, width, sketch_channels)
-        parsing[window][index] = labels[pair.subset][pair.id]
+    frames = len(pairs), FRAME, FRAME
+
+    def framed(pixels: np.ndarray, channels: tuple[int, ...], fill: int) -> np.ndarray:
+        frame = np.full((FRAME, FRAME, *channels), fill, np.uint8)
+        frame[y : y + height, x : x + width] = pixels.reshape(height, width, *channels)
+        return frame
+
+    def photos() -> Iterator[np.ndarray]:
+        for pair in pairs:
+            yield framed(read_image(pair, "photo"), (3,), pad_value)
+
+    def sketches() -> Iterator[np.ndarray]:
+        for pair in pairs:
+            pixels = read_image(pair, "sketch", colour=sketch_channels == 3)
+            yield framed(pixels, (sketch_channels,), pad_value)
+
+    def label_maps() -> Iterator[np.ndarray]:
+        for pair in pairs:
+            yield framed(labels[pair.subset][pair.id], (), 0)
+
     located = np.stack([points_of(tables[pair.subset], pair.id, "photo") for pair in pairs])
     return {
         "ids": np.array([pair.id for pair in pairs]),
         "subset": np.array([pair.subset for pair in pairs]),
-        "photo": photo,
-        "sketch": sketch,
+        "photo": Streamed((*frames, 3), photos),
+        "sketch": Streamed((*frames, sketch_channels), sketches),
         "landmarks": (located + np.array([x, y])).astype(np.float32),
-        "parsing": parsing,
+        "parsing": Streamed(frames, label_maps),
         "size": np.array([width, height]),
         "offset": np.array([x, y]),
         "pad_value": np.array(pad_value),

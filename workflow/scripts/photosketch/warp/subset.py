@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from photosketch.arrays import Field, Image, Labels, Mask, Points
-from photosketch.landmarks.table import points_of
+from photosketch.landmarks.table import points_of, sketch_problems, without_points
 from photosketch.pairs import MODALITIES, Pair, read_image
 from photosketch.parsing.labels import BACKGROUND, BROWS, CLASSES, EYES, MOUTH, NOSE, Parsings
 from photosketch.runtime import InputError
@@ -62,13 +62,22 @@ def warp_pairs(
     inverse_consistency (pixels, T and the map estimated the other way round): of the tried warp
 
     "Worse" means a smaller IoU of the head for `face`, and for `region` a smaller mean IoU of
-    brows, eyes, nose and mouth. Raises InputError with every pair without labels.
+    brows, eyes, nose and mouth. Raises InputError with every pair without labels, and with every
+    sketch without points or labels of its own.
     """
     labels = {modality: parsings.by_id(modality) for modality in MODALITIES}
     missing = [
         f"no label map of {pair.subset} {pair.id}; run parse_faces again"
         for pair in pairs
         if pair.id not in labels["photo"]
+    ]
+    unlocated = without_points(pairs, table, "sketch")
+    missing += sketch_problems(unlocated, "the warp")
+    missing += [
+        f"{pair.sketch}: the parser found no face in the sketch of {pair.subset} {pair.id}, and "
+        "the warp needs its labels; set parsing.fallback to true, or draw them (parsing.manual)"
+        for pair in pairs
+        if pair.id in parsings.unparsed and pair not in unlocated
     ]
     if missing:
         raise InputError(missing)

@@ -1,0 +1,20 @@
+"""The label maps of one subset: those made by hand, else the parser's."""
+
+from typing import TYPE_CHECKING
+
+from photosketch import pairs, runtime
+from photosketch.parsing.labels import read_parsings, write_parsings
+from photosketch.parsing.manual import read_manual, with_manual
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads) as console:
+    files, subset = snakemake.input, snakemake.wildcards.subset
+    parsings = read_parsings(files.machine)
+    if "manual_sha256" in snakemake.params.hp:
+        folder = snakemake.config["parsing"]["manual"]
+        maps = read_manual(folder, pairs.read_manifest(files.manifest))
+        parsings = with_manual(parsings, subset, maps)
+        print(f"{subset}: {len(parsings.manual)} label maps of {folder}", file=console)
+    write_parsings(parsings, snakemake.output[0])
