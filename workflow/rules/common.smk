@@ -79,6 +79,9 @@ ABLATIONS = settings.ablation_order(
     config["ablations"], yaml_file("config", "config.yaml")["ablations"]
 )
 METHODS = list(config["methods"])
+# what stages with lengths in pixels are told: nothing for 256, which their lengths are given for
+FRAME = config["dataset"]["frame"]
+LARGE_FRAME = FRAME if FRAME != settings.FRAMES[0] else None
 
 
 wildcard_constraints:

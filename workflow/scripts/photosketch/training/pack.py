@@ -1,6 +1,6 @@
 """Pairs, points and labels packed into one file per split, for training and inference.
 
-Every image lies in the centre of a frame of 256 x 256 pixels, padded with one value: zeros,
+Every image lies in the centre of a square frame, padded with one value: zeros,
 black, in the report that the experiment follows (Li Xiang, 2019 summary, HDUMIL-Gao-Group/Report).
 Apart from `photosketch.training.tensors`, so that training depends on the packed file and not on
 how it was made.
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from photosketch.arrays import Labels
-from photosketch.config import FRAME
 from photosketch.landmarks.table import points_of, read_landmarks
 from photosketch.pairs import Pair, read_image
 from photosketch.parsing.labels import read_parsings
@@ -27,18 +26,20 @@ def pack(
     landmark_files: Files,
     parsing_files: Files,
     *,
+    frame: int,
     pad_value: int,
     sketch_channels: int,
 ) -> dict[str, Any]:
     """The arrays of one split, in the order of `pairs`.
 
-    `landmark_files` and `parsing_files` name each subset's CSV and NPZ. The result:
+    `landmark_files` and `parsing_files` name each subset's CSV and NPZ; `frame` is F, the side of
+    the frame in pixels. The result:
 
     ids, subset [N] str
-    photo     [N, 256, 256, 3] uint8
-    sketch    [N, 256, 256, sketch_channels] uint8: gray for 1 channel, RGB for 3
+    photo     [N, F, F, 3] uint8
+    sketch    [N, F, F, sketch_channels] uint8: gray for 1 channel, RGB for 3
     landmarks [N, 5, 2] float32, the photo's points (x, y) in frame pixels
-    parsing   [N, 256, 256] uint8, the photo's labels; padding is background (0)
+    parsing   [N, F, F] uint8, the photo's labels; padding is background (0)
     size      [2] (width, height) of the images; offset [2] (x, y) of their top left pixel
     pad_value 0-d, the padding of photo and sketch (0 to 255)
 
@@ -48,15 +49,15 @@ def pack(
         raise InputError(["a split has no pairs: dataset.pairs needs rows of split train and test"])
     tables = {subset: read_landmarks(path) for subset, path in landmark_files.items()}
     labels = {subset: read_parsings(path).by_id("photo") for subset, path in parsing_files.items()}
-    _check(pairs, tables, labels, landmark_files, parsing_files)
+    _check(pairs, tables, labels, landmark_files, parsing_files, frame)
 
     width, height = pairs[0].width, pairs[0].height
-    x, y = (FRAME - width) // 2, (FRAME - height) // 2
+    x, y = (frame - width) // 2, (frame - height) // 2
     window = np.s_[:, y : y + height, x : x + width]
     count = len(pairs)
-    photo = np.full((count, FRAME, FRAME, 3), pad_value, np.uint8)
-    sketch = np.full((count, FRAME, FRAME, sketch_channels), pad_value, np.uint8)
-    parsing = np.zeros((count, FRAME, FRAME), np.uint8)
+    photo = np.full((count, frame, frame, 3), pad_value, np.uint8)
+    sketch = np.full((count, frame, frame, sketch_channels), pad_value, np.uint8)
+    parsing = np.zeros((count, frame, frame), np.uint8)
     for index, pair in enumerate(pairs):
         photo[window][index] = read_image(pair, "photo")
         pixels = read_image(pair, "sketch", colour=sketch_channels == 3)
@@ -82,6 +83,7 @@ def _check(
     labels: Mapping[str, Mapping[str, Labels]],
     landmark_files: Files,
     parsing_files: Files,
+    frame: int,
 ) -> None:
     """Raise InputError with everything that keeps the pairs from being packed."""
     problems = []
@@ -90,10 +92,10 @@ def _check(
         for subset, table in tables.items()
     }
     expected = (pairs[0].width, pairs[0].height)
-    if max(expected) > FRAME:
+    if max(expected) > frame:
         problems.append(
             f"{pairs[0].photo}: {expected[0]}x{expected[1]} pixels do not fit the "
-            f"{FRAME}x{FRAME} frame; give smaller images"
+            f"{frame}x{frame} frame; give smaller images"
         )
     for pair in pairs:
         if (pair.width, pair.height) != expected:

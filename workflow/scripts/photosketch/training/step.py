@@ -195,7 +195,7 @@ class Trainer:
 
     def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
         """One step, jitter included, from torch's random state as it is; the terms [T]."""
-        offsets = tensors.draw_jitter(len(indices), self.config.jitter, self.device)
+        offsets = tensors.draw_jitter(len(indices), self.config.jitter, data.frame, self.device)
         values = self.step(data.batch(indices, self.config.jitter, offsets))
         self.terms = tuple(values)
         return torch.stack([value.float() for value in values.values()])
