@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from photosketch.config import LossWeights, TrainConfig
+from photosketch.config import FRAMES, LossWeights, TrainConfig
 from photosketch.training import tensors
 from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.step import PLAIN, Switches, Trainer, fastest
@@ -54,14 +54,15 @@ def variants_on(device: torch.device) -> dict[str, tuple[Switches, str]]:
     return variants
 
 
-def packed_noise(device: torch.device) -> tensors.PackedSet:
+def packed_noise(device: torch.device, frame: int) -> tensors.PackedSet:
     """Four pairs of random pixels with a head and points where aligned faces have them."""
     random = torch.Generator().manual_seed(0)
+    scale = frame // 256
     points = torch.tensor([[103.0, 129], [154, 129], [128, 160], [110, 185], [146, 185]])
-    parsing = torch.zeros(4, 256, 256, dtype=torch.uint8)
-    parsing[:, 40:220, 60:200] = 2
+    parsing = torch.zeros(4, frame, frame, dtype=torch.uint8)
+    parsing[:, 40 * scale : 220 * scale, 60 * scale : 200 * scale] = 2
     photo, sketch = (
-        torch.randint(256, (4, 256, 256, depth), generator=random, dtype=torch.uint8)
+        torch.randint(256, (4, frame, frame, depth), generator=random, dtype=torch.uint8)
         for depth in (3, 1)
     )
     return tensors.PackedSet(
@@ -69,16 +70,21 @@ def packed_noise(device: torch.device) -> tensors.PackedSet:
         subset=["noise"] * 4,
         photo=photo.to(device),
         sketch=sketch.to(device),
-        landmarks=points.expand(4, -1, -1).contiguous().to(device),
+        landmarks=(scale * points).expand(4, -1, -1).contiguous().to(device),
         parsing=parsing.to(device),
-        size=(200, 250),
-        offset=(28, 3),
+        size=(200 * scale, 250 * scale),
+        offset=(28 * scale, 3 * scale),
         pad_value=0,
     )
 
 
 def build(
-    ablation: str, switches: Switches, precision: Any, width: int, device: torch.device
+    ablation: str,
+    switches: Switches,
+    precision: Any,
+    width: int,
+    frame: int,
+    device: torch.device,
 ) -> Trainer:
     """A trainer as the report's experiment has it, batch 1, `width` channels after the first."""
     config = TrainConfig(
@@ -89,8 +95,9 @@ def build(
         ngf=width,
         ndf=width,
         losses=ABLATIONS[ablation],
-        jitter=286,
+        jitter=286 * frame // 256,
         precision=precision,
+        frame=frame,
     )
     return Trainer.build(config, 0, 1, device, switches)
 
@@ -105,14 +112,14 @@ def timed(work: Any, device: torch.device) -> tuple[float, float]:
 
 
 def bench_ablation(
-    ablation: str, width: int, repeats: int, steps: int, device: torch.device
+    ablation: str, width: int, frame: int, repeats: int, steps: int, device: torch.device
 ) -> list[dict[str, Any]]:
     """One row per variant: medians over `repeats` turns of `steps` steps each."""
     variants = variants_on(device)
-    data = packed_noise(device)
+    data = packed_noise(device, frame)
     indices = torch.tensor([0], device=device)
     trainers = {
-        name: build(ablation, switches, precision, width, device)
+        name: build(ablation, switches, precision, width, frame, device)
         for name, (switches, precision) in variants.items()
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
@@ -126,7 +133,7 @@ def bench_ablation(
     for _ in range(repeats):
         for name, trainer in trainers.items():
             times[name].append(timed(lambda: turn(trainer, steps), device))  # noqa: B023
-    flops = count_flops(ablation, width)
+    flops = count_flops(ablation, width, frame)
     peaks = {precision: matrix_rate(device, precision) for precision in ("fp32", "bf16")}
     known = [peak for model, peak in PEAKS.items() if model in device_name(device)]
     rows = []
@@ -156,11 +163,11 @@ def bench_ablation(
     return rows
 
 
-def count_flops(ablation: str, width: int) -> int:
+def count_flops(ablation: str, width: int, frame: int) -> int:
     """Floating-point operations of the convolutions of one step, forward and backward."""
-    trainer = build(ablation, PLAIN, "fp32", width, torch.device("cpu"))
+    trainer = build(ablation, PLAIN, "fp32", width, frame, torch.device("cpu"))
     with FlopCounterMode(display=False) as counter:
-        trainer.compute(packed_noise(trainer.device), torch.tensor([0]))
+        trainer.compute(packed_noise(trainer.device, frame), torch.tensor([0]))
     return counter.get_total_flops()
 
 
@@ -173,13 +180,13 @@ def matrix_rate(device: torch.device, precision: str) -> float:
     return 2 * size**3 / min(timed(lambda: torch.mm(matrix, matrix), device)[0] for _ in range(5))
 
 
-def peak_memory(ablation: str, variant: str, width: int, device: torch.device) -> float:
+def peak_memory(ablation: str, variant: str, width: int, frame: int, device: torch.device) -> float:
     """GB that a training of some steps with two saved states takes: of the GPU, or of a process."""
     code = (
         "import sys; sys.path.insert(0, sys.argv[1]); import bench_training as b;"
         "b.train_for_memory(*sys.argv[2:])"
     )
-    arguments = [str(Path(__file__).parent), ablation, variant, str(width), device.type]
+    arguments = [str(Path(__file__).parent), ablation, variant, str(width), str(frame), device.type]
     arguments.append(str(torch.get_num_threads()))
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True
@@ -187,7 +194,9 @@ def peak_memory(ablation: str, variant: str, width: int, device: torch.device) -
     return float(done.stdout.splitlines()[-1])
 
 
-def train_for_memory(ablation: str, variant: str, width: str, kind: str, threads: str) -> None:
+def train_for_memory(
+    ablation: str, variant: str, width: str, frame: str, kind: str, threads: str
+) -> None:
     """The child of `peak_memory`: trains, saving after every step, and prints its peak in GB."""
     import tempfile
 
@@ -196,8 +205,8 @@ def train_for_memory(ablation: str, variant: str, width: str, kind: str, threads
     torch.set_num_threads(int(threads))
     device = torch.device(kind)
     switches, precision = variants_on(device)[variant]
-    trainer = build(ablation, switches, precision, int(width), device)
-    data, indices = packed_noise(device), torch.tensor([0], device=device)
+    trainer = build(ablation, switches, precision, int(width), int(frame), device)
+    data, indices = packed_noise(device, int(frame)), torch.tensor([0], device=device)
     with (
         deterministic_algorithms(),
         tempfile.TemporaryDirectory() as folder,
@@ -224,10 +233,11 @@ def _wait(device: torch.device) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
-    """Measure, print a table, and return {"device", "threads", "width", "rows"}."""
+    """Measure, print a table, and return {"device", "threads", "width", "frame", "rows"}."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ablations", nargs="+", default=list(ABLATIONS), choices=ABLATIONS)
     parser.add_argument("--width", type=int, default=64, help="ngf and ndf (default 64)")
+    parser.add_argument("--frame", type=int, default=256, choices=FRAMES, help="(default 256)")
     parser.add_argument("--repeats", type=int, default=5, help="turns (default 5)")
     parser.add_argument("--steps", type=int, default=0, help="per turn (default 1; GPU 50)")
     parser.add_argument("--threads", type=int, default=2, help="of the CPU (default 2)")
@@ -240,17 +250,22 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     rows = []
     for ablation in options.ablations:
         with deterministic_algorithms():  # as training has them
-            measured = bench_ablation(ablation, options.width, options.repeats, steps, device)
+            measured = bench_ablation(
+                ablation, options.width, options.frame, options.repeats, steps, device
+            )
         gc.collect()
         for row in measured:
             if not options.no_memory:
-                row["peak_gb"] = peak_memory(ablation, row["variant"], options.width, device)
+                row["peak_gb"] = peak_memory(
+                    ablation, row["variant"], options.width, options.frame, device
+                )
             print("  ".join(_cell(key, value) for key, value in row.items()), flush=True)
         rows += measured
     result = {
         "device": device_name(device),
         "threads": options.threads,
         "width": options.width,
+        "frame": options.frame,
         "repeats": options.repeats,
         "rows": rows,
     }

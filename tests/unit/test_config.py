@@ -160,13 +160,14 @@ def test_an_unknown_key_of_an_ablation_is_told_the_hyper_parameters_alone(config
     (problem,) = settings.problems(with_value(config, "ablations.local.epochz", 3), SCHEMA)
     hyper_parameters = {field.name for field in dataclasses.fields(TrainConfig)}
     assert problem.startswith("ablations.local.epochz: unknown key; known here: epochs, batch_size")
-    assert set(problem.rpartition(": ")[2].split(", ")) == hyper_parameters
+    assert {*problem.rpartition(": ")[2].split(", "), "frame"} == hyper_parameters
 
 
 def test_every_key_of_train_is_a_hyper_parameter_or_a_setting_of_the_run(config):
     names = [
         field.name for kind in (TrainConfig, RunSettings) for field in dataclasses.fields(kind)
     ]
+    names.remove("frame")  # of the data set, the same for all ablations
     assert sorted(names) == sorted(config["train"])
 
 
@@ -262,6 +263,36 @@ def test_all_mistakes_are_listed_at_once(config):
 )
 def test_keys_that_contradict_each_other_are_refused(config, key, value, said):
     assert said in "\n".join(settings.problems(with_value(config, key, value), SCHEMA))
+
+
+@pytest.mark.parametrize(
+    ("frame", "key", "value", "said"),
+    [
+        (
+            512,
+            "train.lr",
+            0.001,
+            r"train\.jitter: 286 .* 513 to 1024 \(572 is what 286 is to 256\)",
+        ),
+        (256, "train.jitter", 572, r"train\.jitter: 572 .* 257 to 512 "),
+        (256, "ablations.glad", {"jitter": 600}, r"ablations\.glad\.jitter: 600 "),
+        (256, "dataset.size", [400, 250], r"dataset\.size: 400x250 .* set dataset\.frame to 512"),
+    ],
+)
+def test_images_fit_the_frame_and_the_jitter_exceeds_it(config, frame, key, value, said):
+    changed = with_value(with_value(config, "dataset.frame", frame), key, value)
+    (problem,) = settings.problems(changed, SCHEMA)
+    assert re.search(said, problem)
+
+
+def test_a_frame_of_512_is_a_hyper_parameter_of_every_ablation_and_256_of_none(config):
+    assert "frame" not in settings.ablation_config(config, "local").hparams()
+    large = with_value(with_value(config, "dataset.frame", 512), "dataset.size", [512, 400])
+    large = with_value(large, "train.jitter", 0)
+    assert settings.problems(large, SCHEMA) == []
+    local = settings.ablation_config(large, "local")
+    assert local.hparams()["frame"] == 512
+    assert TrainConfig.from_hparams(local.hparams()) == local
 
 
 def test_the_demo_overlay_is_valid_and_keeps_the_four_ablations(config):

@@ -184,11 +184,23 @@ def test_a_subset_named_like_a_column_of_another_is_refused(folder: Path, other:
     assert f"subset {other!r} has the name of a column" in one_problem(write_table(folder, rows))
 
 
-def test_an_image_larger_than_any_frame_is_not_to_be_had_by_another_size(folder: Path) -> None:
-    save_image(folder / "photos/1.png", 1, size=(512, 512))
+@pytest.mark.parametrize(
+    ("size", "remedy"),
+    [
+        ((256, 250), "align and crop it, or change dataset.size"),
+        (
+            (400, 512),
+            "align and crop it, or set dataset.size to [400, 512] and dataset.frame to 512",
+        ),
+        ((513, 400), "align, crop and shrink it: the networks' frames are 512x512 at most"),
+    ],
+)
+def test_the_advice_for_an_image_of_another_size_can_be_followed(
+    folder: Path, size: tuple[int, int], remedy: str
+) -> None:
+    save_image(folder / "photos/1.png", 1, size=size)
     problem = one_problem(write_table(folder, good_rows()))
-    assert "is 512x512 pixels instead of 20x25; align and crop it" in problem
-    assert "dataset.size" not in problem
+    assert problem.endswith(f"is {size[0]}x{size[1]} pixels instead of 20x25; {remedy}")
 
 
 def test_faulty_images_are_named_with_the_remedy(folder: Path) -> None:

@@ -91,6 +91,9 @@ SWEEP_POINTS = sweeps.points_alone(ABLATIONS, written)
 SHOWN = sweeps.shown(ABLATIONS, SWEEP_POINTS, SWEEPS)
 METHODS = list(config["methods"])
 HASHES = Path(".snakemake/contents")  # of the images, as they were last hashed
+# what stages with lengths in pixels are told: nothing for 256, which their lengths are given for
+FRAME = config["dataset"]["frame"]
+LARGE_FRAME = FRAME if FRAME != settings.FRAMES[0] else None
 
 
 # The priority of all up to the points: what a person has to give is heard of before anything heavy

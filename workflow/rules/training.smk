@@ -25,6 +25,7 @@ rule pack_tensors:
             "subsets": SUBSETS,
             "pad_value": config["dataset"]["pad_value"],
             "sketch_channels": config["dataset"]["sketch_channels"],
+            **without_null(frame=LARGE_FRAME),
         },
         code=code_version("pack_tensors.py"),
     message:

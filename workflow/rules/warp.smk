@@ -37,7 +37,9 @@ rule warp_sketches:
         hp=lambda wildcards: {
             "mode": wildcards.mode,
             "min_face_size": config["landmarks"]["min_face_size"],
-            **without_null(parser=PARSER_HPARAMS if LEARNED_PARSER else None),
+            **without_null(
+                parser=PARSER_HPARAMS if LEARNED_PARSER else None, frame=LARGE_FRAME
+            ),
         },
         code=code_version("warp_sketches.py"),
     message:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime
+from photosketch.config import FRAMES
 from photosketch.training import pack
 from photosketch.training.packed import write_packed
 
@@ -19,6 +20,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             pairs.select(manifest, split=split),
             landmark_files,
             parsing_files,
+            frame=hp.get("frame", FRAMES[0]),
             pad_value=hp.get("pad_value", 0),
             sketch_channels=hp["sketch_channels"],
         )

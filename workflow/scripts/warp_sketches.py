@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime
+from photosketch.config import FRAMES
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import read_landmarks
 from photosketch.parsing import bisenet, grabcut
@@ -30,6 +31,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         parse_fallback=grabcut.parse_grabcut,
         detect=detection.detector("cpu", hp["min_face_size"]),
         threads=snakemake.threads,
+        shrink=hp.get("frame", FRAMES[0]) // FRAMES[0],
     )
     seconds = time.monotonic() - started
     write_warped(warped, snakemake.output.arrays)

@@ -24,5 +24,5 @@ def test_every_variant_of_a_step_is_timed_with_deterministic_algorithms(monkeypa
 
 
 def test_peak_memory_is_measured_with_an_adam_that_is_not_fused_too(capsys):
-    bench_training.train_for_memory("baseline", "eager fp32", "2", "cuda", "1")
+    bench_training.train_for_memory("baseline", "eager fp32", "2", "256", "cuda", "1")
     assert float(capsys.readouterr().out) > 0

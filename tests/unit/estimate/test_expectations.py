@@ -77,6 +77,9 @@ def test_local_networks_validation_warps_and_methods_take_more(config: dict[str,
     assert warped["warps"] == 2 * 606 * 200 * 250 * 10
     assert warped["tensors"] - disk["tensors"] == 2 * 268 * 256**2 * 5
 
+    large = {**config, "dataset": {**config["dataset"], "frame": 512}}
+    assert expectations.expected_bytes(large, ROWS)["tensors"] == 4 * disk["tensors"]
+
     theirs = expectations.expected_bytes({**config, "methods": {"theirs": "folder"}}, ROWS)
     assert theirs["samples"] - disk["samples"] == 338 * 200 * 250
 

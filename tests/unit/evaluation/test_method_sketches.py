@@ -51,6 +51,16 @@ def test_frames_are_cut_and_other_sizes_scaled_and_it_is_reported(tmp_path: Path
     assert "AR/3.png: left out" in text
 
 
+def test_a_frame_of_512_is_cut_to_its_centre_as_well(tmp_path: Path) -> None:
+    content = save(tmp_path / "a.png", 400, 500)
+    frame = Image.new("L", (512, 512), 255)
+    frame.paste(Image.fromarray(content), (56, 6))
+    frame.save(tmp_path / "a.png")
+    sketch, treatment = method_sketches.read_sketch(tmp_path / "a.png", 400, 500)
+    assert treatment == "of 512x512 pixels were cut to their centre"
+    assert (sketch == content).all()
+
+
 def test_a_frame_without_padding_is_scaled_not_cut(tmp_path: Path) -> None:
     """As pix2pix writes it by its own defaults: the image squashed into a square."""
     content = save(tmp_path / "a.png", 200, 250)

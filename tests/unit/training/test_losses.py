@@ -5,13 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.config import FRAME
 from photosketch.patches import PARTS, PATCHES
 from photosketch.training import losses
 from photosketch.training.networks import GeneratorOutput, build_discriminators, build_generator
 from photosketch.training.parts import Regions, find_regions, split
 from photosketch.training.tensors import PackedSet, draw_flips, draw_jitter
-from support.face_batch import face_batch
+from support.face_batch import FRAME, face_batch
 
 NARROW = 4
 
@@ -415,7 +414,7 @@ def test_a_whole_step_reads_nothing_back_from_the_device(networks, local):
     )
 
     indices = torch.empty(2, dtype=torch.int64, device=meta)
-    batch = packed.batch(indices, 286, draw_jitter(2, 286, meta), draw_flips(2, True, meta))
+    batch = packed.batch(indices, 286, draw_jitter(2, 286, FRAME, meta), draw_flips(2, True, meta))
     output = draw(generator, batch)
     judgement, _ = losses.discriminator_loss(discriminators, batch, output)
     judgement.backward()

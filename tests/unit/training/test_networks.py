@@ -2,7 +2,6 @@ import pytest
 import torch
 from torch import nn
 
-from photosketch.config import FRAME
 from photosketch.patches import PARTS, PATCHES
 from photosketch.training.layers import HalfDropout, ReflectionPad
 from photosketch.training.networks import (
@@ -13,7 +12,7 @@ from photosketch.training.networks import (
     instance_statistics,
 )
 from photosketch.training.parts import compose, find_regions, inside
-from support.face_batch import face_batch
+from support.face_batch import FRAME, face_batch
 
 NARROW = 4
 
@@ -100,6 +99,23 @@ def test_shapes_of_images_parts_and_logits(channels):
         "hair": (30, 30),
         "background": (30, 30),
     }
+
+
+def test_frames_of_512_go_through_the_same_networks_down_to_four_pixels():
+    generator = build_generator(NARROW, 1, local=True, seed=0)
+    discriminators = build_discriminators(NARROW, 1, local=True, seed=0)
+    batch = face_batch(frame=512)
+    seen = []
+    generator.unet.downs[-1].register_forward_hook(lambda _, __, out: seen.append(out.shape[-2:]))
+
+    output = draw(generator, batch)
+    logits = discriminators(batch.photo, output.image, output.regions)
+
+    assert seen == [(2, 2)]
+    assert output.image.shape == (1, 1, 512, 512)
+    assert output.parts["mouth"].shape == (1, 1, 80, 128)
+    assert logits.frame.shape[-2:] == (62, 62)
+    assert logits.parts["left_eye"].shape[-2:] == (8, 12)
 
 
 def test_a_logit_sees_seventy_pixels_square():
@@ -203,7 +219,7 @@ def test_a_change_in_one_part_of_the_photo_changes_that_part_alone_before_fusion
     generator = build_generator(NARROW, 1, local=True, seed=0)
     regions = find_regions(batch.landmarks, batch.foreground)
     masks = {
-        patch.name: inside(regions.corners[:, index], patch.height, patch.width)
+        patch.name: inside(regions.corners[:, index], patch.height, patch.width, FRAME)
         for index, patch in enumerate(PATCHES)
     } | {"hair": regions.hair, "background": regions.background}
     elsewhere = torch.stack([masks[name] for name in PARTS if name != perturbed]).any(dim=0)
@@ -288,9 +304,11 @@ def test_local_discriminators_judge_their_part_alone():
     batch = face_batch()
     discriminators = build_discriminators(NARROW, 1, local=True, seed=0)
     regions = find_regions(batch.landmarks, batch.foreground)
-    nose = inside(regions.corners[:, 2], 48, 48)
-    eyes = inside(regions.corners[:, 0], 40, 56) | inside(regions.corners[:, 1], 40, 56)
-    mouth = inside(regions.corners[:, 3], 40, 64)
+    nose = inside(regions.corners[:, 2], 48, 48, FRAME)
+    eyes = inside(regions.corners[:, 0], 40, 56, FRAME) | inside(
+        regions.corners[:, 1], 40, 56, FRAME
+    )
+    mouth = inside(regions.corners[:, 3], 40, 64, FRAME)
     changed_sketch = torch.where(nose & ~eyes & ~mouth, -batch.sketch, batch.sketch)
 
     before = discriminators(batch.photo, batch.sketch, regions)

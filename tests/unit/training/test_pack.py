@@ -57,19 +57,20 @@ class Faces:
             )
             write_parsings(parsings, self.parsing_files[subset])
 
-    def pack(self, pairs=None, pad_value=0, sketch_channels=1):
+    def pack(self, pairs=None, pad_value=0, sketch_channels=1, frame=256):
         """What is packed, all of it in memory."""
-        streamed = self.streamed(pairs, pad_value, sketch_channels)
+        streamed = self.streamed(pairs, pad_value, sketch_channels, frame)
         return {
             name: array.array() if isinstance(array, Streamed) else array
             for name, array in streamed.items()
         }
 
-    def streamed(self, pairs=None, pad_value=0, sketch_channels=1):
+    def streamed(self, pairs=None, pad_value=0, sketch_channels=1, frame=256):
         return pack(
             self.pairs if pairs is None else pairs,
             self.landmark_files,
             self.parsing_files,
+            frame=frame,
             pad_value=pad_value,
             sketch_channels=sketch_channels,
         )
@@ -188,6 +189,18 @@ def test_images_larger_than_the_frame_are_refused(tmp_path):
 
     with pytest.raises(InputError, match="300x250 pixels do not fit the 256x256 frame"):
         Faces(tmp_path / "large", size=(300, 250)).pack()
+
+
+def test_a_larger_frame_holds_larger_images_in_its_centre(tmp_path):
+    faces = Faces(tmp_path, size=(400, 501))
+
+    arrays = faces.pack(pad_value=7, frame=512)
+
+    assert arrays["offset"].tolist() == [56, 5]
+    photo = np.pad(faces.photos["ar", "1"], [(5, 6), (56, 56), (0, 0)], constant_values=7)
+    assert np.array_equal(arrays["photo"][0], photo)
+    assert np.array_equal(arrays["parsing"][0, 5:506, 56:456], faces.labels["ar", "1"])
+    np.testing.assert_allclose(arrays["landmarks"][0], faces.points["ar", "1"] + [56, 5], atol=1e-3)
 
 
 def test_an_empty_split_is_refused(faces):

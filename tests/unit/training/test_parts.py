@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from photosketch.config import FRAME
 from photosketch.landmarks.table import LANDMARK_NAMES
 from photosketch.patches import PARTS, PATCHES
 from photosketch.training.parts import (
@@ -14,13 +13,13 @@ from photosketch.training.parts import (
     rectangles,
     split,
 )
-from support.face_batch import POINTS, face_batch
+from support.face_batch import FRAME, POINTS, face_batch
 
 
 def corners_of(landmarks):
     return {
         patch.name: tuple(corner)
-        for patch, corner in zip(PATCHES, rectangles(landmarks)[0].tolist(), strict=True)
+        for patch, corner in zip(PATCHES, rectangles(landmarks, FRAME)[0].tolist(), strict=True)
     }
 
 
@@ -50,13 +49,13 @@ def test_corners_move_with_the_points_when_these_move_by_whole_pixels():
     landmarks = torch.tensor([POINTS]) + 0.5
 
     for step in range(4):
-        moved = rectangles(landmarks + step) - rectangles(landmarks)
+        moved = rectangles(landmarks + step, FRAME) - rectangles(landmarks, FRAME)
         assert (moved == step).all()
 
 
 @pytest.mark.parametrize("place", [-40.0, 5.0, 251.0, 400.0])
 def test_patches_are_clamped_into_the_frame(place):
-    corners = rectangles(torch.full((1, 5, 2), place))
+    corners = rectangles(torch.full((1, 5, 2), place), FRAME)
 
     for index, patch in enumerate(PATCHES):
         x, y = corners[0, index].tolist()
@@ -79,9 +78,9 @@ def test_paste_puts_back_what_crop_took_and_leaves_the_rest_white():
     image = torch.rand(2, 1, FRAME, FRAME)
     corners = torch.tensor([[3, 50], [208, 208]])
 
-    pasted = paste(crop(image, corners, 48, 48), corners)
+    pasted = paste(crop(image, corners, 48, 48), corners, FRAME)
 
-    covered = inside(corners, 48, 48)
+    covered = inside(corners, 48, 48, FRAME)
     assert covered.sum(dim=(1, 2, 3)).tolist() == [48 * 48, 48 * 48]
     assert torch.equal(pasted, torch.where(covered, image, 1.0))
 
@@ -90,9 +89,9 @@ def test_gradients_of_crop_and_paste_reach_just_their_rectangle():
     image = torch.rand(1, 1, FRAME, FRAME, requires_grad=True)
     corners = torch.tensor([[10, 20]])
 
-    (3 * paste(crop(image, corners, 40, 64), corners)).sum().backward()
+    (3 * paste(crop(image, corners, 40, 64), corners, FRAME)).sum().backward()
 
-    assert torch.equal(image.grad, 3 * inside(corners, 40, 64).float())
+    assert torch.equal(image.grad, 3 * inside(corners, 40, 64, FRAME).float())
 
 
 def test_hair_and_background_are_what_the_rectangles_and_the_head_mask_leave():
@@ -144,9 +143,29 @@ def test_overlapping_parts_are_composed_by_the_minimum():
     assert torch.equal(composed, expected)
 
 
+def test_the_parts_of_an_enlarged_frame_are_the_parts_enlarged():
+    def enlarged(image):
+        return image.repeat_interleave(2, dim=-1).repeat_interleave(2, dim=-2)
+
+    batch = face_batch(count=2)
+    # the mouth's corners on even columns, so that their middle is a pixel in both frames
+    points = torch.tensor([[103.0, 129], [154, 129], [128, 157], [108, 182], [150, 184]])
+    landmarks = points + torch.tensor([0, 90.0])[:, None, None]  # the second clamped
+    regions = find_regions(landmarks, batch.foreground)
+    large = find_regions(2 * landmarks, enlarged(batch.foreground))
+
+    assert torch.equal(large.corners, 2 * regions.corners)
+    assert torch.equal(large.hair, enlarged(regions.hair))
+    assert torch.equal(large.background, enlarged(regions.background))
+    parts = split(enlarged(batch.sketch), large)
+    for name, part in split(batch.sketch, regions).items():
+        assert torch.equal(parts[name], enlarged(part)), name
+    assert torch.equal(compose(parts, large), enlarged(batch.sketch))
+
+
 def part_masks(regions: Regions) -> list[torch.Tensor]:
     covered = [
-        inside(regions.corners[:, index], patch.height, patch.width)
+        inside(regions.corners[:, index], patch.height, patch.width, FRAME)
         for index, patch in enumerate(PATCHES)
     ]
     return [*covered, regions.hair, regions.background]

@@ -208,3 +208,22 @@ def test_a_lack_of_memory_for_the_networks_says_what_to_lower(monkeypatch):
     monkeypatch.setattr(step.networks, "build_generator", fail)
     with pytest.raises(runtime.InputError, match=r"lower train\.batch_size \(now 1\).*bf16"):
         Trainer.build(config(), 0, 1, CPU)
+
+
+def test_a_step_on_frames_of_512_moves_every_network():
+    def first_layers(trainer: Trainer) -> list[torch.Tensor]:
+        generator, discriminators = trainer.generator.module, trainer.discriminators.module
+        networks = (generator.unet, *generator.local.networks.values(), generator.fusion)
+        networks += (discriminators.frame, *discriminators.parts.values())
+        return [next(network.parameters()).detach() for network in networks]
+
+    settings = config(LOCAL_GLAD, jitter=572, frame=512)
+    fresh = Trainer.build(settings, 0, 1, CPU)
+
+    trainer, terms = trained(settings, None, 1, data=packed_pairs(frame=512))
+
+    assert terms.isfinite().all()
+    pairs = list(zip(first_layers(fresh), first_layers(trainer), strict=True))
+    assert len(pairs) == 1 + 6 + 1 + 1 + 6
+    assert all((before != after).any() for before, after in pairs)
+    assert trainer.about()["hparams"]["frame"] == 512

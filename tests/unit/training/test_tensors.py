@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.config import FRAME
 from photosketch.landmarks.table import LANDMARK_NAMES
 from photosketch.parsing.labels import CLASSES
 from photosketch.training.tensors import (
@@ -12,21 +11,22 @@ from photosketch.training.tensors import (
     draw_jitter,
     load_packed,
 )
+from support.face_batch import FRAME
 
 SIZE, OFFSET = (200, 250), (28, 3)
 JITTER = 286
 CPU = torch.device("cpu")
 
 
-def packed_arrays(count=3, sketch_channels=1, pad_value=0):
+def packed_arrays(count=3, sketch_channels=1, pad_value=0, frame=FRAME):
     """Random images in padded frames, as the packing stage writes them."""
     random = np.random.default_rng(0)
     width, height = SIZE
-    x, y = OFFSET
+    x, y = (frame - width) // 2, (frame - height) // 2
     window = np.s_[:, y : y + height, x : x + width]
-    photo = np.full((count, FRAME, FRAME, 3), pad_value, np.uint8)
-    sketch = np.full((count, FRAME, FRAME, sketch_channels), pad_value, np.uint8)
-    parsing = np.zeros((count, FRAME, FRAME), np.uint8)
+    photo = np.full((count, frame, frame, 3), pad_value, np.uint8)
+    sketch = np.full((count, frame, frame, sketch_channels), pad_value, np.uint8)
+    parsing = np.zeros((count, frame, frame), np.uint8)
     photo[window] = random.integers(0, 256, (count, height, width, 3))
     sketch[window] = random.integers(0, 256, (count, height, width, sketch_channels))
     parsing[window] = random.integers(0, 8, (count, height, width))
@@ -39,7 +39,7 @@ def packed_arrays(count=3, sketch_channels=1, pad_value=0):
         "landmarks": landmarks,
         "parsing": parsing,
         "size": np.array(SIZE),
-        "offset": np.array(OFFSET),
+        "offset": np.array([x, y]),
         "pad_value": np.array(pad_value),
     }
 
@@ -83,16 +83,21 @@ def test_pixels_span_minus_one_to_one(load):
     assert photo[0, :, 0, 0].tolist() == pytest.approx([-1, 1, -0.6])
 
 
-@pytest.mark.parametrize("pad_value", [0, 255])
-def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value(load, pad_value):
-    arrays = packed_arrays(pad_value=pad_value)
-    offsets = torch.tensor([[0, 30], [30, 0], [17, 4]])
+@pytest.mark.parametrize(
+    ("pad_value", "frame", "jitter"), [(0, FRAME, JITTER), (255, FRAME, JITTER), (9, 512, 572)]
+)
+def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value(load, pad_value, frame, jitter):
+    arrays = packed_arrays(pad_value=pad_value, frame=frame)
+    margin = (jitter - frame) // 2
+    offsets = torch.tensor([[0, 2 * margin], [2 * margin, 0], [margin + 2, 4]])
 
-    batch = load(arrays).batch(torch.tensor([0, 1, 2]), JITTER, offsets)
+    packed = load(arrays)
+    batch = packed.batch(torch.tensor([0, 1, 2]), jitter, offsets)
 
-    margins = [(15, 15), (15, 15)]
+    assert packed.frame == frame
+    margins = [(margin, margin), (margin, margin)]
     for sample, (x, y) in enumerate(offsets.tolist()):
-        window = np.s_[y : y + FRAME, x : x + FRAME]
+        window = np.s_[y : y + frame, x : x + frame]
         photo = np.pad(arrays["photo"][sample], [*margins, (0, 0)], constant_values=pad_value)
         sketch = np.pad(arrays["sketch"][sample, ..., 0], margins, constant_values=pad_value)
         parsing = np.pad(arrays["parsing"][sample], margins)
@@ -152,7 +157,7 @@ def test_the_middle_offset_moves_nothing(load):
 def test_drawn_offsets_cover_every_place_of_the_crop():
     torch.manual_seed(0)
 
-    offsets = draw_jitter(2000, JITTER, CPU)
+    offsets = draw_jitter(2000, JITTER, FRAME, CPU)
 
     assert offsets.shape == (2000, 2)
     assert offsets.dtype == torch.int64
@@ -163,19 +168,19 @@ def test_drawn_offsets_cover_every_place_of_the_crop():
 
 def test_offsets_follow_the_random_state():
     torch.manual_seed(7)
-    first = draw_jitter(4, JITTER, CPU)
+    first = draw_jitter(4, JITTER, FRAME, CPU)
     torch.manual_seed(7)
 
-    assert torch.equal(draw_jitter(4, JITTER, CPU), first)
+    assert torch.equal(draw_jitter(4, JITTER, FRAME, CPU), first)
 
 
 def test_jitter_zero_draws_nothing():
-    assert draw_jitter(4, 0, CPU) is None
+    assert draw_jitter(4, 0, FRAME, CPU) is None
 
 
 def test_jitter_smaller_than_the_frame_is_refused():
     with pytest.raises(ValueError, match="at least 256"):
-        draw_jitter(4, 200, CPU)
+        draw_jitter(4, 200, FRAME, CPU)
 
 
 def test_a_flipped_frame_is_the_jittered_one_mirrored_with_its_points_and_labels(load):

@@ -149,6 +149,28 @@ def test_faces_without_matching_patches_or_features_are_warped_by_what_is_left()
     assert estimate(*bald, "region").map == pytest.approx(identity(SHAPE))
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_pair_twice_as_large_is_moved_twice_as_far(mode):
+    _, photo, sketch = faces(1)
+    twice = [
+        Face(
+            face.image.repeat(2, axis=0).repeat(2, axis=1),
+            face.labels.repeat(2, axis=0).repeat(2, axis=1),
+            2 * face.points + 0.5,
+        )
+        for face in (photo, sketch)
+    ]
+    moved = estimate(photo, sketch, mode).map - identity(SHAPE)
+    large = estimate(*twice, mode, shrink=2)
+    assert not large.shrunk
+    shape = tuple(2 * side for side in SHAPE)
+    halves = (large.map - identity(shape)).reshape(SHAPE[0], 2, SHAPE[1], 2, 2).mean(axis=(1, 3))
+    assert np.linalg.norm(moved, axis=-1).max() > 4
+    away = np.abs(halves / 2 - moved)
+    assert away.max() <= 0.5  # at the border, where displacements are held by the pixel
+    assert away.mean() < 0.03
+
+
 def test_wrong_input_is_refused():
     _, photo, sketch = faces(0)
     with pytest.raises(ValueError, match="mode is 'none'"):

@@ -25,6 +25,7 @@ def test_packing_replaces_the_sketches_alone(subset, tmp_path, channels):
         subset.pairs[::-1],
         files["landmarks"],
         files["parsing"],
+        frame=256,
         pad_value=7,
         sketch_channels=channels,
     )

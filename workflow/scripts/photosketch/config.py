@@ -25,7 +25,8 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PLACEHOLDER = re.compile(r"[{}<>]")
 LARGEST = 10**15  # of any number in the configuration
 MOST_EPOCHS = 10_000  # evaluated ones: each is a file, its sketches and its scores
-FRAME = 256  # pixels, the side of the square frame the networks work on
+FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
+USUAL_JITTER = 286  # pixels, pix2pix's for frames of 256
 # VGG16 as torchvision publishes it (the name holds the first digits of its sha256), and the weights
 # of LPIPS on it, of piq's release v0.4.0
 LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
@@ -61,10 +62,12 @@ class TrainConfig:
     warp: WarpMode = "none"
     fusion: FusionName = "apdrawing"
     flip: bool = False
+    frame: int = FRAMES[0]
 
     @classmethod
     def from_config(cls, train: Mapping[str, Any]) -> Self:
-        """From a validated `train` section with an ablation's overrides merged in; casts types."""
+        """From a validated `train` section with an ablation's overrides and `dataset.frame` merged
+        in; casts types."""
         weights = {name: float(train["losses"].get(name, 0)) for name in _names(LossWeights)}
         words = ("glad_form", "precision", "warp", "fusion")
         casts = {"lr": float, "beta1": float, "flip": bool, **dict.fromkeys(words, str)}
@@ -90,6 +93,8 @@ class TrainConfig:
             del values["warp"]
         if self.fusion == "apdrawing" or not self.losses.local:
             del values["fusion"]
+        if self.frame == FRAMES[0]:
+            del values["frame"]
         return {name: value for name, value in values.items() if value or name == "beta1"}
 
 
@@ -181,10 +186,11 @@ def ablation_order(merged: Iterable[str], base: Iterable[str]) -> list[str]:
 
 
 def ablation_config(config: Mapping[str, Any], ablation: str) -> TrainConfig:
-    """The hyper-parameters of one ablation: `train` with its overrides merged in."""
+    """The hyper-parameters of one ablation: `train` with its overrides, and the run's frame."""
     overrides = config["ablations"][ablation]
     losses = {**config["train"]["losses"], **overrides.get("losses", {})}
-    return TrainConfig.from_config({**config["train"], **overrides, "losses": losses})
+    merged = {**config["train"], **overrides, "losses": losses}
+    return TrainConfig.from_config({**merged, "frame": config["dataset"]["frame"]})
 
 
 def local_ablations(config: Mapping[str, Any]) -> list[str]:
@@ -518,9 +524,28 @@ def _keeps_secrets(address: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and here)
 
 
+def _unfit_for_frame(config: Mapping[str, Any]) -> Iterator[str]:
+    """What `dataset.frame` has no room for, or does not fill."""
+    frame, (width, height) = config["dataset"]["frame"], config["dataset"]["size"]
+    if max(width, height) > frame:
+        yield (
+            f"dataset.size: {width}x{height} pixels do not fit dataset.frame ({frame}); set "
+            f"dataset.frame to {FRAMES[-1]}"
+        )
+    sections = {f"ablations.{name}.": over for name, over in config["ablations"].items()}
+    for section, values in {"train.": config["train"], **sections}.items():
+        jitter = values.get("jitter", 0)
+        if jitter and not frame < jitter <= 2 * frame:
+            usual = USUAL_JITTER * frame // FRAMES[0]
+            yield (
+                f"{section}jitter: {jitter} is not allowed with frames of {frame}; allowed: 0, or "
+                f"{frame + 1} to {2 * frame} ({usual} is what {USUAL_JITTER} is to {FRAMES[0]})"
+            )
+
+
 def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
     """What a schema cannot say: keys that contradict one another."""
-    contradictions = []
+    contradictions = [*_unfit_for_frame(config)]
     epochs = config["evaluation"]["epochs"]
     start, stop, step = epochs["start"], epochs["stop"], epochs["step"]
     if start > stop:

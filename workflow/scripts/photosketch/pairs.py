@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from photosketch import as_seen, images, stacks
-from photosketch.config import FRAME
+from photosketch.config import FRAMES
 from photosketch.runtime import InputError, intact, write_atomically
 
 if TYPE_CHECKING:
@@ -328,8 +328,14 @@ def _inspect(
 
 def _remedy(size: tuple[int, int]) -> str:
     """What to do with an image of another size than dataset.size."""
-    if max(size) > FRAME:
-        return f"align and crop it (the networks work on frames of {FRAME}x{FRAME} at most)"
+    usual, largest = FRAMES
+    if max(size) > largest:
+        return f"align, crop and shrink it: the networks' frames are {largest}x{largest} at most"
+    if max(size) > usual:
+        return (
+            f"align and crop it, or set dataset.size to [{size[0]}, {size[1]}] and dataset.frame "
+            f"to {largest}"
+        )
     return "align and crop it, or change dataset.size"
 
 

@@ -2,10 +2,11 @@
 
 APDrawingGAN's (Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait Drawings From Face
 Photos With Hierarchical GANs, CVPR 2019), sizes for a frame of 256 pixels: four rectangles around
-facial points, then hair and background.
+facial points, then hair and background. In a larger frame the rectangles grow with it.
 """
 
 import dataclasses
+from functools import cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Patch:
     shift: int
 
 
+_FRAME = 256  # pixels, the frame that the sizes are given for
 PATCHES = (
     Patch("left_eye", 40, 56, slice(0, 1), -4),
     Patch("right_eye", 40, 56, slice(1, 2), -4),
@@ -30,3 +32,17 @@ PATCHES = (
     Patch("mouth", 40, 64, slice(3, 5), 0),
 )
 PARTS = (*(patch.name for patch in PATCHES), "hair", "background")
+
+
+@cache
+def patches_of(frame: int) -> tuple[Patch, ...]:
+    """`PATCHES`, of the same share of a frame of that many pixels (a multiple of 64) a side."""
+    return tuple(
+        dataclasses.replace(
+            patch,
+            height=patch.height * frame // _FRAME,
+            width=patch.width * frame // _FRAME,
+            shift=patch.shift * frame // _FRAME,
+        )
+        for patch in PATCHES
+    )

@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 
 from photosketch.config import (
-    FRAME,
     FeatureConfig,
     RunSettings,
     TrainConfig,
@@ -69,7 +68,7 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
     width, height = config["dataset"]["size"]
     network = FeatureConfig.from_config(config["evaluation"])
     features = extractors.dimensions(network, feature_file(config))
-    frame = FRAME**2 * (3 + 1 + channels)  # photo, labels, sketch
+    frame = config["dataset"]["frame"] ** 2 * (3 + 1 + channels)  # photo, labels, sketch
     warps = len({ablation.warp for ablation in ablations} - {"none"})
     return {
         "generators": seeds * epochs * generators,

@@ -1,8 +1,9 @@
 """How much each generated sketch is like the true one: SSIM, FSIM, SCOOT and LPIPS, image by image.
 
 What a metric computes of one image alone is computed once: the true sketches are measured once for
-all epochs. SSIM and FSIM have the values of piq, which measures both images at every call; the
-distance behind LPIPS is piq's own; SCOOT is not in any kept library.
+all epochs. SSIM and FSIM have the values of piq, which measures both images at every call: as their
+authors say, on images shrunk so that the shorter side comes near 256 pixels. The distance behind
+LPIPS is piq's own; SCOOT is not in any kept library.
 """
 
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from photosketch.workers import workers
 BLOCKS = 4  # a side, in SCOOT
 LEVELS = 6  # gray levels, in SCOOT
 _DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))  # rows up, columns right: half of the neighbours
+_SIDE = 256  # pixels, the shorter side that SSIM and FSIM are made for
 _WINDOW, _SIGMA = 11, 1.5  # pixels, the gaussian window of SSIM
 _SSIM_MEANS, _SSIM_VARIANCES = 0.01**2, 0.03**2  # SSIM's constants for images in 0..1
 _FSIM_CONGRUENCY, _FSIM_GRADIENT = 0.85, 160.0  # FSIM's, for gray in 0..255
@@ -39,13 +41,15 @@ _LPIPS_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 class Measured:
     """Sketches [N, H, W] uint8 with what the metrics compute of each one alone.
 
-    Tensors are on one device: pixels [N, H, W] float32 in 0..1; means and variances of SSIM's
-    windows [N, H - 10, W - 10] float64, for 32 bits lose the variance of white paper; congruency
-    and gradient [N, H, W] float32 for FSIM; texture: the features of SCOOT.
+    Tensors are on one device: pixels [N, H, W] float32 in 0..1; small [N, h, w], the same shrunk
+    for SSIM and FSIM; means and variances of SSIM's windows [N, h - 10, w - 10] float64, for 32
+    bits lose the variance of white paper; congruency and gradient [N, h, w] float32 for FSIM;
+    texture: the features of SCOOT.
     """
 
     sketches: np.ndarray
     pixels: torch.Tensor
+    small: torch.Tensor
     means: torch.Tensor
     variances: torch.Tensor
     congruency: torch.Tensor
@@ -54,9 +58,10 @@ class Measured:
 
     @classmethod
     def of(cls, sketches: np.ndarray, device: torch.device | str = "cpu") -> "Measured":
-        bank = FilterBank.of(sketches.shape[1], sketches.shape[2], device)
         pixels = torch.from_numpy(sketches).to(device).float().div_(255)
-        window = _Window.of(pixels)
+        small = _shrunk(pixels)
+        bank = FilterBank.of(small.shape[1], small.shape[2], device)
+        window = _Window.of(small)
 
         def measured(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
             precise = images.double()
@@ -65,10 +70,16 @@ class Measured:
             gray = images * 255
             return means, variances, bank.congruency(gray), _gradient(gray)
 
-        parts = zip(*_by_batches(measured, pixels), strict=True)
+        parts = zip(*_by_batches(measured, small), strict=True)
         means, variances, congruency, gradient = map(torch.cat, parts)
         texture = scoot_features(sketches)
-        return cls(sketches, pixels, means, variances, congruency, gradient, texture)
+        return cls(sketches, pixels, small, means, variances, congruency, gradient, texture)
+
+
+def _shrunk(pixels: torch.Tensor) -> torch.Tensor:
+    """Images [N, H, W] averaged over squares so large that the shorter side comes near 256."""
+    factor = max(1, round(min(pixels.shape[1:]) / _SIDE))
+    return nn.functional.avg_pool2d(pixels, factor) if factor > 1 else pixels
 
 
 def score_images(
@@ -89,7 +100,7 @@ def score_images(
 
 def ssim(real: Measured, generated: Measured) -> np.ndarray:
     """Structural similarity (Wang et al. 2004), gaussian window of 11 pixels, sigma 1.5."""
-    window = _Window.of(real.pixels)
+    window = _Window.of(real.small)
 
     def likeness(
         pixels_a: torch.Tensor,
@@ -106,7 +117,7 @@ def ssim(real: Measured, generated: Measured) -> np.ndarray:
         return (means * structure).mean(dim=(1, 2)).cpu().numpy()
 
     sides = (
-        *(real.pixels, generated.pixels),
+        *(real.small, generated.small),
         *(real.means, generated.means),
         *(real.variances, generated.variances),
     )

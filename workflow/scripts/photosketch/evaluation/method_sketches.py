@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photosketch import images
-from photosketch.config import FRAME
+from photosketch.config import FRAMES
 from photosketch.pairs import Pair
 from photosketch.runtime import InputError
 
@@ -90,9 +90,9 @@ def collect(
 def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple["np.ndarray", str]:
     """A sketch [height, width] uint8 gray, and what had to be done: nothing, `cut` or `scaled`.
 
-    A frame of 256 x 256 with a border of one gray level is cut to its centre, where pix2pix's
-    frames hold a padded image; any other size is scaled: by area averaging where it shrinks,
-    bicubically where it grows.
+    A frame of 256 x 256 or 512 x 512 with a border of one gray level is cut to its centre, where
+    pix2pix's frames hold a padded image; any other size is scaled: by area averaging where it
+    shrinks, bicubically where it grows.
 
     Raises InputError, one problem, where the file is broken or not 8-bit gray or RGB upright: 16
     bits, transparency or a turn would become other pixels than those that people see.
@@ -111,8 +111,8 @@ def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple[
     if (found_width, found_height) == (width, height):
         return pixels, ""
     size = f"{found_width}x{found_height}"
-    if pixels.shape == (FRAME, FRAME) and is_padded(pixels, width, height):
-        left, top = (FRAME - width) // 2, (FRAME - height) // 2
+    if found_width in FRAMES and is_padded(pixels, width, height):
+        left, top = (found_width - width) // 2, (found_height - height) // 2
         cut = pixels[top : top + height, left : left + width]
         return cut, f"of {size} pixels were cut to their centre"
     shrinks = pixels.size > width * height
@@ -122,13 +122,16 @@ def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple[
 
 
 def is_padded(frame: "np.ndarray", width: int, height: int) -> bool:
-    """Whether a frame [256, 256] uint8 holds an image of that size in its centre, padded about.
+    """Whether a frame [F, F] uint8 holds an image of that size in its centre, padded about.
 
     Its border is then of one gray level, but for what a network or JPEG makes of it.
     """
     import numpy as np
 
-    left, top = (FRAME - width) // 2, (FRAME - height) // 2
+    side, across = frame.shape
+    if side != across or side < max(width, height):
+        return False
+    left, top = (side - width) // 2, (side - height) // 2
     outside = np.full(frame.shape, True)
     outside[top : top + height, left : left + width] = False
     border = frame[outside].astype(int)

@@ -76,9 +76,7 @@ def draw(
         for index, (subset, name) in enumerate(zip(data.subset, data.ids, strict=True)):
             torch.manual_seed(derive_seed(seed, "dropout", epoch, subset, name))
             batch = data.batch(torch.tensor([index], device=device), 0, None)
-            drawn = generator(
-                batch.photo, batch.landmarks, batch.foreground
-            ).image  # [1, C, 256, 256]
+            drawn = generator(batch.photo, batch.landmarks, batch.foreground).image  # [1, C, F, F]
             image = drawn[0, :, top : top + height, left : left + width]  # [C, H, W]
             pixels = ((image + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
             sketches[index] = _gray(pixels)

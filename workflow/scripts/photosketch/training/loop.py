@@ -248,7 +248,7 @@ def write_strip(path: Path, trainer: Trainer, data: tensors.PackedSet) -> None:
         drawn = generator(batch.photo, batch.landmarks, batch.foreground).image
     columns = [
         image.expand(-1, 3, -1, -1) for image in (batch.photo, batch.sketch, drawn)
-    ]  # each [B, 3, 256, 256]
+    ]  # each [B, 3, F, F]
     strip = torch.cat([torch.cat(list(column), dim=1) for column in columns], dim=2)
     pixels = ((strip + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
     with runtime.write_atomically(path) as temporary:

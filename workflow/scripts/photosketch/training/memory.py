@@ -9,7 +9,7 @@ import psutil
 import torch
 
 from photosketch import runtime
-from photosketch.config import TrainConfig
+from photosketch.config import FRAMES, TrainConfig
 
 
 @contextlib.contextmanager
@@ -23,6 +23,8 @@ def lack_of_memory_explained(config: TrainConfig, device: torch.device) -> Itera
             raise
         hints = [f"train.batch_size (now {config.batch_size})"]
         hints += [f"train.ngf ({config.ngf})", f"train.ndf ({config.ndf})"]
+        if config.frame > FRAMES[0]:
+            hints.append(f"dataset.frame ({config.frame})")
         if device.type == "cuda":
             hints.append("gpu_slots")
         more = "; or set train.precision to bf16" if config.precision == "fp32" else ""

@@ -5,7 +5,7 @@
 [2] Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait Drawings From Face Photos With
     Hierarchical GANs, CVPR 2019.
 
-Images are [B, C, 256, 256] in [-1, 1]; photos have three channels.
+Images are [B, C, F, F] in [-1, 1], F the side of the frame; photos have three channels.
 """
 
 import contextlib
@@ -95,7 +95,7 @@ class LocalGenerators(nn.Module):
         self.networks = nn.ModuleDict(networks)
 
     def forward(self, photo: Tensor, regions: Regions) -> dict[str, Tensor]:
-        """Sketches of the parts of photos [B, 3, 256, 256]; black outside hair and background."""
+        """Sketches of the parts of photos [B, 3, F, F]; black outside hair and background."""
         parts = split(photo, regions)
         sketches = {name: network(parts[name]) for name, network in self.networks.items()}
         sketches["hair"] = blacken(sketches["hair"], regions.hair)
@@ -105,7 +105,7 @@ class LocalGenerators(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorOutput:
-    """`image` [B, C, 256, 256]; the sketches of the parts before fusion, and where they lie.
+    """`image` [B, C, F, F]; the sketches of the parts before fusion, and where they lie.
 
     Without local networks `parts` is empty and `regions` None.
     """
@@ -132,9 +132,9 @@ class Generator(nn.Module):
         self.fusion = build_fusion(fusion, ngf, sketch_channels) if local else None
 
     def forward(self, photo: Tensor, landmarks: Tensor, foreground: Tensor) -> GeneratorOutput:
-        """Photos [B, 3, 256, 256] to sketches [B, C, 256, 256].
+        """Photos [B, 3, F, F] to sketches [B, C, F, F].
 
-        Points [B, 5, 2] in frame pixels and the head mask [B, 1, 256, 256] bool say where the
+        Points [B, 5, 2] in frame pixels and the head mask [B, 1, F, F] bool say where the
         parts lie; they are used by the local networks alone.
         """
         image = self.unet(photo)
@@ -148,7 +148,8 @@ class Generator(nn.Module):
 class PatchGAN(nn.Sequential):
     """The 70x70 PatchGAN of [1]: logits [B, 1, h, w], one for each overlapping patch.
 
-    A frame gives 30x30 logits, the smallest rectangle (40x56) 3x5.
+    A frame of 256 pixels gives 30x30 logits, its smallest rectangle (40x56) 3x5; a frame of 512
+    62x62 and 8x12, for the field of view stays 70 pixels.
     """
 
     def __init__(self, in_channels: int, ndf: int) -> None:
@@ -192,7 +193,7 @@ class Discriminators(nn.Module):
 
         Raises ValueError where there are local discriminators and no regions.
         """
-        both = torch.cat([photo, sketch], dim=1)  # [B, 3 + C, 256, 256]
+        both = torch.cat([photo, sketch], dim=1)  # [B, 3 + C, F, F]
         if not self.parts:
             return Logits(self.frame(both), {})
         if regions is None:

@@ -1,6 +1,6 @@
 """Pairs, points and labels packed into one file per split, for training and inference.
 
-Every image lies in the centre of a frame of 256 x 256 pixels, padded with one value: zeros,
+Every image lies in the centre of a square frame, padded with one value: zeros,
 black, in the report that the experiment follows (Li Xiang, 2019 summary, HDUMIL-Gao-Group/Report).
 Apart from `photosketch.training.tensors`, so that training depends on the packed file and not on
 how it was made.
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from photosketch.arrays import Labels
-from photosketch.config import FRAME
 from photosketch.landmarks.table import points_of, read_landmarks
 from photosketch.pairs import Pair, read_image
 from photosketch.parsing.labels import read_photo_labels
@@ -28,19 +27,21 @@ def pack(
     landmark_files: Files,
     parsing_files: Files,
     *,
+    frame: int,
     pad_value: int,
     sketch_channels: int,
 ) -> dict[str, Any]:
     """The arrays of one split, in the order of `pairs`. Images and labels are `packed.Streamed`, so
     that no more than one of them is in memory.
 
-    `landmark_files` and `parsing_files` name each subset's CSV and NPZ. The result:
+    `landmark_files` and `parsing_files` name each subset's CSV and NPZ; `frame` is F, the side of
+    the frame in pixels. The result:
 
     ids, subset [N] str
-    photo     [N, 256, 256, 3] uint8
-    sketch    [N, 256, 256, sketch_channels] uint8: gray for 1 channel, RGB for 3
+    photo     [N, F, F, 3] uint8
+    sketch    [N, F, F, sketch_channels] uint8: gray for 1 channel, RGB for 3
     landmarks [N, 5, 2] float32, the photo's points (x, y) in frame pixels
-    parsing   [N, 256, 256] uint8, the photo's labels; padding is background (0)
+    parsing   [N, F, F] uint8, the photo's labels; padding is background (0)
     size      [2] (width, height) of the images; offset [2] (x, y) of their top left pixel
     pad_value 0-d, the padding of photo and sketch (0 to 255)
 
@@ -50,16 +51,16 @@ def pack(
         raise InputError(["a split has no pairs: dataset.pairs needs rows of split train and test"])
     tables = {subset: read_landmarks(path) for subset, path in landmark_files.items()}
     labels = {subset: read_photo_labels(path) for subset, path in parsing_files.items()}
-    _check(pairs, tables, labels, landmark_files, parsing_files)
+    _check(pairs, tables, labels, landmark_files, parsing_files, frame)
 
     width, height = pairs[0].width, pairs[0].height
-    x, y = (FRAME - width) // 2, (FRAME - height) // 2
-    frames = len(pairs), FRAME, FRAME
+    x, y = (frame - width) // 2, (frame - height) // 2
+    frames = len(pairs), frame, frame
 
     def framed(pixels: np.ndarray, channels: tuple[int, ...], fill: int) -> np.ndarray:
-        frame = np.full((FRAME, FRAME, *channels), fill, np.uint8)
-        frame[y : y + height, x : x + width] = pixels.reshape(height, width, *channels)
-        return frame
+        canvas = np.full((frame, frame, *channels), fill, np.uint8)
+        canvas[y : y + height, x : x + width] = pixels.reshape(height, width, *channels)
+        return canvas
 
     def photos() -> Iterator[np.ndarray]:
         for pair in pairs:
@@ -94,6 +95,7 @@ def _check(
     labels: Mapping[str, Mapping[str, Labels]],
     landmark_files: Files,
     parsing_files: Files,
+    frame: int,
 ) -> None:
     """Raise InputError with everything that keeps the pairs from being packed."""
     problems = []
@@ -102,10 +104,10 @@ def _check(
         for subset, table in tables.items()
     }
     expected = (pairs[0].width, pairs[0].height)
-    if max(expected) > FRAME:
+    if max(expected) > frame:
         problems.append(
             f"{pairs[0].photo}: {expected[0]}x{expected[1]} pixels do not fit the "
-            f"{FRAME}x{FRAME} frame; give smaller images"
+            f"{frame}x{frame} frame; give smaller images"
         )
     for pair in pairs:
         if (pair.width, pair.height) != expected:

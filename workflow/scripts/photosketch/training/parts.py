@@ -1,14 +1,14 @@
 """The six parts of a face that the local networks work on, cut out of the frame and put back.
 
 The parts are those of APDrawingGAN (Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait
-Drawings From Face Photos With Hierarchical GANs, CVPR 2019), sizes for a frame of 256 pixels: four
-rectangles around facial points, hair (the foreground outside the rectangles) and background (all
-that is not foreground; padding counts as background).
+Drawings From Face Photos With Hierarchical GANs, CVPR 2019): four rectangles around facial points
+(`photosketch.patches`), hair (the foreground outside the rectangles) and background (all that is
+not foreground; padding counts as background).
 
-Images are [B, C, 256, 256] in [-1, 1]. As there, hair and background are black, -1, outside their
-masks, for photos and sketches alike, in what networks and losses see of them; where the parts are
-composed they are white, +1, what a pixelwise minimum ignores. Nothing here waits for the device or
-loops over samples, so all of it may be captured in a CUDA graph.
+Images are [B, C, F, F] in [-1, 1], F the side of the frame. As there, hair and background are
+black, -1, outside their masks, for photos and sketches alike, in what networks and losses see of
+them; where the parts are composed they are white, +1, what a pixelwise minimum ignores. Nothing
+here waits for the device or loops over samples, so all of it may be captured in a CUDA graph.
 """
 
 import dataclasses
@@ -18,8 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from photosketch.config import FRAME
-from photosketch.patches import PATCHES
+from photosketch.patches import Patch, patches_of
 
 BLACK, WHITE = -1.0, 1.0
 
@@ -29,58 +28,72 @@ class Regions:
     """Where the parts lie in a batch of frames.
 
     `corners` [B, 4, 2] int64: the (x, y) of each rectangle's top left pixel, in the order of
-    `PATCHES`. `hair` and `background` [B, 1, 256, 256] bool.
+    `PATCHES`. `hair` and `background` [B, 1, F, F] bool.
     """
 
     corners: Tensor
     hair: Tensor
     background: Tensor
 
+    @property
+    def frame(self) -> int:
+        """The side of the frames in pixels."""
+        return self.hair.shape[-1]
 
-def rectangles(landmarks: Tensor) -> Tensor:
-    """The top left corners (x, y) of the patches, int64 [B, 4, 2], for points [B, 5, 2].
+    @property
+    def patches(self) -> tuple[Patch, ...]:
+        """The rectangles in frames of that side."""
+        return patches_of(self.frame)
+
+
+def rectangles(landmarks: Tensor, frame: int) -> Tensor:
+    """The top left corners (x, y) of the patches, int64 [B, 4, 2], for points [B, 5, 2] in frames
+    of that side.
 
     Rounded to whole pixels (halves up, so that shifting the points by whole pixels shifts the
     corners alike) and clamped, so that every rectangle lies inside the frame.
     """
     corners = []
-    for patch in PATCHES:
+    for patch in patches_of(frame):
         x, y = landmarks[:, patch.points].mean(dim=1).unbind(-1)  # [B] each
         left = (x + 0.5).floor().long() - patch.width // 2
         top = (y + patch.shift + 0.5).floor().long() - patch.height // 2
-        left = left.clamp(0, FRAME - patch.width)
-        top = top.clamp(0, FRAME - patch.height)
+        left = left.clamp(0, frame - patch.width)
+        top = top.clamp(0, frame - patch.height)
         corners.append(torch.stack([left, top], dim=-1))
     return torch.stack(corners, dim=1)
 
 
 def find_regions(landmarks: Tensor, foreground: Tensor) -> Regions:
-    """The parts of frames with points [B, 5, 2] and a head mask [B, 1, 256, 256] bool."""
-    corners = rectangles(landmarks)
+    """The parts of frames with points [B, 5, 2] and a head mask [B, 1, F, F] bool."""
+    frame = foreground.shape[-1]
+    corners = rectangles(landmarks, frame)
     covered = [
-        inside(corners[:, index], patch.height, patch.width) for index, patch in enumerate(PATCHES)
+        inside(corners[:, index], patch.height, patch.width, frame)
+        for index, patch in enumerate(patches_of(frame))
     ]
     hair = foreground & ~functools.reduce(torch.logical_or, covered)
     return Regions(corners, hair, ~foreground)
 
 
-def inside(corners: Tensor, height: int, width: int) -> Tensor:
-    """Bool [B, 1, 256, 256]: the pixels of rectangles with top left corners [B, 2]."""
-    across = torch.arange(FRAME, device=corners.device) - corners[:, 0, None]  # [B, 256]
-    down = torch.arange(FRAME, device=corners.device) - corners[:, 1, None]  # [B, 256]
+def inside(corners: Tensor, height: int, width: int, frame: int) -> Tensor:
+    """Bool [B, 1, F, F]: the pixels of rectangles with top left corners [B, 2]."""
+    span = torch.arange(frame, device=corners.device)
+    across = span - corners[:, 0, None]  # [B, F]
+    down = span - corners[:, 1, None]  # [B, F]
     columns = (across >= 0) & (across < width)
     rows = (down >= 0) & (down < height)
     return (rows[:, :, None] & columns[:, None, :])[:, None]
 
 
 def crop(image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
-    """Rectangles [B, C, height, width] of images [B, C, 256, 256]; corners (x, y) [B, 2]."""
+    """Rectangles [B, C, height, width] of images [B, C, F, F]; corners (x, y) [B, 2]."""
     return _Crop.apply(image, corners, height, width)
 
 
-def paste(patch: Tensor, corners: Tensor) -> Tensor:
-    """The inverse of `crop`: patches [B, C, h, w] on white frames [B, C, 256, 256]."""
-    return _Paste.apply(patch, corners)
+def paste(patch: Tensor, corners: Tensor, frame: int) -> Tensor:
+    """The inverse of `crop`: patches [B, C, h, w] on white frames [B, C, F, F]."""
+    return _Paste.apply(patch, corners, frame)
 
 
 class _Crop(torch.autograd.Function):
@@ -93,27 +106,28 @@ class _Crop(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
         ctx.save_for_backward(corners)
+        ctx.frame = image.shape[-1]
         return _cut(image, corners, height, width)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         (corners,) = ctx.saved_tensors
-        return _place(gradients[0], corners, 0.0), None, None, None
+        return _place(gradients[0], corners, ctx.frame, 0.0), None, None, None
 
 
 class _Paste(torch.autograd.Function):
     """Placing on white; its gradient is cut out."""
 
     @staticmethod
-    def forward(ctx: Any, patch: Tensor, corners: Tensor) -> Tensor:
+    def forward(ctx: Any, patch: Tensor, corners: Tensor, frame: int) -> Tensor:
         ctx.save_for_backward(corners)
         ctx.size = patch.shape[2:]
-        return _place(patch, corners, WHITE)
+        return _place(patch, corners, frame, WHITE)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         (corners,) = ctx.saved_tensors
-        return _cut(gradients[0], corners, *ctx.size), None
+        return _cut(gradients[0], corners, *ctx.size), None, None
 
 
 def _cut(image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
@@ -123,13 +137,13 @@ def _cut(image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
     return _pixels(image, rows, columns)
 
 
-def _place(patch: Tensor, corners: Tensor, fill: float) -> Tensor:
-    """Rectangles [B, C, h, w] at their places in frames [B, C, 256, 256] of the value `fill`."""
+def _place(patch: Tensor, corners: Tensor, frame: int, fill: float) -> Tensor:
+    """Rectangles [B, C, h, w] at their places in frames [B, C, F, F] of the value `fill`."""
     height, width = patch.shape[2:]
-    span = torch.arange(FRAME, device=corners.device)
-    columns = (span - corners[:, 0, None]).clamp(0, width - 1)  # [B, 256]
-    rows = (span - corners[:, 1, None]).clamp(0, height - 1)  # [B, 256]
-    return torch.where(inside(corners, height, width), _pixels(patch, rows, columns), fill)
+    span = torch.arange(frame, device=corners.device)
+    columns = (span - corners[:, 0, None]).clamp(0, width - 1)  # [B, F]
+    rows = (span - corners[:, 1, None]).clamp(0, height - 1)  # [B, F]
+    return torch.where(inside(corners, height, width, frame), _pixels(patch, rows, columns), fill)
 
 
 def _pixels(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -144,7 +158,7 @@ def split(image: Tensor, regions: Regions) -> dict[str, Tensor]:
     outside their masks."""
     parts = {
         patch.name: crop(image, regions.corners[:, index], patch.height, patch.width)
-        for index, patch in enumerate(PATCHES)
+        for index, patch in enumerate(regions.patches)
     }
     parts["hair"] = blacken(image, regions.hair)
     parts["background"] = blacken(image, regions.background)
@@ -152,14 +166,15 @@ def split(image: Tensor, regions: Regions) -> dict[str, Tensor]:
 
 
 def compose(parts: dict[str, Tensor], regions: Regions) -> Tensor:
-    """The parts on one white canvas [B, C, 256, 256], by pixelwise minimum where they overlap."""
+    """The parts on one white canvas [B, C, F, F], by pixelwise minimum where they overlap."""
     return functools.reduce(torch.minimum, layers(parts, regions))
 
 
 def layers(parts: dict[str, Tensor], regions: Regions) -> list[Tensor]:
-    """Each part where it lies in the frame, [B, C, 256, 256], white around it; as `PARTS`."""
+    """Each part where it lies in the frame, [B, C, F, F], white around it; as `PARTS`."""
     placed = [
-        paste(parts[patch.name], regions.corners[:, index]) for index, patch in enumerate(PATCHES)
+        paste(parts[patch.name], regions.corners[:, index], regions.frame)
+        for index, patch in enumerate(regions.patches)
     ]
     placed.append(whiten(parts["hair"], regions.hair))
     placed.append(whiten(parts["background"], regions.background))
@@ -169,8 +184,8 @@ def layers(parts: dict[str, Tensor], regions: Regions) -> list[Tensor]:
 def masks(regions: Regions) -> Tensor:
     """Where each part lies, bool [B, 6, 256, 256], in the order of `PARTS`."""
     covered = [
-        inside(regions.corners[:, index], patch.height, patch.width)
-        for index, patch in enumerate(PATCHES)
+        inside(regions.corners[:, index], patch.height, patch.width, regions.frame)
+        for index, patch in enumerate(regions.patches)
     ]
     return torch.cat([*covered, regions.hair, regions.background], dim=1)
 

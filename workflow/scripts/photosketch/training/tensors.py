@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from photosketch.config import FRAME
 from photosketch.training.packed import read_packed
 
 # which point of the packed frame each point of a mirrored one is: eyes and mouth corners have
@@ -20,13 +19,13 @@ MIRRORED_POINTS = (1, 0, 2, 4, 3)
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Frames as the networks see them. `C` is the number of sketch channels.
+    """Frames as the networks see them, F pixels a side; C is the number of sketch channels.
 
-    photo     [B, 3, 256, 256] float32 in [-1, 1], RGB
-    sketch    [B, C, 256, 256] float32 in [-1, 1]
+    photo     [B, 3, F, F] float32 in [-1, 1], RGB
+    sketch    [B, C, F, F] float32 in [-1, 1]
     landmarks [B, 5, 2] float32, the photo's points (x, y) in frame pixels
-    parsing   [B, 256, 256] uint8, the photo's labels; padding is background (0)
-    valid     [B, 1, 256, 256] bool, the pixels that show the image and not padding
+    parsing   [B, F, F] uint8, the photo's labels; padding is background (0)
+    valid     [B, 1, F, F] bool, the pixels that show the image and not padding
     """
 
     photo: Tensor
@@ -37,7 +36,7 @@ class Batch:
 
     @property
     def foreground(self) -> Tensor:
-        """The head mask of the photo, bool [B, 1, 256, 256]: everything but background."""
+        """The head mask of the photo, bool [B, 1, F, F]: everything but background."""
         return (self.parsing > 0)[:, None]
 
 
@@ -45,7 +44,7 @@ class Batch:
 class PackedSet:
     """One split, as `photosketch.training.pack` wrote it, on one device.
 
-    photo [N, 256, 256, 3], sketch [N, 256, 256, C] and parsing [N, 256, 256] are uint8,
+    photo [N, F, F, 3], sketch [N, F, F, C] and parsing [N, F, F] are uint8,
     landmarks [N, 5, 2] float32. The image, `size` (width, height) pixels large, lies at `offset`
     (x, y) in the frame; the rest of photo and sketch has the value `pad_value`.
     """
@@ -62,6 +61,11 @@ class PackedSet:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def frame(self) -> int:
+        """The side of the frames in pixels."""
+        return self.photo.shape[1]
 
     @property
     def sketch_channels(self) -> int:
@@ -87,14 +91,16 @@ class PackedSet:
         if offsets is None:
             shift = torch.zeros(len(indices), 2, dtype=torch.int64, device=device)
         else:
-            shift = offsets - (jitter - FRAME) // 2
-        span = torch.arange(FRAME, device=device)
-        columns = span + shift[:, 0, None]  # [B, 256], where each column was in the packed frame
-        rows = span + shift[:, 1, None]  # [B, 256]
+            shift = offsets - (jitter - self.frame) // 2
+        span = torch.arange(self.frame, device=device)
+        columns = span + shift[:, 0, None]  # [B, F], where each column was in the packed frame
+        rows = span + shift[:, 1, None]  # [B, F]
         landmarks = self.landmarks[indices] - shift[:, None]
         if flips is not None:
             columns = torch.where(flips[:, None], columns.flip(1), columns)
-            landmarks = torch.where(flips[:, None, None], _mirrored(landmarks), landmarks)
+            landmarks = torch.where(
+                flips[:, None, None], _mirrored(landmarks, self.frame), landmarks
+            )
 
         x, y = self.offset
         width, height = self.size
@@ -130,19 +136,20 @@ def load_packed(path: Path | str, device: torch.device) -> PackedSet:
     )
 
 
-def draw_jitter(batch_size: int, jitter: int, device: torch.device) -> Tensor | None:
+def draw_jitter(batch_size: int, jitter: int, frame: int, device: torch.device) -> Tensor | None:
     """Offsets (x, y) of random crops, int64 [B, 2], from torch's global random state.
 
     Padding to `jitter` pixels a side and cropping a frame is pix2pix's augmentation (Isola, Zhu,
     Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017); each
-    place from 0 to `jitter` - 256 is equally likely. None for `jitter` 0, which switches it off.
+    place from 0 to `jitter` - `frame` is equally likely. None for `jitter` 0, which switches it
+    off.
     Raises ValueError where `jitter` is smaller than the frame.
     """
     if not jitter:
         return None
-    if jitter < FRAME:
-        raise ValueError(f"jitter {jitter}: the frame is padded to this side, at least {FRAME}")
-    return torch.randint(jitter - FRAME + 1, (batch_size, 2), device=device)
+    if jitter < frame:
+        raise ValueError(f"jitter {jitter}: the frame is padded to this side, at least {frame}")
+    return torch.randint(jitter - frame + 1, (batch_size, 2), device=device)
 
 
 def draw_flips(batch_size: int, flip: bool, device: torch.device) -> Tensor | None:
@@ -154,10 +161,11 @@ def draw_flips(batch_size: int, flip: bool, device: torch.device) -> Tensor | No
     return torch.rand(batch_size, device=device) < 0.5 if flip else None
 
 
-def _mirrored(points: Tensor) -> Tensor:
-    """Points [B, 5, 2] of frames seen in a mirror; the eye on the left is the left one again."""
+def _mirrored(points: Tensor, frame: int) -> Tensor:
+    """Points [B, 5, 2] of frames of that side seen in a mirror; the eye on the left is the left
+    one again."""
     x, y = points.unbind(-1)  # [B, 5] each
-    swapped = torch.stack([FRAME - 1 - x, y], dim=-1).unbind(1)  # five of [B, 2]
+    swapped = torch.stack([frame - 1 - x, y], dim=-1).unbind(1)  # five of [B, 2]
     return torch.stack([swapped[index] for index in MIRRORED_POINTS], dim=1)
 
 
@@ -166,13 +174,14 @@ def _within(positions: Tensor, start: int, stop: int) -> Tensor:
 
 
 def _window(images: Tensor, indices: Tensor, rows: Tensor, columns: Tensor, fill: int) -> Tensor:
-    """Pixels [B, 256, 256, C] of `images` [N, 256, 256, C]; `fill` where they lie outside."""
+    """Pixels [B, F, F, C] of `images` [N, F, F, C]; `fill` where they lie outside."""
+    frame = images.shape[1]
     pixels = images[
         indices[:, None, None],
-        rows.clamp(0, FRAME - 1)[:, :, None],
-        columns.clamp(0, FRAME - 1)[:, None, :],
+        rows.clamp(0, frame - 1)[:, :, None],
+        columns.clamp(0, frame - 1)[:, None, :],
     ]
-    inside = _within(rows, 0, FRAME)[:, :, None] & _within(columns, 0, FRAME)[:, None, :]
+    inside = _within(rows, 0, frame)[:, :, None] & _within(columns, 0, frame)[:, None, :]
     return torch.where(inside[..., None], pixels, fill)
 
 

@@ -79,18 +79,22 @@ class Face:
     points: Points
 
 
-def estimate(photo: Face, sketch: Face, mode: Mode = "face") -> Warp:
+def estimate(photo: Face, sketch: Face, mode: Mode = "face", shrink: int = 1) -> Warp:
     """The map from the photo's pixels to the sketch, equal to the identity at the border.
 
     `face` moves the whole head; `region` moves eyes with brows, nose and mouth, each by its part of
-    the displacement, and leaves the rest where it is. Deterministic. Raises ValueError where the
-    pictures are not of one size, or `mode` is another.
+    the displacement, and leaves the rest where it is. Pictures `shrink` times as large as CUFS's
+    are shrunk by that for the estimate. Deterministic. Raises ValueError where the pictures are
+    not of one size, or `mode` is another.
     """
     _check(photo, sketch, mode)
+    shape = photo.labels.shape
+    if shrink > 1:
+        photo, sketch = _shrunk(photo, shrink), _shrunk(sketch, shrink)
     displacement = _Fit(photo, sketch).displacement()
     if mode == "region":
         displacement = _within_regions(displacement, photo)
-    return without_folds(displacement)
+    return without_folds(_grown(displacement, shape) if shrink > 1 else displacement)
 
 
 def _check(photo: Face, sketch: Face, mode: str) -> None:
@@ -99,6 +103,25 @@ def _check(photo: Face, sketch: Face, mode: str) -> None:
     shapes = [array.shape[:2] for face in (photo, sketch) for array in (face.image, face.labels)]
     if len(set(shapes)) > 1:
         raise ValueError(f"images and labels are of sizes {shapes}: they must be of one size")
+
+
+def _shrunk(face: Face, shrink: int) -> Face:
+    """The face in a picture smaller by that factor, sides rounded to whole pixels."""
+    height, width = face.labels.shape
+    size = round(width / shrink), round(height / shrink)
+    points = (face.points + 0.5) * np.divide(size, (width, height)) - 0.5
+    return Face(
+        cv2.resize(face.image, size, interpolation=cv2.INTER_AREA),
+        cv2.resize(face.labels, size, interpolation=cv2.INTER_NEAREST),
+        points.astype(np.float32),
+    )
+
+
+def _grown(displacement: Field, shape: tuple[int, ...]) -> Field:
+    """A displacement [h, w, 2] in a picture of that larger shape: in its pixels, and as long."""
+    height, width = shape
+    factors = np.array([width / displacement.shape[1], height / displacement.shape[0]], np.float32)
+    return cv2.resize(displacement, (width, height), interpolation=cv2.INTER_LINEAR) * factors
 
 
 class _Fit:

@@ -31,7 +31,7 @@ def with_warped_sketches(
     width, height = packed["size"]
     x, y = packed["offset"]
     window = np.s_[y : y + height, x : x + width]
-    sketches = np.array(packed["sketch"])  # [N, 256, 256, C]
+    sketches = np.array(packed["sketch"])  # [N, F, F, C]
     problems = []
     subsets = np.array(packed["subset"])
     for subset in dict.fromkeys(subsets.tolist()):

@@ -43,8 +43,11 @@ def warp_pairs(
     parse_fallback: Parse,
     detect: Detect,
     threads: int = 1,
+    shrink: int = 1,
 ) -> tuple[Warped, pd.DataFrame]:
     """Estimate, apply and score T for each pair, `threads` at a time, whatever their number alike.
+
+    The images are `shrink` times as large as CUFS's, whose size the estimate's lengths are for.
 
     `table` and `parsings` hold the pairs' points and label maps; `parse` labels a sketch again
     (`parse_fallback` those that are listed in `Parsings.fallback`) and `detect` finds the points of
@@ -92,7 +95,8 @@ def warp_pairs(
             for modality in MODALITIES
         )
         fallen_back = (pair.id, "sketch") in parsings.fallback
-        return _warp_pair(pair.id, photo, sketch, mode, parse_fallback if fallen_back else parse)
+        again = parse_fallback if fallen_back else parse
+        return _warp_pair(pair.id, photo, sketch, mode, again, shrink)
 
     with workers(threads) as pool:
         results = list(pool.map(warped, pairs))
@@ -107,9 +111,11 @@ def warp_pairs(
     return warped_pairs, scores
 
 
-def _warp_pair(id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse) -> _Result:
-    forth = estimate(photo, sketch, mode)
-    back = estimate(sketch, photo, mode)
+def _warp_pair(
+    id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse, shrink: int
+) -> _Result:
+    forth = estimate(photo, sketch, mode, shrink)
+    back = estimate(sketch, photo, mode, shrink)
     drawn, valid = apply(sketch.image, forth.map, sketch.labels)
     labels = parse(drawn, inverse_at(forth.map, sketch.points))
     before, after = (_ious(photo.labels, seen) for seen in (sketch.labels, labels))
