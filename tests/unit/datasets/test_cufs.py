@@ -125,6 +125,12 @@ def test_variants_of_case_number_and_suffix_are_accepted(tmp_path: Path, root: P
     for number in range(1, 124):
         touch(tmp_path / f"ar/Photo/{number}.PNG", tmp_path / f"ar/SKETCH/{number}.jpeg")
     touch(tmp_path / "ar/Photo/Thumbs.db")
+    for half, sketch, photo in (
+        ("train", "F2-005-01-sz1", "f-005-01"),
+        ("test", "f-039-01-sz1", "f-039-01"),
+    ):
+        sketches = tmp_path / "CUHK_Student" / half / "sketches"
+        (sketches / f"{sketch}.jpg").rename(sketches / f"{photo}.jpg")
     pairs = cufs_table.find_pairs(tmp_path, "rslcr").pairs
     assert counts(pairs, "CUHK") == (88, 100)
     assert counts(pairs, "AR") == (80, 43)

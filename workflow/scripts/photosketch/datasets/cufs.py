@@ -15,12 +15,13 @@ or, as it circulates, each part as
     FOLDER/AR/{Training,Testing} {Photos,Sketches}
     FOLDER/AR/{Training,Testing}/{Photos,Sketches}
 
-The test sketches of CUHK may also be named 89.jpg to 188.jpg, in the order of the sorted photo
-names. Case doesn't matter, `photo` and `sketch` may be singular, CUHK may be called CUHK_student or
-CUHK Students, parts may be missing, and FOLDER may be a single part itself. A pair's split is
-looked up in resources/splits/cufs.tsv, which has the two divisions that are in use (see
-resources/README.md). Published results are numbered over the test pairs of all three parts, in
-ascending order: by the split rslcr CUHK 1 to 100, AR 101 to 143, XM2VTS 144 to 338.
+The sketches of CUHK may also have their photo's name, and its test sketches may be named 89.jpg to
+188.jpg, in the order of the sorted photo names. Case doesn't matter, `photo` and `sketch` may be
+singular, CUHK may be called CUHK_student or CUHK Students, parts may be missing, and FOLDER may be
+a single part itself. A pair's split is looked up in resources/splits/cufs.tsv, which has the two
+divisions that are in use (see resources/README.md). Published results are numbered over the test
+pairs of all three parts, in ascending order: by the split rslcr CUHK 1 to 100, AR 101 to 143,
+XM2VTS 144 to 338.
 """
 
 import argparse
@@ -236,7 +237,7 @@ def _file_names(
         return {name: name for name in ids}
     tested = [name for name, half in listed.items() if half == "test"]
     numbers = {name: str(number) for number, name in enumerate(tested, FIRST_TEST_SKETCH)}
-    names = {}
+    names = {name: name for name in ids}
     for name in ids:
         if listed[name] == "train":
             names[re.sub("^([fm])-", r"\g<1>2-", name) + "-sz1"] = name
