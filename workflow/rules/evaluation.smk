@@ -10,6 +10,7 @@ IDENTITY = config["evaluation"]["identity"]
 IDENTITY_HPARAMS = {"identity": True} if IDENTITY else {}
 GALLERY = {"gallery": "<results>/evaluation/gallery.npz"} if IDENTITY else {}
 LANDMARKS = expand("<results>/landmarks/{subset}.csv", subset=SUBSETS)
+PARSINGS = expand("<results>/parsing/{subset}.npz", subset=SUBSETS)
 
 
 rule extract_real_features:
@@ -56,6 +57,8 @@ rule evaluate:
         **GALLERY,
         samples=rules.infer.output,
         manifest="<results>/pairs.tsv",
+        landmarks=LANDMARKS,
+        parsing=PARSINGS,
         real=rules.extract_real_features.output.features,
     output:
         scores="<results>/evaluation/{ablation}/seed{seed}.csv",
@@ -73,7 +76,12 @@ rule evaluate:
         runtime=by_attempt(120),
         gpu=1,
     params:
-        hp={"epochs": EPOCHS, **FEATURE_HPARAMS, **IDENTITY_HPARAMS},
+        hp={
+            "epochs": EPOCHS,
+            "subsets": SUBSETS,
+            **FEATURE_HPARAMS,
+            **IDENTITY_HPARAMS,
+        },
         code=code_version("evaluate.py"),
     message:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}"
@@ -137,6 +145,8 @@ use rule evaluate as evaluate_method with:
         **GALLERY,
         samples=[rules.collect_sketches.output.sketches],
         manifest="<results>/pairs.tsv",
+        landmarks=LANDMARKS,
+        parsing=PARSINGS,
         real=rules.extract_real_features.output.features,
     output:
         scores="<results>/evaluation/{method}/seed0.csv",
@@ -151,7 +161,12 @@ use rule evaluate as evaluate_method with:
         runtime=by_attempt(30),
         gpu=1,
     params:
-        hp={"epochs": [0], **FEATURE_HPARAMS, **IDENTITY_HPARAMS},
+        hp={
+            "epochs": [0],
+            "subsets": SUBSETS,
+            **FEATURE_HPARAMS,
+            **IDENTITY_HPARAMS,
+        },
         code=rules.evaluate.params.code,
     message:
         "Scoring {wildcards.method}"
