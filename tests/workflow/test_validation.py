@@ -138,7 +138,7 @@ def check_theirs(project) -> None:
     assert set(differences["ablation"]) == {"theirs"}
     assert set(differences["seeds"]) == {0}
     assert set(differences["role"]) == {"descriptive"}
-    assert set(differences["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot", "lpips"}
+    assert set(differences["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam"}
     page = (comparison / "index.html").read_text()
     assert '"methods":["baseline","theirs"]' in page
     for note in ("images are JPEG", "cut to their centre", "extra.png: left out"):

@@ -10,6 +10,7 @@ SCORING_HPARAMS = settings.scoring_hparams(config)
 IDENTITY = config["evaluation"]["identity"]
 IDENTITY_HPARAMS = {"identity": True} if IDENTITY else {}
 GALLERY = {"gallery": "<results>/evaluation/gallery.npz"} if IDENTITY else {}
+PARSINGS = expand("<results>/parsing/{subset}.npz", subset=SUBSETS)
 
 
 rule extract_real_features:
@@ -57,6 +58,8 @@ rule evaluate:
         **GALLERY,
         **IMAGES,
         samples=rules.infer.output,
+        landmarks=LANDMARKS,
+        parsing=PARSINGS,
         real=rules.extract_real_features.output.features,
     output:
         scores="<results>/evaluation/{ablation}/seed{seed}.csv",
@@ -76,6 +79,8 @@ rule evaluate:
     params:
         hp={
             "epochs": EPOCHS,
+            "subsets": SUBSETS,
+            **without_null(frame=LARGE_FRAME),
             **FEATURE_HPARAMS,
             **SCORING_HPARAMS,
             **IDENTITY_HPARAMS,
@@ -149,6 +154,8 @@ use rule evaluate as evaluate_method with:
         **GALLERY,
         **IMAGES,
         samples=[rules.collect_sketches.output.sketches],
+        landmarks=LANDMARKS,
+        parsing=PARSINGS,
         real=rules.extract_real_features.output.features,
     output:
         scores="<results>/evaluation/{method}/seed0.csv",
@@ -165,6 +172,8 @@ use rule evaluate as evaluate_method with:
     params:
         hp={
             "epochs": [0],
+            "subsets": SUBSETS,
+            **without_null(frame=LARGE_FRAME),
             **FEATURE_HPARAMS,
             **SCORING_HPARAMS,
             **IDENTITY_HPARAMS,

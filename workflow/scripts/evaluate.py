@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from photosketch import devices, pairs, runtime
-from photosketch.config import FeatureConfig
+from photosketch.config import FRAMES, FeatureConfig
 from photosketch.evaluation import extractors, protocol
 from photosketch.evaluation.files import (
     mismatches,
@@ -12,7 +12,17 @@ from photosketch.evaluation.files import (
     write_run_features,
     write_table,
 )
-from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
+from photosketch.evaluation.scores import (
+    Networks,
+    Truth,
+    evaluate_epochs,
+    stack_labels,
+    stack_points,
+    stack_sketches,
+)
+from photosketch.evaluation.seams import Seams
+from photosketch.landmarks.table import read_tables
+from photosketch.parsing.labels import read_parsings
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -39,7 +49,13 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     )
     people = pairs.select(pairs.read_manifest(files.manifest), split=hp.get("split", "test"))
     gallery = read_gallery(files.gallery) if identity else None
-    truth = Truth.of(real, stack_sketches(people), networks.device, gallery)
+    sketches, seams = stack_sketches(people), None
+    if files.get("parsing"):
+        tables = read_tables(hp["subsets"], files.landmarks)
+        parsings = dict(zip(hp["subsets"], map(read_parsings, files.parsing), strict=True))
+        points, labels = stack_points(people, tables, "photo"), stack_labels(people, parsings)
+        seams = Seams.of(points, labels, sketches, hp.get("frame", FRAMES[0]))
+    truth = Truth.of(real, sketches, networks.device, gallery, seams)
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
     scores, image_scores, features = evaluate_epochs(
         run, samples, truth, networks, console, scored_as

@@ -22,10 +22,13 @@ from photosketch.evaluation.scores import (
     photo_gallery,
     reference_points,
     stack_gray_photos,
+    stack_labels,
     true_identities,
 )
+from photosketch.evaluation.seams import Seams
 from photosketch.landmarks.table import COLUMNS
 from photosketch.pairs import Pair
+from photosketch.parsing.labels import Parsings
 from photosketch.training.samples import Samples, write_samples
 
 
@@ -86,8 +89,12 @@ def test_what_is_computed_are_the_metrics_of_the_registry_and_no_others(truth: T
     sketches = 255 - truth.measured.sketches
     networks = replace(WITH_LPIPS, faces=CoarseFaces())
     people, embeddings = truth.features, np.zeros((9, 25), np.float32)
-    gallery = Gallery(people.ids, people.subset, embeddings, np.zeros((9, 5, 2)))
-    scores, images, _ = evaluate(sketches, replace(truth, gallery=gallery), networks)
+    points = np.zeros((9, 5, 2), np.float32)
+    gallery = Gallery(people.ids, people.subset, embeddings, points)
+    labels = np.zeros((9, 40, 40), np.uint8)
+    labels[:, 12:28, 12:28] = 1
+    seams = Seams.of(points, labels, truth.measured.sketches)
+    scores, images, _ = evaluate(sketches, replace(truth, gallery=gallery, seams=seams), networks)
     assert list(scores.columns.drop(["subset", "n", "kid_low", "kid_high"])) == [
         metric.key for metric in METRICS
     ]
@@ -95,9 +102,9 @@ def test_what_is_computed_are_the_metrics_of_the_registry_and_no_others(truth: T
         metric.key for metric in METRICS if metric.per_image
     ]
     scores, images, _ = evaluate(sketches, truth, NETWORKS)
-    left_out = {"lpips", "identity_rank1", "identity_auc"}
+    left_out = {"lpips", "seam", "identity_rank1", "identity_auc"}
     assert {metric.key for metric in METRICS} - set(scores) == left_out
-    assert {metric.key for metric in METRICS if metric.per_image} - set(images) == {"lpips"}
+    assert {m.key for m in METRICS if m.per_image} - set(images) == {"lpips", "seam"}
 
 
 def test_epochs_are_scored_one_after_the_other_and_the_console_is_told(
@@ -131,6 +138,12 @@ def test_reference_points_are_others_sketches_and_photos_in_gray(truth: Truth) -
     # the truth in the drawn sketches' place is what the row shows
     itself, _, _ = evaluate(truth.measured.sketches, truth, NETWORKS)
     assert others["fid_other"].tolist() == pytest.approx(itself["fid_other"].tolist())
+
+
+def test_labels_are_those_of_the_photos_of_each_pair_by_its_id(listed: list[Pair]) -> None:
+    maps = np.arange(3, dtype=np.uint8)[:, None, None]
+    parsings = {"AR": Parsings(("3", "1", "2"), maps, 7 + maps)}
+    assert stack_labels(listed, parsings).ravel().tolist() == [1, 2, 0]
 
 
 def test_photos_are_looked_up_by_drawn_and_by_true_sketches(

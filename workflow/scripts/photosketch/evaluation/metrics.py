@@ -2,8 +2,8 @@
 
 A new metric is a row here and a function that computes it: of single images in `image_metrics`,
 called by `score_images`; of two sets in `distances`, called by `weighted_distances`; of any other
-kind (as in `recognition`, `identity` and `other_people`) called by `scores.evaluate`. Tables,
-differences, figures and gallery follow; a test holds rows and functions together.
+kind (as in `seams`, `recognition`, `identity` and `other_people`) called by `scores.evaluate`.
+Tables, differences, figures and gallery follow; a test holds rows and functions together.
 """
 
 from dataclasses import dataclass
@@ -67,6 +67,15 @@ METRICS = (
         lower_is_better=True,
         decimals=4,
         left_out="LPIPS is left out: its weights are not there (evaluation.lpips).",
+    ),
+    Metric(
+        "seam",
+        "seam",
+        per_image=True,
+        lower_is_better=True,
+        decimals=3,
+        remark="Seam: how much steeper a sketch is across the borders of the parts of a face than "
+        "beside them, over the same in the true sketch; 1: no seam. Of photos it is not computed.",
     ),
     Metric(
         "nlda",

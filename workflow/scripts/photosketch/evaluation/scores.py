@@ -26,8 +26,10 @@ from photosketch.evaluation.distances import InnerProducts, subset_masks
 from photosketch.evaluation.files import Features, Gallery, RunFeatures
 from photosketch.evaluation.identity import FaceRecogniser, identity_scores
 from photosketch.evaluation.image_metrics import Measured
+from photosketch.evaluation.seams import Seams
 from photosketch.landmarks.table import points_of, sketch_problems, without_points
 from photosketch.pairs import Modality, Pair, read_image
+from photosketch.parsing.labels import Parsings
 from photosketch.runtime import InputError
 from photosketch.training.samples import ids_and_subsets, read_samples
 
@@ -72,12 +74,13 @@ class Networks:
 class Truth:
     """The real test sketches, and what all epochs share of their scores: the features, their inner
     products, and the sketches in the same order with what the metrics of single images measure; for
-    identity also the photos (None: it is left out)."""
+    identity also the photos, and for `seam` where seams may be (None: these are left out)."""
 
     features: Features
     products: InnerProducts
     measured: Measured
     gallery: Gallery | None = None
+    seams: Seams | None = None
 
     @classmethod
     def of(
@@ -86,10 +89,11 @@ class Truth:
         sketches: np.ndarray,
         device: torch.device | str = "cpu",
         gallery: Gallery | None = None,
+        seams: Seams | None = None,
     ) -> "Truth":
         """sketches [N, H, W] uint8."""
         products = InnerProducts.of(features.features, features.features)
-        return cls(features, products, Measured.of(sketches, device), gallery)
+        return cls(features, products, Measured.of(sketches, device), gallery, seams)
 
 
 def stack_sketches(pairs: Sequence[Pair]) -> np.ndarray:
@@ -107,6 +111,12 @@ def stack_points(
 ) -> np.ndarray:
     """The landmarks of the pairs' photos or sketches, [N, 5, 2], from landmark tables by subset."""
     return np.stack([points_of(tables[pair.subset], pair.id, modality) for pair in pairs])
+
+
+def stack_labels(pairs: Sequence[Pair], parsings: Mapping[str, Parsings]) -> np.ndarray:
+    """The label maps of the pairs' photos, [N, H, W] uint8, from parsings by subset."""
+    labels = {subset: parsing.by_id("photo") for subset, parsing in parsings.items()}
+    return np.stack([labels[pair.subset][pair.id] for pair in pairs])
 
 
 def evaluate_epochs(
@@ -152,8 +162,8 @@ def evaluate(
 
     Returns a table by subset (subset, n, every metric of `metrics.METRICS`, kid_low, kid_high), a
     table by image (subset, id, every metric of single images), and the features [N, D] float32.
-    LPIPS and identity are left out where their networks are not given. Networks and truth must be
-    on one device.
+    LPIPS and identity are left out where their networks are not given, seam where the truth has no
+    seams. Networks and truth must be on one device.
     """
     subset = truth.features.subset
     generated = extractors.extract(sketches, networks.features, networks.device)
@@ -163,6 +173,8 @@ def evaluate(
     by_image = image_metrics.score_images(
         truth.measured, Measured.of(sketches, networks.device), networks.lpips
     )
+    if truth.seams is not None:
+        by_image["seam"] = truth.seams.scores(sketches)
     masks = subset_masks(subset)
     for metric in by_image:
         scores[metric] = [by_image.loc[mask, metric].mean() for mask in masks.values()]

@@ -1,0 +1,137 @@
+"""What the metric `seam` makes of planted seams, and of what is no seam: true sketches, damaged.
+
+Planted seams darken one part of the true sketch (hair: the head outside the rectangles). Means over
+people, and in brackets the standard deviation over them. On generated pairs a sketch without seams
+is also laid exactly onto its photo, which true sketches are not.
+
+python tests/bench_seams.py: on the test pairs of CUHK in the folder PHOTOSKETCH_CUFS, where it is
+set, and on generated ones. Takes a minute or two.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+from photosketch.demo.looks import CHARCOAL, PENCIL, SANGUINE
+from photosketch.demo.pair import draw_pair
+from photosketch.evaluation import seams
+from photosketch.evaluation.scores import stack_points, stack_sketches
+from photosketch.landmarks import detection
+from photosketch.pairs import index_pairs, read_image, select
+from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.patches import PARTS
+from support.planted_seams import part_masks, planted
+
+CONTRASTS = (5, 10, 20, 40)
+PER_LOOK = 16
+
+
+@dataclass(frozen=True)
+class People:
+    """Photos' points [N, 5, 2] and labels [N, H, W], true sketches [N, H, W], photos [N, H, W, 3];
+    the true sketches laid onto their photos, where that is known."""
+
+    points: np.ndarray
+    labels: np.ndarray
+    sketches: np.ndarray
+    photos: np.ndarray
+    aligned: np.ndarray | None = None
+
+
+def real_people(folder: Path) -> People:
+    pairs = select(index_pairs(folder / "pairs.tsv", (200, 250)), split="test")
+    points = stack_points(pairs, {"CUHK": detection.detect_pairs(pairs, "cpu")}, "photo")
+    photos = np.stack([read_image(pair, "photo") for pair in pairs])
+    labels = np.stack([parse_grabcut(*face) for face in zip(photos, points, strict=True)])
+    return People(points, labels, stack_sketches(pairs), photos)
+
+
+def generated_people() -> People:
+    looks = (PENCIL, CHARCOAL, SANGUINE)
+    pairs = [draw_pair(seed, look, deformation=6) for look in looks for seed in range(PER_LOOK)]
+    fields = ("photo_landmarks", "photo_labels", "sketch", "photo")
+    linear, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+    aligned = [cv2.remap(p.sketch, p.map, None, linear, borderMode=border) for p in pairs]
+    stacks = (np.stack([getattr(pair, field) for pair in pairs]) for field in fields)
+    return People(*stacks, np.stack(aligned))
+
+
+def harmless(people: People) -> dict[str, np.ndarray]:
+    """Sketches without seams."""
+    random = np.random.default_rng(0)
+
+    def each(change: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        return np.stack([change(sketch) for sketch in people.sketches])
+
+    damaged = {}
+    for sigma in (0.5, 1.0, 2.0):
+        damaged[f"blur {sigma:g} px"] = each(lambda s, by=sigma: cv2.GaussianBlur(s, (0, 0), by))
+    for deviation in (5, 10, 20):
+        noise = random.normal(0, deviation, people.sketches.shape)
+        noisy = np.clip(np.rint(people.sketches + noise), 0, 255)
+        damaged[f"noise {deviation}"] = noisy.astype(np.uint8)
+    damaged["moved 2 px to the right"] = np.roll(people.sketches, 2, axis=2)
+    damaged["another person's true sketch"] = np.roll(people.sketches, 1, axis=0)
+    damaged["photo in gray"] = np.stack(
+        [cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in people.photos]
+    )
+    if people.aligned is not None:
+        damaged["true sketch laid onto the photo"] = people.aligned
+    return damaged
+
+
+def report(name: str, people: People) -> None:
+    start = time.monotonic()
+    own = seams.Seams.of(people.points, people.labels, people.sketches)
+    prepared = time.monotonic() - start
+    start = time.monotonic()
+    own.scores(people.sketches)
+    scored = time.monotonic() - start
+    count = len(people.sketches)
+    print(
+        f"\n{name}, {count} people: {1000 * prepared / count:.1f} ms an image to prepare, "
+        f"{1000 * scored / count:.1f} ms to score"
+    )
+    print(
+        "pixels measured across each border, mean:",
+        counts(own),
+        "; true ratios:",
+        np.nanmean(own.true_ratios, axis=0).round(2),
+    )
+    masks = [part_masks(*face) for face in zip(people.points, people.labels, strict=True)]
+    for part in PARTS:
+        cells = []
+        for contrast in CONTRASTS:
+            drawn = [
+                planted(sketch, mask[part], contrast)
+                for sketch, mask in zip(people.sketches, masks, strict=True)
+            ]
+            cells.append(cell(own.scores(np.stack(drawn))))
+        print(f"{part:12}", *cells)
+    for damage, sketches in harmless(people).items():
+        parts = np.exp(np.nanmean(np.log(own.by_border(sketches)), axis=0)).round(2)
+        print(f"{damage:32}", cell(own.scores(sketches)), "by border:", parts)
+
+
+def counts(own: seams.Seams) -> Sequence[int]:
+    sizes = [[len(b.across.pixels) if b else 0 for b in borders] for borders in own.borders]
+    return np.mean(sizes, axis=0).round().astype(int).tolist()
+
+
+def cell(scores: np.ndarray) -> str:
+    return f"{np.mean(scores):.3f} ({np.std(scores):.3f})"
+
+
+if __name__ == "__main__":
+    cv2.setNumThreads(1)
+    if folder := os.environ.get("PHOTOSKETCH_CUFS"):
+        report("CUHK", real_people(Path(folder)))
+    report("generated", generated_people())

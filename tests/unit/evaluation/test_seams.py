@@ -1,0 +1,142 @@
+"""The metric of seams: where it measures, planted seams, and what is none."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from photosketch.config import FRAME
+from photosketch.demo.looks import CHARCOAL, PENCIL, SANGUINE
+from photosketch.demo.pair import draw_pair
+from photosketch.evaluation.seams import BORDERS, Seams, borders_of, corners
+from photosketch.patches import PARTS, PATCHES
+from photosketch.training.parts import rectangles
+from support.planted_seams import part_masks, planted
+
+POINTS = np.array([[75, 126], [125, 126], [100, 155], [82, 180], [118, 180]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def people() -> dict[str, np.ndarray]:
+    """Three generated people: the photos' points and labels, and the true sketches."""
+    pairs = [draw_pair(seed, look) for seed, look in enumerate((PENCIL, CHARCOAL, SANGUINE))]
+    fields = {"points": "photo_landmarks", "labels": "photo_labels", "sketches": "sketch"}
+    return {key: np.stack([getattr(p, field) for p in pairs]) for key, field in fields.items()}
+
+
+@pytest.fixture(scope="module")
+def seams(people: dict[str, np.ndarray]) -> Seams:
+    return Seams.of(**people)
+
+
+def plain_face() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points, labels with a round head, and a sketch of paper alone."""
+    y, x = np.mgrid[:250, :200]
+    labels = (np.hypot(x - 100, y - 140) < 80).astype(np.uint8)
+    return POINTS, labels, np.full((250, 200), 200, np.uint8)
+
+
+@pytest.mark.parametrize("size", [(200, 250), (256, 256), (131, 97)])
+def test_rectangles_are_those_that_training_cuts_out(size: tuple[int, int]) -> None:
+    width, height = size
+    random = np.random.default_rng(0)
+    points = (random.random((50, 5, 2)) * size).astype(np.float32)
+    points[:25] = np.round(points[:25] * 2) / 2  # halves, where rounding may differ
+    offset = np.array([(FRAME - width) // 2, (FRAME - height) // 2])
+    framed = torch.from_numpy((points + offset).astype(np.float32))  # as pack does
+    found = [corners(own, width, height) + offset for own in points]
+    np.testing.assert_array_equal(found, rectangles(framed).numpy())
+
+
+def test_the_true_sketch_has_no_seam(people: dict[str, np.ndarray], seams: Seams) -> None:
+    assert (seams.scores(people["sketches"]) == 1).all()
+    assert (seams.by_border(people["sketches"]) == 1).all()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_planted_seams_of_rising_contrast_rise_at_every_part(
+    part: str, people: dict[str, np.ndarray], seams: Seams
+) -> None:
+    faces = zip(people["points"], people["labels"], strict=True)
+    masks = [part_masks(*face)[part] for face in faces]
+    means, own = [1.0], [1.0]
+    for contrast in (10, 20, 40):
+        pairs = zip(people["sketches"], masks, strict=True)
+        drawn = np.stack([planted(sketch, mask, contrast) for sketch, mask in pairs])
+        means.append(seams.scores(drawn).mean())
+        place = BORDERS.index(part) if part in BORDERS else BORDERS.index("outline")
+        own.append(seams.by_border(drawn)[:, place].mean())
+    assert (np.diff(means) > 0.01).all()
+    assert (np.diff(own) > 0.1).all()
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("contrast", [-30, 30])
+def test_seams_lighter_and_darker_than_their_surroundings_count_alike(
+    part: str, contrast: int
+) -> None:
+    points, labels, paper = plain_face()
+    sketch = planted(paper, part_masks(points, labels)[part], contrast)
+    seams = Seams.of(points[None], labels[None], paper[None])
+    by_border = dict(zip(BORDERS, seams.by_border(sketch[None])[0], strict=True))
+    # a step of one gray level, smoothed by a gaussian of 1 pixel, has this slope half a pixel off
+    slope = np.exp(-(0.5**2) / 2) / np.sqrt(2 * np.pi)
+    if part == "hair":  # it lies around the rectangles too, where these do not overlap
+        assert min(by_border.values()) > 1.5
+        return
+    touched = part if part in BORDERS else "outline"
+    # an outline runs through pixels, not between them: some are further off than half a pixel
+    assert by_border[touched] == pytest.approx(slope * 30, rel=0.1)
+    assert by_border["outline" if touched != "outline" else "nose"] == 1
+
+
+@pytest.mark.parametrize(
+    "harmless",
+    [
+        lambda sketches, random: np.stack([cv2.GaussianBlur(s, (0, 0), 0.5) for s in sketches]),
+        lambda sketches, random: np.stack([cv2.GaussianBlur(s, (0, 0), 1) for s in sketches]),
+        lambda sketches, random: sketches + random.normal(0, 10, sketches.shape),
+    ],
+    ids=["blur of half a pixel", "blur of a pixel", "noise of 10 gray levels"],
+)
+def test_noise_and_blur_alone_are_no_seams(harmless, people, seams: Seams) -> None:
+    drawn = harmless(people["sketches"], np.random.default_rng(0))
+    drawn = np.clip(np.rint(drawn), 0, 255).astype(np.uint8)
+    assert seams.scores(drawn).mean() == pytest.approx(1, abs=0.07)
+    rectangles = np.log(seams.by_border(drawn)[:, : len(PATCHES)]).mean(axis=0)
+    assert np.abs(rectangles).max() < 0.15
+
+
+def test_it_is_measured_on_a_border_and_three_to_six_pixels_beside_it() -> None:
+    points, labels, paper = plain_face()
+    borders = dict(zip(BORDERS, borders_of(points, labels, paper), strict=True))
+    left, top = corners(points, 200, 250)[0]
+    right = left + PATCHES[0].width  # the first column to the right of the rectangle
+    middle = top + 10  # a row that no other part's border is near
+
+    def columns(pixels: np.ndarray) -> list[int]:
+        y, x = np.divmod(pixels, 200)
+        return sorted(x[y == middle].tolist())
+
+    assert right > 100
+    eye = borders["left_eye"]
+    assert columns(eye.across.pixels) == [left - 1, left, right - 1, right]
+    # to the right lies the other eye's rectangle, and its border
+    beside = columns(eye.beside.pixels)
+    assert [x - left for x in beside if x < 80] == [-6, -5, -4, 3, 4, 5]
+    other = corners(points, 200, 250)[1][0]
+    assert all(abs(x + 0.5 - edge) >= 3 for x in beside for edge in (left, right, other))
+
+
+def test_what_lies_outside_the_image_or_at_its_edge_is_left_out() -> None:
+    labels = np.zeros((60, 60), np.uint8)
+    labels[20:40, 20:] = 1  # the outline meets the image's edge
+    points = np.array([[30, 30]] * 5, np.float32)
+    paper = np.full((60, 60), 200, np.uint8)
+    for border in filter(None, borders_of(points, labels, paper)):
+        for places in (border.across, border.beside):
+            y, x = np.divmod(places.pixels, 60)
+            assert min(y.min(), x.min()) >= 7
+            assert max(y.max(), x.max()) < 53
+    nothing = Seams.of(points[None], np.zeros((1, 16, 16), np.uint8), paper[None, :16, :16])
+    assert np.isnan(nothing.scores(paper[None, :16, :16])).all()
