@@ -20,7 +20,9 @@ if ALIGNS:
 
     width, height = config["dataset"]["size"]
     local = settings.local_ablations(config)
-    faults = placement.problems(placement.template((width, height)), (width, height))
+    faults = placement.problems(
+        placement.template((width, height)), (width, height), FRAME
+    )
     if local and faults:
         refuse(
             "The configuration has mistakes:",
@@ -88,7 +90,7 @@ rule show_aligned:
         mem_mb=2000,
         runtime=10,
     params:
-        hp={},
+        hp=without_null(frame=LARGE_FRAME),
         code=code_version("show_aligned.py"),
     message:
         "Showing the aligned faces of {wildcards.subset}"

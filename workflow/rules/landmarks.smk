@@ -127,7 +127,10 @@ rule show_landmarks:
         mem_mb=2000,
         runtime=10,
     params:
-        hp={"subsets": SUBSETS, **({"aligns": True} if ALIGNS else {})},
+        hp={
+            "subsets": SUBSETS,
+            **without_null(aligns=ALIGNS or None, frame=LARGE_FRAME),
+        },
         code=code_version("show_landmarks.py"),
     message:
         "Showing the landmarks of every image, outliers first"

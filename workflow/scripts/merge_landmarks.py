@@ -28,8 +28,9 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
         sketches_needed_by=sketch_points_needed_by(snakemake.config),
     )
     # the configuration and not hp: it decides over an error, and changes no table
-    ablations, align = local_ablations(snakemake.config), snakemake.config["dataset"]["align"]
-    found = misplaced.misplaced(listed, tables) if align == "none" else []
+    ablations, dataset = local_ablations(snakemake.config), snakemake.config["dataset"]
+    aligns = dataset["align"] != "none"
+    found = [] if aligns else misplaced.misplaced(listed, tables, dataset["frame"])
     if found and ablations:
         raise runtime.InputError(misplaced.refusal(found, ablations))
     for line in found:

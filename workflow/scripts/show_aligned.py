@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from photosketch import pairs, runtime, sheets
 from photosketch.align.files import read_alignment
 from photosketch.align.montage import aligned_montage
+from photosketch.config import FRAMES
 from photosketch.landmarks.table import read_landmarks
 
 if TYPE_CHECKING:
@@ -17,5 +18,6 @@ with runtime.job(snakemake.log[0], snakemake.threads):
         pairs.select(pairs.read_manifest(files.manifest), subset),
         read_landmarks(files.landmarks),
         read_alignment(files.aligned),
+        snakemake.params.hp.get("frame", FRAMES[0]),
     )
     sheets.save(montage, snakemake.output[0])

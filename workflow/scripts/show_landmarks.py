@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime, sheets
+from photosketch.config import FRAMES
 from photosketch.landmarks import review
 from photosketch.landmarks.table import read_tables, without_points
 
@@ -33,7 +34,8 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
             framed = {} if aligns else review.photo_points(table)
             size = sizes.pop() if len(sizes) == 1 else None
             title = f"{subset}: {modality}, five points"
-            picture = review.montage(title, rows, images, without, framed, size)
+            frame = snakemake.params.hp.get("frame", FRAMES[0])
+            picture = review.montage(title, rows, images, without, framed, size, frame)
             sheets.save(picture, next(montages))
             for row in rows[rows["far"]].itertuples():
                 print(

@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from photosketch.arrays import Points
-from photosketch.patches import PATCHES
-from photosketch.placement import corners, lengths
+from photosketch.patches import patches_of
+from photosketch.placement import corners
 
 RECTANGLE = "#CC79A7"  # Okabe & Ito 2008
 
@@ -17,16 +17,16 @@ def cross(pen: ImageDraw.ImageDraw, x: float, y: float, colour: str) -> None:
         pen.line((x, y - arm, x, y + arm), fill=fill, width=width)
 
 
-def rectangles(pen: ImageDraw.ImageDraw, points: Points, scale: float) -> None:
-    """Thin frames of the four rectangles around points [5, 2] of an image, on a picture of it
-    that is `scale` times as large."""
-    for patch, corner in zip(PATCHES, corners(points), strict=True):
-        ends = np.array([corner, corner + lengths(patch)]) * scale
+def rectangles(pen: ImageDraw.ImageDraw, points: Points, scale: float, frame: int) -> None:
+    """Thin frames of the four rectangles around points [5, 2] of an image, which lies in
+    a frame of that many pixels a side, on a picture of it that is `scale` times as large."""
+    for patch, corner in zip(patches_of(frame), corners(points, frame), strict=True):
+        ends = np.array([corner, corner + (patch.width, patch.height)]) * scale
         (left, top), (right, bottom) = ends
         pen.rectangle((left, top, right - 1, bottom - 1), outline=RECTANGLE)
 
 
-def frame() -> Image.Image:
+def key() -> Image.Image:
     """Such a frame for a sheet's legend."""
     mark = Image.new("RGB", (14, 14), RECTANGLE)
     mark.paste("white", (1, 1, 13, 13))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from photosketch.arrays import Points
-from photosketch.patches import PATCHES, Patch
+from photosketch.config import FRAMES
+from photosketch.patches import patches_of
 
-FRAME = 256  # pixels, the frame that the lengths here and the rectangles of PATCHES are given for
 # Means of MTCNN's points over the 188 photos of CUFS's CUHK part, 200x250 pixels, to a tenth of a
 # pixel, and made symmetric about x = 100, from which they differ by 0.1 px at most.
 TEMPLATE_SIZE = (200, 250)
@@ -82,16 +82,15 @@ def similarity(points: Points, target: Points) -> Similarity:
     return Similarity(matrix, target_centre - matrix @ centre)
 
 
-def problems(points: Points, size: Sequence[int], frame: int = FRAME) -> list[str]:
+def problems(points: Points, size: Sequence[int], frame: int = FRAMES[0]) -> list[str]:
     """What keeps the local networks' rectangles from fitting a face, in words; mostly nothing.
 
     `points` [5, 2] in an image of `size` (width, height), which lies in the middle of a square
     frame of that many pixels a side, and is not scaled.
     """
-    unit = frame / FRAME
     across, down = points[1] - points[0]
     distance, tilt = float(np.hypot(across, down)), float(np.degrees(np.arctan2(down, across)))
-    least, most = (limit * unit for limit in EYE_DISTANCES)
+    least, most = (limit * frame / FRAMES[0] for limit in EYE_DISTANCES)
     found = []
     if not least <= distance <= most:
         found.append(f"the eyes are {distance:.0f} px apart instead of {least:g} to {most:g}")
@@ -100,22 +99,17 @@ def problems(points: Points, size: Sequence[int], frame: int = FRAME) -> list[st
     offset = np.array([(frame - length) // 2 for length in size])
     outside = [
         patch.name.replace("_", " ")
-        for patch, corner in zip(PATCHES, corners(points, unit) + offset, strict=True)
-        if (corner < 0).any() or (corner + lengths(patch, unit) > frame).any()
+        for patch, corner in zip(patches_of(frame), corners(points, frame) + offset, strict=True)
+        if (corner < 0).any() or (corner + (patch.width, patch.height) > frame).any()
     ]
     if outside:
         found.append(f"too near the border: {', '.join(outside)}")
     return found
 
 
-def corners(points: Points, unit: float = 1.0) -> np.ndarray:
-    """The top left corners [4, 2] of the rectangles of PATCHES around points [5, 2], in pixels of
-    the points' image, of which `unit` are as long as one in a frame of 256."""
-    centres = [points[patch.points].mean(axis=0) + (0, patch.shift * unit) for patch in PATCHES]
-    halves = [lengths(patch, unit) / 2 for patch in PATCHES]
-    return np.round(np.array(centres) - np.array(halves))
-
-
-def lengths(patch: Patch, unit: float = 1.0) -> np.ndarray:
-    """Width and height of a rectangle in pixels."""
-    return np.array([patch.width, patch.height]) * unit
+def corners(points: Points, frame: int = FRAMES[0]) -> np.ndarray:
+    """The top left corners [4, 2] of the local networks' rectangles around points [5, 2], in pixels
+    of the points' image, which lies unscaled in a frame of that many pixels a side."""
+    patches = patches_of(frame)
+    centres = [points[patch.points].mean(axis=0) + (0, patch.shift) for patch in patches]
+    return np.round(np.array(centres) - [(patch.width / 2, patch.height / 2) for patch in patches])

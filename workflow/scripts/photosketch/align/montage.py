@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from photosketch import marks, sheets
 from photosketch.align.files import Alignment
 from photosketch.arrays import Points
+from photosketch.config import FRAMES
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
 from photosketch.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.placement import template
@@ -19,11 +20,16 @@ _MOST_SHOWN, _ACROSS, _CELL = 60, 4, 150  # pairs; pairs in a row; width of an i
 
 
 def aligned_montage(
-    subset: str, pairs: Sequence[Pair], table: pd.DataFrame, alignment: Alignment
+    subset: str,
+    pairs: Sequence[Pair],
+    table: pd.DataFrame,
+    alignment: Alignment,
+    frame: int = FRAMES[0],
 ) -> Image.Image:
     """Photo and sketch of pairs with their points and the four rectangles around the photo's.
 
-    `table` holds the points in the aligned pictures; an image without has none drawn. Of many pairs
+    `table` holds the points in the aligned pictures; an image without has none drawn.
+    `frame` is the side of the frame that the networks see them in. Of many pairs
     those are shown whose points are farthest from the usual place.
     """
     located = dict(
@@ -47,7 +53,9 @@ def aligned_montage(
     groups = []
     for pair in ordered:
         cells = [
-            _cell(pair, modality, located.get((pair.id, modality)), located[pair.id, "photo"])
+            _cell(
+                pair, modality, located.get((pair.id, modality)), located[pair.id, "photo"], frame
+            )
             for modality in MODALITIES
         ]
         used = [alignment.transforms[modality][rows[pair.id]] for modality in MODALITIES]
@@ -65,12 +73,12 @@ def aligned_montage(
 
 
 def _cell(
-    pair: Pair, modality: Modality, points: Points | None, photo_points: Points
+    pair: Pair, modality: Modality, points: Points | None, photo_points: Points, frame: int
 ) -> Image.Image:
     cell = sheets.cell(read_image(pair, modality, colour=True), _CELL)
     scale = _CELL / pair.width
     pen = ImageDraw.Draw(cell)
-    marks.rectangles(pen, photo_points, scale)
+    marks.rectangles(pen, photo_points, scale, frame)
     for x, y in [] if points is None else (points + 0.5) * scale:
         marks.cross(pen, x, y, POINT)
     return cell
@@ -81,6 +89,6 @@ def _legend() -> list[sheets.Key]:
     marks.cross(ImageDraw.Draw(cross), 7, 7, POINT)
     return [
         sheets.Key("point", cross),
-        sheets.Key("what the local networks see", marks.frame()),
+        sheets.Key("what the local networks see", marks.key()),
         sheets.Key(f"enlarged over {BLURRED:g} times", colour=sheets.ALARM),
     ]

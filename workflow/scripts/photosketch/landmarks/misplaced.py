@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from photosketch.config import FRAMES
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, rows_by_image
 from photosketch.pairs import MODALITIES, Pair
 from photosketch.placement import problems
@@ -16,9 +17,11 @@ from photosketch.placement import problems
 MOST_NAMED = 20  # images
 
 
-def misplaced(pairs: Iterable[Pair], tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """A line for each image whose face the local networks' rectangles do not fit, by landmark
-    tables by subset. Images without points have none."""
+def misplaced(
+    pairs: Iterable[Pair], tables: Mapping[str, pd.DataFrame], frame: int = FRAMES[0]
+) -> list[str]:
+    """A line for each image whose face the local networks' rectangles do not fit in a frame of
+    that many pixels a side, by landmark tables by subset. Images without points have none."""
     rows = rows_by_image(tables)
     lines = []
     for pair in pairs:
@@ -28,7 +31,7 @@ def misplaced(pairs: Iterable[Pair], tables: Mapping[str, pd.DataFrame]) -> list
                 continue
             values = [row[column] for column in COORDINATES]
             points = np.array(values, float).reshape(len(LANDMARK_NAMES), 2)
-            if found := problems(points, pair.size(modality)):
+            if found := problems(points, pair.size(modality), frame):
                 what = f"{modality} of {pair.subset} {pair.id}"
                 lines.append(f"{getattr(pair, modality)}: {', '.join(found)} ({what})")
     return lines

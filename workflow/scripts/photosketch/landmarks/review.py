@@ -7,6 +7,7 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from photosketch import arrays, marks, sheets
+from photosketch.config import FRAMES
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, without_points
 from photosketch.pairs import MODALITIES, Pair, select
 from photosketch.placement import TEMPLATE, similarity
@@ -88,6 +89,7 @@ def montage(
     unlocated: Mapping[str, arrays.Image],
     framed: Mapping[str, arrays.Points],
     size: tuple[int, int] | None = None,
+    frame: int = FRAMES[0],
 ) -> Image.Image:
     """First the images without points by id, then those with points, in the order of the rows of a
     `reviewed` table.
@@ -95,7 +97,7 @@ def montage(
 
     Images are gray [H, W] or RGB [H, W, 3], uint8, of one `size` (width, height); without it each
     is shown as large as fits into a cell. `framed` holds points [5, 2] by id, of the photos, around
-    which the local networks' rectangles are drawn.
+    which the local networks' rectangles are drawn, in a frame of `frame` pixels a side.
     """
     width, height = size or _ANY_SIZE
     box = (_CELL, round(_CELL * height / width))
@@ -106,7 +108,7 @@ def montage(
     for image, row in zip(images, table.to_dict("records"), strict=True):
         cell, scale = sheets.fitted(image, *box)
         if row["id"] in framed:
-            marks.rectangles(ImageDraw.Draw(cell), framed[row["id"]], scale)
+            marks.rectangles(ImageDraw.Draw(cell), framed[row["id"]], scale, frame)
         for name in LANDMARK_NAMES:
             x, y = ((row[f"{name}_{axis}"] + 0.5) * scale for axis in "xy")
             marks.cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
@@ -125,7 +127,7 @@ def _legend(table: pd.DataFrame, unlocated: int, framed: bool) -> list[sheets.Ke
         marks.cross(ImageDraw.Draw(cross), 7, 7, COLOURS[source])
         keys.append(sheets.Key(f"{source}: {counted[source]}", cross))
     if framed:
-        keys.append(sheets.Key("what the local networks see", marks.frame()))
+        keys.append(sheets.Key("what the local networks see", marks.key()))
     far = int(table["far"].sum())
     text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
     keys.append(sheets.Key(text, colour=sheets.ALARM if far else sheets.FAINT))

@@ -4,9 +4,9 @@
     Hierarchical GANs, CVPR 2019.
 
 `ApdrawingFusion` is that of [1]; the other three are ours, made to ask whether it is what leaves
-seams. All are called alike: the whole frame's sketch [B, C, 256, 256], the parts' sketches by their
+seams. All are called alike: the whole frame's sketch [B, C, F, F], the parts' sketches by their
 names as `networks.LocalGenerators` draws them, and the regions they lie in, give the sketch
-[B, C, 256, 256] in [-1, 1]. Nothing here waits for the device, so that all of it may be captured in
+[B, C, F, F] in [-1, 1]. Nothing here waits for the device, so that all of it may be captured in
 a CUDA graph, and gradients are deterministic.
 """
 
@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from photosketch.config import FusionName
+from photosketch.config import FRAMES, FusionName
 from photosketch.patches import PARTS
 from photosketch.training.layers import HalfDropout, ReflectionPad
 from photosketch.training.parts import Regions, compose, layers, masks
 
-RAMP = 8  # pixels over which a part's weight rises inwards from the edge of its region
+RAMP = 8  # pixels in a frame of 256 over which a part's weight rises inwards from its region's edge
 
 
 class Residual(nn.Module):
@@ -146,7 +146,7 @@ def build_fusion(name: FusionName, ngf: int, sketch_channels: int) -> nn.Module:
 
 
 def blend(whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
-    """The parts feathered into the whole frame's sketch, [B, C, 256, 256].
+    """The parts feathered into the whole frame's sketch, [B, C, F, F].
 
     (sum over k of r_k part_k + max(1 - s, 0) whole) / max(s, 1), with the `ramps` r_k of the
     regions and their sum s over k: weights that add up to 1. Hair and background are drawn up to
@@ -160,18 +160,19 @@ def blend(whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
 
 
 def ramps(regions: Tensor) -> Tensor:
-    """How much a pixel belongs to its region: masks [B, K, H, W] bool to float32 in [0, 1].
+    """How much a pixel belongs to its region: masks [B, K, F, F] bool to float32 in [0, 1].
 
-    3 t^2 - 2 t^3 of t = d / 9, d being the rows or columns, whichever is larger, to the nearest
-    pixel outside, at most 9: 0 outside, 1 from 9 pixels on inside, `RAMP` values between them. The
-    frame's edge is no edge of a region.
+    3 t^2 - 2 t^3 of t = d / (n + 1), d being the rows or columns, whichever is larger, to the
+    nearest pixel outside, at most n + 1: 0 outside, 1 from n + 1 pixels on inside, n values between
+    them, of which there are `RAMP` in a frame of 256. The frame's edge is no edge of a region.
     """
+    values = RAMP * regions.shape[-1] // FRAMES[0]
     outside = (~regions).float()
     distance = 1 - outside
-    for _ in range(RAMP):
+    for _ in range(values):
         outside = F.max_pool2d(outside, 3, stride=1, padding=1)
         distance = distance + (1 - outside)
-    part_of_way = distance / (RAMP + 1)
+    part_of_way = distance / (values + 1)
     return part_of_way.square() * (3 - 2 * part_of_way)
 
 
