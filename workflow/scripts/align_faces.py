@@ -9,7 +9,7 @@ from photosketch.landmarks.table import read_tables, write_landmarks
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     listed = pairs.read_manifest(files.manifest)
     tables = read_tables(hp["subsets"], files.landmarks)

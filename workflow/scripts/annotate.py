@@ -11,7 +11,7 @@ from photosketch.landmarks.table import read_tables
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files = snakemake.params.hp, snakemake.input
     machines = [files.detected, *([files.facepp] if files.get("facepp") else [])]
     manual = files.get("manual")

@@ -9,7 +9,7 @@ from photosketch.training.samples import Samples, ids_and_subsets, write_samples
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     name = snakemake.wildcards.method
     test = pairs.select(pairs.read_manifest(snakemake.input.manifest), split="test")
     sketches, notes = method_sketches.collect(snakemake.params.hp["folder"], test)

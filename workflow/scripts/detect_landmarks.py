@@ -10,7 +10,7 @@ from photosketch.landmarks.table import write_landmarks
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     device = devices.acquire_device(
         console,
         snakemake.config["device"],

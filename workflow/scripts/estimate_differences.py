@@ -14,7 +14,7 @@ from photosketch.evaluation.files import (
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files = snakemake.params.hp, snakemake.input
     real = read_features(files.real)
     counts = differences.resample(real.subset)

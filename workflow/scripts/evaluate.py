@@ -27,7 +27,7 @@ from photosketch.parsing.labels import read_parsings
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     # an ablation and its seed, or a method
     name, *seed = dict(snakemake.wildcards.items()).values()

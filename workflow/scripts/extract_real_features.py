@@ -24,7 +24,7 @@ from photosketch.training.samples import ids_and_subsets
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     network = FeatureConfig.from_hparams(hp)
     identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")

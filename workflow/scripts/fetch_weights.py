@@ -9,7 +9,7 @@ from photosketch.weights import FILES, fetch_weights
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     path = Path(snakemake.output[0])
     weights = FILES[path.name]
     print(f"downloading {weights.url}", file=console)

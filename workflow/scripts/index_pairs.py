@@ -7,7 +7,7 @@ from photosketch import pairs, runtime
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
     manifest = pairs.index_pairs(snakemake.input.table, hp.get("size"))
     if "validation" in hp:

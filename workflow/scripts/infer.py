@@ -12,7 +12,7 @@ from photosketch.training.samples import Samples, write_samples
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
     device = devices.acquire_device(
         console,

@@ -11,7 +11,7 @@ from photosketch.landmarks.table import read_tables, write_landmarks
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     subsets = snakemake.params.hp["subsets"]
     manual = snakemake.input.get("manual")
     facepp = snakemake.input.get("facepp")

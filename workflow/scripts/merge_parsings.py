@@ -9,7 +9,7 @@ from photosketch.parsing.manual import read_manual, with_manual
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, subset = snakemake.input, snakemake.wildcards.subset
     parsings = read_parsings(files.machine)
     if "manual_sha256" in snakemake.params.hp:

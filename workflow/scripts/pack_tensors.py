@@ -10,7 +10,7 @@ from photosketch.training.packed import write_packed
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
     manifest = pairs.read_manifest(snakemake.input.manifest)
     landmark_files = dict(zip(hp["subsets"], snakemake.input.landmarks, strict=True))

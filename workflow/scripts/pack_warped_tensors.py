@@ -9,7 +9,7 @@ from photosketch.warp.pack import with_warped_sketches
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads):
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     subsets = snakemake.params.hp["subsets"]
     packed = read_packed(snakemake.input.tensors)
     arrays = with_warped_sketches(

@@ -11,7 +11,7 @@ from photosketch.parsing.labels import write_parsings
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
     subset_pairs = pairs.select(pairs.read_manifest(files.manifest), subset)
     table = read_landmarks(files.landmarks)

@@ -10,7 +10,7 @@ from photosketch.landmarks.table import read_tables, without_points
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     subsets, output = snakemake.params.hp["subsets"], snakemake.output
     aligns = snakemake.params.hp.get("aligns", False)
     tables = {

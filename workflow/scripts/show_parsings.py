@@ -10,7 +10,7 @@ from photosketch.parsing.montage import parsing_montage
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads):
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     subset = snakemake.wildcards.subset
     subset_pairs = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
     parsings = read_parsings(snakemake.input.parsing)

@@ -10,7 +10,7 @@ from photosketch.warp.files import read_scores, summarise
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads):
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     hp = snakemake.params.hp
     rows = [
         summarise(subset, hp["mode"], read_scores(path))

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 ablation, seed = snakemake.wildcards.ablation, int(snakemake.wildcards.seed)
 folder = Path(snakemake.output.log).parent
 
-with runtime.job(snakemake.log[0], snakemake.threads, alone_in=folder) as console:
+with runtime.job(
+    snakemake.log[0], snakemake.threads, __file__, snakemake.params.code, alone_in=folder
+) as console:
     device = devices.acquire_device(
         console,
         snakemake.config["device"],

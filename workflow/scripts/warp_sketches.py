@@ -15,7 +15,7 @@ from photosketch.warp.subset import warp_pairs
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads) as console:
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
     parse = grabcut.parse_grabcut
     if parser := hp.get("parser"):

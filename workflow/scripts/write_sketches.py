@@ -11,7 +11,7 @@ from photosketch.training.samples import read_samples
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads):
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     samples = read_samples(snakemake.input[0])
     for path in map(Path, snakemake.output):
         [sketch] = samples.of(path.parent.name, [path.stem])
