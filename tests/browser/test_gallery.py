@@ -92,6 +92,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
         folder / "figure.png",
         None,
         {subset: folder / "figure.png" for subset in SUBSETS},
+        {},
     )
     (folder / "index.html").write_text(text, encoding="utf-8")
     wide = pd.DataFrame({name: table["ssim"] for name, table in images.items()})
