@@ -1,5 +1,6 @@
 """Published values: rows of their own with their source, and lines in the curves."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -76,7 +77,23 @@ def test_curves_have_a_thin_named_line_in_the_panels_of_known_values() -> None:
         ]
         assert added == [[31.5], [], [26.96, 28.0], []]
         names = [[text.get_text() for text in axis.texts] for axis in axes]
-        assert names[2] == ["later (published)", "report_glad (published)"]
+        assert names == [
+            ["later 31.50", "published:"],
+            [],
+            ["later 26.96", "report_glad 28.00", "published:"],
+            [],
+        ]
         width = axes[0].get_lines()[-1].get_linewidth()
         assert width < axes[0].get_lines()[0].get_linewidth()
         assert all("published" not in name for name in axes[0].get_legend_handles_labels()[1])
+
+
+def test_names_of_values_that_lie_close_together_do_not_overlap() -> None:
+    close = [
+        Published(f"paper_{i}", "Papers", "inception-imagenet", {"AR": 30 + i / 100})
+        for i in range(5)
+    ]
+    [axis, *_] = figures.curves(compared(*close)).axes
+    places = [text.get_position()[1] for text in axis.texts]
+    assert [text.get_text() for text in axis.texts[:5]] == [f"paper_{i} 30.0{i}" for i in range(5)]
+    assert all(above - below > 0.05 for below, above in pairwise(places))

@@ -26,7 +26,7 @@ from photosketch.training.samples import Samples
 # Okabe & Ito 2008, told apart with any colour vision; the yellow, too faint on white, left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 ROWS = 6  # test people in a grid
-_NAMES_ACROSS = 3  # of published values, in a panel
+_NAME_HEIGHT = 0.055  # of a published value, as part of a panel's height
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _INK, _FAINT, _RULE, _WARNING = sheets.INK, sheets.FAINT, sheets.RULE, sheets.ALARM
 STYLE: dict[Any, Any] = {
@@ -224,17 +224,25 @@ def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
 
 
 def _published(axis: Axes, entries: Sequence[Published], subset: str) -> None:
-    """A thin line at each published value of the subset; names side by side, for values lie near
-    each other."""
-    known = sorted((entry.fid[subset], entry.label) for entry in entries if subset in entry.fid)
-    for index, (value, label) in enumerate(known):
+    """A thin line at each published value of the subset, its name and value to the right of it,
+    moved up where the one below would be hidden."""
+    known = sorted((entry.fid[subset], entry.name) for entry in entries if subset in entry.fid)
+    if not known:
+        return
+    for value, _ in known:
         axis.axhline(value, color=_FAINT, linewidth=0.7, linestyle=(0, (5, 3)), zorder=1)
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, high)  # names are placed by it
+    names = [(f"{name} {value:.2f}", (value - low) / (high - low)) for value, name in known]
+    lowest = -math.inf
+    for text, place in [*names, ("published:", -math.inf)]:
+        lowest = max(place, lowest + _NAME_HEIGHT)
         axis.text(
-            0.01 + index % _NAMES_ACROSS / _NAMES_ACROSS,
-            value,
-            label,
-            transform=axis.get_yaxis_transform(),
-            va="bottom",
+            1.01,
+            lowest,
+            text,
+            transform=axis.transAxes,
+            va="center",
             fontsize=6.5,
             color=_FAINT,
         )
