@@ -17,7 +17,7 @@ from torchvision.ops import batched_nms
 
 PYRAMID_FACTOR = 0.709  # sqrt(1/2): from one scale to the next the area halves
 CELL, STRIDE = 12, 2  # pixels, the window of the first network and its step
-WINDOWS_AT_ONCE = 512  # bounds the memory of the second and third network
+WINDOWS_AT_ONCE = 128  # bounds the memory of the second and third network
 
 
 @dataclass(frozen=True)
