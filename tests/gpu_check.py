@@ -23,6 +23,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent / "workflow" / "scripts")]
 from gpu_checks.result import Result  # noqa: E402
 
 ABLATIONS = ("baseline", "glad", "local", "local_glad")
+OTHER_FUSIONS = ("local_feather", "local_attention", "local_blend")
 PRECISIONS = ("fp32", "bf16")
 RESULT = Path("results/gpu-check.json")
 TRAINING = ("torch", "numpy", "cv2", "safetensors", "tqdm", "threadpoolctl")
@@ -48,16 +49,17 @@ class Check:
 def all_checks() -> list[Check]:
     """In the order of the table; their time limits are for a hang, not what they take."""
     runs = [(ablation, precision) for ablation in ABLATIONS for precision in PRECISIONS]
+    fused = [(ablation, precision) for ablation in OTHER_FUSIONS for precision in PRECISIONS]
     extremes = [("baseline",), ("local_glad",)]
     return [
         Check("environment", "describe", packages=("torch", "threadpoolctl")),
         Check("environment", "two_processes_take_devices", packages=("torch", "threadpoolctl")),
-        *(Check("recording", "equals_unrecorded", run, 120) for run in runs),
+        *(Check("recording", "equals_unrecorded", run, 120) for run in (*runs, *fused)),
         Check("recording", "on_every_device"),
         *(Check("recording", "does_not_wait", ablation) for ablation in extremes),
         Check("saving", "killed_and_resumed", seconds=180, gpu=False),
         Check("saving", "while_training_goes_on", gpu=False),
-        *(Check("numerics", "first_step_as_on_the_cpu", run, 120) for run in runs),
+        *(Check("numerics", "first_step_as_on_the_cpu", run, 120) for run in (*runs, *fused)),
         *(Check("drawing", "twice", ablation, gpu=False) for ablation in extremes),
         Check("drawing", "memory_over_30_generators"),
         Check("scoring", "features", packages=(*TRAINING, *FEATURES)),

@@ -12,10 +12,15 @@ STEPS = 20
 
 
 def equals_unrecorded(device: str, width: int, ablation: str, precision: str) -> Result:
-    """Weights, buffers, moments and terms after 20 steps: recorded, again, and not recorded."""
+    """Weights, buffers, moments and terms after 20 steps: recorded, again, and not recorded.
+
+    The larger batch with flips.
+    """
     problems = []
     for batch_size in (1, 4):
-        config = trainers.configuration(ablation, width, precision, batch_size=batch_size)
+        config = trainers.configuration(
+            ablation, width, precision, batch_size=batch_size, flip=batch_size > 1
+        )
         with deterministic_algorithms():
             recorded, again = (_trained(config, recordable=True) for _ in range(2))
             plain = _trained(config, recordable=False)

@@ -9,11 +9,15 @@ from photosketch.training import tensors
 from photosketch.training.step import Trainer
 from support.face_batch import packed_pairs
 
-ABLATIONS = {
-    "baseline": LossWeights(l1=100),
-    "glad": LossWeights(l1=100, glad=100),
-    "local": LossWeights(l1=100, local=25),
-    "local_glad": LossWeights(l1=100, glad=100, local=25),
+LOCAL = LossWeights(l1=100, local=25)
+ABLATIONS: dict[str, dict[str, Any]] = {  # what each has of its own
+    "baseline": {"losses": LossWeights(l1=100)},
+    "glad": {"losses": LossWeights(l1=100, glad=100)},
+    "local": {"losses": LOCAL},
+    "local_glad": {"losses": LossWeights(l1=100, glad=100, local=25)},
+    "local_feather": {"losses": LOCAL, "fusion": "feather"},
+    "local_attention": {"losses": LOCAL, "fusion": "attention"},
+    "local_blend": {"losses": LOCAL, "fusion": "blend"},
 }
 
 
@@ -21,13 +25,12 @@ def configuration(
     ablation: str, width: int, precision: Any = "fp32", **changes: Any
 ) -> TrainConfig:
     """The configuration of an ablation at a width, batch 1."""
-    values = {"epochs": 800, "batch_size": 1, "jitter": 286, **changes}
+    values = {"epochs": 800, "batch_size": 1, "jitter": 286, **ABLATIONS[ablation], **changes}
     return TrainConfig(
         lr=0.0002,
         beta1=0.5,
         ngf=width,
         ndf=width,
-        losses=ABLATIONS[ablation],
         precision=precision,
         **values,
     )

@@ -115,6 +115,15 @@ def test_hparams_leave_out_what_is_off_and_only_that(config):
     assert "precision" not in baseline
     in_16_bits = with_value(config, "train.precision", "bf16")
     assert settings.ablation_config(in_16_bits, "baseline").hparams()["precision"] == "bf16"
+    assert not {"fusion", "flip"} & baseline.keys()
+    flipped = with_value(config, "train.flip", True)
+    assert settings.ablation_config(flipped, "baseline").hparams()["flip"] is True
+    attention = with_value(config, "train.fusion", "attention")
+    assert "fusion" not in settings.ablation_config(config, "local").hparams()
+    assert "fusion" not in settings.ablation_config(attention, "baseline").hparams()
+    local = settings.ablation_config(attention, "local")
+    assert local.hparams()["fusion"] == "attention"
+    assert TrainConfig.from_hparams(local.hparams()) == local
     assert baseline["beta1"] == 0.5
     assert baseline["jitter"] == 286
     assert settings.ablation_config(config, "glad").hparams()["glad_form"] == "magnitude"
@@ -203,6 +212,8 @@ def test_null_leaves_an_ablation_out(config):
         ("train.jitter", 200, "0 or integer, at least 257"),
         ("train.jitter", {"a": 1}, "0 or integer, at least 257"),
         ("train.glad_form", "cubed", "magnitude, squared"),
+        ("train.fusion", "minimum", "apdrawing, feather, attention, blend"),
+        ("train.flip", 1, "boolean"),
         ("ablations.glad.losses.glad", -1, "at least 0"),
         ("ablations.bad name", {}, "matching"),
         ("seeds", [1, 1], "without repetition"),

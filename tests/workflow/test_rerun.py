@@ -40,6 +40,12 @@ def test_a_changed_loss_weight_reruns_that_ablation_and_the_comparison(project):
     assert project.stale() == chain("local")
 
 
+def test_a_changed_fusion_and_flips_train_their_ablations_alone(project):
+    fused = {"losses": {"l1": 100, "local": 25}, "fusion": "feather"}
+    project.configure(ablations={"local": fused, "baseline": {"losses": {"l1": 100}, "flip": True}})
+    assert project.stale() == chain("baseline", "local")
+
+
 def test_warping_one_ablation_reruns_its_tensors_training_and_what_follows(project):
     project.configure(ablations={"local": {"losses": {"l1": 100, "local": 25}, "warp": "face"}})
     # jobs that never ran have no log yet: those of one rule count once
@@ -288,6 +294,9 @@ def test_code_edited_after_planning_is_not_run_as_what_was_planned(project):
 def test_keys_that_change_no_result_rerun_nothing(project):
     project.configure(train={"strip_every": 2, "state_minutes": 3})
     project.configure(parsing={"model": "resnet34", "fallback": True})  # of a parser not in use
+    written_out = {"fusion": "apdrawing", "flip": False}
+    project.configure(ablations={"local": written_out, "local_glad": {"epochs": 4, **written_out}})
+    project.configure(ablations={"baseline": {"fusion": "attention"}})  # nothing is local there
     assert project.stale() == Counter()
 
 

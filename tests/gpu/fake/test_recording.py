@@ -18,7 +18,7 @@ ABLATIONS = {
 DEVICES = [torch.device("cuda", index) for index in (0, 1)]
 
 
-def built(device, ablation="baseline", precision="fp32", batch_size=1) -> Trainer:
+def built(device, ablation="baseline", precision="fp32", batch_size=1, **changes) -> Trainer:
     config = TrainConfig(
         epochs=1,
         batch_size=batch_size,
@@ -29,6 +29,7 @@ def built(device, ablation="baseline", precision="fp32", batch_size=1) -> Traine
         losses=ABLATIONS[ablation],
         jitter=286,
         precision=precision,
+        **changes,
     )
     return Trainer.build(config, 0, 1, device)
 
@@ -67,6 +68,14 @@ def test_the_step_is_recorded_on_the_device_of_its_trainer(
     assert not [note for note in fake.notes() if "ERROR" in note or "HOST COPY" in note]
     assert torch.cuda.current_device() == 0
     assert torch.cuda.current_stream(device) == torch.cuda.default_stream(device)
+
+
+@pytest.mark.parametrize("fusion", ["feather", "attention", "blend"])
+def test_the_step_of_another_fusion_is_recorded_with_flips(fusion, fake, equal_values):
+    trainer = built(DEVICES[0], "local", batch_size=2, fusion=fusion, flip=True)
+    advance(trainer, size=2)
+    assert trainer.recorded is not None
+    assert not [note for note in fake.notes() if "ERROR" in note or "HOST COPY" in note]
 
 
 def test_a_replay_launches_the_graph_and_nothing_else_of_the_step(fake, equal_values):
