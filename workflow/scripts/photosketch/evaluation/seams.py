@@ -13,21 +13,23 @@ the true sketch at the same places, as the geometric mean over the borders: 1 wh
 or it cannot be told from what the artist drew, more where there is one.
 
 A border is measured where the true sketch is quiet: where its own gradient stays below a few gray
-levels all around (`_QUIET`), and in any case at the quietest places of each border. There noise,
-blur and seams of either sign do what the score expects of them; at a stroke they do not: it makes
-the true sketch's ratio other than 1, noise and blur would bring any ratio nearer to 1, and a step
-against the stroke's own would lower it.
+levels all around (`_QUIET`), at most along the quieter half of the border and at least at its
+quietest places. Elsewhere strokes make the true sketch's ratio other than 1; noise and blur bring
+any ratio nearer to 1, and a seam against a stroke's own step lowers it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from photosketch.arrays import Field, Image, Labels, Mask, Points
 from photosketch.config import FRAME
-from photosketch.parsing.labels import BACKGROUND
+from photosketch.landmarks.table import points_of
+from photosketch.pairs import Pair, read_image
+from photosketch.parsing.labels import BACKGROUND, Parsings
 from photosketch.patches import PATCHES
 
 OUTLINE = "outline"
@@ -99,6 +101,20 @@ class Seams:
         known = ~np.isnan(logarithms)
         total, count = np.where(known, logarithms, 0).sum(axis=1), known.sum(axis=1)
         return np.exp(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+
+
+def seams_of(
+    people: Sequence[Pair],
+    landmarks: Mapping[str, pd.DataFrame],
+    parsings: Mapping[str, Parsings],
+) -> Seams:
+    """The seams of people by landmark tables and parsings of their subsets."""
+    labels = {subset: parsing.by_id("photo") for subset, parsing in parsings.items()}
+    return Seams.of(
+        np.stack([points_of(landmarks[pair.subset], pair.id, "photo") for pair in people]),
+        np.stack([labels[pair.subset][pair.id] for pair in people]),
+        np.stack([read_image(pair, "sketch") for pair in people]),
+    )
 
 
 def borders_of(points: Points, labels: Labels, sketch: Image) -> list[Border | None]:
@@ -192,7 +208,8 @@ def _quiet_border(across: Mask, beside: Mask, loudness: Field, normals: Field) -
     levels = np.sort(loudness[across])
     if not len(levels):
         return None
-    quiet = loudness <= max(_QUIET, levels[min(_FEWEST, len(levels)) - 1])
+    fewest = levels[min(_FEWEST, len(levels)) - 1]
+    quiet = loudness <= max(fewest, min(_QUIET, float(np.median(levels))))
     if not (beside & quiet).any():
         return None
     return Border(Places.of(across & quiet, normals), Places.of(beside & quiet, normals))
