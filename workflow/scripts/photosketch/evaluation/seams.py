@@ -56,9 +56,14 @@ class Places:
     normals: np.ndarray
 
     @classmethod
-    def of(cls, mask: Mask, normals: Field) -> "Places":
-        """Where `mask` [H, W] is true; normals [H, W, 2]."""
-        return cls(np.flatnonzero(mask), normals[mask])
+    def of(cls, mask: Mask, distance: Field) -> "Places":
+        """Where `mask` [H, W] is true, and where the distance [H, W] from the border grows there;
+        none of them at the edge of the image."""
+        y, x = np.nonzero(mask)
+        growth = [distance[y, x + 1] - distance[y, x - 1], distance[y + 1, x] - distance[y - 1, x]]
+        normals = np.stack(growth, axis=1)
+        length = np.maximum(np.hypot(*growth), 1e-9)
+        return cls(np.flatnonzero(mask), normals / length[:, None])
 
     def mean_step(self, gradient: Field) -> float:
         """The mean of |gradient along the normal|, at least the floor; gradient [H * W, 2]."""
@@ -143,7 +148,9 @@ def borders_of(points: Points, labels: Labels, sketch: Image) -> list[Border | N
             across &= to_rectangle >= NEAREST
         # what lies near the border of another part may hold that one's seam
         beside = inside & (off >= NEAREST) & (off <= FARTHEST) & (to_any >= NEAREST)
-        borders.append(_quiet_border(across, beside, loudness, _normals(distance)))
+        # smoothed, because an outline goes round pixels in steps
+        smooth = cv2.GaussianBlur(distance, (0, 0), _SIGMA)
+        borders.append(_quiet_border(across, beside, loudness, smooth))
     return borders
 
 
@@ -203,7 +210,7 @@ def gradient_of(sketch: Image) -> Field:
     return np.stack(sides, axis=-1)
 
 
-def _quiet_border(across: Mask, beside: Mask, loudness: Field, normals: Field) -> Border | None:
+def _quiet_border(across: Mask, beside: Mask, loudness: Field, distance: Field) -> Border | None:
     """The quiet places across and beside a border; None where there are none on either side."""
     levels = np.sort(loudness[across])
     if not len(levels):
@@ -212,16 +219,7 @@ def _quiet_border(across: Mask, beside: Mask, loudness: Field, normals: Field) -
     quiet = loudness <= max(fewest, min(_QUIET, float(np.median(levels))))
     if not (beside & quiet).any():
         return None
-    return Border(Places.of(across & quiet, normals), Places.of(beside & quiet, normals))
-
-
-def _normals(distance: Field) -> Field:
-    """The unit normals (x, y) of a border, [H, W, 2], by the distance [H, W] from it."""
-    # smoothed, because an outline goes round pixels in steps
-    smooth = cv2.GaussianBlur(distance.astype(np.float64), (0, 0), _SIGMA)
-    down, across = np.gradient(smooth)
-    length = np.maximum(np.hypot(across, down), 1e-9)
-    return np.stack([across / length, down / length], axis=-1)
+    return Border(Places.of(across & quiet, distance), Places.of(beside & quiet, distance))
 
 
 def _ratios(sketches: np.ndarray, borders: Sequence[Sequence[Border | None]]) -> np.ndarray:
