@@ -46,6 +46,7 @@ localrules:
     pack_warped_tensors,
     write_sketches,
     samples_png,
+    show_seams,
     collect_sketches,
     compare,
 

@@ -107,7 +107,7 @@ def test_differences_are_to_the_reference_and_with_one_seed_decide_no_method(fin
     found = pd.read_csv(finished.results / "comparison/differences.csv")
     assert set(found["ablation"]) == {"local", "local_glad"}
     assert set(found["reference"]) == {"baseline"}
-    assert set(found["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot"}
+    assert set(found["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot", "seam"}
     assert found["low"].isna().all()  # one seed: nothing is said of the methods
     assert set(found["verdict"]) == {"undecided"}
     distances = found["metric"].isin(["fid", "kid"]) & (found["subset"] != "all")
@@ -121,6 +121,17 @@ def test_differences_are_to_the_reference_and_with_one_seed_decide_no_method(fin
     assert pooled.loc["local", "difference"] == pytest.approx(
         summary["local"] - summary["baseline"], rel=1e-6
     )
+
+
+def test_seams_of_every_sketch_are_in_the_tables_and_in_the_gallery(finished):
+    images = pd.read_csv(finished.results / "evaluation/local/seed0_images.csv")
+    assert (images["seam"] > 0).all()
+    scores = pd.read_csv(finished.results / "evaluation/local/seed0.csv")
+    pooled = scores[scores["subset"] == "all"].set_index("epoch")["seam"]
+    assert pooled[3] == pytest.approx(images.loc[images["epoch"] == 3, "seam"].mean())
+    assert "| seam ↓ |" in (finished.results / "comparison/fid.md").read_text()
+    page = (finished.results / "comparison/index.html").read_text()
+    assert '{"key":"seam","name":"seam","lower":true}' in page
 
 
 def test_the_page_says_what_made_it_and_shows_every_test_face(finished):

@@ -113,6 +113,34 @@ use rule evaluate as evaluate_validation with:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}, on the validation pairs"
 
 
+# where seams were found, on demand
+rule show_seams:
+    input:
+        **IMAGES,
+        samples="<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
+        landmarks=LANDMARKS,
+        parsing=PARSINGS,
+    output:
+        "<results>/seams/{ablation}/seed{seed}_epoch{epoch}.png",
+    log:
+        "<logs>/show_seams/{ablation}/seed{seed}_epoch{epoch}.log",
+    benchmark:
+        "<benchmarks>/show_seams/{ablation}/seed{seed}_epoch{epoch}.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        hp={"subsets": SUBSETS, **without_null(frame=LARGE_FRAME)},
+        code=code_version("show_seams.py"),
+    message:
+        "Showing the seams of {wildcards.ablation}, seed {wildcards.seed}, epoch {wildcards.epoch}"
+    script:
+        "../scripts/show_seams.py"
+
+
 rule collect_sketches:
     input:
         **IMAGES,

@@ -12,15 +12,8 @@ from photosketch.evaluation.files import (
     write_run_features,
     write_table,
 )
-from photosketch.evaluation.scores import (
-    Networks,
-    Truth,
-    evaluate_epochs,
-    stack_labels,
-    stack_points,
-    stack_sketches,
-)
-from photosketch.evaluation.seams import Seams
+from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
+from photosketch.evaluation.seams import seams_of
 from photosketch.landmarks.table import read_tables
 from photosketch.parsing.labels import read_parsings
 
@@ -49,13 +42,12 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     )
     people = pairs.select(pairs.read_manifest(files.manifest), split=hp.get("split", "test"))
     gallery = read_gallery(files.gallery) if identity else None
-    sketches, seams = stack_sketches(people), None
+    seams = None
     if files.get("parsing"):
-        tables = read_tables(hp["subsets"], files.landmarks)
         parsings = dict(zip(hp["subsets"], map(read_parsings, files.parsing), strict=True))
-        points, labels = stack_points(people, tables, "photo"), stack_labels(people, parsings)
-        seams = Seams.of(points, labels, sketches, hp.get("frame", FRAMES[0]))
-    truth = Truth.of(real, sketches, networks.device, gallery, seams)
+        tables = read_tables(hp["subsets"], files.landmarks)
+        seams = seams_of(people, tables, parsings, hp.get("frame", FRAMES[0]))
+    truth = Truth.of(real, stack_sketches(people), networks.device, gallery, seams)
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
     scores, image_scores, features = evaluate_epochs(
         run, samples, truth, networks, console, scored_as

@@ -22,13 +22,11 @@ from photosketch.evaluation.scores import (
     photo_gallery,
     reference_points,
     stack_gray_photos,
-    stack_labels,
     true_identities,
 )
 from photosketch.evaluation.seams import Seams
 from photosketch.landmarks.table import COLUMNS
 from photosketch.pairs import Pair
-from photosketch.parsing.labels import Parsings
 from photosketch.training.samples import Samples, write_samples
 
 
@@ -138,12 +136,6 @@ def test_reference_points_are_others_sketches_and_photos_in_gray(truth: Truth) -
     # the truth in the drawn sketches' place is what the row shows
     itself, _, _ = evaluate(truth.measured.sketches, truth, NETWORKS)
     assert others["fid_other"].tolist() == pytest.approx(itself["fid_other"].tolist())
-
-
-def test_labels_are_those_of_the_photos_of_each_pair_by_its_id(listed: list[Pair]) -> None:
-    maps = np.arange(3, dtype=np.uint8)[:, None, None]
-    parsings = {"AR": Parsings(("3", "1", "2"), maps, 7 + maps)}
-    assert stack_labels(listed, parsings).ravel().tolist() == [1, 2, 0]
 
 
 def test_photos_are_looked_up_by_drawn_and_by_true_sketches(

@@ -29,7 +29,6 @@ from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.seams import Seams
 from photosketch.landmarks.table import points_of, sketch_problems, without_points
 from photosketch.pairs import Modality, Pair, read_image, select
-from photosketch.parsing.labels import Parsings
 from photosketch.runtime import InputError
 from photosketch.training.samples import ids_and_subsets, read_samples
 
@@ -111,12 +110,6 @@ def stack_points(
 ) -> np.ndarray:
     """The landmarks of the pairs' photos or sketches, [N, 5, 2], from landmark tables by subset."""
     return np.stack([points_of(tables[pair.subset], pair.id, modality) for pair in pairs])
-
-
-def stack_labels(pairs: Sequence[Pair], parsings: Mapping[str, Parsings]) -> np.ndarray:
-    """The label maps of the pairs' photos, [N, H, W] uint8, from parsings by subset."""
-    labels = {subset: parsing.by_id("photo") for subset, parsing in parsings.items()}
-    return np.stack([labels[pair.subset][pair.id] for pair in pairs])
 
 
 def evaluate_epochs(

@@ -13,20 +13,23 @@ the true sketch at the same places, as the geometric mean over the borders: 1 wh
 or it cannot be told from what the artist drew, more where there is one.
 
 A border is measured where the true sketch is quiet: where its own gradient stays below a few gray
-levels all around (`_QUIET`), and in any case at the quietest places of each border. There noise,
-blur and seams of either sign do what the score expects of them; at a stroke they do not: it makes
-the true sketch's ratio other than 1, noise and blur would bring any ratio nearer to 1, and a step
-against the stroke's own would lower it.
+levels all around (`_QUIET`), at most along the quieter half of the border and at least at its
+quietest places. Elsewhere strokes make the true sketch's ratio other than 1; noise and blur bring
+any ratio nearer to 1, and a seam against a stroke's own step lowers it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import pandas as pd
 
 from photosketch.arrays import Field, Image, Labels, Mask, Points
-from photosketch.parsing.labels import BACKGROUND
+from photosketch.config import FRAMES
+from photosketch.landmarks.table import points_of
+from photosketch.pairs import Pair, read_image
+from photosketch.parsing.labels import BACKGROUND, Parsings
 from photosketch.patches import PATCHES, patches_of
 
 OUTLINE = "outline"
@@ -53,9 +56,14 @@ class Places:
     normals: np.ndarray
 
     @classmethod
-    def of(cls, mask: Mask, normals: Field) -> "Places":
-        """Where `mask` [H, W] is true; normals [H, W, 2]."""
-        return cls(np.flatnonzero(mask), normals[mask])
+    def of(cls, mask: Mask, distance: Field) -> "Places":
+        """Where `mask` [H, W] is true, and where the distance [H, W] from the border grows there;
+        none of them at the edge of the image."""
+        y, x = np.nonzero(mask)
+        growth = [distance[y, x + 1] - distance[y, x - 1], distance[y + 1, x] - distance[y - 1, x]]
+        normals = np.stack(growth, axis=1)
+        length = np.maximum(np.hypot(*growth), 1e-9)
+        return cls(np.flatnonzero(mask), normals / length[:, None])
 
     def mean_step(self, gradient: Field) -> float:
         """The mean of |gradient along the normal|, at least the floor; gradient [H * W, 2]."""
@@ -84,7 +92,7 @@ class Seams:
 
     @classmethod
     def of(
-        cls, points: np.ndarray, labels: Labels, sketches: np.ndarray, frame: int = 256
+        cls, points: np.ndarray, labels: Labels, sketches: np.ndarray, frame: int = FRAMES[0]
     ) -> "Seams":
         """The photos' points [N, 5, 2] and labels [N, H, W], the true sketches [N, H, W] uint8, and
         the side of the frame that the networks saw them in."""
@@ -104,8 +112,24 @@ class Seams:
         return np.exp(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
 
 
+def seams_of(
+    people: Sequence[Pair],
+    landmarks: Mapping[str, pd.DataFrame],
+    parsings: Mapping[str, Parsings],
+    frame: int = FRAMES[0],
+) -> Seams:
+    """The seams of people by landmark tables and parsings of their subsets; `frame` as in `of`."""
+    labels = {subset: parsing.by_id("photo") for subset, parsing in parsings.items()}
+    return Seams.of(
+        np.stack([points_of(landmarks[pair.subset], pair.id, "photo") for pair in people]),
+        np.stack([labels[pair.subset][pair.id] for pair in people]),
+        np.stack([read_image(pair, "sketch") for pair in people]),
+        frame,
+    )
+
+
 def borders_of(
-    points: Points, labels: Labels, sketch: Image, frame: int = 256
+    points: Points, labels: Labels, sketch: Image, frame: int = FRAMES[0]
 ) -> list[Border | None]:
     """The borders of a person's parts, where a true sketch [H, W] lets them be measured.
 
@@ -134,11 +158,13 @@ def borders_of(
             across &= to_rectangle >= NEAREST
         # what lies near the border of another part may hold that one's seam
         beside = inside & (off >= NEAREST) & (off <= FARTHEST) & (to_any >= NEAREST)
-        borders.append(_quiet_border(across, beside, loudness, _normals(distance)))
+        # smoothed, because an outline goes round pixels in steps
+        smooth = cv2.GaussianBlur(distance, (0, 0), _SIGMA)
+        borders.append(_quiet_border(across, beside, loudness, smooth))
     return borders
 
 
-def corners(points: Points, width: int, height: int, frame: int = 256) -> np.ndarray:
+def corners(points: Points, width: int, height: int, frame: int = FRAMES[0]) -> np.ndarray:
     """The top left pixels (x, y) of the four rectangles in an image, int [4, 2].
 
     Those of `training.parts.rectangles`, which lie in the `frame` that the image is the centre of;
@@ -194,24 +220,16 @@ def gradient_of(sketch: Image) -> Field:
     return np.stack(sides, axis=-1)
 
 
-def _quiet_border(across: Mask, beside: Mask, loudness: Field, normals: Field) -> Border | None:
+def _quiet_border(across: Mask, beside: Mask, loudness: Field, distance: Field) -> Border | None:
     """The quiet places across and beside a border; None where there are none on either side."""
     levels = np.sort(loudness[across])
     if not len(levels):
         return None
-    quiet = loudness <= max(_QUIET, levels[min(_FEWEST, len(levels)) - 1])
+    fewest = levels[min(_FEWEST, len(levels)) - 1]
+    quiet = loudness <= max(fewest, min(_QUIET, float(np.median(levels))))
     if not (beside & quiet).any():
         return None
-    return Border(Places.of(across & quiet, normals), Places.of(beside & quiet, normals))
-
-
-def _normals(distance: Field) -> Field:
-    """The unit normals (x, y) of a border, [H, W, 2], by the distance [H, W] from it."""
-    # smoothed, because an outline goes round pixels in steps
-    smooth = cv2.GaussianBlur(distance.astype(np.float64), (0, 0), _SIGMA)
-    down, across = np.gradient(smooth)
-    length = np.maximum(np.hypot(across, down), 1e-9)
-    return np.stack([across / length, down / length], axis=-1)
+    return Border(Places.of(across & quiet, distance), Places.of(beside & quiet, distance))
 
 
 def _ratios(sketches: np.ndarray, borders: Sequence[Sequence[Border | None]]) -> np.ndarray:

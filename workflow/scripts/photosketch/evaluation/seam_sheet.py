@@ -1,0 +1,60 @@
+"""Where seams were found, for the eye: drawn sketches with the borders of the parts coloured."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from photosketch import arrays, sheets
+from photosketch.evaluation.seams import BORDERS, Border, Seams
+from photosketch.pairs import Pair, read_image
+
+# from no seam to the worst, told apart with any colour vision (after viridis, backwards)
+_SCALE = ((1.0, (170, 200, 60)), (2.0, (35, 145, 140)), (4.0, (75, 15, 90)))
+_LEGEND = "a border's ratio over the true sketch's:"
+_COLUMNS = ("true sketch", "drawn", "where it is measured")
+_MOST_SHOWN, _ACROSS, _CELL = 40, 2, 200  # people; people in a row; width of an image in pixels
+
+
+def seam_sheet(
+    title: str, people: Sequence[Pair], sketches: np.ndarray, seams: Seams
+) -> Image.Image:
+    """The drawn sketches [N, H, W] of `people`, those with the worst seams first: the true sketch,
+    the drawn one, and that with the places where it was measured, coloured by their border's ratio
+    over the true one's."""
+    scores, by_border = seams.scores(sketches), seams.by_border(sketches)
+    worst_first = np.argsort(-np.nan_to_num(scores), kind="stable")[:_MOST_SHOWN]
+    groups = []
+    for index in worst_first.tolist():
+        pair, drawn = people[index], sketches[index]
+        coloured = with_borders(drawn, seams.borders[index], by_border[index])
+        cells = [
+            sheets.cell(image, _CELL) for image in (read_image(pair, "sketch"), drawn, coloured)
+        ]
+        ratios = ", ".join(
+            f"{name.replace('_', ' ')} {ratio:.2f}"
+            for name, ratio in zip(BORDERS, by_border[index], strict=True)
+            if not np.isnan(ratio)
+        )
+        groups.append(sheets.Group(cells, f"{pair.subset} {pair.id}: {scores[index]:.2f}", ratios))
+    marks = [(f"{ratio:g}", Image.new("RGB", (14, 14), colour)) for ratio, colour in _SCALE]
+    legend = [sheets.Key(_LEGEND), *(sheets.Key(text, mark) for text, mark in marks)]
+    return sheets.sheet(title, groups, _ACROSS, legend, _COLUMNS)
+
+
+def with_borders(
+    sketch: arrays.Image, borders: Sequence[Border | None], ratios: np.ndarray
+) -> arrays.Image:
+    """A sketch [H, W] with its measured borders coloured by their ratios [5]: [H, W, 3] uint8."""
+    picture = np.repeat(sketch.reshape(-1, 1), 3, axis=1)
+    for border, ratio in zip(borders, ratios, strict=True):
+        if border is not None:
+            picture[border.across.pixels] = colour_of(ratio)
+    return picture.reshape(*sketch.shape, 3)
+
+
+def colour_of(ratio: float) -> tuple[int, ...]:
+    """The colour (red, green, blue) of a border's ratio: the scale's, between its steps mixed."""
+    steps = np.log([step for step, _ in _SCALE])
+    channels = zip(*(colour for _, colour in _SCALE), strict=True)
+    return tuple(round(float(np.interp(np.log(ratio), steps, values))) for values in channels)

@@ -1,0 +1,24 @@
+"""The drawn sketches of one epoch with the borders where seams are measured, worst first."""
+
+from typing import TYPE_CHECKING
+
+from photosketch import pairs, runtime, sheets
+from photosketch.config import FRAMES
+from photosketch.evaluation.seam_sheet import seam_sheet
+from photosketch.evaluation.seams import seams_of
+from photosketch.landmarks.table import read_tables
+from photosketch.parsing.labels import read_parsings
+from photosketch.training.samples import read_samples
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
+    hp, files, run = snakemake.params.hp, snakemake.input, snakemake.wildcards
+    people = pairs.select(pairs.read_manifest(files.manifest), split="test")
+    parsings = dict(zip(hp["subsets"], map(read_parsings, files.parsing), strict=True))
+    tables = read_tables(hp["subsets"], files.landmarks)
+    seams = seams_of(people, tables, parsings, hp.get("frame", FRAMES[0]))
+    title = f"Seams of {run.ablation}, seed {run.seed}, epoch {run.epoch}: worst first"
+    sheet = seam_sheet(title, people, read_samples(files.samples).sketches, seams)
+    sheets.save(sheet, snakemake.output[0])
