@@ -150,3 +150,4 @@ def test_all_mistakes_are_listed_at_once(config):
     for malformed in ([], {"one": 3}, {"one": {"ablation": 3, "key": [], "values": 3}}):
         assert problems({**config, "train": 3}, **dict(one=malformed))
     assert sweeps.problems({**config, "sweeps": []}, SCHEMA)
+    assert problems({**config, "ablations": {5: {}}}, one={**WEIGHTS, "ablation": "five"})

@@ -68,8 +68,10 @@ def problems(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
     mistakes = settings.problems(config, schema) + list(_mistakes(config, schema))
     if mistakes:
         return list(dict.fromkeys(mistakes))
-    ablations, _, mistakes = _expand(config)
-    return mistakes or settings.problems({**config, "ablations": ablations}, schema)
+    ablations, sweeps, mistakes = _expand(config)
+    if mistakes or not sweeps:
+        return mistakes
+    return settings.problems({**config, "ablations": ablations}, schema)
 
 
 def _mistakes(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
@@ -85,7 +87,7 @@ def _mistakes(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[
         if isinstance(ablation, str) and ablation not in ablations:
             yield (
                 f"sweeps.{name}.ablation: {ablation!r} is no ablation; "
-                f"choose one of {', '.join(ablations)}"
+                f"choose one of {', '.join(map(str, ablations))}"
             )
         if not isinstance(key, str):
             continue
