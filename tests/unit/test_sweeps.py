@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 from photosketch import config as settings
 from photosketch import sweeps
@@ -151,3 +152,13 @@ def test_all_mistakes_are_listed_at_once(config):
         assert problems({**config, "train": 3}, **dict(one=malformed))
     assert sweeps.problems({**config, "sweeps": []}, SCHEMA)
     assert problems({**config, "ablations": {5: {}}}, one={**WEIGHTS, "ablation": "five"})
+
+
+def test_the_questions_overlay_sweeps_a_weight_between_two_ablations_that_are_there(config):
+    for name in ("demo", "questions"):
+        update_config(config, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    config = settings.without_dropped(config)
+    assert sweeps.problems(config, SCHEMA) == []
+    merged, [sweep] = sweeps.expanded(config)
+    assert [point.ablation for point in sweep.points] == ["baseline", "local", "local-local100"]
+    assert {"local_feather", "local_blend", "local-local100"} < set(merged["ablations"])
