@@ -5,8 +5,8 @@
 `report2019`: what the later code of the report's author does. Each drawn sketch, cropped to the
 input size, is stretched from its darkest to its lightest gray and saved as JPEG, and what is read
 back is scored, by every metric. FID and KID hold it against the true sketches in colour, with the
-tint that some are distributed with. Two departures: that code draws in colour, and here drawn
-sketches are gray by then; and it stretches before values are rounded to 8 bits.
+tint that some are distributed with. A departure: that code draws and scores in colour; here drawn
+sketches are gray, rounded to 8 bits, before they are stretched.
 """
 
 import io
