@@ -5,69 +5,28 @@ have to be.
 """
 
 import dataclasses
-import hashlib
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 
 from photosketch.align.files import read_alignment
 from photosketch.align.montage import aligned_montage
-from photosketch.align.resampling import resampled
 from photosketch.align.subset import align_pairs, in_words
-from photosketch.demo.pair import draw_pair
-from photosketch.landmarks.table import COLUMNS, points_of
-from photosketch.pairs import MODALITIES, Aligned, AsSeen, Pair, read_image
+from photosketch.landmarks.table import points_of
+from photosketch.pairs import MODALITIES, Aligned, AsSeen, read_image
 from photosketch.placement import Similarity, template
+from photosketch.resampling import resampled
 from photosketch.runtime import InputError
+from support.scattered import PLACES, in_colour, scattered_pairs
 
-CANVAS, SIZE = (500, 600), (200, 250)
-
-
-def moved(scale, degrees, x, y):
-    angle = np.radians(degrees)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return Similarity(scale * turn, np.array([x, y]) - scale * turn @ (100, 125))
-
-
-PLACES = {
-    "photo": [moved(2.0, 15, 240, 300), moved(0.7, -12, 120, 400)],
-    "sketch": [moved(1.3, -20, 300, 250), moved(1.0, 0, 200, 220)],
-}
+SIZE = (200, 250)
 
 
 @pytest.fixture(scope="module")
 def scattered(tmp_path_factory):
-    """Two pairs on canvases, their table, and the drawn faces; `photo` is where each was put."""
-    folder = tmp_path_factory.mktemp("scattered")
-    drawn = [draw_pair(seed) for seed in (0, 1)]
-    pairs, rows = [], []
-    for index, face in enumerate(drawn):
-        files, hashes = {}, {}
-        for modality in MODALITIES:
-            image = getattr(face, modality)
-            place = PLACES[modality][index]
-            image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
-            path = folder / f"{modality}{index}.png"
-            Image.fromarray(resampled(image, place, CANVAS)).save(path)
-            files[modality] = str(path)
-            hashes[f"{modality}_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-            points = place(getattr(face, f"{modality}_landmarks"))
-            rows.append((str(index), modality, *points.ravel(), 0.9, "mtcnn"))
-        pairs.append(
-            Pair(
-                "AR",
-                str(index),
-                "train",
-                **files,
-                width=CANVAS[0],
-                height=CANVAS[1],
-                **hashes,
-                pictures=AsSeen(*CANVAS),
-            )
-        )
-    return pairs, pd.DataFrame(rows, columns=list(COLUMNS)), drawn
+    """Two pairs on canvases, their table, and the drawn faces."""
+    return scattered_pairs(tmp_path_factory.mktemp("scattered"))
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +48,7 @@ def test_faces_lie_in_the_usual_place_and_their_points_were_carried_over(scatter
             transform = aligned.alignment.transforms[modality][index]
             place = PLACES[modality][index]
             whole = Similarity(transform.matrix @ place.matrix, transform(place.shift))
-            image = getattr(face, modality)
-            image = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+            image = in_colour(getattr(face, modality))
             expected = resampled(image, whole, SIZE).astype(int)[40:220, 40:160]
             seen = read_image(pair, modality, colour=True)[40:220, 40:160]
             assert np.abs(seen - expected).mean() < 6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photosketch import pairs
+from photosketch import as_seen, pairs
 from photosketch.demo.looks import LOOKS
 from photosketch.demo.pair import DemoPair, draw_pair
 from photosketch.landmarks import detection, mtcnn
@@ -18,6 +18,7 @@ from photosketch.landmarks.table import (
     write_landmarks,
 )
 from photosketch.runtime import file_sha256
+from support.scattered import PLACES, scattered_pairs
 
 EMPTY = mtcnn.Faces(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
 
@@ -204,3 +205,41 @@ def test_real_faces_are_found_where_the_release_puts_the_eyes(cufs: Path) -> Non
     # Aligned at (75, 125) and (125, 125).
     np.testing.assert_allclose(mean[:2], [[75, 125], [125, 125]], atol=1.5)
     assert mean[0, 1] < mean[2, 1] < mean[3, 1]
+
+
+def test_faces_anywhere_in_large_images_are_looked_at_small_and_then_closer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs_anywhere, _, drawn = scattered_pairs(tmp_path)
+    monkeypatch.setattr(as_seen, "LONGEST", 480)  # of 600
+
+    table = detection.detect_pairs(pairs_anywhere, "cpu")
+
+    assert len(table) == 4
+    for index, face in enumerate(drawn):
+        for modality in pairs.MODALITIES:
+            place = PLACES[modality][index]
+            found = place.inverse()(points_of(table, str(index), modality))  # where it was drawn
+            true = getattr(face, f"{modality}_landmarks")
+            assert np.linalg.norm(found - true, axis=1).mean() < 3
+
+
+def test_a_closer_look_finds_the_same_points_wherever_the_first_one_saw_them(
+    tmp_path: Path,
+) -> None:
+    [pair, _], _, [face, _] = scattered_pairs(tmp_path)
+    place = PLACES["photo"][0]
+    key, true = (pair, "photo"), place(face.photo_landmarks)
+    off = (true - true.mean(axis=0)) * 1.06 + true.mean(axis=0) + (8, -5)
+    firsts = [Detection(true, 0.9), None, Detection(off, 0.8)]
+
+    one, none, other = detection.look_closer([key] * 3, firsts, "cpu")
+
+    assert none is None
+    assert one
+    assert other
+    apart = np.linalg.norm(one.points - other.points, axis=1).mean() / place.scale
+    assert apart < 1  # of 4.7 before
+    [kept] = detection.look_closer([key], [Detection(true + 1000, 0.7)], "cpu")
+    assert kept  # there is no face there
+    np.testing.assert_allclose(kept.points, true + 1000)

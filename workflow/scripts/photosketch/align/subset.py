@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from photosketch.align.files import Alignment, Transforms, write_aligned
-from photosketch.align.resampling import resampled
 from photosketch.arrays import Image, Points
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
 from photosketch.pairs import MODALITIES, Aligned, Modality, Pair, read_image
 from photosketch.placement import Similarity, similarity, template
+from photosketch.resampling import resampled
 from photosketch.runtime import InputError
 from photosketch.workers import workers
 

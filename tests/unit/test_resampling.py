@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from photosketch.align.resampling import background, resampled
 from photosketch.placement import Similarity
+from photosketch.resampling import background, resampled
 
 STILL = Similarity(np.eye(2), np.zeros(2))
 
