@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -239,3 +240,25 @@ def test_a_job_uses_no_more_threads_than_it_was_given_processors(tmp_path):
     log = tmp_path / "job.log"
     subprocess.run([sys.executable, "-c", code, log], env=environment, check=True, timeout=60)
     assert log.read_text() == "1 1 {1}\n"
+
+
+def test_progress_is_a_line_at_a_time_where_there_is_no_terminal():
+    console = io.StringIO()
+    with runtime.progress_bar("parsing", 3, console) as bar:
+        bar.mininterval = 0
+        for _ in range(3):
+            bar.update()
+    lines = console.getvalue().splitlines()
+    assert [line.partition(" [")[0] for line in (lines[0], lines[-1])] == [
+        "parsing:   0% 0/3",
+        "parsing: 100% 3/3",
+    ]
+    assert "\r" not in console.getvalue()
+
+
+def test_short_work_and_work_without_a_console_show_no_progress():
+    console = io.StringIO()
+    for shown, delay in ((console, 60), (None, 0)):
+        with runtime.progress_bar("parsing", 3, shown, delay=delay) as bar:
+            bar.update(3)
+    assert console.getvalue() == ""

@@ -217,23 +217,39 @@ def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
 def progress_bar(
     name: str, total: int, console: TextIO | None, *, initial: int = 0, delay: float = 0
 ) -> "tqdm[Any]":
-    """A bar over images, at a terminal redrawn twice a second, elsewhere written every 15 seconds.
+    """A bar over images: at a terminal redrawn twice a second, elsewhere a line every 15 seconds.
 
     `name` stands before it; with `delay` it appears after as many seconds; without a console never.
     """
     from tqdm import tqdm
 
+    at_terminal = console is not None and console.isatty()
     return tqdm(
         total=total,
         initial=initial,
         desc=name,
         unit="img",
-        file=console,
-        mininterval=0.5 if console and console.isatty() else 15,
+        file=console if at_terminal or console is None else _Lines(console),
+        mininterval=0.5 if at_terminal else 15,
         delay=delay,
-        dynamic_ncols=True,
+        dynamic_ncols=at_terminal,
+        ncols=None if at_terminal else 0,
         disable=console is None,
     )
+
+
+class _Lines:
+    """Where tqdm writes to if nobody's terminal can move the cursor back: each state is a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        if state := text.strip():
+            self._stream.write(f"{state}\n")
+
+    def flush(self) -> None:
+        self._stream.flush()
 
 
 def say(line: str, console: TextIO) -> None:
