@@ -36,7 +36,7 @@ with runtime.job(snakemake.log[0], snakemake.threads) as console:
     if unlocated:
         names = ", ".join(f"{pair.subset} {pair.id}" for pair in unlocated)
         runtime.say(
-            f"{len(unlocated)} sketches have no points, and nothing here needs them (a warp "
-            f"would): {names}. They get no labels; to place their points: snakemake ... annotate",
+            f"no points for {len(unlocated)} of {len(listed)} sketches, which nothing here needs "
+            f"(a warp would): {names}. They get no labels; to place points: the target `annotate`",
             console,
         )

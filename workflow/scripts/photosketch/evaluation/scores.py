@@ -20,7 +20,7 @@ from photosketch.evaluation.files import Features, Gallery, RunFeatures
 from photosketch.evaluation.identity import FaceRecogniser, identity_scores
 from photosketch.evaluation.image_metrics import Measured
 from photosketch.landmarks.table import points_of, sketch_problems, without_points
-from photosketch.pairs import Modality, Pair, read_image
+from photosketch.pairs import Modality, Pair, read_image, select
 from photosketch.runtime import InputError
 from photosketch.training.samples import ids_and_subsets, read_samples
 
@@ -202,7 +202,11 @@ def true_identities(
     landmarks: tables by subset; a true sketch has points of its own, for it is not on its photo.
     Raises InputError with every sketch that has none.
     """
-    unlocated = [p for p in people if without_points([p], landmarks[p.subset], "sketch")]
+    unlocated = [
+        pair
+        for subset, table in landmarks.items()
+        for pair in without_points(select(people, subset), table, "sketch")
+    ]
     if unlocated:
         raise InputError(sketch_problems(unlocated, "evaluation.identity"))
     embeddings = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from photosketch.landmarks.manual import CONFIG_KEY, read_manual, write_template
 from photosketch.landmarks.table import COLUMNS, ImageKey, rows_by_image, without_points
-from photosketch.pairs import MODALITIES, Pair
+from photosketch.pairs import MODALITIES, Pair, select
 from photosketch.runtime import InputError
 
 
@@ -74,7 +74,12 @@ def sketches_without_points(
     pairs: Iterable[Pair], tables: Mapping[str, pd.DataFrame]
 ) -> list[Pair]:
     """The pairs whose sketch has no row in the tables by subset."""
-    return [pair for pair in pairs if without_points([pair], tables[pair.subset], "sketch")]
+    pairs = list(pairs)
+    return [
+        pair
+        for subset, table in tables.items()
+        for pair in without_points(select(pairs, subset), table, "sketch")
+    ]
 
 
 def _image_files(pairs: Iterable[Pair]) -> dict[ImageKey, str]:
