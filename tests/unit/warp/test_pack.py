@@ -6,7 +6,7 @@ import pytest
 from photosketch.parsing.labels import write_parsings
 from photosketch.runtime import InputError
 from photosketch.training.pack import pack
-from photosketch.training.packed import write_packed
+from photosketch.training.packed import read_packed, write_packed
 from photosketch.warp.files import (
     write_warped,
 )
@@ -21,7 +21,7 @@ def test_packing_replaces_the_sketches_alone(subset, tmp_path, channels):
     subset.table.to_csv(tmp_path / "l.csv", index=False)
     files = {name: {"pencil": tmp_path / file} for name, file in
              (("warp", "w.npz"), ("parsing", "p.npz"), ("landmarks", "l.csv"))}  # fmt: skip
-    packed = pack(
+    streamed = pack(
         subset.pairs[::-1],
         files["landmarks"],
         files["parsing"],
@@ -29,9 +29,9 @@ def test_packing_replaces_the_sketches_alone(subset, tmp_path, channels):
         pad_value=7,
         sketch_channels=channels,
     )
-    write_packed(packed, tmp_path / "train.npz")
-    with np.load(tmp_path / "train.npz") as archive:
-        changed = with_warped_sketches(dict(archive), files["warp"], files["parsing"])
+    write_packed(streamed, tmp_path / "train.npz")
+    packed = read_packed(tmp_path / "train.npz")
+    changed = with_warped_sketches(packed, files["warp"], files["parsing"])
     for name, values in packed.items():
         if name != "sketch":
             assert (changed[name] == values).all(), name
