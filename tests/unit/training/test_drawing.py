@@ -107,8 +107,9 @@ def test_colour_sketches_are_stored_as_itu_601_gray(monkeypatch):
     assert draw(generator, random_set(1, channels=3))[0].mean() == 76  # 0.299 * 255
 
 
-def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path):
-    config = TrainConfig(1, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100, local=25))
+@pytest.mark.parametrize("fusion", ["apdrawing", "feather"])  # which have the same weights
+def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path, fusion):
+    config = TrainConfig(1, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100, local=25), fusion=fusion)
     trainer = Trainer.build(config, 0, 1, CPU, PLAIN)
     save_generator(tmp_path, 1, trainer.generator.module.state_dict(), trainer.about())
     loaded = drawing.load_generator(generator_path(tmp_path, 1), CPU)

@@ -83,12 +83,16 @@ def test_fast_steps_give_the_weights_of_plain_ones(switches):
     assert torch.allclose(fast_terms, plain_terms, rtol=1e-5)
 
 
-@pytest.mark.parametrize("losses", [BASELINE, LOCAL_GLAD], ids=["baseline", "local_glad"])
-def test_a_fast_step_has_the_gradients_of_a_plain_one_in_32_bits_too(losses):
+@pytest.mark.parametrize(
+    ("losses", "fusion"),
+    [(BASELINE, "apdrawing"), (LOCAL_GLAD, "apdrawing"), (LOCAL_GLAD, "attention")],
+    ids=["baseline", "local_glad", "attention"],
+)
+def test_a_fast_step_has_the_gradients_of_a_plain_one_in_32_bits_too(losses, fusion):
     """Adam's first moments after one step are a fixed part of the gradients. 0.1% apart at most:
     those for real and generated sketches nearly cancel, which leaves much of their rounding."""
-    plain, plain_terms = trained(config(losses), PLAIN, 1)
-    fast, fast_terms = trained(config(losses), Switches(), 1)
+    plain, plain_terms = trained(config(losses, fusion=fusion), PLAIN, 1)
+    fast, fast_terms = trained(config(losses, fusion=fusion), Switches(), 1)
     for first, second in (
         (plain.generator, fast.generator),
         (plain.discriminators, fast.discriminators),
