@@ -15,7 +15,7 @@ rule detect_landmarks:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=by_attempt(2000),  # 0.9 GB, half a minute for 376 images
+        mem_mb=by_attempt(2000),  # 1.1 GB however many images, half a minute for 376
         runtime=by_attempt(30),
         gpu=1,
     params:

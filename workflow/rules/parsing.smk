@@ -44,17 +44,6 @@ rule parse_faces:
         "../scripts/parse_faces.py"
 
 
-MANUAL_MAPS = config["parsing"]["manual"]
-
-
-def manual_maps(wildcards):
-    """The hash of a subset's label maps by hand; nothing where there are none."""
-    if not MANUAL_MAPS:
-        return {}
-    sha256 = manual_files.content_sha256(MANUAL_MAPS, wildcards.subset, SUBSETS)
-    return without_null(manual_sha256=sha256)
-
-
 # Apart from parsing, so that a map drawn anew parses no face again. The maps by hand are no input:
 # their hash says more than their times.
 rule merge_parsings:
@@ -74,7 +63,9 @@ rule merge_parsings:
         mem_mb=2000,
         runtime=10,
     params:
-        hp=manual_maps,
+        hp=lambda wildcards: manual_files.hparams(
+            config["parsing"]["manual"], wildcards.subset, SUBSETS
+        ),
         code=code_version("merge_parsings.py"),
     message:
         "Laying label maps by hand over those of {wildcards.subset}"

@@ -18,7 +18,7 @@ rule pack_tensors:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=1000,  # 0.3 GB for 4,000 pairs
         runtime=20,
     params:
         hp={

@@ -27,6 +27,7 @@ from photosketch.evaluation.scores import (
 from photosketch.evaluation.seams import Seams
 from photosketch.landmarks.table import COLUMNS
 from photosketch.pairs import Pair
+from photosketch.runtime import InputError
 from photosketch.training.samples import Samples, write_samples
 
 
@@ -156,6 +157,11 @@ def test_photos_are_looked_up_by_drawn_and_by_true_sketches(
     assert known["n"].tolist() == [2, 2]
     assert set(known["name"]) == {"true sketches"}
     assert known["identity_auc"].between(0, 1).all()
+    located = {"AR": tables["AR"].iloc[:3]}
+    with pytest.raises(
+        InputError, match=r"no points for the sketch of AR 2, and evaluation\.identity"
+    ):
+        true_identities(people, located, gallery, faces)
 
     photos = stack_gray_photos(people)
     features = Features(gallery.ids, gallery.subset, extract(photos, Means()))

@@ -7,7 +7,7 @@ from PIL import Image
 from photosketch.pairs import Pair
 from photosketch.parsing.labels import CLASSES, EYES, HAIR, NOSE, SKIN, Parsings
 from photosketch.parsing.manual import read_manual, with_manual
-from photosketch.parsing.manual_files import content_sha256
+from photosketch.parsing.manual_files import hparams
 from photosketch.parsing.palette import CLASS_COLOURS
 from photosketch.runtime import InputError
 
@@ -104,9 +104,10 @@ def test_maps_are_laid_over_the_parser_s_and_named():
 
 def test_a_subset_goes_by_its_own_maps_the_table_and_what_has_no_place(folder):
     def hashes():
-        return [content_sha256(folder, subset, ("AR", "XM")) for subset in ("AR", "XM")]
+        return [hparams(folder, subset, ("AR", "XM")) for subset in ("AR", "XM")]
 
-    assert hashes() == [None, None]
+    assert hashes() == [{}, {}]
+    assert hparams(None, "AR", ("AR", "XM")) == {}
     save(folder / "AR/1_photo.png", MAP)
     first = hashes()
     assert first[0] and not first[1]

@@ -20,20 +20,22 @@ def map_files(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(path for path in below if not any(part.startswith(".") for part in path.parts))
 
 
-def content_sha256(
-    folder: str | os.PathLike[str], subset: str, subsets: Container[str]
-) -> str | None:
-    """A hash (hexadecimal) of the names and contents that the merge of a subset goes by: its own
-    maps, what belongs to no subset (a mistake to be reported), and the table of classes. None where
-    there is nothing but the table."""
+def hparams(
+    folder: str | os.PathLike[str] | None, subset: str, subsets: Container[str]
+) -> dict[str, str]:
+    """What the merge of a subset depends on: `manual_sha256`, a hash (hexadecimal) of the names and
+    contents of its own maps, of what belongs to no subset (a mistake to be reported), and of the
+    table of classes. Empty without a folder, or where there is nothing but the table."""
+    if folder is None:
+        return {}
     files = [path for path in map_files(folder) if _concerns(path, subset, subsets)]
     if files in ([], [Path(TABLE)]):
-        return None
+        return {}
     digest = hashlib.sha256()
     for path in files:
         content = hashlib.sha256(Path(folder, path).read_bytes()).hexdigest()
         digest.update(f"{path}\0{content}\0".encode())
-    return digest.hexdigest()
+    return {"manual_sha256": digest.hexdigest()}
 
 
 def _concerns(path: Path, subset: str, subsets: Container[str]) -> bool:
