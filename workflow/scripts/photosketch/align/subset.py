@@ -68,7 +68,8 @@ def align_pairs(
             for start in range(0, len(pairs), HELD * threads):
                 yield from pool.map(picture, range(len(pairs))[start : start + HELD * threads])
 
-    hashes = write_aligned(alignment, size, pictures, path)
+    by_modality = {modality: pictures(modality) for modality in MODALITIES}
+    hashes = write_aligned(alignment, size, by_modality, path)
     aligned = [
         replace(
             pair,
