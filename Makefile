@@ -47,6 +47,7 @@ lint: .venv/ready resources/demo/pairs.tsv
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
+	$(BIN)/mypy workflow/scripts/*.py
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
 bench: .venv/ready resources/demo/pairs.tsv

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from photosketch import placement
+from photosketch.training import parts
 
 
 def by_singular_values(points, target):
@@ -69,3 +71,11 @@ def test_a_face_where_cufs_has_it_has_no_problems_and_others_are_told_apart():
         assert problem in found
     # the same face in a frame of twice the size is half as large
     assert "instead of 80 to 124" in placement.problems(face, (200, 250), frame=512)[0]
+
+
+def test_the_rectangles_are_those_that_are_cut_for_the_local_networks():
+    points = placement.template((256, 256)) + np.random.default_rng(0).normal(0, 3, (20, 5, 2))
+    cut = parts.rectangles(torch.tensor(points)).numpy()
+    judged = np.stack([placement.corners(face) for face in points])
+    assert np.abs(judged - cut).max() <= 1  # rounded the other way where halves meet
+    assert (judged == cut).mean() > 0.9

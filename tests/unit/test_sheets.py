@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageColor
 
-from photosketch.sheets import ALARM, Group, Key, cell, edges, evenly_spaced, sheet
+from photosketch.sheets import ALARM, Group, Key, cell, edges, evenly_spaced, fitted, sheet
 
 
 def groups(count: int, alarm: bool = False, images: int = 2) -> list[Group]:
@@ -50,6 +50,20 @@ def test_a_cell_is_rgb_of_the_width_asked_for_and_untouched_at_its_own() -> None
     sketch = np.random.default_rng(0).integers(0, 256, (50, 40), np.uint8)
     assert cell(sketch, 20).size == (20, 25)
     assert (np.asarray(cell(sketch, 40)) == sketch[..., None]).all()
+
+
+def test_an_image_of_any_shape_is_as_large_as_fits_and_untouched_where_it_fills_the_cell() -> None:
+    wide = np.full((20, 80, 3), 9, np.uint8)
+    picture, scale = fitted(wide, 40, 50)
+    assert (picture.size, scale) == ((40, 50), 0.5)
+    assert (np.asarray(picture)[:10] == 9).all()
+    assert (np.asarray(picture)[10:] == 255).all()
+    picture, scale = fitted(wide.transpose(1, 0, 2), 40, 50)
+    assert scale == 0.6
+    assert (np.asarray(picture)[:48, :12] == 9).all()
+    sketch = np.random.default_rng(0).integers(0, 256, (50, 40), np.uint8)
+    picture, scale = fitted(sketch, 20, 25)
+    assert (np.asarray(picture) == np.asarray(cell(sketch, 20))).all()
 
 
 def test_edges_lie_where_the_label_differs_from_the_left_or_upper_one() -> None:

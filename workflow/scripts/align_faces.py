@@ -16,7 +16,13 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     places = dict(
         zip(hp["subsets"], zip(output.images, output.landmarks, strict=True), strict=True)
     )
-    aligned = {}
+    aligned: dict[tuple[str, str], pairs.Pair] = {}
+    if problems := [
+        text
+        for subset, table in tables.items()
+        for text in aligning.problems(pairs.select(listed, subset), table, hp["align"])
+    ]:
+        raise runtime.InputError(problems)
     for subset, (images, landmarks) in places.items():
         done = aligning.align_pairs(
             pairs.select(listed, subset),

@@ -80,6 +80,10 @@ def test_local_networks_validation_warps_and_methods_take_more(config: dict[str,
     large = {**config, "dataset": {**config["dataset"], "frame": 512}}
     assert expectations.expected_bytes(large, ROWS)["tensors"] == 4 * disk["tensors"]
 
+    aligned = {**config, "dataset": {**config["dataset"], "align": "each"}}
+    assert expectations.expected_bytes(aligned, ROWS)["aligned pictures"] == 606 * 6 * 200 * 250
+    assert disk["aligned pictures"] == 0
+
     theirs = expectations.expected_bytes({**config, "methods": {"theirs": "folder"}}, ROWS)
     assert theirs["samples"] - disk["samples"] == 338 * 200 * 250
 

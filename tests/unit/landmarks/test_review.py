@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photosketch import sheets
+from photosketch import marks, sheets
 from photosketch.landmarks import review
 from photosketch.landmarks.table import COLUMNS
 from photosketch.pairs import Pair
@@ -121,3 +121,26 @@ def test_images_without_points_come_first_in_the_montage_without_crosses():
     _, columns = np.nonzero((picture == 90).all(axis=2))
     assert columns.size == 120 * 150
     assert columns.max() < 24 + 120
+
+
+def test_faces_anywhere_are_compared_as_alignment_shows_them():
+    turn = np.array([[0.9, -0.4], [0.4, 0.9]])
+    points = faces(9)
+    scattered = np.array([scale * face @ turn + 40 * scale for scale, face in enumerate(points, 1)])
+    scattered[4, 2] += 200
+    found = review.reviewed(table(scattered), aligns=True)
+    assert found["id"][found["far"]].tolist() == ["4"]
+    assert review.reviewed(table(scattered))["id"].iloc[0] != "4"
+
+
+def test_rectangles_are_drawn_around_the_photos_points_and_images_may_have_several_sizes():
+    found = review.reviewed(table(faces(2)))
+    images = [np.full((250, 200), 255, np.uint8), np.full((300, 700, 3), 255, np.uint8)]
+    colour = tuple(bytes.fromhex(marks.RECTANGLE[1:]))
+
+    def coloured(framed) -> int:
+        picture = np.asarray(review.montage("AR: photos", found, images, {}, framed))
+        return int((picture == colour).all(axis=2).sum())
+
+    assert coloured({}) == 0
+    assert coloured(review.photo_points(table(faces(2)))) > coloured({"1": SHAPE}) > 50

@@ -10,7 +10,7 @@ import io
 from typing import TYPE_CHECKING
 
 from photosketch import images
-from photosketch.images import KINDS, SRGB_GAMMA, Size
+from photosketch.images import KINDS, SRGB_GAMMA, FaultyError, Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,10 +21,6 @@ if TYPE_CHECKING:
 LARGEST = 8192 * 8192  # pixels that are decoded: telephones' 50 million pass
 LONGEST = 1600  # pixels of a side, in the copies that detection and the click page work on
 COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}  # of profiles, by mode
-
-
-class _UnusableError(Exception):
-    """The picture can't be told from the file: the fault, with its remedy."""
 
 
 def read(data: bytes, *, colour: bool) -> "np.ndarray":
@@ -43,15 +39,11 @@ def inspect(data: bytes) -> tuple[Size | None, list[str]]:
 
     An image of more than 67 million pixels is not decoded.
     """
-
-    def judge(image: "Image") -> tuple[Size, list[str]]:
-        size = image.size
-        try:
+    try:
+        with images.opened(data, LARGEST) as image:
             return _shown(image).size, []
-        except _UnusableError as error:
-            return size, [str(error)]
-
-    return images.judged(data, LARGEST, judge)
+    except FaultyError as error:
+        return error.size, [error.fault]
 
 
 def reduced_size(size: Size) -> Size:
@@ -84,7 +76,7 @@ def points_before(points: "Points", size: Size) -> "Points":
 
 
 def _shown(image: "Image") -> "Image":
-    """An opened image as people see it, RGB or gray. Raises _UnusableError."""
+    """An opened image as people see it, RGB or gray. Raises FaultyError."""
     from PIL import Image, ImageOps
 
     image.load()
@@ -110,12 +102,12 @@ def _eight_bits(image: "Image") -> "Image":
         gray.info = {name: value for name, value in image.info.items() if name != "transparency"}
         return gray
     if image.mode in ("I", "F"):
-        raise _UnusableError(
+        raise FaultyError(
             f"has the mode {image.mode}, whose black and white are not known; "
             "save it with 8 or 16 bits a channel"
         )
     if isinstance(key, tuple) and max(key) > 255:
-        raise _UnusableError("has a transparent colour of 16 bits; save it with 8 bits a channel")
+        raise FaultyError("has a transparent colour of 16 bits; save it with 8 bits a channel")
     return image
 
 
@@ -153,10 +145,10 @@ def _in_srgb(image: "Image") -> "Image":
             io.BytesIO(profile) if profile else ImageCms.createProfile("LAB")
         )
         if profile and own.profile.xcolor_space.strip() != COLOUR_SPACES[image.mode]:
-            raise _UnusableError("has the colour profile of another kind of picture; save as sRGB")
+            raise FaultyError("has the colour profile of another kind of picture; save as sRGB")
         transform = ImageCms.buildTransform(own, srgb, image.mode, "RGB")
     except (ImageCms.PyCMSError, OSError) as error:
-        raise _UnusableError(
+        raise FaultyError(
             f"has a colour profile that can't be applied ({error}); save as sRGB"
         ) from None
     return transform.apply(image)

@@ -6,9 +6,9 @@ bytes, colour keys and all frames but the first without a word. Free of numpy an
 because the Snakefile loads what reads tables.
 """
 
-import hashlib
+import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,15 @@ LARGEST = 4096 * 4096  # pixels that are decoded
 PROFILE_TOLERANCE = 2  # gray levels that a colour profile may change sRGB by
 SRGB_GAMMA = 1 / 2.2
 Size = tuple[int, int]  # width, height
+
+
+class FaultyError(Exception):
+    """An image file that can't be used: its fault, with a remedy, as part of a sentence about it,
+    and its size where that is known."""
+
+    def __init__(self, fault: str, size: Size | None = None) -> None:
+        super().__init__(fault)
+        self.fault, self.size = fault, size
 
 
 def read(data: bytes, *, colour: bool) -> "np.ndarray":
@@ -53,21 +62,19 @@ def inspect(data: bytes) -> tuple[Size | None, list[str]]:
 
     An image of more than 16.8 million pixels is not decoded.
     """
-    return judged(data, LARGEST, lambda image: _strict(image, data))
+    try:
+        with opened(data, LARGEST) as image:
+            image.load()
+            return image.size, _faults(image, data)
+    except FaultyError as error:
+        return error.size, [error.fault]
 
 
-def _strict(image: "Image", data: bytes) -> tuple[Size, list[str]]:
-    image.load()
-    return image.size, _faults(image, data)
+@contextlib.contextmanager
+def opened(data: bytes, largest: int) -> Iterator["Image"]:
+    """An image file of our KINDS and at most `largest` pixels, not yet decoded.
 
-
-def judged(
-    data: bytes, largest: int, judge: Callable[["Image"], tuple[Size, list[str]]]
-) -> tuple[Size | None, list[str]]:
-    """What `judge` makes of an image file that is opened and not yet decoded: size and faults.
-
-    It is not asked where the image has more than `largest` pixels, or is none of our KINDS; what it
-    raises is a fault.
+    Raises FaultyError, also for whatever decoding raises in the block.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -76,25 +83,26 @@ def judged(
             width, height = image.size
             if width * height > largest:
                 fault = f"has {width}x{height} pixels, too many to read; scale it down"
-                return (width, height), [fault]
-            return judge(image)
+                raise FaultyError(fault, (width, height))
+            yield image
+    except FaultyError:
+        raise
     except UnidentifiedImageError:
-        return None, [f"is no intact image of a kind that is read ({', '.join(KINDS)}); replace it"]
+        fault = f"is no intact image of a kind that is read ({', '.join(KINDS)}); replace it"
+        raise FaultyError(fault) from None
     except Exception as error:  # what broken files make Pillow raise has no class in common
-        return None, [f"is no intact image ({error}); replace the file"]
+        raise FaultyError(f"is no intact image ({error}); replace the file") from error
 
 
-def file_sha256_and_faults(
-    path: Path, inspect: Callable[[bytes], tuple[Size | None, list[str]]] = inspect
-) -> tuple[str | None, Size | None, list[str]]:
-    """Of an image file: its hash (None where it can't be read at all), its size, its faults."""
+def file_bytes(path: Path) -> bytes:
+    """The content of an image file. Raises FaultyError if it can't be read."""
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
-        return None, None, [f"is not there (looked for {path}); correct the path"]
+        raise FaultyError(f"is not there (looked for {path}); correct the path") from None
     except OSError as error:
-        return None, None, [f"cannot be read ({error}); correct the path or its permissions"]
-    return hashlib.sha256(data).hexdigest(), *inspect(data)
+        fault = f"cannot be read ({error}); correct the path or its permissions"
+        raise FaultyError(fault) from None
 
 
 def _faults(image: "Image", data: bytes) -> list[str]:

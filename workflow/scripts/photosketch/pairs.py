@@ -315,9 +315,14 @@ def _inspect(
     path: Path, expected: Sequence[int] | None
 ) -> tuple[str | None, images.Size | None, list[str]]:
     """The sha256 of an image file (None if it can't be read at all), its size, its faults."""
+    try:
+        data = images.file_bytes(path)
+    except images.FaultyError as error:
+        return None, None, [error.fault]
+    digest = hashlib.sha256(data).hexdigest()
     if expected is None:
-        return images.file_sha256_and_faults(path, as_seen.inspect)
-    digest, size, faults = images.file_sha256_and_faults(path)
+        return digest, *as_seen.inspect(data)
+    size, faults = images.inspect(data)
     if size not in (None, tuple(expected)):
         found, wanted = ("x".join(map(str, lengths)) for lengths in (size, expected))
         faults.insert(

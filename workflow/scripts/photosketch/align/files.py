@@ -8,7 +8,7 @@ people see it, -> matrix [:, :2] @ (x, y) + [:, 2] in the aligned one.
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,17 +33,20 @@ class Alignment:
 def write_aligned(
     alignment: Alignment,
     size: Sequence[int],
-    pictures: Callable[[Modality], Iterable[Image]],
+    pictures: Mapping[Modality, Iterable[Image]],
     path: str | os.PathLike[str],
 ) -> dict[Modality, list[str]]:
-    """Write the NPZ; the sha256 of each picture's pixels. `pictures` gives those of a modality,
-    [H, W, 3] of `size` (width, height), one after the other, so that few are held at a time."""
+    """Write the NPZ; the sha256 of each picture's pixels.
+
+    `pictures` are those of each modality, [H, W, 3] of `size` (width, height), taken one after the
+    other, so that few are held at a time.
+    """
     shape = (len(alignment.ids), size[1], size[0], 3)
     similarities = zip(*(alignment.transforms[modality] for modality in MODALITIES), strict=True)
     hashes: dict[Modality, list[str]] = {modality: [] for modality in MODALITIES}
 
     def hashed(modality: Modality) -> Iterator[Image]:
-        for picture in pictures(modality):
+        for picture in pictures[modality]:
             hashes[modality].append(hashlib.sha256(picture.tobytes()).hexdigest())
             yield picture
 

@@ -1,6 +1,6 @@
 """Aligning the pairs of a subset: similarities from their points, pictures, points carried over."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -13,7 +13,6 @@ from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
 from photosketch.pairs import MODALITIES, Aligned, Modality, Pair, read_image
 from photosketch.placement import Similarity, similarity, template
 from photosketch.resampling import resampled
-from photosketch.runtime import InputError
 from photosketch.workers import workers
 
 Mode = Literal["each", "photo"]
@@ -30,6 +29,28 @@ class AlignedSubset:
     alignment: Alignment
 
 
+def problems(pairs: Iterable[Pair], table: pd.DataFrame, mode: Mode) -> list[str]:
+    """What keeps pairs from being aligned: points that are missing, and with `photo` images of two
+    sizes."""
+    located, found = _points(table), []
+    needed: tuple[Modality, ...] = ("photo",) if mode == "photo" else MODALITIES
+    for pair in pairs:
+        found += [
+            f"{getattr(pair, modality)}: no points for the {modality} of {pair.subset} {pair.id}; "
+            "run merge_landmarks again"
+            for modality in needed
+            if (pair.id, modality) not in located
+        ]
+        photo, sketch = pair.size("photo"), pair.size("sketch")
+        if mode == "photo" and photo != sketch:
+            found.append(
+                f"{pair.sketch}: has {sketch[0]}x{sketch[1]} pixels and its photo "
+                f"{photo[0]}x{photo[1]}, so it was not drawn over it; scale it to the photo, or "
+                "set dataset.align to each"
+            )
+    return found
+
+
 def align_pairs(
     pairs: Sequence[Pair],
     table: pd.DataFrame,
@@ -43,12 +64,9 @@ def align_pairs(
 
     `table` holds the pairs' points in their input images, of which photo and sketch go by their own
     with `each`, and both by the photo's with `photo`. `size` is the (width, height) of the aligned
-    pictures. Raises InputError with every pair whose points are missing, and with `photo` with
-    every pair whose images differ in size.
+    pictures. The pairs are such as `problems` finds nothing wrong with.
     """
     located = _points(table)
-    if problems := [text for pair in pairs for text in _problems(pair, located, mode)]:
-        raise InputError(problems)
     goal = template(size)
     transforms: Transforms = {
         modality: [
@@ -68,7 +86,8 @@ def align_pairs(
             for start in range(0, len(pairs), HELD * threads):
                 yield from pool.map(picture, range(len(pairs))[start : start + HELD * threads])
 
-    hashes = write_aligned(alignment, size, pictures, path)
+    by_modality = {modality: pictures(modality) for modality in MODALITIES}
+    hashes = write_aligned(alignment, size, by_modality, path)
     aligned = [
         replace(
             pair,
@@ -99,25 +118,6 @@ def _points(table: pd.DataFrame) -> dict[tuple[str, str], Points]:
     """The points [5, 2] of each image, by id and modality, in the table's order."""
     values = table[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)
     return dict(zip(zip(table["id"], table["modality"], strict=True), values, strict=True))
-
-
-def _problems(pair: Pair, located: Mapping[tuple[str, str], Points], mode: Mode) -> list[str]:
-    """What keeps a pair from being aligned."""
-    needed: tuple[Modality, ...] = ("photo",) if mode == "photo" else MODALITIES
-    problems = [
-        f"{getattr(pair, modality)}: no points for the {modality} of {pair.subset} {pair.id}; "
-        "run merge_landmarks again"
-        for modality in needed
-        if (pair.id, modality) not in located
-    ]
-    sizes = [pair.size(modality) for modality in MODALITIES]
-    if mode == "photo" and sizes[0] != sizes[1]:
-        photo, sketch = ("x".join(map(str, lengths)) for lengths in sizes)
-        problems.append(
-            f"{pair.sketch}: has {sketch} pixels and its photo {photo}, so it was not drawn over "
-            "it; scale it to the photo, or set dataset.align to each"
-        )
-    return problems
 
 
 def in_words(name: str, alignment: Alignment) -> str:

@@ -76,6 +76,9 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
         "a state being written": max(states),  # for each training that runs at the same time
         "samples": drawings * width * height,
         "features": (drawings + tested + validated) * features * 4,
+        # photo and sketch in colour
+        "aligned pictures": (config["dataset"]["align"] != "none")
+        * (len(pairs) * 2 * 3 * width * height),
         "parsings": len(pairs) * 2 * width * height,
         "tensors": len(pairs) * frame + warps * trained * frame,
         # sketch and valid pixels, a byte each, and the map, two floats
