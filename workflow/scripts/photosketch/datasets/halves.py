@@ -18,7 +18,10 @@ def problems(pictures: Iterable[Path]) -> list[str]:
     """Pictures that are no intact image, or that no two halves can be cut from."""
     found = []
     for picture in pictures:
-        _, size, faults = images.file_sha256_and_faults(picture)
+        try:
+            size, faults = images.inspect(images.file_bytes(picture))
+        except images.FaultyError as error:
+            size, faults = error.size, [error.fault]
         found += [f"{picture} {fault}" for fault in faults]
         if size is None or faults:
             continue
