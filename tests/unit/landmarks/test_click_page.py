@@ -1,5 +1,8 @@
 """What the click page is made of; tests/browser tests the page itself."""
 
+import base64
+import dataclasses
+import io
 import json
 import re
 from pathlib import Path
@@ -9,7 +12,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photosketch import pairs
+from photosketch import as_seen, pairs
 from photosketch.landmarks import click_page
 from photosketch.landmarks.click_page import annotation_page
 from photosketch.landmarks.manual import MANUAL_COLUMNS, manual_rows
@@ -133,3 +136,14 @@ def test_manual_rows_keep_what_they_say_with_decimal_points(tmp_path):
     path.write_text(f"{header.replace(';', ',')}\nAR,1,photo,70,5,1,1,2,3,4,5,6,7,8\n")
     with pytest.raises(InputError, match="line 2: 14 cells"):
         manual_rows(path)
+
+
+def test_a_large_image_is_shown_by_a_small_copy_and_clicked_in_its_own_pixels(listed, monkeypatch):
+    monkeypatch.setattr(as_seen, "LONGEST", 100)
+    seen = [dataclasses.replace(pair, pictures=pairs.AsSeen(200, 250)) for pair in listed]
+
+    [entry] = data(seen, [table(ALL[:3])])["images"]
+
+    assert (entry["width"], entry["height"]) == (200, 250)
+    encoded = entry["picture"].partition("base64,")[2]
+    assert Image.open(io.BytesIO(base64.b64decode(encoded))).size == (80, 100)
