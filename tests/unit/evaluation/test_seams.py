@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.config import FRAME
 from photosketch.demo.looks import CHARCOAL, PENCIL, SANGUINE
 from photosketch.demo.pair import draw_pair
 from photosketch.evaluation.seams import BORDERS, Seams, borders_of, corners
 from photosketch.patches import PARTS, PATCHES
 from photosketch.training.parts import rectangles
+from support.face_batch import FRAME
 from support.planted_seams import part_masks, planted
 
 POINTS = np.array([[75, 126], [125, 126], [100, 155], [82, 180], [118, 180]], np.float32)
@@ -45,7 +45,7 @@ def test_rectangles_are_those_that_training_cuts_out(size: tuple[int, int]) -> N
     offset = np.array([(FRAME - width) // 2, (FRAME - height) // 2])
     framed = torch.from_numpy((points + offset).astype(np.float32))  # as pack does
     found = [corners(own, width, height) + offset for own in points]
-    np.testing.assert_array_equal(found, rectangles(framed).numpy())
+    np.testing.assert_array_equal(found, rectangles(framed, FRAME).numpy())
 
 
 def test_the_true_sketch_has_no_seam(people: dict[str, np.ndarray], seams: Seams) -> None:

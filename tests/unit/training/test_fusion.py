@@ -8,12 +8,12 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from photosketch.config import FRAME, FusionName
+from photosketch.config import FusionName
 from photosketch.patches import PARTS
 from photosketch.training.fusion import build_fusion, ramps
 from photosketch.training.networks import Generator, build_generator
 from photosketch.training.parts import compose, find_regions, layers, masks, split
-from support.face_batch import face_batch
+from support.face_batch import FRAME, face_batch
 
 FUSIONS = get_args(FusionName)
 NARROW = 4
