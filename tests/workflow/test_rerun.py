@@ -72,6 +72,11 @@ def test_warping_one_ablation_reruns_its_tensors_training_and_what_follows(proje
     assert project.stale() == chain("local")
 
 
+def test_another_frame_packs_and_trains_again_and_parses_nothing(project):
+    project.configure(dataset={"frame": 512}, train={"jitter": 572})
+    assert project.stale() == chain(*ALL_TRAINED) + Counter(pack_tensors=1)
+
+
 def test_swapped_loss_weights_are_noticed(project):
     project.configure(ablations={"local": {"losses": {"l1": 25, "local": 100}}})
     assert project.stale() == chain("local")
