@@ -51,7 +51,7 @@ rule train:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=by_attempt(8000),  # 3.8 GB with the local networks
+        mem_mb=by_attempt(8000),  # 3.8 GB with the local networks, 5.6 with frames of 512
         runtime=by_attempt(480),
         gpu=1,
     params:
