@@ -1,6 +1,7 @@
-# The whole set-up behind each target: `make demo` and `make test` work on a bare machine with Python 3.11.
+# The whole set-up behind each target: `make demo` and `make test` work on a bare machine with Python.
 
-PYTHON ?= python3.11
+# the first of these that can make an environment is taken; PYTHON=/path/to/python names another
+PYTHON ?= python3.11 python3.12 python3.13 python3
 BIN := .venv/bin
 CORES ?= $(shell nproc)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -8,16 +9,24 @@ export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: setup demo test test-cluster lint bench gpu-check estimate pins
+.PHONY: help setup demo test test-cluster lint bench gpu-check estimate pins
+
+help:  ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 # make setup ONNX=1 IDENTITY=1: with the extras of requirements-onnx.txt and requirements-identity.txt
-setup: .venv/ready $(if $(ONNX),.venv/ready-onnx) $(if $(IDENTITY),.venv/ready-identity)
+setup: .venv/ready $(if $(ONNX),.venv/ready-onnx) $(if $(IDENTITY),.venv/ready-identity)  ## every package, pinned, into .venv (ONNX=1, IDENTITY=1: with extras)
 
 .venv/ready: requirements.txt
 	@case '$(CURDIR)' in *' '*) echo "Snakemake starts no job under a path with a space: move $(CURDIR)"; exit 1;; esac
-	@$(PYTHON) -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] < (3, 11))' \
-	  || { echo "Python 3.11 with venv is needed: set PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv .venv
+	@for python in $(PYTHON); do \
+	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	    2> /dev/null; then \
+	    echo "$$($$python --version), called $$python"; exec $$python -m venv .venv; \
+	  fi; \
+	done; \
+	echo "None of $(PYTHON) is a Python 3.11, 3.12 or 3.13 with venv (Debian, Ubuntu:" \
+	  "apt install python3 python3-venv). Set PYTHON=/path/to/python"; exit 1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
@@ -29,20 +38,20 @@ resources/demo/pairs.tsv: | .venv/ready
 	$(BIN)/python -m photosketch.demo resources/demo
 
 # narrow networks gain nothing from a second thread: one thread a job, as many jobs as cores
-demo: .venv/ready resources/demo/pairs.tsv
+demo: .venv/ready resources/demo/pairs.tsv  ## the whole workflow on generated faces, minutes
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
 	  --configfile config/demo.yaml
 	@echo "see results/demo/comparison/index.html"
 
-test: .venv/ready .venv/ready-onnx
+test: .venv/ready .venv/ready-onnx  ## all tests but those on a cluster
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 # the slurm profile on two nodes that are this machine; SLURM comes by apt: needs root
-test-cluster: .venv/ready
+test-cluster: .venv/ready  ## the SLURM profile on two nodes that are this machine (root, Debian)
 	tests/cluster/install-slurm.sh
 	timeout --signal=INT --kill-after=60 1800 $(BIN)/python -m pytest tests/cluster
 
-lint: .venv/ready resources/demo/pairs.tsv
+lint: .venv/ready resources/demo/pairs.tsv  ## style, types, the workflow's own lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -50,21 +59,20 @@ lint: .venv/ready resources/demo/pairs.tsv
 	$(BIN)/mypy workflow/scripts/*.py
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
-bench: .venv/ready resources/demo/pairs.tsv
+bench: .venv/ready resources/demo/pairs.tsv  ## every measurement, to results/bench.json
 	$(BIN)/python tests/bench.py
 
-# is everything right on the GPU at hand, and how fast? (docs/gpu.md)
-gpu-check: .venv/ready
+# what it looks at: docs/gpu.md
+gpu-check: .venv/ready  ## is everything right on the GPU at hand, and how fast?
 	$(BIN)/python tests/gpu_check.py
 
-# what a run is going to take; CONFIG names an overlay: make estimate CONFIG=my.yaml
-estimate: .venv/ready
+estimate: .venv/ready  ## what a run is going to take (CONFIG=my.yaml)
 	$(BIN)/python -m photosketch.estimate $(CONFIG)
 
 # after editing requirements.in: pin what a fresh environment resolves to, for pip and for conda
 # (the pins of the extras are made by hand: tests/unit/test_pins.py says what they lack)
-pins:
-	$(PYTHON) -m venv .venv-pins
+pins:  ## renew the pins after editing requirements.in
+	$(firstword $(PYTHON)) -m venv .venv-pins
 	.venv-pins/bin/python -m pip install --quiet -r requirements.in
 	{ echo "# Written by 'make pins' from requirements.in: every package, transitive ones too."; \
 	  .venv-pins/bin/python -m pip freeze; } > requirements.txt

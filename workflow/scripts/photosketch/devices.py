@@ -107,7 +107,7 @@ def _remedy() -> str:
         return "Install a build of torch with CUDA"
     return (
         f"Install a driver for CUDA {torch.version.cuda} (nvidia-smi names the one at hand; "
-        "README.md the least), or let CUDA_VISIBLE_DEVICES name a device"
+        "docs/gpu.md the least), or let CUDA_VISIBLE_DEVICES name a device"
     )
 
 
