@@ -75,7 +75,7 @@ def test_a_face_where_cufs_has_it_has_no_problems_and_others_are_told_apart():
 
 def test_the_rectangles_are_those_that_are_cut_for_the_local_networks():
     points = placement.template((256, 256)) + np.random.default_rng(0).normal(0, 3, (20, 5, 2))
-    cut = parts.rectangles(torch.tensor(points)).numpy()
+    cut = parts.rectangles(torch.tensor(points), 256).numpy()
     judged = np.stack([placement.corners(face) for face in points])
     assert np.abs(judged - cut).max() <= 1  # rounded the other way where halves meet
     assert (judged == cut).mean() > 0.9

@@ -71,5 +71,5 @@ def test_the_disk_is_what_a_finished_run_has_filled(finished):
     assert len(states) == 6
     added = sum(path.stat().st_size for path in states) - disk["states for resuming"]
     assert 0 < added < 6 * 350_000
-    for kind, pattern in (("samples", "samples/*/*/*.npz"), ("parsings", "parsing/*.npz")):
+    for kind, pattern in (("samples", "samples/*/*/*.npz"), ("parsings", "parsing/**/*.npz")):
         assert 0 < filled(pattern) < disk[kind], kind

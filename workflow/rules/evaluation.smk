@@ -130,10 +130,14 @@ rule show_seams:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=by_attempt(2000),
         runtime=10,
     params:
-        hp={"subsets": SUBSETS, **without_null(frame=LARGE_FRAME)},
+        hp={
+            "subsets": SUBSETS,
+            **without_null(frame=LARGE_FRAME),
+            **SCORING_HPARAMS,
+        },
         code=code_version("show_seams.py"),
     message:
         "Showing the seams of {wildcards.ablation}, seed {wildcards.seed}, epoch {wildcards.epoch}"

@@ -18,7 +18,7 @@ rule pack_tensors:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,  # 0.3 GB for 4,000 pairs
+        mem_mb=by_attempt(1000),  # 0.3 GB for 4,000 pairs of 200x250; labels of all are held
         runtime=20,
     params:
         hp={

@@ -15,7 +15,7 @@ from photosketch.evaluation.files import (
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
 from photosketch.evaluation.seams import seams_of
 from photosketch.landmarks.table import read_tables
-from photosketch.parsing.labels import read_parsings
+from photosketch.parsing.labels import read_photo_labels
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -44,9 +44,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     gallery = read_gallery(files.gallery) if identity else None
     seams = None
     if files.get("parsing"):
-        parsings = dict(zip(hp["subsets"], map(read_parsings, files.parsing), strict=True))
+        labels = dict(zip(hp["subsets"], map(read_photo_labels, files.parsing), strict=True))
         tables = read_tables(hp["subsets"], files.landmarks)
-        seams = seams_of(people, tables, parsings, hp.get("frame", FRAMES[0]))
+        seams = seams_of(people, tables, labels, hp.get("frame", FRAMES[0]))
     truth = Truth.of(real, stack_sketches(people), networks.device, gallery, seams)
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
     scores, image_scores, features = evaluate_epochs(

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime, sheets
 from photosketch.config import FRAMES
+from photosketch.evaluation import protocol
 from photosketch.evaluation.seam_sheet import seam_sheet
 from photosketch.evaluation.seams import seams_of
 from photosketch.landmarks.table import read_tables
-from photosketch.parsing.labels import read_parsings
+from photosketch.parsing.labels import read_photo_labels
 from photosketch.training.samples import read_samples
 
 if TYPE_CHECKING:
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     hp, files, run = snakemake.params.hp, snakemake.input, snakemake.wildcards
     people = pairs.select(pairs.read_manifest(files.manifest), split="test")
-    parsings = dict(zip(hp["subsets"], map(read_parsings, files.parsing), strict=True))
+    labels = dict(zip(hp["subsets"], map(read_photo_labels, files.parsing), strict=True))
     tables = read_tables(hp["subsets"], files.landmarks)
-    seams = seams_of(people, tables, parsings, hp.get("frame", FRAMES[0]))
+    seams = seams_of(people, tables, labels, hp.get("frame", FRAMES[0]))
     title = f"Seams of {run.ablation}, seed {run.seed}, epoch {run.epoch}: worst first"
-    sheet = seam_sheet(title, people, read_samples(files.samples).sketches, seams)
+    samples = read_samples(files.samples).sketches
+    sketches = protocol.drawn(samples, hp.get("scored_as", "as_drawn"))
+    sheet = seam_sheet(title, people, sketches, seams)
     sheets.save(sheet, snakemake.output[0])

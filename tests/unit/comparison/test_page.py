@@ -54,6 +54,18 @@ TABLE = tables.Table("More", ["", "<SSIM>"], [["baseline", "0.5"]], ["A remark."
 PROVENANCE = Provenance("demo", {"Commit": "0123, clean"}, HPARAMS, "run: demo")
 
 
+def test_what_an_ablation_has_switched_on_is_no_setting_of_all():
+    plain = {"epochs": 12, "jitter": 286, "losses": {"l1": 100.0}}
+    flipped, still = {**plain, "flip": True}, {"epochs": 12, "losses": {"l1": 100.0}}
+    own, shared = page._settings_in_words({"plain": plain, "flipped": flipped, "still": still})
+    assert shared == "epochs 12"
+    assert own == {
+        "plain": "l1 100, jitter 286, flip off",
+        "flipped": "l1 100, jitter 286, flip True",
+        "still": "l1 100, jitter off, flip off",
+    }
+
+
 def compared(scores: pd.DataFrame) -> Comparison:
     return Comparison(scores, REFERENCES, pd.DataFrame(), PROVENANCE)
 

@@ -50,7 +50,7 @@ def test_published_values_and_their_source_stand_in_all_three_forms(tmp_path: Pa
     assert r"report\_glad, later: A report, 2019." in latex
     curves = tmp_path / "curves.png"
     Image.new("L", (4, 4)).save(curves)
-    html = page.index_html(comparison, [], "{}", curves, None, {})
+    html = page.index_html(comparison, [], "{}", curves, None, {}, {})
     assert '<th scope="row">report_glad (published)</th>' in html
     assert '<td class="mean">26.96</td>' in html
     assert "report_glad, later: A report, 2019." in html

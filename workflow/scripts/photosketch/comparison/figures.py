@@ -70,7 +70,8 @@ def curves(comparison: Comparison) -> Figure:
             axis.grid(axis="y", color=_RULE, linewidth=0.6)
             axis.set_axisbelow(True)
             draw_panel(axis, scores[scores["subset"] == subset], ablations)
-            _published(axis, comparison.comparable, subset)
+            shown = [subset] if len(panels) > 1 else [subset, POOLED]
+            _published(axis, comparison.comparable, shown)
         for axis in axes[len(panels) :]:
             axis.set_visible(False)
         left, line = 0.15 / width, 0.25 / height
@@ -223,10 +224,14 @@ def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
     axis.margins(y=0.2)
 
 
-def _published(axis: Axes, entries: Sequence[Published], subset: str) -> None:
-    """A thin line at each published value of the subset, its name and value to the right of it,
-    moved up where the one below would be hidden."""
-    known = sorted((entry.fid[subset], entry.name) for entry in entries if subset in entry.fid)
+def _published(axis: Axes, entries: Sequence[Published], subsets: Sequence[str]) -> None:
+    """A thin line at each published value, of the first of the subsets that there is one for; its
+    name and value to the right of it, moved up where the one below would be hidden."""
+    known = sorted(
+        (value, entry.name)
+        for entry in entries
+        for value in [entry.fid[subset] for subset in subsets if subset in entry.fid][:1]
+    )
     if not known:
         return
     for value, _ in known:

@@ -124,10 +124,17 @@ def _settings(comparison: Comparison, training: str) -> dict[str, str]:
     }
 
 
+# what only says how another value is meant, and is not there without it
+OF_A_TERM = ("glad_form", "fusion")
+
+
 def _settings_in_words(
     hparams: Mapping[str, Mapping[str, Any]],
 ) -> tuple[dict[str, str], str]:
-    """The loss weights of each ablation and what else sets it apart; what all have in common."""
+    """The loss weights of each ablation and what else sets it apart; what all have in common.
+
+    A value that is left out of hyper-parameters is off, and told as such where others have it.
+    """
     flat = {
         name: {key: value for key, value in values.items() if key != "losses"}
         for name, values in hparams.items()
@@ -136,12 +143,16 @@ def _settings_in_words(
     shared = {
         key: value
         for key, value in united.items()
-        if all(values.get(key, value) == value for values in flat.values())
+        if all(values.get(key) == value for values in flat.values())
     }
     own = {
         name: {
             **hparams[name]["losses"],
-            **{key: value for key, value in values.items() if key not in shared},
+            **{
+                key: values.get(key, "off")
+                for key in united
+                if key not in shared and (key in values or key not in OF_A_TERM)
+            },
         }
         for name, values in flat.items()
     }

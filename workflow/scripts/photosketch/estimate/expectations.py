@@ -79,7 +79,8 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
         # photo and sketch in colour
         "aligned pictures": (config["dataset"]["align"] != "none")
         * (len(pairs) * 2 * 3 * width * height),
-        "parsings": len(pairs) * 2 * width * height,
+        # of photos and sketches, those of the parser and those that maps by hand were laid over
+        "parsings": len(pairs) * 2 * 2 * width * height,
         "tensors": len(pairs) * frame + warps * trained * frame,
         # sketch and valid pixels, a byte each, and the map, two floats
         "warps": warps * len(pairs) * width * height * (1 + 1 + 2 * 4),

@@ -146,12 +146,12 @@ def read_scores(
         table.insert(0, "ablation", ablation)
         table.insert(1, "seed", seed)
         tables.append((path, table))
-    shared = ["epoch", "subset", "n", "features"]
+    shared = ["epoch", "subset", "n", "features", "note"]
     for path, table in tables[1:]:
         first_path, first = tables[0]
         if not table[shared].equals(first[shared]):
             problems.append(
-                f"{path}: other epochs, numbers of images or features than {first_path}; "
+                f"{path}: other epochs, numbers of images, features or remarks than {first_path}; "
                 "delete the older of the two to evaluate again"
             )
     if problems:

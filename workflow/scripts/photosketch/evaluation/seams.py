@@ -29,7 +29,7 @@ from photosketch.arrays import Field, Image, Labels, Mask, Points
 from photosketch.config import FRAMES
 from photosketch.landmarks.table import points_of
 from photosketch.pairs import Pair, read_image
-from photosketch.parsing.labels import BACKGROUND, Parsings
+from photosketch.parsing.labels import BACKGROUND
 from photosketch.patches import PATCHES, patches_of
 
 OUTLINE = "outline"
@@ -115,11 +115,11 @@ class Seams:
 def seams_of(
     people: Sequence[Pair],
     landmarks: Mapping[str, pd.DataFrame],
-    parsings: Mapping[str, Parsings],
+    labels: Mapping[str, Mapping[str, Labels]],
     frame: int = FRAMES[0],
 ) -> Seams:
-    """The seams of people by landmark tables and parsings of their subsets; `frame` as in `of`."""
-    labels = {subset: parsing.by_id("photo") for subset, parsing in parsings.items()}
+    """The seams of people by landmark tables of their subsets and the photos' labels, by subset and
+    id; `frame` as in `of`."""
     return Seams.of(
         np.stack([points_of(landmarks[pair.subset], pair.id, "photo") for pair in people]),
         np.stack([labels[pair.subset][pair.id] for pair in people]),
