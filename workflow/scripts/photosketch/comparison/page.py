@@ -124,8 +124,8 @@ def _settings(comparison: Comparison, training: str) -> dict[str, str]:
     }
 
 
-# what only says how another value is meant, and is not there without it
-OF_A_TERM = ("glad_form", "fusion")
+# what only says how a term is meant, and is not there without it (nor is the usual fusion with it)
+OF_GLAD, OF_LOCAL = "glad_form", "fusion"
 
 
 def _settings_in_words(
@@ -143,7 +143,9 @@ def _settings_in_words(
     shared = {
         key: value
         for key, value in united.items()
-        if all(values.get(key) == value for values in flat.values())
+        if all(
+            values.get(key, value if key == OF_GLAD else None) == value for values in flat.values()
+        )
     }
     own = {
         name: {
@@ -151,7 +153,7 @@ def _settings_in_words(
             **{
                 key: values.get(key, "off")
                 for key in united
-                if key not in shared and (key in values or key not in OF_A_TERM)
+                if key not in shared and (key in values or key not in (OF_GLAD, OF_LOCAL))
             },
         }
         for name, values in flat.items()
