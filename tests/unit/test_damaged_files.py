@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pytest
 
+from photosketch.align.files import read_alignment
 from photosketch.evaluation import files
 from photosketch.landmarks.table import read_landmarks
 from photosketch.pairs import read_manifest
@@ -22,6 +23,7 @@ ARRAYS = (
     files.read_gallery,
     files.read_run_features,
     lambda path: files.mismatches(path, files.Features(*[np.array([])] * 3)),
+    read_alignment,
     read_parsings,
     read_packed,
     lambda path: load_packed(path, "cpu"),

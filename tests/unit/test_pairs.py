@@ -427,3 +427,9 @@ def test_aligned_pictures_come_from_their_stack_and_are_held_against_the_manifes
     other = dataclasses.replace(pair, photo_sha256=hashes[0])
     with pytest.raises(InputError, match="the photo of AR 7 is not what was aligned"):
         pairs.read_image(other, "photo")
+    (folder / "AR.npz").write_bytes((folder / "AR.npz").read_bytes()[:-200])
+    with pytest.raises(InputError, match=r"AR.npz: is damaged .*written again by align_faces"):
+        pairs.read_image(pair, "photo")
+    (folder / "AR.npz").unlink()
+    with pytest.raises(InputError, match="is not there; align_faces writes it again"):
+        pairs.read_image(pair, "photo")

@@ -470,7 +470,11 @@ def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.n
 
 
 def _aligned(pair: Pair, place: Aligned, modality: Modality, colour: bool) -> "np.ndarray":
-    pixels = stacks.read(place.stack, modality, place.row)
+    try:
+        with intact(place.stack, "align_faces"):
+            pixels = stacks.read(place.stack, modality, place.row)
+    except FileNotFoundError:
+        raise InputError([f"{place.stack}: is not there; align_faces writes it again"]) from None
     if hashlib.sha256(pixels.data).hexdigest() != _indexed(pair, modality):
         raise InputError(
             [

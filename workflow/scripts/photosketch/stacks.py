@@ -10,8 +10,6 @@ import zipfile
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from photosketch.runtime import InputError
-
 if TYPE_CHECKING:
     import numpy as np
 
@@ -27,10 +25,14 @@ def write(
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
         np.lib.format.write_array_header_1_0(member, header)
+        written = 0
         for picture in pictures:
-            assert picture.shape == shape[1:]
-            assert picture.dtype == np.uint8
+            if picture.shape != shape[1:] or picture.dtype != np.uint8 or written == shape[0]:
+                raise ValueError(f"{name}: other pictures than {shape} of uint8")
             member.write(np.ascontiguousarray(picture).data)
+            written += 1
+        if written < shape[0]:
+            raise ValueError(f"{name}: {written} pictures instead of {shape[0]}")
 
 
 def write_array(archive: zipfile.ZipFile, name: str, array: "np.ndarray") -> None:
@@ -42,23 +44,18 @@ def write_array(archive: zipfile.ZipFile, name: str, array: "np.ndarray") -> Non
 
 
 def read(path: str | os.PathLike[str], name: str, row: int) -> "np.ndarray":
-    """One picture [H, W, 3] uint8 of the member `name`. Raises InputError if it can't be read."""
+    """One picture [H, W, 3] uint8 of the member `name`. Its checksum is not looked at."""
     import numpy as np
 
-    try:
-        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-            start = archive.getinfo(f"{name}.npy").header_offset
-            file.seek(start + 26)  # the lengths of name and extra field, 2 bytes each
-            lengths = struct.unpack("<HH", file.read(4))
-            file.seek(start + LOCAL_HEADER + sum(lengths))
-            np.lib.format.read_magic(file)
-            shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-            if dtype != np.uint8 or not 0 <= row < shape[0]:
-                raise ValueError(f"no picture {row} of type uint8 in {name}")
-            count = int(np.prod(shape[1:]))
-            file.seek(row * count, os.SEEK_CUR)
-            return np.frombuffer(file.read(count), np.uint8).reshape(shape[1:])
-    except (OSError, KeyError, ValueError, struct.error, zipfile.BadZipFile) as error:
-        raise InputError(
-            [f"{path}: cannot be read ({error}); delete it: it is written again"]
-        ) from None
+    with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+        start = archive.getinfo(f"{name}.npy").header_offset
+        file.seek(start + 26)  # the lengths of name and extra field, 2 bytes each
+        lengths = struct.unpack("<HH", file.read(4))
+        file.seek(start + LOCAL_HEADER + sum(lengths))
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        if dtype != np.uint8 or not 0 <= row < shape[0]:
+            raise ValueError(f"no picture {row} of type uint8 in {name}")
+        count = int(np.prod(shape[1:]))
+        file.seek(row * count, os.SEEK_CUR)
+        return np.frombuffer(file.read(count), np.uint8).reshape(shape[1:])

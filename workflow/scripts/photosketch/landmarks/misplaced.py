@@ -44,6 +44,6 @@ def refusal(lines: Sequence[str], ablations: Sequence[str]) -> list[str]:
         *lines[:MOST_NAMED],
         *([f"and {more} more"] if more > 0 else []),
         f"{len(lines)} images have faces that the local networks of {', '.join(ablations)} do not "
-        "fit; set dataset.align to each (photo, where sketches were drawn over the photos), or "
-        "leave out losses.local",
+        "fit; set dataset.align to each (photo, where sketches were drawn over the photos), click "
+        "points that are wrong (landmarks.annotate), or leave out losses.local",
     ]
