@@ -22,14 +22,15 @@ def test_images_without_a_face_stop_the_run_or_fall_back_and_are_named(unrun):
     unrun.configure(parsing={"weights_sha256": digest})
     stopped = unrun.snakemake(target)
     assert stopped.returncode != 0
-    log = unrun.results / f"logs/parse_faces/{subset}.log"
-    assert log.read_text().count("the network finds no face in") == 6  # the photos
+    refused = unrun.results / f"logs/merge_parsings/{subset}.log"
+    assert refused.read_text().count("the network finds no face in") == 6  # the photos
     assert "parsing.fallback" in stopped.stdout
     assert not parsing.exists()
 
     unrun.configure(parsing={"fallback": True})
     done = unrun.snakemake(target)
     assert done.returncode == 0, done.stdout
+    log = unrun.results / f"logs/parse_faces/{subset}.log"
     for text in (done.stdout, log.read_text()):
         assert text.count("parsed by grabcut") == 12
     with np.load(parsing) as stored:

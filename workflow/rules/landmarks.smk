@@ -59,7 +59,14 @@ rule facepp_landmarks:
         mem_mb=1000,
         runtime=60,
     params:
-        hp={"subsets": SUBSETS, **MANUAL_HPARAMS},
+        hp={
+            "subsets": SUBSETS,
+            **MANUAL_HPARAMS,
+            # sent to a company only where something needs their points
+            **without_null(
+                sketches=bool(settings.sketch_points_needed_by(config)) or None
+            ),
+        },
         code=code_version("facepp_landmarks.py"),
     message:
         "Asking Face++ for the faces that MTCNN missed"

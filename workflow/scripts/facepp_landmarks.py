@@ -23,6 +23,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         known,
         Path(snakemake.output[0]).parent,
         lambda: facepp.service_from_environment(asking["endpoint"], asking["timeout"]),
+        sketches=snakemake.params.hp.get("sketches", False),
     )
     for subset, path in zip(subsets, snakemake.output, strict=True):
         write_landmarks(tables[subset], path)

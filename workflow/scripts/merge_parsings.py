@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from photosketch import pairs, runtime
-from photosketch.parsing.labels import read_parsings, write_parsings
+from photosketch.parsing.labels import read_parsings, require_photo_labels, write_parsings
 from photosketch.parsing.manual import read_manual, with_manual
 
 if TYPE_CHECKING:
@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, subset = snakemake.input, snakemake.wildcards.subset
+    listed = pairs.read_manifest(files.manifest)
     parsings = read_parsings(files.machine)
     if "manual_sha256" in snakemake.params.hp:
         folder = snakemake.config["parsing"]["manual"]
-        maps = read_manual(folder, pairs.read_manifest(files.manifest))
-        parsings = with_manual(parsings, subset, maps)
+        parsings = with_manual(parsings, read_manual(folder, listed, subset))
         print(f"{subset}: {len(parsings.manual)} label maps of {folder}", file=console)
+    require_photo_labels(pairs.select(listed, subset), parsings)
     write_parsings(parsings, snakemake.output[0])

@@ -27,6 +27,8 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     write_parsings(parsings, snakemake.output[0])
     for id, modality in parsings.fallback:
         runtime.say(f"{subset} {id}: no face found in the {modality}: parsed by grabcut", console)
+    if parsings.faceless:
+        runtime.say(f"{subset}: photos without a face: {', '.join(parsings.faceless)}", console)
     if parsings.unparsed:
         runtime.say(f"{subset}: sketches without labels: {', '.join(parsings.unparsed)}", console)
     print(f"{subset}: {len(subset_pairs)} pairs parsed in {seconds:.1f} s", file=console)

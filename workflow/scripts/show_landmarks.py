@@ -28,7 +28,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
             shown = [by_name[subset, name] for name in rows["id"]]
             images = (pairs.read_image(pair, modality) for pair in shown)
             missing = without_points(pairs.select(listed, subset), table, modality)
-            without = {pair.id: pairs.read_image(pair, modality) for pair in missing}
+            without = ((pair.id, pairs.read_image(pair, modality)) for pair in missing)
             sizes = {pair.size(modality) for pair in [*shown, *missing]}
             # the networks see the rectangles in aligned pictures, of which there are others
             framed = {} if aligns else review.photo_points(table)

@@ -92,7 +92,8 @@ def test_a_sketch_drawn_over_its_photo_goes_by_the_photos_points_and_needs_none(
     assert problems(pairs, table, "each") == []
     first, second = problems(pairs, photos, "each")
     assert "no points for the sketch of AR 0" in first
-    assert "no points for the sketch of AR 1" in second
+    assert "no points for the sketch of AR 1, and dataset.align: each needs them" in second
+    assert "the target `annotate`" in second and "again" not in second
 
 
 def test_a_sketch_of_another_size_was_not_drawn_over_its_photo(scattered):

@@ -97,6 +97,14 @@ def test_hint_is_the_mean_of_the_same_modality_without_the_image_itself(listed):
     assert data(listed, [])["images"][0]["hint"] is None
 
 
+def test_hint_lies_where_the_face_does_in_images_of_other_sizes(listed):
+    large = dataclasses.replace(listed[0], width=400, height=500)
+    hint = data([large, listed[1]], [table([("2", "photo")])])["images"][0]["hint"]
+    assert hint == (2 * POINTS + 0.5).tolist()  # centres of pixels twice as fine
+    rows = [manual_row("9", "photo", POINTS * 100)]  # of no pair: no size
+    assert data(listed, [], rows)["images"][0]["hint"] is None
+
+
 def test_pattern_that_matches_nothing_and_nothing_to_show_are_errors(listed):
     with pytest.raises(InputError, match=r"landmarks\.annotate: 'AR/9/photo' matches no image"):
         annotation_page(listed, [], [], ["AR/9/photo"], "manual.csv")

@@ -79,6 +79,16 @@ def test_nothing_is_asked_twice_not_even_what_has_no_face(listed, tmp_path):
     assert names == {f"{pair.sketch_sha256}.json" for pair in listed}
 
 
+def test_sketches_are_not_sent_where_nothing_needs_their_points(listed, tmp_path):
+    known = {("AR", "2", "photo")}
+    with serve(found(face(POINTS))) as requests:
+        table = facepp.find_landmarks(
+            listed, known, tmp_path / "answers", lambda: service(requests), sketches=False
+        )["AR"]
+        assert len(requests.asked) == 1
+    assert table[["id", "modality"]].to_numpy().tolist() == [["1", "photo"]]
+
+
 def test_no_face_leaves_the_image_to_the_manual_file_and_says_so(listed, tmp_path, capfd):
     with serve(found()) as requests:
         table = ask(listed, requests, tmp_path / "answers")["AR"]

@@ -1,3 +1,5 @@
+import weakref
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,7 +97,7 @@ def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colo
     photos[4] += 50
     found = review.reviewed(pd.concat([table(photos[:8]), table(photos[8:], source="manual")]))
     images = [np.full((250, 200), 255, np.uint8)] * 9
-    picture = np.asarray(review.montage("AR: photos", found, images, {}, {}, (200, 250)))
+    picture = np.asarray(review.montage("AR: photos", found, images, [], {}, (200, 250)))
     seen = {tuple(colour) for colour in picture.reshape(-1, 3)}
 
     def colour(text: str) -> tuple[int, ...]:
@@ -106,21 +108,40 @@ def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colo
     assert colour(review.COLOURS["manual"]) in seen
     assert colour(review.COLOURS["facepp"]) not in seen
     calm = review.reviewed(table(faces(9)))
-    picture = np.asarray(review.montage("AR: photos", calm, images, {}, {}, (200, 250)))
+    picture = np.asarray(review.montage("AR: photos", calm, images, [], {}, (200, 250)))
     assert colour(sheets.ALARM) not in {tuple(c) for c in picture.reshape(-1, 3)}
 
 
 def test_images_without_points_come_first_in_the_montage_without_crosses():
     faint = np.full((250, 200), 90, np.uint8)
     empty = review.reviewed(table(faces(0)))
-    alone = np.asarray(review.montage("AR", empty, [], {"7": faint}, {}, (200, 250)))
+    alone = np.asarray(review.montage("AR", empty, [], [("7", faint)], {}, (200, 250)))
     assert (alone == 90).all(axis=2).sum() == 120 * 150
     found = review.reviewed(table(faces(2)))
     images = [np.full((250, 200), 255, np.uint8)] * 2
-    picture = np.asarray(review.montage("AR", found, images, {"7": faint}, {}, (200, 250)))
+    picture = np.asarray(review.montage("AR", found, images, [("7", faint)], {}, (200, 250)))
     _, columns = np.nonzero((picture == 90).all(axis=2))
     assert columns.size == 120 * 150
     assert columns.max() < 24 + 120
+
+
+def test_images_without_points_are_held_one_at_a_time():
+    held, most = weakref.WeakSet(), 0
+
+    class Held(np.ndarray):
+        __hash__ = object.__hash__
+
+    def faint():
+        nonlocal most
+        for name in "abcd":
+            image = np.full((250, 200), 90, np.uint8).view(Held)
+            held.add(image)
+            most = max(most, len(held))
+            yield name, image
+            del image
+
+    review.montage("AR", review.reviewed(table(faces(0))), [], faint(), {}, (200, 250))
+    assert 1 <= most <= 2
 
 
 def test_faces_anywhere_are_compared_as_alignment_shows_them():
@@ -139,7 +160,7 @@ def test_rectangles_are_drawn_around_the_photos_points_and_images_may_have_sever
     colour = tuple(bytes.fromhex(marks.RECTANGLE[1:]))
 
     def coloured(framed) -> int:
-        picture = np.asarray(review.montage("AR: photos", found, images, {}, framed))
+        picture = np.asarray(review.montage("AR: photos", found, images, [], framed))
         return int((picture == colour).all(axis=2).sum())
 
     assert coloured({}) == 0

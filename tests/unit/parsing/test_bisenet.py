@@ -203,18 +203,17 @@ def test_pairs_are_parsed_photo_and_sketch(parser, tmp_path):
     assert not np.array_equal(*parsed.photo)
 
 
-def test_every_photo_without_a_face_is_listed(parser, tmp_path):
+def test_every_photo_without_a_face_is_blank_and_listed(parser, tmp_path):
     white = np.full((250, 200), 255, np.uint8)
     images = {"1": (face(), white), "2": (np.dstack([white] * 3), face()[..., 0])}
     images |= {str(i): (face(), face()[..., 0]) for i in range(3, 7)}
     images |= {"7": (np.dstack([white] * 3), white)}
-    with pytest.raises(InputError) as caught:
-        parse_pairs(*as_pairs(tmp_path, images), parser)
-    problems = caught.value.problems
-    assert len(problems) == 2
-    for problem, file in zip(problems, ("2-photo.png", "7-photo.png"), strict=True):
-        assert file in problem
-        assert "parsing.fallback" in problem
+    parsed = parse_pairs(*as_pairs(tmp_path, images), parser)
+    assert parsed.faceless == ("2", "7")
+    assert parsed.unparsed == ("1", "7")
+    assert parsed.photo.any(axis=(1, 2)).tolist() == [id not in "27" for id in images]
+    write_parsings(parsed, tmp_path / "a.npz")
+    assert read_parsings(tmp_path / "a.npz").faceless == parsed.faceless
 
 
 def test_sketches_without_a_face_or_points_have_no_labels_and_are_named(parser, tmp_path):

@@ -5,7 +5,15 @@ import pytest
 from PIL import Image
 
 from photosketch.pairs import Pair
-from photosketch.parsing.labels import CLASSES, EYES, HAIR, NOSE, SKIN, Parsings
+from photosketch.parsing.labels import (
+    CLASSES,
+    EYES,
+    HAIR,
+    NOSE,
+    SKIN,
+    Parsings,
+    require_photo_labels,
+)
 from photosketch.parsing.manual import read_manual, with_manual
 from photosketch.parsing.manual_files import hparams
 from photosketch.parsing.palette import CLASS_COLOURS
@@ -32,7 +40,7 @@ def save(path, pixels):
 
 def problems(folder):
     with pytest.raises(InputError) as caught:
-        read_manual(folder, PAIRS)
+        read_manual(folder, PAIRS, "AR")
     return caught.value.problems
 
 
@@ -42,9 +50,10 @@ def test_values_colours_and_colours_by_a_palette_are_the_same_map(folder):
     save(folder / "AR/2_b_sketch.png", colours)
     Image.fromarray(colours).quantize(len(CLASSES)).save(folder / "XM/1_sketch.png")
     (folder / "AR/.hidden.swp").write_text("an editor's")
-    maps = read_manual(folder, PAIRS)
-    assert set(maps) == {("AR", "1", "photo"), ("AR", "2_b", "sketch"), ("XM", "1", "sketch")}
-    for labels in maps.values():
+    ours, theirs = (read_manual(folder, PAIRS, subset) for subset in ("AR", "XM"))
+    assert set(ours) == {("1", "photo"), ("2_b", "sketch")}
+    assert set(theirs) == {("1", "sketch")}
+    for labels in [*ours.values(), *theirs.values()]:
         assert labels.dtype == np.uint8
         assert np.array_equal(labels, MAP)
 
@@ -53,9 +62,9 @@ def test_masks_of_other_tools_are_read_by_the_table_of_classes(folder):
     (folder / "classes.tsv").write_text("value\tclass\n17\thair\n4\teyes\n5\teyes\n#FF0080\tnose\n")
     save(folder / "AR/1_photo.png", np.where(MAP < 4, 17, np.where(MAP < 6, 4, 5)))
     save(folder / "XM/1_photo.png", np.full((HEIGHT, WIDTH, 3), (255, 0, 128)))
-    maps = read_manual(folder, PAIRS)
-    assert np.array_equal(maps["AR", "1", "photo"], np.where(MAP < 4, HAIR, EYES))
-    assert (maps["XM", "1", "photo"] == NOSE).all()
+    ours, theirs = (read_manual(folder, PAIRS, subset) for subset in ("AR", "XM"))
+    assert np.array_equal(ours["1", "photo"], np.where(MAP < 4, HAIR, EYES))
+    assert (theirs["1", "photo"] == NOSE).all()
     save(folder / "AR/1_photo.png", MAP)
     assert "no class (0, 1, 2, 3, 6, ...); allowed: those of" in problems(folder)[0]
 
@@ -92,14 +101,32 @@ def test_every_mistake_is_named_with_its_file_at_once(folder):
 def test_maps_are_laid_over_the_parser_s_and_named():
     photo, sketch = np.full((2, 2, HEIGHT, WIDTH), SKIN, np.uint8)
     parsings = Parsings(("2_b", "1"), photo, sketch, (("1", "photo"),), unparsed=("1", "2_b"))
-    maps = {("AR", "1", "sketch"): MAP, ("XM", "2_b", "photo"): MAP}
-    merged = with_manual(parsings, "AR", maps)
+    merged = with_manual(parsings, {("1", "sketch"): MAP})
     assert np.array_equal(merged.sketch[1], MAP)
     assert (merged.sketch[0] == SKIN).all() and (merged.photo == SKIN).all()
     assert (parsings.sketch == SKIN).all()
     assert merged.manual == (("1", "sketch"),)
     assert merged.unparsed == ("2_b",)
     assert merged.fallback == parsings.fallback
+    assert merged.photo is parsings.photo  # copied only where a map lies over it
+    assert with_manual(parsings, {}) == parsings
+    assert with_manual(parsings, {("1", "photo"): MAP}).fallback == ()
+
+
+def test_a_photo_without_a_face_needs_a_map_by_hand_and_all_are_named():
+    empty = np.zeros((2, HEIGHT, WIDTH), np.uint8)
+    parsings = Parsings(("1", "2_b"), empty, empty, faceless=("1", "2_b"))
+    with pytest.raises(InputError) as caught:
+        require_photo_labels(PAIRS[:2], parsings)
+    first, second = caught.value.problems
+    assert "photo of AR 1" in first and "photo of AR 2_b" in second
+    for remedy in ("landmarks.manual", "parsing.fallback", "parsing.manual"):
+        assert remedy in first
+    one = with_manual(parsings, {("1", "photo"): MAP, ("2_b", "sketch"): MAP})
+    with pytest.raises(InputError, match="2_b") as caught:
+        require_photo_labels(PAIRS[:2], one)
+    assert len(caught.value.problems) == 1
+    require_photo_labels(PAIRS[:2], with_manual(one, {("2_b", "photo"): MAP}))
 
 
 def test_a_subset_goes_by_its_own_maps_the_table_and_what_has_no_place(folder):

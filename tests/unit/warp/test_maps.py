@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from photosketch.parsing.labels import HAIR
+from photosketch.parsing.labels import BACKGROUND, HAIR
 from photosketch.warp.maps import (
     LEAST_JACOBIAN,
     apply,
+    apply_labels,
     at,
     identity,
     jacobian,
@@ -68,6 +69,14 @@ def test_applying_samples_the_sketch_at_the_map_and_fills_with_paper():
     assert (warped[~valid] == 240).all()
     same, valid = apply(sketch, identity(sketch.shape), labels)
     assert (same == sketch).all() and valid.all()
+
+
+def test_labels_go_with_the_sketch_unmixed_and_are_background_where_there_is_paper():
+    labels = np.random.default_rng(0).integers(1, 8, SHAPE).astype(np.uint8)
+    moved = apply_labels(labels, identity(SHAPE) + np.float32([30.4, -3.6]))
+    assert (moved[4:, :-30] == labels[:-4, 30:]).all()
+    assert (moved[:3] == BACKGROUND).all() and (moved[:, -30:] == BACKGROUND).all()
+    assert (apply_labels(labels, identity(SHAPE)) == labels).all()
 
 
 @pytest.mark.parametrize("count", [1, 255, 257, 50_000])

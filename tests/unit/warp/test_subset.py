@@ -52,6 +52,26 @@ def test_a_pair_whose_masks_get_worse_keeps_its_sketch(subset, mode):
     assert (scores["points_after"] == scores["points_before"]).all()
 
 
+def test_labels_by_hand_move_with_the_sketch_and_no_parser_is_asked(subset):
+    def refuse(image, points):
+        raise AssertionError("parsed again")
+
+    by_hand = replace(subset.parsings, manual=(("a", "sketch"), ("b", "sketch")))
+    warped, scores = warp_pairs(
+        subset.pairs,
+        subset.table,
+        by_hand,
+        "face",
+        refuse,
+        refuse,
+        lambda sketches: [pair.photo_landmarks for pair in subset.drawn],
+    )
+    assert not scores["worse"].any()
+    assert (scores["tried"] > scores["head_before"]).all()
+    again, _ = subset.warp()
+    assert (warped.sketches == again.sketches).all()
+
+
 def test_a_face_that_is_not_detected_again_has_no_distance(subset):
     _, scores = subset.warp(detect=lambda sketches: [None for _ in sketches])
     assert scores["points_after"].isna().all()

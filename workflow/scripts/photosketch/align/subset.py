@@ -1,6 +1,6 @@
 """Aligning the pairs of a subset: similarities from their points, pictures, points carried over."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,7 +9,12 @@ import pandas as pd
 
 from photosketch.align.files import Alignment, Transforms, write_aligned
 from photosketch.arrays import Image, Points
-from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
+from photosketch.landmarks.table import (
+    COORDINATES,
+    LANDMARK_NAMES,
+    sketch_problems,
+    without_points,
+)
 from photosketch.pairs import MODALITIES, Aligned, Modality, Pair, read_image
 from photosketch.placement import Similarity, similarity, template
 from photosketch.resampling import resampled
@@ -29,20 +34,20 @@ class AlignedSubset:
     alignment: Alignment
 
 
-def problems(pairs: Iterable[Pair], table: pd.DataFrame, mode: Mode) -> list[str]:
+def problems(pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode) -> list[str]:
     """What keeps pairs from being aligned: points that are missing, and with `photo` images of two
     sizes."""
-    located, found = _points(table), []
-    needed: tuple[Modality, ...] = ("photo",) if mode == "photo" else MODALITIES
+    found = [
+        f"{pair.photo}: no points for the photo of {pair.subset} {pair.id}; "
+        "run merge_landmarks again"
+        for pair in without_points(pairs, table, "photo")
+    ]
+    if mode == "each":  # the merge stays up to date where only the mode changes
+        unlocated = without_points(pairs, table, "sketch")
+        return found + sketch_problems(unlocated, "dataset.align: each")
     for pair in pairs:
-        found += [
-            f"{getattr(pair, modality)}: no points for the {modality} of {pair.subset} {pair.id}; "
-            "run merge_landmarks again"
-            for modality in needed
-            if (pair.id, modality) not in located
-        ]
         photo, sketch = pair.size("photo"), pair.size("sketch")
-        if mode == "photo" and photo != sketch:
+        if photo != sketch:
             found.append(
                 f"{pair.sketch}: has {sketch[0]}x{sketch[1]} pixels and its photo "
                 f"{photo[0]}x{photo[1]}, so it was not drawn over it; scale it to the photo, or "

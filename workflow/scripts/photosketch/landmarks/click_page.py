@@ -48,6 +48,7 @@ def annotation_page(
         for pair in pairs
         for modality in MODALITIES
     }
+    sizes = {image: _size(*images[image]) for image in images}
     points, sources = _known_points(tables, manual_rows)
     shown = _to_show(list(images), set(points), list(patterns))
     entries = [
@@ -55,12 +56,12 @@ def annotation_page(
             "subset": image[0],
             "id": image[1],
             "modality": image[2],
-            "width": _size(*images[image])[0],
-            "height": _size(*images[image])[1],
+            "width": sizes[image][0],
+            "height": sizes[image][1],
             "file": _file(*images[image]),
             "source": sources.get(image, ""),
             "points": _listed(points[image]) if image in points else None,
-            "hint": _hint(image, points),
+            "hint": _hint(image, points, sizes),
             "picture": _data_uri(*images[image]),
         }
         for image in shown
@@ -130,16 +131,27 @@ def _to_show(
     return shown
 
 
-def _hint(image: ImageKey, points: Mapping[ImageKey, np.ndarray]) -> list[list[float]] | None:
-    """Mean points of the subset's other images of this modality; if none has points, of any."""
-    others = {key: value for key, value in points.items() if key != image}
+def _hint(
+    image: ImageKey,
+    points: Mapping[ImageKey, np.ndarray],
+    sizes: Mapping[ImageKey, tuple[int, int]],
+) -> list[list[float]] | None:
+    """Mean points of the subset's other images of this modality; if none has points, of any.
+
+    Means of shares of width and height, since images may be of several sizes.
+    """
+    others = {
+        key: (value + 0.5) / sizes[key]
+        for key, value in points.items()
+        if key != image and key in sizes
+    }
     for alike in (image[::2], image[:1], ()):
         if alike == image[::2]:
             alike_points = [value for key, value in others.items() if key[::2] == alike]
         else:
             alike_points = [value for key, value in others.items() if key[: len(alike)] == alike]
         if alike_points:
-            return _listed(np.mean(alike_points, axis=0))
+            return _listed(np.mean(alike_points, axis=0) * sizes[image] - 0.5)
     return None
 
 

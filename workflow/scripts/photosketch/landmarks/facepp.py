@@ -85,12 +85,14 @@ def find_landmarks(
     known: Container[ImageKey],
     answers: Path,
     service: Callable[[], Service],
+    *,
+    sketches: bool = True,
 ) -> dict[str, pd.DataFrame]:
     """Landmark tables by subset, with a row for each image that the service finds a face in.
 
-    The `known` images (subset, id, modality) are not sent. `answers` is the
-    folder of the answers kept. `service` is called before the first request, so that nobody needs
-    a key when every answer is there. Prints what was not found.
+    The `known` images (subset, id, modality) are not sent, and without `sketches` none of those.
+    `answers` is the folder of the answers kept. `service` is called before the first request, so
+    that nobody needs a key when every answer is there. Prints what was not found.
 
     Raises InputError if an image can't be asked for; the answers so far are kept.
     """
@@ -99,7 +101,7 @@ def find_landmarks(
     try:
         for pair in pairs:
             subset_rows = rows.setdefault(pair.subset, [])
-            for modality in MODALITIES:
+            for modality in MODALITIES if sketches else MODALITIES[:1]:
                 if (pair.subset, pair.id, modality) in known:
                     continue
                 path = answers / f"{_digest(pair, modality)}.json"

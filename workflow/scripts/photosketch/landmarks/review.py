@@ -86,14 +86,13 @@ def montage(
     title: str,
     table: pd.DataFrame,
     images: Iterable[arrays.Image],
-    unlocated: Mapping[str, arrays.Image],
+    unlocated: Iterable[tuple[str, arrays.Image]],
     framed: Mapping[str, arrays.Points],
     size: tuple[int, int] | None = None,
     frame: int = FRAMES[0],
 ) -> Image.Image:
-    """First the images without points by id, then those with points, in the order of the rows of a
-    `reviewed` table.
-
+    """First the images without points, each with its id, then those with points, in the order of
+    the rows of a `reviewed` table. One is held at a time.
 
     Images are gray [H, W] or RGB [H, W, 3], uint8, of one `size` (width, height); without it each
     is shown as large as fits into a cell. `framed` holds points [5, 2] by id, of the photos, around
@@ -103,8 +102,9 @@ def montage(
     box = (_CELL, round(_CELL * height / width))
     groups = [
         sheets.Group([sheets.fitted(image, *box)[0]], name, "no points")
-        for name, image in unlocated.items()
+        for name, image in unlocated
     ]
+    without = len(groups)
     for image, row in zip(images, table.to_dict("records"), strict=True):
         cell, scale = sheets.fitted(image, *box)
         if row["id"] in framed:
@@ -114,7 +114,7 @@ def montage(
             marks.cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
         remark = f"{row['source']}, {row['distance']:.1f}" + (": far" if row["far"] else "")
         groups.append(sheets.Group([cell], str(row["id"]), remark, alarm=row["far"]))
-    return sheets.sheet(title, groups, _ACROSS, _legend(table, len(unlocated), bool(framed)))
+    return sheets.sheet(title, groups, _ACROSS, _legend(table, without, bool(framed)))
 
 
 def _legend(table: pd.DataFrame, unlocated: int, framed: bool) -> list[sheets.Key]:

@@ -163,16 +163,16 @@ def parse_pairs(
     """Parse photo and sketch of each pair; `table` holds the points that say how large a face is.
 
     Where the network finds no face (`finds_face`), the image is parsed by `parse_grabcut` and
-    listed in `Parsings.fallback`; without `fallback`, sketches are listed in `Parsings.unparsed`,
-    as those without points are. `console` is told how far it is. No batch holds images of two
-    splits. Raises InputError with every photo that has no points, and without `fallback` with every
-    photo without a face.
+    listed in `Parsings.fallback`; without `fallback` its labels are 0, and it is listed, a sketch
+    in `Parsings.unparsed`, as those without points are, a photo in `Parsings.faceless`. `console`
+    is told how far it is. No batch holds images of two splits. Raises InputError with every photo
+    that has no points.
     """
     require_photo_points(pairs, table)
     unparsed = {pair.id for pair in without_points(pairs, table, "sketch")}
     maps = blank_maps(pairs)
-    faceless: list[tuple[str, str]] = []
-    problems = []
+    fallen_back: list[tuple[str, str]] = []
+    faceless: set[str] = set()
     total = len(MODALITIES) * len(pairs) - len(unparsed)
     with progress_bar("parsing", total, console, delay=2) as bar:
         for batch, modality in _batches(pairs, frozenset(unparsed)):
@@ -184,25 +184,20 @@ def parse_pairs(
                     maps[modality][index] = labels
                 elif fallback:
                     maps[modality][index] = parse_grabcut(image, points)
-                    faceless.append((pair.id, modality))
+                    fallen_back.append((pair.id, modality))
                 elif modality == "sketch":
                     unparsed.add(pair.id)
                 else:
-                    problems.append(
-                        f"{pair.photo}: the network finds no face in the photo of {pair.subset} "
-                        f"{pair.id}; set parsing.fallback to true to parse such images by grabcut, "
-                        "or parsing.backend to grabcut for all"
-                    )
+                    faceless.add(pair.id)
             bar.update(len(batch))
-    if problems:
-        raise InputError(problems)
     ids = tuple(pair.id for pair in pairs)
     return Parsings(
         ids,
         maps["photo"],
         maps["sketch"],
-        tuple(sorted(faceless, key=lambda image: ids.index(image[0]))),
+        tuple(sorted(fallen_back, key=lambda image: ids.index(image[0]))),
         tuple(id for id in ids if id in unparsed),
+        tuple(id for id in ids if id in faceless),
     )
 
 

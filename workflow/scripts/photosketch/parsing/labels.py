@@ -1,7 +1,7 @@
 """Label maps of faces: the classes, and the file of a subset's maps."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from photosketch.runtime import InputError, intact, write_atomically
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))
-_MARKS = ("fallback", "unparsed", "manual")  # what is in a file only where there is any
+_MARKS = ("fallback", "unparsed", "faceless", "manual")  # what is in a file only where there is any
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,9 @@ class Parsings:
 
     fallback: (id, modality) of each image that a learned network found no face in, so that
     `parse_grabcut` labelled it. unparsed: the ids of sketches without points or, for a learned
-    network, without a face; all their labels are 0. manual: (id, modality) of each image whose
-    labels were drawn by hand.
+    network, without a face; all their labels are 0. faceless: the ids of photos in which a learned
+    network found no face, likewise; later stages are given none. manual: (id, modality) of each
+    image whose labels were drawn by hand, which is in none of the others.
     """
 
     ids: tuple[str, ...]
@@ -31,6 +32,7 @@ class Parsings:
     sketch: Labels
     fallback: tuple[tuple[str, str], ...] = ()
     unparsed: tuple[str, ...] = ()
+    faceless: tuple[str, ...] = ()
     manual: tuple[tuple[str, str], ...] = ()
 
     def by_id(self, modality: Modality) -> dict[str, Labels]:
@@ -45,9 +47,22 @@ def blank_maps(pairs: Sequence[Pair]) -> dict[Modality, Labels]:
     return {modality: np.zeros(shape, np.uint8) for modality in MODALITIES}
 
 
+def require_photo_labels(pairs: Iterable[Pair], parsings: Parsings) -> None:
+    """Raise InputError with every photo in which the parser found no face."""
+    problems = [
+        f"{pair.photo}: the network finds no face in the photo of {pair.subset} {pair.id}; correct "
+        "its points where they are wrong (landmarks.manual), set parsing.fallback to true to parse "
+        "such images by grabcut, or draw its labels (parsing.manual)"
+        for pair in pairs
+        if pair.id in parsings.faceless
+    ]
+    if problems:
+        raise InputError(problems)
+
+
 def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
-    """Write an NPZ: ids, photo, sketch, the names of the classes; `fallback`, `unparsed` and
-    `manual` unless empty."""
+    """Write an NPZ: ids, photo, sketch, the names of the classes; `fallback`, `unparsed`,
+    `faceless` and `manual` unless empty."""
     marks = {name: getattr(parsings, name) for name in _MARKS}
     marked: dict[str, Any] = {name: np.array(images) for name, images in marks.items() if images}
     with write_atomically(path) as temporary:
@@ -72,6 +87,7 @@ def read_parsings(path: str | os.PathLike[str]) -> Parsings:
             stored["sketch"],
             tuple((id, modality) for id, modality in marked["fallback"]),
             tuple(marked["unparsed"]),
+            tuple(marked["faceless"]),
             tuple((id, modality) for id, modality in marked["manual"]),
         )
 

@@ -24,6 +24,7 @@ from photosketch.parsing.palette import CLASS_COLOURS
 from photosketch.runtime import InputError
 
 MapKey = tuple[str, str, str]  # subset, id, modality
+Maps = Mapping[tuple[str, str], Labels]  # of a subset, by id and modality
 _COLUMNS = ["value", "class"]
 _COLOUR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
 _IS_COLOUR = 1 << 24  # added to a colour 0xrrggbb, so that gray levels are other numbers
@@ -51,8 +52,9 @@ OWN_CLASSES = ClassTable(
 )
 
 
-def read_manual(folder: str | Path, pairs: Iterable[Pair]) -> dict[MapKey, Labels]:
-    """The maps [H, W] uint8 of all subsets' images that have one.
+def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
+    """The maps [H, W] uint8 of the subset's images that have one. All subsets' pairs and maps are
+    looked at, so that mistakes are named at once.
 
     Raises InputError with every problem: files that belong to no pair, maps of another size or
     kind, values or colours that are no class, mistakes in the table of classes.
@@ -67,36 +69,40 @@ def read_manual(folder: str | Path, pairs: Iterable[Pair]) -> dict[MapKey, Label
     table, problems = OWN_CLASSES, list[str]()
     if Path(TABLE) in files:
         table, problems = _read_table(folder / TABLE)
-    maps: dict[MapKey, Labels] = {}
+    maps: dict[tuple[str, str], Labels] = {}
     for path in files:
         if path == Path(TABLE):
             continue
         key = _image_of(path)
-        if key not in sizes:
+        if key is None or key not in sizes:
             problems.append(f"{folder / path}: {_stray(path, list(sizes))}")
             continue
         labels = _read_map(folder / path, sizes[key], table)
         if isinstance(labels, str):
             problems.append(f"{folder / path}: {labels}")
-        else:
-            maps[key] = labels
+        elif key[0] == subset:
+            maps[key[1:]] = labels
     if problems:
         raise InputError(problems)
     return maps
 
 
-def with_manual(parsings: Parsings, subset: str, maps: Mapping[MapKey, Labels]) -> Parsings:
-    """The parsings of a subset with the maps laid over them, which are listed in `manual`."""
-    images = [(id, m) for id in parsings.ids for m in MODALITIES if (subset, id, m) in maps]
-    stacks = {"photo": parsings.photo.copy(), "sketch": parsings.sketch.copy()}
+def with_manual(parsings: Parsings, maps: Maps) -> Parsings:
+    """The parsings of a subset with its maps laid over them. Those images are listed in `manual`
+    and nowhere else."""
+    images = [(id, m) for id in parsings.ids for m in MODALITIES if (id, m) in maps]
+    stacks = {"photo": parsings.photo, "sketch": parsings.sketch}
+    for modality in {modality for _, modality in images}:
+        stacks[modality] = stacks[modality].copy()
     for id, modality in images:
-        stacks[modality][parsings.ids.index(id)] = maps[subset, id, modality]
-    drawn = {id for id, modality in images if modality == "sketch"}
+        stacks[modality][parsings.ids.index(id)] = maps[id, modality]
     return replace(
         parsings,
         photo=stacks["photo"],
         sketch=stacks["sketch"],
-        unparsed=tuple(id for id in parsings.unparsed if id not in drawn),
+        fallback=tuple(image for image in parsings.fallback if image not in maps),
+        unparsed=tuple(id for id in parsings.unparsed if (id, "sketch") not in maps),
+        faceless=tuple(id for id in parsings.faceless if (id, "photo") not in maps),
         manual=tuple(images),
     )
 

@@ -110,6 +110,19 @@ def apply(sketch: Image, map: Field, labels: Labels) -> tuple[Image, Mask]:
     return warped, valid
 
 
+def apply_labels(labels: Labels, map: Field) -> Labels:
+    """The label map [H, W] of a sketch that `apply` draws: the nearest labels, and background where
+    it puts paper."""
+    return cv2.remap(
+        labels,
+        map[..., 0],
+        map[..., 1],
+        cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=BACKGROUND,
+    )
+
+
 def sampled(image: Image, map: Field, interpolation: int) -> Image:
     """An image [H, W] or [H, W, C] at the places of a map [h, w, 2]: [h, w] or [h, w, C].
 

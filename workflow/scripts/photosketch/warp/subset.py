@@ -1,7 +1,8 @@
 """Warping all pairs of a subset, and scoring each.
 
-A score compares the pair as it was with what the warp made of it: the sketch is parsed again and
-its face detected again. A pair whose masks get worse keeps its original sketch.
+A score compares the pair as it was with what the warp made of it: the sketch is parsed again
+(labels drawn by hand move with it instead) and its face detected again. A pair whose masks get
+worse keeps its original sketch.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,15 @@ from photosketch.parsing.labels import BACKGROUND, BROWS, CLASSES, EYES, MOUTH, 
 from photosketch.runtime import InputError
 from photosketch.warp.estimate import Face, Mode, estimate
 from photosketch.warp.files import Warped
-from photosketch.warp.maps import apply, identity, inverse_at, inverse_consistency, iou, sharpness
+from photosketch.warp.maps import (
+    apply,
+    apply_labels,
+    identity,
+    inverse_at,
+    inverse_consistency,
+    iou,
+    sharpness,
+)
 from photosketch.workers import workers
 
 FEATURES = (BROWS, EYES, NOSE, MOUTH)
@@ -50,10 +59,11 @@ def warp_pairs(
     The images are `shrink` times as large as CUFS's, whose size the estimate's lengths are for.
 
     `table` and `parsings` hold the pairs' points and label maps; `parse` labels a sketch again
-    (`parse_fallback` those that are listed in `Parsings.fallback`) and `detect` finds the points of
-    sketches, None where it sees no face. The scores have one row per pair; lengths are in pixels of
-    the images; `_before` compares the photo with the original sketch, `_after` with the warped one,
-    or with the original where the warp was rejected:
+    (`parse_fallback` those that are listed in `Parsings.fallback`, neither of them those in
+    `Parsings.manual`, whose labels move with them) and `detect` finds the points of sketches, None
+    where it sees no face. The scores have one row per pair; lengths are in pixels of the images;
+    `_before` compares the photo with the original sketch, `_after` with the warped one, or with the
+    original where the warp was rejected:
 
     id; worse: the warp was rejected because the masks got worse; shrunk: it had to be made smaller
     lest it folded
@@ -94,8 +104,11 @@ def warp_pairs(
             )
             for modality in MODALITIES
         )
-        fallen_back = (pair.id, "sketch") in parsings.fallback
-        again = parse_fallback if fallen_back else parse
+        if (pair.id, "sketch") in parsings.manual:
+            again = None
+        else:
+            fallen_back = (pair.id, "sketch") in parsings.fallback
+            again = parse_fallback if fallen_back else parse
         return _warp_pair(pair.id, photo, sketch, mode, again, shrink)
 
     with workers(threads) as pool:
@@ -112,12 +125,16 @@ def warp_pairs(
 
 
 def _warp_pair(
-    id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse, shrink: int
+    id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse | None, shrink: int
 ) -> _Result:
+    """Without `parse` the sketch's labels are carried over by the map."""
     forth = estimate(photo, sketch, mode, shrink)
     back = estimate(sketch, photo, mode, shrink)
     drawn, valid = apply(sketch.image, forth.map, sketch.labels)
-    labels = parse(drawn, inverse_at(forth.map, sketch.points))
+    if parse:
+        labels = parse(drawn, inverse_at(forth.map, sketch.points))
+    else:
+        labels = apply_labels(sketch.labels, forth.map)
     before, after = (_ious(photo.labels, seen) for seen in (sketch.labels, labels))
     head = photo.labels != BACKGROUND
     worse = bool(_agreement(after, mode) < _agreement(before, mode))
