@@ -4,8 +4,7 @@ from functools import reduce
 
 import numpy as np
 
-from photosketch.evaluation.seams import corners
-from photosketch.patches import PATCHES
+from photosketch.patches import PATCHES, corners
 
 
 def part_masks(points: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
@@ -13,7 +12,7 @@ def part_masks(points: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     height, width = labels.shape
     y, x = np.ogrid[:height, :width]
     masks = {}
-    for patch, (left, top) in zip(PATCHES, corners(points, width, height), strict=True):
+    for patch, (left, top) in zip(PATCHES, corners(points, (width, height)), strict=True):
         columns = (x >= left) & (x < left + patch.width)
         masks[patch.name] = columns & (y >= top) & (y < top + patch.height)
     covered = reduce(np.logical_or, masks.values())

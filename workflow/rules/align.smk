@@ -16,12 +16,13 @@ if ALIGNS:
     }
     POINTS = ALIGNED_POINTS
     # light where faces are not aligned
-    from photosketch import placement
+    from photosketch import patches, placement, placement_checks
 
     width, height = config["dataset"]["size"]
     local = settings.local_ablations(config)
-    faults = placement.problems(
-        placement.template((width, height)), (width, height), FRAME
+    usual = placement.template((width, height))
+    faults = placement_checks.problems(
+        usual, patches.clamped(usual, (width, height), FRAME), FRAME
     )
     if local and faults:
         refuse(

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch import pairs, placement_checks, runtime
 from photosketch.align import subset as aligning
+from photosketch.config import local_ablations
 from photosketch.landmarks.table import read_tables, write_landmarks
 
 if TYPE_CHECKING:
@@ -23,6 +24,22 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         for text in aligning.problems(pairs.select(listed, subset), table, hp["align"])
     ]:
         raise runtime.InputError(problems)
+    # the configuration and not hp: it decides over an error, and changes no picture
+    ablations, frame = local_ablations(snakemake.config), snakemake.config["dataset"]["frame"]
+    misplaced = [
+        line
+        for subset, table in tables.items()
+        for line in aligning.misplaced(
+            pairs.select(listed, subset), table, hp["align"], hp["size"], frame
+        )
+    ]
+    if misplaced and ablations:
+        raise runtime.InputError(placement_checks.refusal(misplaced, ablations, aligned=True))
+    for line in misplaced:
+        print(line)
+    if misplaced:
+        warning = "photos have faces that are not where CUFS has them, even aligned (the log names"
+        print(f"{len(misplaced)} {warning} them: {snakemake.log[0]})", file=console)
     for subset, (images, landmarks) in places.items():
         done = aligning.align_pairs(
             pairs.select(listed, subset),

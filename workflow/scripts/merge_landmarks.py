@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch import pairs, placement_checks, runtime
 from photosketch.config import local_ablations, sketch_points_needed_by
 from photosketch.landmarks import merge, misplaced
 from photosketch.landmarks.table import read_tables, write_landmarks
@@ -29,15 +29,21 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     )
     # the configuration and not hp: it decides over an error, and changes no table
     ablations, dataset = local_ablations(snakemake.config), snakemake.config["dataset"]
-    aligns = dataset["align"] != "none"
-    found = [] if aligns else misplaced.misplaced(listed, tables, dataset["frame"])
-    if found and ablations:
-        raise runtime.InputError(misplaced.refusal(found, ablations))
-    for line in found:
-        print(line)
-    if found:
-        warning = "images have faces that are not where CUFS has them (dataset.align; the log names"
-        print(f"{len(found)} {warning} them: {snakemake.log[0]})", file=console)
+    if dataset["align"] == "none":  # else align_faces looks
+        photos, sketches = (
+            misplaced.misplaced(listed, tables, modality, dataset["frame"])
+            for modality in pairs.MODALITIES
+        )
+        if photos and ablations:
+            raise runtime.InputError(placement_checks.refusal(photos, ablations, aligned=False))
+        for line in (*photos, *sketches):  # local networks see no points of sketches
+            print(line)
+        if photos or sketches:
+            print(
+                f"{len(photos)} photos and {len(sketches)} sketches have faces that are not where "
+                f"CUFS has them (dataset.align; the log names them: {snakemake.log[0]})",
+                file=console,
+            )
     for subset, path in zip(subsets, snakemake.output, strict=True):
         write_landmarks(tables[subset], path)
         counts = tables[subset]["source"].value_counts().sort_index()

@@ -29,7 +29,8 @@ with runtime.job(
         data_sha256 = runtime.file_sha256(packed)
     config = TrainConfig.from_hparams(snakemake.params.hp)
     if config.losses.local:
-        faces.require_fitting(data, ablation)
+        aligned = snakemake.config["dataset"]["align"] != "none"
+        faces.require_fitting(data, ablation, aligned=aligned)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
     run = loop.Run(
         name=f"{ablation} seed {seed}",

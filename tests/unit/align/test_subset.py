@@ -12,7 +12,7 @@ import pytest
 
 from photosketch.align.files import read_alignment
 from photosketch.align.montage import aligned_montage
-from photosketch.align.subset import align_pairs, in_words, problems
+from photosketch.align.subset import align_pairs, in_words, misplaced, problems
 from photosketch.landmarks.table import points_of
 from photosketch.pairs import MODALITIES, Aligned, AsSeen, read_image
 from photosketch.placement import Similarity, template
@@ -103,6 +103,24 @@ def test_a_sketch_of_another_size_was_not_drawn_over_its_photo(scattered):
     assert "has 500x599 pixels and its photo 500x600" in first
     assert "set dataset.align to each" in second
     assert problems(pairs, table, "each") == []
+
+
+def test_a_photo_that_does_not_fit_even_aligned_is_named_before_any_picture_is_made(scattered):
+    pairs, table, _ = scattered
+    assert misplaced(pairs, table, "each", SIZE, 256) == []
+
+    wrong = table.copy()
+    photo, sketch = (
+        wrong.index[(wrong["id"] == "1") & (wrong["modality"] == modality)]
+        for modality in MODALITIES
+    )
+    for row in (photo, sketch):  # one eye was found far off
+        wrong.loc[row, "left_eye_y"] -= 200
+    [line] = misplaced(pairs, wrong, "each", SIZE, 256)
+    assert line.startswith(f"{pairs[1].photo}: aligned, ")
+    assert "the face is tilted" in line
+    assert line.endswith("(photo of AR 1)")
+    assert misplaced(pairs, table.drop(index=sketch), "photo", SIZE, 256) == []
 
 
 def test_the_montage_shows_both_pictures_and_the_log_how_much_was_scaled(each):

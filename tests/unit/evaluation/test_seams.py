@@ -3,14 +3,11 @@
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from photosketch.demo.looks import CHARCOAL, PENCIL, SANGUINE
 from photosketch.demo.pair import draw_pair
-from photosketch.evaluation.seams import BORDERS, Seams, borders_of, corners
-from photosketch.patches import PARTS, PATCHES
-from photosketch.training.parts import rectangles
-from support.face_batch import FRAME
+from photosketch.evaluation.seams import BORDERS, Seams, borders_of
+from photosketch.patches import PARTS, PATCHES, corners
 from support.planted_seams import part_masks, planted
 
 POINTS = np.array([[75, 126], [125, 126], [100, 155], [82, 180], [118, 180]], np.float32)
@@ -34,18 +31,6 @@ def plain_face() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     y, x = np.mgrid[:250, :200]
     labels = (np.hypot(x - 100, y - 140) < 80).astype(np.uint8)
     return POINTS, labels, np.full((250, 200), 200, np.uint8)
-
-
-@pytest.mark.parametrize("size", [(200, 250), (256, 256), (131, 97)])
-def test_rectangles_are_those_that_training_cuts_out(size: tuple[int, int]) -> None:
-    width, height = size
-    random = np.random.default_rng(0)
-    points = (random.random((50, 5, 2)) * size).astype(np.float32)
-    points[:25] = np.round(points[:25] * 2) / 2  # halves, where rounding may differ
-    offset = np.array([(FRAME - width) // 2, (FRAME - height) // 2])
-    framed = torch.from_numpy((points + offset).astype(np.float32))  # as pack does
-    found = [corners(own, width, height) + offset for own in points]
-    np.testing.assert_array_equal(found, rectangles(framed, FRAME).numpy())
 
 
 def test_the_true_sketch_has_no_seam(people: dict[str, np.ndarray], seams: Seams) -> None:
@@ -110,7 +95,7 @@ def test_noise_and_blur_alone_are_no_seams(harmless, people, seams: Seams) -> No
 def test_it_is_measured_on_a_border_and_three_to_six_pixels_beside_it() -> None:
     points, labels, paper = plain_face()
     borders = dict(zip(BORDERS, borders_of(points, labels, paper), strict=True))
-    left, top = corners(points, 200, 250)[0]
+    left, top = corners(points, (200, 250))[0]
     right = left + PATCHES[0].width  # the first column to the right of the rectangle
     middle = top + 10  # a row that no other part's border is near
 
@@ -124,7 +109,7 @@ def test_it_is_measured_on_a_border_and_three_to_six_pixels_beside_it() -> None:
     # to the right lies the other eye's rectangle, and its border
     beside = columns(eye.beside.pixels)
     assert [x - left for x in beside if x < 80] == [-6, -5, -4, 3, 4, 5]
-    other = corners(points, 200, 250)[1][0]
+    other = corners(points, (200, 250))[1][0]
     assert all(abs(x + 0.5 - edge) >= 3 for x in beside for edge in (left, right, other))
 
 

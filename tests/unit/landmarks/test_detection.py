@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from photosketch import as_seen, pairs
@@ -173,6 +174,20 @@ def test_images_are_taken_as_they_are_needed() -> None:
         assert detection.detect(blank(), "cpu", batch_size=2) == [None] * 40
     assert most[0] < 10
     assert len(most) == 20
+
+
+def test_a_batch_is_bounded_by_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """32 copies of 1,600 pixels a side would take 2.3 GB a thread."""
+    batches = []
+
+    def count(networks: object, images: torch.Tensor, *_: object) -> list[mtcnn.Faces]:
+        batches.append(len(images))
+        return [EMPTY] * len(images)
+
+    monkeypatch.setattr(mtcnn, "find_faces", count)
+    sizes = [(250, 200)] * 40 + [(500, 400)] * 10 + [(1600, 1200)] * 2
+    assert len(detection.detect((np.zeros(size, np.uint8) for size in sizes), "cpu")) == 52
+    assert sorted(batches, reverse=True) == [32, 8, 8, 2, 1, 1]
 
 
 def test_a_face_whose_eye_is_beyond_the_border_counts_as_not_found(

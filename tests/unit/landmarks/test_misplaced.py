@@ -1,11 +1,11 @@
-"""Faces that the local networks' rectangles do not fit are found, named, and refused."""
+"""Faces that the local networks' rectangles do not fit are found and named."""
 
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from photosketch.landmarks.misplaced import misplaced, refusal
+from photosketch.landmarks.misplaced import misplaced
 from photosketch.landmarks.table import COLUMNS
 from photosketch.pairs import AsSeen, Pair
 from photosketch.placement import template
@@ -28,9 +28,10 @@ def test_faces_of_half_the_size_that_agree_with_each_other_are_named():
     face = template(SIZE)
     small = (face - face.mean(axis=0)) / 2 + face.mean(axis=0)
 
-    assert misplaced([PAIR], tables(face, face)) == []
-    assert misplaced([PAIR], tables(face, None)) == []
-    [line] = misplaced([PAIR], tables(face, small))
+    assert misplaced([PAIR], tables(face, face), "sketch") == []
+    assert misplaced([PAIR], tables(face, None), "sketch") == []
+    assert misplaced([PAIR], tables(face, small), "photo") == []
+    [line] = misplaced([PAIR], tables(face, small), "sketch")
     assert line.startswith("s/7.png: the eyes are 26 px apart instead of 40 to 62")
     assert line.endswith("(sketch of AR 7)")
 
@@ -39,17 +40,6 @@ def test_a_face_is_judged_in_the_frame_around_its_own_image():
     face = template(SIZE)
     narrow = replace(PAIR, pictures=AsSeen(100, 250))
 
-    assert misplaced([narrow], tables(face, face - (50, 0))) == []
-    [line] = misplaced([narrow], tables(face, face + (50, 0)))
+    assert misplaced([narrow], tables(face, face - (50, 0)), "sketch") == []
+    [line] = misplaced([narrow], tables(face, face + (50, 0)), "sketch")
     assert "too near the border: right eye, mouth" in line
-
-
-def test_the_refusal_names_twenty_the_count_and_the_remedy():
-    *named, more, remedy = refusal([f"line {n}" for n in range(33)], ["local", "local_glad"])
-
-    assert named == [f"line {n}" for n in range(20)]
-    assert more == "and 13 more"
-    assert "33 images" in remedy
-    assert "local, local_glad" in remedy
-    assert "dataset.align" in remedy
-    assert refusal(["one"], ["local"])[1].startswith("1 images")

@@ -1,11 +1,12 @@
 """Marks on the pictures of sheets: points, and the rectangles that the local networks see."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image, ImageDraw
 
 from photosketch.arrays import Points
-from photosketch.patches import patches_of
-from photosketch.placement import corners
+from photosketch.patches import corners, patches_of
 
 RECTANGLE = "#CC79A7"  # Okabe & Ito 2008
 
@@ -17,10 +18,13 @@ def cross(pen: ImageDraw.ImageDraw, x: float, y: float, colour: str) -> None:
         pen.line((x, y - arm, x, y + arm), fill=fill, width=width)
 
 
-def rectangles(pen: ImageDraw.ImageDraw, points: Points, scale: float, frame: int) -> None:
-    """Thin frames of the four rectangles around points [5, 2] of an image, which lies in
-    a frame of that many pixels a side, on a picture of it that is `scale` times as large."""
-    for patch, corner in zip(patches_of(frame), corners(points, frame), strict=True):
+def rectangles(
+    pen: ImageDraw.ImageDraw, points: Points, size: Sequence[int], scale: float, frame: int
+) -> None:
+    """Thin frames of the four rectangles around points [5, 2] of an image of `size` (width,
+    height), which lies in a frame of that many pixels a side, on a picture of it that is `scale`
+    times as large."""
+    for patch, corner in zip(patches_of(frame), corners(points, size, frame), strict=True):
         ends = np.array([corner, corner + (patch.width, patch.height)]) * scale
         (left, top), (right, bottom) = ends
         pen.rectangle((left, top, right - 1, bottom - 1), outline=RECTANGLE)

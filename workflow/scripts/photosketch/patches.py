@@ -6,7 +6,10 @@ facial points, then hair and background. In a larger frame the rectangles grow w
 """
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cache
+
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,3 +49,34 @@ def patches_of(frame: int) -> tuple[Patch, ...]:
         )
         for patch in PATCHES
     )
+
+
+def corners(
+    points: np.ndarray, size: Sequence[int], frame: int = _FRAME, *, clamp: bool = True
+) -> np.ndarray:
+    """The top left pixels (x, y) of the rectangles, int [4, 2], around points [5, 2] of an image of
+    `size` (width, height).
+
+    Those of `training.parts.rectangles`, in a frame of that many pixels a side of which the image
+    is the centre, unscaled. Clamped into the frame as there; in an image smaller than the frame
+    a rectangle may reach beyond it.
+    """
+    offset = np.array([(frame - length) // 2 for length in size])
+    framed = (points + offset).astype(np.float32)  # as packed, so that halves are rounded alike
+    found = []
+    for patch in patches_of(frame):
+        x, y = framed[patch.points].mean(axis=0)
+        left = np.floor(x + 0.5) - patch.width // 2
+        top = np.floor(y + patch.shift + 0.5) - patch.height // 2
+        if clamp:
+            left = np.clip(left, 0, frame - patch.width)
+            top = np.clip(top, 0, frame - patch.height)
+        found.append((left, top))
+    return np.array(found, int) - offset
+
+
+def clamped(points: np.ndarray, size: Sequence[int], frame: int = _FRAME) -> list[str]:
+    """The names of the rectangles that clamping moves; arguments as of `corners`."""
+    meant, cut = (corners(points, size, frame, clamp=clamp) for clamp in (False, True))
+    moved = (meant != cut).any(axis=1)  # [4]
+    return [patch.name for patch, each in zip(PATCHES, moved, strict=True) if each]

@@ -16,7 +16,7 @@ SCRIPTS = Path(__file__).resolve().parents[1]
 # What these decide reaches a result only through params (config, sweeps, versions), or not at all.
 EXEMPT = frozenset(
     SCRIPTS / "photosketch" / f"{name}.py"
-    for name in ("config", "devices", "runtime", "sweeps", "versions")
+    for name in ("config", "devices", "placement_checks", "runtime", "sweeps", "versions")
 )
 
 _FROM = re.compile(

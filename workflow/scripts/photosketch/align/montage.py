@@ -78,7 +78,7 @@ def _cell(
     cell = sheets.cell(read_image(pair, modality, colour=True), _CELL)
     scale = _CELL / pair.width
     pen = ImageDraw.Draw(cell)
-    marks.rectangles(pen, photo_points, scale, frame)
+    marks.rectangles(pen, photo_points, (pair.width, pair.height), scale, frame)
     for x, y in [] if points is None else (points + 0.5) * scale:
         marks.cross(pen, x, y, POINT)
     return cell

@@ -16,7 +16,9 @@ from photosketch.landmarks.table import (
     without_points,
 )
 from photosketch.pairs import MODALITIES, Aligned, Modality, Pair, read_image
+from photosketch.patches import clamped
 from photosketch.placement import Similarity, similarity, template
+from photosketch.placement_checks import problems as placement_problems
 from photosketch.resampling import resampled
 from photosketch.workers import workers
 
@@ -56,6 +58,37 @@ def problems(pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode) -> list[str
     return found
 
 
+def alignment_of(
+    pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode, size: Sequence[int]
+) -> Alignment:
+    """The similarities of pairs, with what `align_pairs` takes."""
+    located = _points(table)
+    goal = template(size)
+    transforms: Transforms = {
+        modality: [
+            similarity(located[pair.id, "photo" if mode == "photo" else modality], goal)
+            for pair in pairs
+        ]
+        for modality in MODALITIES
+    }
+    return Alignment(tuple(pair.id for pair in pairs), transforms)
+
+
+def misplaced(
+    pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode, size: Sequence[int], frame: int
+) -> list[str]:
+    """A line for each photo whose face the local networks' rectangles do not fit even aligned, in
+    a frame of that many pixels a side; the rest as `align_pairs` takes it."""
+    moved = _points(carried_over(table, alignment_of(pairs, table, mode, size)))
+    lines = []
+    for pair in pairs:
+        points = moved[pair.id, "photo"]
+        if found := placement_problems(points, clamped(points, size, frame), frame):
+            what = f"photo of {pair.subset} {pair.id}"
+            lines.append(f"{pair.photo}: aligned, {', '.join(found)} ({what})")
+    return lines
+
+
 def align_pairs(
     pairs: Sequence[Pair],
     table: pd.DataFrame,
@@ -71,21 +104,12 @@ def align_pairs(
     with `each`, and both by the photo's with `photo`. `size` is the (width, height) of the aligned
     pictures. The pairs are such as `problems` finds nothing wrong with.
     """
-    located = _points(table)
-    goal = template(size)
-    transforms: Transforms = {
-        modality: [
-            similarity(located[pair.id, "photo" if mode == "photo" else modality], goal)
-            for pair in pairs
-        ]
-        for modality in MODALITIES
-    }
-    alignment = Alignment(tuple(pair.id for pair in pairs), transforms)
+    alignment = alignment_of(pairs, table, mode, size)
 
     def pictures(modality: Modality) -> Iterator[Image]:
         def picture(index: int) -> Image:
             image = read_image(pairs[index], modality, colour=True)
-            return resampled(image, transforms[modality][index], size)
+            return resampled(image, alignment.transforms[modality][index], size)
 
         with workers(threads) as pool:
             for start in range(0, len(pairs), HELD * threads):

@@ -30,7 +30,7 @@ from photosketch.config import FRAMES
 from photosketch.landmarks.table import points_of
 from photosketch.pairs import Pair, read_image
 from photosketch.parsing.labels import BACKGROUND
-from photosketch.patches import PATCHES, patches_of
+from photosketch.patches import PATCHES, corners, patches_of
 
 OUTLINE = "outline"
 BORDERS = (*(patch.name for patch in PATCHES), OUTLINE)
@@ -139,7 +139,7 @@ def borders_of(
     rectangles = [
         rectangle_distance(corner, (patch.width, patch.height), labels.shape)
         for corner, patch in zip(
-            corners(points, width, height, frame), patches_of(frame), strict=True
+            corners(points, (width, height), frame), patches_of(frame), strict=True
         )
     ]
     outline = outline_distance(labels != BACKGROUND)
@@ -162,23 +162,6 @@ def borders_of(
         smooth = cv2.GaussianBlur(distance, (0, 0), _SIGMA)
         borders.append(_quiet_border(across, beside, loudness, smooth))
     return borders
-
-
-def corners(points: Points, width: int, height: int, frame: int = FRAMES[0]) -> np.ndarray:
-    """The top left pixels (x, y) of the four rectangles in an image, int [4, 2].
-
-    Those of `training.parts.rectangles`, which lie in the `frame` that the image is the centre of;
-    in an image smaller than the frame a rectangle may reach beyond it.
-    """
-    offset = np.array([(frame - width) // 2, (frame - height) // 2])
-    framed = (points + offset).astype(np.float32)  # as packed, so that halves are rounded alike
-    found = []
-    for patch in patches_of(frame):
-        x, y = framed[patch.points].mean(axis=0)
-        left = np.floor(x + 0.5) - patch.width // 2
-        top = np.floor(y + patch.shift + 0.5) - patch.height // 2
-        found.append((np.clip(left, 0, frame - patch.width), np.clip(top, 0, frame - patch.height)))
-    return np.array(found, int) - offset
 
 
 def rectangle_distance(corner: np.ndarray, size: tuple[int, int], shape: tuple[int, ...]) -> Field:

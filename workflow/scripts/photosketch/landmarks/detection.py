@@ -33,6 +33,8 @@ SCORE_MARGIN = 0.1
 # the usual size; the first look is off by 1.0 px (48 images).
 LOOKS = (0.9, 1.0, 1.1, 1.25)
 CLOSER_AT_ONCE = 64  # images whose pictures are held
+# Of a batch, as many as 32 images of 200x250 have: MTCNN's sums take 24 bytes for each.
+MOST_PIXELS = 32 * 200 * 250
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,10 @@ def detect(
 
     `images` are [H, W] gray or [H, W, 3] RGB, uint8. `min_face_size` in pixels; `thresholds` of
     the three networks. Neighbouring images of equal size go through the networks together,
-    `batch_size` at a time, which changes no point by more than rounding. On a CPU as many batches
-    as torch may use threads are worked on at a time, whatever their number alike. Images are taken
-    as they are needed, some batches in advance. Convolutions keep full float32 precision, so that
-    CPU and GPU agree.
+    `batch_size` at a time, fewer where they are large (`MOST_PIXELS`), which changes no point by
+    more than rounding. On a CPU as many batches as torch may use threads are worked on at a time,
+    whatever their number alike. Images are taken as they are needed, some batches in advance.
+    Convolutions keep full float32 precision, so that CPU and GPU agree.
     """
     networks = mtcnn.load_networks(device)
 
@@ -87,7 +89,9 @@ def _equal_sized(images: Iterable[np.ndarray], batch_size: int) -> Iterator[np.n
     """Runs of images of equal size as batches [B, H, W, 3], in order."""
     batch: list[np.ndarray] = []
     for image in map(_rgb, images):
-        if len(batch) == batch_size or (batch and image.shape != batch[0].shape):
+        height, width = image.shape[:2]
+        most = max(1, min(batch_size, MOST_PIXELS // (height * width)))
+        if len(batch) == most or (batch and image.shape != batch[0].shape):
             yield np.stack(batch)
             batch = []
         batch.append(image)

@@ -108,7 +108,8 @@ def montage(
     for image, row in zip(images, table.to_dict("records"), strict=True):
         cell, scale = sheets.fitted(image, *box)
         if row["id"] in framed:
-            marks.rectangles(ImageDraw.Draw(cell), framed[row["id"]], scale, frame)
+            image_size = image.shape[1], image.shape[0]
+            marks.rectangles(ImageDraw.Draw(cell), framed[row["id"]], image_size, scale, frame)
         for name in LANDMARK_NAMES:
             x, y = ((row[f"{name}_{axis}"] + 0.5) * scale for axis in "xy")
             marks.cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])

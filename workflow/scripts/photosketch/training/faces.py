@@ -1,30 +1,25 @@
 """Whether the faces of a packed set lie where local networks need them.
 
-`landmarks.misplaced` has said so before, to those who had local networks when points were merged.
+Those who had local networks when points were merged or faces aligned were told then; this is for an
+ablation with local networks that joined a run later, when neither is done again.
 """
 
-from photosketch.placement import problems
+from photosketch.patches import clamped
+from photosketch.placement_checks import problems, refusal
 from photosketch.runtime import InputError
 from photosketch.training.tensors import PackedSet
 
-MOST_NAMED = 20  # photos
 
-
-def require_fitting(data: PackedSet, ablation: str) -> None:
-    """Raise InputError with the photos that the rectangles do not fit."""
+def require_fitting(data: PackedSet, ablation: str, *, aligned: bool) -> None:
+    """Raise InputError with the photos that the rectangles do not fit. `aligned`: dataset.align is
+    on."""
     side = data.photo.shape[1]
     found = [
         f"photo of {subset} {name}: {', '.join(faults)}"
         for subset, name, points in zip(
             data.subset, data.ids, data.landmarks.cpu().numpy().astype(float), strict=True
         )
-        if (faults := problems(points, (side, side), side))
+        if (faults := problems(points, clamped(points, (side, side), side), side))
     ]
     if found:
-        raise InputError(
-            [
-                *found[:MOST_NAMED],
-                f"{len(found)} photos have faces that the local networks of {ablation} do not fit; "
-                "set dataset.align, or leave out losses.local",
-            ]
-        )
+        raise InputError(refusal(found, [ablation], aligned=aligned))

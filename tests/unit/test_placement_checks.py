@@ -1,0 +1,48 @@
+"""Which faces the local networks' rectangles do not fit, and what is said of them."""
+
+import numpy as np
+
+from photosketch import placement_checks
+from photosketch.patches import clamped
+from photosketch.placement import template
+from photosketch.placement_checks import refusal
+
+
+def problems(points, size, frame=256):
+    return placement_checks.problems(points, clamped(points, size, frame), frame)
+
+
+def test_a_face_where_cufs_has_it_has_no_problems_and_others_are_told_apart():
+    face = template((200, 250))
+    middle = face.mean(axis=0)
+    turn = np.array([[0.9, -0.436], [0.436, 0.9]])  # by 26 degrees
+    told = {
+        "half as large": ((face - middle) / 2 + middle, "the eyes are 26 px apart instead of 40"),
+        "tilted": ((face - middle) @ turn.T + middle, "tilted by 26 degrees"),
+        "far left": (face - (90, 0), "too near the border: left eye"),
+        "far down": (face + (0, 60), "too near the border: mouth"),
+    }
+
+    assert problems(face, (200, 250)) == []
+    for points, problem in told.values():
+        (found,) = problems(points, (200, 250))
+        assert problem in found
+    assert problems(template((400, 500)), (400, 500), frame=512) == []
+    # the same face in a frame of twice the size is half as large
+    assert "instead of 80 to 124" in problems(face, (200, 250), frame=512)[0]
+
+
+def test_the_refusal_names_twenty_the_count_and_the_remedies():
+    lines = [f"line {n}" for n in range(33)]
+    *named, more, remedy = refusal(lines, ["local", "local_glad"], aligned=False)
+
+    assert named == lines[:20]
+    assert more == "and 13 more"
+    assert "33 photos" in remedy
+    assert "local, local_glad" in remedy
+    for way in ("landmarks.annotate", "dataset.align", "losses.local", "leave the pairs out"):
+        assert way in remedy
+    [_, remedy] = refusal(["one"], ["local"], aligned=True)
+    assert remedy.startswith("1 photos")
+    assert "landmarks.annotate" in remedy
+    assert "dataset.align" not in remedy, "it is done already"
