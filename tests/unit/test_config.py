@@ -439,16 +439,18 @@ def test_known_features_are_keyed_by_their_name_and_a_hash_where_one_is_given(co
 
 
 def test_sketches_need_points_where_they_are_warped_or_looked_at_for_identity_alone(config):
-    assert settings.sketch_points_needed_by(config) == []
+    assert settings.sketch_points_needed_by(config, "test") == []
     warped = {"losses": {"l1": 100}, "warp": "face"}
     asking = with_value(config, "ablations.baseline", warped)
     asking["evaluation"]["identity"] = True
-    assert settings.sketch_points_needed_by(asking) == [
+    assert settings.sketch_points_needed_by(asking, "test") == [
         "the warp of ablation baseline",
         "evaluation.identity",
     ]
+    for split in ("train", "val"):  # identity looks test people up
+        assert settings.sketch_points_needed_by(asking, split) == ["the warp of ablation baseline"]
     for_all = with_value(config, "train.warp", "region")
-    assert len(settings.sketch_points_needed_by(for_all)) == len(config["ablations"])
+    assert len(settings.sketch_points_needed_by(for_all, "train")) == len(config["ablations"])
 
 
 def test_a_folder_of_label_maps_must_be_there(config, tmp_path):

@@ -25,7 +25,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         facepp=read_tables(subsets, facepp) if facepp else None,
         page=folder / "annotate.html",
         # no part of hp: it changes no table, and a stage that needs more points says so itself
-        sketches_needed_by=sketch_points_needed_by(snakemake.config),
+        sketches_needed_by={
+            split: sketch_points_needed_by(snakemake.config, split) for split in pairs.SPLITS
+        },
     )
     # the configuration and not hp: it decides over an error, and changes no table
     ablations, dataset = local_ablations(snakemake.config), snakemake.config["dataset"]

@@ -55,12 +55,14 @@ def test_all_problems_are_listed_and_nothing_is_written(
     picture(data / "train/single.png", 7, width=20)
     (data / "train/broken.png").write_bytes(b"no image")
     picture(data / "more/3.png", 7)
+    picture(data / "train/0 (1).png", 7)
     output = tmp_path / "out"
     assert main(["apdrawing", str(apdrawing), "--output", str(output)]) == 1
     said = capsys.readouterr().err.splitlines()
     beginnings = [
         f"{data}/more: holds images",
         f"{data}/test/1.png: has the name of {data}/train/1.png",
+        f"{data}/train/0 (1).png: the name of an image becomes an id, and id '0 (1)' cannot be",
         f"{data}/train/broken.png is no intact image",
         f"{data}/train/odd.png is 31x20 pixels",
         f"{data}/train/single.png is 20x20 pixels",

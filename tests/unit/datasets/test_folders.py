@@ -28,7 +28,7 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
     return photos, sketches
 
 
-def problems_of(*folders: Path, **options: float) -> list[str]:
+def problems_of(*folders: Path, **options: float | str) -> list[str]:
     with pytest.raises(InputError) as caught:
         find_pairs(folders, folders[0].parent / "out", **options)
     return caught.value.problems
@@ -87,12 +87,24 @@ def test_all_problems_are_listed_at_once(two: tuple[Path, Path]) -> None:
         f"{photos}/3.png: 3.jpg has that name too; keep one",
         f"{photos}/7.jpg: photo without a sketch; add {sketches}/7.jpg",
         f"{sketches}/only.png: sketch without a photo",
-        "a b: the name of an image becomes an id",
+        f"{photos}/a b.png: the name of an image becomes an id, and id 'a b' cannot be",
         "--test-share 1.5: is no share",
     ]
     assert len(problems) == len(expected), problems
     for problem, beginning in zip(problems, expected, strict=True):
         assert problem.startswith(beginning)
+
+
+@pytest.mark.parametrize("subset", ["all", "my faces/all", "all_last"])
+def test_a_subset_that_the_workflow_refuses_is_refused_with_all_else(
+    two: tuple[Path, Path], subset: str
+) -> None:
+    first, second = problems_of(*two, subset=subset, test_share=1.5)
+    assert first.startswith(f"--subset: subset {subset!r} ")
+    assert second.startswith("--test-share 1.5")
+    first, second = problems_of(two[0] / "none", subset=subset)
+    assert first.startswith("--subset: ")
+    assert second.endswith("none: is not a folder; correct the path")
 
 
 def test_folders_below_and_shares_that_leave_nothing_are_refused(two: tuple[Path, Path]) -> None:

@@ -80,6 +80,7 @@ def test_all_problems_are_listed_at_once_with_file_and_remedy(fs2k: Path) -> Non
     (fs2k / "photo/photo1/image0110.jpg").unlink()
     touch(fs2k / "sketch/sketch1/sketch0002.png")
     broken = [entry("photo1/image0007", 1), entry("image0001", 0), entry("photo3/image0001", 3), 7]
+    broken += [entry("photo1/imageé", 0)]
     annotate(fs2k, "test", [*broken, entry("photo1/image0002", 0)])
     expected = {
         f"{fs2k}/photo/photo1/image0110.jpg: is not there": "remove its entry",
@@ -87,6 +88,7 @@ def test_all_problems_are_listed_at_once_with_file_and_remedy(fs2k: Path) -> Non
         f"{fs2k}/anno_test.json, entry 2: image_name 'image0001'": "photo1/image0110",
         f"{fs2k}/anno_test.json, entry 3: style of photo3/image0001 is 3": "use 0, 1 or 2",
         f"{fs2k}/anno_test.json, entry 4: image_name None": "correct it",
+        f"{fs2k}/anno_test.json, entry 5: image_name 'photo1/imageé'": "correct it",
         f"{fs2k}/sketch/sketch1/sketch0002.png: sketch0002.jpg is there too": "keep one",
     }
     problems = problems_of(fs2k)

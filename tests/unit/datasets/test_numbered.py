@@ -2,6 +2,11 @@
 
 from pathlib import Path
 
+import jsonschema
+import pytest
+import yaml
+
+from photosketch.datasets.__main__ import METHOD_NAME, main
 from photosketch.datasets.numbered import Copy, planned, write
 
 NUMBERING = [("CUHK", "f-1"), ("CUHK", "m-2"), ("AR", "7"), ("AR", "12")]
@@ -58,3 +63,39 @@ def test_all_problems_are_listed_with_what_the_numbers_mean(tmp_path: Path) -> N
         assert problem.startswith(beginning)
     [empty] = planned(folder / "none", NUMBERING, set(NUMBERING), tmp_path / "out")[1]
     assert empty == f"{folder}/none: is no folder; give one with results 1 to 4"
+
+
+def test_results_of_another_call_that_would_stay_among_these_are_refused(tmp_path: Path) -> None:
+    folder = results(tmp_path / "MDAL", "1.png", "2.png", "3.png", "4.png")
+    target = tmp_path / "out"
+    copies, _ = planned(folder, NUMBERING, set(NUMBERING), target)
+    write(copies)
+    (target / "AR/notes.txt").touch()
+    assert planned(folder, NUMBERING, set(NUMBERING), target) == (copies, [])
+    # a result of another kind, and a person who is no longer for testing
+    (folder / "1.png").rename(folder / "1.jpg")
+    [problem] = planned(folder, NUMBERING, set(NUMBERING[:3]), target)[1]
+    assert problem.startswith(f"{target}: holds images that are none of these results")
+    assert f"results, {target}/AR/12.png, {target}/CUHK/f-1.png; move them away" in problem
+
+
+def test_a_folder_whose_name_is_none_for_methods_is_told_with_all_else_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = results(tmp_path / "My results", "1.png")
+    missing = tmp_path / "none"
+    output = tmp_path / "out"
+    arguments = ["folders", str(missing), "--results", str(theirs), "--output", str(output)]
+    assert main(arguments) == 1
+    name, folder = capsys.readouterr().err.splitlines()
+    assert name.startswith(f"{theirs}: 'My results' becomes a name in `methods`")
+    assert folder.startswith(f"{missing}: is not a folder")
+    assert not output.exists()
+
+
+@pytest.mark.parametrize("name", ["MDAL", "2-b_C", "a.b", "_a", "é", "a b", 64 * "a", 65 * "a"])
+def test_a_name_for_methods_is_what_the_schema_says(name: str) -> None:
+    root = Path(__file__).parents[3]
+    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    validator = jsonschema.Draft202012Validator(schema["$defs"]["name"])
+    assert bool(METHOD_NAME.fullmatch(name)) == validator.is_valid(name)

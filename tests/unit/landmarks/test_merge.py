@@ -16,12 +16,12 @@ BY_HAND = (70.25, 120.0, 120.0, 121.0, 95.0, 150.0, 75.0, 180.0, 115.0, 181.0)
 HEADER = ",".join(MANUAL_COLUMNS)
 
 
-def pair(subset: str, name: str) -> Pair:
+def pair(subset: str, name: str, split: str = "train") -> Pair:
     files = f"{subset}/{name}_photo.png", f"{subset}/{name}_sketch.png"
-    return Pair(subset, name, "train", *files, 200, 250, "", "")
+    return Pair(subset, name, split, *files, 200, 250, "", "")
 
 
-PAIRS = [pair("AR", "2"), pair("AR", "1"), pair("XM", "005"), pair("XM", "1")]
+PAIRS = [pair("AR", "2"), pair("AR", "1"), pair("XM", "005"), pair("XM", "1", "test")]
 IMAGES = [(p.subset, p.id, modality) for p in PAIRS for modality in ("photo", "sketch")]
 
 
@@ -53,7 +53,7 @@ class Merge:
         self.manual = folder / "manual.csv"
         self.template = folder / "landmarks" / "missing.csv"
         self.page = folder / "landmarks" / "annotate.html"
-        self.needed_by = ["the warp of ablation face"]
+        self.needed_by = {split: ["the warp of ablation face"] for split in ("train", "test")}
 
     def write(self, *lines: str, header: str = HEADER) -> None:
         self.manual.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
@@ -131,7 +131,7 @@ def test_all_images_without_points_are_listed_over_all_subsets(merge: Merge) -> 
 
 
 def test_sketches_that_nothing_needs_have_no_row_and_stop_nothing(merge: Merge) -> None:
-    merge.needed_by = []
+    merge.needed_by = {}
     gaps = (("AR", "1", "sketch"), ("XM", "005", "sketch"))
     tables = merge(*gaps)
     assert list(zip(tables["AR"]["id"], tables["AR"]["modality"], strict=True)) == [
@@ -169,13 +169,25 @@ def test_faces_of_facepp_fill_the_gaps_that_are_left(merge: Merge) -> None:
         merge.template,
         facepp=facepp,
         page=merge.page,
-        sketches_needed_by=[],
+        sketches_needed_by={},
     )
     assert placed(tables, ("AR", "1", "sketch")) == pytest.approx(other)
     assert placed(tables, ("AR", "2", "photo")) == pytest.approx(POINTS)
     assert placed(tables, ("XM", "005", "photo")) == pytest.approx(BY_HAND)
     assert list(tables["AR"]["source"]) == ["mtcnn", "mtcnn", "mtcnn", "facepp"]
     assert list(tables["XM"]["source"]) == ["manual", "mtcnn", "mtcnn", "mtcnn"]
+
+
+def test_a_sketch_needs_points_where_something_uses_its_split_alone(merge: Merge) -> None:
+    """identity looks at the test people's sketches, and a training one stops no run for it."""
+    merge.needed_by = {"train": [], "test": ["evaluation.identity"]}
+    trained, tested = ("AR", "1", "sketch"), ("XM", "1", "sketch")
+    tables = merge(trained)
+    assert [found.id for found in sketches_without_points(PAIRS, tables)] == ["1"]
+    first, page, _ = merge.problems(trained, tested)
+    assert first.startswith("XM/1_sketch.png")
+    assert "(needed by evaluation.identity)" in first
+    assert "these 1 images" in page
 
 
 def test_remedy_without_a_manual_file_names_the_config_key(merge: Merge) -> None:
@@ -330,7 +342,7 @@ def test_manual_file_that_is_not_there_or_no_text_is_named(merge: Merge) -> None
             merge.manual,
             merge.template,
             page=merge.page,
-            sketches_needed_by=[],
+            sketches_needed_by={},
         )
     merge.manual.write_bytes(HEADER.encode("utf-16"))
     assert "UTF-8" in merge.problem()

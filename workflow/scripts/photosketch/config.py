@@ -209,8 +209,8 @@ def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]
     return bool(config["dataset"]["validation"]) or any(row["split"] == "val" for row in pairs)
 
 
-def sketch_points_needed_by(config: Mapping[str, Any]) -> list[str]:
-    """What in the configuration needs the sketches' points, in words.
+def sketch_points_needed_by(config: Mapping[str, Any], split: str) -> list[str]:
+    """What in the configuration needs the points of the sketches of a split, in words.
 
     Empty: the photos' are enough, and a sketch in which nothing finds a face stops no run.
     """
@@ -218,7 +218,7 @@ def sketch_points_needed_by(config: Mapping[str, Any]) -> list[str]:
     needed_by = [f"the warp of ablation {name}" for name in warped]
     if config["dataset"]["align"] == "each":
         needed_by.append("dataset.align: each")
-    if config["evaluation"]["identity"]:
+    if config["evaluation"]["identity"] and split == "test":
         needed_by.append("evaluation.identity")
     return needed_by
 

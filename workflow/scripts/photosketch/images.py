@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # Pillow knows many more, some of which start other programs (PostScript: Ghostscript).
 KINDS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+SKETCH_SUFFIXES = (".png", ".jpg", ".jpeg")  # of the files in folders of `methods`
 MODES = ("L", "RGB")  # Pillow's names: 8-bit gray, 8-bit colour
 LARGEST = 4096 * 4096  # pixels that are decoded
 PROFILE_TOLERANCE = 2  # gray levels that a colour profile may change sRGB by

@@ -102,7 +102,7 @@ def read_table(path: str | os.PathLike[str]) -> list[dict[str, str]]:
 def subsets(rows: Iterable[Mapping[str, str]]) -> list[str]:
     """The subsets in the order of first appearance, but for names that `index_pairs` refuses."""
     names = dict.fromkeys(row["subset"] for row in rows)
-    return [name for name in names if not _name_problem("subset", name)]
+    return [name for name in names if not name_problem("subset", name)]
 
 
 def image_files(table: str | os.PathLike[str], rows: Iterable[Mapping[str, str]]) -> list[str]:
@@ -126,7 +126,8 @@ def index_pairs(table: str | os.PathLike[str], size: Sequence[int] | None) -> li
     rows, problems = _read_rows(table)
     if not problems and all(row.cells["split"] in SPLITS for row in rows):
         problems += _split_problems(table, rows)  # else the counts would mislead
-    problems += _row_problems(table, rows) + _clashes(table, rows)
+    problems += _row_problems(table, rows)
+    problems += [f"{table}: {clash}" for clash in clashes(subsets(row.cells for row in rows))]
     digests, sizes, image_problems = _check_images(table, rows, size)
     if problems or image_problems:
         raise InputError(problems + image_problems)
@@ -208,7 +209,7 @@ def _row_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
         if empty:
             problems.append(f"{where}: {', '.join(empty)} empty; fill in every cell")
         for column, value in (("subset", subset), ("id", name)):
-            problem = _name_problem(column, value)
+            problem = name_problem(column, value)
             if value and problem:
                 problems.append(f"{where}: {problem}")
         if split and split not in SPLITS:
@@ -223,7 +224,8 @@ def _row_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
     return problems
 
 
-def _name_problem(column: str, value: str) -> str | None:
+def name_problem(column: str, value: str) -> str | None:
+    """What is wrong with the name of a subset or an id (`column`), with a remedy."""
     if not SAFE_NAME.fullmatch(value):
         return (
             f"{column} {value!r} cannot be part of a file name; use letters, digits, "
@@ -234,12 +236,11 @@ def _name_problem(column: str, value: str) -> str | None:
     return None
 
 
-def _clashes(table: Path, rows: Sequence[_Row]) -> list[str]:
+def clashes(names: Sequence[str]) -> list[str]:
     """Subsets whose name is a column of another in the comparison, such as AR and AR_last."""
-    names = subsets(row.cells for row in rows)
     taken = {column.format(name): name for name in (*names, "all") for column in COLUMNS_OF_SUBSETS}
     return [
-        f"{table}: subset {name!r} has the name of a column of subset {taken[name]!r} in the "
+        f"subset {name!r} has the name of a column of subset {taken[name]!r} in the "
         "comparison; use another"
         for name in names
         if name in taken

@@ -1,6 +1,7 @@
 """`python -m photosketch.datasets NAME FOLDER ...` writes the table of pairs of a data set."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from photosketch.datasets import apdrawing, cufs, folders, fs2k, halves, numbered
 from photosketch.datasets.table import write_table
 from photosketch.runtime import InputError
+
+METHOD_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # `name` of the configuration's schema
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,10 +57,19 @@ def _write(options: argparse.Namespace) -> None:
     """
     output: Path = options.output
     table = output if output.suffix.lower() == ".tsv" else output / "pairs.tsv"
-    found = options.find(options, table.parent)
-    test = {(pair.subset, pair.id) for pair in found.pairs if pair.split == "test"}
-    copies, problems, notes = [], [], [*found.notes]
     names = [folder.resolve().name for folder in options.results]
+    problems = [
+        f"{folder}: {name!r} becomes a name in `methods`, which has letters, digits, '_' and '-', "
+        "begins with a letter or digit and is at most 64 long; rename the folder"
+        for folder, name in zip(options.results, names, strict=True)
+        if not METHOD_NAME.fullmatch(name)
+    ]
+    try:
+        found = options.find(options, table.parent)
+    except InputError as error:
+        raise InputError([*problems, *error.problems]) from None
+    test = {(pair.subset, pair.id) for pair in found.pairs if pair.split == "test"}
+    copies, notes = [], [*found.notes]
     for folder, name in zip(options.results, names, strict=True):
         if names.count(name) > 1:
             problems.append(f"{folder}: two folders of results are called {name}; rename one")

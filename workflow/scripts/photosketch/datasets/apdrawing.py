@@ -16,7 +16,7 @@ import argparse
 from pathlib import Path
 
 from photosketch.datasets import halves
-from photosketch.datasets.table import Found, ListedPair, folders_in, images_in
+from photosketch.datasets.table import Found, ListedPair, folders_in, images_in, unusable_names
 from photosketch.runtime import InputError
 
 SUBSET = "APDrawing"
@@ -28,7 +28,7 @@ def find_pairs(folder: Path, output: Path) -> Found:
     """All pairs, training before test pairs, with their halves to be cut into `output`/halves.
 
     Raises InputError with all problems: missing folders, folders of images that are not taken,
-    names that are there twice, pictures that cannot be halved.
+    names that are there twice or cannot be ids, pictures that cannot be halved.
     """
     data = folder / "data" if (folder / "data").is_dir() else folder
     problems = [
@@ -57,6 +57,7 @@ def find_pairs(folder: Path, output: Path) -> Found:
             cut = halves.planned(picture, output / "halves")
             cuts.append(cut)
             pairs.append(ListedPair(SUBSET, picture.stem, split, cut.photo, cut.sketch))
+    problems += unusable_names(seen.values())
     problems += halves.problems(seen.values())
     if problems:
         raise InputError(problems)

@@ -16,8 +16,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from photosketch.datasets import halves
-from photosketch.datasets.table import Cut, Found, ListedPair, folders_in, images_in
-from photosketch.pairs import MIN_TEST_PAIRS, SAFE_NAME
+from photosketch.datasets.table import (
+    Cut,
+    Found,
+    ListedPair,
+    folders_in,
+    images_in,
+    unusable_names,
+)
+from photosketch.pairs import MIN_TEST_PAIRS, clashes, name_problem
 from photosketch.runtime import InputError
 
 
@@ -33,28 +40,29 @@ def find_pairs(
     into `output`/halves.
 
     test_share, validation_share: 0 to 1, of all pairs; at least two each, validation none with 0.
-    Raises InputError with all problems: names that cannot be used, images without partner or there
-    twice, folders below, pictures that cannot be halved, shares that leave nothing to train on.
+    Raises InputError with all problems: a subset and names that cannot be used, images without
+    partner or there twice, folders below, pictures that cannot be halved, shares that leave nothing
+    to train on.
     """
-    problems = [
+    unusable = name_problem("subset", subset)
+    problems = [f"--subset: {fault}" for fault in ([unusable] if unusable else clashes([subset]))]
+    faults = [
         f"{folder}: {fault}" for folder in folders for fault in _faults(folder, output / "halves")
     ]
-    if problems:
-        raise InputError(problems)
+    if faults:
+        raise InputError(problems + faults)
     cuts: list[Cut] = []
     if len(folders) == 1:
-        pictures, problems = _by_name(folders[0])
+        pictures, faults = _by_name(folders[0])
+        problems += faults
+        problems += unusable_names(pictures.values())
         problems += halves.problems(pictures.values())
         cuts = [halves.planned(picture, output / "halves") for picture in pictures.values()]
         files = {cut.picture.stem: (cut.photo, cut.sketch) for cut in cuts}
     else:
-        files, problems = _matched(*folders)
-    problems += [
-        f"{name}: the name of an image becomes an id, which has letters, digits, '_', '-' and '.' "
-        "and begins with a letter or digit; rename it"
-        for name in files
-        if not SAFE_NAME.fullmatch(name)
-    ]
+        files, faults = _matched(*folders)
+        problems += faults
+        problems += unusable_names(photo for photo, _ in files.values())
     splits, faults = draw_splits(list(files), subset, test_share, validation_share, seed)
     problems += faults
     if problems:

@@ -26,7 +26,7 @@ from photosketch.runtime import InputError
 
 ANNOTATIONS = {"train": "anno_train.json", "test": "anno_test.json"}
 STYLES = (0, 1, 2)
-NAME = re.compile(r"photo(\w+)/image(\w+)")
+NAME = re.compile(r"photo(\w+)/image(\w+)", re.ASCII)  # what an id may be made of
 
 
 def find_pairs(folder: Path) -> Found:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photosketch.datasets.table import folders_in, images_in, listed
+from photosketch.images import SKETCH_SUFFIXES
 from photosketch.runtime import write_atomically
-
-SUFFIXES = (".png", ".jpg", ".jpeg")  # that sketches of `methods` may have
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,8 @@ def planned(
     """The copies of a folder's results to `target`/{subset}/{id}, and the problems met.
 
     numbering: (subset, id) of the results 1, 2, ...; wanted: of the test pairs that are there.
-    Results of others are left out.
+    Results of others are left out. Images that `target` already holds under other names are a
+    problem.
     """
     if not folder.is_dir():
         return [], [f"{folder}: is no folder; give one with results 1 to {len(numbering)}"]
@@ -48,8 +48,9 @@ def planned(
             )
         elif number in found:
             problems.append(f"{path}: {found[number].name} is result {number} too; keep one")
-        elif path.suffix.lower() not in SUFFIXES:
-            problems.append(f"{path}: results are read as {', '.join(SUFFIXES)}; save it so")
+        elif path.suffix.lower() not in SKETCH_SUFFIXES:
+            suffixes = ", ".join(SKETCH_SUFFIXES)
+            problems.append(f"{path}: results are read as {suffixes}; save it so")
         else:
             found[number] = path
     copies, missing = [], []
@@ -68,7 +69,7 @@ def planned(
         )
     elif missing:
         problems.append(f"{folder}: holds no results 1 to {len(numbering)}; correct the path")
-    return copies, problems
+    return copies, problems + _left_over(target, {copy.target for copy in copies})
 
 
 def write(copies: Iterable[Copy]) -> None:
@@ -76,6 +77,22 @@ def write(copies: Iterable[Copy]) -> None:
     for copy in copies:
         with write_atomically(copy.target) as temporary:
             shutil.copyfile(copy.source, temporary)
+
+
+def _left_over(target: Path, planned: Collection[Path]) -> list[str]:
+    """Images in a folder that is written to, of an earlier call for example, which `methods` would
+    take for results as well."""
+    others = [
+        str(path)
+        for path in sorted(target.rglob("*"))
+        if path.suffix.lower() in SKETCH_SUFFIXES and path not in planned and path.is_file()
+    ]
+    if not others:
+        return []
+    return [
+        f"{target}: holds images that are none of these results, {listed(others)}; move them away, "
+        "or give another --output"
+    ]
 
 
 def _ranges(numbering: Sequence[tuple[str, str]]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photosketch.pairs import COLUMNS
+from photosketch.pairs import COLUMNS, name_problem
 from photosketch.runtime import write_atomically
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -87,6 +87,15 @@ def images_in(folder: Path) -> list[Path]:
     files = folder.iterdir() if folder.is_dir() else ()
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
     return sorted(images, key=lambda path: (*ascending(path.stem), path.name))
+
+
+def unusable_names(images: Iterable[Path]) -> list[str]:
+    """Images whose names, without suffix, cannot be ids."""
+    return [
+        f"{image}: the name of an image becomes an id, and {problem}; rename it"
+        for image in images
+        if (problem := name_problem("id", image.stem))
+    ]
 
 
 def folders_in(folder: Path) -> list[Path]:

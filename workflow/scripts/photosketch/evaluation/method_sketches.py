@@ -17,7 +17,6 @@ from photosketch.runtime import InputError
 if TYPE_CHECKING:
     import numpy as np
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
 BORDER_TOLERANCE, BORDER_SHARE = 16, 0.98  # gray levels about the median; of the border's pixels
 _NAMED = 10  # files named in a message
 
@@ -25,7 +24,11 @@ _NAMED = 10  # files named in a message
 def image_files(folder: str | os.PathLike[str]) -> list[str]:
     """All images below a folder, also those at a depth where none is expected, sorted."""
     paths = {*Path(folder).glob("*/*"), *Path(folder).rglob("*")}  # rglob follows no links
-    return sorted(str(path) for path in paths if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(
+        str(path)
+        for path in paths
+        if path.suffix.lower() in images.SKETCH_SUFFIXES and path.is_file()
+    )
 
 
 def collect(

@@ -19,7 +19,7 @@ def merge_landmarks(
     *,
     facepp: Mapping[str, pd.DataFrame] | None = None,
     page: Path,
-    sketches_needed_by: Sequence[str],
+    sketches_needed_by: Mapping[str, Sequence[str]],
 ) -> dict[str, pd.DataFrame]:
     """The landmark tables by subset: points placed by hand, else of MTCNN, else of Face++.
 
@@ -28,10 +28,10 @@ def merge_landmarks(
     without points are written to `template`, which is a manual file that lacks the points only;
     what somebody has filled in there is kept. With nothing missing the template is removed.
 
-    Every photo needs points; a sketch only where `sketches_needed_by` names something (in words),
-    else it just has no row. Raises InputError with all images that lack the points they need, over
-    all subsets, and with all mistakes in the manual file; it says how to make `page`, on which the
-    points can be clicked.
+    Every photo needs points; a sketch only where `sketches_needed_by` names something for its split
+    (in words), else it just has no row. Raises InputError with all images that lack the points they
+    need, over all subsets, and with all mistakes in the manual file; it says how to make `page`, on
+    which the points can be clicked.
     """
     pairs = list(pairs)
     if manual and manual.resolve() == template.resolve():
@@ -52,11 +52,12 @@ def merge_landmarks(
             rows[image[0]].append(by_machine[image])
         elif image not in mentioned:
             missing[image] = path
-    needed = {
-        image: path for image, path in missing.items() if image[2] == "photo" or sketches_needed_by
+    uses = {
+        (pair.subset, pair.id, "sketch"): sketches_needed_by.get(pair.split, ()) for pair in pairs
     }
+    needed = {image: path for image, path in missing.items() if image[2] == "photo" or uses[image]}
     if needed:
-        problems += _missing_problems(needed, manual, template, page, sketches_needed_by)
+        problems += _missing_problems(needed, manual, template, page, uses)
     unwritten = write_template(template, missing) if missing else []
     if needed:
         problems += unwritten
@@ -96,13 +97,14 @@ def _missing_problems(
     manual: Path | None,
     template: Path,
     page: Path,
-    sketches_needed_by: Sequence[str],
+    uses: Mapping[ImageKey, Sequence[str]],
 ) -> list[str]:
-    user = f" (needed by {', '.join(sketches_needed_by)})"
+    """uses: what needs the points of each sketch."""
     listed = [
-        f"{path}: no face found in the {modality} of {subset} {name} whose points can be used, and "
-        f"none placed by hand{user if modality == 'sketch' else ''}"
-        for (subset, name, modality), path in missing.items()
+        f"{path}: no face found in the {image[2]} of {image[0]} {image[1]} whose points can be "
+        "used, and none placed by hand"
+        + (f" (needed by {', '.join(uses[image])})" if image in uses else "")
+        for image, path in missing.items()
     ]
     if manual:
         saved, appended = f"save it in place of {manual}", f"append its rows to {manual}"
