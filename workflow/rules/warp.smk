@@ -37,9 +37,7 @@ rule warp_sketches:
         hp=lambda wildcards: {
             "mode": wildcards.mode,
             "min_face_size": config["landmarks"]["min_face_size"],
-            **without_null(
-                parser=PARSER_HPARAMS if LEARNED_PARSER else None, frame=LARGE_FRAME
-            ),
+            **without_null(parser=PARSER_HPARAMS if LEARNED_PARSER else None),
         },
         code=code_version("warp_sketches.py"),
     message:

@@ -3,8 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
-from photosketch.config import FRAMES
+from photosketch import pairs, placement, runtime
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import read_landmarks
 from photosketch.parsing import bisenet, grabcut
@@ -21,9 +20,10 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     if parser := hp.get("parser"):
         learned = bisenet.Parser(parser["model"], files.weights, parser.get("weights_sha256"))
         parse = learned.parse_image
+    listed = pairs.select(pairs.read_manifest(files.manifest), subset)
     started = time.monotonic()
     warped, scores = warp_pairs(
-        pairs.select(pairs.read_manifest(files.manifest), subset),
+        listed,
         read_landmarks(files.landmarks),
         read_parsings(files.parsing),
         hp["mode"],
@@ -31,7 +31,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         parse_fallback=grabcut.parse_grabcut,
         detect=detection.detector("cpu", hp["min_face_size"]),
         threads=snakemake.threads,
-        shrink=hp.get("frame", FRAMES[0]) // FRAMES[0],
+        shrink=max(1, round(placement.enlargement((listed[0].width, listed[0].height)))),
     )
     seconds = time.monotonic() - started
     write_warped(warped, snakemake.output.arrays)

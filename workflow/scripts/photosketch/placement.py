@@ -52,12 +52,17 @@ class Similarity:
         return cls(array[:, :2], array[:, 2])
 
 
+def enlargement(size: Sequence[int]) -> float:
+    """How many times as large as in CUFS's 200x250 a face is in an image of `size` (width, height)
+    that it fills alike."""
+    return min(size[0] / TEMPLATE_SIZE[0], size[1] / TEMPLATE_SIZE[1])
+
+
 def template(size: Sequence[int]) -> Points:
     """The usual place [5, 2] of the points in an image of `size` (width, height): CUFS's 200x250,
     as large as fits into it, in its middle."""
-    scale = min(size[0] / TEMPLATE_SIZE[0], size[1] / TEMPLATE_SIZE[1])
     middle = (np.array(TEMPLATE_SIZE) - 1) / 2  # pixel centres are at integers
-    return (TEMPLATE - middle) * scale + (np.array(size) - 1) / 2
+    return (TEMPLATE - middle) * enlargement(size) + (np.array(size) - 1) / 2
 
 
 def similarity(points: Points, target: Points) -> Similarity:
