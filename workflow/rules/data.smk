@@ -20,8 +20,8 @@ rule index_pairs:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(2000),  # of 67 megapixels, which alignment admits: 0.2 GB an image
+        runtime=by_attempt(60),
     params:
         hp=lambda wildcards: {
             # with alignment images may have any size

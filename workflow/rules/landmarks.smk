@@ -131,8 +131,8 @@ rule show_landmarks:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(60),
     params:
         hp={
             "subsets": SUBSETS,
@@ -161,8 +161,8 @@ rule annotate:
         "../../environment.yml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(60),
     params:
         hp={
             "subsets": SUBSETS,

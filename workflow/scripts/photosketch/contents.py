@@ -1,8 +1,9 @@
 """The content of the files that a person gives, as one hash that rules are keyed by.
 
 Snakemake judges files by their times, which lie: `mv`, `cp -p`, `rsync -a` and `unzip` put an older
-file in the place of a newer one. Hashing 4,000 images takes a second, so what was hashed is
-remembered by size and times, the inode's own among them, which no tool sets back.
+file in the place of a newer one. Hashing 4,000 images of 30 kB takes a second, and photographs of
+some MB take minutes, so what was hashed is remembered by size and times, the inode's own among
+them, which no tool sets back.
 
 Free of numpy and Pillow, because the Snakefile calls it at every start.
 """
