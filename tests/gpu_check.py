@@ -55,6 +55,7 @@ def all_checks() -> list[Check]:
         Check("environment", "describe", packages=("torch", "threadpoolctl")),
         Check("environment", "two_processes_take_devices", packages=("torch", "threadpoolctl")),
         *(Check("recording", "equals_unrecorded", run, 120) for run in (*runs, *fused)),
+        Check("recording", "equals_unrecorded", ("local", "fp32", "512"), 240),
         Check("recording", "on_every_device"),
         *(Check("recording", "does_not_wait", ablation) for ablation in extremes),
         Check("saving", "killed_and_resumed", seconds=180, gpu=False),

@@ -11,15 +11,24 @@ from support.face_batch import packed_pairs
 STEPS = 20
 
 
-def equals_unrecorded(device: str, width: int, ablation: str, precision: str) -> Result:
+def equals_unrecorded(
+    device: str, width: int, ablation: str, precision: str, frame: str = "256"
+) -> Result:
     """Weights, buffers, moments and terms after 20 steps: recorded, again, and not recorded.
 
-    The larger batch with flips.
+    The larger batch with flips. Jitter is the same share of any frame.
     """
     problems = []
+    side = int(frame)
     for batch_size in (1, 4):
         config = trainers.configuration(
-            ablation, width, precision, batch_size=batch_size, flip=batch_size > 1
+            ablation,
+            width,
+            precision,
+            batch_size=batch_size,
+            flip=batch_size > 1,
+            frame=side,
+            jitter=286 * side // 256,
         )
         with deterministic_algorithms():
             recorded, again = (_trained(config, recordable=True) for _ in range(2))

@@ -44,7 +44,7 @@ def build(config: TrainConfig, device: str | torch.device) -> Trainer:
 
 def advance(trainer: Trainer, steps: int, data: tensors.PackedSet | None = None) -> torch.Tensor:
     """The terms of some steps on three pairs taken in turn, [steps, T], on the device."""
-    data = data or packed_pairs(trainer.device)
+    data = data or packed_pairs(trainer.device, trainer.config.frame)
     size = trainer.config.batch_size
     batches = [
         torch.arange(step, step + size, device=trainer.device) % len(data) for step in range(steps)

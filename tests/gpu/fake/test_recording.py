@@ -27,16 +27,15 @@ def built(device, ablation="baseline", precision="fp32", batch_size=1, **changes
         ngf=2,
         ndf=2,
         losses=ABLATIONS[ablation],
-        jitter=286,
         precision=precision,
-        **changes,
+        **{"jitter": 286, **changes},
     )
     return Trainer.build(config, 0, 1, device)
 
 
 def advance(trainer: Trainer, size: int = 1) -> None:
     indices = torch.zeros(size, dtype=torch.int64, device=trainer.device)
-    trainer.advance(packed_pairs(trainer.device), indices)
+    trainer.advance(packed_pairs(trainer.device, trainer.config.frame), indices)
 
 
 @pytest.fixture
@@ -74,6 +73,13 @@ def test_the_step_is_recorded_on_the_device_of_its_trainer(
 def test_the_step_of_another_fusion_is_recorded_with_flips(fusion, fake, equal_values):
     trainer = built(DEVICES[0], "local", batch_size=2, fusion=fusion, flip=True)
     advance(trainer, size=2)
+    assert trainer.recorded is not None
+    assert not [note for note in fake.notes() if "ERROR" in note or "HOST COPY" in note]
+
+
+def test_the_step_of_an_enlarged_frame_is_recorded(fake, equal_values):
+    trainer = built(DEVICES[0], "local", frame=512, jitter=572)
+    advance(trainer)
     assert trainer.recorded is not None
     assert not [note for note in fake.notes() if "ERROR" in note or "HOST COPY" in note]
 
