@@ -26,6 +26,9 @@ PLACEHOLDER = re.compile(r"[{}<>]")
 LARGEST = 10**15  # of any number in the configuration
 MOST_EPOCHS = 10_000  # evaluated ones: each is a file, its sketches and its scores
 FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
+# (width, height) of CUFS's images, which faces are brought to the place of (`placement.template`),
+# and the smallest face that MTCNN looks for in them
+USUAL_SIZE, USUAL_MIN_FACE_SIZE = (200, 250), 40
 USUAL_JITTER = 286  # pixels, pix2pix's for frames of 256
 # VGG16 as torchvision publishes it (the name holds the first digits of its sha256), and the weights
 # of LPIPS on it, of piq's release v0.4.0
@@ -221,6 +224,18 @@ def sketch_points_needed_by(config: Mapping[str, Any], split: str) -> list[str]:
     if config["evaluation"]["identity"] and split == "test":
         needed_by.append("evaluation.identity")
     return needed_by
+
+
+def warp_min_face_size(config: Mapping[str, Any]) -> int:
+    """The smallest face, in pixels, that MTCNN looks for in warped sketches.
+
+    `landmarks.min_face_size` is of the input images. Faces that were aligned are as large as
+    `dataset.size` has them, whatever their size was: the usual value, scaled with it.
+    """
+    if config["dataset"]["align"] == "none":
+        return int(config["landmarks"]["min_face_size"])
+    sides = zip(config["dataset"]["size"], USUAL_SIZE, strict=True)
+    return round(USUAL_MIN_FACE_SIZE * min(side / usual for side, usual in sides))
 
 
 def feature_file(config: Mapping[str, Any]) -> str | None:
