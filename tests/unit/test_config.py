@@ -440,11 +440,11 @@ def test_known_features_are_keyed_by_their_name_and_a_hash_where_one_is_given(co
 
 
 def test_sketches_need_points_where_they_are_warped_or_looked_at_for_identity_alone(config):
-    assert settings.sketch_points_needed_by(config, "test") == []
+    assert settings.sketch_points_needed_by(config) == []
     warped = {"losses": {"l1": 100}, "warp": "face"}
     asking = with_value(config, "ablations.baseline", warped)
     asking["evaluation"]["identity"] = True
-    assert settings.sketch_points_needed_by(asking, "test") == [
+    assert settings.sketch_points_needed_by(asking) == [
         "the warp of ablation baseline",
         "evaluation.identity",
     ]

@@ -212,9 +212,10 @@ def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]
     return bool(config["dataset"]["validation"]) or any(row["split"] == "val" for row in pairs)
 
 
-def sketch_points_needed_by(config: Mapping[str, Any], split: str) -> list[str]:
+def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> list[str]:
     """What in the configuration needs the points of the sketches of a split, in words.
 
+    Whatever needs those of any split needs those of the test split.
     Empty: the photos' are enough, and a sketch in which nothing finds a face stops no run.
     """
     warped = [name for name in config["ablations"] if ablation_config(config, name).warp != "none"]
