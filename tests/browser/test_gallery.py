@@ -38,10 +38,12 @@ def listed(folder: Path) -> list[pairs.Pair]:
 
 
 def made_up(people: list[pairs.Pair]) -> dict[str, pd.DataFrame]:
-    """SSIM falls with the person's place for the baseline; `local` is the other way round."""
+    """SSIM falls with the person's place for the baseline; `local` is the other way round. FSIM is
+    missing for one person."""
     names = {"subset": [p.subset for p in people], "id": [p.id for p in people]}
     rising = np.linspace(0.2, 0.9, len(people))
     first = pd.DataFrame({**names, "ssim": rising[::-1], "fsim": 0.5})
+    first.loc[(first["subset"] == "AR") & (first["id"] == "2"), "fsim"] = np.nan
     return {"baseline": first, "local": first.assign(ssim=rising**2)}
 
 
@@ -219,6 +221,21 @@ def test_faces_sort_by_disagreement(opened: Any, written: tuple[Path, pd.DataFra
     choose(opened, "order", "disagreement")
     apart = written[1].max(axis=1) - written[1].min(axis=1)
     assert faces(opened)[0] == apart.idxmax()
+
+
+def test_a_person_without_a_score_has_a_dash_and_comes_last_either_way(opened: Any) -> None:
+    choose(opened, "subset", "AR")
+    choose(opened, "metric", "FSIM")
+    for order in ("local", "mean of all", "disagreement"):
+        choose(opened, "order", order)
+        assert faces(opened) == ["AR/0", "AR/1", "AR/3", "AR/2"]
+    choose(opened, "order", "local")
+    find(opened, "#worst").click()
+    assert faces(opened) == ["AR/0", "AR/1", "AR/3", "AR/2"]
+    captions = opened.find_elements("css selector", ".person:last-child .strip small")
+    assert [text.text.split()[-1] for text in captions] == ["\u2013"] * 2
+    find(opened, ".person:last-child .strip button:nth-child(3)").click()
+    assert find(opened, "#scores tr:last-child td:last-child").text == "\u2013"
 
 
 def test_hovering_shows_the_true_sketch_in_place(opened: Any) -> None:

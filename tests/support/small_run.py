@@ -184,7 +184,7 @@ def unrun(fresh, tmp_path) -> Project:
     return copy
 
 
-PARSED = ("results/small/parsing/pencil.npz", "results/small/parsing/charcoal.npz")
+PARSED = tuple(f"results/small/parsing/machine/{name}.npz" for name in ("pencil", "charcoal"))
 
 
 def edit_while_running(project: Project) -> None:

@@ -12,6 +12,7 @@ import yaml
 from snakemake.utils import update_config
 
 from photosketch import config as settings
+from photosketch import placement
 from photosketch.config import LossWeights, RunSettings, TrainConfig
 from photosketch.evaluation.distances import InnerProducts, weighted_distances
 from photosketch.evaluation.metrics import METRICS
@@ -439,11 +440,11 @@ def test_known_features_are_keyed_by_their_name_and_a_hash_where_one_is_given(co
 
 
 def test_sketches_need_points_where_they_are_warped_or_looked_at_for_identity_alone(config):
-    assert settings.sketch_points_needed_by(config, "test") == []
+    assert settings.sketch_points_needed_by(config) == []
     warped = {"losses": {"l1": 100}, "warp": "face"}
     asking = with_value(config, "ablations.baseline", warped)
     asking["evaluation"]["identity"] = True
-    assert settings.sketch_points_needed_by(asking, "test") == [
+    assert settings.sketch_points_needed_by(asking) == [
         "the warp of ablation baseline",
         "evaluation.identity",
     ]
@@ -451,6 +452,19 @@ def test_sketches_need_points_where_they_are_warped_or_looked_at_for_identity_al
         assert settings.sketch_points_needed_by(asking, split) == ["the warp of ablation baseline"]
     for_all = with_value(config, "train.warp", "region")
     assert len(settings.sketch_points_needed_by(for_all, "train")) == len(config["ablations"])
+
+
+def test_the_warp_looks_for_faces_of_the_size_that_its_sketches_have(config):
+    asking = with_value(config, "landmarks.min_face_size", 200)
+    assert settings.warp_min_face_size(asking) == 200
+    for align in ("each", "photo"):
+        aligned = with_value(asking, "dataset.align", align)
+        assert settings.warp_min_face_size(aligned) == 40
+        for size, expected in (([400, 500], 80), ([100, 200], 20), ([64, 64], 10)):
+            assert (
+                settings.warp_min_face_size(with_value(aligned, "dataset.size", size)) == expected
+            )
+    assert settings.USUAL_SIZE == placement.TEMPLATE_SIZE
 
 
 def test_a_folder_of_label_maps_must_be_there(config, tmp_path):

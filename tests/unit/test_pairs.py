@@ -200,7 +200,9 @@ def test_the_advice_for_an_image_of_another_size_can_be_followed(
 ) -> None:
     save_image(folder / "photos/1.png", 1, size=size)
     problem = one_problem(write_table(folder, good_rows()))
-    assert problem.endswith(f"is {size[0]}x{size[1]} pixels instead of 20x25; {remedy}")
+    assert problem.endswith(
+        f"is {size[0]}x{size[1]} pixels instead of 20x25; {remedy}, or set dataset.align"
+    )
 
 
 def test_faulty_images_are_named_with_the_remedy(folder: Path) -> None:

@@ -36,7 +36,7 @@ rule warp_sketches:
     params:
         hp=lambda wildcards: {
             "mode": wildcards.mode,
-            "min_face_size": config["landmarks"]["min_face_size"],
+            "min_face_size": settings.warp_min_face_size(config),
             **without_null(parser=PARSER_HPARAMS if LEARNED_PARSER else None),
         },
         code=code_version("warp_sketches.py"),

@@ -104,6 +104,31 @@ def test_scores_are_means_over_epochs_and_start_with_those_of_the_sample() -> No
     assert scores["all", "ssim"][2] == pytest.approx(ssim[:, repeated].mean())
 
 
+def test_images_without_a_value_are_left_out_as_in_the_table_of_scores() -> None:
+    """`seam` is missing for people without a border to measure, for every method alike."""
+    real, counts = features(), differences.resample(SUBSET, draws=60)
+    seams = 1 + np.random.default_rng(0).random((2, 1, 40))  # of two methods
+    seams[0] += 1
+    seams[:, :, [3, 30]] = np.nan
+    alone = np.where(SUBSET == "AR", np.nan, seams)  # a subset without any value
+    for images in (seams, alone):
+        runs = {
+            name: [differences.resampled_scores(real, real[None], {"seam": own}, SUBSET, counts)]
+            for name, own in zip("ab", images, strict=True)
+        }
+        table = differences.against_reference(runs, SUBSET, "b", LOWER, "fid")
+        lines = table[table["metric"] == "seam"].set_index("subset")
+        for place, mask in {"CUHK": SUBSET == "CUHK", "AR": SUBSET == "AR", "all": True}.items():
+            measured = mask & ~np.isnan(images[0, 0])
+            if not measured.any():
+                assert np.isnan(lines.loc[place, "difference"])
+                assert lines.loc[place, "run_verdict"] == "undecided"
+                continue
+            means = images[:, 0, measured].mean(axis=1)
+            assert lines.loc[place, "difference"] == pytest.approx(means[0] - means[1])
+            assert lines.loc[place, "run_verdict"] == "worse"
+
+
 def test_a_planted_better_method_is_called_better_and_the_other_worse() -> None:
     real = features()
     good, bad = [drawn_by(0.3, real, 1)], [drawn_by(1.0, real, 2) + 0.4]

@@ -26,6 +26,9 @@ PLACEHOLDER = re.compile(r"[{}<>]")
 LARGEST = 10**15  # of any number in the configuration
 MOST_EPOCHS = 10_000  # evaluated ones: each is a file, its sketches and its scores
 FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
+# (width, height) of CUFS's images, which faces are brought to the place of (`placement.template`),
+# and the smallest face that MTCNN looks for in them
+USUAL_SIZE, USUAL_MIN_FACE_SIZE = (200, 250), 40
 USUAL_JITTER = 286  # pixels, pix2pix's for frames of 256
 # VGG16 as torchvision publishes it (the name holds the first digits of its sha256), and the weights
 # of LPIPS on it, of piq's release v0.4.0
@@ -209,9 +212,10 @@ def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]
     return bool(config["dataset"]["validation"]) or any(row["split"] == "val" for row in pairs)
 
 
-def sketch_points_needed_by(config: Mapping[str, Any], split: str) -> list[str]:
+def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> list[str]:
     """What in the configuration needs the points of the sketches of a split, in words.
 
+    Whatever needs those of any split needs those of the test split.
     Empty: the photos' are enough, and a sketch in which nothing finds a face stops no run.
     """
     warped = [name for name in config["ablations"] if ablation_config(config, name).warp != "none"]
@@ -221,6 +225,18 @@ def sketch_points_needed_by(config: Mapping[str, Any], split: str) -> list[str]:
     if config["evaluation"]["identity"] and split == "test":
         needed_by.append("evaluation.identity")
     return needed_by
+
+
+def warp_min_face_size(config: Mapping[str, Any]) -> int:
+    """The smallest face, in pixels, that MTCNN looks for in warped sketches.
+
+    `landmarks.min_face_size` is of the input images. Faces that were aligned are as large as
+    `dataset.size` has them, whatever their size was: the usual value, scaled with it.
+    """
+    if config["dataset"]["align"] == "none":
+        return int(config["landmarks"]["min_face_size"])
+    sides = zip(config["dataset"]["size"], USUAL_SIZE, strict=True)
+    return round(USUAL_MIN_FACE_SIZE * min(side / usual for side, usual in sides))
 
 
 def feature_file(config: Mapping[str, Any]) -> str | None:

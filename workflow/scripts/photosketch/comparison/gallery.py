@@ -24,7 +24,8 @@ def gallery_json(
     """The data of the page's script, safe inside a script element.
 
     By method, drawn: the sketches of `people`, in their order; scores: metrics of single sketches
-    by key, [E, N] each, of which the last epoch's are those of `drawn`.
+    by key, [E, N] each, of which the last epoch's are those of `drawn`; a missing one (NaN, as
+    `seam` of a person without a border to measure) is null.
     """
     metrics = [
         metric for metric in METRICS if all(metric.key in by_key for by_key in scores.values())
@@ -40,7 +41,7 @@ def gallery_json(
                 "images": [data_uri(image) for image in shown],
                 "scores": {
                     metric.key: [
-                        round(float(by_key[metric.key][-1, index]), 5) for by_key in scores.values()
+                        _number(by_key[metric.key][-1, index]) for by_key in scores.values()
                     ]
                     for metric in metrics
                 },
@@ -57,7 +58,11 @@ def gallery_json(
         "height": people[0].height,
         "people": faces,
     }
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _number(score: float) -> float | None:
+    return None if np.isnan(score) else round(float(score), 5)
 
 
 def data_uri(image: np.ndarray) -> str:

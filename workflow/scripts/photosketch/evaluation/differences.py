@@ -54,7 +54,8 @@ def resampled_scores(
     real [N, d], generated [E, N, d]: features; images: metrics of single images, [E, N] each;
     subset [N]; counts [B, N] as `resample` gives them. The result: (subset or `all`, metric) ->
     [B], the first value that of the sample itself; distances are missing in resamples that are one
-    image alone.
+    image alone. Means are over the images that have the value (`seam` may be missing), as in the
+    table of scores, and missing in resamples without one.
     """
     masks = subset_masks(subset)
     products = InnerProducts.of(real, real)
@@ -73,9 +74,13 @@ def resampled_scores(
     }
     for metric, values in images.items():
         by_image = values.mean(axis=0)  # [N]
+        known = ~np.isnan(by_image)
         for name, mask in masks.items():
-            weights = counts[:, mask]
-            scores[name, metric] = weights @ by_image[mask] / weights.sum(axis=1)
+            measured = mask & known
+            weights = counts[:, measured]
+            total, number = weights @ by_image[measured], weights.sum(axis=1)
+            missing = np.full(len(counts), np.nan)
+            scores[name, metric] = np.divide(total, number, out=missing, where=number > 0)
     return scores
 
 
@@ -110,9 +115,11 @@ def spread_over_images(
     """
     draws = method[:, 1:].mean(axis=0) - reference[:, 1:].mean(axis=0)  # [B - 1]
     draws = draws[np.isfinite(draws)]
-    largest = max(np.nanmax(np.abs(method)), np.nanmax(np.abs(reference)))
     freedom = images - subsets
-    if not freedom or len(draws) < 2 or np.ptp(draws) <= 1e-9 * largest:
+    if not freedom or len(draws) < 2:
+        return Spread(float("nan"), float("nan"))
+    largest = max(np.nanmax(np.abs(method)), np.nanmax(np.abs(reference)))
+    if np.ptp(draws) <= 1e-9 * largest:
         return Spread(float("nan"), float("nan"))
     variance = float(draws.var(ddof=1)) * images / freedom
     return Spread(variance, 1 / (1 / freedom + 1 / (len(draws) - 1)))
