@@ -44,7 +44,7 @@ demo: .venv/ready resources/demo/pairs.tsv  ## the whole workflow on generated f
 	@echo "see results/demo/comparison/index.html"
 
 test: .venv/ready .venv/ready-onnx  ## all tests but those on a cluster
-	$(BIN)/python -m pytest -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 # the slurm profile on two nodes that are this machine; SLURM comes by apt: needs root
 test-cluster: .venv/ready  ## the SLURM profile on two nodes that are this machine (root, Debian)

@@ -149,7 +149,7 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
     assert len(problems) == 5
     for letter, words in (
         ("b", "other epochs"),
-        ("c", "features than"),
+        ("c", "remarks than"),
         ("d", "scores for CUHK, expected for CUHK, AR, all"),
         ("g", "scores for XM2VTS, CUHK, AR, all, expected"),
         ("e", "no column n, kid, fid_other, features, note"),

@@ -228,7 +228,7 @@ def test_docs_say_how_many_parameters_and_operations_a_fusion_has(root):
             parameters = sum(value.numel() for value in fusion.parameters())
             own, together = count / 1e9, (networks + count) / 1e9
             counted.append((name, f"{parameters:,}", f"{own:.1f}", f"{together:.1f}"))
-    assert rows == counted
+    assert [row for row in rows if row[0] in FUSIONS] == counted
 
 
 def operations(work):
