@@ -109,8 +109,11 @@ class Project:
                 )
                 pending.add((row["rule"], row["log-file(s)"], run and run.groups()))
         jobs: Counter[str] = Counter()
-        for rule, _, run in pending:
-            jobs[rule + (f":{run[0]}" if run else "")] += 1
+        logged = {(rule, run) for rule, log, run in pending if log != "-"}
+        for rule, log, run in pending:
+            # an output that a job is to have now has no log, though the job has run before
+            if log != "-" or (rule, run) not in logged:
+                jobs[rule + (f":{run[0]}" if run else "")] += 1
         return jobs
 
 

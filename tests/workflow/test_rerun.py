@@ -292,7 +292,8 @@ def test_code_edited_after_planning_is_not_run_as_what_was_planned(project):
     edit_while_running(project)
     done = project.snakemake(*PARSED, cores=1)
     assert done.returncode != 0
-    assert done.stdout.count("parse_faces.py, or a module that it imports, was edited") == 1
+    assert "parse_faces.py, or a module that it imports, was edited" in done.stdout
+    assert done.stdout.count("Finished jobid") == 1
     assert project.stale()["parse_faces"] == 2  # the first as well, by the code that it edited
 
 

@@ -110,7 +110,7 @@ wildcard_constraints:
     mode="face|region",
 
 
-PLAN = Path("results", config["run"], ".plan.json")
+PLAN = Path(".snakemake/plans", f"{config['run']}.json")
 
 
 def code_version(script):

@@ -18,5 +18,6 @@ def write_plan(path: Path) -> None:
 
 
 def planned_version(path: Path, script: str) -> str | None:
-    """The version of a script by the plan at `path`; None where there is no plan."""
-    return json.loads(path.read_text(encoding="utf-8"))[script] if path.is_file() else None
+    """The version of a script by the plan at `path`; None where there is no plan, or
+    none of it."""
+    return json.loads(path.read_text(encoding="utf-8")).get(script) if path.is_file() else None
