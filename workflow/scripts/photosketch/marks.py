@@ -30,8 +30,15 @@ def rectangles(
         pen.rectangle((left, top, right - 1, bottom - 1), outline=RECTANGLE)
 
 
-def key() -> Image.Image:
-    """Such a frame for a sheet's legend."""
+def cross_key(colour: str) -> Image.Image:
+    """Such a cross for a sheet's legend."""
+    mark = Image.new("RGB", (15, 15), "white")
+    cross(ImageDraw.Draw(mark), 7, 7, colour)
+    return mark
+
+
+def rectangle_key() -> Image.Image:
+    """Such a rectangle for a sheet's legend."""
     mark = Image.new("RGB", (14, 14), RECTANGLE)
     mark.paste("white", (1, 1, 13, 13))
     return mark

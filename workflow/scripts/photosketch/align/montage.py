@@ -10,7 +10,7 @@ from photosketch import marks, sheets
 from photosketch.align.files import Alignment
 from photosketch.arrays import Points
 from photosketch.config import FRAMES
-from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES
+from photosketch.landmarks.table import points_by_image
 from photosketch.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.placement import template
 
@@ -32,13 +32,7 @@ def aligned_montage(
     `frame` is the side of the frame that the networks see them in. Of many pairs
     those are shown whose points are farthest from the usual place.
     """
-    located = dict(
-        zip(
-            zip(table["id"], table["modality"], strict=True),
-            table[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2),
-            strict=True,
-        )
-    )
+    located = points_by_image(table)
     goal = template((pairs[0].width, pairs[0].height))
     residuals = {
         pair.id: max(
@@ -85,10 +79,8 @@ def _cell(
 
 
 def _legend() -> list[sheets.Key]:
-    cross = Image.new("RGB", (15, 15), "white")
-    marks.cross(ImageDraw.Draw(cross), 7, 7, POINT)
     return [
-        sheets.Key("point", cross),
-        sheets.Key("what the local networks see", marks.key()),
+        sheets.Key("point", marks.cross_key(POINT)),
+        sheets.Key("what the local networks see", marks.rectangle_key()),
         sheets.Key(f"enlarged over {BLURRED:g} times", colour=sheets.ALARM),
     ]

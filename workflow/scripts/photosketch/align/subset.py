@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from photosketch.align.files import Alignment, Transforms, write_aligned
-from photosketch.arrays import Image, Points
+from photosketch.arrays import Image
 from photosketch.landmarks.table import (
     COORDINATES,
-    LANDMARK_NAMES,
+    points_by_image,
     sketch_problems,
     without_points,
 )
@@ -62,7 +62,7 @@ def alignment_of(
     pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode, size: Sequence[int]
 ) -> Alignment:
     """The similarities of pairs, with what `align_pairs` takes."""
-    located = _points(table)
+    located = points_by_image(table)
     goal = template(size)
     transforms: Transforms = {
         modality: [
@@ -79,7 +79,7 @@ def misplaced(
 ) -> list[str]:
     """A line for each photo whose face the local networks' rectangles do not fit even aligned, in
     a frame of that many pixels a side; the rest as `align_pairs` takes it."""
-    moved = _points(carried_over(table, alignment_of(pairs, table, mode, size)))
+    moved = points_by_image(carried_over(table, alignment_of(pairs, table, mode, size)))
     lines = []
     for pair in pairs:
         points = moved[pair.id, "photo"]
@@ -138,15 +138,9 @@ def carried_over(table: pd.DataFrame, alignment: Alignment) -> pd.DataFrame:
         for modality, transforms in alignment.transforms.items()
         for id, transform in zip(alignment.ids, transforms, strict=True)
     }
-    moved = [by_image[image](points).ravel() for image, points in _points(table).items()]
+    moved = [by_image[image](points).ravel() for image, points in points_by_image(table).items()]
     values = np.array(moved, float).reshape(-1, len(COORDINATES))
     return table.assign(**dict(zip(COORDINATES, values.T, strict=True)))
-
-
-def _points(table: pd.DataFrame) -> dict[tuple[str, str], Points]:
-    """The points [5, 2] of each image, by id and modality, in the table's order."""
-    values = table[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)
-    return dict(zip(zip(table["id"], table["modality"], strict=True), values, strict=True))
 
 
 def in_words(name: str, alignment: Alignment) -> str:

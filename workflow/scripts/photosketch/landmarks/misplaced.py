@@ -6,11 +6,10 @@ passes.
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
 
 from photosketch.config import FRAMES
-from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, rows_by_image
+from photosketch.landmarks.table import points_by_image
 from photosketch.pairs import Modality, Pair
 from photosketch.patches import clamped
 from photosketch.placement_checks import problems
@@ -25,14 +24,12 @@ def misplaced(
     """A line for each photo or sketch whose face the local networks' rectangles do not fit in
     a frame of that many pixels a side, by landmark tables by subset. Images without points have
     none."""
-    rows = rows_by_image(tables)
+    located = {subset: points_by_image(table) for subset, table in tables.items()}
     lines = []
     for pair in pairs:
-        row = rows.get((pair.subset, pair.id, modality))
-        if row is None:
+        points = located.get(pair.subset, {}).get((pair.id, modality))
+        if points is None:
             continue
-        values = [row[column] for column in COORDINATES]
-        points = np.array(values, float).reshape(len(LANDMARK_NAMES), 2)
         if found := problems(points, clamped(points, pair.size(modality), frame), frame):
             what = f"{modality} of {pair.subset} {pair.id}"
             lines.append(f"{getattr(pair, modality)}: {', '.join(found)} ({what})")

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from photosketch import arrays, marks, sheets
 from photosketch.config import FRAMES
-from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, without_points
+from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, points_by_image, without_points
 from photosketch.pairs import MODALITIES, Pair, select
 from photosketch.placement import TEMPLATE, similarity
 
@@ -77,9 +77,8 @@ def counts(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> pd.Data
 
 def photo_points(table: pd.DataFrame) -> dict[str, arrays.Points]:
     """The points [5, 2] of the photos, by id."""
-    photos = table[table["modality"] == "photo"]
-    values = photos[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)
-    return dict(zip(photos["id"], values, strict=True))
+    located = points_by_image(table)
+    return {id: points for (id, modality), points in located.items() if modality == "photo"}
 
 
 def montage(
@@ -124,11 +123,9 @@ def _legend(table: pd.DataFrame, unlocated: int, framed: bool) -> list[sheets.Ke
     keys = []
     counted = table["source"].value_counts()
     for source in (source for source in SOURCES if source in counted):
-        cross = Image.new("RGB", (15, 15), "white")
-        marks.cross(ImageDraw.Draw(cross), 7, 7, COLOURS[source])
-        keys.append(sheets.Key(f"{source}: {counted[source]}", cross))
+        keys.append(sheets.Key(f"{source}: {counted[source]}", marks.cross_key(COLOURS[source])))
     if framed:
-        keys.append(sheets.Key("what the local networks see", marks.key()))
+        keys.append(sheets.Key("what the local networks see", marks.rectangle_key()))
     far = int(table["far"].sum())
     text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
     keys.append(sheets.Key(text, colour=sheets.ALARM if far else sheets.FAINT))

@@ -53,6 +53,12 @@ def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
     return rows[list(COORDINATES)].to_numpy(np.float32).reshape(len(LANDMARK_NAMES), 2)
 
 
+def points_by_image(table: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
+    """The points [5, 2] float64 of each image, by id and modality, in the table's order."""
+    values = table[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)
+    return dict(zip(zip(table["id"], table["modality"], strict=True), values, strict=True))
+
+
 def point_faults(values: Mapping[str, float], width: int, height: int) -> list[str]:
     """What is wrong with the coordinates of a face, by their names, in an image of that size.
 
