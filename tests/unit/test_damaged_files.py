@@ -1,11 +1,14 @@
 """Every file of a run: a damaged one ends in a sentence with its name and the remedy."""
 
 import io
+import tempfile
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from photosketch import archives
 from photosketch.align.files import read_alignment
 from photosketch.evaluation import files
 from photosketch.landmarks.table import read_landmarks
@@ -35,8 +38,15 @@ TABLES += (files.read_image_scores, read_scores)
 
 
 def archive(**arrays):
+    """An NPZ with digests, as a run has them."""
+    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        archives.write(file.name, arrays)
+        return Path(file.name).read_bytes()
+
+
+def objects():
     file = io.BytesIO()
-    np.savez(file, **arrays)
+    np.savez(file, ids=np.array([{}], dtype=object))
     return file.getvalue()
 
 
@@ -53,7 +63,7 @@ DAMAGED_ARRAYS = {
     "cut short": WHOLE[: len(WHOLE) // 2],
     "other arrays": archive(other=np.zeros(3)),
     "a flipped bit": flipped(WHOLE),
-    "objects": archive(ids=np.array([{}], dtype=object)),
+    "objects": objects(),
 }
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import io
 import os
 import signal
@@ -11,13 +12,13 @@ import time
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 import torch
 
 from photosketch import runtime
 from photosketch.config import LossWeights, RunSettings, TrainConfig
 from photosketch.training import checkpoint, loop, networks, readings, tensors
+from photosketch.training.packed import write_packed
 from photosketch.training.step import Trainer
 from support.face_batch import packed_pairs
 from support.waiting import wait_for
@@ -325,16 +326,9 @@ loop.train(Trainer.build(config, 0, 1, cpu), data, run, sys.stderr)
 def packed(data, tmp_path_factory) -> Path:
     """The pairs as a file."""
     path = tmp_path_factory.mktemp("packed") / "train.npz"
-    np.savez(
-        path,
-        **{name: getattr(data, name).numpy() for name in ("photo", "sketch", "parsing")},
-        landmarks=data.landmarks.contiguous().numpy(),
-        ids=data.ids,
-        subset=data.subset,
-        size=data.size,
-        offset=data.offset,
-        pad_value=data.pad_value,
-    )
+    arrays = dataclasses.asdict(data)
+    tensors = {name: array for name, array in arrays.items() if isinstance(array, torch.Tensor)}
+    write_packed(arrays | {name: tensor.numpy() for name, tensor in tensors.items()}, path)
     return path
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from photosketch import archives
 from photosketch.runtime import InputError, intact, write_atomically
 
 POOLED = "all"  # the name, in tables, of all subsets together
@@ -53,47 +54,36 @@ class Gallery:
 
 
 def write_features(features: Features, path: str | Path) -> None:
-    with write_atomically(path) as temporary:
-        np.savez(temporary, ids=features.ids, subset=features.subset, features=features.features)
+    archives.write(path, vars(features))
 
 
 def read_features(path: str | Path) -> Features:
-    with intact(path, "extract_real_features"), np.load(path) as file:
-        return Features(file["ids"], file["subset"], file["features"])
+    with archives.opened(path, "extract_real_features") as stored:
+        return Features(**stored)
 
 
 def write_gallery(gallery: Gallery, path: str | Path) -> None:
-    with write_atomically(path) as temporary:
-        np.savez(
-            temporary,
-            ids=gallery.ids,
-            subset=gallery.subset,
-            embeddings=gallery.embeddings,
-            points=gallery.points,
-        )
+    archives.write(path, vars(gallery))
 
 
 def read_gallery(path: str | Path) -> Gallery:
-    with intact(path, "extract_real_features"), np.load(path) as file:
-        return Gallery(file["ids"], file["subset"], file["embeddings"], file["points"])
+    with archives.opened(path, "extract_real_features") as stored:
+        return Gallery(**stored)
 
 
 def write_run_features(run: RunFeatures, path: str | Path) -> None:
-    with write_atomically(path) as temporary:
-        np.savez(
-            temporary, ids=run.ids, subset=run.subset, epochs=run.epochs, features=run.features
-        )
+    archives.write(path, vars(run))
 
 
 def read_run_features(path: str | Path) -> RunFeatures:
-    with intact(path, "evaluate"), np.load(path) as file:
-        return RunFeatures(file["ids"], file["subset"], file["epochs"], file["features"])
+    with archives.opened(path, "evaluate or evaluate_method") as stored:
+        return RunFeatures(**stored)
 
 
 def mismatches(path: str | Path, real: Features) -> list[str]:
     """Problems of a samples file: its people must be those of the real sketches, in their order."""
-    with intact(path, "infer"), np.load(path) as file:
-        drawn = list(zip(file["subset"].tolist(), file["ids"].tolist(), strict=True))
+    with archives.opened(path, "infer or collect_sketches", ("subset", "ids")) as stored:
+        drawn = list(zip(stored["subset"].tolist(), stored["ids"].tolist(), strict=True))
     expected = list(zip(real.subset.tolist(), real.ids.tolist(), strict=True))
     if drawn == expected:
         return []

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from photosketch.archives import Streamed
 from photosketch.arrays import Labels
 from photosketch.landmarks.table import points_of, read_landmarks
 from photosketch.pairs import Pair, read_image
 from photosketch.parsing.labels import read_photo_labels
 from photosketch.runtime import InputError
-from photosketch.training.packed import Streamed
 
 Files = Mapping[str, Path | str]
 
@@ -31,8 +31,8 @@ def pack(
     pad_value: int,
     sketch_channels: int,
 ) -> dict[str, Any]:
-    """The arrays of one split, in the order of `pairs`. Images and labels are `packed.Streamed`, so
-    that no more than one of them is in memory.
+    """The arrays of one split, in the order of `pairs`. Images and labels are `archives.Streamed`,
+    so that no more than one of them is in memory.
 
     `landmark_files` and `parsing_files` name each subset's CSV and NPZ; `frame` is F, the side of
     the frame in pixels. The result:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from photosketch import archives
 from photosketch.pairs import Pair
-from photosketch.runtime import intact, write_atomically
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,9 @@ def ids_and_subsets(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_samples(samples: Samples, path: str | Path) -> None:
-    with write_atomically(path) as temporary:
-        np.savez_compressed(
-            temporary, ids=samples.ids, subset=samples.subset, sketches=samples.sketches
-        )
+    archives.write(path, vars(samples), compressed=True)
 
 
 def read_samples(path: str | Path) -> Samples:
-    with intact(path, "infer"), np.load(path) as file:
-        return Samples(file["ids"], file["subset"], file["sketches"])
+    with archives.opened(path, "infer or collect_sketches") as stored:
+        return Samples(**stored)

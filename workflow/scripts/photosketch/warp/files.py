@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from photosketch import archives
 from photosketch.arrays import Field, Image, Mask
 from photosketch.runtime import intact, write_atomically
 
@@ -27,19 +28,20 @@ class Warped:
 
 def write_warped(warped: Warped, path: str | Path) -> None:
     """Write an NPZ: ids, sketches, maps, valid."""
-    with write_atomically(path) as temporary:
-        np.savez(
-            temporary,
-            ids=np.array(warped.ids),
-            sketches=warped.sketches,
-            maps=warped.maps,
-            valid=warped.valid,
-        )
+    archives.write(
+        path,
+        {
+            "ids": np.array(warped.ids),
+            "sketches": warped.sketches,
+            "maps": warped.maps,
+            "valid": warped.valid,
+        },
+    )
 
 
 def read_warped(path: str | Path) -> Warped:
     """Read what `write_warped` wrote."""
-    with intact(path, "warp_sketches"), np.load(path) as stored:
+    with archives.opened(path, "warp_sketches") as stored:
         return Warped(
             tuple(stored["ids"].tolist()), stored["sketches"], stored["maps"], stored["valid"]
         )
