@@ -16,7 +16,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     manual = snakemake.input.get("manual")
     facepp = snakemake.input.get("facepp")
     folder = Path(snakemake.output[0]).parent
-    listed = pairs.read_manifest(snakemake.input.manifest)
+    listed = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
     tables = merge.merge_landmarks(
         listed,
         read_tables(subsets, snakemake.input.detected),

@@ -17,7 +17,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         subset: review.reviewed(table, aligns=aligns)
         for subset, table in read_tables(subsets, snakemake.input.landmarks).items()
     }
-    listed = pairs.read_manifest(snakemake.input.manifest)
+    listed = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
     with runtime.write_atomically(output.sources) as temporary:
         review.counts(tables, listed).to_csv(temporary, index=False)
     by_name = {(pair.subset, pair.id): pair for pair in listed}

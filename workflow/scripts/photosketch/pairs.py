@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from photosketch import as_seen, images, stacks
+from photosketch import as_seen, images, row_keys, stacks
 from photosketch.config import FRAMES
 from photosketch.runtime import InputError, intact, write_atomically
 
@@ -389,18 +389,29 @@ def write_manifest(pairs: Iterable[Pair], path: str | os.PathLike[str]) -> None:
             writer.writerow(values[name] for name in header)
 
 
-def read_manifest(path: str | os.PathLike[str]) -> list[Pair]:
-    """The pairs of a manifest, in its order."""
-    with (
-        intact(path, "index_pairs or align_faces"),
-        open(path, encoding="utf-8", newline="") as file,
-    ):
+def read_manifest(
+    path: str | os.PathLike[str], table: str | os.PathLike[str] | None = None
+) -> list[Pair]:
+    """The pairs of a manifest, in its order.
+
+    `table` is the user's table that it was made from. Raises InputError where the manifest is
+    damaged, names a pair twice, or lists other pairs than the table.
+    """
+    stage = "index_pairs or align_faces"
+    with intact(path, stage), open(path, encoding="utf-8", newline="") as file:
         rows = csv.reader(file, delimiter="\t")
         header = next(rows)
         forms = [form for form in FORMS if header == _columns(form)]
         if not forms:
             raise InputError([f"{path}: is no manifest of pairs; delete it, it is written again"])
-        return [_pair(row, *forms) for row in rows]
+        pairs = [_pair(row, *forms) for row in rows]
+    names = [(pair.subset, pair.id) for pair in pairs]
+    if table is None:
+        row_keys.require_once(path, stage, names)
+    else:
+        listed = [(row["subset"], row["id"]) for row in read_table(table)]
+        row_keys.require(path, stage, names, listed, str(table))
+    return pairs
 
 
 def _columns(form: Form) -> list[str]:

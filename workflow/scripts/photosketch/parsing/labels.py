@@ -105,4 +105,4 @@ def read_photo_labels(path: str | os.PathLike[str]) -> dict[str, Labels]:
 
 def _check_classes(path: str | os.PathLike[str], classes: np.ndarray) -> None:
     if tuple(classes) != CLASSES:
-        raise InputError([f"{path}: its classes are not {CLASSES}; run parse_faces again"])
+        raise InputError([f"{path}: its classes are not {CLASSES}; delete it: it is written again"])

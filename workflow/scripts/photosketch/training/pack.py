@@ -118,14 +118,15 @@ def _check(
         if pair.id not in located.get(pair.subset, ()):
             problems.append(
                 f"{landmark_files.get(pair.subset, 'landmarks')}: no points of the photo of "
-                f"{pair.subset} {pair.id}; run merge_landmarks again"
+                f"{pair.subset} {pair.id}; delete it: it is written again"
             )
         label = labels.get(pair.subset, {}).get(pair.id)
         if label is None or label.shape != (pair.height, pair.width):
             label_map = "no label map" if label is None else f"a label map of shape {label.shape}"
             problems.append(
                 f"{parsing_files.get(pair.subset, 'parsing')}: {label_map} for the photo of "
-                f"{pair.subset} {pair.id} ({pair.width}x{pair.height}); run parse_faces again"
+                f"{pair.subset} {pair.id} ({pair.width}x{pair.height}); delete it: it is "
+                "written again"
             )
     if problems:
         raise InputError(problems)

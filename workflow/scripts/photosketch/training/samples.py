@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from photosketch import archives
+from photosketch import archives, row_keys
 from photosketch.pairs import Pair
 
 
@@ -34,6 +34,13 @@ def write_samples(samples: Samples, path: str | Path) -> None:
     archives.write(path, vars(samples), compressed=True)
 
 
-def read_samples(path: str | Path) -> Samples:
-    with archives.opened(path, "infer or collect_sketches") as stored:
-        return Samples(**stored)
+def read_samples(path: str | Path, people: Sequence[tuple[str, str]] | None = None) -> Samples:
+    """What `write_samples` wrote. Raises InputError unless the sketches are those of `people`
+    (subset, id), in their order, where these are given."""
+    stage = "infer or collect_sketches"
+    with archives.opened(path, stage) as stored:
+        samples = Samples(**stored)
+    if people is not None:
+        drawn = zip(samples.subset.tolist(), samples.ids.tolist(), strict=True)
+        row_keys.require(path, stage, drawn, people, "the people of the table of pairs")
+    return samples

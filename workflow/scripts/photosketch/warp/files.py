@@ -1,5 +1,6 @@
 """The files of warped sketches: arrays and scores of a subset, and the scores summed up."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from photosketch import archives
+from photosketch import archives, row_keys
 from photosketch.arrays import Field, Image, Mask
 from photosketch.runtime import intact, write_atomically
 
@@ -53,10 +54,14 @@ def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
         scores.round(4).to_csv(temporary, index=False)
 
 
-def read_scores(path: str | Path) -> pd.DataFrame:
-    """Read what `write_scores` wrote; ids are text."""
+def read_scores(path: str | Path, ids: Iterable[str]) -> pd.DataFrame:
+    """Read what `write_scores` wrote; ids are text. Raises InputError unless they are `ids`, those
+    of the subset's pairs in their order."""
     with intact(path, "warp_sketches"):
-        return pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
+        table = pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
+        found = table["id"].tolist()
+    row_keys.require(path, "warp_sketches", ([id] for id in found), ([id] for id in ids))
+    return table
 
 
 def summarise(subset: str, mode: str, scores: pd.DataFrame) -> dict[str, Any]:
