@@ -14,7 +14,7 @@ from photosketch import contents
 from photosketch import pairs as pair_table
 from photosketch import plans, sweeps, versions, weights
 from photosketch.evaluation import method_sketches, metrics
-from photosketch.runtime import InputError
+from photosketch.runtime import InputError, first_of, write_atomically
 
 
 def yaml_file(*path):
@@ -22,7 +22,14 @@ def yaml_file(*path):
 
 
 def refuse(heading, problems):
-    raise WorkflowError("\n  ".join([heading, *problems]))
+    """Stop with at most 20 problems and their count; a file has all."""
+    problems = list(dict.fromkeys(problems))
+    everything = Path(".snakemake", "problems.txt")
+    shown = first_of(problems, everything)
+    if shown != problems:
+        with write_atomically(everything) as temporary:
+            temporary.write_text("\n".join([heading, *problems, ""]), encoding="utf-8")
+    raise WorkflowError("\n  ".join([heading, *shown]))
 
 
 for what, path in {"The project": workflow.basedir, "Python": sys.executable}.items():

@@ -220,11 +220,13 @@ def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
     def terminated(trainer, batch):
         if trainer.position.images == 4:  # amid epoch 2
             os.kill(os.getpid(), signal.SIGTERM)
+        if trainer.position.images == 6:  # in the same epoch
+            os.kill(os.getpid(), signal.SIGINT)
         if trainer.position.images == 8:  # in the last step of epoch 3
             os.kill(os.getpid(), signal.SIGUSR1)
         return Trainer.step(trainer, batch)
 
-    for images in (5, 9):
+    for images in (5, 7, 9):
         with pytest.raises(runtime.InterruptedJobError, match=f"after {images} images"):
             run(data, tmp_path, small_config(), [2, 4], step=terminated)
     run(data, tmp_path, small_config(), [2, 4], step=terminated)
@@ -232,6 +234,14 @@ def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
     assert (tmp_path / "train_log.csv").read_text() == (undisturbed / "train_log.csv").read_text()
     for number in (signal.SIGTERM, signal.SIGUSR1):
         assert signal.getsignal(number) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+
+
+def test_a_strip_that_cannot_be_written_costs_nothing_else(data, undisturbed, tmp_path, capsys):
+    (tmp_path / "strips").touch()
+    run(data, tmp_path, small_config(), [2, 4], strip_every=1)
+    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+    assert "strips/epoch0001.png: this strip is left out" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("images", [4, 11])  # amid training, and in its last step

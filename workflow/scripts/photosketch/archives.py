@@ -7,6 +7,7 @@ no missing one. The digests lie in the archive's comment, where other readers of
 import contextlib
 import hashlib
 import json
+import math
 import os
 import zipfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -44,7 +45,7 @@ def write(
     compression = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     digests = {}
     with (
-        write_atomically(path) as temporary,
+        write_atomically(path, None if compressed else _size(arrays)) as temporary,
         zipfile.ZipFile(temporary, "w", compression) as archive,
     ):
         for name, array in arrays.items():
@@ -91,6 +92,14 @@ def opened(
             if _digest(array) != digests[name]:
                 raise ValueError(f"the array {name} is not the one that was written")
         yield arrays
+
+
+def _size(arrays: Mapping[str, Any | Streamed]) -> int:
+    """Bytes of all arrays."""
+    return sum(
+        math.prod(array.shape) if isinstance(array, Streamed) else np.asanyarray(array).nbytes
+        for array in arrays.values()
+    )
 
 
 def _digests(comment: bytes) -> dict[str, str]:

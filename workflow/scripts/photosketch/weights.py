@@ -11,7 +11,7 @@ from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 
-from photosketch.runtime import InputError, file_sha256, write_atomically
+from photosketch.runtime import InputError, file_sha256, is_full, write_atomically
 
 _PARSERS = "https://github.com/yakhyo/face-parsing/releases/download/weights"
 
@@ -167,6 +167,8 @@ def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
             ):
                 shutil.copyfileobj(answer, file)
         except (OSError, HTTPException) as error:
+            if is_full(error):
+                raise
             raise InputError(
                 [f"{path}: download failed ({error}). {published.remedy()}"]
             ) from error
