@@ -145,11 +145,15 @@ def test_of_many_problems_the_console_is_told_20_and_the_log_all_each_once(tmp_p
     assert log == [f"problem {n}" for n in range(23)]
 
 
-def test_problems_reach_the_console_though_the_log_is_on_a_full_disk(tmp_path):
+def test_a_job_whose_log_is_on_a_full_disk_tells_the_console(tmp_path):
     full = "for number in (1, 2):\n    os.dup2(os.open('/dev/full', os.O_WRONLY), number)\n"
-    done = run_job(tmp_path, f"{full}print('work')\nraise runtime.InputError(['no room'])")
+    done = run_job(tmp_path, f"{full}raise runtime.InputError(['no room'])")
     assert done.returncode != 0
     assert done.stderr == "no room\n"
+    done = run_job(tmp_path, f"{full}print('work', flush=True)")
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
+    assert "are free beside the log: make room" in done.stderr
 
 
 def test_a_log_that_cannot_be_opened_is_named(tmp_path):

@@ -200,6 +200,9 @@ def job(
         _end(console, [line], [line], 128 + signal.SIGINT)
     except Exception as error:
         line = f"{type(error).__name__}: {error} (whole traceback: {log})"
+        if is_full(error):
+            free = in_words(shutil.disk_usage(Path(log).parent).free)
+            line = f"{line}; {free} are free beside the log: make room, and run again"
         _end(console, [line], [traceback.format_exc()], 1)
     finally:
         with contextlib.suppress(OSError):  # of a log on a full disk
