@@ -145,6 +145,14 @@ def test_of_many_problems_the_console_is_told_20_and_the_log_all_each_once(tmp_p
     assert log == [f"problem {n}" for n in range(23)]
 
 
+def test_names_that_are_not_utf_8_can_be_told(tmp_path):
+    name = "os.fsdecode(b'caf\\xe9')"
+    done = run_job(tmp_path, f"print({name})\nraise runtime.InputError([{name}])")
+    assert done.returncode == 1
+    assert done.stderr == "caf\\udce9\n"
+    assert (tmp_path / "job.log").read_text() == "caf\\udce9\n" * 2
+
+
 def test_a_job_whose_log_is_on_a_full_disk_tells_the_console(tmp_path):
     full = "for number in (1, 2):\n    os.dup2(os.open('/dev/full', os.O_WRONLY), number)\n"
     done = run_job(tmp_path, f"{full}raise runtime.InputError(['no room'])")

@@ -55,6 +55,7 @@ defined = {
     for section in settings.NAMED
 }
 schema = yaml_file("workflow", "schemas", "config.schema.yaml")
+config = settings.with_typed_values(config, workflow.config_settings.config)
 mistakes = settings.unknown_nulls(config, defined)
 config = settings.without_dropped(config)
 mistakes += sweeps.problems(config, schema) or [
@@ -117,7 +118,7 @@ wildcard_constraints:
     mode="face|region",
 
 
-PLAN = Path(".snakemake/plans", f"{config['run']}.json")
+PLAN = plans.plan_file(config["run"])
 
 
 def code_version(script):
@@ -127,7 +128,15 @@ def code_version(script):
 
 
 onstart:
-    plans.write_plan(PLAN)
+    plans.write_plan(
+        PLAN,
+        plans.options(
+            workflow.resource_settings.cores,
+            Path(workflow.main_snakefile),
+            workflow.config_settings.configfiles,
+            workflow.config_settings.config,
+        ),
+    )
 
 
 def hparams(ablation):

@@ -111,7 +111,7 @@ def image_files(table: str | os.PathLike[str], rows: Iterable[Mapping[str, str]]
     Only those that exist: `index_pairs` reports a missing one together with all other problems.
     """
     paths = (_locate(Path(table), row[modality]) for row in rows for modality in MODALITIES)
-    return [path for path in dict.fromkeys(paths) if Path(path).is_file()]
+    return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
 
 
 def index_pairs(table: str | os.PathLike[str], size: Sequence[int] | None) -> list[Pair]:
@@ -156,10 +156,14 @@ def _read_rows(table: Path) -> tuple[list[_Row], list[str]]:
         raise InputError(
             [
                 f"{table}: there is no such table of pairs; correct the path, or write the table "
-                "(CUFS, FS2K and others by python -m photosketch.datasets, docs/other-datasets.md)"
+                "(docs/other-datasets.md has the commands for CUFS, FS2K and others)"
             ]
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(
+            [f"{table}: cannot be read ({error.strerror}); correct the path or its permissions"]
+        ) from None
+    except UnicodeDecodeError as error:
         raise InputError(
             [f"{table}: cannot be read ({error}); save it as UTF-8 text with tabs"]
         ) from None
@@ -208,6 +212,12 @@ def _row_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
         empty = [column for column in COLUMNS if not row.cells[column]]
         if empty:
             problems.append(f"{where}: {', '.join(empty)} empty; fill in every cell")
+        for modality in MODALITIES:
+            if "\0" in row.cells[modality]:
+                problems.append(
+                    f"{where}: {modality} {row.cells[modality]!r} has a NUL character, which no "
+                    "path can have; remove it"
+                )
         for column, value in (("subset", subset), ("id", name)):
             problem = name_problem(column, value)
             if value and problem:
@@ -290,11 +300,11 @@ def _check_images(
     first_by_content: dict[str, str] = {}
     for row, modality in product(rows, MODALITIES):
         cell = row.cells[modality]
-        if not cell:
+        if not cell or "\0" in cell:
             continue  # reported with the row
         where = f"{table}, line {row.line}: {modality} {cell!r}"
         use = f"the {modality} of line {row.line} ({row.cells['subset']} {row.cells['id']})"
-        path = Path(_locate(table, cell)).resolve()
+        path = Path(os.path.realpath(_locate(table, cell)))
         earlier = first_by_path.setdefault(path, use)
         if earlier != use:
             problems.append(f"{where} is also {earlier}; name each file once")
@@ -475,7 +485,7 @@ def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.n
         raise InputError(
             [
                 f"{path}: has changed since it was indexed ({modality} of {pair.subset} {pair.id});"
-                " restore the file, or run again with --forcerun index_pairs"
+                " restore the file, or run again: that indexes it anew"
             ]
         )
     return (as_seen if pair.pictures else images).read(data, colour=colour)

@@ -171,7 +171,9 @@ def job(
     code 130, all without a traceback; any other error leaves its traceback in the log and its last
     line on the console. A job that used a GPU ends its log with the peak of its memory.
     """
-    console = os.fdopen(os.dup(2), "w", buffering=1)
+    # names of files need not be UTF-8
+    console = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
         Path(log).parent.mkdir(parents=True, exist_ok=True)
         target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)

@@ -4,6 +4,7 @@ checking them.
 Light and free of torch, because the Snakefile takes the files' names from here.
 """
 
+import os
 import shutil
 import urllib.request
 from dataclasses import dataclass
@@ -136,7 +137,7 @@ def verify_weights(
 
     Raises InputError where the file is missing or another one.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError([f"{path}: no such weights file. {published.remedy()}"])
     actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
     if not actual.startswith(expected):

@@ -138,7 +138,7 @@ def require_photo_points(pairs: Iterable[Pair], table: pd.DataFrame) -> None:
     """Raise InputError with every photo that has no points in a landmark table."""
     problems = [
         f"{pair.photo}: no points for the photo of {pair.subset} {pair.id}; "
-        "run again with --forcerun merge_landmarks"
+        "delete the table of landmarks: it is written again by merge_landmarks"
         for pair in without_points(pairs, table, "photo")
     ]
     if problems:
@@ -149,6 +149,7 @@ def sketch_problems(unlocated: Iterable[Pair], needed_by: str) -> list[str]:
     """A problem for each of the pairs whose sketch has no points, which `needed_by` needs."""
     return [
         f"{pair.sketch}: no points for the sketch of {pair.subset} {pair.id}, and {needed_by} "
-        "needs them; place them by hand, on the page that the target `annotate` writes"
+        "needs them; place them by hand, on the page that the target `annotate` writes "
+        "(docs/landmarks.md)"
         for pair in unlocated
     ]
