@@ -12,6 +12,7 @@ import pytest
 
 from photosketch import archives
 from photosketch.align.files import read_alignment
+from photosketch.comparison.costs import read_benchmarks
 from photosketch.evaluation import files
 from photosketch.landmarks.table import COLUMNS, read_landmarks, write_landmarks
 from photosketch.pairs import COLUMNS as PAIR_COLUMNS
@@ -45,6 +46,7 @@ TABLES = (
     lambda path: files.read_image_scores(path, [], []),
     lambda path: read_scores(path, []),
 )
+BENCHMARKS = (b"", b"s\n", b"s\tmax_rss\n1.5\tmuch\n")
 
 
 def archive(**arrays):
@@ -175,3 +177,10 @@ def test_a_face_with_two_rows_of_points_is_named(tmp_path):
     write_landmarks(pd.DataFrame([row, row], columns=COLUMNS), tmp_path / "AR.csv")
     with pytest.raises(InputError, match=r"AR\.csv: repeats photo 7; delete it"):
         read_landmarks(tmp_path / "AR.csv")
+
+
+@pytest.mark.parametrize("content", BENCHMARKS)
+def test_a_damaged_benchmark_is_named_with_the_remedy(tmp_path, content):
+    problem = problem_of(lambda path: read_benchmarks(path.parent), tmp_path / "t.tsv", content)
+    assert problem.startswith(f"{tmp_path / 't.tsv'}: is damaged (")
+    assert "delete it" in problem

@@ -141,6 +141,7 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
         write_scores(tmp_path, "g", 0, {10: (1, 2, 3)}),
         write_scores(tmp_path, "h", 0, {10: (1, 2, 3)}, n=5),
         write_scores(tmp_path, "i", 0, {10: (1, 2, 3)}),
+        write_scores(tmp_path, "j", 0, {10: (1, float("nan"), 3)}),
     ]
     *most, last = paths[8].read_text().splitlines(keepends=True)
     paths[8].write_text("".join(most[:-1] + [last] * 2))
@@ -149,9 +150,9 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
     paths[4].parent.mkdir()
     paths[4].write_text("epoch,subset,fid\n10,CUHK,1\n")
     with pytest.raises(InputError) as error:
-        read_scores(paths, list("abcdefghi"), [0], IMAGES, [10])
+        read_scores(paths, list("abcdefghij"), [0], IMAGES, [10])
     problems = error.value.problems
-    assert len(problems) == 7
+    assert len(problems) == 8
     for letter, words in (
         ("b", "lacks 10 CUHK, 10 AR, 10 all; has besides 20 CUHK, 20 AR, 20 all; delete it"),
         ("c", "remarks than"),
@@ -160,6 +161,7 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
         ("e", "lacks the column n, kid, fid_other, features, note"),
         ("h", "another number of images (n) than there are (CUHK 6, AR 4, all 10)"),
         ("i", "lacks 10 AR; repeats 10 all"),
+        ("j", "lacks values of fid"),
     ):
         assert any(f"{letter}/seed0.csv" in text and words in text for text in problems)
 

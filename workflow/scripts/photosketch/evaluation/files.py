@@ -136,6 +136,11 @@ def read_scores(
         if other := row_keys.problems(path, _SCORED_BY, keys, expected, "epochs and subsets"):
             problems += other
             continue
+        if table["fid"].isna().any():
+            problems.append(
+                f"{path}: lacks values of fid; delete it: it is written again by {_SCORED_BY}"
+            )
+            continue
         if (table["n"] != table["subset"].map(images)).any():
             problems.append(
                 f"{path}: scores of another number of images (n) than there are "
