@@ -369,6 +369,36 @@ def test_files_that_are_named_and_missing_are_told_with_a_remedy(config, tmp_pat
     assert settings.missing_files(with_value(changed, "landmarks.manual", None)) == []
 
 
+def test_paths_that_no_file_can_have_are_missing_files(config, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    for path in ("x" * 300, "loop", "loop/x"):
+        changed = with_value(config, "landmarks.manual", path)
+        changed = with_value(changed, "methods", {"theirs": path})
+        manual, method = settings.missing_files(changed)
+        assert f"landmarks.manual: {path!r} does not exist" in manual
+        assert f"methods.theirs: {path!r} is no folder" in method
+
+
+def test_values_of_the_command_line_are_read_as_those_of_a_file():
+    before = {"train": {"lr": 0.1, "flip": False, "ngf": 64}, "seeds": [0], "device": "cpu"}
+    before |= {"landmarks": {"manual": "a.csv", "annotate": []}, "run": "cufs"}
+    # as Snakemake has read them
+    given = {
+        "train": {"lr": "0.2", "flip": "true"},
+        "seeds": ["0", "1"],
+        "device": "cuda",
+        "landmarks": {"manual": "null", "annotate": ["AR/1/photo"]},
+    }
+    assert settings.with_typed_values(before, given) == {
+        "train": {"lr": 0.2, "flip": True, "ngf": 64},
+        "seeds": [0, 1],
+        "device": "cuda",
+        "landmarks": {"manual": None, "annotate": ["AR/1/photo"]},
+        "run": "cufs",
+    }
+
+
 OWN = {"onnx": "dino.onnx", "size": 224, "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
 
 

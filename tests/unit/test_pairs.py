@@ -2,14 +2,13 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from photosketch import pairs, stacks
+from photosketch import archives, pairs
 from photosketch.runtime import InputError
 
 SIZE = (20, 25)
@@ -354,6 +353,31 @@ def test_table_gives_subsets_in_order_and_the_existing_images(
     assert len(images) == 8
 
 
+def test_paths_that_no_file_can_have_are_named_with_their_lines(folder: Path, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "loop").symlink_to("loop")
+    wrong = ("x" * 300, "loop", "loop/1.png", "a\0b.png")
+    rows = [f"AR\t{id}\ttrain\t{path}\t" for id, path in enumerate(wrong, start=10)]
+    table = write_table(folder, [*good_rows(), *(f"{row}sketches/1.png" for row in rows)])
+    assert len(pairs.image_files("pairs.tsv", pairs.read_table(table))) == 8
+    told = "\n".join(problems_of(table))
+    for line, path in enumerate(wrong, start=6):
+        assert f"line {line}: photo {path!r}" in told
+    assert "(File name too long)" in told
+    assert "(Too many levels of symbolic links)" in told
+    assert "has a NUL character" in told
+
+
+@pytest.mark.parametrize("path", ["x" * 300, "loop/pairs.tsv"])
+def test_a_table_that_cannot_be_reached_is_told_as_such(folder: Path, path, monkeypatch) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "loop").symlink_to("loop")
+    with pytest.raises(
+        InputError, match=r"cannot be read \([A-Z].*\); correct the path or its per"
+    ):
+        pairs.read_table(path)
+
+
 def test_reading_the_table_needs_the_standard_library_only(root: Path) -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", "import sys, photosketch.pairs; print(*sys.modules)"],
@@ -412,9 +436,7 @@ def test_aligned_pictures_come_from_their_stack_and_are_held_against_the_manifes
     folder: Path,
 ) -> None:
     pixels = np.random.default_rng(5).integers(0, 256, (2, *reversed(SIZE), 3), np.uint8)
-    with zipfile.ZipFile(folder / "AR.npz", "w") as archive:
-        for modality in pairs.MODALITIES:
-            stacks.write(archive, modality, pixels.shape, pixels)
+    archives.write(folder / "AR.npz", dict.fromkeys(pairs.MODALITIES, pixels))
     hashes = [hashlib.sha256(picture).hexdigest() for picture in pixels]
     place = pairs.Aligned(str(folder / "AR.npz"), 1)
     good = pairs.Pair("AR", "7", "train", "p", "s", *SIZE, hashes[1], hashes[1], place)

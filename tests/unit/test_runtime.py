@@ -52,6 +52,50 @@ def test_a_finished_write_replaces_the_file_and_keeps_the_suffix(tmp_path):
     assert list(target.parent.iterdir()) == [target]
 
 
+def test_what_killed_writes_of_a_file_left_is_removed_by_its_next_write(tmp_path):
+    target = tmp_path / "table.csv"
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    gone = [tmp_path / f".table.{process}.csv" for process in (dead.pid, 10**12)]
+    kept = [
+        tmp_path / f".table.{os.getppid()}.csv",  # of a process that runs
+        tmp_path / f".other.{dead.pid}.csv",
+        tmp_path / ".table.csv",
+        tmp_path / f".table.{dead.pid}.tsv",
+    ]
+    for path in (*gone, *kept):
+        path.touch()
+    with runtime.write_atomically(target) as temporary:
+        temporary.write_text("whole")
+    assert set(tmp_path.iterdir()) == {target, *kept}
+
+
+@pytest.mark.parametrize("needed", [None, 3_210_000_000])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_told_with_folder_space_and_remedy(tmp_path, code, needed):
+    target = tmp_path / "new" / "table.csv"
+    with (
+        pytest.raises(runtime.InputError) as caught,
+        runtime.write_atomically(target, needed) as temporary,
+    ):
+        temporary.write_bytes(bytes(2_000_000))
+        raise OSError(code, os.strerror(code))
+    [problem] = caught.value.problems
+    size = "3.21 GB" if needed else "more than 2.0 MB"
+    assert problem.startswith(f"{target.parent}: no room for table.csv, which needs {size}: ")
+    assert f"are free there ({os.strerror(code)}); make room" in problem
+    assert not list(target.parent.iterdir())
+
+
+def test_another_error_of_the_disk_is_not_taken_for_a_lack_of_room(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(FileExistsError),
+        runtime.write_atomically(tmp_path / "file" / "table.csv"),
+    ):
+        raise AssertionError("nothing can be written there")
+
+
 def test_output_of_python_and_of_native_code_goes_to_the_log_and_the_console_stays(tmp_path):
     done = run_job(
         tmp_path,
@@ -89,8 +133,49 @@ def test_an_input_error_shows_every_problem_without_a_traceback(tmp_path):
     done = run_job(tmp_path, "raise runtime.InputError(['first problem', 'second problem'])")
     assert done.returncode == 1
     for text in (done.stderr, (tmp_path / "job.log").read_text()):
-        assert "first problem\nsecond problem\n" in text
-        assert "Traceback" not in text
+        assert text == "first problem\nsecond problem\n"
+
+
+def test_of_many_problems_the_console_is_told_20_and_the_log_all_each_once(tmp_path):
+    done = run_job(tmp_path, "raise runtime.InputError([f'problem {n}' for n in range(23)] * 2)")
+    lines = done.stderr.splitlines()
+    assert lines[:20] == [f"problem {n}" for n in range(20)]
+    assert lines[20:] == [f"and 3 more problems: all are in {tmp_path / 'job.log'}"]
+    log = (tmp_path / "job.log").read_text().splitlines()
+    assert log == [f"problem {n}" for n in range(23)]
+
+
+def test_names_that_are_not_utf_8_can_be_told(tmp_path):
+    name = "os.fsdecode(b'caf\\xe9')"
+    done = run_job(tmp_path, f"print({name})\nraise runtime.InputError([{name}])")
+    assert done.returncode == 1
+    assert done.stderr == "caf\\udce9\n"
+    assert (tmp_path / "job.log").read_text() == "caf\\udce9\n" * 2
+
+
+def test_a_job_whose_log_is_on_a_full_disk_tells_the_console(tmp_path):
+    full = "for number in (1, 2):\n    os.dup2(os.open('/dev/full', os.O_WRONLY), number)\n"
+    done = run_job(tmp_path, f"{full}raise runtime.InputError(['no room'])")
+    assert done.returncode != 0
+    assert done.stderr == "no room\n"
+    done = run_job(tmp_path, f"{full}print('work', flush=True)")
+    assert done.returncode != 0
+    assert "No space left on device" in done.stderr
+    assert "are free beside the log: make room" in done.stderr
+
+
+def test_a_log_that_cannot_be_opened_is_named(tmp_path):
+    (tmp_path / "job.log").mkdir()
+    done = run_job(tmp_path, "print('work')")
+    assert done.returncode == 1
+    assert done.stderr == f"{tmp_path / 'job.log'}: this log cannot be written (Is a directory)\n"
+
+
+def test_ctrl_c_ends_a_job_with_one_line(tmp_path):
+    done = run_job(tmp_path, "import signal\nsignal.raise_signal(signal.SIGINT)")
+    log = tmp_path / "job.log"
+    assert done.returncode == 130
+    assert done.stderr == log.read_text() == f"interrupted by Ctrl-C, run again to go on ({log})\n"
 
 
 def test_a_job_whose_code_was_edited_after_planning_does_not_begin(tmp_path):

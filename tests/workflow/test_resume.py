@@ -57,6 +57,8 @@ def kill_after_first_due_epoch(project, sent=signal.SIGKILL, **environment) -> l
     jobs = training_processes(project.folder)
     assert jobs
     parents = [parent_of(job) for job in jobs]
+    if sent == signal.SIGINT:  # which a terminal sends to all of them
+        run.send_signal(sent)
     for job in jobs:
         os.kill(job, sent)
     assert run.wait(60) != 0
@@ -114,6 +116,15 @@ def test_no_shell_stands_between_snakemake_and_a_training_that_is_told_to_stop(p
     assert "bash" not in parents
     log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
     assert "told to stop after" in log
+
+
+def test_ctrl_c_saves_with_one_line(prepared):
+    kill_after_first_due_epoch(prepared, signal.SIGINT)
+    printed = prepared.printed()
+    assert printed.count("told to stop after") == 1
+    assert "Traceback" not in printed
+    log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
+    assert "Traceback" not in log
 
 
 def test_a_training_that_outlived_snakemake_gives_way_to_its_successor(prepared):

@@ -14,7 +14,7 @@ from photosketch import contents
 from photosketch import pairs as pair_table
 from photosketch import plans, sweeps, versions, weights
 from photosketch.evaluation import method_sketches, metrics
-from photosketch.runtime import InputError
+from photosketch.runtime import InputError, first_of, write_atomically
 
 
 def yaml_file(*path):
@@ -22,7 +22,14 @@ def yaml_file(*path):
 
 
 def refuse(heading, problems):
-    raise WorkflowError("\n  ".join([heading, *problems]))
+    """Stop with at most 20 problems and their count; a file has all."""
+    problems = list(dict.fromkeys(problems))
+    everything = Path(".snakemake", "problems.txt")
+    shown = first_of(problems, everything)
+    if shown != problems:
+        with write_atomically(everything) as temporary:
+            temporary.write_text("\n".join([heading, *problems, ""]), encoding="utf-8")
+    raise WorkflowError("\n  ".join([heading, *shown]))
 
 
 for what, path in {"The project": workflow.basedir, "Python": sys.executable}.items():
@@ -48,6 +55,7 @@ defined = {
     for section in settings.NAMED
 }
 schema = yaml_file("workflow", "schemas", "config.schema.yaml")
+config = settings.with_typed_values(config, workflow.config_settings.config)
 mistakes = settings.unknown_nulls(config, defined)
 config = settings.without_dropped(config)
 mistakes += sweeps.problems(config, schema) or [
@@ -110,7 +118,7 @@ wildcard_constraints:
     mode="face|region",
 
 
-PLAN = Path(".snakemake/plans", f"{config['run']}.json")
+PLAN = plans.plan_file(config["run"])
 
 
 def code_version(script):
@@ -120,7 +128,15 @@ def code_version(script):
 
 
 onstart:
-    plans.write_plan(PLAN)
+    plans.write_plan(
+        PLAN,
+        plans.options(
+            workflow.resource_settings.cores,
+            Path(workflow.main_snakefile),
+            workflow.config_settings.configfiles,
+            workflow.config_settings.config,
+        ),
+    )
 
 
 def hparams(ablation):

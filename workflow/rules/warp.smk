@@ -80,7 +80,8 @@ rule show_warps:
 
 rule summarise_warps:
     input:
-        expand("<results>/warp/{{mode}}/{subset}.csv", subset=SUBSETS),
+        manifest=IMAGES["manifest"],
+        scores=expand("<results>/warp/{{mode}}/{subset}.csv", subset=SUBSETS),
     output:
         report(
             "<results>/warp/{mode}_summary.csv",

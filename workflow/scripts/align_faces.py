@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
-    listed = pairs.read_manifest(files.manifest)
+    listed = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     tables = read_tables(hp["subsets"], files.landmarks)
     places = dict(
         zip(hp["subsets"], zip(output.images, output.landmarks, strict=True), strict=True)

@@ -16,7 +16,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     machines = [files.detected, *([files.facepp] if files.get("facepp") else [])]
     manual = files.get("manual")
     text, count = click_page.annotation_page(
-        pairs.read_manifest(files.manifest),
+        pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]),
         [read_tables(hp["subsets"], paths) for paths in machines],
         manual_rows(Path(manual)) if manual else [],
         hp["annotate"],

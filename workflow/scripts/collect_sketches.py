@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     name = snakemake.wildcards.method
-    test = pairs.select(pairs.read_manifest(snakemake.input.manifest), split="test")
+    test = pairs.select(
+        pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"]),
+        split="test",
+    )
     sketches, notes = method_sketches.collect(snakemake.params.hp["folder"], test)
     for note in notes:
         print(f"{name}: {note}", file=console)

@@ -26,21 +26,27 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     inputs, output, hp = snakemake.input, snakemake.output, snakemake.params.hp
     ablations, seeds, subsets = hp["ablations"], hp["seeds"], hp["subsets"]
     methods, points = hp.get("methods", []), hp.get("points", [])
-    folder, manifest = Path(output.csv).parents[1], pairs.read_manifest(inputs.manifest)
+    folder, config = Path(output.csv).parents[1], snakemake.config
+    manifest = pairs.read_manifest(inputs.manifest, config["dataset"]["pairs"])
+    test = pairs.select(manifest, split="test")
+    counts = {name: len(pairs.select(test, name)) for name in subsets}
     method_scores = choice = None
     if methods:
-        method_scores = files.read_scores(inputs.method_scores, methods, [0], subsets)
+        method_scores = files.read_scores(inputs.method_scores, methods, [0], counts, [0])
     if inputs.validation:
-        validated = [name for name in subsets if pairs.select(manifest, name, "val")]
-        validation = files.read_scores(inputs.validation, ablations, seeds, validated)
+        of_subset = {name: len(pairs.select(manifest, name, "val")) for name in subsets}
+        validated = {name: count for name, count in of_subset.items() if count}
+        validation = files.read_scores(inputs.validation, ablations, seeds, validated, hp["epochs"])
         choice = summary.choose_epochs(validation, hp["chosen_by"])
     comparison = summary.Comparison(
-        scores=files.read_scores(inputs.scores, ablations, seeds, subsets),
-        references=files.read_references(inputs.references),
-        differences=files.read_differences(inputs.differences),
-        provenance=provenance.gather(
-            snakemake.config, ablations, manifest, folder / "logs", points
+        scores=files.read_scores(inputs.scores, ablations, seeds, counts, hp["epochs"]),
+        references=files.read_references(inputs.references, subsets),
+        differences=files.read_differences(
+            inputs.differences,
+            [name for name in [*ablations, *methods] if name != config["reference"]],
+            subsets,
         ),
+        provenance=provenance.gather(config, ablations, manifest, folder / "logs", points),
         method_scores=method_scores,
         notes=[
             line for path in inputs.method_notes for line in Path(path).read_text().splitlines()
@@ -50,11 +56,12 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         points=points,
         published=published.from_hparams(hp.get("published", {})),
     )
-    test, names = pairs.select(manifest, split="test"), [*hp.get("shown", ablations), *methods]
-    samples = map(read_samples, [*inputs.samples, *inputs.method_samples])
+    names, people = [*hp.get("shown", ablations), *methods], [(p.subset, p.id) for p in test]
+    samples = [read_samples(path, people) for path in [*inputs.samples, *inputs.method_samples]]
     drawn = dict(zip(names, samples, strict=True))
-    image_scores = map(files.read_image_scores, [*inputs.images, *inputs.method_images])
-    faces = gallery.gallery_json(test, drawn, dict(zip(names, image_scores, strict=True)))
+    own = [files.read_image_scores(path, people, hp["epochs"]) for path in inputs.images]
+    others = [files.read_image_scores(path, people, [0]) for path in inputs.method_images]
+    faces = gallery.gallery_json(test, drawn, dict(zip(names, [*own, *others], strict=True)))
 
     figures.save(figures.curves(comparison), output.curves)
     if choice:

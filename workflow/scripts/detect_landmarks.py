@@ -18,7 +18,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         asked=bool(snakemake.resources.get("gpu")),
     )
     subset = snakemake.wildcards.subset
-    listed = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
+    listed = pairs.select(
+        pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"]), subset
+    )
     started = time.monotonic()
     table = detection.detect_pairs(listed, device, console, **snakemake.params.hp)
     seconds = time.monotonic() - started

@@ -19,12 +19,14 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     real = read_features(files.real)
     counts = differences.resample(real.subset)
     runs: dict[str, list] = {}
+    people = list(zip(real.subset.tolist(), real.ids.tolist(), strict=True))
     for name, features, images in zip(hp["runs"], files.features, files.images, strict=True):
         print(f"resampling {name}: {features}", file=console)
+        drawn = read_run_features(features, real)
         scores = differences.resampled_scores(
             real.features,
-            read_run_features(features).features,
-            read_image_scores(images),
+            drawn.features,
+            read_image_scores(images, people, drawn.epochs.tolist()),
             real.subset,
             counts,
             snakemake.threads,

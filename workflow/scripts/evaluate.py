@@ -40,7 +40,10 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
             asked=bool(snakemake.resources.get("gpu")),
         )
     )
-    people = pairs.select(pairs.read_manifest(files.manifest), split=hp.get("split", "test"))
+    people = pairs.select(
+        pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]),
+        split=hp.get("split", "test"),
+    )
     gallery = read_gallery(files.gallery) if identity else None
     seams = None
     if files.get("parsing"):

@@ -36,7 +36,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         asked=bool(snakemake.resources.get("gpu")),
     )
     networks = networks.to(device)
-    manifest = pairs.read_manifest(files.manifest)
+    manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     validation = output.get("validation")
     sets = {}
     for split in ("test", "val") if validation else ("test",):

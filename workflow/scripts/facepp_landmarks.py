@@ -17,7 +17,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     manual = snakemake.input.get("manual")
     known = images_of(read_tables(subsets, snakemake.input.detected))
     known |= images_by_hand(Path(manual)) if manual else set()
-    listed = pairs.read_manifest(snakemake.input.manifest)
+    listed = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
     tables = facepp.find_landmarks(
         listed,
         known,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, placement_checks, runtime
+from photosketch import pairs, placement_checks, plans, runtime
 from photosketch.config import local_ablations, sketch_points_needed_by
 from photosketch.landmarks import merge, misplaced
 from photosketch.landmarks.table import read_tables, write_landmarks
@@ -16,7 +16,8 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     manual = snakemake.input.get("manual")
     facepp = snakemake.input.get("facepp")
     folder = Path(snakemake.output[0]).parent
-    listed = pairs.read_manifest(snakemake.input.manifest)
+    plan = plans.plan_file(snakemake.config["run"])
+    listed = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
     tables = merge.merge_landmarks(
         listed,
         read_tables(subsets, snakemake.input.detected),
@@ -24,6 +25,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         template=folder / "missing.csv",
         facepp=read_tables(subsets, facepp) if facepp else None,
         page=folder / "annotate.html",
+        page_command=plans.command(plan, "annotate"),
         # no part of hp: it changes no table, and a stage that needs more points says so itself
         sketches_needed_by={
             split: sketch_points_needed_by(snakemake.config, split) for split in pairs.SPLITS
@@ -56,6 +58,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         names = ", ".join(f"{pair.subset} {pair.id}" for pair in unlocated)
         runtime.say(
             f"no points for {len(unlocated)} of {len(listed)} sketches, which nothing here needs "
-            f"(a warp would): {names}. They get no labels; to place points: the target `annotate`",
+            f"(a warp would): {names}. They get no labels; to place points: "
+            f"`{plans.command(plan, 'annotate')}`",
             console,
         )

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, subset = snakemake.input, snakemake.wildcards.subset
-    listed = pairs.read_manifest(files.manifest)
+    listed = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     parsings = read_parsings(files.machine)
     if "manual_sha256" in snakemake.params.hp:
         folder = snakemake.config["parsing"]["manual"]

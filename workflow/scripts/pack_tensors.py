@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
-    manifest = pairs.read_manifest(snakemake.input.manifest)
+    manifest = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
     landmark_files = dict(zip(hp["subsets"], snakemake.input.landmarks, strict=True))
     parsing_files = dict(zip(hp["subsets"], snakemake.input.parsing, strict=True))
     for split, path in snakemake.output.items():

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
-    subset_pairs = pairs.select(pairs.read_manifest(files.manifest), subset)
+    subset_pairs = pairs.select(
+        pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), subset
+    )
     table = read_landmarks(files.landmarks)
     started = time.monotonic()
     if hp["backend"] == "onnx":

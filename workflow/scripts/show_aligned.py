@@ -15,7 +15,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     files, subset = snakemake.input, snakemake.wildcards.subset
     montage = aligned_montage(
         subset,
-        pairs.select(pairs.read_manifest(files.manifest), subset),
+        pairs.select(
+            pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), subset
+        ),
         read_landmarks(files.landmarks),
         read_alignment(files.aligned),
         snakemake.params.hp.get("frame", FRAMES[0]),

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime, sheets
+from photosketch import pairs, plans, runtime, sheets
 from photosketch.config import FRAMES
 from photosketch.landmarks import review
 from photosketch.landmarks.table import read_tables, without_points
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     subsets, output = snakemake.params.hp["subsets"], snakemake.output
+    annotate = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
     aligns = snakemake.params.hp.get("aligns", False)
     tables = {
         subset: review.reviewed(table, aligns=aligns)
         for subset, table in read_tables(subsets, snakemake.input.landmarks).items()
     }
-    listed = pairs.read_manifest(snakemake.input.manifest)
+    listed = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
     with runtime.write_atomically(output.sources) as temporary:
         review.counts(tables, listed).to_csv(temporary, index=False)
     by_name = {(pair.subset, pair.id): pair for pair in listed}
@@ -41,7 +42,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
                 print(
                     f"{subset} {row.id}, {modality}: points of {row.source} lie {row.distance:.1f} "
                     f"spreads from the usual shape of {subset}; look at them, and to correct them "
-                    f"add {subset}/{row.id}/{modality} to landmarks.annotate and make `annotate`"
+                    f"add {subset}/{row.id}/{modality} to landmarks.annotate, then `{annotate}`"
                 )
         far = int(table["far"].sum())
         print(f"{subset}: {far} of {len(table)} images with points far outside", file=console)

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     subset = snakemake.wildcards.subset
-    subset_pairs = pairs.select(pairs.read_manifest(snakemake.input.manifest), subset)
+    subset_pairs = pairs.select(
+        pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"]), subset
+    )
     parsings = read_parsings(snakemake.input.parsing)
     table = read_landmarks(snakemake.input.landmarks)
     sheets.save(parsing_montage(subset, subset_pairs, parsings, table), snakemake.output[0])

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     hp, files, run = snakemake.params.hp, snakemake.input, snakemake.wildcards
-    people = pairs.select(pairs.read_manifest(files.manifest), split="test")
+    people = pairs.select(
+        pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), split="test"
+    )
     labels = dict(zip(hp["subsets"], map(read_photo_labels, files.parsing), strict=True))
     tables = read_tables(hp["subsets"], files.landmarks)
     seams = seams_of(people, tables, labels, hp.get("frame", FRAMES[0]))
     title = f"Seams of {run.ablation}, seed {run.seed}, epoch {run.epoch}: worst first"
-    samples = read_samples(files.samples).sketches
+    named = [(pair.subset, pair.id) for pair in people]
+    samples = read_samples(files.samples, named).sketches
     sketches = protocol.drawn(samples, hp.get("scored_as", "as_drawn"))
     sheet = seam_sheet(title, people, sketches, seams)
     sheets.save(sheet, snakemake.output[0])

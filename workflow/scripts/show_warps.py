@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     files, subset = snakemake.input, snakemake.wildcards.subset
+    manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
+    listed = pairs.select(manifest, subset)
     montage = warp_montage(
         subset,
         snakemake.wildcards.mode,
-        pairs.select(pairs.read_manifest(files.manifest), subset),
+        listed,
         read_parsings(files.parsing),
         read_warped(files.arrays),
-        read_scores(files.scores),
+        read_scores(files.scores, [pair.id for pair in listed]),
     )
     sheets.save(montage, snakemake.output[0])

@@ -20,7 +20,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     if parser := hp.get("parser"):
         learned = bisenet.Parser(parser["model"], files.weights, parser.get("weights_sha256"))
         parse = learned.parse_image
-    listed = pairs.select(pairs.read_manifest(files.manifest), subset)
+    listed = pairs.select(
+        pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), subset
+    )
     started = time.monotonic()
     warped, scores = warp_pairs(
         listed,

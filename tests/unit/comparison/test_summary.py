@@ -13,7 +13,8 @@ from photosketch.evaluation.files import read_scores
 from photosketch.pairs import COLUMNS_OF_SUBSETS, RESERVED_SUBSETS
 from photosketch.runtime import InputError
 
-COUNTS = {"CUHK": 6, "AR": 4, "all": 10}
+IMAGES = {"CUHK": 6, "AR": 4}
+COUNTS = {**IMAGES, "all": 10}
 NOTHING = pd.DataFrame({"name": [], "subset": []})
 PROVENANCE = Provenance("demo", {}, {}, "")
 Fids = dict[int, tuple[float, float, float]]  # by epoch: CUHK, AR, all
@@ -42,7 +43,7 @@ def scores(tmp_path: Path) -> pd.DataFrame:
         write_scores(tmp_path, "local", 0, {20: (9, 9, 9), 10: (9, 9, 9), 30: (9, 9, 9)}),
         write_scores(tmp_path, "local", 1, {20: (1, 1, 1), 10: (1, 1, 1), 30: (1, 1, 1)}),
     ]
-    return read_scores(paths, ["baseline", "local"], [0, 1], ["CUHK", "AR"])
+    return read_scores(paths, ["baseline", "local"], [0, 1], IMAGES, [10, 20, 30])
 
 
 def test_scores_are_read_in_the_order_of_ablation_seed_epoch_and_subset(
@@ -100,7 +101,7 @@ def test_summary_of_another_metric(scores: pd.DataFrame) -> None:
 
 def test_deviations_are_empty_with_one_epoch_and_one_seed(tmp_path: Path) -> None:
     path = write_scores(tmp_path, "baseline", 3, {10: (1, 2, 3)})
-    scores = read_scores([path], ["baseline"], [3], ["CUHK", "AR"])
+    scores = read_scores([path], ["baseline"], [3], IMAGES, [10])
     summary = summarise(scores, ["baseline"], ["CUHK", "AR"])
     summary.to_csv(tmp_path / "fid.csv", index=False)
     header, row = (tmp_path / "fid.csv").read_text().splitlines()
@@ -111,7 +112,7 @@ def test_deviations_are_empty_with_one_epoch_and_one_seed(tmp_path: Path) -> Non
 
 def test_the_note_of_random_features_reaches_the_table(tmp_path: Path) -> None:
     path = write_scores(tmp_path, "baseline", 0, {10: (1, 2, 3)}, note="not comparable")
-    scores = read_scores([path], ["baseline"], [0], ["CUHK", "AR"])
+    scores = read_scores([path], ["baseline"], [0], IMAGES, [10])
     summary = summarise(scores, ["baseline"], ["CUHK", "AR"])
     assert summary["note"].tolist() == ["not comparable"]
 
@@ -124,7 +125,7 @@ def test_a_subset_named_na_or_by_a_number_is_kept_as_text(tmp_path: Path) -> Non
         "1,NA,2,1.5,0.1,,inception-tf,\n1,007,2,2.5,0.1,,inception-tf,\n"
         "1,all,4,3.5,0.1,7.5,inception-tf,\n"
     )
-    scores = read_scores([path], ["baseline"], [0], ["NA", "007"])
+    scores = read_scores([path], ["baseline"], [0], {"NA": 2, "007": 2}, [1])
     assert Comparison(scores, NOTHING, NOTHING, PROVENANCE).counts == {"NA": 2, "007": 2, "all": 4}
     assert summarise(scores, ["baseline"], ["NA", "007"])["007"].tolist() == [2.5]
 
@@ -138,21 +139,29 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
         tmp_path / "e" / "seed0.csv",
         write_scores(tmp_path, "f", 0, {10: (3, 2, 1)}),
         write_scores(tmp_path, "g", 0, {10: (1, 2, 3)}),
+        write_scores(tmp_path, "h", 0, {10: (1, 2, 3)}, n=5),
+        write_scores(tmp_path, "i", 0, {10: (1, 2, 3)}),
+        write_scores(tmp_path, "j", 0, {10: (1, float("nan"), 3)}),
     ]
+    *most, last = paths[8].read_text().splitlines(keepends=True)
+    paths[8].write_text("".join(most[:-1] + [last] * 2))
     header, rest = paths[6].read_text().split("\n", 1)
     paths[6].write_text(f"{header}\n10,XM2VTS,5,1,1,1,inception-tf,\n{rest}")
     paths[4].parent.mkdir()
     paths[4].write_text("epoch,subset,fid\n10,CUHK,1\n")
     with pytest.raises(InputError) as error:
-        read_scores(paths, list("abcdefg"), [0], ["CUHK", "AR"])
+        read_scores(paths, list("abcdefghij"), [0], IMAGES, [10])
     problems = error.value.problems
-    assert len(problems) == 5
+    assert len(problems) == 8
     for letter, words in (
-        ("b", "other epochs"),
+        ("b", "lacks 10 CUHK, 10 AR, 10 all; has besides 20 CUHK, 20 AR, 20 all; delete it"),
         ("c", "remarks than"),
-        ("d", "scores for CUHK, expected for CUHK, AR, all"),
-        ("g", "scores for XM2VTS, CUHK, AR, all, expected"),
-        ("e", "no column n, kid, fid_other, features, note"),
+        ("d", "lacks 10 AR, 10 all; repeats 10 CUHK"),
+        ("g", "has besides 10 XM2VTS"),
+        ("e", "lacks the column n, kid, fid_other, features, note"),
+        ("h", "another number of images (n) than there are (CUHK 6, AR 4, all 10)"),
+        ("i", "lacks 10 AR; repeats 10 all"),
+        ("j", "lacks values of fid"),
     ):
         assert any(f"{letter}/seed0.csv" in text and words in text for text in problems)
 
@@ -160,7 +169,7 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
 def test_tables_given_in_another_order_are_not_mistaken_for_one_another(tmp_path: Path) -> None:
     paths = [write_scores(tmp_path, name, 0, {10: (1, 2, 3)}) for name in ("baseline", "local")]
     with pytest.raises(ValueError, match="expected the scores of baseline, seed 0"):
-        read_scores(paths[::-1], ["baseline", "local"], [0], ["CUHK", "AR"])
+        read_scores(paths[::-1], ["baseline", "local"], [0], IMAGES, [10])
 
 
 def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_scores(
@@ -170,7 +179,7 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
         write_scores(tmp_path / "val", "baseline", 0, {10: (0, 0, 5), 20: (9, 9, 3)}),
         write_scores(tmp_path / "val", "baseline", 1, {10: (0, 0, 2), 20: (0, 0, 6)}),
     ]
-    validation_scores = read_scores(validation, ["baseline"], [0, 1], ["CUHK", "AR"])
+    validation_scores = read_scores(validation, ["baseline"], [0, 1], IMAGES, [10, 20])
     choice = choose_epochs(validation_scores, "fid")
     assert choice.epochs["epoch"].tolist() == [20, 10]  # by the pooled FID, for each seed
     at_chosen = at_epochs(scores, choice)
@@ -200,7 +209,7 @@ def test_fid_and_kid_may_choose_different_epochs(tmp_path: Path) -> None:
     table = pd.read_csv(path)
     table["kid"] = -table["kid"]
     table.to_csv(path, index=False)
-    validation = read_scores([path], ["baseline"], [0], ["CUHK", "AR"])
+    validation = read_scores([path], ["baseline"], [0], IMAGES, [10, 20])
     assert choose_epochs(validation, "fid").epochs["epoch"].tolist() == [10]
     assert choose_epochs(validation, "kid").epochs["epoch"].tolist() == [20]
 
@@ -213,14 +222,14 @@ def test_methods_come_after_the_ablations_and_have_no_chosen_epoch(
         for name in ("baseline", "local")
         for seed in (0, 1)
     ]
-    validation_scores = read_scores(validation, ["baseline", "local"], [0, 1], ["CUHK", "AR"])
+    validation_scores = read_scores(validation, ["baseline", "local"], [0, 1], IMAGES, [10, 20])
     path = write_scores(tmp_path, "theirs", 0, {0: (7, 6, 5)})
     comparison = Comparison(
         scores,
         NOTHING,
         NOTHING,
         PROVENANCE,
-        method_scores=read_scores([path], ["theirs"], [0], ["CUHK", "AR"]),
+        method_scores=read_scores([path], ["theirs"], [0], IMAGES, [0]),
         choice=choose_epochs(validation_scores, "fid"),
     )
     assert comparison.ablations == ["baseline", "local"]

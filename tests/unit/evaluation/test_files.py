@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from photosketch.evaluation.files import (
     Features,
@@ -11,6 +12,7 @@ from photosketch.evaluation.files import (
     read_image_scores,
     write_features,
 )
+from photosketch.runtime import InputError
 from photosketch.training.samples import Samples, write_samples
 
 
@@ -53,7 +55,12 @@ def test_metrics_of_single_sketches_are_read_by_epoch_and_image(tmp_path: Path) 
         "8,NA,1,0.5,0.6\n8,NA,007,0.7,0.8\n8,AR,1,0.9,1\n"
         "10,NA,1,0.1,0.2\n10,NA,007,0.3,0.4\n10,AR,1,0.5,0.6\n"
     )
-    scores = read_image_scores(path)
+    people = [("NA", "1"), ("NA", "007"), ("AR", "1")]
+    scores = read_image_scores(path, people, [8, 10])
     assert list(scores) == ["ssim", "fsim"]
     assert scores["ssim"].tolist() == [[0.5, 0.7, 0.9], [0.1, 0.3, 0.5]]
     assert scores["fsim"].tolist() == [[0.6, 0.8, 1], [0.2, 0.4, 0.6]]
+    with pytest.raises(InputError, match="has besides 8 NA 007, 10 NA 007; delete it"):
+        read_image_scores(path, [people[0], people[2]], [8, 10])
+    with pytest.raises(InputError, match="lacks 9 NA 1, 9 NA 007, 9 AR 1"):
+        read_image_scores(path, people, [8, 9, 10])

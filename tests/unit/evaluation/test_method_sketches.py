@@ -1,5 +1,6 @@
 """Other people's sketches: found, sized by the documented rule, and all problems named."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -107,6 +108,17 @@ def test_only_images_right_in_a_subsets_folder_are_taken(tmp_path: Path) -> None
     sketches, (note,) = method_sketches.collect(tmp_path, PEOPLE)
     assert (sketches == np.stack([first, second])).all()
     assert "old/AR/1.png: left out" in note
+
+
+def test_names_of_files_are_told_as_text_that_is_no_markup(tmp_path: Path) -> None:
+    for name in ("1.png", "2.png", "|*x*`<b>é_[1](u).png"):
+        save(tmp_path / "AR" / name, 200, 250)
+    unreadable = os.fsencode(tmp_path) + b"/AR/caf\xe9.png"
+    os.link(tmp_path / "AR/1.png", unreadable)
+    _, (note,) = method_sketches.collect(tmp_path, PEOPLE)
+    assert "AR/caf%E9.png" in note
+    assert "AR/%7C%2Ax%2A%60%3Cb%3Eé_%5B1%5D(u).png: left out" in note
+    note.encode()
 
 
 def test_a_subsets_folder_may_be_a_link(tmp_path: Path) -> None:

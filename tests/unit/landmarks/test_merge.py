@@ -66,6 +66,7 @@ class Merge:
             manual,
             self.template,
             page=self.page,
+            page_command="snakemake annotate",
             sketches_needed_by=self.needed_by,
         )
 
@@ -124,7 +125,13 @@ def test_all_images_without_points_are_listed_over_all_subsets(merge: Merge) -> 
     assert "photo of XM 005" in listed[1]
     assert "needed by the warp of ablation face" in listed[0]
     assert "needed by" not in listed[1]
-    for part in (str(merge.page), "`annotate`", "browser", str(merge.manual), "landmarks.manual"):
+    for part in (
+        str(merge.page),
+        "`snakemake annotate`",
+        "browser",
+        str(merge.manual),
+        "landmarks.manual",
+    ):
         assert part in clicking
     for part in (str(merge.template), str(merge.manual), "landmarks.manual"):
         assert part in typing
@@ -169,6 +176,7 @@ def test_faces_of_facepp_fill_the_gaps_that_are_left(merge: Merge) -> None:
         merge.template,
         facepp=facepp,
         page=merge.page,
+        page_command="snakemake annotate",
         sketches_needed_by={},
     )
     assert placed(tables, ("AR", "1", "sketch")) == pytest.approx(other)
@@ -342,6 +350,7 @@ def test_manual_file_that_is_not_there_or_no_text_is_named(merge: Merge) -> None
             merge.manual,
             merge.template,
             page=merge.page,
+            page_command="snakemake annotate",
             sketches_needed_by={},
         )
     merge.manual.write_bytes(HEADER.encode("utf-16"))

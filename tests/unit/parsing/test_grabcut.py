@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from photosketch import pairs
+from photosketch import archives, pairs
 from photosketch.demo.looks import LOOKS
 from photosketch.demo.pair import draw_pair
 from photosketch.landmarks import detection
@@ -298,7 +298,10 @@ def test_parsings_are_read_as_they_were_written(tmp_path):
 
 def test_parsings_with_other_classes_are_refused(tmp_path):
     empty = np.zeros((0, 5, 4), np.uint8)
-    np.savez(tmp_path / "a.npz", ids=[], photo=empty, sketch=empty, classes=["nose", "hair"])
+    archives.write(
+        tmp_path / "a.npz",
+        {"ids": [], "photo": empty, "sketch": empty, "classes": ["nose", "hair"]},
+    )
     with pytest.raises(InputError, match=r"a\.npz"):
         read_parsings(tmp_path / "a.npz")
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import dataclasses
 import io
 import os
 import signal
@@ -11,13 +12,13 @@ import time
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 import torch
 
 from photosketch import runtime
 from photosketch.config import LossWeights, RunSettings, TrainConfig
 from photosketch.training import checkpoint, loop, networks, readings, tensors
+from photosketch.training.packed import write_packed
 from photosketch.training.step import Trainer
 from support.face_batch import packed_pairs
 from support.waiting import wait_for
@@ -219,11 +220,13 @@ def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
     def terminated(trainer, batch):
         if trainer.position.images == 4:  # amid epoch 2
             os.kill(os.getpid(), signal.SIGTERM)
+        if trainer.position.images == 6:  # in the same epoch
+            os.kill(os.getpid(), signal.SIGINT)
         if trainer.position.images == 8:  # in the last step of epoch 3
             os.kill(os.getpid(), signal.SIGUSR1)
         return Trainer.step(trainer, batch)
 
-    for images in (5, 9):
+    for images in (5, 7, 9):
         with pytest.raises(runtime.InterruptedJobError, match=f"after {images} images"):
             run(data, tmp_path, small_config(), [2, 4], step=terminated)
     run(data, tmp_path, small_config(), [2, 4], step=terminated)
@@ -231,6 +234,14 @@ def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
     assert (tmp_path / "train_log.csv").read_text() == (undisturbed / "train_log.csv").read_text()
     for number in (signal.SIGTERM, signal.SIGUSR1):
         assert signal.getsignal(number) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+
+
+def test_a_strip_that_cannot_be_written_costs_nothing_else(data, undisturbed, tmp_path, capsys):
+    (tmp_path / "strips").touch()
+    run(data, tmp_path, small_config(), [2, 4], strip_every=1)
+    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+    assert "strips/epoch0001.png: this strip is left out" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("images", [4, 11])  # amid training, and in its last step
@@ -325,16 +336,9 @@ loop.train(Trainer.build(config, 0, 1, cpu), data, run, sys.stderr)
 def packed(data, tmp_path_factory) -> Path:
     """The pairs as a file."""
     path = tmp_path_factory.mktemp("packed") / "train.npz"
-    np.savez(
-        path,
-        **{name: getattr(data, name).numpy() for name in ("photo", "sketch", "parsing")},
-        landmarks=data.landmarks.contiguous().numpy(),
-        ids=data.ids,
-        subset=data.subset,
-        size=data.size,
-        offset=data.offset,
-        pad_value=data.pad_value,
-    )
+    arrays = dataclasses.asdict(data)
+    tensors = {name: array for name, array in arrays.items() if isinstance(array, torch.Tensor)}
+    write_packed(arrays | {name: tensor.numpy() for name, tensor in tensors.items()}, path)
     return path
 
 

@@ -4,6 +4,7 @@ import torch
 
 from photosketch.landmarks.table import LANDMARK_NAMES
 from photosketch.parsing.labels import CLASSES
+from photosketch.training.packed import write_packed
 from photosketch.training.tensors import (
     MIRRORED_POINTS,
     PackedSet,
@@ -47,7 +48,7 @@ def packed_arrays(count=3, sketch_channels=1, pad_value=0, frame=FRAME):
 @pytest.fixture
 def load(tmp_path):
     def write_and_load(arrays) -> PackedSet:
-        np.savez(tmp_path / "train.npz", **arrays)
+        write_packed(arrays, tmp_path / "train.npz")
         return load_packed(tmp_path / "train.npz", CPU)
 
     return write_and_load

@@ -24,7 +24,7 @@ def test_files_hold_what_was_computed(subset, tmp_path):
     for name in ("sketches", "maps", "valid"):
         assert (getattr(again, name) == getattr(warped, name)).all()
     write_scores(scores, tmp_path / "w.csv")
-    rounded = read_scores(tmp_path / "w.csv")
+    rounded = read_scores(tmp_path / "w.csv", ["a", "b"])
     assert rounded["id"].tolist() == ["a", "b"]
     summary = summarise("pencil", "face", rounded)
     assert summary["head_after"] == pytest.approx(scores["head_after"].mean(), abs=1e-3)

@@ -7,6 +7,7 @@ of the canonical dict, so that a feature added later, switched off, makes nothin
 
 import dataclasses
 import math
+import os
 import re
 import urllib.parse
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -290,6 +291,37 @@ def without_dropped(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, **remaining}
 
 
+def with_typed_values(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with the values `given` by --config as YAML reads them.
+
+    Snakemake leaves those within lists and mappings as text: `seeds=[0, 1]` would be refused.
+    """
+    typed = {
+        key: with_typed_values(config[key], value)
+        if isinstance(value, Mapping) and isinstance(config[key], Mapping)
+        else _typed(value)
+        for key, value in given.items()
+        if key in config
+    }
+    return {**config, **typed}
+
+
+def _typed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    import yaml
+
+    try:
+        read = yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+    return read if read is None or isinstance(read, int | float) else value
+
+
 def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Every mistake in `config`: the key, the value, and what is allowed. Empty when valid."""
     messages = [*_unusable(config), *schema_mistakes(config, schema, "the configuration")]
@@ -393,9 +425,9 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     missing = [
         f"{section}.{key}: {config[section][key]!r} does not exist; {remedy}"
         for (section, key), remedy in remedies.items()
-        if config[section][key] and not Path(config[section][key]).is_file()
+        if config[section][key] and not os.path.isfile(config[section][key])
     ]
-    if isinstance(features, Mapping) and not Path(features["onnx"]).is_file():
+    if isinstance(features, Mapping) and not os.path.isfile(features["onnx"]):
         missing.append(
             f"evaluation.features.onnx: {features['onnx']!r} does not exist; export the network to "
             "it (docs/evaluation.md), or name one of the known networks"
@@ -406,7 +438,7 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
             "make setup IDENTITY=1, or set false"
         )
     masks = config["parsing"]["manual"]
-    if masks and not Path(masks).is_dir():
+    if masks and not os.path.isdir(masks):
         missing.append(
             f"parsing.manual: {masks!r} is no folder; correct the path of the label maps "
             "(SUBSET/ID_photo.png, SUBSET/ID_sketch.png), or set null"
@@ -415,13 +447,13 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
         f"evaluation.lpips: {path!r} does not exist; put torchvision's VGG16 and piq's weights of "
         "LPIPS there, or null to leave LPIPS out"
         for path in lpips_files(config) or []
-        if not Path(path).is_file()
+        if not os.path.isfile(path)
     ]
     missing += [
         f"methods.{name}: {folder!r} is no folder; correct the path of {name}'s sketches "
         "(SUBSET/ID.png below it), or leave the method out"
         for name, folder in config["methods"].items()
-        if not Path(folder).is_dir()
+        if not os.path.isdir(folder)
     ]
     return missing
 

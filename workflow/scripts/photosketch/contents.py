@@ -14,7 +14,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from photosketch.runtime import file_sha256, write_atomically
+from photosketch.runtime import InputError, file_sha256, write_atomically
 
 
 def digest(files: Iterable[str | os.PathLike[str]], memory: Path | None = None) -> str:
@@ -53,5 +53,5 @@ def _write(memory: Path, entries: dict[str, list[int | str]]) -> None:
     try:
         with write_atomically(memory) as temporary:
             temporary.write_text(json.dumps(entries), encoding="utf-8")
-    except OSError:
+    except (OSError, InputError):  # a full disk
         return

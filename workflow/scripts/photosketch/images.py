@@ -102,7 +102,7 @@ def file_bytes(path: Path) -> bytes:
     except FileNotFoundError:
         raise FaultyError(f"is not there (looked for {path}); correct the path") from None
     except OSError as error:
-        fault = f"cannot be read ({error}); correct the path or its permissions"
+        fault = f"cannot be read ({error.strerror}); correct the path or its permissions"
         raise FaultyError(fault) from None
 
 

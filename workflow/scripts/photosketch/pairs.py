@@ -18,7 +18,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from photosketch import as_seen, images, stacks
+from photosketch import as_seen, images, row_keys, stacks
 from photosketch.config import FRAMES
 from photosketch.runtime import InputError, intact, write_atomically
 
@@ -111,7 +111,7 @@ def image_files(table: str | os.PathLike[str], rows: Iterable[Mapping[str, str]]
     Only those that exist: `index_pairs` reports a missing one together with all other problems.
     """
     paths = (_locate(Path(table), row[modality]) for row in rows for modality in MODALITIES)
-    return [path for path in dict.fromkeys(paths) if Path(path).is_file()]
+    return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
 
 
 def index_pairs(table: str | os.PathLike[str], size: Sequence[int] | None) -> list[Pair]:
@@ -156,10 +156,14 @@ def _read_rows(table: Path) -> tuple[list[_Row], list[str]]:
         raise InputError(
             [
                 f"{table}: there is no such table of pairs; correct the path, or write the table "
-                "(CUFS, FS2K and others by python -m photosketch.datasets, docs/other-datasets.md)"
+                "(docs/other-datasets.md has the commands for CUFS, FS2K and others)"
             ]
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(
+            [f"{table}: cannot be read ({error.strerror}); correct the path or its permissions"]
+        ) from None
+    except UnicodeDecodeError as error:
         raise InputError(
             [f"{table}: cannot be read ({error}); save it as UTF-8 text with tabs"]
         ) from None
@@ -208,6 +212,12 @@ def _row_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
         empty = [column for column in COLUMNS if not row.cells[column]]
         if empty:
             problems.append(f"{where}: {', '.join(empty)} empty; fill in every cell")
+        for modality in MODALITIES:
+            if "\0" in row.cells[modality]:
+                problems.append(
+                    f"{where}: {modality} {row.cells[modality]!r} has a NUL character, which no "
+                    "path can have; remove it"
+                )
         for column, value in (("subset", subset), ("id", name)):
             problem = name_problem(column, value)
             if value and problem:
@@ -290,11 +300,11 @@ def _check_images(
     first_by_content: dict[str, str] = {}
     for row, modality in product(rows, MODALITIES):
         cell = row.cells[modality]
-        if not cell:
+        if not cell or "\0" in cell:
             continue  # reported with the row
         where = f"{table}, line {row.line}: {modality} {cell!r}"
         use = f"the {modality} of line {row.line} ({row.cells['subset']} {row.cells['id']})"
-        path = Path(_locate(table, cell)).resolve()
+        path = Path(os.path.realpath(_locate(table, cell)))
         earlier = first_by_path.setdefault(path, use)
         if earlier != use:
             problems.append(f"{where} is also {earlier}; name each file once")
@@ -389,18 +399,29 @@ def write_manifest(pairs: Iterable[Pair], path: str | os.PathLike[str]) -> None:
             writer.writerow(values[name] for name in header)
 
 
-def read_manifest(path: str | os.PathLike[str]) -> list[Pair]:
-    """The pairs of a manifest, in its order."""
-    with (
-        intact(path, "index_pairs or align_faces"),
-        open(path, encoding="utf-8", newline="") as file,
-    ):
+def read_manifest(
+    path: str | os.PathLike[str], table: str | os.PathLike[str] | None = None
+) -> list[Pair]:
+    """The pairs of a manifest, in its order.
+
+    `table` is the user's table that it was made from. Raises InputError where the manifest is
+    damaged, names a pair twice, or lists other pairs than the table.
+    """
+    stage = "index_pairs or align_faces"
+    with intact(path, stage), open(path, encoding="utf-8", newline="") as file:
         rows = csv.reader(file, delimiter="\t")
         header = next(rows)
         forms = [form for form in FORMS if header == _columns(form)]
         if not forms:
             raise InputError([f"{path}: is no manifest of pairs; delete it, it is written again"])
-        return [_pair(row, *forms) for row in rows]
+        pairs = [_pair(row, *forms) for row in rows]
+    names = [(pair.subset, pair.id) for pair in pairs]
+    if table is None:
+        row_keys.require_once(path, stage, names)
+    else:
+        listed = [(row["subset"], row["id"]) for row in read_table(table)]
+        row_keys.require(path, stage, names, listed, str(table))
+    return pairs
 
 
 def _columns(form: Form) -> list[str]:
@@ -464,7 +485,7 @@ def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.n
         raise InputError(
             [
                 f"{path}: has changed since it was indexed ({modality} of {pair.subset} {pair.id});"
-                " restore the file, or run again with --forcerun index_pairs"
+                " restore the file, or run again: that indexes it anew"
             ]
         )
     return (as_seen if pair.pictures else images).read(data, colour=colour)

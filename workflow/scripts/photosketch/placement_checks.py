@@ -50,7 +50,7 @@ def refusal(lines: Sequence[str], ablations: Sequence[str], *, aligned: bool) ->
         f"{len(lines)} photos have faces that the local networks of {', '.join(ablations)} do not "
         "fit. Where the points are wrong, correct them: list the photos in landmarks.annotate "
         "(SUBSET/ID/photo), and the target `annotate` makes a page that shows them and their "
-        "points, to click. Else "
+        "points, to click (docs/landmarks.md). Else "
         f"{'' if aligned else f'{align}, '}leave the pairs out of the table, or set losses.local "
         "to 0",
     ]

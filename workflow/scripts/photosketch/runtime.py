@@ -4,18 +4,21 @@ Free of torch, OpenCV and pandas at import, so that the Snakefile may use it.
 """
 
 import contextlib
+import errno
 import fcntl
+import functools
 import hashlib
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import threadpoolctl
 
@@ -26,10 +29,11 @@ if TYPE_CHECKING:
 
 
 class InputError(Exception):
-    """Input that a person has to mend: every problem found, each naming file, value and remedy."""
+    """Input that a person has to mend: every problem found, once, each naming file, value and
+    remedy."""
 
     def __init__(self, problems: Iterable[str]) -> None:
-        self.problems = list(problems)
+        self.problems = list(dict.fromkeys(problems))
         super().__init__("\n".join(self.problems))
 
 
@@ -38,24 +42,89 @@ class InterruptedJobError(Exception):
 
 
 INTERRUPTED = 75  # exit code of such a job: EX_TEMPFAIL, "try again later"
+SHOWN = 20  # problems that the console is told; the log has all
 
 
 @contextlib.contextmanager
-def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
+def write_atomically(path: str | os.PathLike[str], needed: int | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes.
 
     The temporary name keeps the suffix, because image and array writers choose the format by it.
+    What a job that was killed amid such a write of `path` has left is removed. Raises InputError
+    where the disk or a quota is full; `needed` is the file's size in bytes, where it is known.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         yield temporary
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        if is_full(error):
+            raise InputError([_no_room(path, temporary, needed, error)]) from error
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(NotADirectoryError):
+            temporary.unlink(missing_ok=True)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error says that a disk or a quota is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _no_room(path: Path, temporary: Path, needed: int | None, error: OSError) -> str:
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    free = shutil.disk_usage(there).free
+    written = temporary.stat().st_size if temporary.exists() else 0
+    size = in_words(needed) if needed else f"more than {in_words(written)}"
+    return (
+        f"{path.parent}: no room for {path.name}, which needs {size}: {in_words(free)} are free "
+        f"there ({error.strerror}); make room, or put a link to a folder on a larger disk in its "
+        "place, and run again"
+    )
+
+
+def in_words(size: int) -> str:
+    """A size in bytes, such as 3.2 MB."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove temporary files of `path` whose processes are no more."""
+    for name in _hidden_files(path.parent):
+        process = name.removeprefix(f".{path.stem}.").removesuffix(path.suffix)
+        is_temporary = process.isdecimal() and name == f".{path.stem}.{process}{path.suffix}"
+        if is_temporary and not _runs(int(process)):
+            path.with_name(name).unlink(missing_ok=True)
+
+
+def remove_hidden_files(folder: Path) -> None:
+    """Remove what writes that were killed have left in a folder in which nothing else works."""
+    for leftover in folder.glob(".*"):
+        leftover.unlink()
+
+
+@functools.cache
+def _hidden_files(folder: Path) -> list[str]:
+    """Those that were there when this process first wrote into the folder: of thousands of files
+    each would be looked at for each one that is written."""
+    return [name for name in os.listdir(folder) if name.startswith(".")]
+
+
+def _runs(process: int) -> bool:
+    """Whether there is such a process here. One on another node that Snakemake has given up counts
+    as ended: its file goes, and it fails."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 @contextlib.contextmanager
@@ -97,14 +166,20 @@ def job(
     the body runs only where the files on the disk are still of that version. With `alone_in`, a
     folder, the body begins when no other process works there (`sole_writer`).
     File descriptors 1 and 2 are redirected, so that native libraries write to the log as well.
-    An InputError ends the process with its problems and exit code 1, an InterruptedJobError with
-    its message and exit code 75, both without a traceback; any other error leaves its traceback in
-    the log and its last line on the console. A job that used a GPU ends its log with the peak of
-    its memory.
+    An InputError ends the process with its problems and exit code 1 (the console is told 20 of
+    them), an InterruptedJobError with its message and exit code 75, Ctrl-C with a line and exit
+    code 130, all without a traceback; any other error leaves its traceback in the log and its last
+    line on the console. A job that used a GPU ends its log with the peak of its memory.
     """
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
-    console = os.fdopen(os.dup(2), "w", buffering=1)
-    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    # names of files need not be UTF-8
+    console = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        Path(log).parent.mkdir(parents=True, exist_ok=True)
+        target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    except OSError as error:
+        print(f"{log}: this log cannot be written ({error.strerror})", file=console)
+        sys.exit(1)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(target, 1)
@@ -119,21 +194,43 @@ def job(
             yield console
             _print_gpu_memory()
     except InputError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
-            print(problem, file=console)
-        sys.exit(1)
+        _end(console, first_of(error.problems, log), error.problems, 1)
     except InterruptedJobError as stop:
-        print(stop, file=sys.stderr)
-        print(stop, file=console)
-        sys.exit(INTERRUPTED)
+        _end(console, [str(stop)], [str(stop)], INTERRUPTED)
+    except KeyboardInterrupt:
+        line = f"interrupted by Ctrl-C, run again to go on ({log})"
+        _end(console, [line], [line], 128 + signal.SIGINT)
     except Exception as error:
-        traceback.print_exc()
-        print(f"{type(error).__name__}: {error} (whole traceback: {log})", file=console)
-        sys.exit(1)
+        line = f"{type(error).__name__}: {error} (whole traceback: {log})"
+        if is_full(error):
+            free = in_words(shutil.disk_usage(Path(log).parent).free)
+            line = f"{line}; {free} are free beside the log: make room, and run again"
+        _end(console, [line], [traceback.format_exc()], 1)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # of a log on a full disk
+            sys.stdout.flush()
+            sys.stderr.flush()
+
+
+def first_of(problems: Sequence[str], log: str | os.PathLike[str]) -> list[str]:
+    """The problems that a console is told, and how many more are in the log, which has all."""
+    more = len(problems) - SHOWN
+    return (
+        [*problems[:SHOWN], f"and {more} more problems: all are in {log}"]
+        if more > 0
+        else [*problems]
+    )
+
+
+def _end(console: TextIO, told: Iterable[str], logged: Iterable[str], code: int) -> NoReturn:
+    """End the process: lines for the person, which come first, for the log may be on a full disk,
+    and for the log."""
+    for line in told:
+        print(line, file=console)
+    with contextlib.suppress(OSError):
+        for line in logged:
+            print(line, file=sys.stderr)
+    sys.exit(code)
 
 
 def _check_unedited(script: str, code: str | None) -> None:

@@ -4,6 +4,7 @@ checking them.
 Light and free of torch, because the Snakefile takes the files' names from here.
 """
 
+import os
 import shutil
 import urllib.request
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 
-from photosketch.runtime import InputError, file_sha256, write_atomically
+from photosketch.runtime import InputError, file_sha256, is_full, write_atomically
 
 _PARSERS = "https://github.com/yakhyo/face-parsing/releases/download/weights"
 
@@ -136,7 +137,7 @@ def verify_weights(
 
     Raises InputError where the file is missing or another one.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError([f"{path}: no such weights file. {published.remedy()}"])
     actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
     if not actual.startswith(expected):
@@ -167,6 +168,8 @@ def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
             ):
                 shutil.copyfileobj(answer, file)
         except (OSError, HTTPException) as error:
+            if is_full(error):
+                raise
             raise InputError(
                 [f"{path}: download failed ({error}). {published.remedy()}"]
             ) from error

@@ -7,17 +7,16 @@ people see it, -> matrix [:, :2] @ (x, y) + [:, 2] in the aligned one.
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from photosketch import stacks
+from photosketch import archives
 from photosketch.arrays import Image
 from photosketch.pairs import MODALITIES, Modality
 from photosketch.placement import Similarity
-from photosketch.runtime import intact, write_atomically
 
 Transforms = dict[Modality, list[Similarity]]  # of the pairs, in their order
 
@@ -50,19 +49,25 @@ def write_aligned(
             hashes[modality].append(hashlib.sha256(picture.tobytes()).hexdigest())
             yield picture
 
-    with write_atomically(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        stacks.write_array(archive, "ids", np.array(alignment.ids))
-        transforms = [[one.array() for one in pair] for pair in similarities]
-        stacks.write_array(archive, "transforms", np.array(transforms, float))
-        for modality in MODALITIES:
-            stacks.write(archive, modality, shape, hashed(modality))
+    transforms = [[one.array() for one in pair] for pair in similarities]
+    archives.write(
+        path,
+        {
+            "ids": np.array(alignment.ids),
+            "transforms": np.array(transforms, float),
+            **{
+                modality: archives.Streamed(shape, partial(hashed, modality))
+                for modality in MODALITIES
+            },
+        },
+    )
     return hashes
 
 
 def read_alignment(path: str | os.PathLike[str]) -> Alignment:
     """What `write_aligned` wrote, without the pictures: `pairs.read_image` gives those."""
-    with intact(path, "align_faces"), np.load(path) as stored:
-        ids, transforms = stored["ids"].tolist(), stored["transforms"]
+    stored = archives.read(path, "align_faces", ("ids", "transforms"))
+    ids, transforms = stored["ids"].tolist(), stored["transforms"]
     by_modality = zip(MODALITIES, np.moveaxis(transforms, 1, 0), strict=True)
     return Alignment(
         tuple(ids),

@@ -41,7 +41,7 @@ def problems(pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode) -> list[str
     sizes."""
     found = [
         f"{pair.photo}: no points for the photo of {pair.subset} {pair.id}; "
-        "run merge_landmarks again"
+        "delete the table of landmarks: it is written again by merge_landmarks"
         for pair in without_points(pairs, table, "photo")
     ]
     if mode == "each":  # the merge stays up to date where only the mode changes

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from photosketch.runtime import intact
+
 
 def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.DataFrame:
     """One row per rule: rule, jobs, seconds (in all), longest (job, seconds), memory_mb and gpu_mb
@@ -19,13 +21,15 @@ def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.Da
     folder = Path(folder)
     jobs = []
     for path in folder.rglob("*.tsv"):
-        table = pd.read_csv(path, sep="\t", na_values="-")
+        with intact(path, "the next job of its rule"):
+            table = pd.read_csv(path, sep="\t", na_values="-")
+            last = table[["s", "max_rss"]].astype(float).iloc[-1]
         jobs.append(
             {
                 "rule": path.relative_to(folder).parts[0].removesuffix(".tsv"),
                 "ended": path.stat().st_mtime,
-                "seconds": table["s"].iloc[-1],
-                "memory_mb": table["max_rss"].iloc[-1],
+                "seconds": last["s"],
+                "memory_mb": last["max_rss"],
                 "gpu_mb": _gpu_memory(Path(logs, path.relative_to(folder)).with_suffix(".log"))
                 if logs
                 else math.nan,

@@ -152,7 +152,7 @@ def _find_subsets(folder: Path) -> tuple[dict[str, Path], list[str]]:
     raise InputError(
         [
             f"{folder}: holds neither CUHK, AR or XM2VTS nor the folders train and test of CUHK"
-            f"{hint}; arrange the files as `python -m photosketch.datasets cufs --help` shows"
+            f"{hint}; arrange the files as docs/other-datasets.md shows"
         ]
     )
 

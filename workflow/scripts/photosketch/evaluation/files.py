@@ -1,6 +1,6 @@
 """The files of the evaluation: generated sketches, features, and tables of scores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from photosketch import archives, row_keys
 from photosketch.runtime import InputError, intact, write_atomically
 
 POOLED = "all"  # the name, in tables, of all subsets together
 # that every table has
 COLUMNS = ["epoch", "subset", "n", "fid", "kid", "fid_other", "features", "note"]
+_SCORED_BY = "evaluate, evaluate_method or evaluate_validation"
 
 
 @dataclass(frozen=True)
@@ -53,78 +55,68 @@ class Gallery:
 
 
 def write_features(features: Features, path: str | Path) -> None:
-    with write_atomically(path) as temporary:
-        np.savez(temporary, ids=features.ids, subset=features.subset, features=features.features)
+    archives.write(path, vars(features))
 
 
 def read_features(path: str | Path) -> Features:
-    with intact(path, "extract_real_features"), np.load(path) as file:
-        return Features(file["ids"], file["subset"], file["features"])
+    with archives.opened(path, "extract_real_features") as stored:
+        return Features(**stored)
 
 
 def write_gallery(gallery: Gallery, path: str | Path) -> None:
-    with write_atomically(path) as temporary:
-        np.savez(
-            temporary,
-            ids=gallery.ids,
-            subset=gallery.subset,
-            embeddings=gallery.embeddings,
-            points=gallery.points,
-        )
+    archives.write(path, vars(gallery))
 
 
 def read_gallery(path: str | Path) -> Gallery:
-    with intact(path, "extract_real_features"), np.load(path) as file:
-        return Gallery(file["ids"], file["subset"], file["embeddings"], file["points"])
+    with archives.opened(path, "extract_real_features") as stored:
+        return Gallery(**stored)
 
 
 def write_run_features(run: RunFeatures, path: str | Path) -> None:
-    with write_atomically(path) as temporary:
-        np.savez(
-            temporary, ids=run.ids, subset=run.subset, epochs=run.epochs, features=run.features
-        )
+    archives.write(path, vars(run))
 
 
-def read_run_features(path: str | Path) -> RunFeatures:
-    with intact(path, "evaluate"), np.load(path) as file:
-        return RunFeatures(file["ids"], file["subset"], file["epochs"], file["features"])
+def read_run_features(path: str | Path, real: Features) -> RunFeatures:
+    """Raises InputError unless the people are those of the real sketches, in their order."""
+    stage = "evaluate or evaluate_method"
+    with archives.opened(path, stage) as stored:
+        run = RunFeatures(**stored)
+    row_keys.require(path, stage, _people(run), _people(real), "the real sketches")
+    return run
 
 
 def mismatches(path: str | Path, real: Features) -> list[str]:
     """Problems of a samples file: its people must be those of the real sketches, in their order."""
-    with intact(path, "infer"), np.load(path) as file:
-        drawn = list(zip(file["subset"].tolist(), file["ids"].tolist(), strict=True))
-    expected = list(zip(real.subset.tolist(), real.ids.tolist(), strict=True))
-    if drawn == expected:
-        return []
-    missing = [f"{subset} {id}" for subset, id in expected if (subset, id) not in set(drawn)]
-    extra = [f"{subset} {id}" for subset, id in drawn if (subset, id) not in set(expected)]
-    differences = [
-        f"{word} {', '.join(names[:10])}{' and more' if len(names) > 10 else ''}"
-        for word, names in (("lacks", missing), ("has besides", extra))
-        if names
-    ]
-    return [
-        f"{path}: not the {len(expected)} test people of the real sketches: "
-        f"{'; '.join(differences) or 'they come in another order or repeat'}. "
-        "Delete the file, so that inference runs again"
-    ]
+    stage = "infer or collect_sketches"
+    with archives.opened(path, stage, ("subset", "ids")) as stored:
+        drawn = list(zip(stored["subset"].tolist(), stored["ids"].tolist(), strict=True))
+    return row_keys.problems(path, stage, drawn, _people(real), "the real sketches")
+
+
+def _people(known: Features | RunFeatures) -> list[tuple[str, str]]:
+    """The subset and id of each."""
+    return list(zip(known.subset.tolist(), known.ids.tolist(), strict=True))
 
 
 def read_scores(
     paths: Sequence[str | Path],
     ablations: Sequence[str],
     seeds: Sequence[int],
-    subsets: Sequence[str],
+    counts: Mapping[str, int],
+    epochs: Sequence[int],
 ) -> pd.DataFrame:
     """All evaluation tables as one: ablation, seed, epoch, subset, n, fid, kid, all other metrics.
 
-    `paths` are `.../{ablation}/seed{seed}.csv` for each ablation and, within it, each seed. Rows
-    come in that order, then by epoch, then by subset with `all` last.
+    `paths` are `.../{ablation}/seed{seed}.csv` for each ablation and, within it, each seed;
+    `counts` are the images of each subset, `epochs` those that were scored. Rows come in that
+    order, then by epoch, then by subset with `all` last.
 
-    Raises InputError, with every problem, where a table lacks columns or holds other subsets, or
-    where two tables were not made alike (epochs, number of images, features).
+    Raises InputError, with every problem, where a table lacks columns, has other rows than one for
+    each epoch and subset, or scores of another number of images, or where two tables were not made
+    alike (features, remarks).
     """
+    images = {**counts, POOLED: sum(counts.values())}
+    expected = list(product(sorted(epochs), images))
     tables, problems = [], []
     for path, (ablation, seed) in zip(map(Path, paths), product(ablations, seeds), strict=True):
         if (path.parent.name, path.stem) != (ablation, f"seed{seed}"):
@@ -132,52 +124,95 @@ def read_scores(
         table = _read(path, "subset", "features", "note")
         lacking = [name for name in COLUMNS if name not in table.columns]
         if lacking:
-            problems.append(f"{path}: no column {', '.join(lacking)}; delete it to evaluate again")
-            continue
-        if set(table["subset"]) != {*subsets, POOLED}:
             problems.append(
-                f"{path}: scores for {', '.join(table['subset'].unique())}, expected for "
-                f"{', '.join([*subsets, POOLED])}; delete it to evaluate again"
+                f"{path}: lacks the column {', '.join(lacking)}; delete it: it is written again by "
+                f"{_SCORED_BY}"
             )
             continue
-        place = table["subset"].map([*subsets, POOLED].index)
-        table = table.assign(place=place).sort_values(["epoch", "place"], ignore_index=True)
-        table = table.drop(columns="place")
+        place = {subset: index for index, subset in enumerate(images)}
+        table = table.assign(place=table["subset"].map(place))
+        table = table.sort_values(["epoch", "place"], ignore_index=True).drop(columns="place")
+        keys = zip(table["epoch"], table["subset"], strict=True)
+        if other := row_keys.problems(path, _SCORED_BY, keys, expected, "epochs and subsets"):
+            problems += other
+            continue
+        if table["fid"].isna().any():
+            problems.append(
+                f"{path}: lacks values of fid; delete it: it is written again by {_SCORED_BY}"
+            )
+            continue
+        if (table["n"] != table["subset"].map(images)).any():
+            problems.append(
+                f"{path}: scores of another number of images (n) than there are "
+                f"({', '.join(f'{subset} {count}' for subset, count in images.items())}); "
+                f"delete it: it is written again by {_SCORED_BY}"
+            )
+            continue
         table.insert(0, "ablation", ablation)
         table.insert(1, "seed", seed)
         tables.append((path, table))
-    shared = ["epoch", "subset", "n", "features", "note"]
+    shared = ["features", "note"]
     for path, table in tables[1:]:
         first_path, first = tables[0]
         if not table[shared].equals(first[shared]):
             problems.append(
-                f"{path}: other epochs, numbers of images, features or remarks than {first_path}; "
-                "delete the older of the two to evaluate again"
+                f"{path}: other features or remarks than {first_path}; delete the older of the "
+                f"two: it is written again by {_SCORED_BY}"
             )
     if problems:
         raise InputError(problems)
     return pd.concat([table for _, table in tables], ignore_index=True)
 
 
-def read_image_scores(path: str | Path) -> dict[str, np.ndarray]:
-    """The metrics of single sketches by key: [E, N] each, epochs and images as in the file."""
+def read_image_scores(
+    path: str | Path, people: Sequence[tuple[str, str]], epochs: Sequence[int]
+) -> dict[str, np.ndarray]:
+    """The metrics of single sketches by key: [E, N] each, epochs and images as in the file.
+
+    Raises InputError unless these are `epochs` and, in each, `people` (subset, id), in their order.
+    """
     table = _read(path, "subset", "id")
-    epochs = table["epoch"].nunique()
+    with intact(path, _SCORED_BY):
+        keys = list(zip(table["epoch"], table["subset"], table["id"], strict=True))
+    expected = [(epoch, *person) for epoch in epochs for person in people]
+    row_keys.require(path, _SCORED_BY, keys, expected, "epochs and people")
     return {
-        metric: table[metric].to_numpy(float).reshape(epochs, -1)
+        metric: table[metric].to_numpy(float).reshape(len(epochs), len(people))
         for metric in table.columns.drop(["epoch", "subset", "id"])
     }
 
 
-def read_references(path: str | Path) -> pd.DataFrame:
-    """The scores of real images: name, subset, n, kid, and the other metrics of some."""
-    return _read(path, "name", "subset")
+def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:
+    """The scores of real images: name, subset, n, kid, and the other metrics of some.
+
+    Raises InputError where a name has a subset twice, or another one than these and `all`.
+    """
+    stage = "extract_real_features"
+    table = _read(path, "name", "subset")
+    with intact(path, stage):
+        keys = list(zip(table["name"], table["subset"], strict=True))
+    # other people's real sketches have no row of a subset of few
+    known = set(product(table["name"], [*subsets, POOLED]))
+    row_keys.require(path, stage, keys, [key for key in dict.fromkeys(keys) if key in known])
+    return table
 
 
-def read_differences(path: str | Path) -> pd.DataFrame:
-    """The table of `differences.against_reference`."""
+def read_differences(
+    path: str | Path, names: Sequence[str], subsets: Sequence[str]
+) -> pd.DataFrame:
+    """The table of `differences.against_reference`.
+
+    Raises InputError unless it has one row for each of these methods, each subset with `all`, and
+    each metric.
+    """
+    stage = "estimate_differences"
     texts = ["ablation", "reference", "subset", "metric", "role", "run_verdict", "verdict"]
-    return _read(path, *texts)
+    table = _read(path, *texts)
+    with intact(path, stage):
+        keys = list(zip(table["ablation"], table["subset"], table["metric"], strict=True))
+    expected = set(product(names, [*subsets, POOLED], table["metric"]))
+    row_keys.require(path, stage, sorted(keys), sorted(expected), "ablations, subsets and metrics")
+    return table
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:

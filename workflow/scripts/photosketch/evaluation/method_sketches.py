@@ -4,6 +4,7 @@ Free of numpy and Pillow at import, because the Snakefile lists the files.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,7 +28,7 @@ def image_files(folder: str | os.PathLike[str]) -> list[str]:
     return sorted(
         str(path)
         for path in paths
-        if path.suffix.lower() in images.SKETCH_SUFFIXES and path.is_file()
+        if path.suffix.lower() in images.SKETCH_SUFFIXES and os.path.isfile(path)
     )
 
 
@@ -42,7 +43,7 @@ def collect(
     import numpy as np
 
     folder = Path(folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise InputError([f"{folder} is no folder; correct the path in methods"])
     by_place: dict[tuple[str, ...], list[Path]] = {}
     for path in map(Path, image_files(folder)):
@@ -73,7 +74,7 @@ def collect(
         if treatment:
             treatments[treatment] += 1
         sketches.append(sketch)
-    extra = [str(path) for paths in by_place.values() for path in paths]
+    extra = [_printed(path) for paths in by_place.values() for path in paths]
     more = f" and {len(extra) - _NAMED} more" if len(extra) > _NAMED else ""
     unused = f"no test pair belongs to {', '.join(extra[:_NAMED])}{more}"
     if len(sketches) < len(people) and extra:  # which may be what is missing, in another place
@@ -88,6 +89,16 @@ def collect(
     if extra:
         notes.append(f"{unused}: left out")
     return np.stack(sketches), notes
+
+
+def _printed(path: Path) -> str:
+    """A path whose name came from somebody's disk, as text that is no Markdown, HTML or LaTeX, and
+    can be written as UTF-8: what is no letter, digit or usual mark as %XX."""
+    return re.sub(
+        r"[^\w/ .,+=@()-]",
+        lambda match: "".join(f"%{byte:02X}" for byte in os.fsencode(match[0])),
+        str(path),
+    )
 
 
 def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple["np.ndarray", str]:

@@ -19,6 +19,7 @@ def merge_landmarks(
     *,
     facepp: Mapping[str, pd.DataFrame] | None = None,
     page: Path,
+    page_command: str,
     sketches_needed_by: Mapping[str, Sequence[str]],
 ) -> dict[str, pd.DataFrame]:
     """The landmark tables by subset: points placed by hand, else of MTCNN, else of Face++.
@@ -30,8 +31,8 @@ def merge_landmarks(
 
     Every photo needs points; a sketch only where `sketches_needed_by` names something for its split
     (in words), else it just has no row. Raises InputError with all images that lack the points they
-    need, over all subsets, and with all mistakes in the manual file; it says how to make `page`, on
-    which the points can be clicked.
+    need, over all subsets, and with all mistakes in the manual file; it says that `page_command`
+    makes `page`, on which the points can be clicked.
     """
     pairs = list(pairs)
     if manual and manual.resolve() == template.resolve():
@@ -57,7 +58,7 @@ def merge_landmarks(
     }
     needed = {image: path for image, path in missing.items() if image[2] == "photo" or uses[image]}
     if needed:
-        problems += _missing_problems(needed, manual, template, page, uses)
+        problems += _missing_problems(needed, manual, template, page, page_command, uses)
     unwritten = write_template(template, missing) if missing else []
     if needed:
         problems += unwritten
@@ -97,6 +98,7 @@ def _missing_problems(
     manual: Path | None,
     template: Path,
     page: Path,
+    page_command: str,
     uses: Mapping[ImageKey, Sequence[str]],
 ) -> list[str]:
     """uses: what needs the points of each sketch."""
@@ -114,9 +116,9 @@ def _missing_problems(
         appended = f"copy it to {usual} and name that file"
     return [
         *listed,
-        f"{page}: is the page to click the points of these {len(missing)} images; make it by the "
-        f"same snakemake command with the target `annotate`, open it in any browser (no network "
-        f"needed: from a cluster copy the file to your laptop), click, press Download, {saved} "
+        f"{page}: is the page to click the points of these {len(missing)} images; make it by "
+        f"`{page_command}`, open it in any browser (no network needed: from a cluster copy the "
+        f"file to your laptop), click, press Download, {saved} "
         f"({CONFIG_KEY}), and run again",
         f"{template}: has a row for each of them, for points that are known as numbers; fill in "
         f"the points (x and y in pixels, left is the viewer's left), {appended} ({CONFIG_KEY}), "

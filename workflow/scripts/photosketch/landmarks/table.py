@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photosketch.pairs import Modality, Pair
+from photosketch import row_keys
+from photosketch.pairs import MODALITIES, Modality, Pair
 from photosketch.runtime import InputError, intact, write_atomically
 
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
@@ -30,10 +31,15 @@ def write_landmarks(table: pd.DataFrame, path: Path | str) -> None:
 
 
 def read_landmarks(path: Path | str) -> pd.DataFrame:
-    """A landmark table; ids are text, the score of a point placed by hand is NaN."""
+    """A landmark table; ids are text, the score of a point placed by hand is NaN.
+
+    Raises InputError where it is damaged: an image with two rows or of another modality, a
+    coordinate that is no number.
+    """
+    stage = "detect_landmarks, facepp_landmarks, merge_landmarks or align_faces"
     texts = ("id", "modality", "source")
     numbers = dict.fromkeys((*COORDINATES, "score"), float)
-    with intact(path, "detect_landmarks, facepp_landmarks or merge_landmarks"):
+    with intact(path, stage):
         table = pd.read_csv(
             path,
             dtype=dict.fromkeys(texts, str) | numbers,
@@ -42,7 +48,17 @@ def read_landmarks(path: Path | str) -> pd.DataFrame:
         )
     if tuple(table.columns) != COLUMNS:
         raise InputError([f"{path}: is no landmark table; delete it, it is written again"])
+    with intact(path, stage):
+        _check_values(table)
+    row_keys.require_once(path, stage, zip(table["modality"], table["id"], strict=True))
     return table
+
+
+def _check_values(table: pd.DataFrame) -> None:
+    if unknown := set(table["modality"]) - set(MODALITIES):
+        raise ValueError(f"modality {', '.join(sorted(unknown))}")
+    if not np.isfinite(table[list(COORDINATES)].to_numpy(float)).all():
+        raise ValueError("a coordinate is no number")
 
 
 def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
@@ -122,7 +138,7 @@ def require_photo_points(pairs: Iterable[Pair], table: pd.DataFrame) -> None:
     """Raise InputError with every photo that has no points in a landmark table."""
     problems = [
         f"{pair.photo}: no points for the photo of {pair.subset} {pair.id}; "
-        "run merge_landmarks again"
+        "delete the table of landmarks: it is written again by merge_landmarks"
         for pair in without_points(pairs, table, "photo")
     ]
     if problems:
@@ -133,6 +149,7 @@ def sketch_problems(unlocated: Iterable[Pair], needed_by: str) -> list[str]:
     """A problem for each of the pairs whose sketch has no points, which `needed_by` needs."""
     return [
         f"{pair.sketch}: no points for the sketch of {pair.subset} {pair.id}, and {needed_by} "
-        "needs them; place them by hand, on the page that the target `annotate` writes"
+        "needs them; place them by hand, on the page that the target `annotate` writes "
+        "(docs/landmarks.md)"
         for pair in unlocated
     ]

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from photosketch import archives
 from photosketch.arrays import Labels
 from photosketch.pairs import MODALITIES, Modality, Pair
-from photosketch.runtime import InputError, intact, write_atomically
+from photosketch.runtime import InputError
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))
 _MARKS = ("fallback", "unparsed", "faceless", "manual")  # what is in a file only where there is any
+_WRITTEN_BY = "parse_faces (machine/) or merge_parsings"
 
 
 @dataclass(frozen=True)
@@ -65,20 +67,22 @@ def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
     `faceless` and `manual` unless empty."""
     marks = {name: getattr(parsings, name) for name in _MARKS}
     marked: dict[str, Any] = {name: np.array(images) for name, images in marks.items() if images}
-    with write_atomically(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            ids=np.array(parsings.ids),
-            photo=parsings.photo,
-            sketch=parsings.sketch,
-            classes=np.array(CLASSES),
+    archives.write(
+        path,
+        {
+            "ids": np.array(parsings.ids),
+            "photo": parsings.photo,
+            "sketch": parsings.sketch,
+            "classes": np.array(CLASSES),
             **marked,
-        )
+        },
+        compressed=True,
+    )
 
 
 def read_parsings(path: str | os.PathLike[str]) -> Parsings:
     """Read what `write_parsings` wrote. Raises InputError if its classes are not ours."""
-    with intact(path, "parse_faces"), np.load(path) as stored:
+    with archives.opened(path, _WRITTEN_BY) as stored:
         _check_classes(path, stored["classes"])
         marked = {name: stored[name].tolist() if name in stored else [] for name in _MARKS}
         return Parsings(
@@ -94,11 +98,11 @@ def read_parsings(path: str | os.PathLike[str]) -> Parsings:
 
 def read_photo_labels(path: str | os.PathLike[str]) -> dict[str, Labels]:
     """The label maps [H, W] of the photos alone, by the pairs' ids. Raises as `read_parsings`."""
-    with intact(path, "parse_faces"), np.load(path) as stored:
+    with archives.opened(path, _WRITTEN_BY, ("ids", "photo", "classes")) as stored:
         _check_classes(path, stored["classes"])
         return dict(zip(stored["ids"].tolist(), stored["photo"], strict=True))
 
 
 def _check_classes(path: str | os.PathLike[str], classes: np.ndarray) -> None:
     if tuple(classes) != CLASSES:
-        raise InputError([f"{path}: its classes are not {CLASSES}; run parse_faces again"])
+        raise InputError([f"{path}: its classes are not {CLASSES}; delete it: it is written again"])

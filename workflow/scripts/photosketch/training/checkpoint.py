@@ -50,8 +50,7 @@ def load_state(folder: Path, expected: str) -> dict[str, Any] | None:
     (changed weight, code or data) is named and the whole folder emptied.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(".*"):  # of a write that was killed
-        leftover.unlink()
+    runtime.remove_hidden_files(folder)
     for path in sorted(folder.glob("state-*.bin"), reverse=True):
         content = memoryview(path.read_bytes())
         payload, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
@@ -199,7 +198,7 @@ class Saver:
                 epoch, about = due
                 save_generator(self.folder, epoch, state["generator"]["weights"], about)
             save_state(self.folder, state, self.states)
-        except (OSError, RuntimeError, SafetensorError) as error:
+        except (OSError, RuntimeError, SafetensorError, runtime.InputError) as error:
             free = shutil.disk_usage(self.folder).free
             raise runtime.InputError(
                 [

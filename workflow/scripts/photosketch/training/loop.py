@@ -28,7 +28,8 @@ from photosketch.training.seeds import derive_seed
 from photosketch.training.step import Trainer
 
 STRIP_PAIRS = 4  # training pairs shown in a strip
-STOPPING = (signal.SIGTERM, signal.SIGUSR1)  # what schedulers send ahead of the end
+# what schedulers send ahead of the end, and Ctrl-C
+STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def train(trainer: Trainer, data: tensors.PackedSet, run: Run, console: TextIO) 
 
     Raises:
         runtime.InputError: a loss or weight is no longer finite, or memory or disk are too small.
-        runtime.InterruptedJobError: SIGTERM or SIGUSR1 came, or a claim; the state is saved.
+        runtime.InterruptedJobError: a signal of STOPPING came, or a claim; the state is saved.
     """
     with (
         deterministic_algorithms(),
@@ -73,6 +74,7 @@ def train(trainer: Trainer, data: tensors.PackedSet, run: Run, console: TextIO) 
         checkpoint.Saver(run.work, run.settings.states) as saver,
     ):
         _resume(trainer, run, len(data))
+        runtime.remove_hidden_files(run.folder / "strips")
         if trainer.position.images < trainer.config.epochs * len(data):
             checkpoint.check_space(run.work, _bytes_to_write(trainer, run))
         readings = Readings(trainer, data, run.name)
@@ -140,7 +142,7 @@ def _train_epochs(
                         guard.stop_if_asked()
             position.close_epoch(epoch, rate)
             if run.settings.strip_every and epoch % run.settings.strip_every == 0:
-                write_strip(run.folder / "strips" / f"epoch{epoch:04d}.png", trainer, data)
+                _try_strip(run.folder / "strips" / f"epoch{epoch:04d}.png", trainer, data)
             last = epoch == config.epochs
             if epoch in run.due or last or guard.save_is_needed:
                 guard.save(epoch)
@@ -240,6 +242,14 @@ def write_log(rows: list[dict[str, Any]], path: Path) -> None:
         writer.writerows(rows)
 
 
+def _try_strip(path: Path, trainer: Trainer, data: tensors.PackedSet) -> None:
+    """A strip is to look at: where it can't be written the log says so, and training goes on."""
+    try:
+        write_strip(path, trainer, data)
+    except (OSError, runtime.InputError) as error:
+        print(f"{path}: this strip is left out ({error})")
+
+
 def write_strip(path: Path, trainer: Trainer, data: tensors.PackedSet) -> None:
     """Photo, true sketch and drawn sketch of the first training pairs, one below the other."""
     generator = trainer.generator.module
@@ -251,6 +261,6 @@ def write_strip(path: Path, trainer: Trainer, data: tensors.PackedSet) -> None:
     ]  # each [B, 3, F, F]
     strip = torch.cat([torch.cat(list(column), dim=1) for column in columns], dim=2)
     pixels = ((strip + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+    _, png = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
     with runtime.write_atomically(path) as temporary:
-        if not cv2.imwrite(str(temporary), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)):
-            raise OSError(f"cannot write {temporary}")
+        temporary.write_bytes(png.tobytes())

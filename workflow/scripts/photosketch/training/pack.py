@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from photosketch.archives import Streamed
 from photosketch.arrays import Labels
 from photosketch.landmarks.table import points_of, read_landmarks
 from photosketch.pairs import Pair, read_image
 from photosketch.parsing.labels import read_photo_labels
 from photosketch.runtime import InputError
-from photosketch.training.packed import Streamed
 
 Files = Mapping[str, Path | str]
 
@@ -31,8 +31,8 @@ def pack(
     pad_value: int,
     sketch_channels: int,
 ) -> dict[str, Any]:
-    """The arrays of one split, in the order of `pairs`. Images and labels are `packed.Streamed`, so
-    that no more than one of them is in memory.
+    """The arrays of one split, in the order of `pairs`. Images and labels are `archives.Streamed`,
+    so that no more than one of them is in memory.
 
     `landmark_files` and `parsing_files` name each subset's CSV and NPZ; `frame` is F, the side of
     the frame in pixels. The result:
@@ -118,14 +118,15 @@ def _check(
         if pair.id not in located.get(pair.subset, ()):
             problems.append(
                 f"{landmark_files.get(pair.subset, 'landmarks')}: no points of the photo of "
-                f"{pair.subset} {pair.id}; run merge_landmarks again"
+                f"{pair.subset} {pair.id}; delete it: it is written again"
             )
         label = labels.get(pair.subset, {}).get(pair.id)
         if label is None or label.shape != (pair.height, pair.width):
             label_map = "no label map" if label is None else f"a label map of shape {label.shape}"
             problems.append(
                 f"{parsing_files.get(pair.subset, 'parsing')}: {label_map} for the photo of "
-                f"{pair.subset} {pair.id} ({pair.width}x{pair.height}); run parse_faces again"
+                f"{pair.subset} {pair.id} ({pair.width}x{pair.height}); delete it: it is "
+                "written again"
             )
     if problems:
         raise InputError(problems)

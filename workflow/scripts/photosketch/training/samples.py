@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from photosketch import archives, row_keys
 from photosketch.pairs import Pair
-from photosketch.runtime import intact, write_atomically
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,16 @@ def ids_and_subsets(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_samples(samples: Samples, path: str | Path) -> None:
-    with write_atomically(path) as temporary:
-        np.savez_compressed(
-            temporary, ids=samples.ids, subset=samples.subset, sketches=samples.sketches
-        )
+    archives.write(path, vars(samples), compressed=True)
 
 
-def read_samples(path: str | Path) -> Samples:
-    with intact(path, "infer"), np.load(path) as file:
-        return Samples(file["ids"], file["subset"], file["sketches"])
+def read_samples(path: str | Path, people: Sequence[tuple[str, str]] | None = None) -> Samples:
+    """What `write_samples` wrote. Raises InputError unless the sketches are those of `people`
+    (subset, id), in their order, where these are given."""
+    stage = "infer or collect_sketches"
+    with archives.opened(path, stage) as stored:
+        samples = Samples(**stored)
+    if people is not None:
+        drawn = zip(samples.subset.tolist(), samples.ids.tolist(), strict=True)
+        row_keys.require(path, stage, drawn, people, "the people of the table of pairs")
+    return samples

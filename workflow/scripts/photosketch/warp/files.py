@@ -1,5 +1,6 @@
 """The files of warped sketches: arrays and scores of a subset, and the scores summed up."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from photosketch import archives, row_keys
 from photosketch.arrays import Field, Image, Mask
 from photosketch.runtime import intact, write_atomically
 
@@ -27,19 +29,20 @@ class Warped:
 
 def write_warped(warped: Warped, path: str | Path) -> None:
     """Write an NPZ: ids, sketches, maps, valid."""
-    with write_atomically(path) as temporary:
-        np.savez(
-            temporary,
-            ids=np.array(warped.ids),
-            sketches=warped.sketches,
-            maps=warped.maps,
-            valid=warped.valid,
-        )
+    archives.write(
+        path,
+        {
+            "ids": np.array(warped.ids),
+            "sketches": warped.sketches,
+            "maps": warped.maps,
+            "valid": warped.valid,
+        },
+    )
 
 
 def read_warped(path: str | Path) -> Warped:
     """Read what `write_warped` wrote."""
-    with intact(path, "warp_sketches"), np.load(path) as stored:
+    with archives.opened(path, "warp_sketches") as stored:
         return Warped(
             tuple(stored["ids"].tolist()), stored["sketches"], stored["maps"], stored["valid"]
         )
@@ -51,10 +54,14 @@ def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
         scores.round(4).to_csv(temporary, index=False)
 
 
-def read_scores(path: str | Path) -> pd.DataFrame:
-    """Read what `write_scores` wrote; ids are text."""
+def read_scores(path: str | Path, ids: Iterable[str]) -> pd.DataFrame:
+    """Read what `write_scores` wrote; ids are text. Raises InputError unless they are `ids`, those
+    of the subset's pairs in their order."""
     with intact(path, "warp_sketches"):
-        return pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
+        table = pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
+        found = table["id"].tolist()
+    row_keys.require(path, "warp_sketches", ([id] for id in found), ([id] for id in ids))
+    return table
 
 
 def summarise(subset: str, mode: str, scores: pd.DataFrame) -> dict[str, Any]:

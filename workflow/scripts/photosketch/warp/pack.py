@@ -43,7 +43,7 @@ def with_warped_sketches(
             if id not in place or id not in labels:
                 problems.append(
                     f"{warp_files[subset]}: no warped sketch of {subset} {id}; "
-                    "run warp_sketches again"
+                    "delete it: it is written again"
                 )
             elif sketches.shape[-1] == 1:
                 sketches[row][window] = warped.sketches[place[id]][..., None]

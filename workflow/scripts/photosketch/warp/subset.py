@@ -80,7 +80,8 @@ def warp_pairs(
     """
     labels = {modality: parsings.by_id(modality) for modality in MODALITIES}
     missing = [
-        f"no label map of {pair.subset} {pair.id}; run parse_faces again"
+        f"no label map of {pair.subset} {pair.id}; delete the file of label maps: it is written "
+        "again"
         for pair in pairs
         if pair.id not in labels["photo"]
     ]
