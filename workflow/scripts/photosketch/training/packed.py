@@ -8,7 +8,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from photosketch.runtime import intact, progress_bar, write_atomically
+from photosketch.progress import Bar
+from photosketch.runtime import intact, write_atomically
 
 NAMES = ("ids", "subset", "photo", "sketch", "landmarks", "parsing", "size", "offset", "pad_value")
 
@@ -45,7 +46,7 @@ def write_packed(
     with (
         write_atomically(path) as temporary,
         zipfile.ZipFile(temporary, "w") as archive,
-        progress_bar(name, total, console, delay=2) as bar,
+        Bar(name, total, console) as bar,
     ):
         for key, array in arrays.items():
             with archive.open(f"{key}.npy", "w", force_zip64=True) as member:
