@@ -20,7 +20,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     counts = differences.resample(real.subset)
     runs: dict[str, list] = {}
     for name, features, images in zip(hp["runs"], files.features, files.images, strict=True):
-        print(f"resampling {name}: {features}", file=console)
+        runtime.say(f"resampling {name}: {features}", console)
         scores = differences.resampled_scores(
             real.features,
             read_run_features(features).features,

@@ -122,13 +122,15 @@ def test_event_files_have_every_term_the_speed_the_rate_and_the_strips(undisturb
     terms = set(rows[0]) - {"epoch", "images", "lr"}
     assert set(read.Tags()["scalars"]) == {
         *(f"losses/{term}" for term in terms),
-        *("epoch", "learning_rate", "images_per_second"),
+        *("run/epoch", "run/learning_rate", "run/images_per_second"),
     }
     l1 = read.Scalars("losses/l1")
     assert [(point.step, point.value) for point in l1] == [
         (int(row["images"]), pytest.approx(float(row["l1"]), rel=1e-5)) for row in rows
     ]
-    assert [point.value for point in read.Scalars("learning_rate")] == pytest.approx([0.001] * 4)
+    assert [point.value for point in read.Scalars("run/learning_rate")] == pytest.approx(
+        [0.001] * 4
+    )
     (image,) = read.Images("training pairs")
     assert image.step == 9
     decoded = cv2.imdecode(np.frombuffer(image.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)

@@ -61,8 +61,10 @@ class Live:
         passed = time.monotonic() - self._since
         if passed < POINTS_EVERY:
             return
-        points = {f"losses/{term}": total / self._count for term, total in self._sums.items()}
-        for name, value in {**points, **values, "images_per_second": self._count / passed}.items():
+        means = {f"losses/{term}": total / self._count for term, total in self._sums.items()}
+        pace = {**values, "images_per_second": self._count / passed}
+        run = {f"run/{name}": value for name, value in pace.items()}
+        for name, value in {**means, **run}.items():
             self._writer.add_scalar(name, value, images)
         self._writer.flush()
         self._begin_point()
