@@ -84,6 +84,7 @@ rule show_aligned:
         "<logs>/show_aligned/{subset}.log",
     benchmark:
         "<benchmarks>/show_aligned/{subset}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

@@ -80,6 +80,7 @@ rule compare:
         "<logs>/compare.log",
     benchmark:
         "<benchmarks>/compare.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

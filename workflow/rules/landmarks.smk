@@ -52,6 +52,7 @@ rule facepp_landmarks:
     benchmark:
         "<benchmarks>/facepp_landmarks.tsv"
     priority: FIRST
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -86,6 +87,7 @@ rule merge_landmarks:
     benchmark:
         "<benchmarks>/merge_landmarks.tsv"
     priority: FIRST
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -127,6 +129,7 @@ rule show_landmarks:
     benchmark:
         "<benchmarks>/show_landmarks.tsv"
     priority: FIRST
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -157,6 +160,7 @@ rule annotate:
         "<logs>/annotate.log",
     benchmark:
         "<benchmarks>/annotate.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

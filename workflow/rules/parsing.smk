@@ -56,6 +56,7 @@ rule merge_parsings:
         "<logs>/merge_parsings/{subset}.log",
     benchmark:
         "<benchmarks>/merge_parsings/{subset}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -89,6 +90,7 @@ rule show_parsings:
         "<logs>/show_parsings/{subset}.log",
     benchmark:
         "<benchmarks>/show_parsings/{subset}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

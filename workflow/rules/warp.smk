@@ -63,6 +63,7 @@ rule show_warps:
         "<logs>/show_warps/{mode}/{subset}.log",
     benchmark:
         "<benchmarks>/show_warps/{mode}/{subset}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -92,6 +93,7 @@ rule summarise_warps:
         "<logs>/summarise_warps/{mode}.log",
     benchmark:
         "<benchmarks>/summarise_warps/{mode}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -118,6 +120,7 @@ rule pack_warped_tensors:
         "<logs>/pack_warped_tensors/{mode}.log",
     benchmark:
         "<benchmarks>/pack_warped_tensors/{mode}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
