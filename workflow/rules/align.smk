@@ -74,12 +74,7 @@ rule show_aligned:
         aligned=ALIGNED_IMAGES,
         landmarks=ALIGNED_POINTS,
     output:
-        report(
-            "<results>/align/{subset}.png",
-            caption="../report/aligned.rst",
-            category="Landmarks",
-            labels={"figure": "aligned faces of {subset}"},
-        ),
+        "<results>/align/{subset}.png",
     log:
         "<logs>/show_aligned/{subset}.log",
     benchmark:

@@ -114,15 +114,10 @@ rule show_landmarks:
             category="Landmarks",
             labels={"figure": "points by source"},
         ),
-        montages=report(
-            expand(
-                "<results>/landmarks/review/{subset}_{modality}.png",
-                subset=SUBSETS,
-                modality=pair_table.MODALITIES,
-            ),
-            caption="../report/landmarks.rst",
-            category="Landmarks",
-            labels={"figure": "points, outliers first"},
+        montages=expand(
+            "<results>/landmarks/review/{subset}_{modality}.png",
+            subset=SUBSETS,
+            modality=pair_table.MODALITIES,
         ),
     log:
         "<logs>/show_landmarks.log",

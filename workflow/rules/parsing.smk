@@ -80,12 +80,7 @@ rule show_parsings:
         landmarks=POINTS,
         parsing="<results>/parsing/{subset}.npz",
     output:
-        report(
-            "<results>/parsing/{subset}.png",
-            caption="../report/parsing.rst",
-            category="Parsing",
-            labels={"subset": "{subset}"},
-        ),
+        "<results>/parsing/{subset}.png",
     log:
         "<logs>/show_parsings/{subset}.log",
     benchmark:
