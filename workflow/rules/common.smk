@@ -23,8 +23,15 @@ def yaml_file(*path):
     return yaml.safe_load(Path(PROJECT, *path).read_text())
 
 
+class Refused(WorkflowError):
+    """What a person has to mend. Snakemake prints lines of the workflow's files below an error that
+    has a traceback, which would hide whose mistake it is."""
+
+    __traceback__ = None
+
+
 def refuse(heading, problems):
-    raise WorkflowError("\n  ".join([heading, *problems]))
+    raise Refused("\n  ".join([heading, *problems]))
 
 
 for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items():
