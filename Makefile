@@ -9,7 +9,7 @@ export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup demo test test-cluster lint bench gpu-check estimate pins
+.PHONY: help setup demo test test-cluster lint bench gpu-check estimate board pins
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -69,13 +69,21 @@ gpu-check: .venv/ready  ## is everything right on the GPU at hand, and how fast?
 estimate: .venv/ready  ## what a run is going to take (CONFIG=my.yaml)
 	$(BIN)/python -m photosketch.estimate $(CONFIG)
 
+RUN ?= cufs
+PORT ?= 6006
+
+# at http://127.0.0.1:6006, for this machine alone: the strips show people
+board: .venv/ready  ## watch trainings in TensorBoard (RUN=name of the run, PORT=6006)
+	@test -d results/$(RUN)/train || { echo "results/$(RUN)/train: no training of this run yet (RUN=name)"; exit 1; }
+	$(BIN)/tensorboard --logdir results/$(RUN)/train --host 127.0.0.1 --port $(PORT)
+
 # after editing requirements.in: pin what a fresh environment resolves to, for pip and for conda
 # (the pins of the extras are made by hand: tests/unit/test_pins.py says what they lack)
 pins:  ## renew the pins after editing requirements.in
 	$(firstword $(PYTHON)) -m venv .venv-pins
 	.venv-pins/bin/python -m pip install --quiet -r requirements.in
 	{ echo "# Written by 'make pins' from requirements.in: every package, transitive ones too."; \
-	  .venv-pins/bin/python -m pip freeze; } > requirements.txt
+	  .venv-pins/bin/python -m pip freeze --all --exclude pip; } > requirements.txt
 	{ echo "# Written by 'make pins': the pins of requirements.txt, listed because Snakemake copies only this file."; \
 	  printf 'name: photosketch\nchannels: [conda-forge, nodefaults]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'; \
 	  sed -n '/^[^#]/s/^/      - /p' requirements.txt; } > environment.yml

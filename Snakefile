@@ -1,20 +1,23 @@
 import gc
+from pathlib import Path
 
 from snakemake.utils import min_version
 
 min_version("9.27")
 
-# 100 ablations of 5 seeds are a graph of 33,000 files, hardly any of it garbage: collecting at
-# every 700 new objects takes a tenth of a dry run.
-gc.set_threshold(100_000, 20, 20)
+PROJECT = Path(str(workflow.current_basedir)).resolve()  # wherever snakemake is called
+HOSTED = PROJECT != Path(workflow.basedir).resolve()  # as a module of another workflow
 
-# A script takes the place of its shell: bash before 5.1 would stay, and die of the signal that
-# tells the script to stop.
-shell.prefix("set -euo pipefail; exec ")
+if not HOSTED:  # these hold for the whole process
+    # 100 ablations of 5 seeds are a graph of 33,000 files, hardly any of it garbage: collecting at
+    # every 700 new objects takes a tenth of a dry run.
+    gc.set_threshold(100_000, 20, 20)
+    # A script takes the place of its shell: bash before 5.1 would stay, and die of the signal that
+    # tells the script to stop.
+    shell.prefix("set -euo pipefail; exec ")
 
 
-# beside this file, wherever snakemake is called
-configfile: f"{workflow.basedir}/config/config.yaml"
+configfile: f"{PROJECT}/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
@@ -29,28 +32,6 @@ pathvars:
 report: "workflow/report/workflow.rst"
 
 
-# a matter of seconds, or in need of the internet: not worth, or not possible, as a cluster's job
-localrules:
-    index_pairs,
-    fetch_weights,
-    facepp_landmarks,
-    merge_landmarks,
-    show_landmarks,
-    show_aligned,
-    annotate,
-    merge_parsings,
-    show_parsings,
-    show_warps,
-    summarise_warps,
-    pack_tensors,
-    pack_warped_tensors,
-    write_sketches,
-    samples_png,
-    show_seams,
-    collect_sketches,
-    compare,
-
-
 include: "workflow/rules/align.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/landmarks.smk"
@@ -63,7 +44,7 @@ include: "workflow/rules/comparison.smk"
 
 
 rule all:
-    default_target: True
+    default_target: not HOSTED
     input:
         rules.show_landmarks.output,
         expand(rules.show_aligned.output, subset=SUBSETS) if ALIGNS else [],

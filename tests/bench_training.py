@@ -54,6 +54,14 @@ def variants_on(device: torch.device) -> dict[str, tuple[Switches, str]]:
     return variants
 
 
+def is_taken(switches: Switches, device: torch.device) -> bool:
+    """Whether these are what training takes on the device; a CPU records no graph."""
+    taken = fastest(device)
+    if device.type == "cpu":
+        taken = dataclasses.replace(taken, graph=False)
+    return switches == taken
+
+
 def packed_noise(device: torch.device, frame: int) -> tensors.PackedSet:
     """Four pairs of random pixels with a head and points where aligned faces have them."""
     random = torch.Generator().manual_seed(0)
@@ -137,12 +145,14 @@ def bench_ablation(
     peaks = {precision: matrix_rate(device, precision) for precision in ("fp32", "bf16")}
     known = [peak for model, peak in PEAKS.items() if model in device_name(device)]
     rows = []
-    for name, (_, precision) in variants.items():
+    for name, (switches, precision) in variants.items():
         seconds = statistics.median(passed for passed, _ in times[name]) / steps
         spent = statistics.median(spent for _, spent in times[name]) / steps
         row = {
             "ablation": ablation,
             "variant": name,
+            "precision": precision,
+            "taken": is_taken(switches, device),  # `make estimate` reads these
             "ms": 1e3 * seconds,
             "cpu_ms": 1e3 * spent,
             "images_per_second": 1 / seconds,

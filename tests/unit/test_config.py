@@ -315,6 +315,15 @@ def test_the_demo_overlay_is_valid_and_keeps_the_four_ablations(config):
     assert len(config["ablations"]) == 4
 
 
+@pytest.mark.parametrize("before", [[], ["report2019.yaml"], ["cuhk-cpu.yaml"], ["warp.yaml"]])
+def test_the_tiny_overlay_shortens_the_defaults_and_other_overlays(config, before):
+    for name in [*before, "tiny.yaml"]:
+        update_config(config, yaml.safe_load((ROOT / "config" / name).read_text()))
+    assert settings.problems(config, SCHEMA) == []
+    assert settings.evaluated_epochs(config) == [1, 2]
+    assert config["run"] == "tiny"
+
+
 def test_the_overlay_of_the_report_is_its_protocol_with_its_values(config):
     overlay = yaml.safe_load((ROOT / "config/report2019.yaml").read_text())
     update_config(config, overlay)

@@ -37,6 +37,7 @@ HEAVY = {
     "pytorch_fid",
     "efficientnet_lite_pytorch",
     "onnxruntime",
+    "tensorboard",
     "dlib",
     "cv2",
     "matplotlib",
@@ -109,6 +110,7 @@ def test_reading_a_format_loads_no_maker_and_no_heavy_library(module):
 @pytest.mark.parametrize(
     ("script", "never"),
     [
+        ("infer", {"tensorboard", "matplotlib", "photosketch.training.loop"}),
         ("compare", {"torch", "pytorch_fid", "cv2", "photosketch.evaluation.scores"}),
         ("write_sketches", {"torch", "pytorch_fid", "cv2", "matplotlib"}),
         ("summarise_warps", {"torch", "cv2", "photosketch.parsing.grabcut"}),

@@ -21,7 +21,7 @@ def pins(text: str) -> dict[str, str]:
 REQUIRED = pins((ROOT / "requirements.txt").read_text())
 EXTRAS = [path.name for path in ROOT.glob("requirements-*.txt")]
 
-WITH_PYTHON = {"pip", "setuptools"}  # in every environment of Python 3.11
+WITH_PYTHON = {"pip"}  # in every environment
 
 
 def test_conda_users_get_the_same_pins():

@@ -19,9 +19,7 @@ RESOURCES = dict(
     )
 )
 RULES = {*RESOURCES, *BASES}
-LOCAL = set(
-    re.findall(r"^    (\w+),$", (ROOT / "Snakefile").read_text().split("localrules:")[1], re.M)
-)
+LOCAL = set(re.findall(r"^rule (\w+):\n    localrule: True$", TEXT, re.MULTILINE))
 
 
 def profile(name: str) -> dict:

@@ -2,8 +2,9 @@
 
 import errno
 import hashlib
-import io
 import os
+import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import threading
 from collections import namedtuple
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from photosketch import runtime, versions
@@ -178,6 +180,20 @@ def test_ctrl_c_ends_a_job_with_one_line(tmp_path):
     assert done.stderr == log.read_text() == f"interrupted by Ctrl-C, run again to go on ({log})\n"
 
 
+def test_the_log_of_a_script_begins_with_versions_and_ends_with_the_time(tmp_path):
+    planned = versions.code_version("compare.py")
+    body = f"with runtime.job(sys.argv[1], 2, '/a/compare.py', {planned!r}):\n    pass"
+    code = f"import sys, numpy\nfrom photosketch import runtime\n{body}"
+    log = tmp_path / "job.log"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code, log], env=environment, check=True, timeout=60)
+    first, last = log.read_text().splitlines()
+    assert first == (
+        f"compare.py: Python {platform.python_version()}, numpy {np.__version__}; at most 2 threads"
+    )
+    assert re.fullmatch(r"finished after \d+ s", last)
+
+
 def test_a_job_whose_code_was_edited_after_planning_does_not_begin(tmp_path):
     planned = versions.code_version("compare.py")
     for code, begun in ((planned, "begun\n"), ("0" * 64, "")):
@@ -341,25 +357,3 @@ def test_a_job_uses_no_more_threads_than_it_was_given_processors(tmp_path):
     log = tmp_path / "job.log"
     subprocess.run([sys.executable, "-c", code, log], env=environment, check=True, timeout=60)
     assert log.read_text() == "1 1 {1}\n"
-
-
-def test_progress_is_a_line_at_a_time_where_there_is_no_terminal():
-    console = io.StringIO()
-    with runtime.progress_bar("parsing", 3, console) as bar:
-        bar.mininterval = 0
-        for _ in range(3):
-            bar.update()
-    lines = console.getvalue().splitlines()
-    assert [line.partition(" [")[0] for line in (lines[0], lines[-1])] == [
-        "parsing:   0% 0/3",
-        "parsing: 100% 3/3",
-    ]
-    assert "\r" not in console.getvalue()
-
-
-def test_short_work_and_work_without_a_console_show_no_progress():
-    console = io.StringIO()
-    for shown, delay in ((console, 60), (None, 0)):
-        with runtime.progress_bar("parsing", 3, shown, delay=delay) as bar:
-            bar.update(3)
-    assert console.getvalue() == ""

@@ -14,6 +14,7 @@ def test_all_mistakes_of_the_configuration_are_listed_before_anything_runs(unrun
     assert done.returncode != 0
     for words in ("train.lr: '2e-4'", "write 2.0e-4", "train.epochz: unknown key", "colour"):
         assert words in done.stdout
+    assert "common.smk" not in done.stdout  # no line of ours below the person's mistakes
     assert not (unrun.folder / "results").exists()
 
 

@@ -1,5 +1,6 @@
 """`make estimate` on a small run: what is left to do, and disk as the run really fills it."""
 
+import json
 import subprocess
 import sys
 
@@ -26,8 +27,8 @@ def estimate(project) -> subprocess.CompletedProcess:
 def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     done = estimate(project)
     assert done.returncode == 0, done.stdout
-    assert "jobs: 0\n" in done.stdout
-    assert "0.0 hours" in done.stdout
+    assert "jobs: 0, nothing to do\n" in done.stdout
+    assert "time" not in done.stdout
 
     sweep = {"ablation": "local", "key": "losses.local", "values": [25, 5]}
     project.configure(seeds=[0, 1], sweeps={"weights": sweep})
@@ -37,8 +38,28 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     assert ["jobs:", "17"] in lines
     for rule, number in (("train", "5"), ("infer", "5"), ("evaluate", "5"), ("compare", "1")):
         assert [rule, number] in lines
-    assert "no past job" not in done.stdout
+    assert "as past jobs of this run took" in done.stdout
     assert "last attempt alone" in done.stdout
+    assert "not in it" not in done.stdout
+    assert "memory of the largest job: 8.0 GB asked for (train)" in done.stdout
+
+    project.configure(run="another")
+    rows = [
+        {"ablation": kind, "precision": "fp32", "taken": True, "images_per_second": speed}
+        for kind, speed in (("baseline", 8), ("local_glad", 4))
+    ]
+    bench = {"device": "CPU", "width": 2, "frame": 256, "rows": rows}
+    (project.folder / "results/bench.json").write_text(json.dumps({"training": bench}))
+    project.configure(sweeps={"weights": None}, ablations={"local": None})
+    done = estimate(project)
+    assert done.returncode == 0, done.stdout
+    # two seeds of 8 pairs: 3 epochs of baseline, 4 of local_glad
+    assert "22 s of training at the speeds in results/bench.json" in done.stdout
+    assert "not in it: index_pairs, " in done.stdout
+
+    (project.folder / "results/bench.json").unlink()
+    done = estimate(project)
+    assert "time: not known" in done.stdout
 
     project.configure(seeds=[0, 1.0])
     done = estimate(project)

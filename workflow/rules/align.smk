@@ -74,16 +74,12 @@ rule show_aligned:
         aligned=ALIGNED_IMAGES,
         landmarks=ALIGNED_POINTS,
     output:
-        report(
-            "<results>/align/{subset}.png",
-            caption="../report/aligned.rst",
-            category="Landmarks",
-            labels={"figure": "aligned faces of {subset}"},
-        ),
+        "<results>/align/{subset}.png",
     log:
         "<logs>/show_aligned/{subset}.log",
     benchmark:
         "<benchmarks>/show_aligned/{subset}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

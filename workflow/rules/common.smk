@@ -1,13 +1,15 @@
 """The checked configuration, the wildcards' values, and what params are made of: `hp` and `code`."""
 
+import copy
 import re
 import sys
 from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.utils import update_config
 
-sys.path.insert(0, str(Path(workflow.basedir, "workflow", "scripts")))
+sys.path.append(f"{PROJECT}/workflow/scripts")
 
 from photosketch import config as settings
 from photosketch import contents
@@ -18,7 +20,14 @@ from photosketch.runtime import InputError, first_of, write_atomically
 
 
 def yaml_file(*path):
-    return yaml.safe_load(Path(workflow.basedir, *path).read_text())
+    return yaml.safe_load(Path(PROJECT, *path).read_text())
+
+
+class Refused(WorkflowError):
+    """What a person has to mend. Snakemake prints lines of the workflow's files below an error that
+    has a traceback, which would hide whose mistake it is."""
+
+    __traceback__ = None
 
 
 def refuse(heading, problems):
@@ -29,14 +38,15 @@ def refuse(heading, problems):
     if shown != problems:
         with write_atomically(everything) as temporary:
             temporary.write_text("\n".join([heading, *problems, ""]), encoding="utf-8")
-    raise WorkflowError("\n  ".join([heading, *shown]))
+    raise Refused("\n  ".join([heading, *shown]))
 
 
-for what, path in {"The project": workflow.basedir, "Python": sys.executable}.items():
+for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items():
     if re.search(r"\s", path):
         refuse(f"{what} lies under a path with a space, where no job starts:", [path])
 
-config_files = [Path(file) for file in workflow.configfiles]
+# as a module of another workflow, whose own files are no concern of ours, config is what that gave
+config_files = [] if HOSTED else [Path(file) for file in workflow.configfiles]
 repeated = [
     mistake for file in config_files for mistake in settings.repeated_keys(file)
 ]
@@ -44,6 +54,10 @@ if repeated:
     refuse("The configuration has mistakes:", repeated)
 
 given = [yaml_file(file) or {} for file in config_files]
+if HOSTED:
+    given = [yaml_file("config", "config.yaml"), copy.deepcopy(dict(config))]
+    config = yaml_file("config", "config.yaml")
+    update_config(config, given[1])
 defined = {
     section: {
         name

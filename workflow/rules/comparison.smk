@@ -58,6 +58,18 @@ rule compare:
         csv="<results>/comparison/fid.csv",
         markdown="<results>/comparison/fid.md",
         latex="<results>/comparison/tables.tex",
+        scores_page=report(
+            "<results>/comparison/scores.html",
+            caption="../report/tables.rst",
+            category="Tables",
+            labels={"table": "FID and all scores, cost"},
+        ),
+        verdicts_page=report(
+            "<results>/comparison/differences.html",
+            caption="../report/tables.rst",
+            category="Tables",
+            labels={"table": "differences to the reference, with verdicts"},
+        ),
         curves=report(
             "<results>/comparison/fid_curves.png",
             caption="../report/curves.rst",
@@ -80,6 +92,7 @@ rule compare:
         "<logs>/compare.log",
     benchmark:
         "<benchmarks>/compare.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

@@ -16,6 +16,7 @@ rule index_pairs:
     benchmark:
         "<benchmarks>/index_pairs.tsv"
     priority: FIRST
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -46,6 +47,7 @@ rule fetch_weights:
         "<benchmarks>/fetch_weights/{file}.tsv"
     wildcard_constraints:
         file="|".join(map(re.escape, weights.FILES)),
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

@@ -126,6 +126,7 @@ rule show_seams:
         "<logs>/show_seams/{ablation}/seed{seed}_epoch{epoch}.log",
     benchmark:
         "<benchmarks>/show_seams/{ablation}/seed{seed}_epoch{epoch}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -156,6 +157,7 @@ rule collect_sketches:
         "<logs>/collect_sketches/{method}.log",
     benchmark:
         "<benchmarks>/collect_sketches/{method}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

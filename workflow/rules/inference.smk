@@ -66,6 +66,7 @@ rule write_sketches:
         "<logs>/write_sketches/{ablation}/seed{seed}/epoch{epoch}.log",
     benchmark:
         "<benchmarks>/write_sketches/{ablation}/seed{seed}/epoch{epoch}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -90,3 +91,4 @@ rule samples_png:
             seed=SEEDS,
             epoch=EPOCHS[-1],
         ),
+    localrule: True

@@ -52,6 +52,7 @@ rule facepp_landmarks:
     benchmark:
         "<benchmarks>/facepp_landmarks.tsv"
     priority: FIRST
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -86,6 +87,7 @@ rule merge_landmarks:
     benchmark:
         "<benchmarks>/merge_landmarks.tsv"
     priority: FIRST
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -112,21 +114,17 @@ rule show_landmarks:
             category="Landmarks",
             labels={"figure": "points by source"},
         ),
-        montages=report(
-            expand(
-                "<results>/landmarks/review/{subset}_{modality}.png",
-                subset=SUBSETS,
-                modality=pair_table.MODALITIES,
-            ),
-            caption="../report/landmarks.rst",
-            category="Landmarks",
-            labels={"figure": "points, outliers first"},
+        montages=expand(
+            "<results>/landmarks/review/{subset}_{modality}.png",
+            subset=SUBSETS,
+            modality=pair_table.MODALITIES,
         ),
     log:
         "<logs>/show_landmarks.log",
     benchmark:
         "<benchmarks>/show_landmarks.tsv"
     priority: FIRST
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -157,6 +155,7 @@ rule annotate:
         "<logs>/annotate.log",
     benchmark:
         "<benchmarks>/annotate.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

@@ -56,6 +56,7 @@ rule merge_parsings:
         "<logs>/merge_parsings/{subset}.log",
     benchmark:
         "<benchmarks>/merge_parsings/{subset}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -79,16 +80,12 @@ rule show_parsings:
         landmarks=POINTS,
         parsing="<results>/parsing/{subset}.npz",
     output:
-        report(
-            "<results>/parsing/{subset}.png",
-            caption="../report/parsing.rst",
-            category="Parsing",
-            labels={"subset": "{subset}"},
-        ),
+        "<results>/parsing/{subset}.png",
     log:
         "<logs>/show_parsings/{subset}.log",
     benchmark:
         "<benchmarks>/show_parsings/{subset}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

@@ -14,6 +14,7 @@ rule pack_tensors:
         "<logs>/pack_tensors.log",
     benchmark:
         "<benchmarks>/pack_tensors.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

@@ -53,16 +53,12 @@ rule show_warps:
         arrays="<results>/warp/{mode}/{subset}.npz",
         scores="<results>/warp/{mode}/{subset}.csv",
     output:
-        report(
-            "<results>/warp/{mode}/{subset}.png",
-            caption="../report/warp.rst",
-            category="Warp",
-            labels={"warp": "{mode}", "what": "sketches of {subset}"},
-        ),
+        "<results>/warp/{mode}/{subset}.png",
     log:
         "<logs>/show_warps/{mode}/{subset}.log",
     benchmark:
         "<benchmarks>/show_warps/{mode}/{subset}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -93,6 +89,7 @@ rule summarise_warps:
         "<logs>/summarise_warps/{mode}.log",
     benchmark:
         "<benchmarks>/summarise_warps/{mode}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1
@@ -119,6 +116,7 @@ rule pack_warped_tensors:
         "<logs>/pack_warped_tensors/{mode}.log",
     benchmark:
         "<benchmarks>/pack_warped_tensors/{mode}.tsv"
+    localrule: True
     conda:
         "../../environment.yml"
     threads: 1

@@ -24,4 +24,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     )
     with runtime.write_atomically(snakemake.output[0]) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    print(f"{count} images to click: open {snakemake.output[0]} in a browser", file=console)
+    runtime.say(f"{count} images to click: open {snakemake.output[0]} in a browser", console)

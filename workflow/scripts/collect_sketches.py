@@ -17,7 +17,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     )
     sketches, notes = method_sketches.collect(snakemake.params.hp["folder"], test)
     for note in notes:
-        print(f"{name}: {note}", file=console)
+        runtime.say(f"{name}: {note}", console)
     with runtime.write_atomically(snakemake.output.notes) as temporary:
         temporary.write_text("".join(f"{name}: {note}\n" for note in notes), encoding="utf-8")
     write_samples(Samples(*ids_and_subsets(test), sketches), snakemake.output.sketches)

@@ -13,6 +13,7 @@ from photosketch.comparison import (
     published,
     summary,
     sweeps,
+    table_page,
     tables,
 )
 from photosketch.evaluation import files
@@ -76,12 +77,19 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
 
     results = tables.result_tables(comparison)
     results += [sweeps.table(comparison, sweep) for sweep in comparison.sweeps]
+    fid = tables.fid_table(comparison)
+    verdicts = tables.difference_tables(comparison) if len(comparison.differences) else []
+    scores = [table for table in results if table not in verdicts]
     cost = tables.cost_table(costs.read_benchmarks(folder / "benchmarks", folder / "logs"))
     texts = {
         output.csv: comparison.summary.to_csv(index=False),
         output.markdown: page.fid_markdown(comparison, [*results, cost]),
-        output.latex: "\n".join(
-            table.latex(comparison.note) for table in [tables.fid_table(comparison), *results]
+        output.latex: "\n".join(table.latex(comparison.note) for table in [fid, *results]),
+        output.scores_page: table_page.table_page(
+            f"Scores of run {hp['run']}", [fid, *scores, cost], comparison.note
+        ),
+        output.verdicts_page: table_page.table_page(
+            f"Differences to the reference, run {hp['run']}", verdicts, comparison.note
         ),
         output.page: page.index_html(
             comparison,

@@ -31,4 +31,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
             if (pair.id, modality) not in with_face:
                 print(f"no face to be used in the {modality} of {subset} {pair.id}")
     images = len(listed) * len(pairs.MODALITIES)
-    print(f"{subset}: {len(with_face)} of {images} faces found in {seconds:.1f} s", file=console)
+    runtime.say(f"{subset}: {len(with_face)} of {images} faces found in {seconds:.1f} s", console)

@@ -21,7 +21,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     runs: dict[str, list] = {}
     people = list(zip(real.subset.tolist(), real.ids.tolist(), strict=True))
     for name, features, images in zip(hp["runs"], files.features, files.images, strict=True):
-        print(f"resampling {name}: {features}", file=console)
+        runtime.say(f"resampling {name}: {features}", console)
         drawn = read_run_features(features, real)
         scores = differences.resampled_scores(
             real.features,

@@ -24,7 +24,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     # an ablation and its seed, or a method
     name, *seed = dict(snakemake.wildcards.items()).values()
-    run = " seed ".join([name, *seed])
+    run = ", seed ".join([name, *seed])
     real = read_features(files.real)
     problems = [text for path in files.samples for text in mismatches(path, real)]
     if problems:

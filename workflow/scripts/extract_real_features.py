@@ -19,6 +19,7 @@ from photosketch.evaluation.scores import (
     true_identities,
 )
 from photosketch.landmarks.table import read_tables
+from photosketch.progress import Bar
 from photosketch.training.samples import ids_and_subsets
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     sets = {}
     for split in ("test", "val") if validation else ("test",):
         people = pairs.select(manifest, split=split)
-        print(f"{network.label}: {len(people)} real {split} sketches on {device}", file=console)
-        features = extract(protocol.true(people, scored_as), networks.features, device)
+        print(f"{network.label}: {len(people)} real {split} sketches on {device}")
+        sketches = protocol.true(people, scored_as)
+        with Bar(f"{network.label} of real {split} sketches", len(people), console) as bar:
+            features = extract(sketches, networks.features, device, bar=bar)
         sets[split] = Features(*ids_and_subsets(people), features)
     write_features(sets["test"], output.features)
     if validation:
@@ -51,12 +54,13 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     test = pairs.select(manifest, split="test")
     gallery, true_sketches = None, []
     if networks.faces is not None:
-        print(f"identity: {len(test)} photos and true sketches on the CPU", file=console)
+        runtime.say(f"identity: {len(test)} photos and true sketches on the CPU", console)
         tables = read_tables(hp["subsets"], files.landmarks)
         gallery = photo_gallery(test, tables, networks.faces)
         write_gallery(gallery, output.gallery)
         true_sketches = [true_identities(test, tables, gallery, networks.faces)]
     truth = Truth.of(sets["test"], stack_sketches(test), device, gallery)
     photos = protocol.drawn(stack_gray_photos(test), scored_as)
-    points = reference_points(truth, photos, networks)
+    with Bar("scoring photos in gray", len(test), console) as bar:
+        points = reference_points(truth, photos, networks, bar)
     write_table(pd.concat([points, *true_sketches]), output.references)

@@ -27,4 +27,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     )
     for subset, path in zip(subsets, snakemake.output, strict=True):
         write_landmarks(tables[subset], path)
-        print(f"{subset}: {len(tables[subset])} faces found by Face++", file=console)
+        runtime.say(f"{subset}: {len(tables[subset])} faces found by Face++", console)

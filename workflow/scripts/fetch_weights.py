@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     path = Path(snakemake.output[0])
     weights = FILES[path.name]
-    print(f"downloading {weights.url}", file=console)
+    runtime.say(f"downloading {weights.url}", console)
     fetch_weights(weights, path)

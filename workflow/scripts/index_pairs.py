@@ -16,4 +16,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     for subset in dict.fromkeys(pair.subset for pair in manifest):
         counts = {split: len(pairs.select(manifest, subset, split)) for split in pairs.SPLITS}
         listed = ", ".join(f"{count} {split}" for split, count in counts.items() if count)
-        print(f"{subset}: {listed}", file=console)
+        runtime.say(f"{subset}: {listed}", console)

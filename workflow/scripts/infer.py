@@ -3,9 +3,9 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from photosketch import devices, runtime
+from photosketch.progress import Bar
 from photosketch.training import drawing, tensors
 from photosketch.training.samples import Samples, write_samples
 
@@ -24,8 +24,11 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     ids, subset = np.array(data.ids), np.array(data.subset)
     seed = int(snakemake.wildcards.seed)
     jobs = list(zip(hp["epochs"], snakemake.input.generators, snakemake.output, strict=True))
-    for epoch, source, target in tqdm(jobs, unit="epoch", file=console, desc="infer"):
-        expected = {"hparams": hp["hparams"], "seed": seed, "epoch": epoch}
-        generator = drawing.load_generator(source, device, expected)
-        sketches = drawing.draw(generator, data, hp["statistics"], seed, epoch, device)
-        write_samples(Samples(ids, subset, sketches), target)
+    name = f"{snakemake.wildcards.ablation}, seed {seed}"
+    with Bar(name, len(jobs) * len(data), console) as bar:
+        for place, (epoch, source, target) in enumerate(jobs, 1):
+            bar.part = f"drawing epoch {epoch} ({place}/{len(jobs)})"
+            expected = {"hparams": hp["hparams"], "seed": seed, "epoch": epoch}
+            generator = drawing.load_generator(source, device, expected)
+            sketches = drawing.draw(generator, data, hp["statistics"], seed, epoch, device, bar)
+            write_samples(Samples(ids, subset, sketches), target)

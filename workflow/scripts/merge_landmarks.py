@@ -52,7 +52,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         write_landmarks(tables[subset], path)
         counts = tables[subset]["source"].value_counts().sort_index()
         by_source = ", ".join(f"{count} {source}" for source, count in counts.items())
-        print(f"{subset}: {by_source}", file=console)
+        runtime.say(f"{subset}: {by_source}", console)
     unlocated = merge.sketches_without_points(listed, tables)
     if unlocated:
         names = ", ".join(f"{pair.subset} {pair.id}" for pair in unlocated)

@@ -16,6 +16,6 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     if "manual_sha256" in snakemake.params.hp:
         folder = snakemake.config["parsing"]["manual"]
         parsings = with_manual(parsings, read_manual(folder, listed, subset))
-        print(f"{subset}: {len(parsings.manual)} label maps of {folder}", file=console)
+        runtime.say(f"{subset}: {len(parsings.manual)} label maps of {folder}", console)
     require_photo_labels(pairs.select(listed, subset), parsings)
     write_parsings(parsings, snakemake.output[0])

@@ -33,4 +33,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         runtime.say(f"{subset}: photos without a face: {', '.join(parsings.faceless)}", console)
     if parsings.unparsed:
         runtime.say(f"{subset}: sketches without labels: {', '.join(parsings.unparsed)}", console)
-    print(f"{subset}: {len(subset_pairs)} pairs parsed in {seconds:.1f} s", file=console)
+    runtime.say(f"{subset}: {len(subset_pairs)} pairs parsed in {seconds:.1f} s", console)

@@ -45,4 +45,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
                     f"add {subset}/{row.id}/{modality} to landmarks.annotate, then `{annotate}`"
                 )
         far = int(table["far"].sum())
-        print(f"{subset}: {far} of {len(table)} images with points far outside", file=console)
+        runtime.say(f"{subset}: {far} of {len(table)} images with points far outside", console)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from photosketch import devices, runtime
 from photosketch.config import RunSettings, TrainConfig, evaluated_epochs
-from photosketch.training import checkpoint, faces, loop, memory, tensors
+from photosketch.training import checkpoint, faces, live, loop, memory, tensors
 from photosketch.training.step import Trainer
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ with runtime.job(
         faces.require_fitting(data, ablation, aligned=aligned)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
     run = loop.Run(
-        name=f"{ablation} seed {seed}",
+        name=f"{ablation}, seed {seed}",
         folder=folder,
         due=evaluated_epochs(snakemake.config),
         fingerprint=checkpoint.fingerprint(
@@ -44,4 +44,5 @@ with runtime.job(
         ),
         settings=RunSettings.from_config(snakemake.config["train"]),
     )
-    loop.train(Trainer.build(config, seed, data.sketch_channels, device), data, run, console)
+    trainer = Trainer.build(config, seed, data.sketch_channels, device)
+    loop.train(trainer, data, run, console, live.Live)

@@ -39,10 +39,10 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     write_warped(warped, snakemake.output.arrays)
     write_scores(scores, snakemake.output.scores)
     summary = summarise(subset, hp["mode"], scores)
-    print(
+    runtime.say(
         f"{subset}, {hp['mode']}: {summary['pairs']} pairs in {seconds:.1f} s; head IoU "
         f"{summary['head_before']:.3f} -> {summary['head_after']:.3f}, points "
         f"{summary['points_before']:.2f} -> {summary['points_after']:.2f} px, "
         f"{summary['worse']} kept as they were, {summary['shrunk']} shrunk",
-        file=console,
+        console,
     )

@@ -1,14 +1,16 @@
 """The table in Markdown and the page: complete, self-contained, and honest about what it shows."""
 
 import base64
+import io
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from photosketch.comparison import page, tables
+from photosketch.comparison import page, table_page, tables
 from photosketch.comparison.provenance import Provenance
 from photosketch.comparison.summary import Comparison
 
@@ -80,7 +82,7 @@ class Reader(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.rows: list[list[str]] = []
-        self.images: list[bytes] = []
+        self.shades: list[object] = []  # of each image's first pixel
         self.references: list[str] = []
         self.words: list[str] = []
         self.tags: list[str] = []
@@ -99,7 +101,8 @@ class Reader(HTMLParser):
             if attributes.get(name):
                 self.references.append(attributes[name] or "")
         if tag == "img" and attributes.get("src"):
-            self.images.append(base64.b64decode((attributes["src"] or "").split(",", 1)[1]))
+            content = base64.b64decode((attributes["src"] or "").split(",", 1)[1])
+            self.shades.append(Image.open(io.BytesIO(content)).convert("L").getpixel((0, 0)))
 
     def handle_endtag(self, tag: str) -> None:
         if tag in ("td", "th"):
@@ -111,10 +114,13 @@ class Reader(HTMLParser):
             self.rows[-1][-1] += data
 
 
+SHADES = {name: 40 * place for place, name in enumerate(("curves", *SUBSETS))}  # of pictures
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> dict[str, Path]:
     files = {name: tmp_path / f"{name}.png" for name in ("curves", *SUBSETS)}
-    for shade, file in enumerate(files.values()):
+    for file, shade in zip(files.values(), SHADES.values(), strict=True):
         Image.new("L", (4, 4), shade).save(file)
     return files
 
@@ -199,7 +205,7 @@ def test_the_page_holds_the_table_and_every_picture(pictures: dict[str, Path]) -
     assert photo == ["photo in gray", "55.00", "", "–", "", "66.00", ""]
     assert more == ["baseline", "0.5"]
     assert "0123, clean" in reader.words
-    assert reader.images == [path.read_bytes() for path in pictures.values()]
+    assert reader.shades == pytest.approx(list(SHADES.values()), abs=2)  # WebP of the grids
 
 
 def test_the_curves_of_the_validation_pairs_stand_behind_those_of_the_test_pairs(
@@ -208,7 +214,7 @@ def test_the_curves_of_the_validation_pairs_stand_behind_those_of_the_test_pairs
     chart = tmp_path / "validation.png"
     Image.new("L", (4, 4), 200).save(chart)
     reader = read_page(made_up_scores([0], [8]), pictures, chart)
-    assert reader.images[:2] == [pictures["curves"].read_bytes(), chart.read_bytes()]
+    assert reader.shades[:2] == [SHADES["curves"], 200]
     assert "On the validation pairs" in reader.words
     assert "On the validation pairs" not in read_page(made_up_scores([0], [8]), pictures).words
 
@@ -218,8 +224,8 @@ def test_sweeps_stand_between_curves_and_grids_with_a_link_each(pictures: dict[s
     assert "sweep" not in " ".join(read_page(scores, pictures).references)
     page = read_page(scores, pictures, sweeps={"weights": pictures["curves"]})
     assert "#sweep-weights" in page.references
-    files = [pictures[name].read_bytes() for name in ("curves", "curves", *SUBSETS)]
-    assert page.images == files
+    shades = [SHADES[name] for name in ("curves", "curves", *SUBSETS)]
+    assert page.shades == pytest.approx(shades, abs=2)
     assert "Sweep weights" in page.words
 
 
@@ -236,8 +242,30 @@ def test_the_page_asks_for_nothing_outside_itself(pictures: dict[str, Path]) -> 
     reader = read_page(made_up_scores([0], [8]), pictures)
     assert reader.references
     assert all(
-        link.startswith(("data:image/png;base64,", "data:,", "#")) for link in reader.references
+        link.startswith(("data:image/png;base64,", "data:image/webp;base64,", "data:,", "#"))
+        for link in reader.references
     )
     assert not {"iframe", "object"} & set(reader.tags)
     assert "url(" not in "".join(reader.words)
     assert "@import" not in "".join(reader.words)
+
+
+def test_a_grid_is_a_fraction_of_its_file_unless_webp_cannot_hold_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.random.default_rng(0).normal(128, 20, (64, 64)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "grid.png")
+    shown = page._grid(tmp_path / "grid.png", "faces")
+    assert "data:image/webp;" in shown
+    monkeypatch.setattr(page, "WEBP_SIDE", 63)
+    assert "data:image/png;" in page._grid(tmp_path / "grid.png", "faces")
+
+
+def test_a_page_of_tables_alone_has_their_warnings_and_nothing_that_does_not_work_there() -> None:
+    shown = tables.Table("More", ["", "<SSIM>"], [["baseline", "0.5"]], ["A remark."], ["A doubt."])
+    reader = Reader(table_page.table_page("Scores of run <x>", [shown], "random features"))
+    assert reader.rows == [["", "<SSIM>"], ["baseline", "0.5"]]
+    for text in ("Scores of run <x>", "random features", "A remark.", "A doubt."):
+        assert text in reader.words
+    assert not {"button", "script", "img"} & set(reader.tags)
+    assert "None in this run." in Reader(table_page.table_page("Differences", [])).words

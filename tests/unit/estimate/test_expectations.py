@@ -1,4 +1,4 @@
-"""What a run is going to take: jobs, disk, hours."""
+"""What a run is going to take: jobs, disk, memory, time."""
 
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,18 @@ def test_local_networks_validation_warps_and_methods_take_more(config: dict[str,
     assert theirs["samples"] - disk["samples"] == 338 * 200 * 250
 
 
-def test_expected_hours_multiply_past_jobs_and_name_rules_without_any() -> None:
+def test_past_jobs_are_multiplied_and_rules_without_any_are_left_out() -> None:
     past = pd.DataFrame({"rule": ["train", "infer"], "jobs": [2, 1], "seconds": [7200.0, 60.0]})
-    hours, unknown = expectations.expected_hours({"train": 4, "compare": 1}, past)
-    assert hours == pytest.approx(4)
-    assert unknown == ["compare"]
+    seconds = expectations.past_seconds({"train": 4, "compare": 1}, past)
+    assert seconds == {"train": pytest.approx(14400)}
+
+
+def test_every_rule_asks_for_memory_training_for_most(root: Path) -> None:
+    rules = "\n".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
+    asked = expectations.asked_memory(rules)
+    assert {"index_pairs", "train", "evaluate", "compare"} <= asked.keys()
+    assert max(asked, key=lambda rule: asked[rule]) == "train"
+    assert asked["train"] == 8000
 
 
 def test_jobs_are_those_of_the_table_that_a_dry_run_prints() -> None:

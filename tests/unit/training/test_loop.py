@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import io
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,16 +13,23 @@ import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from photosketch import runtime
 from photosketch.config import LossWeights, RunSettings, TrainConfig
-from photosketch.training import checkpoint, loop, networks, readings, tensors
+from photosketch.training import checkpoint, live, loop, networks, readings, tensors
 from photosketch.training.packed import write_packed
 from photosketch.training.step import Trainer
 from support.face_batch import packed_pairs
 from support.waiting import wait_for
+
+
+class InterruptedForTestError(Exception):
+    pass
+
 
 CPU = torch.device("cpu")
 LOCAL = LossWeights(l1=100, glad=100, local=25)
@@ -51,7 +59,7 @@ def run(data, folder, config, due, fingerprint="same", seed=0, step=Trainer.step
     trainer = type("TrainerOfTest", (Trainer,), {"step": step}).build(config, seed, 1, CPU)
     usual = {"strip_every": 0, "state_minutes": 5.0, "keep": "all"}
     asked = loop.Run("test", folder, due, fingerprint, RunSettings(**{**usual, **settings}))
-    loop.train(trainer, data, asked, io.StringIO())
+    loop.train(trainer, data, asked, io.StringIO(), live.Live)
 
 
 def weights_of(folder: Path, epoch: int) -> bytes:
@@ -61,7 +69,9 @@ def weights_of(folder: Path, epoch: int) -> bytes:
 @pytest.fixture(scope="module")
 def undisturbed(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    run(data, folder, small_config(), [2, 4], strip_every=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(live, "POINTS_EVERY", 0.0)  # a point of the curves at each reading
+        run(data, folder, small_config(), [2, 4], strip_every=3)
     return folder
 
 
@@ -89,10 +99,74 @@ def test_training_brings_the_l1_distance_down(data, tmp_path):
     assert float(rows[-1]["l1"]) < 0.8 * float(rows[0]["l1"])
 
 
-def test_strips_show_photo_truth_and_sketch_below_one_another(undisturbed):
+def test_strips_show_photo_true_and_drawn_sketch_of_each_pair_side_by_side(undisturbed, data):
     strip = cv2.imread(str(undisturbed / "strips" / "epoch0003.png"))
-    assert strip.shape == (3 * 256, 3 * 256, 3)
+    assert strip.shape[1] > 2 * 3 * 256  # two pairs in a row
+    batch = data.batch(torch.arange(1))
+    photo = ((batch.photo[0].permute(1, 2, 0).numpy() + 1) * 127.5).round()[:, :, ::-1]
+    places = np.argwhere((strip == photo[0, 0]).all(axis=2))
+    assert any(
+        np.array_equal(strip[y : y + 256, x : x + 256], photo)
+        for y, x in places
+        if y + 256 <= strip.shape[0] and x + 256 <= strip.shape[1]
+    )
     assert len(list((undisturbed / "strips").iterdir())) == 1
+
+
+def events(folder: Path) -> EventAccumulator:
+    """What TensorBoard reads in a folder."""
+    return EventAccumulator(str(folder)).Reload()
+
+
+def test_event_files_have_every_term_the_speed_the_rate_and_the_strips(undisturbed):
+    read = events(undisturbed)
+    rows = list(csv.DictReader(open(undisturbed / "train_log.csv")))
+    terms = set(rows[0]) - {"epoch", "images", "lr"}
+    assert set(read.Tags()["scalars"]) == {
+        *(f"losses/{term}" for term in terms),
+        *("run/epoch", "run/learning_rate", "run/images_per_second"),
+    }
+    l1 = read.Scalars("losses/l1")
+    assert [(point.step, point.value) for point in l1] == [
+        (int(row["images"]), pytest.approx(float(row["l1"]), rel=1e-5)) for row in rows
+    ]
+    assert [point.value for point in read.Scalars("run/learning_rate")] == pytest.approx(
+        [0.001] * 4
+    )
+    (image,) = read.Images("training pairs")
+    assert image.step == 9
+    decoded = cv2.imdecode(np.frombuffer(image.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)
+    strip = cv2.imread(str(undisturbed / "strips" / "epoch0003.png"))
+    np.testing.assert_array_equal(decoded, strip)
+
+
+def test_a_resumed_run_goes_on_with_the_curves_from_the_state_it_resumes_from(
+    data, undisturbed, tmp_path, monkeypatch
+):
+    def failing(trainer, batch):
+        if trainer.position.images == 8:  # amid epoch 3, of which a point is written
+            raise InterruptedForTestError
+        return Trainer.step(trainer, batch)
+
+    monkeypatch.setattr(live, "POINTS_EVERY", 0.0)
+    monkeypatch.setattr(readings, "READ_BACK_EVERY", 1)
+    with pytest.raises(InterruptedForTestError):
+        run(data, tmp_path, small_config(), [2, 4], step=failing)
+    assert [point.step for point in events(tmp_path).Scalars("losses/l1")] == list(range(1, 9))
+    run(data, tmp_path, small_config(), [2, 4])  # from epoch 2, the last state
+    assert [point.step for point in events(tmp_path).Scalars("losses/l1")] == list(range(1, 13))
+    assert len(list(tmp_path.glob(live.EVENTS))) == 2
+    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+
+    run(data, tmp_path, small_config(), [2, 4], fingerprint="other")
+    assert len(list(tmp_path.glob(live.EVENTS))) == 1
+
+
+def test_a_finished_run_writes_no_events(data, undisturbed, tmp_path):
+    shutil.copytree(undisturbed, tmp_path / "copy")
+    before = sorted((tmp_path / "copy").glob(live.EVENTS))
+    run(data, tmp_path / "copy", small_config(), [2, 4], step=None)
+    assert sorted((tmp_path / "copy").glob(live.EVENTS)) == before
 
 
 def test_a_generator_file_says_how_to_build_it(undisturbed):
@@ -107,10 +181,6 @@ def test_equal_runs_give_equal_files_and_another_seed_does_not(data, undisturbed
     assert weights_of(tmp_path / "again", 4) == weights_of(undisturbed, 4)
     run(data, tmp_path / "other", small_config(), [4], seed=1)
     assert weights_of(tmp_path / "other", 4) != weights_of(undisturbed, 4)
-
-
-class InterruptedForTestError(Exception):
-    pass
 
 
 @pytest.mark.parametrize("losses", [LossWeights(l1=100), LOCAL])
@@ -241,7 +311,7 @@ def test_a_strip_that_cannot_be_written_costs_nothing_else(data, undisturbed, tm
     (tmp_path / "strips").touch()
     run(data, tmp_path, small_config(), [2, 4], strip_every=1)
     assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
-    assert "strips/epoch0001.png: this strip is left out" in capsys.readouterr().out
+    assert "strips/epoch0001.png: left out" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("images", [4, 11])  # amid training, and in its last step

@@ -9,6 +9,7 @@ import fcntl
 import functools
 import hashlib
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -18,14 +19,11 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import NoReturn, TextIO
 
 import threadpoolctl
 
-from photosketch import versions
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
+from photosketch import durations, versions
 
 
 class InputError(Exception):
@@ -41,6 +39,7 @@ class InterruptedJobError(Exception):
     """The job was told to stop by a signal, has saved what it had, and goes on when run again."""
 
 
+_NAMED = ("torch", "numpy", "cv2", "pandas")  # in the heading of a log, where they are loaded
 INTERRUPTED = 75  # exit code of such a job: EX_TEMPFAIL, "try again later"
 SHOWN = 20  # problems that the console is told; the log has all
 
@@ -163,8 +162,9 @@ def job(
     """Run a script's body: output goes to `log`, the yielded stream still reaches the person.
 
     With `script`, a path, and `code`, the `code_version` that its result is going to be kept under,
-    the body runs only where the files on the disk are still of that version. With `alone_in`, a
-    folder, the body begins when no other process works there (`sole_writer`).
+    the body runs only where the files on the disk are still of that version, and the log begins
+    with the versions of libraries and ends with the time it took. With `alone_in`, a folder, the
+    body begins when no other process works there (`sole_writer`).
     File descriptors 1 and 2 are redirected, so that native libraries write to the log as well.
     An InputError ends the process with its problems and exit code 1 (the console is told 20 of
     them), an InterruptedJobError with its message and exit code 75, Ctrl-C with a line and exit
@@ -191,8 +191,12 @@ def job(
             os.truncate(log, 0)  # not before: it may be the log of the one who worked there
             if script:
                 _check_unedited(script, code)
+                _print_heading(script, threads)
+            started = time.monotonic()
             yield console
             _print_gpu_memory()
+            if script:
+                print(f"finished after {durations.in_words(time.monotonic() - started)}")
     except InputError as error:
         _end(console, first_of(error.problems, log), error.problems, 1)
     except InterruptedJobError as stop:
@@ -243,6 +247,14 @@ def _check_unedited(script: str, code: str | None) -> None:
                 "result would be kept as that of the code before; run the same command again"
             ]
         )
+
+
+def _print_heading(script: str, threads: int) -> None:
+    """What is at work: the script, and the versions of what it has loaded for it."""
+    loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in _NAMED}
+    parts = [f"{name} {version}" for name, version in loaded.items() if version]
+    python = f"Python {platform.python_version()}"
+    print(f"{Path(script).name}: {', '.join([python, *parts])}; at most {threads} threads")
 
 
 def _print_gpu_memory() -> None:
@@ -334,44 +346,6 @@ def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
         shutil.copyfile(path, copy)
         print(f"copied {path} to {scratch} ({size / 2**20:.0f} MiB)")
         yield copy
-
-
-def progress_bar(
-    name: str, total: int, console: TextIO | None, *, initial: int = 0, delay: float = 0
-) -> "tqdm[Any]":
-    """A bar over images: at a terminal redrawn twice a second, elsewhere a line every 15 seconds.
-
-    `name` stands before it; with `delay` it appears after as many seconds; without a console never.
-    """
-    from tqdm import tqdm
-
-    at_terminal = console is not None and console.isatty()
-    return tqdm(
-        total=total,
-        initial=initial,
-        desc=name,
-        unit="img",
-        file=console if at_terminal or console is None else _Lines(console),
-        mininterval=0.5 if at_terminal else 15,
-        delay=delay,
-        dynamic_ncols=at_terminal,
-        ncols=None if at_terminal else 0,
-        disable=console is None,
-    )
-
-
-class _Lines:
-    """Where tqdm writes to if nobody's terminal can move the cursor back: each state is a line."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> None:
-        if state := text.strip():
-            self._stream.write(f"{state}\n")
-
-    def flush(self) -> None:
-        self._stream.flush()
 
 
 def say(line: str, console: TextIO) -> None:

@@ -13,10 +13,14 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
-# What these decide reaches a result only through params (config, sweeps, versions), or not at all.
+# What these decide reaches a result only through params (config, sweeps, versions), or not at all;
+# `live` makes what people watch while a training runs, which no stage reads.
 EXEMPT = frozenset(
     SCRIPTS / "photosketch" / f"{name}.py"
-    for name in ("config", "devices", "placement_checks", "runtime", "sweeps", "versions")
+    for name in (
+        *("config", "devices", "durations", "placement_checks", "progress", "runtime", "sweeps"),
+        *("training/live", "versions"),
+    )
 )
 
 _FROM = re.compile(

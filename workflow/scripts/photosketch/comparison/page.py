@@ -7,7 +7,11 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import numpy as np
+from PIL import Image
+
 from photosketch.comparison.figures import COLOURS
+from photosketch.comparison.gallery import data_uri
 from photosketch.comparison.summary import Comparison
 from photosketch.comparison.tables import (
     Table,
@@ -24,6 +28,7 @@ from photosketch.comparison.tables import (
 from photosketch.evaluation.files import POOLED
 
 _TEMPLATE = Path(__file__).with_suffix(".html")
+WEBP_SIDE = 16_383  # pixels, the longest that a WebP can have
 
 
 def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
@@ -91,7 +96,7 @@ def index_html(
         ),
         "grids": "".join(
             f'<section id="grid-{index}"><h2>{html.escape(subset)}</h2>'
-            f"{_scrolled(path, f'Photos, sketches and results of {subset}')}</section>"
+            f"{_grid(path, f'Photos, sketches and results of {subset}')}</section>"
             for index, (subset, path) in enumerate(grids.items())
         ),
         "settings": "".join(
@@ -240,11 +245,20 @@ def _figures(curves: str | Path, validation_curves: str | Path | None) -> str:
 
 
 def _scrolled(path: str | Path, description: str) -> str:
-    return f'<div class="scroll">{_image(path, description)}</div>'
-
-
-def _image(path: str | Path, description: str) -> str:
+    """A PNG file, embedded."""
     data = base64.b64encode(Path(path).read_bytes()).decode()
-    return (
-        f'<img class="figure" src="data:image/png;base64,{data}" alt="{html.escape(description)}">'
-    )
+    return _figure(f"data:image/png;base64,{data}", description)
+
+
+def _grid(path: str | Path, description: str) -> str:
+    """A PNG file of faces, embedded as WebP, an eighth of the size.
+    As it is where WebP holds no picture so large."""
+    with Image.open(path) as picture:
+        if max(picture.size) > WEBP_SIDE:
+            return _scrolled(path, description)
+        return _figure(data_uri(np.asarray(picture)), description)
+
+
+def _figure(source: str, description: str) -> str:
+    shown = f'<img class="figure" src="{source}" alt="{html.escape(description)}">'
+    return f'<div class="scroll">{shown}</div>'

@@ -43,11 +43,11 @@ class Table:
             lines += ["", *(f"- {text}" for text in self.remarks)]
         return "\n".join(lines)
 
-    def html(self) -> str:
-        """A table whose columns sort when their names are clicked."""
+    def html(self, sortable: bool = True) -> str:
+        """A table; `sortable`: for a page whose script sorts by a column when one clicks its name."""
+        opening, closing = ('<button type="button">', "</button>") if sortable else ("", "")
         head = "".join(
-            f'<th scope="col"><button type="button">{html.escape(name)}</button></th>'
-            for name in self.head
+            f'<th scope="col">{opening}{html.escape(name)}{closing}</th>' for name in self.head
         )
         body = "".join(
             f'<tr><th scope="row">{html.escape(row[0])}</th>'
@@ -55,12 +55,13 @@ class Table:
             + "</tr>"
             for row in self.rows
         )
+        kind = ' class="sortable"' if sortable else ""
         remarks = "".join(f"<li>{html.escape(text)}</li>" for text in self.remarks)
         warnings = "".join(
             f'<p class="warning" role="note">{html.escape(text)}</p>' for text in self.warnings
         )
         return (
-            f'<h3>{html.escape(self.title)}</h3><div class="scroll"><table class="sortable">'
+            f'<h3>{html.escape(self.title)}</h3><div class="scroll"><table{kind}>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{warnings}"
             + (f"<ul>{remarks}</ul>" if remarks else "")
         )

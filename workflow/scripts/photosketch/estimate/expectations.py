@@ -1,4 +1,4 @@
-"""What a run is going to take, before it is started: jobs, disk, and from past runs the hours."""
+"""What a run is going to take, before it is started: jobs, disk, memory, and time by its past."""
 
 import re
 from collections import Counter
@@ -39,15 +39,27 @@ def listed_jobs(printed: str) -> dict[str, int]:
     return {rule: int(number) for rule, number in rows if rule not in ("all", "total")}
 
 
-def expected_hours(jobs: Mapping[str, int], benchmarks: pd.DataFrame) -> tuple[float, list[str]]:
-    """Hours that the jobs (rule -> number) take at the mean of past ones, one after the other.
+def planned_trainings(printed: str) -> list[str]:
+    """The ablation of every training that a dry run of Snakemake lists, by the rule's message."""
+    return re.findall(r"^Job \d+: Training (\S+) with seed \d+$", printed, re.MULTILINE)
 
-    `benchmarks` as `costs.read_benchmarks` gives them. Also the rules of which there is no past
-    job: their time is not in it.
+
+def asked_memory(rules: str) -> dict[str, int]:
+    """Rule -> MB that it asks a scheduler for at first, from the text of rule files."""
+    blocks = re.split(r"^rule (\w+):$", rules, flags=re.MULTILINE)[1:]
+    found = {
+        rule: re.search(r"\bmem_mb=(?:by_attempt\()?(\d+)", block)
+        for rule, block in zip(blocks[::2], blocks[1::2], strict=True)
+    }
+    return {rule: int(match[1]) for rule, match in found.items() if match}
+
+
+def past_seconds(jobs: Mapping[str, int], benchmarks: pd.DataFrame) -> dict[str, float]:
+    """Rule -> seconds that its jobs (rule -> number) take at the mean of past ones, one after the
+    other; `benchmarks` as `costs.read_benchmarks` gives them. Rules without a past are left out.
     """
     past = {row["rule"]: row["seconds"] / row["jobs"] for _, row in benchmarks.iterrows()}
-    known = sum(past[rule] * number for rule, number in jobs.items() if rule in past)
-    return known / 3600, [rule for rule in jobs if rule not in past]
+    return {rule: past[rule] * number for rule, number in jobs.items() if rule in past}
 
 
 def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]) -> dict[str, int]:
@@ -62,7 +74,7 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
     states = [trainer.bytes_of_state() for trainer in trainers]
     states_per_run = RunSettings.from_config(config["train"]).states
     generators = sum(trainer.generator.bytes() for trainer in trainers)
-    trained, validated, tested = _pairs_by_split(config, pairs)
+    trained, validated, tested = pairs_by_split(config, pairs)
     drawings = seeds * len(ablations) * epochs * (tested + validated)
     drawings += len(config["methods"]) * tested
     width, height = config["dataset"]["size"]
@@ -94,7 +106,7 @@ def _trainer(train: TrainConfig, sketch_channels: int) -> Trainer:
         return Trainer.build(train, 0, sketch_channels, nowhere, PLAIN)
 
 
-def _pairs_by_split(
+def pairs_by_split(
     config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
 ) -> tuple[int, int, int]:
     """Number of pairs to train on, to validate on and to test on."""

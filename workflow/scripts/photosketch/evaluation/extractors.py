@@ -16,6 +16,7 @@ from torch import nn
 from photosketch.config import FeatureConfig, OnnxInput
 from photosketch.evaluation import efficientnet, inception
 from photosketch.evaluation.onnx_network import OnnxNetwork
+from photosketch.progress import Bar
 from photosketch.runtime import InputError, file_sha256
 from photosketch.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS, verify_weights
 from photosketch.workers import workers
@@ -100,6 +101,8 @@ def extract(
     network: nn.Module,
     device: torch.device | str = "cpu",
     batch_size: int | None = None,
+    bar: Bar | None = None,
+    share: float = 1.0,
 ) -> np.ndarray:
     """Features [N, D] float32 of sketches uint8 at their own size, gray [N, H, W] or RGB
     [N, H, W, 3].
@@ -107,7 +110,8 @@ def extract(
     Gray is repeated to three channels, 0..255 becomes 0..1. `network` must be on `device`.
     Convolutions keep full float32 precision, so that CPU and GPU agree. On a CPU small batches
     with channels last take half the time of large ones in torch's usual order, and as many batches
-    as torch may use threads are worked on at a time, whatever their number alike.
+    as torch may use threads are worked on at a time, whatever their number alike. `bar` is told of
+    every image, as that share of its work.
     """
     on_cpu = torch.device(device).type == "cpu"
     batch_size = batch_size or (8 if on_cpu else 32)
@@ -122,4 +126,9 @@ def extract(
 
     threads = torch.get_num_threads() if on_cpu else 1
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), workers(threads) as pool:
-        return np.concatenate(list(pool.map(extracted, range(0, len(sketches), batch_size))))
+        features = []
+        for found in pool.map(extracted, range(0, len(sketches), batch_size)):
+            features.append(found)
+            if bar is not None:
+                bar.update(share * len(found))
+        return np.concatenate(features)

@@ -20,6 +20,7 @@ from piq.perceptual import VGG16_LAYERS, ContentLoss
 from torch import nn
 
 from photosketch.evaluation.phase_congruency import FilterBank
+from photosketch.progress import Bar
 from photosketch.runtime import InputError
 from photosketch.workers import workers
 
@@ -57,7 +58,14 @@ class Measured:
     texture: np.ndarray
 
     @classmethod
-    def of(cls, sketches: np.ndarray, device: torch.device | str = "cpu") -> "Measured":
+    def of(
+        cls,
+        sketches: np.ndarray,
+        device: torch.device | str = "cpu",
+        bar: Bar | None = None,
+        share: float = 1.0,
+    ) -> "Measured":
+        """`bar` is told of every image, as that share of its work."""
         pixels = torch.from_numpy(sketches).to(device).float().div_(255)
         small = _shrunk(pixels)
         bank = FilterBank.of(small.shape[1], small.shape[2], device)
@@ -68,7 +76,10 @@ class Measured:
             means = window.means(precise)
             variances = window.means(precise**2) - means**2
             gray = images * 255
-            return means, variances, bank.congruency(gray), _gradient(gray)
+            found = means, variances, bank.congruency(gray), _gradient(gray)
+            if bar is not None:
+                bar.update(share * len(images))
+            return found
 
         parts = zip(*_by_batches(measured, small), strict=True)
         means, variances, congruency, gradient = map(torch.cat, parts)

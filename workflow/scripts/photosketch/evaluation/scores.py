@@ -1,6 +1,5 @@
 """The scores of generated sketches, and of real images held against the same truth."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.seams import Seams
 from photosketch.landmarks.table import points_of, sketch_problems, without_points
 from photosketch.pairs import Modality, Pair, read_image, select
+from photosketch.progress import Bar
 from photosketch.runtime import InputError
 from photosketch.training.samples import ids_and_subsets, read_samples
 
@@ -123,49 +123,44 @@ def evaluate_epochs(
     """The scores of a run: what `evaluate` gives for the sketches of each epoch, prepared as
     `scored_as` says, as one.
 
-    `samples`: the files by epoch. Both tables begin with a column `epoch`. After each epoch
-    `console` is told the FID of the run, by the name `run`, and how long the others may take.
+    `samples`: the files by epoch. Both tables begin with a column `epoch`. `console` is told how
+    far it is, by the name `run`, the log the FID of each epoch.
     """
     by_subset, by_image, features = [], [], []
-    start = time.monotonic()
-    for epoch, path in samples.items():
-        sketches = protocol.drawn(read_samples(path).sketches, scored_as)
-        scores, image_scores, drawn = evaluate(sketches, truth, networks)
-        scores.insert(0, "epoch", epoch)
-        image_scores.insert(0, "epoch", epoch)
-        by_subset.append(scores)
-        by_image.append(image_scores)
-        features.append(drawn)
-        done = len(features)
-        left = (time.monotonic() - start) / done * (len(samples) - done)
-        print(
-            f"{run}: epoch {epoch} ({done}/{len(samples)}), "
-            f"FID {scores['fid'].iloc[-1]:.4g}, about {left:.0f} s left",
-            file=console,
-        )
+    images = len(truth.features.ids) * len(samples)
+    with Bar(run, images, console) as bar:
+        for place, (epoch, path) in enumerate(samples.items(), 1):
+            bar.part = f"scoring epoch {epoch} ({place}/{len(samples)})"
+            sketches = protocol.drawn(read_samples(path).sketches, scored_as)
+            scores, image_scores, drawn = evaluate(sketches, truth, networks, bar)
+            scores.insert(0, "epoch", epoch)
+            image_scores.insert(0, "epoch", epoch)
+            by_subset.append(scores)
+            by_image.append(image_scores)
+            features.append(drawn)
+            print(f"{run}: epoch {epoch}, FID {scores['fid'].iloc[-1]:.4g}", flush=True)
     real = truth.features
     run_features = RunFeatures(real.ids, real.subset, np.array(list(samples)), np.stack(features))
     return pd.concat(by_subset), pd.concat(by_image), run_features
 
 
 def evaluate(
-    sketches: np.ndarray, truth: Truth, networks: Networks
+    sketches: np.ndarray, truth: Truth, networks: Networks, bar: Bar | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """Every score of sketches [N, H, W] uint8 of the people of `truth`, in its order.
 
     Returns a table by subset (subset, n, every metric of `metrics.METRICS`, kid_low, kid_high), a
     table by image (subset, id, every metric of single images), and the features [N, D] float32.
     LPIPS and identity are left out where their networks are not given, seam where the truth has no
-    seams. Networks and truth must be on one device.
+    seams. Networks and truth must be on one device. `bar` is told of every image.
     """
     subset = truth.features.subset
-    generated = extractors.extract(sketches, networks.features, networks.device)
+    generated = extractors.extract(sketches, networks.features, networks.device, bar=bar, share=0.5)
     products = truth.products.against(truth.features.features, generated)
     scores = distances.score(products, subset)
     scores["fid_other"] = other_people.fid_of_others(products, subset)
-    by_image = image_metrics.score_images(
-        truth.measured, Measured.of(sketches, networks.device), networks.lpips
-    )
+    measured = Measured.of(sketches, networks.device, bar=bar, share=0.5)
+    by_image = image_metrics.score_images(truth.measured, measured, networks.lpips)
     if truth.seams is not None:
         by_image["seam"] = truth.seams.scores(sketches)
     masks = subset_masks(subset)
@@ -183,13 +178,16 @@ def evaluate(
     return scores, by_image, generated
 
 
-def reference_points(truth: Truth, photos: np.ndarray, networks: Networks) -> pd.DataFrame:
+def reference_points(
+    truth: Truth, photos: np.ndarray, networks: Networks, bar: Bar | None = None
+) -> pd.DataFrame:
     """The scores of real images, to read a table by; columns as `evaluate` gives them, and name.
 
     True sketches of other people have FID, other people, and KID alone. photos [N, H, W] uint8:
-    those of the people of `truth`, in gray, prepared as drawn sketches are.
+    those of the people of `truth`, in gray, prepared as drawn sketches are. `bar` is told of
+    every photo.
     """
-    of_photos, _, _ = evaluate(photos, truth, networks)
+    of_photos, _, _ = evaluate(photos, truth, networks, bar)
     tables = {
         "other people's real sketches": other_people.true_halves(truth.features),
         "photo in gray": of_photos,

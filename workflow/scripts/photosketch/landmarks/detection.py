@@ -15,8 +15,8 @@ from photosketch.landmarks import mtcnn
 from photosketch.landmarks.table import COLUMNS, COORDINATES, point_faults
 from photosketch.pairs import MODALITIES, SPLITS, AsSeen, Modality, Pair, read_image, select
 from photosketch.placement import TEMPLATE_SIZE, similarity, template
+from photosketch.progress import Bar
 from photosketch.resampling import resampled
-from photosketch.runtime import progress_bar
 from photosketch.workers import in_order, workers
 
 # MTCNN's points lie one pixel right of and below where it found them: it reads a crop at truncated
@@ -125,7 +125,8 @@ def detect_pairs(
     rounding either.
     """
     faces: dict[tuple[str, Modality], Detection | None] = {}
-    with progress_bar("detecting", len(pairs) * len(MODALITIES), console, delay=2) as bar:
+    total = len(pairs) * len(MODALITIES)
+    with Bar(f"detecting {pairs[0].subset}", total, console) as bar:
 
         def images(keys: Iterable[tuple[Pair, Modality]]) -> Iterator[np.ndarray]:
             for pair, modality in keys:

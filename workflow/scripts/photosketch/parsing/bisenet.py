@@ -30,7 +30,8 @@ from photosketch.parsing.labels import (
     Parsings,
     blank_maps,
 )
-from photosketch.runtime import InputError, progress_bar
+from photosketch.progress import Bar
+from photosketch.runtime import InputError
 from photosketch.weights import PARSER_WEIGHTS, verify_weights
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def parse_pairs(
     fallen_back: list[tuple[str, str]] = []
     faceless: set[str] = set()
     total = len(MODALITIES) * len(pairs) - len(unparsed)
-    with progress_bar("parsing", total, console, delay=2) as bar:
+    with Bar(f"parsing {pairs[0].subset}", total, console) as bar:
         for batch, modality in _batches(pairs, frozenset(unparsed)):
             images = [read_image(pairs[index], modality) for index in batch]
             for index, image, labels in zip(batch, images, parser.parse(images), strict=True):

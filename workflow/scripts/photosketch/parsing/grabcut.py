@@ -28,7 +28,7 @@ from photosketch.parsing.labels import (
     blank_maps,
 )
 from photosketch.parsing.regions import split_head
-from photosketch.runtime import progress_bar
+from photosketch.progress import Bar
 from photosketch.workers import in_order, workers
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def parse_pairs(
         return parse(read_image(pair, modality), points_of(table, pair.id, modality))
 
     maps = blank_maps(pairs)
-    with workers(threads) as pool, progress_bar("parsing", len(images), console, delay=2) as bar:
+    with workers(threads) as pool, Bar(f"parsing {pairs[0].subset}", len(images), console) as bar:
         labels = in_order(pool, parsed, images, ahead=2 * threads)
         for (index, modality), found in zip(images, labels, strict=True):
             maps[modality][index] = found

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from photosketch.config import TrainConfig
+from photosketch.progress import Bar
 from photosketch.runtime import InputError
 from photosketch.training import checkpoint, networks, tensors
 from photosketch.training.determinism import deterministic_algorithms
@@ -65,8 +66,12 @@ def draw(
     seed: int,
     epoch: int,
     device: torch.device,
+    bar: Bar | None = None,
 ) -> np.ndarray:
-    """Sketches [N, H, W] uint8 gray of every photo in `data`, cropped back to the input size."""
+    """Sketches [N, H, W] uint8 gray of every photo in `data`, cropped back to the input size.
+
+    `bar` is told of each.
+    """
     generator.train(statistics == "instance")
     mode = networks.instance_statistics(generator) if statistics == "instance" else nullcontext()
     left, top = data.offset
@@ -80,6 +85,8 @@ def draw(
             image = drawn[0, :, top : top + height, left : left + width]  # [C, H, W]
             pixels = ((image + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
             sketches[index] = _gray(pixels)
+            if bar is not None:
+                bar.update()
     return sketches
 
 

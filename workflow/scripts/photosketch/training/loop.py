@@ -12,14 +12,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-import cv2
+import numpy as np
 import torch
-from tqdm import tqdm
 
 from photosketch import runtime
 from photosketch.config import RunSettings, TrainConfig
+from photosketch.progress import Bar
 from photosketch.training import checkpoint, networks, tensors
 from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.memory import lack_of_memory_explained
@@ -27,7 +27,10 @@ from photosketch.training.readings import Readings
 from photosketch.training.seeds import derive_seed
 from photosketch.training.step import Trainer
 
-STRIP_PAIRS = 4  # training pairs shown in a strip
+if TYPE_CHECKING:
+    from photosketch.training.live import Live
+
+SAMPLES = 4  # training pairs shown in a strip
 # what schedulers send ahead of the end, and Ctrl-C
 STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
@@ -54,12 +57,18 @@ class Run:
         ]
 
 
-def train(trainer: Trainer, data: tensors.PackedSet, run: Run, console: TextIO) -> None:
+def train(
+    trainer: Trainer,
+    data: tensors.PackedSet,
+    run: Run,
+    console: TextIO,
+    watch: "type[Live] | None" = None,
+) -> None:
     """Train until every due epoch has its generator in the run's `work`, then publish them.
 
     Takes a fresh trainer and goes on from the saved state where one serves. Writes
     generator_epoch{epoch}.safetensors for each due epoch and train_log.csv (one row per epoch: mean
-    of each unweighted term) to the run's folder, strips of training samples to strips/ in it.
+    of each unweighted term) to the run's folder; `watch` writes event files and strips there.
     States are written in the background. Where another process claims the folder
     (runtime.sole_writer), stops and publishes nothing.
 
@@ -77,9 +86,15 @@ def train(trainer: Trainer, data: tensors.PackedSet, run: Run, console: TextIO) 
         runtime.remove_hidden_files(run.folder / "strips")
         if trainer.position.images < trainer.config.epochs * len(data):
             checkpoint.check_space(run.work, _bytes_to_write(trainer, run))
-        readings = Readings(trainer, data, run.name)
-        guard = Guard(run, trainer, readings, saver, stop)
-        _train_epochs(trainer, data, run, readings, guard, console)
+            readings = Readings(trainer, data, run.name)
+            guard = Guard(run, trainer, readings, saver, stop)
+            watching: contextlib.AbstractContextManager[Live | None] = (
+                watch(run.folder, run.name, trainer.position.images)
+                if watch
+                else contextlib.nullcontext()
+            )
+            with watching as live:
+                _train_epochs(trainer, data, run, readings, guard, live, console)
     # another job may want other hyper-parameters, and finds all in .state
     if runtime.is_claimed(run.folder):
         raise runtime.InterruptedJobError(
@@ -121,28 +136,36 @@ def _train_epochs(
     run: Run,
     readings: Readings,
     guard: "Guard",
+    live: "Live | None",
     console: TextIO,
 ) -> None:
     """Epochs and their batches, from the trainer's position to the last epoch."""
     config, position, pairs = trainer.config, trainer.position, len(data)
-    with _progress_bar(trainer, pairs, run.name, console) as progress:
-        for epoch in range(position.images // pairs + 1, config.epochs + 1):
+    first, total = position.images // pairs + 1, config.epochs * pairs
+    part = f"epoch {first}/{config.epochs}"
+    with Bar(run.name, total, console, done=position.images, part=part, delay=0) as bar:
+        for epoch in range(first, config.epochs + 1):
+            bar.part = f"epoch {epoch}/{config.epochs}"
             rate = learning_rate(config, epoch)
             trainer.set_learning_rate(rate)
             order = epoch_order(pairs, trainer.seed, epoch).to(trainer.device)
             for indices in order[position.images % pairs :].split(config.batch_size):
                 readings.note(trainer.advance(data, indices), epoch, indices)
-                progress.update(len(indices))
+                bar.update(len(indices))
                 epoch_ends = position.images % pairs == 0
                 if readings.full or epoch_ends or guard.stopping:
-                    progress.set_postfix(readings.read_back(), refresh=False)
+                    count, sums = readings.read_back()
+                    if live:
+                        values = {"epoch": epoch, "learning_rate": rate}
+                        live.note(position.images, count, sums, values)
                     guard.watch()
                     if guard.save_is_needed and not epoch_ends:
                         guard.save()
                         guard.stop_if_asked()
             position.close_epoch(epoch, rate)
-            if run.settings.strip_every and epoch % run.settings.strip_every == 0:
-                _try_strip(run.folder / "strips" / f"epoch{epoch:04d}.png", trainer, data)
+            if live and run.settings.strip_every and epoch % run.settings.strip_every == 0:
+                names, images = samples(trainer, data)
+                live.strip(epoch, position.images, names, images, config.warp != "none")
             last = epoch == config.epochs
             if epoch in run.due or last or guard.save_is_needed:
                 guard.save(epoch)
@@ -224,13 +247,6 @@ def _stop_requests() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _progress_bar(trainer: Trainer, pairs: int, name: str, console: TextIO) -> tqdm:
-    """A bar over the images of the whole run, at the trainer's position."""
-    total = trainer.config.epochs * pairs
-    done = min(trainer.position.images, total)
-    return runtime.progress_bar(name, total, console, initial=done)
-
-
 def write_log(rows: list[dict[str, Any]], path: Path) -> None:
     """The log of a run, one row per epoch, without timings, so that equal runs give equal files."""
     with (
@@ -242,25 +258,19 @@ def write_log(rows: list[dict[str, Any]], path: Path) -> None:
         writer.writerows(rows)
 
 
-def _try_strip(path: Path, trainer: Trainer, data: tensors.PackedSet) -> None:
-    """A strip is to look at: where it can't be written the log says so, and training goes on."""
-    try:
-        write_strip(path, trainer, data)
-    except (OSError, runtime.InputError) as error:
-        print(f"{path}: this strip is left out ({error})")
-
-
-def write_strip(path: Path, trainer: Trainer, data: tensors.PackedSet) -> None:
-    """Photo, true sketch and drawn sketch of the first training pairs, one below the other."""
+def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[np.ndarray]]:
+    """The first training pairs: their names, and photos, sketches to learn, and what the generator
+    draws now, each RGB uint8 [B, F, F, 3]."""
     generator = trainer.generator.module
-    batch = data.batch(torch.arange(min(STRIP_PAIRS, len(data)), device=trainer.device))
+    count = min(SAMPLES, len(data))
+    batch = data.batch(torch.arange(count, device=trainer.device))
     with torch.no_grad(), networks.instance_statistics(generator):
         drawn = generator(batch.photo, batch.landmarks, batch.foreground).image
-    columns = [
-        image.expand(-1, 3, -1, -1) for image in (batch.photo, batch.sketch, drawn)
-    ]  # each [B, 3, F, F]
-    strip = torch.cat([torch.cat(list(column), dim=1) for column in columns], dim=2)
-    pixels = ((strip + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
-    _, png = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
-    with runtime.write_atomically(path) as temporary:
-        temporary.write_bytes(png.tobytes())
+    names = [f"{data.subset[index]} {data.ids[index]}" for index in range(count)]
+    return names, [_pixels(image) for image in (batch.photo, batch.sketch, drawn)]
+
+
+def _pixels(image: torch.Tensor) -> np.ndarray:
+    """Of [B, C, F, F] in -1..1, gray or RGB: RGB uint8 [B, F, F, 3]."""
+    scaled = ((image.expand(-1, 3, -1, -1) + 1) * 127.5).round().clamp(0, 255).byte()
+    return scaled.permute(0, 2, 3, 1).cpu().numpy()

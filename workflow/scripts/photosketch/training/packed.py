@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
 from photosketch import archives
 from photosketch.archives import Streamed
-from photosketch.runtime import progress_bar
-
-if TYPE_CHECKING:
-    from tqdm import tqdm
+from photosketch.progress import Bar
 
 NAMES = ("ids", "subset", "photo", "sketch", "landmarks", "parsing", "size", "offset", "pad_value")
 
@@ -32,7 +29,7 @@ def write_packed(
     `console` is told by this name how far it is.
     """
     total = sum(array.shape[0] for array in arrays.values() if isinstance(array, Streamed))
-    with progress_bar(name, total, console, delay=2) as bar:
+    with Bar(name, total, console) as bar:
         shown = {
             key: _shown(array, bar) if isinstance(array, Streamed) else array
             for key, array in arrays.items()
@@ -40,7 +37,7 @@ def write_packed(
         archives.write(path, shown)
 
 
-def _shown(array: Streamed, bar: "tqdm[Any]") -> Streamed:
+def _shown(array: Streamed, bar: Bar) -> Streamed:
     """The same array, whose parts move the bar on as they are written."""
 
     def parts() -> Iterator[np.ndarray]:

@@ -45,9 +45,10 @@ class Readings:
         self.latest = Step(epoch, self.trainer.position.images, indices)
         self.steps.append(self.latest)
 
-    def read_back(self) -> dict[str, str]:
-        """Wait for the device, add the terms to the epoch's totals; those of the last step as text.
+    def read_back(self) -> tuple[int, dict[str, float]]:
+        """Wait for the device, add the terms to the epoch's totals.
 
+        Returns the number of images that the steps saw, and the sum of each term over these.
         Raises runtime.InputError with the first step that has a term that is not finite.
         """
         assert self.values is not None
@@ -61,8 +62,13 @@ class Readings:
                 raise runtime.InputError([self._refusal(", ".join(broken), step)])
             for term, value in zip(terms, row, strict=True):
                 totals[term] = totals.get(term, 0.0) + value * len(step.indices) / len(self.data)
+        sizes = [len(step.indices) for step in self.steps]
         self.steps.clear()
-        return {term: f"{value:.3g}" for term, value in zip(terms, rows[-1], strict=True)}
+        sums = {
+            term: sum(size * row[place] for size, row in zip(sizes, rows, strict=True))
+            for place, term in enumerate(terms)
+        }
+        return sum(sizes), sums
 
     def check_weights(self) -> None:
         """Raise runtime.InputError where a weight is not finite: such a state is never saved."""

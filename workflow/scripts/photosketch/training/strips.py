@@ -1,0 +1,23 @@
+"""Training samples for the eye: photo, true sketch and drawn sketch of a few pairs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from photosketch import sheets
+
+
+def strip(
+    title: str, names: Sequence[str], images: Sequence[np.ndarray], warped: bool = False
+) -> Image.Image:
+    """Pairs by name, two in a row, each with its photo, its sketch to learn and the drawn one.
+
+    images: these three, RGB uint8 [B, F, F, 3] each; warped: whether the sketch to learn is.
+    """
+    true = "true sketch, warped" if warped else "true sketch"
+    groups = [
+        sheets.Group(list(map(Image.fromarray, of_pair)), name)
+        for name, *of_pair in zip(names, *images, strict=True)
+    ]
+    return sheets.sheet(title, groups, across=2, columns=("photo", true, "drawn sketch"))
