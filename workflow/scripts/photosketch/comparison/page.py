@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from photosketch import divide
 from photosketch.comparison.figures import COLOURS
 from photosketch.comparison.summary import Comparison
 from photosketch.comparison.tables import (
@@ -99,6 +100,8 @@ def index_html(
             for name, value in {**_settings(comparison, shared), **provenance.facts}.items()
         ),
         "configuration": html.escape(provenance.configuration),
+        "divide_style": divide.STYLE,
+        "divide_script": divide.SCRIPT,
     }
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(fields)
 
