@@ -15,7 +15,7 @@ from photosketch import versions
 from support.imports import LIBRARY, SCRIPTS, imported, library_names
 
 ROOT = Path(__file__).parents[2]
-EXEMPTED = ("config", "devices", "placement_checks", "runtime", "sweeps", "versions")
+EXEMPTED = ("config", "devices", "origin", "placement_checks", "runtime", "sweeps", "versions")
 EXEMPT = {LIBRARY / f"{name}.py" for name in EXEMPTED}
 
 

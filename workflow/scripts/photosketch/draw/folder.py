@@ -160,12 +160,12 @@ class _Album:
             shown.append((page.data_uri(sketch.image), f"{number}: {_found(sketch.face)}"))
             self._add_to_sheet(f"{photo.name} {number}", sketch)
         self._add_card(
-            page.Card(photo.name, page.data_uri(image), page.data_uri(whole), shown, remarks)
+            page.Card(photo.title, page.data_uri(image), page.data_uri(whole), shown, remarks)
         )
 
     def add_failure(self, photo: Photo, reasons: Sequence[str]) -> None:
         """Say in the page why a photo was not drawn."""
-        self._add_card(page.Card(photo.name, remarks=reasons))
+        self._add_card(page.Card(photo.title, remarks=reasons))
 
     def close(self) -> None:
         """Write what is still in memory."""

@@ -18,10 +18,12 @@ SUBSET, MODALITY = "photos", "photo"  # what photos have in a file of points
 
 @dataclass(frozen=True)
 class Photo:
-    """A file, and its name in the output: a relative path without suffix, unlike all others."""
+    """A file; its name in the output, a relative path without suffix, unlike all others; and what
+    people know it by, the relative path."""
 
     path: Path
     name: str
+    title: str
 
 
 def find_photos(given: Iterable[str | Path], output: Path) -> list[Photo]:
@@ -67,7 +69,7 @@ def _named(found: Mapping[Path, Path]) -> list[Photo]:
             number += 1
             unique = f"{name}-{number}"
         taken.add(unique.casefold())
-        photos.append(Photo(path, unique))
+        photos.append(Photo(path, unique, _text(relative)))
     return photos
 
 
