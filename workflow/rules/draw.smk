@@ -28,7 +28,7 @@ def drawing_generator(wildcards):
         f"generator_epoch{DRAW['epoch']}.safetensors",
     )
     if not path.is_file():
-        overlays = map(str, workflow.configfiles[1:])
+        overlays = map(str, workflow.config_settings.configfiles)
         command = " ".join(["snakemake --cores all", str(path), "--configfile", *overlays])
         raise WorkflowError(f"draw: {path} is not trained yet; first run\n{command}")
     return str(path.absolute())

@@ -43,7 +43,7 @@ def write_kinds(folder) -> dict[str, tuple[int, int]]:
     exif[0x0112] = 6  # to be turned clockwise when shown
     turned.save(folder / "phone.jpg", exif=exif, quality=95)
     pillow_heif.register_heif_opener()
-    turned.save(folder / "phone.heic", exif=exif, quality=95)
+    face.save(folder / "phone.heic", quality=95)
     layered = face.convert("RGBA")
     layered.putalpha(Image.new("L", face.size, 255))
     layered.save(folder / "alpha.png")

@@ -8,7 +8,7 @@ because the Snakefile loads what reads tables.
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,7 @@ def inspect(data: bytes) -> tuple[Size | None, list[str]]:
 
 
 @contextlib.contextmanager
-def opened(data: bytes, largest: int, kinds: Sequence[str] = KINDS) -> Iterator["Image"]:
+def opened(data: bytes, largest: int, kinds: tuple[str, ...] = KINDS) -> Iterator["Image"]:
     """An image file of some kinds (Pillow's names) and at most `largest` pixels, not yet decoded.
 
     Raises FaultyError, also for whatever decoding raises in the block.
