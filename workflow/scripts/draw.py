@@ -25,6 +25,6 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     points = photos.read_points(Path(hp["points"]), listed) if hp.get("points") else {}
     shutil.rmtree(output, ignore_errors=True)  # of photos that were there before
     drawn = folder.draw_photos(sketcher, listed, output, points=points, console=console)
-    runtime.say(f"{drawn.faces} faces drawn: {output / 'index.html'}", console)
+    runtime.say(f"{folder.counted(drawn.faces, 'face')} drawn: {output / 'index.html'}", console)
     for path, reasons in drawn.failures.items():
         runtime.say(f"{path}: {'; '.join(reasons)}", console)

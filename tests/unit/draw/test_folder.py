@@ -79,7 +79,7 @@ def test_photos_of_all_kinds_are_drawn_and_strange_files_named(generator, tmp_pa
         eyes = row["right_eye_x"] - row["left_eye_x"]
         assert eyes == pytest.approx(51 * size[0] / 200, rel=0.15)
     said = capsys.readouterr()
-    assert "8 faces of 8 of 11 photos" in said.out
+    assert "8 faces in 8 of 11 photos" in said.out
     for name in ("notes.txt", "huge.jpg", "bomb.png"):
         assert re.search(rf"{name}: .*(no intact image|too many to read)", said.err)
         assert name in (output / "index.html").read_text()

@@ -15,7 +15,7 @@ import torch
 
 from photosketch import devices
 from photosketch.draw.export import export
-from photosketch.draw.folder import Drawn, check_output, draw_photos
+from photosketch.draw.folder import Drawn, check_output, counted, draw_photos
 from photosketch.draw.photos import find_photos, read_points
 from photosketch.draw.sketcher import Sketcher
 from photosketch.runtime import InputError
@@ -87,7 +87,8 @@ def _draw(asked: argparse.Namespace) -> int:
 
 def _report(asked: argparse.Namespace, drawn: Drawn, photos: int) -> None:
     done = photos - len(drawn.failures)
-    print(f"{drawn.faces} faces of {done} of {photos} photos: see {asked.output / 'index.html'}")
+    faces = counted(drawn.faces, "face")
+    print(f"{faces} in {done} of {counted(photos, 'photo')}: see {asked.output / 'index.html'}")
     for path, reasons in [*drawn.failures.items()][:SHOWN]:
         print(f"{path}: {'; '.join(reasons)}", file=sys.stderr)
     if (more := len(drawn.failures) - SHOWN) > 0:

@@ -49,6 +49,11 @@ class Drawn:
     faceless: list[Photo] = field(default_factory=list)
 
 
+def counted(number: int, word: str) -> str:
+    """`1 photo`, `2 photos`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def check_output(output: Path, force: bool) -> None:
     """Raise InputError where something would be overwritten without being asked to."""
     if output.exists() and not output.is_dir():
@@ -134,7 +139,7 @@ class _Album:
     def __init__(self, output: Path, about: Mapping[str, Any], photos: int) -> None:
         self.output = output
         self.title = f"Drawn by {about['run']}, {about['ablation']}"
-        self.lead = f"seed {about['seed']}, epoch {about['epoch']}; {photos} photos"
+        self.lead = f"seed {about['seed']}, epoch {about['epoch']}; {counted(photos, 'photo')}"
         self.pages = math.ceil(photos / ON_A_PAGE)
         self.rows: list[list[Any]] = []
         self.cards: list[page.Card] = []

@@ -7,7 +7,9 @@ import numpy as np
 from photosketch.arrays import Image
 from photosketch.draw.sketcher import Sketch
 from photosketch.placement import Similarity
-from photosketch.resampling import background, resampled
+from photosketch.resampling import resampled
+
+_PAPER = 90  # percentile of a sketch that is paper: its border may be drawn dark
 
 
 def in_place(sketches: Sequence[Sketch], size: tuple[int, int]) -> Image:
@@ -18,8 +20,8 @@ def in_place(sketches: Sequence[Sketch], size: tuple[int, int]) -> Image:
     nearest, in units of the faces' own sizes.
     """
     width, height = size
-    paper = np.mean([background(sketch.image[..., None])[0] for sketch in sketches])
-    canvas = np.full((height, width), round(float(paper)), np.uint8)
+    papers = [np.percentile(sketch.image, _PAPER) for sketch in sketches]
+    canvas = np.full((height, width), round(float(np.mean(papers))), np.uint8)
     nearest = np.full((height, width), np.inf, np.float32)
     for sketch in sketches:
         back = sketch.transform.inverse()
