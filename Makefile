@@ -9,7 +9,7 @@ export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup demo test test-cluster lint bench gpu-check estimate board pins
+.PHONY: help setup demo draw test test-cluster lint bench gpu-check estimate board pins
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -42,6 +42,11 @@ demo: .venv/ready resources/demo/pairs.tsv  ## the whole workflow on generated f
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
 	  --configfile config/demo.yaml
 	@echo "see results/demo/comparison/index.html"
+
+OUTPUT ?= results/draw
+draw: .venv/ready  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)
+	@test -n "$(MODEL)" -a -n "$(PHOTOS)" || { echo "make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder OUTPUT=folder"; exit 1; }
+	$(BIN)/python -m photosketch.draw '$(MODEL)' '$(PHOTOS)' --output '$(OUTPUT)'
 
 test: .venv/ready .venv/ready-onnx  ## all tests but those on a cluster
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal

@@ -11,6 +11,7 @@ import torch
 
 import bench_detection
 import bench_distances
+import bench_draw
 import bench_evaluation
 import bench_training
 import bench_verdicts
@@ -34,6 +35,8 @@ def main() -> None:
     results["distances"] = bench_distances.main()
     print("\nVerdicts where nothing is true")
     results["verdicts"] = bench_verdicts.main()
+    print("\nDrawing people's own photos")
+    results["draw"] = bench_draw.main()
     print("\nSnakemake itself with many ablations")
     results["workflow"] = bench_workflow.main()
     print("\nTraining: each switch against plain eager fp32")

@@ -11,7 +11,9 @@ from snakemake.cli import parse_args
 
 from photosketch import plans
 from photosketch.datasets.__main__ import main as datasets
+from photosketch.draw.__main__ import main as draw
 
+PROGRAMS = {"photosketch.datasets": datasets, "photosketch.draw": draw}
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [
     ROOT / name
@@ -19,7 +21,7 @@ DOCUMENTS = [
     + tuple(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))
 ]
 WRITTEN_BY_THE_READER = {"my.yaml", "weights.yaml", "FILE"}  # overlays that a text lets one write
-TARGETS = {"annotate", "samples_png", "results/RUN/seams/local/seed0_epoch800.png"}
+TARGETS = {"annotate", "draw", "samples_png", "results/RUN/seams/local/seed0_epoch800.png"}
 RUNS_NO_JOB = {"dryrun", "unlock", "report"}  # what needs no number of cores
 # of other programs, or more than a test may do; make's targets are in test_documents
 NOT_TRIED = {
@@ -73,12 +75,12 @@ def test_snakemake_takes_what_is_printed(document, words):
 
 
 @pytest.mark.parametrize(("document", "words"), typed("python"))
-def test_the_data_sets_take_what_is_printed(document, words, tmp_path, monkeypatch):
+def test_programs_take_what_is_printed(document, words, tmp_path, monkeypatch):
     """Up to the files, which are not there: told in a sentence, and no mistake of the options."""
     monkeypatch.chdir(tmp_path)
     told = io.StringIO()
     with contextlib.redirect_stderr(told), contextlib.suppress(SystemExit):
-        datasets(words[2:])
+        PROGRAMS[words[1]](words[2:])
     if "NAME" not in words:
         assert "usage:" not in told.getvalue()
 

@@ -141,16 +141,16 @@ def code_version(script):
     return planned or versions.code_version(script)
 
 
+OPTIONS = plans.options(
+    workflow.resource_settings.cores,
+    Path(workflow.main_snakefile),
+    workflow.config_settings.configfiles,
+    workflow.config_settings.config,
+)
+
+
 onstart:
-    plans.write_plan(
-        PLAN,
-        plans.options(
-            workflow.resource_settings.cores,
-            Path(workflow.main_snakefile),
-            workflow.config_settings.configfiles,
-            workflow.config_settings.config,
-        ),
-    )
+    plans.write_plan(PLAN, OPTIONS)
 
 
 def hparams(ablation):

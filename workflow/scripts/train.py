@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from photosketch import devices, runtime
 from photosketch.config import RunSettings, TrainConfig, evaluated_epochs
-from photosketch.training import checkpoint, faces, live, loop, memory, tensors
+from photosketch.training import checkpoint, description, faces, live, loop, memory, tensors
 from photosketch.training.step import Trainer
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ with runtime.job(
         data = tensors.load_packed(packed, device)
         data_sha256 = runtime.file_sha256(packed)
     config = TrainConfig.from_hparams(snakemake.params.hp)
+    aligned = snakemake.config["dataset"]["align"] != "none"
     if config.losses.local:
-        aligned = snakemake.config["dataset"]["align"] != "none"
         faces.require_fitting(data, ablation, aligned=aligned)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
     run = loop.Run(
@@ -43,6 +43,13 @@ with runtime.job(
             seed=seed,
         ),
         settings=RunSettings.from_config(snakemake.config["train"]),
+        about=description.description(
+            data,
+            aligned=aligned,
+            run=snakemake.config["run"],
+            ablation=ablation,
+            code=snakemake.params.code,
+        ),
     )
     trainer = Trainer.build(config, seed, data.sketch_channels, device)
     loop.train(trainer, data, run, console, live.Live)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from photosketch import origin
 from photosketch.comparison import costs, provenance, tables
 from photosketch.comparison.summary import Comparison
 
@@ -270,20 +271,20 @@ def test_a_commit_is_named_with_whether_the_tree_is_clean(tmp_path: Path) -> Non
         identity = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
         subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True)
 
-    assert "unknown" in provenance.commit(tmp_path / "missing")
+    assert "unknown" in origin.commit(tmp_path / "missing")
     git("init", "-q")
     (tmp_path / "a").write_text("a")
     git("add", "a")
     git("commit", "-q", "-m", "a")
-    assert provenance.commit(tmp_path).endswith(", clean")
+    assert origin.commit(tmp_path).endswith(", clean")
     (tmp_path / "a").write_text("b")
-    assert provenance.commit(tmp_path).endswith(", with changes to 1 file")
+    assert origin.commit(tmp_path).endswith(", with changes to 1 file")
     (tmp_path / "unpacked").mkdir()
-    assert provenance.commit(tmp_path / "unpacked") == "unknown: not a git repository of its own"
+    assert origin.commit(tmp_path / "unpacked") == "unknown: not a git repository of its own"
 
 
 def test_the_project_is_the_folder_of_its_snakefile() -> None:
-    assert (provenance.PROJECT / "Snakefile").is_file()
+    assert (origin.PROJECT / "Snakefile").is_file()
 
 
 def test_devices_are_those_that_the_logs_name(tmp_path: Path) -> None:
@@ -292,4 +293,4 @@ def test_devices_are_those_that_the_logs_name(tmp_path: Path) -> None:
     named = provenance.devices([tmp_path / "a.log", tmp_path / "b.log", tmp_path / "c.log"])
     assert named.startswith("NVIDIA X, CPU (")
     assert "unknown" in provenance.devices([])
-    assert "torch" in provenance.versions()
+    assert "torch" in origin.versions()

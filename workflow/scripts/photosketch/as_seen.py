@@ -2,15 +2,15 @@
 
 For pairs that are aligned anyway (dataset.align), and for people's own photos. Turned as EXIF says,
 transparent pixels on white, colours by their profile, palettes, CMYK and 16 bits to 8-bit RGB, of
-several pictures the first. An image that `images` has no fault with is read the same by both.
-Free of numpy and Pillow at import, as `images`.
+several pictures the first; also HEIF, as telephones write it. An image that `images` has no fault
+with is read the same by both. Free of numpy and Pillow at import, as `images`.
 """
 
 import io
 from typing import TYPE_CHECKING
 
 from photosketch import images
-from photosketch.images import KINDS, SRGB_GAMMA, FaultyError, Size
+from photosketch.images import SRGB_GAMMA, FaultyError, Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from photosketch.arrays import Points
 
+KINDS = (*images.KINDS, "HEIF")
 LARGEST = 8192 * 8192  # pixels that are decoded: telephones' 50 million pass
 LONGEST = 1600  # pixels of a side, in the copies that detection and the click page work on
 COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}  # of profiles, by mode
@@ -29,6 +30,7 @@ def read(data: bytes, *, colour: bool) -> "np.ndarray":
     import numpy as np
     from PIL import Image
 
+    _know_heif()
     with Image.open(io.BytesIO(data), formats=KINDS) as image:
         return np.asarray(_shown(image).convert("RGB" if colour else "L"))
 
@@ -39,8 +41,9 @@ def inspect(data: bytes) -> tuple[Size | None, list[str]]:
 
     An image of more than 67 million pixels is not decoded.
     """
+    _know_heif()
     try:
-        with images.opened(data, LARGEST) as image:
+        with images.opened(data, LARGEST, KINDS) as image:
             return _shown(image).size, []
     except FaultyError as error:
         return error.size, [error.fault]
@@ -73,6 +76,13 @@ def points_before(points: "Points", size: Size) -> "Points":
     if smaller == size:
         return points
     return (points + 0.5) * (np.array(size) / np.array(smaller)) - 0.5
+
+
+def _know_heif() -> None:
+    """Have Pillow read HEIF, where a reader names it among its kinds."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 
 def _shown(image: "Image") -> "Image":

@@ -10,7 +10,7 @@ import math
 import os
 import re
 import urllib.parse
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -455,7 +455,24 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
         for name, folder in config["methods"].items()
         if not os.path.isdir(folder)
     ]
+    if draw := config["draw"]:
+        if not Path(draw["photos"]).is_dir():
+            missing.append(f"draw.photos: {draw['photos']!r} is no folder; correct the path")
+        if draw.get("points") and not Path(draw["points"]).is_file():
+            missing.append(f"draw.points: {draw['points']!r} does not exist; correct the path")
     return missing
+
+
+def unknown_generator(
+    draw: Mapping[str, Any], ablations: Sequence[str], seeds: Sequence[int], epochs: Sequence[int]
+) -> list[str]:
+    """What the key `draw` names that no training of the run has."""
+    known = {"ablation": ablations, "seed": seeds, "epoch": epochs}
+    return [
+        f"draw.{key}: {draw[key]} is none of the run; allowed: {', '.join(map(str, values))}"
+        for key, values in known.items()
+        if draw[key] not in values
+    ]
 
 
 def named_paths(config: Mapping[str, Any]) -> dict[str, str]:
@@ -470,6 +487,7 @@ def named_paths(config: Mapping[str, Any]) -> dict[str, str]:
         "evaluation.lpips": evaluation["lpips"],
         "evaluation.features.onnx": features["onnx"] if isinstance(features, Mapping) else None,
         **{f"methods.{name}": folder for name, folder in config["methods"].items()},
+        **{f"draw.{key}": (config["draw"] or {}).get(key) for key in ("photos", "points")},
     }
     return {key: path for key, path in paths.items() if path}
 

@@ -72,15 +72,15 @@ def inspect(data: bytes) -> tuple[Size | None, list[str]]:
 
 
 @contextlib.contextmanager
-def opened(data: bytes, largest: int) -> Iterator["Image"]:
-    """An image file of our KINDS and at most `largest` pixels, not yet decoded.
+def opened(data: bytes, largest: int, kinds: tuple[str, ...] = KINDS) -> Iterator["Image"]:
+    """An image file of some kinds (Pillow's names) and at most `largest` pixels, not yet decoded.
 
     Raises FaultyError, also for whatever decoding raises in the block.
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(data), formats=KINDS) as image:
+        with Image.open(io.BytesIO(data), formats=kinds) as image:
             width, height = image.size
             if width * height > largest:
                 fault = f"has {width}x{height} pixels, too many to read; scale it down"
@@ -89,7 +89,7 @@ def opened(data: bytes, largest: int) -> Iterator["Image"]:
     except FaultyError:
         raise
     except UnidentifiedImageError:
-        fault = f"is no intact image of a kind that is read ({', '.join(KINDS)}); replace it"
+        fault = f"is no intact image of a kind that is read ({', '.join(kinds)}); replace it"
         raise FaultyError(fault) from None
     except Exception as error:  # what broken files make Pillow raise has no class in common
         raise FaultyError(f"is no intact image ({error}); replace the file") from error

@@ -3,7 +3,8 @@
 Snakemake tracks a script by the time of its file and imported modules not at all, so every rule has
 this hash among its params. Imports are found by a regular expression, which takes a tenth of the
 time that parsing takes at every start; a test holds it against Python's own parser. So imports of
-the library are absolute, and `__init__.py` files are empty.
+the library are absolute, and `__init__.py` files are empty (that of `draw` has what people import,
+and no module here does).
 """
 
 import hashlib
@@ -14,12 +15,13 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 # What these decide reaches a result only through params (config, sweeps, versions), or not at all;
-# `live` makes what people watch while a training runs, which no stage reads.
+# `live` makes what people watch while a training runs, which no stage reads;
+# `origin` tells what made it.
 EXEMPT = frozenset(
     SCRIPTS / "photosketch" / f"{name}.py"
     for name in (
-        *("config", "devices", "durations", "placement_checks", "progress", "runtime", "sweeps"),
-        *("training/live", "versions"),
+        *("config", "devices", "durations", "origin", "placement_checks", "progress", "runtime"),
+        *("sweeps", "training/live", "versions"),
     )
 )
 

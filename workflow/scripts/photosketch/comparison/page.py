@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from photosketch import divide
 from photosketch.comparison.figures import COLOURS
 from photosketch.comparison.gallery import data_uri
 from photosketch.comparison.summary import Comparison
@@ -104,6 +105,8 @@ def index_html(
             for name, value in {**_settings(comparison, shared), **provenance.facts}.items()
         ),
         "configuration": html.escape(provenance.configuration),
+        "divide_style": divide.STYLE,
+        "divide_script": divide.SCRIPT,
     }
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(fields)
 

@@ -44,7 +44,7 @@ class Table:
         return "\n".join(lines)
 
     def html(self, sortable: bool = True) -> str:
-        """A table; `sortable`: for a page whose script sorts by a column when one clicks its name."""
+        """A table; `sortable`: for a page whose script sorts by a column that one clicks."""
         opening, closing = ('<button type="button">', "</button>") if sortable else ("", "")
         head = "".join(
             f'<th scope="col">{opening}{html.escape(name)}{closing}</th>' for name in self.head

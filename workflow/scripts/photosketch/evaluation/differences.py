@@ -16,7 +16,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit  # the quantiles of Student's t
 
 from photosketch.evaluation.distances import InnerProducts, subset_masks, weighted_distances
 from photosketch.evaluation.files import POOLED
@@ -148,8 +148,7 @@ def interval(estimate: float, level: float, *spreads: Spread) -> tuple[float, fl
     variance is.
     """
     reach = sum(
-        float(student.ppf((1 + level) / 2, spread.freedom)) ** 2 * spread.variance
-        for spread in spreads
+        float(stdtrit(spread.freedom, (1 + level) / 2)) ** 2 * spread.variance for spread in spreads
     )
     return estimate - reach**0.5, estimate + reach**0.5
 

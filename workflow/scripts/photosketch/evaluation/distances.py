@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit  # the quantiles of Student's t
 
 from photosketch.evaluation.files import POOLED
 
@@ -146,7 +146,7 @@ def kid_interval(products: InnerProducts) -> tuple[float, float]:
     terms = _between_people(products)
     left_out = (terms.sum() - 2 * terms.sum(axis=0)) / ((n - 1) * (n - 2))  # [n]: without person i
     error = np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())
-    reach = float(student.ppf(0.975, n - 1) * error)
+    reach = float(stdtrit(n - 1, 0.975) * error)
     centre = float(terms.sum() / (n * (n - 1)))
     return centre - reach, centre + reach
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from photosketch.config import FeatureConfig, OnnxInput
-from photosketch.evaluation import efficientnet, inception
+from photosketch.evaluation import efficientnet
 from photosketch.evaluation.onnx_network import OnnxNetwork
 from photosketch.progress import Bar
 from photosketch.runtime import InputError, file_sha256
@@ -67,19 +67,24 @@ def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Modul
 
 
 def _built(name: str, state: Mapping[str, torch.Tensor]) -> nn.Module:
+    if name == "efficientnet-lite0":
+        return efficientnet.lite0(state)
+    from photosketch.evaluation import inception  # seconds of imports, mostly torchvision's
+
     if name == "inception-tf":
         return inception.tensorflow(state)
-    if name == "inception-imagenet":
-        return inception.imagenet(state)
-    return efficientnet.lite0(state)
+    return inception.imagenet(state)
 
 
 def dimensions(features: FeatureConfig, weights: str | Path | None = None) -> int:
     """How many features an image has. A network of one's own is asked, so its file is needed."""
-    if not features.onnx:
-        is_efficientnet = features.name == "efficientnet-lite0"
-        return efficientnet.DIMENSIONS if is_efficientnet else inception.DIMENSIONS
-    return load(features, weights)(torch.zeros(1, 3, 1, 1)).shape[1]
+    if features.onnx:
+        return load(features, weights)(torch.zeros(1, 3, 1, 1)).shape[1]
+    if features.name == "efficientnet-lite0":
+        return efficientnet.DIMENSIONS
+    from photosketch.evaluation import inception
+
+    return inception.DIMENSIONS
 
 
 def _own_network(features: FeatureConfig, taken: OnnxInput, file: str | Path | None) -> OnnxNetwork:

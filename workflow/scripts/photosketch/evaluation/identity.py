@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from scipy.stats import rankdata
 
 from photosketch.runtime import InputError
 from photosketch.weights import FACE_LANDMARKS, FACE_NETWORK, PackagedWeights, verify_weights
@@ -115,6 +114,8 @@ def matching(sketches: np.ndarray, photos: np.ndarray) -> tuple[float, float]:
     distances = cdist(sketches, photos)
     same = np.eye(count, dtype=bool)
     rank_one = (distances.argmin(axis=1) == np.arange(count)).mean()
+    from scipy.stats import rankdata  # seconds of imports
+
     ranks = rankdata(-distances).reshape(count, count)  # 1: the furthest of all
     nearer = ranks[same].sum() - count * (count + 1) / 2  # Mann and Whitney's U
     return float(rank_one), float(nearer / (count * count * (count - 1)))

@@ -10,19 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
-import torchvision
-from piq.perceptual import VGG16_LAYERS, ContentLoss
 from torch import nn
 
 from photosketch.evaluation.phase_congruency import FilterBank
 from photosketch.progress import Bar
 from photosketch.runtime import InputError
 from photosketch.workers import workers
+
+if TYPE_CHECKING:
+    from piq.perceptual import ContentLoss
 
 BLOCKS = 4  # a side, in SCOOT
 LEVELS = 6  # gray levels, in SCOOT
@@ -96,7 +97,7 @@ def _shrunk(pixels: torch.Tensor) -> torch.Tensor:
 def score_images(
     real: Measured,
     generated: Measured,
-    lpips_network: ContentLoss | None = None,
+    lpips_network: "ContentLoss | None" = None,
 ) -> pd.DataFrame:
     """One row per image: ssim, fsim, scoot, and lpips where its network is given."""
     columns = {
@@ -244,7 +245,7 @@ def scoot_features(sketches: np.ndarray) -> np.ndarray:
     return features.reshape(count, -1)
 
 
-def load_lpips(vgg: str | Path, linear_weights: str | Path) -> ContentLoss:
+def load_lpips(vgg: str | Path, linear_weights: str | Path) -> "ContentLoss":
     """The network of LPIPS (Zhang et al. 2018) on VGG16, from its two weights files: torchvision's
     VGG16 and piq's weights of the layers (config.LPIPS_FILES).
 
@@ -258,6 +259,9 @@ def load_lpips(vgg: str | Path, linear_weights: str | Path) -> ContentLoss:
     ]
     if problems:
         raise InputError(problems)
+    import torchvision  # seconds of imports, which only LPIPS needs
+    from piq.perceptual import VGG16_LAYERS, ContentLoss
+
     network = torchvision.models.vgg16(weights=None, init_weights=False).features
     try:
         state = torch.load(vgg, map_location="cpu", weights_only=True)
@@ -283,7 +287,7 @@ def load_lpips(vgg: str | Path, linear_weights: str | Path) -> ContentLoss:
     )
 
 
-def lpips(real: Measured, generated: Measured, network: ContentLoss) -> np.ndarray:
+def lpips(real: Measured, generated: Measured, network: "ContentLoss") -> np.ndarray:
     """Learned perceptual distance; 0: equal. `network` must be on the sketches' device."""
 
     def distance(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:

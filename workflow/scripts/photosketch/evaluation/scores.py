@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import cv2
 import numpy as np
 import pandas as pd
 import torch
-from piq.perceptual import ContentLoss
 from torch import nn
 
 from photosketch.config import FeatureConfig, ScoredAs
@@ -32,6 +31,9 @@ from photosketch.progress import Bar
 from photosketch.runtime import InputError
 from photosketch.training.samples import ids_and_subsets, read_samples
 
+if TYPE_CHECKING:
+    from piq.perceptual import ContentLoss
+
 
 @dataclass(frozen=True)
 class Networks:
@@ -39,7 +41,7 @@ class Networks:
     which is always on the CPU (None: these metrics are left out)."""
 
     features: nn.Module
-    lpips: ContentLoss | None = None
+    lpips: "ContentLoss | None" = None
     device: torch.device | str = "cpu"
     faces: FaceRecogniser | None = None
 

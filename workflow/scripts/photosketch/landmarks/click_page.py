@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,21 +53,60 @@ def annotation_page(
     points, sources = _known_points(tables, manual_rows)
     shown = _to_show(list(images), set(points), list(patterns))
     entries = [
-        {
-            "subset": image[0],
-            "id": image[1],
-            "modality": image[2],
-            "width": sizes[image][0],
-            "height": sizes[image][1],
-            "file": _file(*images[image]),
-            "source": sources.get(image, ""),
-            "points": _listed(points[image]) if image in points else None,
-            "hint": _hint(image, points, sizes),
-            "picture": _data_uri(*images[image]),
-        }
+        entry(
+            image,
+            sizes[image],
+            _file(*images[image]),
+            _picture(*images[image]),
+            hint=_hint(image, points, sizes),
+            points=points.get(image),
+            source=sources.get(image, ""),
+        )
         for image in shown
     ]
+    return page(entries, manual_rows, manual_file), len(entries)
+
+
+def entry(
+    image: ImageKey,
+    size: tuple[int, int],
+    file: str,
+    picture: np.ndarray,
+    *,
+    hint: list[list[float]] | None = None,
+    points: np.ndarray | None = None,
+    source: str = "",
+) -> dict[str, Any]:
+    """What the page has to know of an image of `size` (width, height).
+
+    `file`: what it is called; `picture`: its pixels, uint8; `hint`: where points may lie, to begin
+    with; `points` [5, 2] that it has, and their `source`.
+    """
+    subset, id, modality = image
+    return {
+        "subset": subset,
+        "id": id,
+        "modality": modality,
+        "width": size[0],
+        "height": size[1],
+        "file": file,
+        "source": source,
+        "points": None if points is None else listed(points),
+        "hint": hint,
+        "picture": _data_uri(picture),
+    }
+
+
+def page(
+    entries: Sequence[Mapping[str, Any]],
+    manual_rows: Sequence[Mapping[str, str]],
+    manual_file: str,
+    then: str = f"(config key {CONFIG_KEY}) and run the workflow again",
+) -> str:
+    """The page of some images (`entry`). `then`: what to do once `manual_file` is saved; the rest
+    as of `annotation_page`."""
     data = {
+        "then": then,
         "columns": MANUAL_COLUMNS,
         "landmarks": LANDMARK_NAMES,
         "manualFile": manual_file,
@@ -75,7 +115,7 @@ def annotation_page(
     }
     # `<` could end the script element: names come from people's tables.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return TEMPLATE.read_text(encoding="utf-8").replace("{{DATA}}", text), len(entries)
+    return TEMPLATE.read_text(encoding="utf-8").replace("{{DATA}}", text)
 
 
 def _known_points(
@@ -151,11 +191,12 @@ def _hint(
         else:
             alike_points = [value for key, value in others.items() if key[: len(alike)] == alike]
         if alike_points:
-            return _listed(np.mean(alike_points, axis=0) * sizes[image] - 0.5)
+            return listed(np.mean(alike_points, axis=0) * sizes[image] - 0.5)
     return None
 
 
-def _listed(points: np.ndarray) -> list[list[float]]:
+def listed(points: np.ndarray) -> list[list[float]]:
+    """Points [5, 2] as the page has them."""
     return [[round(float(x), 2), round(float(y), 2)] for x, y in points]
 
 
@@ -167,7 +208,11 @@ def _size(pair: Pair, modality: Modality) -> tuple[int, int]:
     return pair.size(modality)
 
 
-def _data_uri(pair: Pair, modality: Modality) -> str:
+def _picture(pair: Pair, modality: Modality) -> np.ndarray:
+    return reduced(read_image(pair, modality))
+
+
+def _data_uri(image: np.ndarray) -> str:
     picture = io.BytesIO()
-    Image.fromarray(reduced(read_image(pair, modality))).save(picture, format="PNG", optimize=True)
+    Image.fromarray(image).save(picture, format="PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()

@@ -14,7 +14,7 @@ from photosketch.as_seen import points_before, reduced
 from photosketch.landmarks import mtcnn
 from photosketch.landmarks.table import COLUMNS, COORDINATES, point_faults
 from photosketch.pairs import MODALITIES, SPLITS, AsSeen, Modality, Pair, read_image, select
-from photosketch.placement import TEMPLATE_SIZE, similarity, template
+from photosketch.placement import TEMPLATE_SIZE, Similarity, similarity, template
 from photosketch.progress import Bar
 from photosketch.resampling import resampled
 from photosketch.workers import in_order, workers
@@ -53,7 +53,7 @@ def detect(
     thresholds: Sequence[float] = (0.6, 0.7, 0.7),
     batch_size: int = 32,
 ) -> list[Detection | None]:
-    """The face in each image, None where MTCNN finds none (`mtcnn`).
+    """The face in each image, the portrait of several; None where MTCNN finds none (`mtcnn`).
 
     `images` are [H, W] gray or [H, W, 3] RGB, uint8. `min_face_size` in pixels; `thresholds` of
     the three networks. Neighbouring images of equal size go through the networks together,
@@ -62,27 +62,54 @@ def detect(
     whatever their number alike. Images are taken as they are needed, some batches in advance.
     Convolutions keep full float32 precision, so that CPU and GPU agree.
     """
+    found = _faces(images, device, min_face_size, thresholds, batch_size)
+    return [
+        _detection(faces, _portrait(faces.boxes, faces.scores)) if len(faces.boxes) else None
+        for faces in found
+    ]
+
+
+def detect_all(
+    images: Iterable[np.ndarray], device: torch.device | str, *, min_face_size: int = 40
+) -> list[list[Detection]]:
+    """All faces in each image, from left to right; images as `detect` takes them."""
+    found = _faces(images, device, min_face_size)
+    return [
+        sorted(
+            (_detection(faces, index) for index in _likely(faces.scores)),
+            key=lambda face: float(face.points[:, 0].mean()),
+        )
+        for faces in found
+    ]
+
+
+def _faces(
+    images: Iterable[np.ndarray],
+    device: torch.device | str,
+    min_face_size: int,
+    thresholds: Sequence[float] = (0.6, 0.7, 0.7),
+    batch_size: int = 32,
+) -> list[mtcnn.Faces]:
+    """What MTCNN finds in each image; arguments as of `detect`."""
     networks = mtcnn.load_networks(device)
 
-    def detected(batch: np.ndarray) -> list[Detection | None]:
+    def detected(batch: np.ndarray) -> list[mtcnn.Faces]:
         if min(batch.shape[1:3]) < min_face_size:  # no scale of the pyramid is left
-            return [None] * len(batch)
+            return [mtcnn.NONE] * len(batch)
         pixels = torch.as_tensor(batch, device=device)
-        by_image = mtcnn.find_faces(networks, pixels, min_face_size, thresholds)
-        return [_detection(faces) if len(faces.boxes) else None for faces in by_image]
+        return mtcnn.find_faces(networks, pixels, min_face_size, thresholds)
 
     threads = torch.get_num_threads() if torch.device(device).type == "cpu" else 1
     full_precision = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
     with full_precision, workers(threads) as pool:
         batches = _equal_sized(images, batch_size)
         found = in_order(pool, detected, batches, ahead=threads)
-        return [detection for detections in found for detection in detections]
+        return [faces for by_image in found for faces in by_image]
 
 
-def _detection(faces: mtcnn.Faces) -> Detection:
-    """The portrait among faces."""
-    face = _portrait(faces.boxes, faces.scores)
-    return Detection(faces.points[face] - MTCNN_OFFSET, float(faces.scores[face]))
+def _detection(faces: mtcnn.Faces, index: int) -> Detection:
+    """One of several faces."""
+    return Detection(faces.points[index] - MTCNN_OFFSET, float(faces.scores[index]))
 
 
 def _equal_sized(images: Iterable[np.ndarray], batch_size: int) -> Iterator[np.ndarray]:
@@ -103,10 +130,15 @@ def _rgb(image: np.ndarray) -> np.ndarray:
     return image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
 
 
+def _likely(scores: np.ndarray) -> list[int]:
+    """Which of several are faces, and not patterns that look a little like one."""
+    return np.flatnonzero(scores >= scores.max(initial=0) - SCORE_MARGIN).tolist()
+
+
 def _portrait(boxes: np.ndarray, scores: np.ndarray) -> int:
     """Which of several faces the portrait shows. Boxes [N, 4] (left, top, right, bottom)."""
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])  # [N]
-    return int(np.argmax(np.where(scores >= scores.max() - SCORE_MARGIN, areas, -np.inf)))
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)  # [N]
+    return max(_likely(scores), key=lambda index: areas[index])
 
 
 def detect_pairs(
@@ -183,17 +215,33 @@ def _mean_looks(
     faces: Sequence[tuple[tuple[Pair, Modality], Detection]], device: torch.device | str
 ) -> list[Detection]:
     """What `look_closer` gives for images with a face, all their pictures held at a time."""
+    images = (read_image(pair, modality, colour=True) for (pair, modality), _ in faces)
+    return mean_looks(zip(images, (face for _, face in faces), strict=True), device)
+
+
+def mean_looks(
+    faces: Iterable[tuple[Image, Detection]], device: torch.device | str
+) -> list[Detection]:
+    """Each face of an image [H, W, 3] as the mean of several looks at it (LOOKS), by pictures that
+    show it upright; as it was where MTCNN finds none in its place there. Images are taken one by
+    one."""
     width, height = TEMPLATE_SIZE
     sizes = [(round(width * scale), round(height * scale)) for scale in LOOKS]
-    ways = [[similarity(face.points, template(size)) for size in sizes] for _, face in faces]
+    goals = [template(size) for size in sizes]
+    first: list[Detection] = []
+    ways: list[list[Similarity]] = []  # of each face, of each look
     pictures: list[list[Image]] = [[] for _ in sizes]  # of each look, of all faces
-    for ((pair, modality), _), own in zip(faces, ways, strict=True):
-        image = read_image(pair, modality, colour=True)
-        for look, (way, size) in enumerate(zip(own, sizes, strict=True)):
+    for image, face in faces:
+        first.append(face)
+        ways.append([similarity(face.points, goal) for goal in goals])
+        for look, (way, size) in enumerate(zip(ways[-1], sizes, strict=True)):
             pictures[look].append(resampled(image, way, size))
-    seen = zip(*(detect(of_look, device) for of_look in pictures), strict=True)
+    seen = [
+        [_at(goal, found) for found in detect_all(of_look, device)]
+        for of_look, goal in zip(pictures, goals, strict=True)
+    ]
     means = []
-    for (_, face), own, looks in zip(faces, ways, seen, strict=True):
+    for face, own, looks in zip(first, ways, zip(*seen, strict=True), strict=True):
         found = [
             Detection(way.inverse()(look.points), look.score)
             for way, look in zip(own, looks, strict=True)
@@ -202,6 +250,16 @@ def _mean_looks(
         points = np.mean([one.points for one in found], axis=0).astype(np.float32)
         means.append(Detection(points, float(np.mean([one.score for one in found]))))
     return means
+
+
+def _at(goal: Points, found: Sequence[Detection]) -> Detection | None:
+    """Of several faces that whose points [5, 2] are where they should be, to half of the distance
+    between the eyes: neighbours may be seen too, and larger."""
+    if not found:
+        return None
+    away = [float(np.hypot(*(face.points - goal).T).mean()) for face in found]
+    nearest = int(np.argmin(away))
+    return found[nearest] if away[nearest] < np.hypot(*(goal[1] - goal[0])) / 2 else None
 
 
 def detector(

@@ -38,6 +38,9 @@ class Faces:
     points: np.ndarray  # [N, 5, 2] float32: x, y
 
 
+NONE = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
+
+
 def load_networks(device: torch.device | str) -> Networks:
     """facenet-pytorch's networks with their weights."""
     from facenet_pytorch.models.mtcnn import ONet, PNet, RNet

@@ -79,17 +79,36 @@ def generator_path(folder: Path, epoch: int) -> Path:
 
 
 def save_generator(folder: Path, epoch: int, weights: Weights, about: dict[str, Any]) -> None:
-    """Write a state dict, with `about` (builtins) as JSON in the metadata."""
+    """Write a state dict; in the metadata `about` (builtins) as JSON, and a digest of both."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+    text = json.dumps(about)
+    metadata = {"photosketch": text, "sha256": _digest(tensors, text)}
     with runtime.write_atomically(generator_path(folder, epoch)) as temporary:
-        save_file(tensors, temporary, metadata={"photosketch": json.dumps(about)})
+        save_file(tensors, temporary, metadata=metadata)
 
 
 def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
-    """The state dict of a generator file and what was written about it."""
+    """The state dict of a generator file and what was written about it.
+
+    Raises InputError where they are not what was written.
+    """
     with runtime.intact(path, "train"), safe_open(path, framework="pt") as file:
-        about = json.loads(file.metadata()["photosketch"])
-        return {name: file.get_tensor(name) for name in file.keys()}, about  # noqa: SIM118
+        metadata = file.metadata() or {}
+        if not {"photosketch", "sha256"} <= metadata.keys():
+            raise ValueError("it doesn't say what it is")
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if _digest(weights, metadata["photosketch"]) != metadata["sha256"]:
+            raise ValueError("its content has another sha256 than was written")
+        return weights, json.loads(metadata["photosketch"])
+
+
+def _digest(weights: Weights, about: str) -> str:
+    """The sha256 of the names, types, shapes and values of tensors, and of what is said of them."""
+    digest = hashlib.sha256(about.encode())
+    for name, tensor in sorted(weights.items()):
+        digest.update(f"\0{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def publish(source: Path, target: Path) -> None:

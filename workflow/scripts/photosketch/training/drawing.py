@@ -36,12 +36,17 @@ def load_generator(
     if expected and (problems := _differences(about, expected)):
         remedy = "restore its own file, or delete it: it is written again by train"
         raise InputError([f"{path}: a generator of {'; '.join(problems)}; {remedy}"])
+    return build(weights, about).to(device)
+
+
+def build(weights: checkpoint.Weights, about: Mapping[str, Any]) -> networks.Generator:
+    """The generator of what `checkpoint.read_generator` has read, on the CPU."""
     config = TrainConfig.from_hparams(about["hparams"])
     generator = networks.Generator(
         config.ngf, about["sketch_channels"], config.losses.local > 0, config.fusion
     )
     generator.load_state_dict(weights)
-    return generator.to(device)
+    return generator
 
 
 def _differences(about: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
@@ -49,8 +54,9 @@ def _differences(about: Mapping[str, Any], expected: Mapping[str, Any]) -> list[
 
     The number of epochs may differ: a run that was made longer keeps its earlier generators.
     """
-    found, wanted = ({**values, **values["hparams"]} for values in (about, expected))
-    keys = {*found, *wanted} - {"hparams", "epochs", "sketch_channels"}
+    found = {**{key: about.get(key) for key in expected}, **about["hparams"]}
+    wanted = {**expected, **expected["hparams"]}
+    keys = {*found, *wanted} - {"hparams", "epochs"}
     return [
         f"{key} {found.get(key)}, not {wanted.get(key)}"
         for key in sorted(keys)

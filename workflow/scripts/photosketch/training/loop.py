@@ -44,6 +44,7 @@ class Run:
     due: list[int]  # the epochs whose generators are wanted
     fingerprint: str  # of all that the weights depend on: what a state must have to be resumed
     settings: RunSettings
+    about: dict[str, Any] = field(default_factory=dict)  # what generators say of their run
 
     @property
     def work(self) -> Path:
@@ -221,7 +222,8 @@ class Guard:
         self.readings.check_weights()
         due = None
         if completed_epoch is not None and completed_epoch in self.run.due:
-            due = completed_epoch, {**self.trainer.about(), "epoch": completed_epoch}
+            about = {**self.trainer.about(), **self.run.about, "epoch": completed_epoch}
+            due = completed_epoch, about
         self.saver.save(self.trainer.state(self.run.fingerprint), due)
         self.saved_at = time.monotonic()
 

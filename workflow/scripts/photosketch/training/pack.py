@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from photosketch.archives import Streamed
-from photosketch.arrays import Labels
+from photosketch.arrays import Labels, Points
 from photosketch.landmarks.table import points_of, read_landmarks
 from photosketch.pairs import Pair, read_image
 from photosketch.parsing.labels import read_photo_labels
@@ -53,27 +53,21 @@ def pack(
     labels = {subset: read_photo_labels(path) for subset, path in parsing_files.items()}
     _check(pairs, tables, labels, landmark_files, parsing_files, frame)
 
-    width, height = pairs[0].width, pairs[0].height
-    x, y = (frame - width) // 2, (frame - height) // 2
+    size = pairs[0].width, pairs[0].height
     frames = len(pairs), frame, frame
-
-    def framed(pixels: np.ndarray, channels: tuple[int, ...], fill: int) -> np.ndarray:
-        canvas = np.full((frame, frame, *channels), fill, np.uint8)
-        canvas[y : y + height, x : x + width] = pixels.reshape(height, width, *channels)
-        return canvas
 
     def photos() -> Iterator[np.ndarray]:
         for pair in pairs:
-            yield framed(read_image(pair, "photo"), (3,), pad_value)
+            yield framed(read_image(pair, "photo"), frame, pad_value)
 
     def sketches() -> Iterator[np.ndarray]:
         for pair in pairs:
             pixels = read_image(pair, "sketch", colour=sketch_channels == 3)
-            yield framed(pixels, (sketch_channels,), pad_value)
+            yield framed(pixels.reshape(*pixels.shape[:2], -1), frame, pad_value)
 
     def label_maps() -> Iterator[np.ndarray]:
         for pair in pairs:
-            yield framed(labels[pair.subset][pair.id], (), 0)
+            yield framed(labels[pair.subset][pair.id], frame, 0)
 
     located = np.stack([points_of(tables[pair.subset], pair.id, "photo") for pair in pairs])
     return {
@@ -81,12 +75,32 @@ def pack(
         "subset": np.array([pair.subset for pair in pairs]),
         "photo": Streamed((*frames, 3), photos),
         "sketch": Streamed((*frames, sketch_channels), sketches),
-        "landmarks": (located + np.array([x, y])).astype(np.float32),
+        "landmarks": in_frame(located, size, frame),
         "parsing": Streamed(frames, label_maps),
-        "size": np.array([width, height]),
-        "offset": np.array([x, y]),
+        "size": np.array(size),
+        "offset": np.array(offset(size, frame)),
         "pad_value": np.array(pad_value),
     }
+
+
+def offset(size: Sequence[int], frame: int) -> tuple[int, int]:
+    """Where the top left pixel of an image of `size` (width, height) lies in its frame: (x, y)."""
+    width, height = size
+    return (frame - width) // 2, (frame - height) // 2
+
+
+def framed(pixels: np.ndarray, frame: int, fill: int) -> np.ndarray:
+    """An image [H, W, ...] uint8 in the middle of a frame [F, F, ...] of the value `fill`."""
+    height, width = pixels.shape[:2]
+    x, y = offset((width, height), frame)
+    canvas = np.full((frame, frame, *pixels.shape[2:]), fill, np.uint8)
+    canvas[y : y + height, x : x + width] = pixels
+    return canvas
+
+
+def in_frame(points: Points, size: Sequence[int], frame: int) -> Points:
+    """Points [..., 2] of images of `size` (width, height) in frame pixels, float32."""
+    return (points + np.array(offset(size, frame))).astype(np.float32)
 
 
 def _check(

@@ -264,8 +264,16 @@ class Trainer:
         return 3 * (self.generator.bytes() + self.discriminators.bytes())
 
     def about(self) -> dict[str, Any]:
-        """What the file of a generator says of it: all that it takes to build it, in builtins."""
+        """What the file of a generator says of it: all that it takes to build it, in builtins.
+
+        `needs`: what it has to be told of a photo besides its pixels.
+        """
+        local = self.config.losses.local > 0
+        parts = f", local networks of six parts, fusion {self.config.fusion}" if local else ""
         return {
+            "architecture": f"unet_256{parts}",
+            "needs": ["points", "labels"] if local else [],
+            "frame": self.config.frame,
             "hparams": self.config.hparams(),
             "sketch_channels": self.sketch_channels,
             "seed": self.seed,

@@ -1,0 +1,51 @@
+"""Drawing people's own photos: photos per second, and the most memory that it takes.
+
+python tests/bench_draw.py [COUNT]: so many photos (default 100) of 4000 x 3000 pixels and one
+generated face each, by a narrow generator with local networks, on the CPU or the GPU that is there.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+from photosketch.draw.folder import draw_photos
+from photosketch.draw.photos import find_photos
+from photosketch.draw.sketcher import Sketcher
+from support.generators import generator_file, group_photo
+from support.scattered import moved
+
+SIZE = (4000, 3000)
+
+
+def main(count: int = 100) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "photos").mkdir()
+        image, _ = group_photo([moved(6.0, 5, 2000, 1500)], SIZE)
+        Image.fromarray(image).save(folder / "photos/0.jpg", quality=92)
+        for number in range(1, count):
+            (folder / f"photos/{number}.jpg").hardlink_to(folder / "photos/0.jpg")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        sketcher = Sketcher.load(generator_file(folder, local=True), device)
+        photos = find_photos([folder / "photos"], folder / "drawn")
+        started = time.perf_counter()
+        drawn = draw_photos(sketcher, photos, folder / "drawn")
+        seconds = time.perf_counter() - started
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(
+        f"{count} photos of {SIZE[0]}x{SIZE[1]}, {drawn.faces} faces: "
+        f"{count / seconds:.2f} photos/s on {device}, {torch.get_num_threads()} threads; "
+        f"{peak:.2f} GB at most"
+    )
+    return {"photos": count, "photos_per_second": count / seconds, "peak_gb": peak}
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,58 @@
+"""A generator as ONNX: the same pictures as torch, and only where that can be."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from photosketch.draw import __main__ as command
+from photosketch.draw.export import by_instance
+from photosketch.training import checkpoint, drawing
+from photosketch.training.layers import HalfDropout
+from photosketch.training.networks import instance_statistics
+from support.generators import generator_file
+
+pytest.importorskip("onnxscript", reason="the extra for ONNX is not installed (make setup ONNX=1)")
+ort = pytest.importorskip("onnxruntime")
+
+
+def test_the_file_gives_what_torch_gives_without_dropout(tmp_path):
+    path = generator_file(tmp_path)
+    target = tmp_path / "generator.onnx"
+    assert command.main(["--export", str(path), str(target)]) == 0
+    weights, about = checkpoint.read_generator(path)
+    network = drawing.build(weights, about).unet
+    for module in network.modules():
+        if isinstance(module, HalfDropout):
+            module.forward = lambda features: features
+    photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    with torch.no_grad(), instance_statistics(network):
+        wanted = network(photo).numpy()
+    session = ort.InferenceSession(target.read_bytes(), providers=["CPUExecutionProvider"])
+    (given,) = session.run(["sketch"], {"photo": photo.numpy()})
+    assert np.abs(given - wanted).max() < 1e-4
+    assert wanted.std() > 0.01
+    stored = session.get_modelmeta().custom_metadata_map["photosketch"]
+    assert json.loads(stored) == about
+
+
+def test_normalisation_by_instance_is_batch_normalisation_of_one_image(tmp_path):
+    weights, about = checkpoint.read_generator(generator_file(tmp_path))
+    own = by_instance(drawing.build(weights, about).unet)
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in own.modules())
+
+
+def test_local_networks_are_refused_with_the_reason(tmp_path, capsys):
+    path = generator_file(tmp_path, local=True)
+    assert command.main(["--export", str(path), str(tmp_path / "x.onnx")]) == 1
+    assert "local networks, which cut each photo by its points" in capsys.readouterr().err
+    assert not (tmp_path / "x.onnx").exists()
+
+
+def test_a_file_that_is_there_is_kept(tmp_path, capsys):
+    (tmp_path / "x.onnx").write_text("mine")
+    path = generator_file(tmp_path)
+    assert command.main(["--export", str(path), str(tmp_path / "x.onnx")]) == 1
+    assert "--force" in capsys.readouterr().err
+    assert (tmp_path / "x.onnx").read_text() == "mine"

@@ -1,0 +1,110 @@
+"""Faces of any photo: found, brought to their place, and drawn as a run draws them."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from photosketch.demo.pair import draw_pair
+from photosketch.draw import Sketcher
+from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.runtime import InputError
+from photosketch.training import drawing, pack, tensors
+from support.generators import PLACES, generator_file, group_photo
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["baseline", "local"])
+def sketcher(request, tmp_path_factory) -> Sketcher:
+    return Sketcher.load(generator_file(tmp_path_factory.mktemp("model"), local=request.param))
+
+
+@pytest.fixture(scope="module")
+def person():
+    """The aligned photo of a generated person, with the points that were drawn."""
+    pair = draw_pair(0)
+    return pair.photo, pair.photo_landmarks.astype(np.float32)
+
+
+def test_every_face_is_drawn_from_left_to_right_at_its_place(tmp_path):
+    sketcher = Sketcher.load(generator_file(tmp_path))
+    image, points = group_photo()
+    sketches = sketcher(image)
+    assert len(sketches) == 3
+    for sketch, true, place in zip(sketches, points, PLACES, strict=True):
+        assert sketch.image.shape == (250, 200)
+        assert sketch.image.dtype == np.uint8
+        away = np.hypot(*(sketch.face.points - true).T).mean() / place.scale
+        assert away < 2  # pixels of a face of 200x250
+        assert sketch.transform.scale == pytest.approx(1 / place.scale, rel=0.03)
+        assert sketch.transform.degrees == pytest.approx(-place.degrees, abs=1.5)
+
+
+def test_a_test_pairs_name_points_and_labels_give_the_runs_own_sample(sketcher, person):
+    photo, points = person
+    labels = parse_grabcut(photo, points)
+    data = tensors.PackedSet(
+        ids=["7"],
+        subset=["pencil"],
+        photo=torch.from_numpy(pack.framed(photo, 256, 0)[None]),
+        sketch=torch.full((1, 256, 256, 1), 99, dtype=torch.uint8),
+        landmarks=torch.from_numpy(pack.in_frame(points, (200, 250), 256)[None]),
+        parsing=torch.from_numpy(pack.framed(labels, 256, 0)[None]),
+        size=(200, 250),
+        offset=(28, 3),
+        pad_value=0,
+    )
+    (sample,) = drawing.draw(sketcher.generator, data, "instance", 3, 5, CPU)
+    assert np.array_equal(sketcher.sketch(photo, points, labels, "pencil/7"), sample)
+    (drawn,) = sketcher(photo, points, name="pencil/7", aligned=True)
+    assert np.array_equal(drawn.image, sample)
+    (other,) = sketcher(photo, points, name="pencil/8", aligned=True)
+    assert not np.array_equal(other.image, sample)
+
+
+def test_seed_and_statistics_can_be_chosen(tmp_path, person):
+    photo, points = person
+    path = generator_file(tmp_path)
+    images = [
+        Sketcher.load(path, **chosen)(photo, points, aligned=True)[0].image
+        for chosen in ({}, {"seed": 3}, {"seed": 4}, {"statistics": "running"})
+    ]
+    assert np.array_equal(images[0], images[1])
+    assert not np.array_equal(images[0], images[2])
+    assert not np.array_equal(images[0], images[3])
+
+
+def test_without_local_networks_labels_are_not_asked_for(tmp_path, person, monkeypatch):
+    monkeypatch.setattr("photosketch.draw.sketcher.parse_grabcut", None)
+    photo, points = person
+    assert len(Sketcher.load(generator_file(tmp_path))(photo, points)) == 1
+
+
+def test_a_photo_of_another_size_is_not_taken_for_an_aligned_one(tmp_path, person):
+    photo, points = person
+    sketcher = Sketcher.load(generator_file(tmp_path))
+    with pytest.raises(InputError, match=r"\[249, 200, 3\].*leave aligned out"):
+        sketcher(photo[1:], points, aligned=True)
+
+
+def test_a_generator_that_says_too_little_is_refused_with_what_is_missing(tmp_path):
+    from photosketch.training import checkpoint
+
+    weights, about = checkpoint.read_generator(generator_file(tmp_path))
+    little = {key: value for key, value in about.items() if key not in ("size", "template")}
+    checkpoint.save_generator(tmp_path, 6, weights, little)
+    with pytest.raises(InputError, match="its size, template; train it again"):
+        Sketcher.load(tmp_path / "generator_epoch6.safetensors")
+
+
+def test_one_changed_weight_is_noticed(tmp_path):
+    path = generator_file(tmp_path)
+    weights = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+    weights["unet.downs.0.0.weight"].view(-1)[0] += 1e-6
+    save_file(weights, path, metadata=metadata)
+    with pytest.raises(InputError, match="another sha256 than was written"):
+        Sketcher.load(path)

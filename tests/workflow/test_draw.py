@@ -1,0 +1,52 @@
+"""The target `draw`: a run's own generator on a folder of photos."""
+
+import pandas as pd
+from PIL import Image
+
+from photosketch.demo.pair import draw_pair
+
+
+def test_photos_are_drawn_once_and_again_when_there_are_others(project):
+    photos = project.folder / "photos"
+    photos.mkdir()
+    Image.fromarray(draw_pair(3).photo).save(photos / "anna.jpg", quality=95)
+    draw = ("draw", "--config", "draw={photos: photos, ablation: local, seed: 0, epoch: 3}")
+    done = project.snakemake(*draw)
+    assert done.returncode == 0, done.stdout
+    faces = pd.read_csv(project.results / "draw/faces.csv")
+    assert faces["photo"].tolist() == ["photos/anna.jpg"]
+    assert (project.results / "draw/sketches/anna_1.png").is_file()
+    assert "Nothing to be done" in project.snakemake("-n", *draw).stdout
+    (photos / "anna.jpg").rename(photos / "berta.jpg")
+    assert "1 " in project.snakemake("-n", "--quiet", "host", *draw).stdout.split("draw")[1]
+
+
+def test_an_untrained_generator_is_named_with_the_command_that_makes_it(unrun):
+    (unrun.folder / "photos").mkdir()
+    draw = ("draw", "--config", "draw={photos: photos, ablation: local, seed: 0, epoch: 3}")
+    refused = unrun.snakemake("-n", *draw)
+    assert refused.returncode != 0
+    target = "results/small/train/local/seed0/generator_epoch3.safetensors"
+    assert f"snakemake {target} --cores 2 --configfile overlay.yaml --config" in refused.stdout
+    planned = unrun.snakemake("-n", target)
+    assert planned.returncode == 0, planned.stdout
+
+
+def test_a_generator_that_the_run_does_not_have_is_refused(unrun):
+    (unrun.folder / "photos").mkdir()
+    draw = ("draw", "--config", "draw={photos: photos, ablation: lokal, seed: 7, epoch: 2}")
+    refused = unrun.snakemake("-n", *draw).stdout
+    for text in ("draw.ablation: lokal", "draw.seed: 7", "draw.epoch: 2", "allowed: 1, 3"):
+        assert text in refused
+    assert (
+        "no folder"
+        in unrun.snakemake(
+            "-n", "draw", "--config", "draw={photos: none, ablation: local, seed: 0, epoch: 3}"
+        ).stdout
+    )
+
+
+def test_without_the_key_it_is_said_how_to_give_it(unrun):
+    refused = unrun.snakemake("-n", "draw")
+    assert refused.returncode != 0
+    assert "'draw={photos: my_photos, ablation: local_glad, seed: 0, epoch: 3}'" in refused.stdout

@@ -1,0 +1,63 @@
+"""Sketches of a person's own photos with a generator of the run, on demand: the target `draw`."""
+
+import shlex
+
+DRAW = config["draw"]
+if DRAW and (mistakes := settings.unknown_generator(DRAW, ABLATIONS, SEEDS, EPOCHS)):
+    refuse("The configuration has mistakes:", mistakes)
+DRAWN_FILES = sorted(
+    str(path)
+    for path in [
+        *(Path(DRAW["photos"]).rglob("*") if DRAW else ()),
+        *([Path(DRAW["points"])] if DRAW and DRAW.get("points") else ()),
+    ]
+    if path.is_file()
+)
+
+
+def drawing_generator(wildcards):
+    """The generator to draw with: by its whole path, which no rule makes, so that nothing trains."""
+    if not DRAW:
+        raise Refused(
+            "draw: says neither photos nor generator; add for instance --config "
+            f"'draw={{photos: my_photos, ablation: {ABLATIONS[-1]}, seed: {SEEDS[0]}, "
+            f"epoch: {EPOCHS[-1]}}}'"
+        )
+    path = Path(
+        f"results/{config['run']}/train/{DRAW['ablation']}/seed{DRAW['seed']}",
+        f"generator_epoch{DRAW['epoch']}.safetensors",
+    )
+    if not path.is_file():
+        command = shlex.join(["snakemake", str(path), *OPTIONS])
+        raise Refused(f"draw: {path} is not trained yet; first run\n{command}")
+    return str(path.absolute())
+
+
+rule draw:
+    input:
+        generator=drawing_generator,
+    output:
+        faces="<results>/draw/faces.csv",
+    log:
+        "<logs>/draw.log",
+    benchmark:
+        "<benchmarks>/draw.tsv"
+    conda:
+        "../../environment.yml"
+    threads: 4
+    resources:
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(120),
+        gpu=1,
+    params:
+        hp=lambda wildcards: {
+            "photos": DRAW["photos"],
+            **without_null(points=DRAW.get("points")),
+            "statistics": config["inference"]["statistics"],
+            "content": contents.digest(DRAWN_FILES, HASHES / "draw.json"),
+        },
+        code=code_version("draw.py"),
+    message:
+        "Drawing the faces of the photos in {params.hp[photos]}"
+    script:
+        "../scripts/draw.py"

@@ -1,0 +1,107 @@
+"""Draw the faces of photos with a trained generator.
+
+    export PYTHONPATH=workflow/scripts
+    python -m photosketch.draw results/RUN/train/ABLATION/seed0/generator_epoch800.safetensors \\
+        my_photos --output drawn
+    python -m photosketch.draw --export GENERATOR generator.onnx
+"""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+
+from photosketch import devices
+from photosketch.draw.export import export
+from photosketch.draw.folder import Drawn, check_output, counted, draw_photos
+from photosketch.draw.photos import find_photos, read_points
+from photosketch.draw.sketcher import Sketcher
+from photosketch.runtime import InputError
+
+SHOWN = 20  # photos that could not be drawn
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code: 0 where something was drawn."""
+    asked = _parser().parse_args(arguments)
+    try:
+        if asked.export:
+            export(asked.generator, Path(asked.photos[0]), force=asked.force)
+            print(f"wrote {asked.photos[0]}")
+            return 0
+        return _draw(asked)
+    except InputError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m photosketch.draw",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("generator", type=Path, metavar="GENERATOR", help="a safetensors file of a training")
+    add("photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="files, or folders of files")
+    add("--output", type=Path, metavar="DIR", help="the folder to draw into")
+    add("--points", type=Path, metavar="CSV", help="points placed by hand (DIR/points.html)")
+    add("--name", metavar="SUBSET/ID", help="draw the only photo as this one (dropout's seed)")
+    add("--aligned", action="store_true", help="the photos are as the training's: draw them whole")
+    add("--statistics", choices=("instance", "running"), default="instance")
+    add("--seed", type=int, help="of dropout (default: that of the training)")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    add("--threads", type=int, metavar="N", help="of the CPU (default: all)")
+    add("--force", action="store_true", help="overwrite what is in DIR")
+    add("--export", action="store_true", help="write the generator to the ONNX file named second")
+    return parser
+
+
+def _draw(asked: argparse.Namespace) -> int:
+    if asked.output is None:
+        raise InputError(["--output: name the folder to draw into"])
+    check_output(asked.output, asked.force)
+    photos = find_photos(asked.photos, asked.output)
+    if asked.name and len(photos) > 1:
+        raise InputError([f"--name {asked.name}: names one photo, and {len(photos)} are given"])
+    points = read_points(asked.points, photos) if asked.points else {}
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    device = devices.acquire_device(sys.stderr, asked.device)
+    sketcher = Sketcher.load(asked.generator, device, asked.statistics, asked.seed)
+    drawn = draw_photos(
+        sketcher,
+        photos,
+        asked.output,
+        points=points,
+        name=asked.name,
+        aligned=asked.aligned,
+        console=sys.stderr,
+    )
+    _report(asked, drawn, len(photos))
+    return 0 if drawn.faces else 1
+
+
+def _report(asked: argparse.Namespace, drawn: Drawn, photos: int) -> None:
+    done = photos - len(drawn.failures)
+    faces = counted(drawn.faces, "face")
+    print(f"{faces} in {done} of {counted(photos, 'photo')}: see {asked.output / 'index.html'}")
+    for path, reasons in [*drawn.failures.items()][:SHOWN]:
+        print(f"{path}: {'; '.join(reasons)}", file=sys.stderr)
+    if (more := len(drawn.failures) - SHOWN) > 0:
+        print(f"and {more} more, all in the page", file=sys.stderr)
+    if drawn.faceless:
+        files = shlex.join(str(photo.path) for photo in drawn.faceless[:SHOWN])
+        print(
+            f"Photos without a face: click their points on {asked.output / 'points.html'}, then\n"
+            f"python -m photosketch.draw {shlex.quote(str(asked.generator))} {files} "
+            "--points points.csv --output ANOTHER_FOLDER",
+            file=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

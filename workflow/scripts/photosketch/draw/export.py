@@ -1,0 +1,79 @@
+"""A generator without local networks as one ONNX file, for programs of others.
+
+The file takes `photo` [1, 3, F, F] float32 in [-1, 1], RGB in the middle of a frame padded as in
+training, and gives `sketch` [1, C, F, F] in [-1, 1]. Normalisation is by the image's own
+statistics, as when test photos are drawn, written as instance normalisation; dropout, which is on
+there, is off.
+"""
+
+import copy
+import json
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from photosketch.draw.sketcher import read_generator
+from photosketch.runtime import InputError, write_atomically
+from photosketch.training import drawing
+from photosketch.training.networks import PHOTO_CHANNELS, UNet
+
+OPSET = 18
+
+
+def export(generator: Path, target: Path, *, force: bool = False) -> None:
+    """Write the ONNX file `target` of a generator file.
+
+    What the generator says of itself is in the model's metadata, key `photosketch`. Raises
+    InputError where it has local networks, the extra for ONNX is not installed, or the target
+    exists and is not to be overwritten.
+    """
+    if target.exists() and not force:
+        raise InputError([f"{target}: exists; name another file, or overwrite it with --force"])
+    weights, about = read_generator(generator)
+    network = drawing.build(weights, about)
+    if network.local is not None:
+        raise InputError(
+            [
+                f"{generator}: has local networks, which cut each photo by its points and labels; "
+                "only generators without (losses.local 0) are exported"
+            ]
+        )
+    try:
+        import onnx
+        import onnxscript  # noqa: F401, what torch exports with
+    except ImportError as error:
+        raise InputError([f"{error.name} is not installed: make setup ONNX=1"]) from error
+    side = about["frame"]
+    photo = torch.zeros(1, PHOTO_CHANNELS, side, side)
+    program = torch.onnx.export(
+        by_instance(network.unet),
+        (photo,),
+        input_names=["photo"],
+        output_names=["sketch"],
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None  # as it is without a file to write
+    model = program.model_proto
+    onnx.helper.set_model_props(model, {"photosketch": json.dumps(about)})
+    with write_atomically(target) as temporary:
+        onnx.save(model, temporary)
+
+
+def by_instance(network: UNet) -> nn.Module:
+    """A copy whose batch normalisation always goes by the single image, and without dropout: for
+    one image what `networks.instance_statistics` gives, but for the dropout."""
+    own = copy.deepcopy(network).eval()
+    for module in list(own.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.BatchNorm2d):
+                setattr(module, name, _instance_norm(child))
+    return own
+
+
+def _instance_norm(norm: nn.BatchNorm2d) -> nn.InstanceNorm2d:
+    instance = nn.InstanceNorm2d(norm.num_features, eps=norm.eps, affine=True)
+    instance.weight, instance.bias = norm.weight, norm.bias
+    return instance.eval()

@@ -1,0 +1,255 @@
+"""Photos drawn into a folder: sketches, contact sheets, a page, and a table of the faces.
+
+sketches/NAME_1.png     the sketch of a photo's first face from the left, aligned
+in_place/NAME.png       the sketches where their faces are in the photo, as large as it
+contact_sheet.png       photo and sketch of each face; further sheets are numbered
+index.html              each photo with its sketches; further pages are numbered
+faces.csv               a row per face (COLUMNS)
+points.html             only where photos have no face: a page to click their points on
+"""
+
+import csv
+import math
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from PIL import Image as Pillow
+
+from photosketch import as_seen, sheets
+from photosketch.arrays import Image, Points
+from photosketch.draw import page
+from photosketch.draw.in_place import in_place
+from photosketch.draw.photos import MODALITY, SUBSET, Photo, outside
+from photosketch.draw.sketcher import Face, Sketch, Sketcher, read_photo
+from photosketch.landmarks import click_page
+from photosketch.landmarks.table import COORDINATES
+from photosketch.placement import template
+from photosketch.progress import Bar
+from photosketch.runtime import InputError, write_atomically
+
+TRANSFORM = ("xx", "xy", "x", "yx", "yy", "y")
+COLUMNS = (
+    *("photo", "face", "sketch", "in_place", *COORDINATES, "score", "source"),
+    *(f"transform_{name}" for name in TRANSFORM),
+)
+ON_A_PAGE = 100  # photos
+ON_A_SHEET, ACROSS, CELL = 60, 6, 150  # faces; faces in a row; width of a picture in pixels
+MOST_CLICKED = 50  # photos on the page to click
+
+
+@dataclass
+class Drawn:
+    """What became of the photos: the faces drawn, and by the photos' paths why others were not."""
+
+    faces: int = 0
+    failures: dict[str, list[str]] = field(default_factory=dict)
+    faceless: list[Photo] = field(default_factory=list)
+
+
+def counted(number: int, word: str) -> str:
+    """`1 photo`, `2 photos`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def check_output(output: Path, force: bool) -> None:
+    """Raise InputError where something would be overwritten without being asked to."""
+    if output.exists() and not output.is_dir():
+        raise InputError([f"{output}: is no folder; name another"])
+    if not force and output.is_dir() and any(output.iterdir()):
+        raise InputError(
+            [f"{output}: holds files already; name another folder, or overwrite them with --force"]
+        )
+
+
+def draw_photos(
+    sketcher: Sketcher,
+    photos: Sequence[Photo],
+    output: Path,
+    *,
+    points: Mapping[str, Sequence[Points]] | None = None,
+    name: str | None = None,
+    aligned: bool = False,
+    console: TextIO | None = None,
+) -> Drawn:
+    """Draw every face of every photo into the folder `output`, one photo after another.
+
+    `points` by the photos' names, where they are known; `name` and `aligned` as of a call of the
+    sketcher. A photo that can't be drawn stops nothing and is told of in the result. `console` is
+    told how far it is.
+    """
+    drawn = Drawn()
+    album = _Album(output, sketcher.about, len(photos))
+    with Bar("drawing", len(photos), console) as bar:
+        for photo in photos:
+            given = (points or {}).get(photo.name)
+            try:
+                image = read_photo(photo.path)
+                faces, remarks = _faces(sketcher, image, given)
+                keys = [name or f"{photo.path.stem}/{n}" for n in range(1, len(faces) + 1)]
+                sketches = [
+                    sketcher.draw(image, face, key, aligned=aligned)
+                    for face, key in zip(faces, keys, strict=True)
+                ]
+                whole = in_place(sketches, image.shape[1::-1]) if sketches else None
+            except Exception as error:  # whatever a stranger's file makes a library raise
+                drawn.failures[str(photo.path)] = _reasons(photo, error)
+                album.add_failure(photo, drawn.failures[str(photo.path)])
+            else:
+                if whole is not None:
+                    album.add(photo, image, sketches, whole, remarks)
+                    drawn.faces += len(sketches)
+                else:
+                    reasons = remarks or ["no face was found"]
+                    drawn.failures[str(photo.path)] = reasons
+                    drawn.faceless.append(photo)
+                    album.add_failure(photo, reasons)
+            bar.update()
+    album.close()
+    if drawn.faceless:
+        _write_click_page(output, drawn.faceless[:MOST_CLICKED])
+    return drawn
+
+
+def _faces(
+    sketcher: Sketcher, image: Image, given: Sequence[Points] | None
+) -> tuple[list[Face], list[str]]:
+    """The faces of a photo, and what is to be said of others."""
+    if given is None:
+        return sketcher.faces(image)
+    height, width = image.shape[:2]
+    if faults := outside(given, width, height):
+        raise InputError(faults)
+    return [Face(each, 1.0, "manual") for each in given], []
+
+
+def _reasons(photo: Photo, error: Exception) -> list[str]:
+    """Why a photo was not drawn, without its path; what nobody has foreseen leaves a traceback."""
+    if isinstance(error, InputError):
+        return [problem.removeprefix(f"{photo.path}: ") for problem in error.problems]
+    traceback.print_exception(error)
+    return [f"could not be drawn ({type(error).__name__}: {error})"]
+
+
+class _Album:
+    """The folder as it grows, photo by photo, with little of it in memory."""
+
+    def __init__(self, output: Path, about: Mapping[str, Any], photos: int) -> None:
+        self.output = output
+        self.title = f"Drawn by {about['run']}, {about['ablation']}"
+        self.lead = f"seed {about['seed']}, epoch {about['epoch']}; {counted(photos, 'photo')}"
+        self.pages = math.ceil(photos / ON_A_PAGE)
+        self.rows: list[list[Any]] = []
+        self.cards: list[page.Card] = []
+        self.groups: list[sheets.Group] = []
+        self.page = self.sheet = 0
+
+    def add(
+        self,
+        photo: Photo,
+        image: Image,
+        sketches: Sequence[Sketch],
+        whole: Image,
+        remarks: Sequence[str],
+    ) -> None:
+        """Write the sketches of a photo."""
+        place = f"in_place/{photo.name}.png"
+        _save(whole, self.output / place)
+        shown = []
+        for number, sketch in enumerate(sketches, 1):
+            file = f"sketches/{photo.name}_{number}.png"
+            _save(sketch.image, self.output / file)
+            self.rows.append(_row(photo, number, file, place, sketch))
+            shown.append((page.data_uri(sketch.image), f"{number}: {_found(sketch.face)}"))
+            self._add_to_sheet(f"{photo.name} {number}", sketch)
+        self._add_card(
+            page.Card(photo.title, page.data_uri(image), page.data_uri(whole), shown, remarks)
+        )
+
+    def add_failure(self, photo: Photo, reasons: Sequence[str]) -> None:
+        """Say in the page why a photo was not drawn."""
+        self._add_card(page.Card(photo.title, remarks=reasons))
+
+    def close(self) -> None:
+        """Write what is still in memory."""
+        if self.cards:
+            self._write_page()
+        if self.groups:
+            self._write_sheet()
+        with (
+            write_atomically(self.output / "faces.csv") as temporary,
+            open(temporary, "w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerows([COLUMNS, *self.rows])
+
+    def _add_card(self, card: page.Card) -> None:
+        self.cards.append(card)
+        if len(self.cards) == ON_A_PAGE:
+            self._write_page()
+
+    def _add_to_sheet(self, name: str, sketch: Sketch) -> None:
+        pictures = [sheets.cell(image, CELL) for image in (sketch.photo, sketch.image)]
+        self.groups.append(sheets.Group(pictures, name))
+        if len(self.groups) == ON_A_SHEET:
+            self._write_sheet()
+
+    def _write_page(self) -> None:
+        files = [_numbered("index", number, "html") for number in range(1, self.pages + 1)]
+        links = ["" if number == self.page else file for number, file in enumerate(files)]
+        text = page.page(self.title, self.lead, self.cards, links)
+        with write_atomically(self.output / files[self.page]) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        self.page += 1
+        self.cards = []
+
+    def _write_sheet(self) -> None:
+        self.sheet += 1
+        picture = sheets.sheet(self.title, self.groups, ACROSS)
+        sheets.save(picture, self.output / _numbered("contact_sheet", self.sheet, "png"))
+        self.groups = []
+
+
+def _numbered(name: str, number: int, suffix: str) -> str:
+    return f"{name}.{suffix}" if number == 1 else f"{name}_{number}.{suffix}"
+
+
+def _row(photo: Photo, number: int, file: str, place: str, sketch: Sketch) -> list[Any]:
+    face = sketch.face
+    numbers = [f"{value:.3f}" for value in face.points.ravel()]
+    score = f"{face.score:.6f}" if face.source != "manual" else ""
+    transform = [f"{value:.8g}" for value in sketch.transform.array().ravel()]
+    path = str(photo.path).encode("utf-8", "replace").decode()
+    return [path, number, file, place, *numbers, score, face.source, *transform]
+
+
+def _found(face: Face) -> str:
+    return "placed by hand" if face.source == "manual" else f"score {face.score:.3f}"
+
+
+def _save(image: Image, path: Path) -> None:
+    with write_atomically(path) as temporary:
+        Pillow.fromarray(image).save(temporary)
+
+
+def _write_click_page(output: Path, photos: Sequence[Photo]) -> None:
+    """The page on which the points of photos without a face are placed."""
+    entries = []
+    for photo in photos:
+        image = read_photo(photo.path)
+        height, width = image.shape[:2]
+        entries.append(
+            click_page.entry(
+                (SUBSET, photo.name, MODALITY),
+                (width, height),
+                photo.name,
+                np.asarray(as_seen.reduced(image)),
+                hint=click_page.listed(template((width, height))),
+            )
+        )
+    text = click_page.page(entries, [], "points.csv", "and draw again with --points points.csv")
+    with write_atomically(output / "points.html") as temporary:
+        temporary.write_text(text, encoding="utf-8")

@@ -1,0 +1,115 @@
+"""Which photos are meant, what each is called in the output, and the points given for them."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from photosketch.arrays import Points
+from photosketch.landmarks.manual import manual_rows
+from photosketch.landmarks.table import COORDINATES, point_faults
+from photosketch.runtime import InputError
+
+SUBSET, MODALITY = "photos", "photo"  # what photos have in a file of points
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A file; its name in the output, a relative path without suffix, unlike all others; and what
+    people know it by, the relative path."""
+
+    path: Path
+    name: str
+    title: str
+
+
+def find_photos(given: Iterable[str | Path], output: Path) -> list[Photo]:
+    """The files given, and all in the folders given and below them, in ascending order.
+
+    Hidden files are left out, and what lies in the folder `output`. A photo is called by its path
+    in the folder that was given, with its suffix only where another has the same without. Raises
+    InputError with all that is not there, and where there is no file at all.
+    """
+    problems = []
+    found: dict[Path, Path] = {}  # each file, and its path from what was given
+    output = output.resolve()
+    for each in map(Path, given):
+        if each.is_dir():
+            files = (path for path in sorted(each.rglob("*")) if path.is_file())
+            visible = [
+                path
+                for path in files
+                if not any(part.startswith(".") for part in path.relative_to(each).parts)
+                and output not in path.resolve().parents
+            ]
+            if not visible:
+                problems.append(f"{each}: holds no files; put photos into it")
+            found |= {path: path.relative_to(each) for path in visible if path not in found}
+        elif each.is_file():
+            found.setdefault(each, Path(each.name))
+        else:
+            problems.append(f"{each}: is not there; correct the path")
+    if problems:
+        raise InputError(problems)
+    return _named(found)
+
+
+def _named(found: Mapping[Path, Path]) -> list[Photo]:
+    short = {path: _text(relative.with_suffix("")) for path, relative in found.items()}
+    often = Counter(name.casefold() for name in short.values())
+    taken: set[str] = set()
+    photos = []
+    for path, relative in found.items():
+        name = short[path] if often[short[path].casefold()] == 1 else _text(relative)
+        number, unique = 1, name
+        while unique.casefold() in taken:
+            number += 1
+            unique = f"{name}-{number}"
+        taken.add(unique.casefold())
+        photos.append(Photo(path, unique, _text(relative)))
+    return photos
+
+
+def _text(path: Path) -> str:
+    """A path as text that any file may hold, also where its bytes are no UTF-8."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
+
+
+def read_points(file: Path, photos: Sequence[Photo]) -> dict[str, list[Points]]:
+    """The points [5, 2] of each photo that a file names, by the photos' names.
+
+    The file is one of points placed by hand, as the click page gives it; a row is a face. Raises
+    InputError with every row that names no photo, or lacks a number.
+    """
+    names = {photo.name for photo in photos}
+    points = defaultdict(list)
+    problems = []
+    for row in manual_rows(file):
+        name = row["id"]
+        if (row["subset"], row["modality"]) != (SUBSET, MODALITY) or name not in names:
+            problems.append(
+                f"{file}: {row['subset']}/{name}/{row['modality']} is none of the photos; write "
+                f"{SUBSET}/NAME/{MODALITY}, such as {SUBSET}/{photos[0].name}/{MODALITY}"
+            )
+            continue
+        try:
+            values = {column: float(row[column]) for column in COORDINATES}
+        except ValueError:
+            problems.append(f"{file}: {name} lacks a point; give all ten numbers, or remove it")
+            continue
+        points[name].append(np.array([*values.values()]).reshape(-1, 2))
+    if problems:
+        raise InputError(problems)
+    return dict(points)
+
+
+def outside(points: Sequence[Points], width: int, height: int) -> list[str]:
+    """What is wrong with the points given for a photo of that size."""
+    faults = []
+    for face in points:
+        values = dict(zip(COORDINATES, face.ravel().tolist(), strict=True))
+        faults += point_faults(values, width, height)
+    return faults

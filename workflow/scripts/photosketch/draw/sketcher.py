@@ -1,0 +1,230 @@
+"""A trained generator that draws the faces of any photo.
+
+    from photosketch.draw import Sketcher
+
+    sketcher = Sketcher.load("generator_epoch800.safetensors")
+    for sketch in sketcher("photo.jpg"):
+        print(sketch.face.points, sketch.image.shape)
+
+A face is found by its five points, brought to the place and size that faces had in training, parsed
+where the generator has local networks, and drawn as test photos are (`training.drawing`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+from photosketch import as_seen, images
+from photosketch.arrays import Image, Labels, Points
+from photosketch.landmarks import detection
+from photosketch.landmarks.table import COORDINATES, point_faults
+from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.placement import Similarity, similarity
+from photosketch.resampling import resampled
+from photosketch.runtime import InputError
+from photosketch.training import checkpoint, drawing, networks, pack, tensors
+
+DESCRIBED = ("size", "pad_value", "template", "needs", "frame", "seed", "epoch")
+MIN_FACE_SIZE = 40  # pixels, in a copy of the photo of as_seen.LONGEST pixels at most
+
+
+@dataclass(frozen=True)
+class Face:
+    """A face in a photo: its points [5, 2] (x, y) in pixels of the photo, in the order of
+    `landmarks.table`; how sure the detector is (0 to 1), and who found it: mtcnn or manual."""
+
+    points: Points
+    score: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A drawn face.
+
+    `image` [H, W] uint8, gray, of the size that the generator was trained on; `photo` [H, W, 3],
+    what was drawn; `transform`: (x, y) in the photo that was given -> (x, y) in both.
+    """
+
+    face: Face
+    image: Image
+    photo: Image
+    transform: Similarity
+
+
+@dataclass(frozen=True)
+class Sketcher:
+    """Draws faces. `about`: what the generator's file says of itself (`training.description`)."""
+
+    generator: networks.Generator
+    about: dict[str, Any]
+    device: torch.device
+    statistics: drawing.Statistics = "instance"
+    seed: int | None = None  # of dropout; None: that of the training
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        device: str | torch.device = "cpu",
+        statistics: drawing.Statistics = "instance",
+        seed: int | None = None,
+    ) -> Self:
+        """The generator of a safetensors file that training wrote.
+
+        `statistics`: instance (pix2pix: normalised by the single image, dropout on) or running.
+        Raises InputError where the file is damaged or doesn't say what drawing has to know.
+        """
+        weights, about = read_generator(path)
+        device = torch.device(device)
+        return cls(drawing.build(weights, about).to(device), about, device, statistics, seed)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of its sketches."""
+        width, height = self.about["size"]
+        return width, height
+
+    @property
+    def needs_parsing(self) -> bool:
+        """Whether it has to be told where hair and background are."""
+        return "labels" in self.about["needs"]
+
+    def __call__(
+        self,
+        photo: str | Path | Image,
+        points: Points | None = None,
+        *,
+        name: str | None = None,
+        aligned: bool = False,
+    ) -> list[Sketch]:
+        """The sketches of all faces of a photo, from left to right.
+
+        `photo`: a file, read as people see it (`as_seen`), or RGB [H, W, 3] uint8. `points` [5, 2]
+        or [K, 5, 2]: the faces, where they are known. `name`: SUBSET/ID, what dropout is seeded by;
+        default: the file's stem (of an array `photo`) and the face's number from 1. With `aligned`
+        the photo is drawn as it is: a picture of the size, and with a face where, training photos
+        had it. Raises InputError where the file can't be read, or is not of that size.
+        """
+        stem = "photo" if isinstance(photo, np.ndarray) else Path(photo).stem
+        image = photo if isinstance(photo, np.ndarray) else read_photo(Path(photo))
+        if points is None:
+            faces, _ = self.faces(image)
+        else:
+            given = np.asarray(points, float).reshape(-1, 5, 2)
+            faces = [Face(each, 1.0, "manual") for each in given]
+        return [
+            self.draw(image, face, name or f"{stem}/{number}", aligned=aligned)
+            for number, face in enumerate(faces, 1)
+        ]
+
+    def faces(self, image: Image) -> tuple[list[Face], list[str]]:
+        """The faces of a photo [H, W, 3], from left to right, and what keeps others from being
+        drawn, in words."""
+        height, width = image.shape[:2]
+        copy = as_seen.reduced(image)
+        (found,) = detection.detect_all([copy], self.device, min_face_size=MIN_FACE_SIZE)
+        located = [
+            detection.Detection(as_seen.points_before(face.points, (width, height)), face.score)
+            for face in found
+        ]
+        faces, faults = [], []
+        for face in detection.mean_looks(((image, one) for one in located), self.device):
+            values = dict(zip(COORDINATES, face.points.ravel().tolist(), strict=True))
+            if problems := point_faults(values, width, height):
+                faults.append(f"a face is left out: {problems[0]}")
+            else:
+                faces.append(Face(face.points, face.score, "mtcnn"))
+        return faces, faults
+
+    def draw(self, image: Image, face: Face, name: str, *, aligned: bool = False) -> Sketch:
+        """One face of a photo [H, W, 3]; arguments as of a call."""
+        if aligned:
+            _check_size(image, self.size)
+            transform = Similarity(np.eye(2), np.zeros(2))
+            picture = image
+        else:
+            transform = similarity(face.points, np.array(self.about["template"]))
+            picture = resampled(image, transform, self.size)
+        points = transform(face.points)
+        labels = parse_grabcut(picture, points) if self.needs_parsing else None
+        return Sketch(face, self.sketch(picture, points, labels, name), picture, transform)
+
+    def sketch(self, picture: Image, points: Points, labels: Labels | None, name: str) -> Image:
+        """The sketch [H, W] uint8 of a picture [H, W, 3] of `size` with a face in its usual place.
+
+        `points` [5, 2] in its pixels and `labels` [H, W] by `parsing.labels.CLASSES` are what local
+        networks need. With `name`, points and labels of a test pair it is the run's own sample, on
+        the same device with as many threads.
+        """
+        _check_size(picture, self.size)
+        subset, _, id = name.rpartition("/")
+        data = self._packed(subset, id, picture, points, labels)
+        seed = self.about["seed"] if self.seed is None else self.seed
+        epoch = self.about["epoch"]
+        drawn = drawing.draw(self.generator, data, self.statistics, seed, epoch, self.device)
+        return drawn[0]
+
+    def _packed(
+        self, subset: str, id: str, picture: Image, points: Points, labels: Labels | None
+    ) -> tensors.PackedSet:
+        frame, pad_value = self.about["frame"], self.about["pad_value"]
+        parsing = np.zeros(picture.shape[:2], np.uint8) if labels is None else labels
+        channels = self.about["sketch_channels"]
+
+        def on_device(array: Image) -> torch.Tensor:
+            return torch.from_numpy(array[None]).to(self.device)
+
+        return tensors.PackedSet(
+            ids=[id],
+            subset=[subset],
+            photo=on_device(pack.framed(picture, frame, pad_value)),
+            sketch=torch.zeros((1, frame, frame, channels), dtype=torch.uint8, device=self.device),
+            landmarks=on_device(pack.in_frame(points.astype(np.float32), self.size, frame)),
+            parsing=on_device(pack.framed(parsing, frame, 0)),
+            size=self.size,
+            offset=pack.offset(self.size, frame),
+            pad_value=pad_value,
+        )
+
+
+def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]]:
+    """The weights of a generator's file, and what it says of itself, enough to draw with it.
+
+    Raises InputError where the file is not there, is damaged, or says too little.
+    """
+    if not Path(path).is_file():
+        raise InputError([f"{path}: is not there; name a generator_epoch*.safetensors of a run"])
+    weights, about = checkpoint.read_generator(path)
+    if missing := [key for key in DESCRIBED if key not in about]:
+        raise InputError(
+            [f"{path}: doesn't say its {', '.join(missing)}; train it again, or take another"]
+        )
+    return weights, about
+
+
+def read_photo(path: Path) -> Image:
+    """A photo [H, W, 3] as people see it. Raises InputError where it can't be read."""
+    try:
+        data = images.file_bytes(path)
+        _, faults = as_seen.inspect(data)
+    except images.FaultyError as error:
+        faults = [error.fault]
+    if faults:
+        raise InputError([f"{path}: {fault}" for fault in faults])
+    return as_seen.read(data, colour=True)
+
+
+def _check_size(picture: Image, size: Sequence[int]) -> None:
+    height, width = picture.shape[:2]
+    if (width, height) != tuple(size) or picture.shape[2:] != (3,):
+        raise InputError(
+            [
+                f"the picture has the shape {list(picture.shape)}: the generator draws aligned "
+                f"pictures of [{size[1]}, {size[0]}, 3]; leave aligned out to have faces found"
+            ]
+        )
