@@ -60,7 +60,7 @@ def test_others_sketches_and_lpips_are_in_the_tables_and_validation_pairs_choose
         methods={"theirs": "theirs"},
         landmarks={"manual": None},  # nothing here needs the points of the faint sketches
     )
-    done = project.snakemake()
+    done = project.snakemake("compare", "show_landmarks")
     assert done.returncode == 0, done.stdout
     check_unparsed(project)
     check_chosen_epoch(project)
@@ -68,8 +68,8 @@ def test_others_sketches_and_lpips_are_in_the_tables_and_validation_pairs_choose
     check_references(project)
 
     project.configure(evaluation={"chosen_by": "kid"})
-    assert project.stale() == Counter({"compare": 1})
-    done = project.snakemake()
+    assert project.stale() == Counter({"compare": 1, "show_parsings": 2})
+    done = project.snakemake("compare")
     assert done.returncode == 0, done.stdout
     validation = pooled(project.results / "validation/baseline/seed0.csv")
     test = pooled(project.results / "evaluation/baseline/seed0.csv")

@@ -79,12 +79,14 @@ def generator_path(folder: Path, epoch: int) -> Path:
 
 
 def save_generator(folder: Path, epoch: int, weights: Weights, about: dict[str, Any]) -> None:
-    """Write a state dict; in the metadata `about` (builtins) as JSON, and a digest of both."""
+    """Write a state dict; in the metadata, as JSON, `about` (builtins) and a digest of both.
+
+    One entry of the metadata, for safetensors writes several in any order.
+    """
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    text = json.dumps(about)
-    metadata = {"photosketch": text, "sha256": _digest(tensors, text)}
+    text = json.dumps({**about, "sha256": _digest(tensors, about)})
     with runtime.write_atomically(generator_path(folder, epoch)) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+        save_file(tensors, temporary, metadata={"photosketch": text})
 
 
 def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
@@ -93,18 +95,18 @@ def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
     Raises InputError where they are not what was written.
     """
     with runtime.intact(path, "train"), safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if not {"photosketch", "sha256"} <= metadata.keys():
+        about = json.loads((file.metadata() or {}).get("photosketch", "{}"))
+        if "sha256" not in about:
             raise ValueError("it doesn't say what it is")
         weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if _digest(weights, metadata["photosketch"]) != metadata["sha256"]:
+        if about.pop("sha256") != _digest(weights, about):
             raise ValueError("its content has another sha256 than was written")
-        return weights, json.loads(metadata["photosketch"])
+        return weights, about
 
 
-def _digest(weights: Weights, about: str) -> str:
+def _digest(weights: Weights, about: dict[str, Any]) -> str:
     """The sha256 of the names, types, shapes and values of tensors, and of what is said of them."""
-    digest = hashlib.sha256(about.encode())
+    digest = hashlib.sha256(json.dumps(about).encode())
     for name, tensor in sorted(weights.items()):
         digest.update(f"\0{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
