@@ -220,7 +220,7 @@ def first_of(problems: Sequence[str], log: str | os.PathLike[str]) -> list[str]:
     more = len(problems) - SHOWN
     if more <= 0:
         return [*problems]
-    told = f"and {more} more problems: all are in {log}"
+    told = f"and {more} more problem{'s' * (more > 1)}: all are in {log}"
     return [*problems[: SHOWN - LAST_SHOWN], told, *problems[-LAST_SHOWN:]]
 
 
