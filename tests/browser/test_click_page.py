@@ -88,6 +88,7 @@ def test_five_clicks_a_drag_and_the_download_are_what_the_merge_takes(
         file,
         tmp_path / "missing.csv",
         page=tmp_path / "annotate.html",
+        page_command="snakemake annotate",
         sketches_needed_by={},
     )
     merged = points_of(tables["AR"], "1", "photo")

@@ -9,11 +9,16 @@ MISSING_ROWS = "landmarks/missing.csv"
 
 
 def test_all_mistakes_of_the_configuration_are_listed_before_anything_runs(unrun):
-    unrun.configure(train={"lr": "2e-4", "epochz": 3}, colour=1)
+    unknown = {f"colour{number}": 1 for number in range(25)}
+    unrun.configure(train={"lr": "2e-4", "epochz": 3}, **unknown)
     done = unrun.snakemake()
     assert done.returncode != 0
-    for words in ("train.lr: '2e-4'", "write 2.0e-4", "train.epochz: unknown key", "colour"):
-        assert words in done.stdout
+    everything = (unrun.folder / ".snakemake/problems.txt").read_text()
+    for words in ("train.lr: '2e-4'", "write 2.0e-4", "train.epochz: unknown key", *unknown):
+        assert words in everything
+    told = [line for line in done.stdout.splitlines() if "unknown key" in line or "2e-4" in line]
+    assert len(told) == len(set(told)) == 20
+    assert "and 7 more problems: all are in .snakemake/problems.txt" in done.stdout
     assert "common.smk" not in done.stdout  # no line of ours below the person's mistakes
     assert not (unrun.folder / "results").exists()
 

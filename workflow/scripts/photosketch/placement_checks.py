@@ -16,7 +16,6 @@ EYE_DISTANCES = (40.0, 62.0)
 # Degrees: the rectangles stand upright, and in that of the mouth (40 px high) the corners of one as
 # wide as CUFS's (41 px) lie 15 px apart in height. CUFS's faces are tilted by 3 at most.
 LARGEST_TILT = 20.0
-MOST_NAMED = 20  # photos
 
 
 def problems(points: np.ndarray, clamped: Sequence[str], frame: int = FRAMES[0]) -> list[str]:
@@ -42,12 +41,11 @@ def problems(points: np.ndarray, clamped: Sequence[str], frame: int = FRAMES[0])
 def refusal(lines: Sequence[str], ablations: Sequence[str], *, aligned: bool) -> list[str]:
     """The problems of a run whose `ablations` have local networks that photos do not fit: those
     named by `lines`, and what can be done. `aligned`: dataset.align is on already."""
-    more = len(lines) - MOST_NAMED
+    have = "1 photo has a face" if len(lines) == 1 else f"{len(lines)} photos have faces"
     align = "set dataset.align to each (photo, where sketches were drawn over the photos)"
     return [
-        *lines[:MOST_NAMED],
-        *([f"and {more} more"] if more > 0 else []),
-        f"{len(lines)} photos have faces that the local networks of {', '.join(ablations)} do not "
+        *lines,
+        f"{have} that the local networks of {', '.join(ablations)} do not "
         "fit. Where the points are wrong, correct them: list the photos in landmarks.annotate "
         "(SUBSET/ID/photo), and the target `annotate` makes a page that shows them and their "
         "points, to click (docs/landmarks.md). Else "

@@ -41,7 +41,7 @@ class InterruptedJobError(Exception):
 
 _NAMED = ("torch", "numpy", "cv2", "pandas")  # in the heading of a log, where they are loaded
 INTERRUPTED = 75  # exit code of such a job: EX_TEMPFAIL, "try again later"
-SHOWN = 20  # problems that the console is told; the log has all
+SHOWN, LAST_SHOWN = 20, 4  # problems that the console is told, the last ones among them
 
 
 @contextlib.contextmanager
@@ -217,13 +217,15 @@ def job(
 
 
 def first_of(problems: Sequence[str], log: str | os.PathLike[str]) -> list[str]:
-    """The problems that a console is told, and how many more are in the log, which has all."""
+    """The problems that a console is told, and how many more are in the log, which has all.
+
+    The last ones are among them: what can be done about all is at the end.
+    """
     more = len(problems) - SHOWN
-    return (
-        [*problems[:SHOWN], f"and {more} more problems: all are in {log}"]
-        if more > 0
-        else [*problems]
-    )
+    if more <= 0:
+        return [*problems]
+    told = f"and {more} more problem{'s' * (more > 1)}: all are in {log}"
+    return [*problems[: SHOWN - LAST_SHOWN], told, *problems[-LAST_SHOWN:]]
 
 
 def _end(console: TextIO, told: Iterable[str], logged: Iterable[str], code: int) -> NoReturn:

@@ -116,7 +116,7 @@ def _missing_problems(
         appended = f"copy it to {usual} and name that file"
     return [
         *listed,
-        f"{page}: is the page to click the points of these {len(missing)} images; make it by "
+        f"{page}: is the page to click their points; make it by "
         f"`{page_command}`, open it in any browser (no network needed: from a cluster copy the "
         f"file to your laptop), click, press Download, {saved} "
         f"({CONFIG_KEY}), and run again",
