@@ -71,7 +71,7 @@ def test_faces_are_looked_for_before_features_are_computed(finished):
     (log,) = (finished.folder / ".snakemake/log").glob("*.snakemake.log")
     begun = [line for line in log.read_text().splitlines() if line.startswith("Job ")]
     order = [line.partition(": ")[2] for line in begun]
-    features = order.index("Computing the features of the real test sketches")
+    features = order.index("Computing the features of the true test sketches")
     assert sum(job.startswith("Detecting the landmarks") for job in order[:features]) == 2
 
 
