@@ -103,10 +103,8 @@ class Display:
         self._asked = self._met = -math.inf  # when others were last asked for, and met
         self._drawn = False  # whether the line that the cursor waits in is to be drawn over
         if console is not None and console.isatty():
-            with contextlib.suppress(OSError):
-                name = os.ttyname(console.fileno())
-                self._terminal = os.open(name, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
-                fcntl.flock(self._terminal, fcntl.LOCK_SH)
+            with contextlib.suppress(OSError):  # without locks there it is no terminal to us
+                self._terminal = _shared(os.ttyname(console.fileno()))
 
     def interval(self) -> float:
         """Seconds between two states that are shown."""
@@ -154,3 +152,14 @@ class Display:
             # asking may have given the shared lock up
             fcntl.flock(self._terminal, fcntl.LOCK_SH)
         return now - self._met > SHARED
+
+
+def _shared(terminal: str) -> int:
+    """A descriptor of a terminal that is locked as one of perhaps several."""
+    descriptor = os.open(terminal, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
