@@ -19,7 +19,11 @@ RESOURCES = dict(
     )
 )
 RULES = {*RESOURCES, *BASES}
-LOCAL = set(re.findall(r"^rule (\w+):\n    localrule: True$", TEXT, re.MULTILINE))
+LOCAL = set(
+    re.findall(
+        r"^rule (\w+):\n(?:(?!rule |use rule ).*\n)*?    localrule: True$", TEXT, re.MULTILINE
+    )
+)
 
 
 def profile(name: str) -> dict:

@@ -189,7 +189,7 @@ def test_the_log_of_a_script_begins_with_versions_and_ends_with_the_time(tmp_pat
     subprocess.run([sys.executable, "-c", code, log], env=environment, check=True, timeout=60)
     first, last = log.read_text().splitlines()
     assert first == (
-        f"compare.py: Python {platform.python_version()}, numpy {np.__version__}; at most 2 threads"
+        f"compare.py: Python {platform.python_version()}, numpy {np.__version__}; threads: 2"
     )
     assert re.fullmatch(r"finished after \d+ s", last)
 

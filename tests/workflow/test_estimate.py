@@ -46,15 +46,14 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     project.configure(run="another")
     rows = [
         {"ablation": kind, "precision": "fp32", "taken": True, "images_per_second": speed}
-        for kind, speed in (("baseline", 8), ("local_glad", 4))
+        for kind, speed in (("baseline", 8), ("local", 4), ("local_glad", 4))
     ]
     bench = {"device": "CPU", "width": 2, "frame": 256, "rows": rows}
     (project.folder / "results/bench.json").write_text(json.dumps({"training": bench}))
-    project.configure(sweeps={"weights": None}, ablations={"local": None})
     done = estimate(project)
     assert done.returncode == 0, done.stdout
-    # two seeds of 8 pairs: 3 epochs of baseline, 4 of local_glad
-    assert "22 s of training at the speeds in results/bench.json" in done.stdout
+    # of 8 pairs and two seeds: 3 epochs of baseline and of two points, 4 of local_glad
+    assert "46 s of training at the speeds in results/bench.json" in done.stdout
     assert "not in it: index_pairs, " in done.stdout
 
     (project.folder / "results/bench.json").unlink()

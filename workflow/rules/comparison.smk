@@ -76,12 +76,7 @@ rule compare:
             category="Comparison",
             labels={"figure": "FID over epochs"},
         ),
-        grids=report(
-            expand("<results>/comparison/grid_{subset}.png", subset=SUBSETS),
-            caption="../report/grid.rst",
-            category="Comparison",
-            labels={"figure": "test people"},
-        ),
+        grids=expand("<results>/comparison/grid_{subset}.png", subset=SUBSETS),
         page=report(
             "<results>/comparison/index.html",
             caption="../report/page.rst",

@@ -47,7 +47,7 @@ rule extract_real_features:
         },
         code=code_version("extract_real_features.py"),
     message:
-        "Computing the features of the real test sketches"
+        "Computing the features of the true test sketches"
     script:
         "../scripts/extract_real_features.py"
 

@@ -1,4 +1,4 @@
-"""Features of the real test sketches, and the scores of real images, to read a table by."""
+"""Features of the true test sketches, and the scores of real images, to read a table by."""
 
 from typing import TYPE_CHECKING
 
@@ -42,9 +42,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     sets = {}
     for split in ("test", "val") if validation else ("test",):
         people = pairs.select(manifest, split=split)
-        print(f"{network.label}: {len(people)} real {split} sketches on {device}")
+        print(f"{network.label}: {len(people)} true {split} sketches on {device}")
         sketches = protocol.true(people, scored_as)
-        with Bar(f"{network.label} of real {split} sketches", len(people), console) as bar:
+        with Bar(f"{network.label} of true {split} sketches", len(people), console) as bar:
             features = extract(sketches, networks.features, device, bar=bar)
         sets[split] = Features(*ids_and_subsets(people), features)
     write_features(sets["test"], output.features)

@@ -81,6 +81,25 @@ def test_a_single_epoch_is_shown_above_the_ablations_names() -> None:
     assert "FID at epoch 8" in texts(figure)
 
 
+def test_methods_and_photos_are_dotted_lines_unless_these_would_flatten_the_curves() -> None:
+    scores = made_up_scores([0], [5, 10])
+    theirs = scores[(scores["ablation"] == "local") & (scores["epoch"] == 5)]
+    theirs = theirs.assign(ablation="theirs", epoch=0, fid=[60.0, 70.0, 80.0])
+    references = pd.DataFrame(
+        {"name": "photo in gray", "subset": ["CUHK", "AR", "all"], "fid": [900.0, None, 90.0]}
+    )
+    nothing = Provenance("demo", {}, {}, "")
+    figure = figures.curves(Comparison(scores, references, pd.DataFrame(), nothing, theirs))
+    cuhk, ar, pooled, _ = figure.axes
+    levels = [[line.get_ydata()[0] for line in axis.get_lines()[2:]] for axis in figure.axes]
+    assert levels == [[60], [70], [80, 90], []]
+    named = [text.get_text() for text in cuhk.texts]
+    assert named == ["theirs 60.00", "photo in gray 900.00, above"]
+    assert [text.get_text() for text in ar.texts] == ["theirs 70.00"]
+    assert cuhk.get_ylim()[1] < 150
+    assert [text.get_text() for text in pooled.texts] == ["theirs 80.00", "photo in gray 90.00"]
+
+
 def test_a_single_subset_is_not_shown_twice() -> None:
     scores = made_up_scores([0], [5, 10])
     of_ar = scores[scores["subset"].isin(["AR", "all"])]

@@ -269,3 +269,13 @@ def test_a_page_of_tables_alone_has_their_warnings_and_nothing_that_does_not_wor
         assert text in reader.words
     assert not {"button", "script", "img"} & set(reader.tags)
     assert "None in this run." in Reader(table_page.table_page("Differences", [])).words
+
+
+def test_the_page_counts_other_peoples_methods_beside_the_ablations(
+    pictures: dict[str, Path],
+) -> None:
+    scores = made_up_scores([0], [8])
+    assert "2 ablations on 12 test faces" in " ".join(read_page(scores, pictures).words)
+    theirs = scores[scores["ablation"] == "baseline"].assign(ablation="theirs")
+    comparison = Comparison(scores, REFERENCES, pd.DataFrame(), PROVENANCE, theirs)
+    assert page._lead(comparison).startswith("2 ablations and 1 other method on 12 test faces, ")

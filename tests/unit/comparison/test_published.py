@@ -78,9 +78,13 @@ def test_curves_have_a_thin_named_line_in_the_panels_of_known_values() -> None:
         assert added == [[31.5], [], [26.96, 28.0], []]
         names = [[text.get_text() for text in axis.texts] for axis in axes]
         assert names == [
-            ["later 31.50", "published:"],
+            ["later (published) 31.50"],
             [],
-            ["later 26.96", "report_glad 28.00", "published:"],
+            [
+                "later (published) 26.96",
+                "report_glad (published) 28.00",
+                "photo in gray 70.00, above",
+            ],
             [],
         ]
         width = axes[0].get_lines()[-1].get_linewidth()
@@ -95,5 +99,7 @@ def test_names_of_values_that_lie_close_together_do_not_overlap() -> None:
     ]
     [axis, *_] = figures.curves(compared(*close)).axes
     places = [text.get_position()[1] for text in axis.texts]
-    assert [text.get_text() for text in axis.texts[:5]] == [f"paper_{i} 30.0{i}" for i in range(5)]
+    assert [text.get_text() for text in axis.texts[:5]] == [
+        f"paper_{i} (published) 30.0{i}" for i in range(5)
+    ]
     assert all(above - below > 0.05 for below, above in pairwise(places))

@@ -7,6 +7,7 @@ every 10 seconds; where there is none, every 30 seconds.
 
 import contextlib
 import fcntl
+import math
 import os
 import threading
 import time
@@ -17,6 +18,7 @@ from tqdm import tqdm
 from photosketch import durations
 
 ALONE, SHARED, ELSEWHERE = 0.5, 10.0, 30.0  # seconds between two states that are shown
+_CLEAR = "\r\x1b[K"  # a terminal's line, before it is written anew
 
 
 class Bar(tqdm):
@@ -90,20 +92,19 @@ class Display:
     """Where a bar is written to: one line of a terminal, or, unless it is alone there, lines.
 
     Bars of other processes are noticed by locks on the terminal: each bar holds a shared one, and
-    is alone where it could make it exclusive.
+    is alone where it could make it exclusive, and could all of the last SHARED seconds, in which
+    Snakemake says that the other job has ended. The cursor waits where a line begins, so that what
+    others write begins there.
     """
 
     def __init__(self, console: TextIO | None) -> None:
         self._console = console
         self._terminal: int | None = None
-        self._asked = -ALONE
-        self._alone = False
-        self._open_line = False  # whether the last line written is one to be drawn over
+        self._asked = self._met = -math.inf  # when others were last asked for, and met
+        self._drawn = False  # whether the line that the cursor waits in is to be drawn over
         if console is not None and console.isatty():
-            with contextlib.suppress(OSError):
-                name = os.ttyname(console.fileno())
-                self._terminal = os.open(name, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
-                fcntl.flock(self._terminal, fcntl.LOCK_SH)
+            with contextlib.suppress(OSError):  # without locks there it is no terminal to us
+                self._terminal = _shared(os.ttyname(console.fileno()))
 
     def interval(self) -> float:
         """Seconds between two states that are shown."""
@@ -116,40 +117,49 @@ class Display:
         state = text.strip()
         if self._console is None or not state:
             return
-        if self._terminal is not None and self._is_alone():
-            width = os.get_terminal_size(self._console.fileno()).columns - 1
-            self._console.write(f"\r\x1b[K{state[:width]}")
-            self._console.flush()
-            self._open_line = True
+        if self._terminal is None:
+            self._console.write(f"{state}\n")
             return
-        self._end_line()
-        self._console.write(f"{state}\n")
+        self._drawn = self._is_alone()
+        if self._drawn:
+            width = os.get_terminal_size(self._console.fileno()).columns - 1
+            self._console.write(f"{_CLEAR}{state[:width]}\r")
+            self._console.flush()
+        else:
+            self._console.write(f"{_CLEAR}{state}\n")
 
     def flush(self) -> None:
         """As files have it."""
 
     def close(self) -> None:
         """Leave the last state, and the terminal to the others."""
-        self._end_line()
+        if self._console is not None and self._drawn:
+            self._console.write("\n")
         if self._terminal is not None:
             os.close(self._terminal)
             self._terminal = None
 
-    def _end_line(self) -> None:
-        if self._open_line and self._console is not None:
-            self._console.write("\n")
-            self._open_line = False
-
     def _is_alone(self) -> bool:
         """Whether no other process shows a bar on the terminal, asked twice a second at most."""
         assert self._terminal is not None
-        if time.monotonic() - self._asked >= ALONE:
-            self._asked = time.monotonic()
+        now = time.monotonic()
+        if now - self._asked >= ALONE:
+            self._asked = now
             try:
                 fcntl.flock(self._terminal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._alone = True
             except OSError:
-                self._alone = False
+                self._met = now
             # asking may have given the shared lock up
             fcntl.flock(self._terminal, fcntl.LOCK_SH)
-        return self._alone
+        return now - self._met > SHARED
+
+
+def _shared(terminal: str) -> int:
+    """A descriptor of a terminal that is locked as one of perhaps several."""
+    descriptor = os.open(terminal, os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor

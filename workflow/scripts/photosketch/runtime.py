@@ -256,7 +256,7 @@ def _print_heading(script: str, threads: int) -> None:
     loaded = {name: getattr(sys.modules.get(name), "__version__", None) for name in _NAMED}
     parts = [f"{name} {version}" for name, version in loaded.items() if version]
     python = f"Python {platform.python_version()}"
-    print(f"{Path(script).name}: {', '.join([python, *parts])}; at most {threads} threads")
+    print(f"{Path(script).name}: {', '.join([python, *parts])}; threads: {threads}")
 
 
 def _print_gpu_memory() -> None:

@@ -46,8 +46,8 @@ def curves(comparison: Comparison) -> Figure:
 
     Several seeds: the line is their mean, the band spans their lowest to highest. A single epoch
     has no curve: its values stand above the ablations' names. Panels have scales of their own, for
-    FID cannot be compared across them. Published values are thin lines in the panels of the subsets
-    that they are of.
+    FID cannot be compared across them. Methods, photos in gray and published values, which have no
+    epochs, are thin lines in the panels of the subsets that they are of.
     """
     scores = comparison.scores
     ablations, subsets, epochs = comparison.ablations, comparison.subsets, comparison.epochs
@@ -71,7 +71,7 @@ def curves(comparison: Comparison) -> Figure:
             axis.set_axisbelow(True)
             draw_panel(axis, scores[scores["subset"] == subset], ablations)
             shown = [subset] if len(panels) > 1 else [subset, POOLED]
-            _published(axis, comparison.comparable, shown)
+            _levels(axis, comparison.without_epochs(subset), comparison.comparable, shown)
         for axis in axes[len(panels) :]:
             axis.set_visible(False)
         left, line = 0.15 / width, 0.25 / height
@@ -224,23 +224,39 @@ def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
     axis.margins(y=0.2)
 
 
-def _published(axis: Axes, entries: Sequence[Published], subsets: Sequence[str]) -> None:
-    """A thin line at each published value, of the first of the subsets that there is one for; its
-    name and value to the right of it, moved up where the one below would be hidden."""
-    known = sorted(
-        (value, entry.name)
+def _levels(
+    axis: Axes, fixed: Mapping[str, float], entries: Sequence[Published], subsets: Sequence[str]
+) -> None:
+    """Thin lines at values that have no epochs, each with its name to the right of it.
+
+    fixed: of the panel's subset, by name: methods, and photos in gray. Where such a value is so far
+    off that its line would flatten the curves, its name stands at the edge and says so. entries:
+    published values, of the first of the subsets that there is one for.
+    """
+    published = {
+        f"{entry.name} (published)": value
         for entry in entries
         for value in [entry.fid[subset] for subset in subsets if subset in entry.fid][:1]
-    )
-    if not known:
-        return
-    for value, _ in known:
-        axis.axhline(value, color=_FAINT, linewidth=0.7, linestyle=(0, (5, 3)), zorder=1)
+    }
+    low, high = axis.get_ylim()
+    near = {
+        name: value
+        for name, value in fixed.items()
+        if low - (high - low) <= value <= high + (high - low)
+    }
+    lines = {**near, **published}
+    for name, value in lines.items():
+        dashes = (5, 3) if name in published else (1, 2)
+        axis.axhline(value, color=_FAINT, linewidth=0.7, linestyle=(0, dashes), zorder=1)
     low, high = axis.get_ylim()
     axis.set_ylim(low, high)  # names are placed by it
-    names = [(f"{name} {value:.2f}", (value - low) / (high - low)) for value, name in known]
+    names = [(value, f"{name} {value:.2f}") for name, value in lines.items()]
+    for name, value in fixed.items():
+        if name not in near:
+            names.append((value, f"{name} {value:.2f}, {'above' if value > high else 'below'}"))
     lowest = -math.inf
-    for text, place in [*names, ("published:", -math.inf)]:
+    for value, text in sorted(names):
+        place = min(max((value - low) / (high - low), 0.0), 1.0)
         lowest = max(place, lowest + _NAME_HEIGHT)
         axis.text(
             1.01,
@@ -259,13 +275,13 @@ def people_grid(
     people: Sequence[pairs.Pair],
     drawn: Mapping[str, Samples],
 ) -> Image.Image:
-    """Some of the test people of a subset: photo, real sketch, and what each method drew."""
+    """Some of the test people of a subset: photo, true sketch, and what each method drew."""
     people = pairs.select(people, subset=subset)
     people = [people[index] for index in sheets.evenly_spaced(len(people), ROWS)]
     ids = [pair.id for pair in people]
     columns = {
         "photo": [pairs.read_image(pair, "photo") for pair in people],
-        "real sketch": [pairs.read_image(pair, "sketch") for pair in people],
+        "true sketch": [pairs.read_image(pair, "sketch") for pair in people],
         **{name: samples.of(subset, ids) for name, samples in drawn.items()},
     }
     title = f"{subset}: epoch {comparison.epochs[-1]}, seed {comparison.seeds[0]}"

@@ -113,8 +113,12 @@ def index_html(
 
 def _lead(comparison: Comparison) -> str:
     count = len(comparison.ablations)
+    methods = len(comparison.all_scores["ablation"].unique()) - count
+    compared = f"{count} ablation{'s' if count > 1 else ''}"
+    if methods:
+        compared += f" and {methods} other method{'s' if methods > 1 else ''}"
     return (
-        f"{count} ablation{'s' if count > 1 else ''} on {comparison.counts[POOLED]} test faces, "
+        f"{compared} on {comparison.counts[POOLED]} test faces, "
         f"{epochs_in_words(comparison.epochs)}; {seeds_in_words(comparison.seeds)}."
     )
 

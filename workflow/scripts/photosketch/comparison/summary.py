@@ -92,6 +92,17 @@ class Comparison:
         """In the order of the configuration: the figures show the first one."""
         return self.scores["seed"].unique().tolist()
 
+    def without_epochs(self, subset: str) -> dict[str, float]:
+        """FID of a subset, or of `all`, by name, of what is not drawn epoch by epoch: methods, and
+        real images that have one."""
+        rows = [table for table in (self.method_scores, self.references) if table is not None]
+        names = {"ablation": "name"}  # of methods
+        known = pd.concat([table.rename(columns=names) for table in rows])
+        if known.empty:
+            return {}
+        of_subset = known[(known["subset"] == subset) & known["fid"].notna()]
+        return dict(zip(of_subset["name"], of_subset["fid"].astype(float), strict=True))
+
     @property
     def features(self) -> str:
         """The network of the features, as tables name it."""

@@ -44,7 +44,7 @@ class Table:
         return "\n".join(lines)
 
     def html(self, sortable: bool = True) -> str:
-        """A table; `sortable`: for a page whose script sorts by a column that one clicks."""
+        """A table; `sortable`: for a page whose script sorts by a column on a click on its name."""
         opening, closing = ('<button type="button">', "</button>") if sortable else ("", "")
         head = "".join(
             f'<th scope="col">{opening}{html.escape(name)}{closing}</th>' for name in self.head
@@ -199,7 +199,7 @@ def _fid_remarks(epochs: Sequence[int], seeds: Sequence[int]) -> list[str]:
             "each, without any measure of scatter."
         )
     return [
-        "FID between the generated and the real test sketches: lower is better.",
+        "FID between the drawn and the true test sketches: lower is better.",
         "FID is biased upward, the more so the smaller n: compare methods within a column only, "
         "never one column with another.",
         values,

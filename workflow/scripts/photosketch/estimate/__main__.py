@@ -73,7 +73,7 @@ def print_time(jobs: Mapping[str, int], past: Mapping[str, float], bench: float 
         print("time: not known, no job of this run has ended yet")
     else:
         known = durations.in_words(sum(past.values()) + (bench or 0))
-        print(f"time, one job after the other: {known}")
+        print(f"time, one job after the other: {'at least ' if unknown else ''}{known}")
     if past:
         print(f"  {durations.in_words(sum(past.values()))} as past jobs of this run took;", end=" ")
         print("one that was interrupted and went on counts with its last attempt alone")

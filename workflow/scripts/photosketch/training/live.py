@@ -39,6 +39,8 @@ class Live:
             for path in folder.glob(EVENTS):
                 path.unlink()
         self._writer = SummaryWriter(folder, purge_step=images + 1)
+        self._images = images
+        self._values: Mapping[str, float] = {}
         self._begin_point()
 
     def __enter__(self) -> Self:
@@ -47,6 +49,8 @@ class Live:
     def __exit__(
         self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
+        if kind is None and self._count:
+            self._write_point()
         with _left_out("the last of the curves"):
             self._writer.close()
 
@@ -61,15 +65,18 @@ class Live:
         self._count += count
         for term, total in sums.items():
             self._sums[term] = self._sums.get(term, 0.0) + total
+        self._images, self._values = images, values
+        if time.monotonic() - self._since >= POINTS_EVERY:
+            self._write_point()
+
+    def _write_point(self) -> None:
         passed = time.monotonic() - self._since
-        if passed < POINTS_EVERY:
-            return
         means = {f"losses/{term}": total / self._count for term, total in self._sums.items()}
-        pace = {**values, "images_per_second": self._count / passed}
+        pace = {**self._values, "images_per_second": self._count / passed}
         run = {f"run/{name}": value for name, value in pace.items()}
         with _left_out("a point of the curves"):
             for name, value in {**means, **run}.items():
-                self._writer.add_scalar(name, value, images)
+                self._writer.add_scalar(name, value, self._images)
             self._writer.flush()
         self._begin_point()
 
