@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from snakemake.io import PeriodicityDetector
 from snakemake.utils import update_config
 
 from photosketch import config as settings
@@ -16,6 +17,7 @@ from photosketch import placement
 from photosketch.config import LossWeights, RunSettings, TrainConfig
 from photosketch.evaluation.distances import InnerProducts, weighted_distances
 from photosketch.evaluation.metrics import METRICS
+from photosketch.pairs import name_problem
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -387,6 +389,18 @@ def test_paths_that_no_file_can_have_are_missing_files(config, tmp_path, monkeyp
         manual, method = settings.missing_files(changed)
         assert f"landmarks.manual: {path!r} does not exist" in manual
         assert f"methods.theirs: {path!r} is no folder" in method
+
+
+@pytest.mark.parametrize("name", ["a" * 64, "x" + "b1" * 20])
+def test_names_that_snakemake_takes_for_a_loop_are_refused(config, name):
+    (problem,) = settings.problems(
+        with_value(config, "ablations", {"baseline": {}, name: {}}), SCHEMA
+    )
+    assert f"ablations.{name}: ends in 20 repetitions" in problem
+    assert PeriodicityDetector().is_periodic(name)
+    assert PeriodicityDetector().is_periodic(name[:18]) is None
+    assert name_problem("subset", name)
+    assert not name_problem("subset", name[:18])
 
 
 def test_values_of_the_command_line_are_read_as_those_of_a_file():

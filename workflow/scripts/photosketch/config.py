@@ -24,6 +24,8 @@ WarpMode = Literal["none", "face", "region"]
 ScoredAs = Literal["as_drawn", "report2019"]
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PLACEHOLDER = re.compile(r"[{}<>]")
+# A name that ends in 20 repetitions: Snakemake takes the value of a wildcard for an endless loop.
+PERIODIC = re.compile(r"(.+?)\1{19}$")
 LARGEST = 10**15  # of any number in the configuration
 MOST_EPOCHS = 10_000  # evaluated ones: each is a file, its sketches and its scores
 FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
@@ -640,6 +642,12 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
                 f"ablations.{ablation}: lr_decay_epochs {train.lr_decay_epochs} must be below "
                 f"its {train.epochs} epochs"
             )
+    contradictions += [
+        f"{section}.{name}: ends in 20 repetitions, which Snakemake refuses; use another name"
+        for section in ("ablations", "methods")
+        for name in config[section]
+        if PERIODIC.search(name)
+    ]
     contradictions += [
         f"methods.{name}: an ablation has that name; give the sketches another"
         for name in config["methods"]

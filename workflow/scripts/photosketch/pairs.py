@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from photosketch import as_seen, images, row_keys, stacks
-from photosketch.config import FRAMES
+from photosketch.config import FRAMES, PERIODIC
 from photosketch.runtime import InputError, intact, write_atomically
 
 if TYPE_CHECKING:
@@ -241,6 +241,8 @@ def name_problem(column: str, value: str) -> str | None:
             f"{column} {value!r} cannot be part of a file name; use letters, digits, "
             "'_', '-' and '.', beginning with a letter or digit"
         )
+    if column == "subset" and PERIODIC.search(value):
+        return f"subset {value!r} ends in 20 repetitions, which Snakemake refuses; use another name"
     if column == "subset" and value in RESERVED_SUBSETS:
         return f"subset {value!r} is a reserved name; use another"
     return None
