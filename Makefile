@@ -45,8 +45,8 @@ demo: .venv/ready resources/demo/pairs.tsv  ## the whole workflow on generated f
 
 OUTPUT ?= results/draw
 draw: .venv/ready  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)
-	@test -n "$(MODEL)" -a -n "$(PHOTOS)" || { echo "make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder OUTPUT=folder"; exit 1; }
-	$(BIN)/python -m photosketch.draw '$(MODEL)' '$(PHOTOS)' --output '$(OUTPUT)'
+	@test -n "$(MODEL)" -a -n "$(PHOTOS)" || { echo "make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder OUTPUT=folder FORCE=1"; exit 1; }
+	$(BIN)/python -m photosketch.draw '$(MODEL)' '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
 
 test: .venv/ready .venv/ready-onnx  ## all tests but those on a cluster
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal

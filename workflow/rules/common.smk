@@ -69,7 +69,9 @@ defined = {
     for section in settings.NAMED
 }
 schema = yaml_file("workflow", "schemas", "config.schema.yaml")
-config = settings.with_typed_values(config, workflow.config_settings.config)
+config = settings.with_typed_values(
+    config, {} if HOSTED else workflow.config_settings.config
+)
 mistakes = settings.unknown_nulls(config, defined)
 config = settings.without_dropped(config)
 mistakes += sweeps.problems(config, schema) or [

@@ -1,17 +1,13 @@
 """Sketches of a person's own photos with a generator of the run, on demand: the target `draw`."""
 
-import shlex
-
 DRAW = config["draw"]
-if DRAW and (mistakes := settings.unknown_generator(DRAW, ABLATIONS, SEEDS, EPOCHS)):
-    refuse("The configuration has mistakes:", mistakes)
 DRAWN_FILES = sorted(
     str(path)
     for path in [
-        *(Path(DRAW["photos"]).rglob("*") if DRAW else ()),
+        *(Path(DRAW["photos"]).rglob("[!.]*") if DRAW else ()),
         *([Path(DRAW["points"])] if DRAW and DRAW.get("points") else ()),
     ]
-    if path.is_file()
+    if path.is_file() and Path("results", config["run"], "draw") not in path.parents
 )
 
 
@@ -23,13 +19,17 @@ def drawing_generator(wildcards):
             f"'draw={{photos: my_photos, ablation: {ABLATIONS[-1]}, seed: {SEEDS[0]}, "
             f"epoch: {EPOCHS[-1]}}}'"
         )
+    if mistakes := settings.draw_problems(DRAW, ABLATIONS, SEEDS, EPOCHS):
+        refuse("The configuration has mistakes:", mistakes)
     path = Path(
         f"results/{config['run']}/train/{DRAW['ablation']}/seed{DRAW['seed']}",
         f"generator_epoch{DRAW['epoch']}.safetensors",
     )
     if not path.is_file():
-        command = shlex.join(["snakemake", str(path), *OPTIONS])
-        raise Refused(f"draw: {path} is not trained yet; first run\n{command}")
+        command = plans.typed(OPTIONS, str(path))
+        raise Refused(
+            f"draw: {path} is not trained yet; first run (with your profile, if any)\n{command}"
+        )
     return str(path.absolute())
 
 

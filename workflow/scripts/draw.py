@@ -1,6 +1,5 @@
 """Draw the faces of photos with a generator of the run."""
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +22,11 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     sketcher = Sketcher.load(snakemake.input.generator, device, hp["statistics"])
     listed = photos.find_photos([hp["photos"]], output)
     points = photos.read_points(Path(hp["points"]), listed) if hp.get("points") else {}
-    shutil.rmtree(output, ignore_errors=True)  # of photos that were there before
-    drawn = folder.draw_photos(sketcher, listed, output, points=points, console=console)
+    then = "name it in the key draw.points, and run the target draw again"
+    drawn = folder.draw_photos(sketcher, listed, output, points=points, then=then, console=console)
     runtime.say(f"{folder.counted(drawn.faces, 'face')} drawn: {output / 'index.html'}", console)
-    for path, reasons in drawn.failures.items():
-        runtime.say(f"{path}: {'; '.join(reasons)}", console)
+    failures = [f"{path}: {'; '.join(reasons)}" for path, reasons in drawn.failures.items()]
+    for line in failures:
+        print(line)
+    for line in runtime.first_of(failures, snakemake.log[0]):
+        print(line, file=console)

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from photosketch.draw import __main__ as command
-from photosketch.draw.export import by_instance
 from photosketch.training import checkpoint, drawing
 from photosketch.training.layers import HalfDropout
 from photosketch.training.networks import instance_statistics
@@ -35,12 +34,6 @@ def test_the_file_gives_what_torch_gives_without_dropout(tmp_path):
     assert wanted.std() > 0.01
     stored = session.get_modelmeta().custom_metadata_map["photosketch"]
     assert json.loads(stored) == about
-
-
-def test_normalisation_by_instance_is_batch_normalisation_of_one_image(tmp_path):
-    weights, about = checkpoint.read_generator(generator_file(tmp_path))
-    own = by_instance(drawing.build(weights, about).unet)
-    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in own.modules())
 
 
 def test_local_networks_are_refused_with_the_reason(tmp_path, capsys):

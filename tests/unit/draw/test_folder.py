@@ -124,8 +124,10 @@ def test_nothing_is_overwritten_without_being_asked_to(generator, tmp_path, caps
     assert draw(generator, tmp_path / "a.png", "--output", output) == 1
     assert "--force" in capsys.readouterr().err
     assert [path.name for path in output.iterdir()] == ["mine.txt"]
+    (output / "points.html").write_text("of photos that were drawn before")
     assert draw(generator, tmp_path / "a.png", "--output", output, "--force") == 0
     assert (output / "mine.txt").read_text() == "mine"
+    assert not (output / "points.html").exists()
 
 
 def test_a_photo_without_a_face_is_clicked_and_then_drawn(generator, tmp_path, capsys):
@@ -135,7 +137,8 @@ def test_a_photo_without_a_face_is_clicked_and_then_drawn(generator, tmp_path, c
     assert draw(generator, photo, "--output", tmp_path / "one") == 1
     said = capsys.readouterr().err
     assert "no face was found" in said
-    assert f"{photo} --points points.csv" in said
+    assert f"-m photosketch.draw {generator} {photo} --output {tmp_path / 'one'}_again" in said
+    assert "--device cpu --points points.csv" in said
     page = (tmp_path / "one/points.html").read_text()
     data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
     (entry,) = data["images"]
@@ -147,6 +150,17 @@ def test_a_photo_without_a_face_is_clicked_and_then_drawn(generator, tmp_path, c
     placed = ["--points", tmp_path / "points.csv", "--output", tmp_path / "two"]
     assert draw(generator, photo, *placed) == 0
     assert pd.read_csv(tmp_path / "two/faces.csv")["source"].tolist() == ["manual"]
+
+
+def test_names_that_are_long_or_no_text_are_drawn_too(generator, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    person = Image.fromarray(draw_pair(1).photo)
+    person.save(photos / f"{'x' * 245}.png")
+    person.save(photos / "plain.png")
+    (photos / "plain.png").rename(bytes(photos) + b"/fl\xf6te.png")
+    assert draw(generator, photos, "--output", tmp_path / "drawn") == 0
+    assert len(pd.read_csv(tmp_path / "drawn/faces.csv")) == 2
 
 
 def test_a_name_is_for_one_photo(generator, tmp_path, capsys):

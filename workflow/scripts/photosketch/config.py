@@ -26,6 +26,7 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 PLACEHOLDER = re.compile(r"[{}<>]")
 # A name that ends in 20 repetitions: Snakemake takes the value of a wildcard for an endless loop.
 PERIODIC = re.compile(r"(.+?)\1{19}$")
+JSON_WORDS = ("null", "true", "false")  # which Snakemake takes for text behind --config
 LARGEST = 10**15  # of any number in the configuration
 MOST_EPOCHS = 10_000  # evaluated ones: each is a file, its sketches and its scores
 FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
@@ -296,16 +297,25 @@ def without_dropped(config: dict[str, Any]) -> dict[str, Any]:
 def with_typed_values(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration with the values `given` by --config as YAML reads them.
 
-    Snakemake leaves those within lists and mappings as text: `seeds=[0, 1]` would be refused.
+    Snakemake leaves those within lists and mappings as text: `seeds=[0, 1]` would be refused. At
+    the top it reads numbers itself, and text that it leaves there is meant: `run="7"`.
     """
     typed = {
-        key: with_typed_values(config[key], value)
-        if isinstance(value, Mapping) and isinstance(config[key], Mapping)
-        else _typed(value)
+        key: value
+        if isinstance(value, str) and value not in JSON_WORDS
+        else _merged(config[key], value)
         for key, value in given.items()
         if key in config
     }
     return {**config, **typed}
+
+
+def _merged(present: Any, given: Any) -> Any:
+    """A value given, typed; of a mapping that is there, with what is given of it."""
+    if isinstance(present, Mapping) and isinstance(given, Mapping):
+        own = {key: _merged(present[key], value) for key, value in given.items() if key in present}
+        return {**present, **own}
+    return _typed(given)
 
 
 def _typed(value: Any) -> Any:
@@ -457,20 +467,20 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
         for name, folder in config["methods"].items()
         if not os.path.isdir(folder)
     ]
-    if draw := config["draw"]:
-        if not Path(draw["photos"]).is_dir():
-            missing.append(f"draw.photos: {draw['photos']!r} is no folder; correct the path")
-        if draw.get("points") and not Path(draw["points"]).is_file():
-            missing.append(f"draw.points: {draw['points']!r} does not exist; correct the path")
     return missing
 
 
-def unknown_generator(
+def draw_problems(
     draw: Mapping[str, Any], ablations: Sequence[str], seeds: Sequence[int], epochs: Sequence[int]
 ) -> list[str]:
-    """What the key `draw` names that no training of the run has."""
+    """What the key `draw` names that is not there, or that no training of the run has."""
     known = {"ablation": ablations, "seed": seeds, "epoch": epochs}
-    return [
+    missing = []
+    if not Path(draw["photos"]).is_dir():
+        missing.append(f"draw.photos: {draw['photos']!r} is no folder; correct the path")
+    if draw.get("points") and not Path(draw["points"]).is_file():
+        missing.append(f"draw.points: {draw['points']!r} does not exist; correct the path")
+    return missing + [
         f"draw.{key}: {draw[key]} is none of the run; allowed: {', '.join(map(str, values))}"
         for key, values in known.items()
         if draw[key] not in values

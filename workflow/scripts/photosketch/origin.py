@@ -40,9 +40,9 @@ def head(project: Path) -> str | None:
 
 def versions() -> str:
     """Python and the packages that results depend on."""
-    installed = {distribution.name for distribution in metadata.distributions()}
-    packages = [*PACKAGES, *(name for name in EXTRAS if name in installed)]
-    named = [f"{name} {metadata.version(name)}" for name in packages]
+    installed = {one.name: one.version for one in metadata.distributions()}
+    named = [f"{name} {installed.get(name, 'unknown')}" for name in PACKAGES]
+    named += [f"{name} {installed[name]}" for name in EXTRAS if name in installed]
     return ", ".join([f"Python {platform.python_version()}", *named])
 
 

@@ -65,8 +65,13 @@ def command(path: Path, *targets: str) -> str:
 
     Targets come first: --configfile would take them for files.
     """
+    return typed(_read(path).get("options", ["--cores", "1"]), *targets)
+
+
+def typed(options: Sequence[str], *targets: str) -> str:
+    """The command for targets with such options."""
     program = _from_here(Path(sys.executable).parent / "snakemake")
-    return shlex.join([program, *targets, *_read(path).get("options", ["--cores", "1"])])
+    return shlex.join([program, *targets, *options])
 
 
 def _read(path: Path) -> dict[str, Any]:

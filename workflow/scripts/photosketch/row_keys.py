@@ -16,11 +16,11 @@ def faults(found: Iterable[Key], expected: Iterable[Key]) -> list[str]:
     found, expected = [tuple(key) for key in found], [tuple(key) for key in expected]
     if found == expected:
         return []
-    counts = Counter(found)
+    counts, wanted = Counter(found), set(expected)
     kinds = {
         "lacks": [key for key in expected if key not in counts],
         "repeats": [key for key, count in counts.items() if count > 1],
-        "has besides": [key for key in counts if key not in set(expected)],
+        "has besides": [key for key in counts if key not in wanted],
     }
     return [f"{word} {_named(keys)}" for word, keys in kinds.items() if keys] or [
         "has its rows in another order"

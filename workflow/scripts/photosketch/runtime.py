@@ -104,7 +104,8 @@ def _remove_leftovers(path: Path) -> None:
 def remove_hidden_files(folder: Path) -> None:
     """Remove what writes that were killed have left in a folder in which nothing else works."""
     for leftover in folder.glob(".*"):
-        leftover.unlink()
+        with contextlib.suppress(OSError):  # folders, and what a file server keeps open
+            leftover.unlink()
 
 
 @functools.cache

@@ -15,10 +15,11 @@ import torch
 
 from photosketch import devices
 from photosketch.draw.export import export
-from photosketch.draw.folder import Drawn, check_output, counted, draw_photos
+from photosketch.draw.folder import MOST_CLICKED, Drawn, check_output, counted, draw_photos
 from photosketch.draw.photos import find_photos, read_points
 from photosketch.draw.sketcher import Sketcher
 from photosketch.runtime import InputError
+from photosketch.versions import SCRIPTS
 
 SHOWN = 20  # photos that could not be drawn
 
@@ -94,13 +95,25 @@ def _report(asked: argparse.Namespace, drawn: Drawn, photos: int) -> None:
     if (more := len(drawn.failures) - SHOWN) > 0:
         print(f"and {more} more, all in the page", file=sys.stderr)
     if drawn.faceless:
-        files = shlex.join(str(photo.path) for photo in drawn.faceless[:SHOWN])
+        first = f", the first {MOST_CLICKED}" if len(drawn.faceless) > MOST_CLICKED else ""
+        page = asked.output / "points.html"
         print(
-            f"Photos without a face: click their points on {asked.output / 'points.html'}, then\n"
-            f"python -m photosketch.draw {shlex.quote(str(asked.generator))} {files} "
-            "--points points.csv --output ANOTHER_FOLDER",
+            f"{counted(len(drawn.faceless), 'photo')} without a face: click their points on {page}"
+            f"{first}, and then\n{_again(asked)}",
             file=sys.stderr,
         )
+
+
+def _again(asked: argparse.Namespace) -> str:
+    """The same command with points, as it is typed in any shell."""
+    given = [str(asked.generator), *map(str, asked.photos), "--output", f"{asked.output}_again"]
+    for option in ("statistics", "seed", "device", "threads"):
+        value = getattr(asked, option)
+        if value not in (None, _parser().get_default(option)):
+            given += [f"--{option}", str(value)]
+    given += ["--aligned"] if asked.aligned else []
+    command = [sys.executable, "-m", "photosketch.draw", *given, "--points", "points.csv"]
+    return f"PYTHONPATH={shlex.quote(str(SCRIPTS))} {shlex.join(command)}"
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from photosketch.arrays import Image, Points
 from photosketch.draw import page
 from photosketch.draw.in_place import in_place
 from photosketch.draw.photos import MODALITY, SUBSET, Photo, outside
-from photosketch.draw.sketcher import Face, Sketch, Sketcher, read_photo
+from photosketch.draw.sketcher import Face, Sketch, Sketcher, read_photo, stem_of
 from photosketch.landmarks import click_page
 from photosketch.landmarks.table import COORDINATES
 from photosketch.placement import template
@@ -39,6 +39,10 @@ COLUMNS = (
 ON_A_PAGE = 100  # photos
 ON_A_SHEET, ACROSS, CELL = 60, 6, 150  # faces; faces in a row; width of a picture in pixels
 MOST_CLICKED = 50  # photos on the page to click
+OWN = (
+    *("sketches/**/*.png", "in_place/**/*.png", "contact_sheet*.png", "index*.html"),
+    *("faces.csv", "points.html"),
+)
 
 
 @dataclass
@@ -65,6 +69,13 @@ def check_output(output: Path, force: bool) -> None:
         )
 
 
+def clear(output: Path) -> None:
+    """Remove what was drawn into the folder before, and nothing else."""
+    for pattern in OWN:
+        for path in output.glob(pattern):
+            path.unlink()
+
+
 def draw_photos(
     sketcher: Sketcher,
     photos: Sequence[Photo],
@@ -73,14 +84,17 @@ def draw_photos(
     points: Mapping[str, Sequence[Points]] | None = None,
     name: str | None = None,
     aligned: bool = False,
+    then: str = "and draw again with --points points.csv",
     console: TextIO | None = None,
 ) -> Drawn:
     """Draw every face of every photo into the folder `output`, one photo after another.
 
-    `points` by the photos' names, where they are known; `name` and `aligned` as of a call of the
-    sketcher. A photo that can't be drawn stops nothing and is told of in the result. `console` is
-    told how far it is.
+    What was drawn there before is removed. `points` by the photos' names, where they are known;
+    `name` and `aligned` as of a call of the sketcher; `then`: what the page to click says to do. A
+    photo that can't be drawn stops nothing and is told of in the result. `console` is told how far
+    it is.
     """
+    clear(output)
     drawn = Drawn()
     album = _Album(output, sketcher.about, len(photos))
     with Bar("drawing", len(photos), console) as bar:
@@ -89,7 +103,7 @@ def draw_photos(
             try:
                 image = read_photo(photo.path)
                 faces, remarks = _faces(sketcher, image, given)
-                keys = [name or f"{photo.path.stem}/{n}" for n in range(1, len(faces) + 1)]
+                keys = [name or f"{stem_of(photo.path)}/{n}" for n in range(1, len(faces) + 1)]
                 sketches = [
                     sketcher.draw(image, face, key, aligned=aligned)
                     for face, key in zip(faces, keys, strict=True)
@@ -110,7 +124,7 @@ def draw_photos(
             bar.update()
     album.close()
     if drawn.faceless:
-        _write_click_page(output, drawn.faceless[:MOST_CLICKED])
+        _write_click_page(output, drawn.faceless[:MOST_CLICKED], then)
     return drawn
 
 
@@ -235,7 +249,7 @@ def _save(image: Image, path: Path) -> None:
         Pillow.fromarray(image).save(temporary)
 
 
-def _write_click_page(output: Path, photos: Sequence[Photo]) -> None:
+def _write_click_page(output: Path, photos: Sequence[Photo], then: str) -> None:
     """The page on which the points of photos without a face are placed."""
     entries = []
     for photo in photos:
@@ -250,6 +264,6 @@ def _write_click_page(output: Path, photos: Sequence[Photo]) -> None:
                 hint=click_page.listed(template((width, height))),
             )
         )
-    text = click_page.page(entries, [], "points.csv", "and draw again with --points points.csv")
+    text = click_page.page(entries, [], "points.csv", then)
     with write_atomically(output / "points.html") as temporary:
         temporary.write_text(text, encoding="utf-8")

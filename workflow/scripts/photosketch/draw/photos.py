@@ -15,6 +15,8 @@ from photosketch.runtime import InputError
 
 SUBSET, MODALITY = "photos", "photo"  # what photos have in a file of points
 
+LONGEST = 150  # bytes of a name
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -63,7 +65,7 @@ def _named(found: Mapping[Path, Path]) -> list[Photo]:
     taken: set[str] = set()
     photos = []
     for path, relative in found.items():
-        name = short[path] if often[short[path].casefold()] == 1 else _text(relative)
+        name = _cut(short[path] if often[short[path].casefold()] == 1 else _text(relative))
         number, unique = 1, name
         while unique.casefold() in taken:
             number += 1
@@ -71,6 +73,12 @@ def _named(found: Mapping[Path, Path]) -> list[Photo]:
         taken.add(unique.casefold())
         photos.append(Photo(path, unique, _text(relative)))
     return photos
+
+
+def _cut(name: str) -> str:
+    """A name that leaves room for what is written behind it, 150 bytes at most in each folder."""
+    parts = [part.encode()[:LONGEST].decode("utf-8", "ignore") for part in name.split("/")]
+    return "/".join(parts)
 
 
 def _text(path: Path) -> str:
@@ -85,6 +93,8 @@ def read_points(file: Path, photos: Sequence[Photo]) -> dict[str, list[Points]]:
     InputError with every row that names no photo, or lacks a number.
     """
     names = {photo.name for photo in photos}
+    if not file.is_file():
+        raise InputError([f"{file}: is not there; save the points of the page to it"])
     points = defaultdict(list)
     problems = []
     for row in manual_rows(file):

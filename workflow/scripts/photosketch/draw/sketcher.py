@@ -10,6 +10,7 @@ A face is found by its five points, brought to the place and size that faces had
 where the generator has local networks, and drawn as test photos are (`training.drawing`).
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +111,7 @@ class Sketcher:
         the photo is drawn as it is: a picture of the size, and with a face where, training photos
         had it. Raises InputError where the file can't be read, or is not of that size.
         """
-        stem = "photo" if isinstance(photo, np.ndarray) else Path(photo).stem
+        stem = "photo" if isinstance(photo, np.ndarray) else stem_of(Path(photo))
         image = photo if isinstance(photo, np.ndarray) else read_photo(Path(photo))
         if points is None:
             faces, _ = self.faces(image)
@@ -124,7 +125,8 @@ class Sketcher:
 
     def faces(self, image: Image) -> tuple[list[Face], list[str]]:
         """The faces of a photo [H, W, 3], from left to right, and what keeps others from being
-        drawn, in words."""
+        drawn, in words. What scores far below the surest face is taken for a pattern that looks a
+        little like one (`detection.detect_all`)."""
         height, width = image.shape[:2]
         copy = as_seen.reduced(image)
         (found,) = detection.detect_all([copy], self.device, min_face_size=MIN_FACE_SIZE)
@@ -192,6 +194,11 @@ class Sketcher:
         )
 
 
+def stem_of(path: Path) -> str:
+    """A file's name without suffix, as text also where its bytes are no UTF-8."""
+    return os.fsencode(path.stem).decode("utf-8", "replace")
+
+
 def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]]:
     """The weights of a generator's file, and what it says of itself, enough to draw with it.
 
@@ -199,7 +206,11 @@ def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]
     """
     if not Path(path).is_file():
         raise InputError([f"{path}: is not there; name a generator_epoch*.safetensors of a run"])
-    weights, about = checkpoint.read_generator(path)
+    try:
+        weights, about = checkpoint.read_generator(path)
+    except InputError as error:
+        reason = error.problems[0].partition("; delete it")[0]
+        raise InputError([f"{reason}; get the file again, or train it again"]) from error
     if missing := [key for key in DESCRIBED if key not in about]:
         raise InputError(
             [f"{path}: doesn't say its {', '.join(missing)}; train it again, or take another"]

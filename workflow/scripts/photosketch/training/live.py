@@ -38,7 +38,9 @@ class Live:
         if images == 0:
             for path in folder.glob(EVENTS):
                 path.unlink()
-        self._writer = SummaryWriter(folder, purge_step=images + 1)
+        self._writer: SummaryWriter | None = None
+        with _left_out(f"the curves of {name}"):
+            self._writer = SummaryWriter(folder, purge_step=images + 1)
         self._images = images
         self._values: Mapping[str, float] = {}
         self._begin_point()
@@ -52,7 +54,8 @@ class Live:
         if kind is None and self._count:
             self._write_point()
         with _left_out("the last of the curves"):
-            self._writer.close()
+            if self._writer:
+                self._writer.close()
 
     def note(
         self, images: int, count: int, sums: Mapping[str, float], values: Mapping[str, float]
@@ -70,6 +73,8 @@ class Live:
             self._write_point()
 
     def _write_point(self) -> None:
+        if self._writer is None:
+            return
         passed = time.monotonic() - self._since
         means = {f"losses/{term}": total / self._count for term, total in self._sums.items()}
         pace = {**self._values, "images_per_second": self._count / passed}
@@ -100,8 +105,10 @@ class Live:
         path = self.folder / "strips" / f"epoch{epoch:04d}.png"
         with _left_out(str(path)):
             sheets.save(picture, path)
-            self._writer.add_image("training pairs", np.asarray(picture), images, dataformats="HWC")
-            self._writer.flush()
+            if self._writer:
+                pixels = np.asarray(picture)
+                self._writer.add_image("training pairs", pixels, images, dataformats="HWC")
+                self._writer.flush()
 
 
 @contextlib.contextmanager
