@@ -6,9 +6,8 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 PROJECT = Path(str(workflow.current_basedir))  # wherever snakemake is called
-HOSTED = (
-    PROJECT.resolve() != Path(workflow.basedir).resolve()
-)  # as a module of another workflow
+# as a module of another workflow
+HOSTED = PROJECT.resolve() != Path(workflow.basedir).resolve()
 
 if not HOSTED:  # these hold for the whole process
     # 100 ablations of 5 seeds are a graph of 33,000 files, hardly any of it garbage: collecting at
