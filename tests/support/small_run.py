@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -80,6 +81,8 @@ class Project:
             stdout=open(self.folder / "printed", "w"),
             stderr=subprocess.STDOUT,
             env={**self.environment(), **environment},
+            # who started the tests in the background has Ctrl-C ignored
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
     def printed(self) -> str:

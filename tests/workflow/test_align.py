@@ -28,7 +28,7 @@ def test_with_alignment_later_stages_read_what_was_aligned_and_nothing_before_it
     assert edges["index_pairs"] == before
     assert edges["merge_landmarks"] == {"show_landmarks", "align_faces"}
     reading = {"parse_faces", "merge_parsings", "show_parsings"}
-    reading |= {"warp_sketches", "show_warps", "pack_tensors"}
+    reading |= {"warp_sketches", "show_warps", "summarise_warps", "pack_tensors"}
     scoring = {"extract_real_features", "evaluate", "compare", "show_aligned"}
     assert edges["align_faces"] == reading | scoring
 

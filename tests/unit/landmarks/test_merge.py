@@ -195,7 +195,7 @@ def test_a_sketch_needs_points_where_something_uses_its_split_alone(merge: Merge
     first, page, _ = merge.problems(trained, tested)
     assert first.startswith("XM/1_sketch.png")
     assert "(needed by evaluation.identity)" in first
-    assert "these 1 images" in page
+    assert "is the page to click their points" in page
 
 
 def test_remedy_without_a_manual_file_names_the_config_key(merge: Merge) -> None:

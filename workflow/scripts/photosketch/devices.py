@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 Wanted = Literal["auto", "cpu", "cuda"]
 CARDS = "/dev/nvidia[0-9]*"  # a file for each card of this machine
-ON_THE_CPU = "set device to cpu (in the configuration, or --device cpu): many times slower"
+ON_THE_CPU = (
+    "set device: cpu in the configuration (--device cpu) to run on the CPU, many times slower"
+)
 
 
 def acquire_device(
