@@ -155,6 +155,31 @@ onstart:
     plans.write_plan(PLAN, OPTIONS)
 
 
+DRAW = config["draw"]
+
+
+def drawing_generator(wildcards):
+    """The generator to draw with: by its whole path, which no rule makes, so that nothing trains."""
+    if not DRAW:
+        raise Refused(
+            "draw: says neither photos nor generator; add for instance --config "
+            f"'draw={{photos: my_photos, ablation: {ABLATIONS[-1]}, seed: {SEEDS[0]}, "
+            f"epoch: {EPOCHS[-1]}}}'"
+        )
+    if mistakes := settings.draw_problems(DRAW, ABLATIONS, SEEDS, EPOCHS):
+        refuse("The configuration has mistakes:", mistakes)
+    path = Path(
+        f"results/{config['run']}/train/{DRAW['ablation']}/seed{DRAW['seed']}",
+        f"generator_epoch{DRAW['epoch']}.safetensors",
+    )
+    if not path.is_file():
+        command = plans.typed(OPTIONS, str(path))
+        raise Refused(
+            f"draw: {path} is not trained yet; first run (with your profile, if any)\n{command}"
+        )
+    return str(path.absolute())
+
+
 def hparams(ablation):
     """The canonical hyper-parameters of one ablation."""
     return settings.ablation_config(config, ablation).hparams()

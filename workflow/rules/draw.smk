@@ -1,6 +1,5 @@
 """Sketches of a person's own photos with a generator of the run, on demand: the target `draw`."""
 
-DRAW = config["draw"]
 DRAWN_FILES = sorted(
     str(path)
     for path in [
@@ -9,28 +8,6 @@ DRAWN_FILES = sorted(
     ]
     if path.is_file() and Path("results", config["run"], "draw") not in path.parents
 )
-
-
-def drawing_generator(wildcards):
-    """The generator to draw with: by its whole path, which no rule makes, so that nothing trains."""
-    if not DRAW:
-        raise Refused(
-            "draw: says neither photos nor generator; add for instance --config "
-            f"'draw={{photos: my_photos, ablation: {ABLATIONS[-1]}, seed: {SEEDS[0]}, "
-            f"epoch: {EPOCHS[-1]}}}'"
-        )
-    if mistakes := settings.draw_problems(DRAW, ABLATIONS, SEEDS, EPOCHS):
-        refuse("The configuration has mistakes:", mistakes)
-    path = Path(
-        f"results/{config['run']}/train/{DRAW['ablation']}/seed{DRAW['seed']}",
-        f"generator_epoch{DRAW['epoch']}.safetensors",
-    )
-    if not path.is_file():
-        command = plans.typed(OPTIONS, str(path))
-        raise Refused(
-            f"draw: {path} is not trained yet; first run (with your profile, if any)\n{command}"
-        )
-    return str(path.absolute())
 
 
 rule draw:
