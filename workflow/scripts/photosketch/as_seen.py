@@ -25,13 +25,12 @@ COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK", "LAB": "Lab"}  # of 
 
 
 def read(data: bytes, *, colour: bool) -> "np.ndarray":
-    """The pixels of an image file that `inspect` has no fault with, uint8: RGB [H, W, 3] with
-    `colour`, else its ITU-R 601 luma [H, W], as `images.read` gives it."""
+    """The pixels of an image file, uint8: RGB [H, W, 3] with `colour`, else its ITU-R 601 luma
+    [H, W], as `images.read` gives it. Raises FaultyError with what `inspect` finds wrong."""
     import numpy as np
-    from PIL import Image
 
     _know_heif()
-    with Image.open(io.BytesIO(data), formats=KINDS) as image:
+    with images.opened(data, LARGEST, KINDS) as image:
         return np.asarray(_shown(image).convert("RGB" if colour else "L"))
 
 

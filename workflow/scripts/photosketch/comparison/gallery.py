@@ -65,8 +65,8 @@ def _number(score: float) -> float | None:
     return None if np.isnan(score) else round(float(score), 5)
 
 
-def data_uri(image: np.ndarray) -> str:
+def data_uri(image: np.ndarray, quality: int = QUALITY) -> str:
     """An image, gray [H, W] or RGB [H, W, 3] uint8, as a WebP data URI at its own size."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "WEBP", quality=QUALITY, method=4)
+    Image.fromarray(image).save(buffer, "WEBP", quality=quality, method=4)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -1,17 +1,17 @@
 """A page to look at sketches: each photo with its sketches, the photo comparable with them."""
 
-import base64
 import html
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+import numpy as np
 from PIL import Image as Pillow
 
 from photosketch import divide
 from photosketch.arrays import Image
+from photosketch.comparison import gallery
 
 _TEMPLATE = Path(__file__).with_suffix(".html")
 LONGEST = 900  # pixels of a side of the pictures in the page
@@ -71,6 +71,4 @@ def data_uri(image: Image) -> str:
     """An image [H, W] or [H, W, 3] uint8 as a WebP data URI, LONGEST pixels a side at most."""
     picture = Pillow.fromarray(image)
     picture.thumbnail((LONGEST, LONGEST), Pillow.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=QUALITY, method=4)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return gallery.data_uri(np.asarray(picture), QUALITY)

@@ -10,7 +10,7 @@ import numpy as np
 
 from photosketch.arrays import Points
 from photosketch.landmarks.manual import manual_rows
-from photosketch.landmarks.table import COORDINATES, point_faults
+from photosketch.landmarks.table import COORDINATES, faults_of
 from photosketch.runtime import InputError
 
 SUBSET, MODALITY = "photos", "photo"  # what photos have in a file of points
@@ -60,18 +60,18 @@ def find_photos(given: Iterable[str | Path], output: Path) -> list[Photo]:
 
 
 def _named(found: Mapping[Path, Path]) -> list[Photo]:
-    short = {path: _text(relative.with_suffix("")) for path, relative in found.items()}
+    short = {path: as_text(relative.with_suffix("")) for path, relative in found.items()}
     often = Counter(name.casefold() for name in short.values())
     taken: set[str] = set()
     photos = []
     for path, relative in found.items():
-        name = _cut(short[path] if often[short[path].casefold()] == 1 else _text(relative))
+        name = _cut(short[path] if often[short[path].casefold()] == 1 else as_text(relative))
         number, unique = 1, name
         while unique.casefold() in taken:
             number += 1
             unique = f"{name}-{number}"
         taken.add(unique.casefold())
-        photos.append(Photo(path, unique, _text(relative)))
+        photos.append(Photo(path, unique, as_text(relative)))
     return photos
 
 
@@ -81,7 +81,7 @@ def _cut(name: str) -> str:
     return "/".join(parts)
 
 
-def _text(path: Path) -> str:
+def as_text(path: Path) -> str:
     """A path as text that any file may hold, also where its bytes are no UTF-8."""
     return os.fsencode(path.as_posix()).decode("utf-8", "replace")
 
@@ -120,6 +120,5 @@ def outside(points: Sequence[Points], width: int, height: int) -> list[str]:
     """What is wrong with the points given for a photo of that size."""
     faults = []
     for face in points:
-        values = dict(zip(COORDINATES, face.ravel().tolist(), strict=True))
-        faults += point_faults(values, width, height)
+        faults += faults_of(face, width, height)
     return faults

@@ -10,7 +10,6 @@ A face is found by its five points, brought to the place and size that faces had
 where the generator has local networks, and drawn as test photos are (`training.drawing`).
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,9 @@ import torch
 
 from photosketch import as_seen, images
 from photosketch.arrays import Image, Labels, Points
+from photosketch.draw.photos import as_text
 from photosketch.landmarks import detection
-from photosketch.landmarks.table import COORDINATES, point_faults
+from photosketch.landmarks.table import faults_of
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.placement import Similarity, similarity
 from photosketch.resampling import resampled
@@ -136,8 +136,7 @@ class Sketcher:
         ]
         faces, faults = [], []
         for face in detection.mean_looks(((image, one) for one in located), self.device):
-            values = dict(zip(COORDINATES, face.points.ravel().tolist(), strict=True))
-            if problems := point_faults(values, width, height):
+            if problems := faults_of(face.points, width, height):
                 faults.append(f"a face is left out: {problems[0]}")
             else:
                 faces.append(Face(face.points, face.score, "mtcnn"))
@@ -196,7 +195,7 @@ class Sketcher:
 
 def stem_of(path: Path) -> str:
     """A file's name without suffix, as text also where its bytes are no UTF-8."""
-    return os.fsencode(path.stem).decode("utf-8", "replace")
+    return as_text(Path(path.stem))
 
 
 def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]]:
@@ -221,13 +220,9 @@ def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]
 def read_photo(path: Path) -> Image:
     """A photo [H, W, 3] as people see it. Raises InputError where it can't be read."""
     try:
-        data = images.file_bytes(path)
-        _, faults = as_seen.inspect(data)
+        return as_seen.read(images.file_bytes(path), colour=True)
     except images.FaultyError as error:
-        faults = [error.fault]
-    if faults:
-        raise InputError([f"{path}: {fault}" for fault in faults])
-    return as_seen.read(data, colour=True)
+        raise InputError([f"{path}: {error.fault}"]) from error
 
 
 def _check_size(picture: Image, size: Sequence[int]) -> None:

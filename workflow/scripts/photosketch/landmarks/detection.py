@@ -12,7 +12,7 @@ import torch
 from photosketch.arrays import Image, Points
 from photosketch.as_seen import points_before, reduced
 from photosketch.landmarks import mtcnn
-from photosketch.landmarks.table import COLUMNS, COORDINATES, point_faults
+from photosketch.landmarks.table import COLUMNS, faults_of
 from photosketch.pairs import MODALITIES, SPLITS, AsSeen, Modality, Pair, read_image, select
 from photosketch.placement import TEMPLATE_SIZE, Similarity, similarity, template
 from photosketch.progress import Bar
@@ -181,12 +181,10 @@ def detect_pairs(
         if face is None:
             continue
         size = pair.size(modality)
-        points = face.points.ravel().tolist()
-        faults = point_faults(dict(zip(COORDINATES, points, strict=True)), *size)
-        if faults:
+        if faults := faults_of(face.points, *size):
             print(f"face in the {modality} of {pair.subset} {pair.id} left out: {faults[0]}")
         else:
-            rows.append((pair.id, modality, *points, face.score, "mtcnn"))
+            rows.append((pair.id, modality, *face.points.ravel().tolist(), face.score, "mtcnn"))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

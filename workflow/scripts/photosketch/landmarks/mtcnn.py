@@ -9,6 +9,7 @@ Windows, thresholds and rounding are as there, so the points are the same but fo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -41,8 +42,9 @@ class Faces:
 NONE = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
 
 
+@cache
 def load_networks(device: torch.device | str) -> Networks:
-    """facenet-pytorch's networks with their weights."""
+    """facenet-pytorch's networks with their weights, read once for each device."""
     from facenet_pytorch.models.mtcnn import ONet, PNet, RNet
 
     return Networks(

@@ -61,6 +61,12 @@ def _check_values(table: pd.DataFrame) -> None:
         raise ValueError("a coordinate is no number")
 
 
+def faults_of(points: np.ndarray, width: int, height: int) -> list[str]:
+    """What is wrong with the points [5, 2] of a face in an image of that size (`point_faults`)."""
+    values = dict(zip(COORDINATES, points.ravel().tolist(), strict=True))
+    return point_faults(values, width, height)
+
+
 def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
     """The points [5, 2] float32 of an image. Raises KeyError unless it has exactly one row."""
     rows = table[(table["id"] == id) & (table["modality"] == modality)]
