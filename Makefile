@@ -2,27 +2,28 @@
 
 # the first of these that can make an environment is taken; PYTHON=/path/to/python names another
 PYTHON ?= python3.11 python3.12 python3.13 python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup demo draw test test-cluster lint bench gpu-check estimate board pins
+.PHONY: help setup demo draw test test-fast test-cluster lint bench gpu-check estimate board pins
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 # make setup ONNX=1 IDENTITY=1: with the extras of requirements-onnx.txt and requirements-identity.txt
-setup: .venv/ready $(if $(ONNX),.venv/ready-onnx) $(if $(IDENTITY),.venv/ready-identity)  ## every package, pinned, into .venv (ONNX=1, IDENTITY=1: with extras)
+setup: $(VENV)/ready $(if $(ONNX),$(VENV)/ready-onnx) $(if $(IDENTITY),$(VENV)/ready-identity)  ## every package, pinned, into .venv (ONNX=1, IDENTITY=1: with extras)
 
-.venv/ready: requirements.txt
+$(VENV)/ready: requirements.txt
 	@case '$(CURDIR)' in *' '*) echo "Snakemake starts no job under a path with a space: move $(CURDIR)"; exit 1;; esac
 	@for python in $(PYTHON); do \
 	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	    2> /dev/null; then \
-	    echo "$$($$python --version), called $$python"; exec $$python -m venv .venv; \
+	    echo "$$($$python --version), called $$python"; exec $$python -m venv $(VENV); \
 	  fi; \
 	done; \
 	echo "None of $(PYTHON) is a Python 3.11, 3.12 or 3.13 with venv (Debian, Ubuntu:" \
@@ -30,33 +31,36 @@ setup: .venv/ready $(if $(ONNX),.venv/ready-onnx) $(if $(IDENTITY),.venv/ready-i
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-.venv/ready-%: requirements-%.txt .venv/ready
+$(VENV)/ready-%: requirements-%.txt $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-resources/demo/pairs.tsv: | .venv/ready
+resources/demo/pairs.tsv: | $(VENV)/ready
 	$(BIN)/python -m photosketch.demo resources/demo
 
 # narrow networks gain nothing from a second thread: one thread a job, as many jobs as cores
-demo: .venv/ready resources/demo/pairs.tsv  ## the whole workflow on generated faces, minutes
+demo: $(VENV)/ready resources/demo/pairs.tsv  ## the whole workflow on generated faces, minutes
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
 	  --configfile config/demo.yaml
 	@echo "see results/demo/comparison/index.html"
 
 OUTPUT ?= results/draw
-draw: .venv/ready  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)
+draw: $(VENV)/ready  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)
 	@test -n "$(MODEL)" -a -n "$(PHOTOS)" || { echo "make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder OUTPUT=folder FORCE=1"; exit 1; }
 	$(BIN)/python -m photosketch.draw '$(MODEL)' '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
 
-test: .venv/ready .venv/ready-onnx  ## all tests but those on a cluster
+test: $(VENV)/ready $(VENV)/ready-onnx  ## all tests but those on a cluster
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
+test-fast: $(VENV)/ready $(VENV)/ready-onnx  ## the tests that take seconds (another Python: VENV=.venv-second PYTHON=python3.13)
+	$(BIN)/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist worksteal
+
 # the slurm profile on two nodes that are this machine; SLURM comes by apt: needs root
-test-cluster: .venv/ready  ## the SLURM profile on two nodes that are this machine (root, Debian)
+test-cluster: $(VENV)/ready  ## the SLURM profile on two nodes that are this machine (root, Debian)
 	tests/cluster/install-slurm.sh
 	timeout --signal=INT --kill-after=60 1800 $(BIN)/python -m pytest tests/cluster
 
-lint: .venv/ready resources/demo/pairs.tsv  ## style, types, the workflow's own lint
+lint: $(VENV)/ready resources/demo/pairs.tsv  ## style, types, the workflow's own lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -64,21 +68,21 @@ lint: .venv/ready resources/demo/pairs.tsv  ## style, types, the workflow's own 
 	$(BIN)/mypy workflow/scripts/*.py
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
-bench: .venv/ready resources/demo/pairs.tsv  ## every measurement, to results/bench.json
+bench: $(VENV)/ready resources/demo/pairs.tsv  ## every measurement, to results/bench.json
 	$(BIN)/python tests/bench.py
 
 # what it looks at: docs/gpu.md
-gpu-check: .venv/ready  ## is everything right on the GPU at hand, and how fast?
+gpu-check: $(VENV)/ready  ## is everything right on the GPU at hand, and how fast?
 	$(BIN)/python tests/gpu_check.py
 
-estimate: .venv/ready  ## what a run is going to take (CONFIG=my.yaml)
+estimate: $(VENV)/ready  ## what a run is going to take (CONFIG=my.yaml)
 	$(BIN)/python -m photosketch.estimate $(CONFIG)
 
 RUN ?= cufs
 PORT ?= 6006
 
 # at http://127.0.0.1:6006, for this machine alone: the strips show people
-board: .venv/ready  ## watch trainings in TensorBoard (RUN=name of the run, PORT=6006)
+board: $(VENV)/ready  ## watch trainings in TensorBoard (RUN=name of the run, PORT=6006)
 	@test -d results/$(RUN)/train || { echo "results/$(RUN)/train: no training of this run yet (RUN=name)"; exit 1; }
 	$(BIN)/tensorboard --logdir results/$(RUN)/train --host 127.0.0.1 --port $(PORT)
 

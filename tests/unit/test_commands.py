@@ -31,7 +31,6 @@ NOT_TRIED = {
     "scancel": "SLURM's; tests/cluster ends jobs in its way",
     "srun": "SLURM's",
     "make": "test_documents looks for the targets; their commands are those of the tests",
-    ".venv/bin/python -m pytest": "the tests themselves",
     "python tests/bench_verdicts.py": "a measurement of minutes",
     "python tests/gpu_check.py": "needs a GPU; tests/gpu runs it on one that is made up",
 }
