@@ -58,7 +58,7 @@ test-fast: $(VENV)/ready $(VENV)/ready-onnx  ## the tests that take seconds (ano
 # the slurm profile on two nodes that are this machine; SLURM comes by apt: needs root
 test-cluster: $(VENV)/ready  ## the SLURM profile on two nodes that are this machine (root, Debian)
 	tests/cluster/install-slurm.sh
-	timeout --signal=INT --kill-after=60 1800 $(BIN)/python -m pytest tests/cluster
+	timeout --signal=INT --kill-after=60 2700 $(BIN)/python -m pytest tests/cluster
 
 lint: $(VENV)/ready resources/demo/pairs.tsv  ## style, types, the workflow's own lint
 	$(BIN)/ruff check .

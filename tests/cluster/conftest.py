@@ -48,7 +48,7 @@ class ClusterProject(Project):
     """A working copy of the workflow whose runs go to the cluster."""
 
     cluster: Cluster
-    patience: ClassVar[int] = 300  # of all cases together the Makefile has some more
+    patience: ClassVar[int] = 600  # of all cases together the Makefile has some more
 
     @property
     def calls_folder(self) -> Path:
