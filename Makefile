@@ -42,7 +42,6 @@ resources/demo/pairs.tsv: | $(VENV)/ready
 demo: $(VENV)/ready resources/demo/pairs.tsv  ## the whole workflow on generated faces, minutes
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
 	  --configfile config/demo.yaml
-	@echo "see results/demo/comparison/index.html"
 
 OUTPUT ?= results/draw
 draw: $(VENV)/ready  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)

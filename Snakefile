@@ -1,4 +1,5 @@
 import gc
+import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -43,6 +44,14 @@ include: "workflow/rules/inference.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/comparison.smk"
 include: "workflow/rules/draw.smk"
+
+
+if not HOSTED:
+
+    onsuccess:
+        page = Path("results", config["run"], "comparison", "index.html")
+        if page.is_file():
+            print(f"the comparison to look at: {page}", file=sys.stderr)
 
 
 rule all:

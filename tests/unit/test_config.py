@@ -18,6 +18,7 @@ from photosketch.config import LossWeights, RunSettings, TrainConfig
 from photosketch.evaluation.distances import InnerProducts, weighted_distances
 from photosketch.evaluation.metrics import METRICS
 from photosketch.pairs import name_problem
+from photosketch.runtime import InputError
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
@@ -433,7 +434,7 @@ def test_a_network_of_ones_own_is_described_completely(config):
     assert set(settings.problems(with_value(config, "evaluation.features", wrong), SCHEMA)) == {
         "evaluation.features.std: missing",
         "evaluation.features.sdt: unknown key; known here: onnx, size, mean, std",
-        "evaluation.features.mean: [123.7, 0.5] is not allowed; allowed: array, of at least 3 "
+        "evaluation.features.mean: [123.7, 0.5] is not allowed; allowed: a list, of at least 3 "
         "items, of at most 3 items",
         "evaluation.features.mean.0: 123.7 is not allowed; allowed: number, at least 0, at most 1",
         "evaluation.features.size: 224.0 is not allowed (write 224); allowed: integer, at least "
@@ -641,3 +642,25 @@ def test_lpips_without_its_weights_is_refused_as_primary_metric(config):
     (problem,) = settings.problems(lpips, SCHEMA)
     assert problem.startswith("evaluation.primary: 'lpips', but LPIPS is left out")
     assert settings.problems(with_value(lpips, "evaluation.lpips", "weights"), SCHEMA) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (None, "No such file or directory; correct the path"),
+        ("", "holds no keys; "),
+        ("7", "holds no keys; "),
+        ("- run", "holds no keys; "),
+        ("run: {a: 1", "is no YAML ("),
+        ("\trun: a", "is no YAML ("),
+        (b"\xff\xfe\x00", "is no YAML ("),
+    ],
+)
+def test_overlays_that_are_none_are_named(tmp_path, text, fault):
+    file = tmp_path / "my.yaml"
+    if text is not None:
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError) as caught:
+        settings.read_overlay(file)
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{file}: {fault}")

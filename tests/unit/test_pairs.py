@@ -200,8 +200,21 @@ def test_the_advice_for_an_image_of_another_size_can_be_followed(
     save_image(folder / "photos/1.png", 1, size=size)
     problem = one_problem(write_table(folder, good_rows()))
     assert problem.endswith(
-        f"is {size[0]}x{size[1]} pixels instead of 20x25; {remedy}, or set dataset.align"
+        f"is {size[0]}x{size[1]} pixels instead of 20x25; set dataset.align to each, which brings "
+        f"faces to one place, or {remedy}"
     )
+
+
+def test_a_fault_of_many_images_is_told_once_with_their_lines(folder: Path) -> None:
+    rows = good_rows()
+    for number, split in ((5, "train"), (6, "test")):
+        rows.append(f"AR\t{number}\t{split}\tphotos/{number}.png\tsketches/{number}.png")
+        save_image(folder / f"sketches/{number}.png", number + 50)
+    table = write_table(folder, rows)
+    for number in (1, 3, 4, 5, 6):
+        save_image(folder / f"photos/{number}.png", number, size=(30, 40))
+    fault = f"{table}, lines 2, 4-7: each photo is 30x40 pixels instead of 20x25; set dataset.align"
+    assert one_problem(table).startswith(fault)
 
 
 def test_faulty_images_are_named_with_the_remedy(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import os
 import platform
 import re
@@ -359,3 +360,14 @@ def test_a_job_uses_no_more_threads_than_it_was_given_processors(tmp_path):
     log = tmp_path / "job.log"
     subprocess.run([sys.executable, "-c", code, log], env=environment, check=True, timeout=60)
     assert log.read_text() == "1 1 {1}\n"
+
+
+def test_what_is_said_on_a_terminal_empties_its_line_first(capsys):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal("local, seed 0: epoch 1/12, 4 img/s\r")
+    runtime.say("training set: 8 MB", terminal)
+    assert terminal.getvalue().startswith("\x1b[Ktraining set: 8 MB\n")
+    assert capsys.readouterr().out == "training set: 8 MB\n"

@@ -116,3 +116,12 @@ def test_folders_below_and_shares_that_leave_nothing_are_refused(two: tuple[Path
     below, missing = problems_of(sketches, photos / "none")
     assert below.startswith(f"{sketches}: its folder more holds images")
     assert missing == f"{photos}/none: is not a folder; correct the path"
+
+
+def test_names_of_another_scheme_are_told_once(tmp_path: Path) -> None:
+    for name in ("anna", "hans", "uwe"):
+        touch(tmp_path / f"photos/{name}_foto.jpg", tmp_path / f"drawn/drawing-of-{name}.png")
+    (problem,) = problems_of(tmp_path / "photos", tmp_path / "drawn")
+    assert problem.startswith(
+        "3 photos and 3 sketches, and no name in common (anna_foto.jpg, drawing-of-anna.png): "
+    )

