@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -130,12 +131,13 @@ def read_page(
     pictures: dict[str, Path],
     validation_curves: Path | None = None,
     sweeps: dict[str, Path] | None = None,
+    more: Sequence[tables.Table] = (),
 ) -> Reader:
     grids = {subset: pictures[subset] for subset in SUBSETS}
     return Reader(
         page.index_html(
             compared(scores),
-            [TABLE],
+            [TABLE, *more],
             '{"people": []}',
             pictures["curves"],
             validation_curves,
@@ -217,6 +219,15 @@ def test_the_curves_of_the_validation_pairs_stand_behind_those_of_the_test_pairs
     assert reader.shades[:2] == [SHADES["curves"], 200]
     assert "On the validation pairs" in reader.words
     assert "On the validation pairs" not in read_page(made_up_scores([0], [8]), pictures).words
+
+
+def test_a_link_leads_to_the_verdicts_where_there_are_any(pictures: dict[str, Path]) -> None:
+    scores = made_up_scores([0], [8])
+    assert "#verdicts" not in read_page(scores, pictures).references
+    verdicts = tables.Table("Difference", ["", "FID"], [["local", "1"]], anchor=tables.VERDICTS)
+    reader = read_page(scores, pictures, more=[verdicts])
+    assert "#verdicts" in reader.references
+    assert '<h3 id="verdicts">Difference</h3>' in verdicts.html()
 
 
 def test_sweeps_stand_between_curves_and_grids_with_a_link_each(pictures: dict[str, Path]) -> None:

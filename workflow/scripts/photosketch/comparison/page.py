@@ -15,6 +15,7 @@ from photosketch.comparison.figures import COLOURS
 from photosketch.comparison.gallery import data_uri
 from photosketch.comparison.summary import Comparison
 from photosketch.comparison.tables import (
+    VERDICTS,
     Table,
     epochs_in_words,
     fid_table,
@@ -77,6 +78,9 @@ def index_html(
     fields = {
         "title": html.escape(f"Face sketches: run {provenance.run}"),
         "lead": html.escape(_lead(comparison)),
+        "verdicts": f'<a href="#{VERDICTS}">Verdicts</a>'
+        if any(table.anchor == VERDICTS for table in tables)
+        else "",
         "links": "".join(
             f'<a href="#sweep-{html.escape(name)}">Sweep {html.escape(name)}</a>' for name in sweeps
         )

@@ -13,6 +13,7 @@ from photosketch.comparison.summary import Choice, Comparison, at_epochs
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, METRICS, Metric
 
+VERDICTS = "verdicts"  # the anchor of the table of the primary metric
 _OTHERS = (
     "Other people's real sketches: true sketches of half of the people against those of the other "
     "half, on the same splits. A scale for FID, other people, not a floor."
@@ -35,6 +36,7 @@ class Table:
     rows: Sequence[Sequence[str]]
     remarks: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    anchor: str = ""  # what a link of the page leads to it by
 
     def markdown(self) -> str:
         lines = [f"## {self.title}", "", *markdown_lines(self.head, self.rows)]
@@ -60,8 +62,9 @@ class Table:
         warnings = "".join(
             f'<p class="warning" role="note">{html.escape(text)}</p>' for text in self.warnings
         )
+        anchor = f' id="{self.anchor}"' if self.anchor else ""
         return (
-            f'<h3>{html.escape(self.title)}</h3><div class="scroll"><table{kind}>'
+            f'<h3{anchor}>{html.escape(self.title)}</h3><div class="scroll"><table{kind}>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{warnings}"
             + (f"<ul>{remarks}</ul>" if remarks else "")
         )
@@ -171,7 +174,7 @@ def other_people_table(comparison: Comparison) -> Table:
         _FID_OTHER.name,
         ["method", *(f"{subset_name(name)} (n = 2 × {halves[name]})" for name in counts)],
         rows,
-        [_FID_OTHER.remark, "None with fewer than four people.", _OTHERS],
+        [_FID_OTHER.remark, "Empty where a subset has fewer than four test people.", _OTHERS],
     )
 
 
@@ -393,6 +396,7 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
             ),
         ],
         _contradictions(lines, differences, claims),
+        VERDICTS,
     )
 
 
