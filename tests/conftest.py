@@ -35,10 +35,13 @@ def cufs() -> Path:
 def one_thread() -> None:
     """Tests run side by side: one thread each."""
     import cv2
+    import scipy.linalg  # noqa: F401, its BLAS is another than numpy's
     import torch
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
+    threadpool_limits(1)
 
 
 @pytest.fixture
