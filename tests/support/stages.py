@@ -31,7 +31,7 @@ def main(table: str, out: str, junk: str, threads: str, step: str = "1") -> None
         pairs = index_pairs(Path(table), (200, 250))[:: int(step)]
         landmarks = Path(out).with_suffix(".csv")
         found |= up_to_the_warp(pairs, landmarks, int(threads))
-        found |= evaluation(pairs)
+        found |= evaluation(pairs, landmarks, found["labels of photos"])
         np.savez(out, **found)
         print(torch.get_num_threads(), cv2.getNumThreads(), len(kept), "arrays of junk")
 
@@ -78,13 +78,15 @@ def up_to_the_warp(pairs: list, landmarks: Path, threads: int) -> dict[str, np.n
     }
 
 
-def evaluation(pairs: list) -> dict[str, np.ndarray]:
-    """The scores of gray photos taken for sketches."""
+def evaluation(pairs: list, landmarks: Path, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """The scores of gray photos taken for sketches, by the photos' points and labels."""
     import torch
     from torch import nn
 
     from photosketch.evaluation import extractors, scores
     from photosketch.evaluation.files import Features
+    from photosketch.evaluation.seams import Seams
+    from photosketch.landmarks.table import points_of, read_landmarks
 
     torch.manual_seed(0)
     layers = (nn.Conv2d(3, 32, 7, 4), nn.ReLU(), nn.Conv2d(32, 2048, 5, 4), nn.AdaptiveAvgPool2d(1))
@@ -92,7 +94,9 @@ def evaluation(pairs: list) -> dict[str, np.ndarray]:
     sketches = scores.stack_sketches(pairs)
     ids, subsets = (np.array([getattr(pair, name) for pair in pairs]) for name in ("id", "subset"))
     real = Features(ids, subsets, extractors.extract(sketches, network))
-    truth = scores.Truth.of(real, sketches)
+    table = read_landmarks(landmarks)
+    points = np.stack([points_of(table, pair.id, "photo") for pair in pairs])
+    truth = scores.Truth.of(real, sketches, seams=Seams.of(points, labels, sketches))
     by_subset, by_image, features = scores.evaluate(
         scores.stack_gray_photos(pairs), truth, scores.Networks(network)
     )

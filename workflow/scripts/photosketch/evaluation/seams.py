@@ -185,6 +185,10 @@ def outline_distance(head: Mask) -> Field:
         cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         for side in (~head, head)
     )
+    # their last digits depend on where the buffer lies in memory, and their squares are whole
+    to_head, to_background = (
+        np.sqrt(np.rint(side.astype(np.float64) ** 2)) for side in (to_head, to_background)
+    )
     return np.where(head, 0.5 - to_background, to_head - 0.5)
 
 
