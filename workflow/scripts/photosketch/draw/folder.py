@@ -29,7 +29,7 @@ from photosketch.landmarks import click_page
 from photosketch.landmarks.table import COORDINATES
 from photosketch.placement import template
 from photosketch.progress import Bar
-from photosketch.runtime import InputError, write_atomically
+from photosketch.runtime import InputError, counted, write_atomically
 
 TRANSFORM = ("xx", "xy", "x", "yx", "yy", "y")
 COLUMNS = (
@@ -52,21 +52,6 @@ class Drawn:
     faces: int = 0
     failures: dict[str, list[str]] = field(default_factory=dict)
     faceless: list[Photo] = field(default_factory=list)
-
-
-def counted(number: int, word: str) -> str:
-    """`1 photo`, `2 photos`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def check_output(output: Path, force: bool) -> None:
-    """Raise InputError where something would be overwritten without being asked to."""
-    if output.exists() and not output.is_dir():
-        raise InputError([f"{output}: is no folder; name another"])
-    if not force and output.is_dir() and any(output.iterdir()):
-        raise InputError(
-            [f"{output}: holds files already; name another folder, or overwrite them with --force"]
-        )
 
 
 def clear(output: Path) -> None:
