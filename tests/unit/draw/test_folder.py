@@ -155,6 +155,7 @@ def test_a_photo_without_a_face_is_clicked_and_then_drawn(generator, tmp_path, c
     assert "--device cpu --points points.csv" in said
     page = (tmp_path / "one/points.html").read_text()
     data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+    assert data["hinted"] == "a face that fills the photo has it"
     (entry,) = data["images"]
     hint = np.array(entry["hint"])
     row = [entry["subset"], entry["id"], entry["modality"], *hint.ravel()]

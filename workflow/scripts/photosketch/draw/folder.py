@@ -226,7 +226,9 @@ def _row(photo: Photo, number: int, file: str, place: str, sketch: Sketch) -> li
 
 
 def _found(face: Face) -> str:
-    return "placed by hand" if face.source == "manual" else f"score {face.score:.3f}"
+    return (
+        "placed by hand" if face.source == "manual" else f"found by MTCNN, score {face.score:.3f}"
+    )
 
 
 def _save(image: Image, path: Path) -> None:
@@ -249,6 +251,6 @@ def _write_click_page(output: Path, photos: Sequence[Photo], then: str) -> None:
                 hint=click_page.listed(template((width, height))),
             )
         )
-    text = click_page.page(entries, [], "points.csv", then)
+    text = click_page.page(entries, [], "points.csv", then, "a face that fills the photo has it")
     with write_atomically(output / "points.html") as temporary:
         temporary.write_text(text, encoding="utf-8")
