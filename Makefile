@@ -45,7 +45,7 @@ demo: $(VENV)/ready resources/demo/pairs.tsv  ## the whole workflow on generated
 
 OUTPUT ?= results/draw
 draw: $(VENV)/ready  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)
-	@test -n "$(MODEL)" -a -n "$(PHOTOS)" || { echo "make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder OUTPUT=folder FORCE=1"; exit 1; }
+	@test -n "$(MODEL)" -a -n "$(PHOTOS)" || { echo "usage: make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder [OUTPUT=folder] [FORCE=1]"; exit 1; }
 	$(BIN)/python -m photosketch.draw '$(MODEL)' '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
 
 test: $(VENV)/ready $(VENV)/ready-onnx  ## all tests but those on a cluster

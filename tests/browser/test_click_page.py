@@ -164,6 +164,7 @@ def test_hint_shows_the_mean_points_where_none_is_placed(page):
     # two detected photos at SHAPE, but that of AR 2 is placed by hand: the mean of both
     by_hand = np.array(OLD_ROWS[0].split(",")[3:], float).reshape(5, 2)
     np.testing.assert_allclose(circles(), (by_hand + SHAPE) / 2, atol=0.01)
+    assert page.text("hinted") == "the subset has it on average"
     page.click(CLICKED[0])
     assert len(circles()) == 4
 

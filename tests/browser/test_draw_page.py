@@ -17,7 +17,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def picture(height: int, width: int) -> str:
         return page.data_uri(random.integers(0, 256, (height, width, 3), np.uint8))
 
-    faces = [(picture(250, 200), f"{number}: score 0.99") for number in (1, 2)]
+    faces = [(picture(250, 200), f"{number}: found by MTCNN, score 0.99") for number in (1, 2)]
     cards = [
         page.Card("a.jpg", picture(300, 400), picture(300, 400), faces[:1]),
         page.Card("<b>.jpg", picture(1600, 800), picture(1600, 800), faces, ["a face is left out"]),
@@ -69,3 +69,9 @@ def test_photo_and_sketches_lie_exactly_upon_each_other(opened: Any) -> None:
         under, over = all_of(stage, "img")
         assert under.rect == pytest.approx(over.rect, abs=0.5)
         assert under.rect["height"] > 100
+
+
+def test_a_slider_is_as_wide_as_its_picture(opened: Any) -> None:
+    for stage, slider in zip(all_of(opened, ".stage"), all_of(opened, ".divide"), strict=True):
+        for side in ("x", "width"):
+            assert slider.rect[side] == pytest.approx(stage.rect[side], abs=0.5)

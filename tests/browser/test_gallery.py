@@ -276,6 +276,9 @@ def test_two_images_are_compared_by_swiping_and_by_keyboard(opened: Any) -> None
     assert find(opened, "#who").text != who
     find(opened, "#divide").send_keys("\ue00e")
     assert find(opened, "#who").text == who
+    opened.set_window_size(1400, 600)  # the picture is made smaller, and its slider with it
+    assert stage.rect["width"] < 400
+    assert find(opened, "#divide").rect["width"] == pytest.approx(stage.rect["width"], abs=0.5)
     find(opened, "#divide").send_keys("\ue00c")  # escape
     assert not find(opened, "#compare").get_attribute("open")
 

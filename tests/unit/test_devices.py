@@ -162,8 +162,22 @@ def test_a_machine_without_a_card_takes_the_cpu_and_says_so_in_the_log(
     cards(0)
     assert acquire(tmp_path).type == "cpu"
     printed = capsys.readouterr()
+    assert "driver on your system is too old" in printed.out
     assert "running on the CPU" in printed.out
     assert printed.err == ""
+
+
+def test_in_short_no_reason_is_given_where_there_is_no_card_but_where_one_is_not_seen(
+    tmp_path, cards, unseen, capsys
+):
+    cards(0)
+    assert acquire(tmp_path, in_short=True).type == "cpu"
+    assert capsys.readouterr().out == "no GPU: running on the CPU\n"
+    with pytest.raises(InputError, match="driver on your system is too old"):
+        acquire(tmp_path, "cuda", in_short=True)
+    cards(1)
+    with pytest.raises(InputError, match="driver on your system is too old"):
+        acquire(tmp_path, in_short=True)
 
 
 def test_a_card_that_torch_does_not_see_is_an_error_with_reason_and_remedy(tmp_path, cards, unseen):

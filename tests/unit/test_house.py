@@ -135,6 +135,12 @@ def test_a_script_loads_what_its_stage_needs(script, never):
     assert not loaded & never
 
 
+def test_the_draw_command_tells_of_missing_files_before_it_loads_anything_heavy():
+    command = "from photosketch.draw.__main__ import main"
+    loaded = loaded_by(f"{command}\nassert main(['none', 'none', '--output', 'none']) == 1")
+    assert not loaded & HEAVY
+
+
 def loaded_by(code: str) -> set[str]:
     """The modules that a fresh process has loaded after the code."""
     program = f"import sys; sys.path.insert(0, sys.argv[1])\n{code}\nprint(*sys.modules)"

@@ -24,4 +24,5 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     )
     with runtime.write_atomically(snakemake.output[0]) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    runtime.say(f"{count} images to click: open {snakemake.output[0]} in a browser", console)
+    images = runtime.counted(count, "image")
+    runtime.say(f"{images} to click: open {snakemake.output[0]} in a browser", console)

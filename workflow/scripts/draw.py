@@ -24,7 +24,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     points = photos.read_points(Path(hp["points"]), listed) if hp.get("points") else {}
     then = "name it in the key draw.points, and run the target draw again"
     drawn = folder.draw_photos(sketcher, listed, output, points=points, then=then, console=console)
-    runtime.say(f"{folder.counted(drawn.faces, 'face')} drawn: {output / 'index.html'}", console)
+    runtime.say(f"{runtime.counted(drawn.faces, 'face')} drawn: {output / 'index.html'}", console)
     failures = [f"{path}: {'; '.join(reasons)}" for path, reasons in drawn.failures.items()]
     for line in failures:
         print(line)

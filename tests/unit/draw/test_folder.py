@@ -123,12 +123,25 @@ def test_nothing_is_overwritten_without_being_asked_to(generator, tmp_path, caps
     output.mkdir()
     (output / "mine.txt").write_text("mine")
     assert draw(generator, tmp_path / "a.png", "--output", output) == 1
-    assert "--force" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "--force (make draw: FORCE=1)" in said
     assert [path.name for path in output.iterdir()] == ["mine.txt"]
     (output / "points.html").write_text("of photos that were drawn before")
     assert draw(generator, tmp_path / "a.png", "--output", output, "--force") == 0
     assert (output / "mine.txt").read_text() == "mine"
     assert not (output / "points.html").exists()
+
+
+def test_all_that_is_wrong_is_told_at_once_by_whole_paths(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "drawn").mkdir()
+    (tmp_path / "drawn/mine.txt").touch()
+    assert draw("none.safetensors", "photos", "--output", "drawn", "--points", "points.csv") == 1
+    said = capsys.readouterr().err
+    for name in ("none.safetensors", "photos", "points.csv"):
+        assert f"{tmp_path}/{name}: is not there; " in said
+    assert "drawn: holds files already" in said
+    assert len(said.splitlines()) == 4
 
 
 def test_a_photo_without_a_face_is_clicked_and_then_drawn(generator, tmp_path, capsys):
@@ -142,6 +155,7 @@ def test_a_photo_without_a_face_is_clicked_and_then_drawn(generator, tmp_path, c
     assert "--device cpu --points points.csv" in said
     page = (tmp_path / "one/points.html").read_text()
     data = json.loads(re.search(r'id="data">(.*?)</script>', page)[1])
+    assert data["hinted"] == "a face that fills the photo has it"
     (entry,) = data["images"]
     hint = np.array(entry["hint"])
     row = [entry["subset"], entry["id"], entry["modality"], *hint.ravel()]

@@ -71,3 +71,11 @@ def test_rows_that_name_no_photo_or_lack_numbers_are_all_named(tmp_path):
     first, second = error.value.problems
     assert "photos/c/photo is none of the photos" in first
     assert "a lacks a point" in second
+
+
+def test_of_photos_that_are_not_known_points_are_read_all_the_same(tmp_path):
+    file = points_file(tmp_path / "p.csv", f"photos,c,photo,{NUMBERS}", "photos,a,photo,1,,,,,,,,,")
+    with pytest.raises(InputError) as error:
+        read_points(file, [])
+    (problem,) = error.value.problems
+    assert "a lacks a point" in problem

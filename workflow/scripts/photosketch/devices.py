@@ -30,6 +30,7 @@ def acquire_device(
     slots: int = 1,
     asked: bool = True,
     lock_folder: str | os.PathLike[str] | None = None,
+    in_short: bool = False,
 ) -> "torch.device":
     """A GPU on which fewer than `slots` jobs of this machine run, made current, or the CPU.
 
@@ -41,6 +42,7 @@ def acquire_device(
     while all are held.
     The files lie in `lock_folder`, by default one of this machine and user: not on a shared file
     system, and not where `snakemake --unlock` would remove them under a job.
+    On a machine without a card the log is told why torch sees none, but `in_short`.
 
     Raises runtime.InputError where there is no GPU to be used although one is `wanted` or this
     machine has one (an old driver, a scheduler that gave none), and where each is too old.
@@ -53,7 +55,7 @@ def acquire_device(
     lack = _lack_of_a_gpu()
     if lack:
         if wanted == "auto" and not glob.glob(CARDS) and "SLURM_JOB_ID" not in os.environ:
-            print(f"{lack}: running on the CPU")
+            print(f"{'no GPU' if in_short else lack}: running on the CPU")
             return torch.device("cpu")
         raise InputError([f"{lack}. {_remedy()}; or {ON_THE_CPU}"])
     cards = _served_cards(console)

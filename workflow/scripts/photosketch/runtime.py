@@ -92,6 +92,11 @@ def in_words(size: int) -> str:
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
+def counted(number: int, word: str) -> str:
+    """`1 photo`, `2 photos`."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def _remove_leftovers(path: Path) -> None:
     """Remove temporary files of `path` whose processes are no more."""
     for name in _hidden_files(path.parent):
@@ -225,7 +230,7 @@ def first_of(problems: Sequence[str], log: str | os.PathLike[str]) -> list[str]:
     more = len(problems) - SHOWN
     if more <= 0:
         return [*problems]
-    told = f"and {more} more problem{'s' * (more > 1)}: all are in {log}"
+    told = f"and {counted(more, 'more problem')}: all are in {log}"
     return [*problems[: SHOWN - LAST_SHOWN], told, *problems[-LAST_SHOWN:]]
 
 

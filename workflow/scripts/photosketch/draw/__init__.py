@@ -1,5 +1,17 @@
 """Sketches of one's own photos, by a trained generator."""
 
-from photosketch.draw.sketcher import Face, Sketch, Sketcher
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from photosketch.draw.sketcher import Face, Sketch, Sketcher
 
 __all__ = ["Face", "Sketch", "Sketcher"]
+
+
+def __getattr__(name: str) -> Any:
+    """What people import; torch is loaded with it, and not before the command has its files."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from photosketch.draw import sketcher
+
+    return getattr(sketcher, name)

@@ -10,16 +10,17 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from photosketch import devices
-from photosketch.draw.export import export
-from photosketch.draw.folder import MOST_CLICKED, Drawn, check_output, counted, draw_photos
-from photosketch.draw.photos import find_photos, read_points
-from photosketch.draw.sketcher import Sketcher
-from photosketch.runtime import InputError
+from photosketch.arrays import Points
+from photosketch.draw import generator_file
+from photosketch.draw.photos import Photo, find_photos, read_points
+from photosketch.runtime import InputError, counted
 from photosketch.versions import SCRIPTS
+
+if TYPE_CHECKING:
+    from photosketch.draw.folder import Drawn
 
 SHOWN = 20  # photos that could not be drawn
 
@@ -29,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         if asked.export:
+            from photosketch.draw.export import export
+
             export(asked.generator, Path(asked.photos[0]), force=asked.force)
             print(f"wrote {asked.photos[0]}")
             return 0
@@ -62,16 +65,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _draw(asked: argparse.Namespace) -> int:
-    if asked.output is None:
-        raise InputError(["--output: name the folder to draw into"])
-    check_output(asked.output, asked.force)
-    photos = find_photos(asked.photos, asked.output)
-    if asked.name and len(photos) > 1:
-        raise InputError([f"--name {asked.name}: names one photo, and {len(photos)} are given"])
-    points = read_points(asked.points, photos) if asked.points else {}
+    photos, points = _checked(asked)
+    import torch  # only now: it takes seconds
+
+    from photosketch.draw.folder import draw_photos
+    from photosketch.draw.sketcher import Sketcher
+
     if asked.threads:
         torch.set_num_threads(asked.threads)
-    device = devices.acquire_device(sys.stderr, asked.device)
+    device = devices.acquire_device(sys.stderr, asked.device, in_short=True)
     sketcher = Sketcher.load(asked.generator, device, asked.statistics, asked.seed)
     drawn = draw_photos(
         sketcher,
@@ -86,7 +88,44 @@ def _draw(asked: argparse.Namespace) -> int:
     return 0 if drawn.faces else 1
 
 
-def _report(asked: argparse.Namespace, drawn: Drawn, photos: int) -> None:
+def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Points]]]:
+    """The photos, and the points given for them. Raises InputError with all that keeps the command
+    from beginning."""
+    if asked.output is None:
+        raise InputError(["--output: name the folder to draw into"])
+    problems = [*generator_file.faults(asked.generator), *_output_faults(asked.output, asked.force)]
+    photos: list[Photo] = []
+    points: dict[str, list[Points]] = {}
+    try:
+        photos = find_photos(asked.photos, asked.output)
+    except InputError as error:
+        problems += error.problems
+    if asked.name and len(photos) > 1:
+        problems.append(f"--name {asked.name}: names one photo, and {len(photos)} are given")
+    try:
+        points = read_points(asked.points, photos) if asked.points else {}
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return photos, points
+
+
+def _output_faults(output: Path, force: bool) -> list[str]:
+    """What would be overwritten without being asked to."""
+    if output.exists() and not output.is_dir():
+        return [f"{output}: is no folder; name another"]
+    if not force and output.is_dir() and any(output.iterdir()):
+        return [
+            f"{output}: holds files already; name another folder, or overwrite what was drawn "
+            "there with --force (make draw: FORCE=1)"
+        ]
+    return []
+
+
+def _report(asked: argparse.Namespace, drawn: "Drawn", photos: int) -> None:
+    from photosketch.draw.folder import MOST_CLICKED
+
     done = photos - len(drawn.failures)
     faces = counted(drawn.faces, "face")
     print(f"{faces} in {done} of {counted(photos, 'photo')}: see {asked.output / 'index.html'}")

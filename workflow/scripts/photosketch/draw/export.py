@@ -8,11 +8,13 @@ there, is off.
 
 import copy
 import json
+import warnings
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from photosketch.draw import generator_file
 from photosketch.draw.sketcher import read_generator
 from photosketch.runtime import InputError, write_atomically
 from photosketch.training import drawing
@@ -28,8 +30,11 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
     InputError where it has local networks, the extra for ONNX is not installed, or the target
     exists and is not to be overwritten.
     """
+    problems = generator_file.faults(generator)
     if target.exists() and not force:
-        raise InputError([f"{target}: exists; name another file, or overwrite it with --force"])
+        problems.append(f"{target}: exists; name another file, or overwrite it with --force")
+    if problems:
+        raise InputError(problems)
     weights, about = read_generator(generator)
     network = drawing.build(weights, about)
     if network.local is not None:
@@ -46,15 +51,18 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
         raise InputError([f"{error.name} is not installed: make setup ONNX=1"]) from error
     side = about["frame"]
     photo = torch.zeros(1, PHOTO_CHANNELS, side, side)
-    program = torch.onnx.export(
-        by_instance(network.unet),
-        (photo,),
-        input_names=["photo"],
-        output_names=["sketch"],
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        # torch's own use of its own class, in copying what it exports
+        warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
+        program = torch.onnx.export(
+            by_instance(network.unet),
+            (photo,),
+            input_names=["photo"],
+            output_names=["sketch"],
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None  # as it is without a file to write
     model = program.model_proto
     onnx.helper.set_model_props(model, {"photosketch": json.dumps(about)})

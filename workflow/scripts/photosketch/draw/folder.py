@@ -29,7 +29,7 @@ from photosketch.landmarks import click_page
 from photosketch.landmarks.table import COORDINATES
 from photosketch.placement import template
 from photosketch.progress import Bar
-from photosketch.runtime import InputError, write_atomically
+from photosketch.runtime import InputError, counted, write_atomically
 
 TRANSFORM = ("xx", "xy", "x", "yx", "yy", "y")
 COLUMNS = (
@@ -52,21 +52,6 @@ class Drawn:
     faces: int = 0
     failures: dict[str, list[str]] = field(default_factory=dict)
     faceless: list[Photo] = field(default_factory=list)
-
-
-def counted(number: int, word: str) -> str:
-    """`1 photo`, `2 photos`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
-def check_output(output: Path, force: bool) -> None:
-    """Raise InputError where something would be overwritten without being asked to."""
-    if output.exists() and not output.is_dir():
-        raise InputError([f"{output}: is no folder; name another"])
-    if not force and output.is_dir() and any(output.iterdir()):
-        raise InputError(
-            [f"{output}: holds files already; name another folder, or overwrite them with --force"]
-        )
 
 
 def clear(output: Path) -> None:
@@ -241,7 +226,9 @@ def _row(photo: Photo, number: int, file: str, place: str, sketch: Sketch) -> li
 
 
 def _found(face: Face) -> str:
-    return "placed by hand" if face.source == "manual" else f"score {face.score:.3f}"
+    return (
+        "placed by hand" if face.source == "manual" else f"found by MTCNN, score {face.score:.3f}"
+    )
 
 
 def _save(image: Image, path: Path) -> None:
@@ -264,6 +251,6 @@ def _write_click_page(output: Path, photos: Sequence[Photo], then: str) -> None:
                 hint=click_page.listed(template((width, height))),
             )
         )
-    text = click_page.page(entries, [], "points.csv", then)
+    text = click_page.page(entries, [], "points.csv", then, "a face that fills the photo has it")
     with write_atomically(output / "points.html") as temporary:
         temporary.write_text(text, encoding="utf-8")

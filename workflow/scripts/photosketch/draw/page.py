@@ -58,10 +58,10 @@ def _card(card: Card) -> str:
             for number, (uri, caption) in enumerate(card.sketches, 1)
         )
         pictures = (
-            f'<div class="stage"><img src="{card.photo}" alt="{name}">'
+            f'<div class="compared"><div class="stage"><img src="{card.photo}" alt="{name}">'
             f'<img class="over" src="{card.in_place}" alt="Sketches of {name} in place"></div>'
             '<input class="divide" type="range" min="0" max="100" value="50" '
-            f'aria-label="Divide between {name} and its sketches">'
+            f'aria-label="Divide between {name} and its sketches"></div>'
             f'<div class="strip">{sketches}</div>'
         )
     return f"<article><h2>{name}</h2>{remarks}{pictures}</article>"

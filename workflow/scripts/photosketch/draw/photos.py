@@ -53,7 +53,7 @@ def find_photos(given: Iterable[str | Path], output: Path) -> list[Photo]:
         elif each.is_file():
             found.setdefault(each, Path(each.name))
         else:
-            problems.append(f"{each}: is not there; correct the path")
+            problems.append(f"{each.absolute()}: is not there; correct the path")
     if problems:
         raise InputError(problems)
     return _named(found)
@@ -90,16 +90,17 @@ def read_points(file: Path, photos: Sequence[Photo]) -> dict[str, list[Points]]:
     """The points [5, 2] of each photo that a file names, by the photos' names.
 
     The file is one of points placed by hand, as the click page gives it; a row is a face. Raises
-    InputError with every row that names no photo, or lacks a number.
+    InputError with every row that names no photo (of `photos`, where any are known), or lacks a
+    number.
     """
     names = {photo.name for photo in photos}
     if not file.is_file():
-        raise InputError([f"{file}: is not there; save the points of the page to it"])
+        raise InputError([f"{file.absolute()}: is not there; save the points of the page to it"])
     points = defaultdict(list)
     problems = []
     for row in manual_rows(file):
         name = row["id"]
-        if (row["subset"], row["modality"]) != (SUBSET, MODALITY) or name not in names:
+        if names and ((row["subset"], row["modality"]) != (SUBSET, MODALITY) or name not in names):
             problems.append(
                 f"{file}: {row['subset']}/{name}/{row['modality']} is none of the photos; write "
                 f"{SUBSET}/NAME/{MODALITY}, such as {SUBSET}/{photos[0].name}/{MODALITY}"

@@ -20,6 +20,7 @@ import torch
 
 from photosketch import as_seen, images
 from photosketch.arrays import Image, Labels, Points
+from photosketch.draw import generator_file
 from photosketch.draw.photos import as_text
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import faults_of
@@ -29,7 +30,6 @@ from photosketch.resampling import resampled
 from photosketch.runtime import InputError
 from photosketch.training import checkpoint, drawing, networks, pack, tensors
 
-DESCRIBED = ("size", "pad_value", "template", "needs", "frame", "seed", "epoch")
 MIN_FACE_SIZE = 40  # pixels, in a copy of the photo of as_seen.LONGEST pixels at most
 
 
@@ -201,20 +201,14 @@ def stem_of(path: Path) -> str:
 def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]]:
     """The weights of a generator's file, and what it says of itself, enough to draw with it.
 
-    Raises InputError where the file is not there, is damaged, or says too little.
+    Raises InputError where the file is not there, no generator, damaged, or says too little.
     """
-    if not Path(path).is_file():
-        raise InputError([f"{path}: is not there; name a generator_epoch*.safetensors of a run"])
+    if problems := generator_file.faults(path):
+        raise InputError(problems)
     try:
-        weights, about = checkpoint.read_generator(path)
+        return checkpoint.read_generator(path)
     except InputError as error:
-        reason = error.problems[0].partition("; delete it")[0]
-        raise InputError([f"{reason}; get the file again, or train it again"]) from error
-    if missing := [key for key in DESCRIBED if key not in about]:
-        raise InputError(
-            [f"{path}: doesn't say its {', '.join(missing)}; train it again, or take another"]
-        )
-    return weights, about
+        raise InputError([generator_file.mended(error)]) from error
 
 
 def read_photo(path: Path) -> Image:

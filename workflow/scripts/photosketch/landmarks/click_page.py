@@ -102,11 +102,13 @@ def page(
     manual_rows: Sequence[Mapping[str, str]],
     manual_file: str,
     then: str = f"(config key {CONFIG_KEY}) and run the workflow again",
+    hinted: str = "the subset has it on average",
 ) -> str:
-    """The page of some images (`entry`). `then`: what to do once `manual_file` is saved; the rest
-    as of `annotation_page`."""
+    """The page of some images (`entry`). `then`: what to do once `manual_file` is saved; `hinted`:
+    whose points the hints are; the rest as of `annotation_page`."""
     data = {
         "then": then,
+        "hinted": hinted,
         "columns": MANUAL_COLUMNS,
         "landmarks": LANDMARK_NAMES,
         "manualFile": manual_file,

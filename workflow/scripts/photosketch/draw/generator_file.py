@@ -1,0 +1,58 @@
+"""Whether a file is a generator that can be drawn with, as far as its header tells.
+
+Free of torch, so that the command can tell of mistakes at once.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from photosketch import runtime
+from photosketch.runtime import InputError
+
+DESCRIBED = ("size", "pad_value", "template", "needs", "frame", "seed", "epoch")
+NAME_ONE = "name a generator_epoch*.safetensors of a run"
+
+
+def faults(path: str | Path) -> list[str]:
+    """Why the file can't be drawn with: not there, no generator, damaged, or saying too little.
+
+    Weights are not looked at; whether they are those that were written is known when they are read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        is_what = "is a folder" if path.is_dir() else "is not there"
+        return [f"{path.absolute()}: {is_what}; {NAME_ONE}"]
+    try:
+        about = _header(path)
+    except InputError as error:
+        return [mended(error)]
+    if about is None:
+        return [f"{path}: is no generator (it doesn't begin as safetensors do); {NAME_ONE}"]
+    if not about:
+        return [f"{path}: is no generator (nothing says what its weights are of); {NAME_ONE}"]
+    if missing := [key for key in DESCRIBED if key not in about]:
+        return [f"{path}: doesn't say its {', '.join(missing)}; train it again, or take another"]
+    return []
+
+
+def mended(damage: InputError) -> str:
+    """What `runtime.intact` says of a damaged generator, with the remedy of who was given it."""
+    reason = damage.problems[0].partition("; delete it")[0]
+    return f"{reason}; get the file again, or train it again"
+
+
+def _header(path: Path) -> dict[str, Any] | None:
+    """What a generator's file says of itself; None where it is of another format.
+
+    Raises InputError where it is damaged so that its tensors can't be told apart.
+    """
+    with runtime.intact(path, "train"):
+        with open(path, "rb") as file:
+            beginning = file.read(9)
+        if beginning[8:] not in (b"{", b""):  # behind the length of the header, which is JSON
+            return None
+        with safe_open(path, framework="numpy") as tensors:
+            return dict(json.loads((tensors.metadata() or {}).get("photosketch", "{}")))
