@@ -16,7 +16,7 @@ from photosketch import contents
 from photosketch import pairs as pair_table
 from photosketch import plans, sweeps, versions, weights
 from photosketch.evaluation import method_sketches, metrics
-from photosketch.runtime import InputError, first_of, write_atomically
+from photosketch.runtime import InputError, told
 
 
 def yaml_file(*path):
@@ -32,13 +32,7 @@ class Refused(WorkflowError):
 
 def refuse(heading, problems):
     """Stop with at most 20 problems and their count; a file has all."""
-    problems = list(dict.fromkeys(problems))
-    everything = Path(".snakemake", "problems.txt")
-    shown = first_of(problems, everything)
-    if shown != problems:
-        with write_atomically(everything) as temporary:
-            temporary.write_text("\n".join([heading, *problems, ""]), encoding="utf-8")
-    raise Refused("\n  ".join([heading, *shown]))
+    raise Refused("\n  ".join([heading, *told(problems, heading)]))
 
 
 for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items():

@@ -116,3 +116,19 @@ def test_folders_below_and_shares_that_leave_nothing_are_refused(two: tuple[Path
     below, missing = problems_of(sketches, photos / "none")
     assert below.startswith(f"{sketches}: its folder more holds images")
     assert missing == f"{photos}/none: is not a folder; correct the path"
+
+
+def test_of_many_problems_the_console_is_told_twenty_and_where_all_are(
+    two: tuple[Path, Path], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos, sketches = two
+    touch(*(photos / f"alone{number}.jpg" for number in range(25)))
+    command = ["folders", str(photos), str(sketches)]
+    assert main([*command, "--output", "table.tsv"]) == 1
+    told = capsys.readouterr().err.splitlines()
+    everything = Path(".snakemake/problems.txt")
+    assert sum("photo without a sketch" in line for line in told) == 20
+    assert f"and 5 more problems: all are in {everything}" in told
+    assert everything.read_text().count("photo without a sketch") == 25
+    assert not Path("table.tsv").exists()

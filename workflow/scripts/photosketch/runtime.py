@@ -42,6 +42,7 @@ class InterruptedJobError(Exception):
 _NAMED = ("torch", "numpy", "cv2", "pandas")  # in the heading of a log, where they are loaded
 INTERRUPTED = 75  # exit code of such a job: EX_TEMPFAIL, "try again later"
 SHOWN, LAST_SHOWN = 20, 4  # problems that the console is told, the last ones among them
+PROBLEMS = Path(".snakemake", "problems.txt")  # all of them, of what has no log
 
 
 @contextlib.contextmanager
@@ -229,10 +230,25 @@ def first_of(problems: Sequence[str], log: str | os.PathLike[str]) -> list[str]:
     return [*problems[: SHOWN - LAST_SHOWN], told, *problems[-LAST_SHOWN:]]
 
 
-def _end(console: TextIO, told: Iterable[str], logged: Iterable[str], code: int) -> NoReturn:
+def told(problems: Sequence[str], heading: str = "") -> list[str]:
+    """The problems that a console is told by what has no log: where there are more, the file
+    `PROBLEMS` has all, below a heading. All of them where that can't be written."""
+    problems = list(dict.fromkeys(problems))
+    shown = first_of(problems, PROBLEMS)
+    if shown != problems:
+        try:
+            with write_atomically(PROBLEMS) as temporary:
+                lines = [heading, *problems] if heading else problems
+                temporary.write_text("\n".join([*lines, ""]), errors="backslashreplace")
+        except (OSError, InputError):  # a closed folder, a full disk
+            return problems
+    return shown
+
+
+def _end(console: TextIO, shown: Iterable[str], logged: Iterable[str], code: int) -> NoReturn:
     """End the process: lines for the person, which come first, for the log may be on a full disk,
     and for the log."""
-    for line in told:
+    for line in shown:
         print(line, file=console)
     with contextlib.suppress(OSError):
         for line in logged:

@@ -18,7 +18,7 @@ from photosketch.draw.export import export
 from photosketch.draw.folder import MOST_CLICKED, Drawn, check_output, counted, draw_photos
 from photosketch.draw.photos import find_photos, read_points
 from photosketch.draw.sketcher import Sketcher
-from photosketch.runtime import InputError
+from photosketch.runtime import InputError, told
 from photosketch.versions import SCRIPTS
 
 SHOWN = 20  # photos that could not be drawn
@@ -34,8 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         return _draw(asked)
     except InputError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+        print(*told(error.problems), sep="\n", file=sys.stderr)
         return 1
 
 
