@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from photosketch import devices, pairs, runtime
+from photosketch import devices, pairs, plans, runtime
 from photosketch.config import FeatureConfig
 from photosketch.evaluation import protocol
 from photosketch.evaluation.extractors import extract
@@ -58,7 +58,8 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         tables = read_tables(hp["subsets"], files.landmarks)
         gallery = photo_gallery(test, tables, networks.faces)
         write_gallery(gallery, output.gallery)
-        true_sketches = [true_identities(test, tables, gallery, networks.faces)]
+        page_command = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
+        true_sketches = [true_identities(test, tables, gallery, networks.faces, page_command)]
     truth = Truth.of(sets["test"], stack_sketches(test), device, gallery)
     photos = protocol.drawn(stack_gray_photos(test), scored_as)
     with Bar("scoring photos in gray", len(test), console) as bar:

@@ -211,11 +211,12 @@ def true_identities(
     landmarks: Mapping[str, pd.DataFrame],
     gallery: Gallery,
     faces: FaceRecogniser,
+    page_command: str,
 ) -> pd.DataFrame:
     """How well people are found by their true sketches: subset, n, the columns of identity, name.
 
     landmarks: tables by subset; a true sketch has points of its own, for it is not on its photo.
-    Raises InputError with every sketch that has none.
+    Raises InputError with every sketch that has none; `page_command` makes the page to click them.
     """
     unlocated = [
         pair
@@ -223,7 +224,7 @@ def true_identities(
         for pair in without_points(select(people, subset), table, "sketch")
     ]
     if unlocated:
-        raise InputError(sketch_problems(unlocated, "evaluation.identity"))
+        raise InputError(sketch_problems(unlocated, "evaluation.identity", page_command))
     embeddings = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
     masks = subset_masks(gallery.subset)
     columns = identity_scores(embeddings, gallery.embeddings, masks)

@@ -151,11 +151,12 @@ def require_photo_points(pairs: Iterable[Pair], table: pd.DataFrame) -> None:
         raise InputError(problems)
 
 
-def sketch_problems(unlocated: Iterable[Pair], needed_by: str) -> list[str]:
-    """A problem for each of the pairs whose sketch has no points, which `needed_by` needs."""
+def sketch_problems(unlocated: Iterable[Pair], needed_by: str, page_command: str) -> list[str]:
+    """A problem for each of the pairs whose sketch has no points, which `needed_by` needs;
+    `page_command` makes the page on which they can be clicked."""
     return [
         f"{pair.sketch}: no points for the sketch of {pair.subset} {pair.id}, and {needed_by} "
-        "needs them; place them by hand, on the page that the target `annotate` writes "
+        f"needs them; place them by hand, on the page that `{page_command}` writes "
         "(docs/landmarks.md)"
         for pair in unlocated
     ]
