@@ -18,9 +18,9 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from photosketch import as_seen, images, row_keys, stacks
+from photosketch import as_seen, digests, images, row_keys, stacks
 from photosketch.config import FRAMES, PERIODIC
-from photosketch.runtime import InputError, intact, write_atomically
+from photosketch.runtime import InputError, intact
 
 if TYPE_CHECKING:
     import numpy as np
@@ -393,7 +393,7 @@ def write_manifest(pairs: Iterable[Pair], path: str | os.PathLike[str]) -> None:
     """Write the manifest (TSV): a column for each field of `Pair`, and of its `pictures`."""
     pairs = list(pairs)
     header = _columns(type(pairs[0].pictures) if pairs and pairs[0].pictures else None)
-    with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+    with digests.written(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(header)
         for pair in pairs:
@@ -410,7 +410,7 @@ def read_manifest(
     damaged, names a pair twice, or lists other pairs than the table.
     """
     stage = "index_pairs or align_faces"
-    with intact(path, stage), open(path, encoding="utf-8", newline="") as file:
+    with digests.read(path, stage), open(path, encoding="utf-8", newline="") as file:
         rows = csv.reader(file, delimiter="\t")
         header = next(rows)
         forms = [form for form in FORMS if header == _columns(form)]
