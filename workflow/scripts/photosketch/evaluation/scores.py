@@ -51,17 +51,19 @@ class Networks:
         features: FeatureConfig,
         weights: str | Path | None = None,
         lpips: Sequence[str | Path] | None = None,
+        lpips_sha256: str | None = None,
         identity: bool = False,
     ) -> "Networks":
-        """On the CPU, from the files that `extractors.load` and `image_metrics.load_lpips` take,
-        and with `identity` from those that `FaceRecogniser.load` finds.
+        """On the CPU, from the files (and the hash) that `extractors.load` and
+        `image_metrics.load_lpips` take, and with `identity` from those that `FaceRecogniser.load`
+        finds.
 
         Raises InputError as these do.
         """
         network = extractors.load(features, weights)
         return cls(
             network,
-            image_metrics.load_lpips(*lpips) if lpips else None,
+            image_metrics.load_lpips(*lpips, lpips_sha256) if lpips else None,
             faces=FaceRecogniser.load() if identity else None,
         )
 
