@@ -34,7 +34,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     networks = Networks.load(
         network,
         files.get("weights"),
-        files.get("lpips"),
+        files.get("lpips", ()),
         hp.get("lpips", {}).get("sha256"),
         identity,
     )

@@ -50,7 +50,7 @@ class Networks:
         cls,
         features: FeatureConfig,
         weights: str | Path | None = None,
-        lpips: Sequence[str | Path] | None = None,
+        lpips: Sequence[str | Path] = (),
         lpips_sha256: str | None = None,
         identity: bool = False,
     ) -> "Networks":
@@ -61,9 +61,10 @@ class Networks:
         Raises InputError as these do.
         """
         network = extractors.load(features, weights)
+        vgg, layers = lpips or (None, None)
         return cls(
             network,
-            image_metrics.load_lpips(*lpips, lpips_sha256) if lpips else None,
+            image_metrics.load_lpips(vgg, layers, lpips_sha256) if vgg and layers else None,
             faces=FaceRecogniser.load() if identity else None,
         )
 
