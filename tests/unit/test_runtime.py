@@ -182,6 +182,26 @@ def test_ctrl_c_ends_a_job_with_one_line(tmp_path):
     assert done.stderr == log.read_text() == f"interrupted by Ctrl-C, run again to go on ({log})\n"
 
 
+def test_ctrl_c_while_a_script_imports_its_modules_is_one_line_and_no_traceback(tmp_path):
+    script = (
+        "import signal\nsnakemake = 'put here by Snakemake'\nfrom photosketch import runtime\n"
+        "{}\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.raise_signal(signal.SIGINT)"
+    )
+    told = "interrupted by Ctrl-C before the job began\n"
+    for before, ending in (("", told), ("raise ValueError('other')", "ValueError: other\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", script.format(before)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            timeout=60,
+        )
+        assert done.returncode != 0
+        assert done.stderr.endswith(ending)
+        assert ("Traceback" in done.stderr) == bool(before)
+
+
 def test_the_log_of_a_script_begins_with_versions_and_ends_with_the_time(tmp_path):
     planned = versions.code_version("compare.py")
     body = f"with runtime.job(sys.argv[1], 2, '/a/compare.py', {planned!r}):\n    pass"

@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import NoReturn, TextIO
 
 import threadpoolctl
@@ -216,6 +217,20 @@ def job(
         with contextlib.suppress(OSError):  # of a log on a full disk
             sys.stdout.flush()
             sys.stderr.flush()
+
+
+def _say_interrupted(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """One line for Ctrl-C while a script still imports its modules, which takes seconds."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted by Ctrl-C before the job began", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+if hasattr(sys.modules["__main__"], "snakemake"):  # which Snakemake puts into a script
+    sys.excepthook = _say_interrupted
 
 
 def first_of(problems: Sequence[str], log: str | os.PathLike[str]) -> list[str]:
