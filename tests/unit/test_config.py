@@ -574,7 +574,11 @@ def test_a_missing_folder_of_sketches_is_told_once(config, tmp_path):
         ("run", "demo\n", "run: 'demo\\n' has a line break"),
         ("dataset.pairs", "a\0b", "dataset.pairs: 'a\\x00b' has a line break or control"),
         ("ablations.mine\n", {}, "ablations.'mine\\n': a name with a line break"),
-        ("run", 2024, 'run: 2024 is not allowed (in quotes: "2024")'),
+        (
+            "run",
+            2024,
+            'is not allowed (in quotes, and in a file, for --config takes them off: "2024")',
+        ),
     ],
 )
 def test_values_that_bounds_and_patterns_let_through_are_refused(config, key, value, said):

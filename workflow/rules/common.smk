@@ -36,8 +36,11 @@ def refuse(heading, problems):
 
 
 for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items():
-    if re.search(r"\s", path):
-        refuse(f"{what} lies under a path with a space, where no job starts:", [path])
+    if re.search(r"[\s{}]", path):
+        refuse(
+            f"{what} lies under a path with a space or a brace, where no job starts:",
+            [path],
+        )
 
 # as a module of another workflow, whose own files are no concern of ours, config is what that gave
 config_files = [] if HOSTED else [Path(file) for file in workflow.configfiles]

@@ -553,7 +553,8 @@ def _messages(error: Any, whole: str) -> list[str]:
         mantissa, exponent = re.split("[eE]", error.instance)
         hint = f" (YAML reads it as text: write {mantissa}.0e{int(exponent):+d})"
     elif error.validator == "type" and "string" in error.schema.get("type", ""):
-        hint = f' (in quotes: "{error.instance}")' if isinstance(error.instance, int) else ""
+        in_file = f' (in quotes, and in a file, for --config takes them off: "{error.instance}")'
+        hint = in_file if isinstance(error.instance, int) else ""
     elif isinstance(error.instance, float) and error.instance.is_integer():
         hint = f" (write {int(error.instance)})"
     return [f"{key}: {error.instance!r} is not allowed{hint}; allowed: {allowed}"]
