@@ -645,3 +645,18 @@ def test_lpips_without_its_weights_is_refused_as_primary_metric(config):
     (problem,) = settings.problems(lpips, SCHEMA)
     assert problem.startswith("evaluation.primary: 'lpips', but LPIPS is left out")
     assert settings.problems(with_value(lpips, "evaluation.lpips", "weights"), SCHEMA) == []
+
+
+def test_what_stands_in_the_place_of_results_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert settings.blocked_folders("mine") == []
+    results = tmp_path / "results"
+    for target in ("nowhere", "results"):  # another disk that is not there, and a loop
+        results.symlink_to(target)
+        [problem] = settings.blocked_folders("mine")
+        assert problem.startswith("results: is no folder")
+        results.unlink()
+    results.mkdir()
+    (results / "mine").write_text("a file")
+    [problem] = settings.blocked_folders("mine")
+    assert problem.startswith("results/mine: is no folder")

@@ -138,6 +138,15 @@ def test_an_input_error_shows_every_problem_without_a_traceback(tmp_path):
         assert text == "first problem\nsecond problem\n"
 
 
+def test_of_a_problem_without_end_the_console_is_told_beginning_and_remedy():
+    problem = "reference: ['a', " + "'b', " * 60_000 + "] is no ablation; choose one"
+    [told] = runtime.first_of([problem], "job.log")
+    assert len(told) < 2100
+    assert told.startswith("reference: ['a', 'b'")
+    assert told.endswith("is no ablation; choose one")
+    assert " characters: whole in job.log]" in told
+
+
 def test_of_many_problems_the_console_is_told_20_and_the_log_all_each_once(tmp_path):
     done = run_job(tmp_path, "raise runtime.InputError([f'problem {n}' for n in range(23)] * 2)")
     told = [f"problem {n}" for n in (*range(16), *range(19, 23))]

@@ -73,6 +73,7 @@ mistakes = settings.unknown_nulls(config, defined)
 config = settings.without_dropped(config)
 mistakes += sweeps.problems(config, schema) or [
     *settings.missing_files(config),
+    *settings.blocked_folders(config["run"]),
     *settings.paths_with_placeholders(settings.named_paths(config).items()),
 ]
 if mistakes:

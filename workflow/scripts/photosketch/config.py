@@ -470,6 +470,16 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     return missing
 
 
+def blocked_folders(run: str) -> list[str]:
+    """What stands where the folders of results belong and is none, links to nowhere included."""
+    return [
+        f"{folder}: is no folder, but a file or a link that leads to none, where results belong; "
+        "move it away, or mend the link"
+        for folder in ("results", f"results/{run}")
+        if os.path.lexists(folder) and not os.path.isdir(folder)
+    ]
+
+
 def draw_problems(
     draw: Mapping[str, Any], ablations: Sequence[str], seeds: Sequence[int], epochs: Sequence[int]
 ) -> list[str]:

@@ -43,6 +43,7 @@ class InterruptedJobError(Exception):
 _NAMED = ("torch", "numpy", "cv2", "pandas")  # in the heading of a log, where they are loaded
 INTERRUPTED = 75  # exit code of such a job: EX_TEMPFAIL, "try again later"
 SHOWN, LAST_SHOWN = 20, 4  # problems that the console is told, the last ones among them
+LONGEST, END = 2000, 400  # characters of a problem that it is told, its remedy's among them
 PROBLEMS = Path(".snakemake", "problems.txt")  # all of them, of what has no log
 
 
@@ -236,13 +237,22 @@ if hasattr(sys.modules["__main__"], "snakemake"):  # which Snakemake puts into a
 def first_of(problems: Sequence[str], log: str | os.PathLike[str]) -> list[str]:
     """The problems that a console is told, and how many more are in the log, which has all.
 
-    The last ones are among them: what can be done about all is at the end.
+    The last ones are among them: what can be done about all is at the end. So it is with the
+    characters of one problem.
     """
+    problems = [_shortened(problem, log) for problem in problems]
     more = len(problems) - SHOWN
     if more <= 0:
-        return [*problems]
+        return problems
     told = f"and {more} more problem{'s' * (more > 1)}: all are in {log}"
     return [*problems[: SHOWN - LAST_SHOWN], told, *problems[-LAST_SHOWN:]]
+
+
+def _shortened(problem: str, log: str | os.PathLike[str]) -> str:
+    if len(problem) <= LONGEST:
+        return problem
+    omitted = f"[{len(problem) - LONGEST:,} characters: whole in {log}]"
+    return f"{problem[: LONGEST - END]} {omitted} {problem[-END:]}"
 
 
 def told(problems: Sequence[str], heading: str = "") -> list[str]:
