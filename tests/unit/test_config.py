@@ -405,6 +405,13 @@ def test_names_that_snakemake_takes_for_a_loop_are_refused(config, name):
     assert not name_problem("subset", name[:18])
 
 
+def test_a_name_longer_than_file_names_can_be_is_refused():
+    name = "".join(map(str, range(100)))
+    for column in ("subset", "id"):
+        assert f"has {len(name)} characters; use at most 128" in name_problem(column, name)
+        assert not name_problem(column, name[:128])
+
+
 def test_values_of_the_command_line_are_read_as_those_of_a_file():
     before = {"train": {"lr": 0.1, "flip": False, "ngf": 64}, "seeds": [0], "device": "cpu"}
     before |= {"landmarks": {"manual": "a.csv", "annotate": []}, "run": "cufs"}

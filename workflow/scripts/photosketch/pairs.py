@@ -32,6 +32,7 @@ SPLITS = ("train", "test", "val")
 MIN_TEST_PAIRS = 2  # a covariance, and so a FID, needs two samples; in validation as well
 # Subsets and ids become parts of file names and columns.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+LONGEST_NAME = 128  # characters: file systems end at 255, and stages add to a name
 # `all` is the pooled test set in the comparison, where a subset's name is a column beside the last
 # three; `missing` names the template of missing landmarks.
 RESERVED_SUBSETS = ("all", "missing", "ablation", "features", "note")
@@ -236,6 +237,11 @@ def _row_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
 
 def name_problem(column: str, value: str) -> str | None:
     """What is wrong with the name of a subset or an id (`column`), with a remedy."""
+    if len(value) > LONGEST_NAME:
+        return (
+            f"{column} {value[:20]}... has {len(value)} characters; use at most {LONGEST_NAME}, "
+            "because it becomes part of file names"
+        )
     if not SAFE_NAME.fullmatch(value):
         return (
             f"{column} {value!r} cannot be part of a file name; use letters, digits, "
