@@ -69,6 +69,21 @@ def test_arrays_that_were_changed_with_valid_checksums_are_refused(tmp_path, cha
         archives.read(path, "a stage")
 
 
+def test_a_header_that_asks_for_more_than_the_file_has_is_refused_before_memory_is_taken(tmp_path):
+    path = tmp_path / "a.npz"
+    archives.write(path, {"a": np.zeros(100)})
+    with zipfile.ZipFile(path) as archive:
+        array, comment = archive.read("a.npy"), archive.comment
+    assert array.count(b"(100,), }             ") == 1
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(
+            "a.npy", array.replace(b"(100,), }             ", b"(1000000000000000,), }")
+        )
+        archive.comment = comment
+    with pytest.raises(InputError, match="of another length than the file's"):
+        archives.read(path, "a stage")
+
+
 def test_a_file_without_digests_is_refused(tmp_path):
     np.savez(tmp_path / "a.npz", **ARRAYS)
     with pytest.raises(InputError, match="no digests of its arrays"):

@@ -28,10 +28,14 @@ def turned(orientation, kind):
     return encoded(PIXELS, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
 
 
-def with_gamma(value):
+def with_chunk(name, *numbers):
     chunks = PngImagePlugin.PngInfo()
-    chunks.add(b"gAMA", round(value * 100_000).to_bytes(4))
+    chunks.add(name, b"".join(number.to_bytes(4) for number in numbers))
     return encoded(PIXELS, pnginfo=chunks)
+
+
+def with_gamma(value):
+    return with_chunk(b"gAMA", round(value * 100_000))
 
 
 def wide_gamut():
@@ -129,6 +133,7 @@ def test_a_telephones_picture_of_two_frames_and_24_million_pixels_passes():
 
 
 REFUSED = {
+    "other primaries": (with_chunk(b"cHRM", *[20000] * 8), "other primaries"),
     "a broken profile": (encoded(PIXELS, icc_profile=b"junk"), "can't be applied"),
     "the profile of another kind": (encoded(PIXELS, icc_profile=LAB), "another kind of picture"),
     "floating point": (encoded(GRAY.astype(np.float32), "TIFF"), "mode F"),

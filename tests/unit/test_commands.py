@@ -87,14 +87,15 @@ def test_programs_take_what_is_printed(document, words, tmp_path, monkeypatch):
 def test_the_command_for_another_target_is_the_user_s_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = plans.plan_file("mine")
-    files = [tmp_path / "my own.yaml", Path("/elsewhere/b.yaml")]
+    files = [tmp_path / "my own.yaml", tmp_path / "-v.yaml", Path("/elsewhere/b.yaml")]
     values = {"run": "7", "landmarks": {"annotate": ["AR/1/photo"]}}
     plans.write_plan(plan, plans.options(4, tmp_path / "Snakefile", files, values))
     words = shlex.split(plans.command(plan, "annotate"))
     assert Path(words[0]).name == "snakemake"
     _, options = parse_args(words[1:])
     assert set(options.targets) == {"annotate"}
-    assert [str(file) for file in options.configfile] == ["my own.yaml", "/elsewhere/b.yaml"]
+    given = [str(file) for file in options.configfile]
+    assert given == ["my own.yaml", "-v.yaml", "/elsewhere/b.yaml"]
     assert options.cores == 4
     assert options.config == ['run="7"', 'landmarks={"annotate": ["AR/1/photo"]}']
     assert options.snakefile is None

@@ -406,6 +406,13 @@ def test_names_that_snakemake_takes_for_a_loop_are_refused(config, name):
     assert not name_problem("subset", name[:18])
 
 
+def test_a_name_longer_than_file_names_can_be_is_refused():
+    name = "".join(map(str, range(100)))
+    for column in ("subset", "id"):
+        assert f"has {len(name)} characters; use at most 128" in name_problem(column, name)
+        assert not name_problem(column, name[:128])
+
+
 def test_values_of_the_command_line_are_read_as_those_of_a_file():
     before = {"train": {"lr": 0.1, "flip": False, "ngf": 64}, "seeds": [0], "device": "cpu"}
     before |= {"landmarks": {"manual": "a.csv", "annotate": []}, "run": "cufs"}
@@ -575,7 +582,11 @@ def test_a_missing_folder_of_sketches_is_told_once(config, tmp_path):
         ("run", "demo\n", "run: 'demo\\n' has a line break"),
         ("dataset.pairs", "a\0b", "dataset.pairs: 'a\\x00b' has a line break or control"),
         ("ablations.mine\n", {}, "ablations.'mine\\n': a name with a line break"),
-        ("run", 2024, 'run: 2024 is not allowed (in quotes: "2024")'),
+        (
+            "run",
+            2024,
+            'is not allowed (in quotes, and in a file, for --config takes them off: "2024")',
+        ),
     ],
 )
 def test_values_that_bounds_and_patterns_let_through_are_refused(config, key, value, said):
@@ -664,3 +675,18 @@ def test_overlays_that_are_none_are_named(tmp_path, text, fault):
         settings.read_overlay(file)
     (problem,) = caught.value.problems
     assert problem.startswith(f"{file}: {fault}")
+
+
+def test_what_stands_in_the_place_of_results_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert settings.blocked_folders("mine") == []
+    results = tmp_path / "results"
+    for target in ("nowhere", "results"):  # another disk that is not there, and a loop
+        results.symlink_to(target)
+        [problem] = settings.blocked_folders("mine")
+        assert problem.startswith("results: is no folder")
+        results.unlink()
+    results.mkdir()
+    (results / "mine").write_text("a file")
+    [problem] = settings.blocked_folders("mine")
+    assert problem.startswith("results/mine: is no folder")

@@ -122,8 +122,10 @@ def test_a_missing_file_and_a_lack_of_memory_are_not_taken_for_damage(tmp_path):
 
 
 def rows_changed(write, path):
-    """What becomes of a table if one of its rows is lost, and if one is there twice."""
+    """What becomes of a table without its hash if one of its rows is lost, and if one is there
+    twice."""
     write(path)
+    path.with_name(f".{path.name}.sha256").unlink(missing_ok=True)
     header, first, *rest = path.read_text().splitlines(keepends=True)
     yield "lacks", "".join([header, *rest])
     yield "repeats", "".join([header, first, first, *rest])

@@ -35,9 +35,18 @@ def with_bits(kind, channels):
 
 
 def with_gamma(value):
+    return with_chunk(b"gAMA", round(value * 100_000))
+
+
+def with_chunk(name, *numbers, size=4):
     chunks = PngImagePlugin.PngInfo()
-    chunks.add(b"gAMA", round(value * 100_000).to_bytes(4))
+    chunks.add(name, b"".join(number.to_bytes(size) for number in numbers))
     return encoded(pnginfo=chunks)
+
+
+def with_primaries(red_x):
+    """Those of sRGB, but for the red one."""
+    return with_chunk(b"cHRM", 31270, 32900, red_x, 33000, 30000, 60000, 15000, 6000)
 
 
 @pytest.mark.parametrize("kind", images.KINDS)
@@ -78,6 +87,8 @@ SEEN_OTHERWISE = {
     "another profile": (encoded(icc_profile=wide_gamut()), "other colours"),
     "a broken profile": (encoded(icc_profile=b"junk"), "other colours"),
     "another gamma": (with_gamma(1.0), "other colours"),
+    "other primaries": (with_primaries(70800), "other colours"),
+    "the code points of HDR": (with_chunk(b"cICP", 9, 16, 0, 1, size=1), "other colours"),
     "a palette": (encoded(PIXELS, "TIFF", convert="P"), "mode P"),
     "CMYK": (encoded(PIXELS, "JPEG", convert="CMYK"), "mode CMYK"),
 }
@@ -94,8 +105,14 @@ def test_what_people_see_otherwise_is_refused(data, fault):
 
 @pytest.mark.parametrize(
     "data",
-    [encoded(icc_profile=SRGB), encoded(PIXELS[..., 0], icc_profile=SRGB), with_gamma(1 / 2.2)],
-    ids=["sRGB", "sRGB of a gray image", "gamma of sRGB"],
+    [
+        encoded(icc_profile=SRGB),
+        encoded(PIXELS[..., 0], icc_profile=SRGB),
+        with_gamma(1 / 2.2),
+        with_primaries(64000),
+        with_chunk(b"cICP", 1, 13, 0, 1, size=1),
+    ],
+    ids=["sRGB", "sRGB of a gray image", "gamma of sRGB", "its primaries", "its code points"],
 )
 def test_what_is_srgb_by_its_own_words_is_read(data):
     assert images.inspect(data) == ((20, 25), [])

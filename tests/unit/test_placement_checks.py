@@ -34,14 +34,17 @@ def test_a_face_where_cufs_has_it_has_no_problems_and_others_are_told_apart():
 
 def test_the_refusal_names_all_and_at_the_end_their_number_and_the_remedies():
     lines = [f"line {n}" for n in range(33)]
-    *named, remedy = refusal(lines, ["local", "local_glad"], aligned=False)
+    *named, remedy = refusal(
+        lines, ["local", "local_glad"], aligned=False, page_command="snakemake annotate --cores 2"
+    )
 
     assert named == lines
     assert "33 photos" in remedy
     assert "local, local_glad" in remedy
     for way in ("landmarks.annotate", "dataset.align", "losses.local", "leave the pairs out"):
         assert way in remedy
-    [_, remedy] = refusal(["one"], ["local"], aligned=True)
+    assert "and `snakemake annotate --cores 2` makes a page" in remedy
+    [_, remedy] = refusal(["one"], ["local"], aligned=True, page_command="")
     assert remedy.startswith("1 photo has a face that the local")
     assert "landmarks.annotate" in remedy
     assert "dataset.align" not in remedy, "it is done already"

@@ -139,6 +139,15 @@ def test_an_input_error_shows_every_problem_without_a_traceback(tmp_path):
         assert text == "first problem\nsecond problem\n"
 
 
+def test_of_a_problem_without_end_the_console_is_told_beginning_and_remedy():
+    problem = "reference: ['a', " + "'b', " * 60_000 + "] is no ablation; choose one"
+    [told] = runtime.first_of([problem], "job.log")
+    assert len(told) < 2100
+    assert told.startswith("reference: ['a', 'b'")
+    assert told.endswith("is no ablation; choose one")
+    assert " characters: whole in job.log]" in told
+
+
 def test_of_many_problems_the_console_is_told_20_and_the_log_all_each_once(tmp_path):
     done = run_job(tmp_path, "raise runtime.InputError([f'problem {n}' for n in range(23)] * 2)")
     told = [f"problem {n}" for n in (*range(16), *range(19, 23))]
@@ -181,6 +190,26 @@ def test_ctrl_c_ends_a_job_with_one_line(tmp_path):
     log = tmp_path / "job.log"
     assert done.returncode == 130
     assert done.stderr == log.read_text() == f"interrupted by Ctrl-C, run again to go on ({log})\n"
+
+
+def test_ctrl_c_while_a_script_imports_its_modules_is_one_line_and_no_traceback(tmp_path):
+    script = (
+        "import signal\nsnakemake = 'put here by Snakemake'\nfrom photosketch import runtime\n"
+        "{}\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.raise_signal(signal.SIGINT)"
+    )
+    told = "interrupted by Ctrl-C before the job began\n"
+    for before, ending in (("", told), ("raise ValueError('other')", "ValueError: other\n")):
+        done = subprocess.run(
+            [sys.executable, "-c", script.format(before)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            timeout=60,
+        )
+        assert done.returncode != 0
+        assert done.stderr.endswith(ending)
+        assert ("Traceback" in done.stderr) == bool(before)
 
 
 def test_the_log_of_a_script_begins_with_versions_and_ends_with_the_time(tmp_path):

@@ -17,8 +17,8 @@ from support.imports import LIBRARY, SCRIPTS, imported, library_names
 ROOT = Path(__file__).parents[2]
 WATCHED = "training/live"  # for the eye, while a training runs: no stage reads what it writes
 EXEMPTED = (
-    *("config", "devices", "durations", "origin", "placement_checks", "progress", "runtime"),
-    *("sweeps", "versions", WATCHED),
+    *("config", "devices", "durations", "origin", "placement_checks", "plans", "progress"),
+    *("runtime", "sweeps", "versions", WATCHED),
 )
 EXEMPT = {LIBRARY / f"{name}.py" for name in EXEMPTED}
 

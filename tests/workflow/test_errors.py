@@ -63,12 +63,13 @@ def test_names_that_snakemake_would_read_otherwise_are_refused(unrun):
     assert f"photo of {row['subset']} {row['id']}: '{row['photo']}{{x}}' has one of" in done.stdout
 
 
-def test_a_project_under_a_path_with_a_space_is_refused_by_that_path(unrun, tmp_path):
-    (tmp_path / "One Drive").symlink_to(unrun.folder)
-    done = unrun.snakemake("-n", "-s", str(tmp_path / "One Drive" / "Snakefile"))
-    assert done.returncode != 0
-    assert f"{tmp_path}/One Drive" in done.stdout
-    assert "a path with a space" in done.stdout
+def test_a_project_under_a_path_with_a_space_or_braces_is_refused_by_that_path(unrun, tmp_path):
+    for name in ("One Drive", "{x}"):
+        (tmp_path / name).symlink_to(unrun.folder)
+        done = unrun.snakemake("-n", "-s", str(tmp_path / name / "Snakefile"))
+        assert done.returncode != 0
+        assert f"{tmp_path}/{name}" in done.stdout
+        assert "a path with a space or a brace" in done.stdout
 
 
 def test_the_defaults_are_those_beside_the_snakefile(unrun, tmp_path):

@@ -1,7 +1,6 @@
 """A validation split chooses the epoch; other people's sketches and LPIPS in the same run."""
 
 import os
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image
 from photosketch import pairs
 from photosketch.config import LPIPS_FILES
 from photosketch.parsing.labels import read_parsings
+from photosketch.runtime import file_sha256
 
 
 def draw_theirs(project) -> None:
@@ -56,7 +56,11 @@ def test_others_sketches_and_lpips_are_in_the_tables_and_validation_pairs_choose
     project.configure(
         dataset={"validation": 0.5},
         ablations={"local": None, "local_glad": None},
-        evaluation={"chosen_by": "fid", "lpips": "lpips"},
+        evaluation={
+            "chosen_by": "fid",
+            "lpips": "lpips",
+            "lpips_sha256": file_sha256(project.folder / "lpips" / LPIPS_FILES[0]),
+        },
         methods={"theirs": "theirs"},
         landmarks={"manual": None},  # nothing here needs the points of the faint sketches
     )
@@ -80,7 +84,7 @@ def test_others_sketches_and_lpips_are_in_the_tables_and_validation_pairs_choose
 
     replaced = project.folder / "lpips" / LPIPS_FILES[1]
     torch.save([weight / 2 for weight in torch.load(replaced)], replaced)
-    os.utime(replaced, (time.time() + 10,) * 2)
+    os.utime(replaced, (0, 0))  # an older file: its content decides
     stale = project.stale()
     assert {rule.split(":")[0] for rule in stale} >= {
         "extract_real_features",

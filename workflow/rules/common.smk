@@ -16,7 +16,7 @@ from photosketch import contents
 from photosketch import pairs as pair_table
 from photosketch import plans, sweeps, versions, weights
 from photosketch.evaluation import method_sketches, metrics
-from photosketch.runtime import InputError, first_of, write_atomically
+from photosketch.runtime import InputError, told
 
 
 def yaml_file(*path):
@@ -32,18 +32,15 @@ class Refused(WorkflowError):
 
 def refuse(heading, problems):
     """Stop with at most 20 problems and their count; a file has all."""
-    problems = list(dict.fromkeys(problems))
-    everything = Path(".snakemake", "problems.txt")
-    shown = first_of(problems, everything)
-    if shown != problems:
-        with write_atomically(everything) as temporary:
-            temporary.write_text("\n".join([heading, *problems, ""]), encoding="utf-8")
-    raise Refused("\n  ".join([heading, *shown]))
+    raise Refused("\n  ".join([heading, *told(problems, heading)]))
 
 
 for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items():
-    if re.search(r"\s", path):
-        refuse(f"{what} lies under a path with a space, where no job starts:", [path])
+    if re.search(r"[\s{}]", path):
+        refuse(
+            f"{what} lies under a path with a space or a brace, where no job starts:",
+            [path],
+        )
 
 # as a module of another workflow, whose own files are no concern of ours, config is what that gave
 config_files = [] if HOSTED else [Path(file) for file in workflow.configfiles]
@@ -76,6 +73,7 @@ mistakes = settings.unknown_nulls(config, defined)
 config = settings.without_dropped(config)
 mistakes += sweeps.problems(config, schema) or [
     *settings.missing_files(config),
+    *settings.blocked_folders(config["run"]),
     *settings.paths_with_placeholders(settings.named_paths(config).items()),
 ]
 if mistakes:

@@ -6,6 +6,16 @@ FEATURE_HPARAMS = FEATURES.hparams()
 DOWNLOADED = weights.FEATURE_WEIGHTS.get(FEATURES.name) if not FEATURES.onnx else None
 WEIGHTS = settings.feature_file(config) or (DOWNLOADED and DOWNLOADED.path)
 LPIPS_WEIGHTS = settings.lpips_files(config)
+LPIPS_HPARAMS = (
+    {
+        "lpips": {
+            "files": contents.digest(LPIPS_WEIGHTS, HASHES / "lpips.json"),
+            **without_null(sha256=config["evaluation"]["lpips_sha256"]),
+        }
+    }
+    if LPIPS_WEIGHTS
+    else {}
+)
 SCORING_HPARAMS = settings.scoring_hparams(config)
 IDENTITY = config["evaluation"]["identity"]
 IDENTITY_HPARAMS = {"identity": True} if IDENTITY else {}
@@ -41,6 +51,7 @@ rule extract_real_features:
     params:
         hp={
             **FEATURE_HPARAMS,
+            **LPIPS_HPARAMS,
             **SCORING_HPARAMS,
             **IDENTITY_HPARAMS,
             **({"subsets": SUBSETS} if IDENTITY else {}),
@@ -82,6 +93,7 @@ rule evaluate:
             "subsets": SUBSETS,
             **without_null(frame=LARGE_FRAME),
             **FEATURE_HPARAMS,
+            **LPIPS_HPARAMS,
             **SCORING_HPARAMS,
             **IDENTITY_HPARAMS,
         },
@@ -206,6 +218,7 @@ use rule evaluate as evaluate_method with:
             "subsets": SUBSETS,
             **without_null(frame=LARGE_FRAME),
             **FEATURE_HPARAMS,
+            **LPIPS_HPARAMS,
             **SCORING_HPARAMS,
             **IDENTITY_HPARAMS,
         },

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, placement_checks, runtime
+from photosketch import pairs, placement_checks, plans, runtime
 from photosketch.align import subset as aligning
 from photosketch.config import local_ablations
 from photosketch.landmarks.table import read_tables, write_landmarks
@@ -14,6 +14,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     listed = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     tables = read_tables(hp["subsets"], files.landmarks)
+    page_command = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
     places = dict(
         zip(hp["subsets"], zip(output.images, output.landmarks, strict=True), strict=True)
     )
@@ -21,7 +22,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     if problems := [
         text
         for subset, table in tables.items()
-        for text in aligning.problems(pairs.select(listed, subset), table, hp["align"])
+        for text in aligning.problems(
+            pairs.select(listed, subset), table, hp["align"], page_command
+        )
     ]:
         raise runtime.InputError(problems)
     # the configuration and not hp: it decides over an error, and changes no picture
@@ -34,7 +37,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         )
     ]
     if misplaced and ablations:
-        raise runtime.InputError(placement_checks.refusal(misplaced, ablations, aligned=True))
+        raise runtime.InputError(
+            placement_checks.refusal(misplaced, ablations, aligned=True, page_command=page_command)
+        )
     for line in misplaced:
         print(line)
     if misplaced:

@@ -31,7 +31,13 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         raise runtime.InputError(problems)
     network = FeatureConfig.from_hparams(hp)
     identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
-    networks = Networks.load(network, files.get("weights"), files.get("lpips"), identity)
+    networks = Networks.load(
+        network,
+        files.get("weights"),
+        files.get("lpips", ()),
+        hp.get("lpips", {}).get("sha256"),
+        identity,
+    )
     networks = networks.to(
         devices.acquire_device(
             console,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from photosketch import devices, pairs, runtime
+from photosketch import devices, pairs, plans, runtime
 from photosketch.config import FeatureConfig
 from photosketch.evaluation import protocol
 from photosketch.evaluation.extractors import extract
@@ -29,7 +29,13 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     network = FeatureConfig.from_hparams(hp)
     identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
-    networks = Networks.load(network, files.get("weights"), files.get("lpips"), identity)
+    networks = Networks.load(
+        network,
+        files.get("weights"),
+        files.get("lpips", ()),
+        hp.get("lpips", {}).get("sha256"),
+        identity,
+    )
     device = devices.acquire_device(
         console,
         snakemake.config["device"],
@@ -58,7 +64,8 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         tables = read_tables(hp["subsets"], files.landmarks)
         gallery = photo_gallery(test, tables, networks.faces)
         write_gallery(gallery, output.gallery)
-        true_sketches = [true_identities(test, tables, gallery, networks.faces)]
+        page_command = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
+        true_sketches = [true_identities(test, tables, gallery, networks.faces, page_command)]
     truth = Truth.of(sets["test"], stack_sketches(test), device, gallery)
     photos = protocol.drawn(stack_gray_photos(test), scored_as)
     with Bar("scoring photos in gray", len(test), console) as bar:

@@ -16,7 +16,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     manual = snakemake.input.get("manual")
     facepp = snakemake.input.get("facepp")
     folder = Path(snakemake.output[0]).parent
-    plan = plans.plan_file(snakemake.config["run"])
+    page_command = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
     listed = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
     tables = merge.merge_landmarks(
         listed,
@@ -25,7 +25,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         template=folder / "missing.csv",
         facepp=read_tables(subsets, facepp) if facepp else None,
         page=folder / "annotate.html",
-        page_command=plans.command(plan, "annotate"),
+        page_command=page_command,
         # no part of hp: it changes no table, and a stage that needs more points says so itself
         sketches_needed_by={
             split: sketch_points_needed_by(snakemake.config, split) for split in pairs.SPLITS
@@ -39,7 +39,11 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
             for modality in pairs.MODALITIES
         )
         if photos and ablations:
-            raise runtime.InputError(placement_checks.refusal(photos, ablations, aligned=False))
+            raise runtime.InputError(
+                placement_checks.refusal(
+                    photos, ablations, aligned=False, page_command=page_command
+                )
+            )
         for line in (*photos, *sketches):  # local networks see no points of sketches
             print(line)
         if photos or sketches:
@@ -59,6 +63,6 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         runtime.say(
             f"no points for {len(unlocated)} of {len(listed)} sketches, which nothing here needs "
             f"(a warp would): {names}. They get no labels; to place points: "
-            f"`{plans.command(plan, 'annotate')}`",
+            f"`{page_command}`",
             console,
         )

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import devices, runtime
+from photosketch import devices, plans, runtime
 from photosketch.config import RunSettings, TrainConfig, evaluated_epochs
 from photosketch.training import checkpoint, description, faces, live, loop, memory, tensors
 from photosketch.training.step import Trainer
@@ -30,7 +30,8 @@ with runtime.job(
     config = TrainConfig.from_hparams(snakemake.params.hp)
     aligned = snakemake.config["dataset"]["align"] != "none"
     if config.losses.local:
-        faces.require_fitting(data, ablation, aligned=aligned)
+        page_command = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
+        faces.require_fitting(data, ablation, aligned=aligned, page_command=page_command)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
     run = loop.Run(
         name=f"{ablation}, seed {seed}",

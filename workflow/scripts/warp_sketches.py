@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, placement, runtime
+from photosketch import pairs, placement, plans, runtime
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import read_landmarks
 from photosketch.parsing import bisenet, grabcut
@@ -33,6 +33,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         parse_fallback=grabcut.parse_grabcut,
         detect=detection.detector("cpu", hp["min_face_size"]),
         threads=snakemake.threads,
+        page_command=plans.command(plans.plan_file(snakemake.config["run"]), "annotate"),
         shrink=max(1, round(placement.enlargement((listed[0].width, listed[0].height)))),
     )
     seconds = time.monotonic() - started

@@ -20,6 +20,7 @@ from photosketch.resampling import resampled
 from support.scattered import PLACES, in_colour, scattered_pairs
 
 SIZE = (200, 250)
+COMMAND = "snakemake annotate --cores 2 --configfile my.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -88,21 +89,21 @@ def test_a_sketch_drawn_over_its_photo_goes_by_the_photos_points_and_needs_none(
     for photo, sketch in zip(*aligned.alignment.transforms.values(), strict=True):
         assert np.array_equal(photo.array(), sketch.array())
     assert list(aligned.table["modality"]) == ["photo", "photo"]
-    assert problems(pairs, photos, "photo") == []
-    assert problems(pairs, table, "each") == []
-    first, second = problems(pairs, photos, "each")
+    assert problems(pairs, photos, "photo", COMMAND) == []
+    assert problems(pairs, table, "each", COMMAND) == []
+    first, second = problems(pairs, photos, "each", COMMAND)
     assert "no points for the sketch of AR 0" in first
     assert "no points for the sketch of AR 1, and dataset.align: each needs them" in second
-    assert "the target `annotate`" in second and "again" not in second
+    assert f"`{COMMAND}`" in second and "again" not in second
 
 
 def test_a_sketch_of_another_size_was_not_drawn_over_its_photo(scattered):
     pairs, table, _ = scattered
     pairs = [dataclasses.replace(pair, pictures=AsSeen(500, 599)) for pair in pairs]
-    first, second = problems(pairs, table, "photo")
+    first, second = problems(pairs, table, "photo", COMMAND)
     assert "has 500x599 pixels and its photo 500x600" in first
     assert "set dataset.align to each" in second
-    assert problems(pairs, table, "each") == []
+    assert problems(pairs, table, "each", COMMAND) == []
 
 
 def test_a_photo_that_does_not_fit_even_aligned_is_named_before_any_picture_is_made(scattered):

@@ -273,11 +273,17 @@ def test_a_commit_is_named_with_whether_the_tree_is_clean(tmp_path: Path) -> Non
 
     assert "unknown" in origin.commit(tmp_path / "missing")
     git("init", "-q")
-    (tmp_path / "a").write_text("a")
-    git("add", "a")
+    code = tmp_path / "workflow/scripts/photosketch/a.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("a")
+    (tmp_path / ".gitignore").write_text("/workflow\n")
+    git("add", ".")
+    git("commit", "-q", "-m", "a")  # somebody's notes, into whose top the project was unpacked
+    assert origin.commit(tmp_path) == "unknown: not a git repository of its own"
+    git("add", "--force", "workflow")
     git("commit", "-q", "-m", "a")
     assert origin.commit(tmp_path).endswith(", clean")
-    (tmp_path / "a").write_text("b")
+    code.write_text("b")
     assert origin.commit(tmp_path).endswith(", with changes to 1 file")
     (tmp_path / "unpacked").mkdir()
     assert origin.commit(tmp_path / "unpacked") == "unknown: not a git repository of its own"

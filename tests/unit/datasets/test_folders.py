@@ -125,3 +125,19 @@ def test_names_of_another_scheme_are_told_once(tmp_path: Path) -> None:
     assert problem.startswith(
         "3 photos and 3 sketches, and no name in common (anna_foto.jpg, drawing-of-anna.png): "
     )
+
+
+def test_of_many_problems_the_console_is_told_twenty_and_where_all_are(
+    two: tuple[Path, Path], tmp_path: Path, monkeypatch, capsys
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos, sketches = two
+    touch(*(photos / f"alone{number}.jpg" for number in range(25)))
+    command = ["folders", str(photos), str(sketches)]
+    assert main([*command, "--output", "table.tsv"]) == 1
+    told = capsys.readouterr().err.splitlines()
+    everything = Path(".snakemake/problems.txt")
+    assert sum("photo without a sketch" in line for line in told) == 20
+    assert f"and 5 more problems: all are in {everything}" in told
+    assert everything.read_text().count("photo without a sketch") == 25
+    assert not Path("table.tsv").exists()

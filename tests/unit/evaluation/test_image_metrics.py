@@ -16,7 +16,7 @@ from photosketch.config import LPIPS_FILES
 from photosketch.evaluation import image_metrics
 from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.phase_congruency import FilterBank
-from photosketch.runtime import InputError
+from photosketch.runtime import InputError, file_sha256
 
 
 @pytest.fixture(scope="module")
@@ -236,11 +236,16 @@ def test_lpips_needs_its_files_and_is_zero_for_equal_images(
     torch.save(state, files[0])
     linear = [torch.rand(1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)]
     torch.save(linear, files[1])
-    loaded = image_metrics.load_lpips(*files)
+    with pytest.raises(
+        InputError, match=r"vgg16-397923af\.pth: damaged or another .*expected sha256 39"
+    ):
+        image_metrics.load_lpips(*files)
+    sha256 = file_sha256(files[0])
+    loaded = image_metrics.load_lpips(*files, sha256)
     measured = Measured.of(sketches)
     assert image_metrics.lpips(measured, measured, loaded) == pytest.approx(np.zeros(3))
     others = Measured.of(sketches[[1, 2, 0]])
     assert (image_metrics.lpips(measured, others, loaded) > 0).all()
     torch.save(linear[:2], files[1])
     with pytest.raises(InputError, match="not the weights of LPIPS"):
-        image_metrics.load_lpips(*files)
+        image_metrics.load_lpips(*files, sha256)

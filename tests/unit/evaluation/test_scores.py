@@ -152,16 +152,14 @@ def test_photos_are_looked_up_by_drawn_and_by_true_sketches(
     gallery = photo_gallery(people, tables, faces)
     assert gallery.ids.tolist() == ["1", "2"]
     assert gallery.points[0].tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
-    known = true_identities(people, tables, gallery, faces)
+    known = true_identities(people, tables, gallery, faces, "")
     assert known["subset"].tolist() == ["AR", "all"]
     assert known["n"].tolist() == [2, 2]
     assert set(known["name"]) == {"true sketches"}
     assert known["identity_auc"].between(0, 1).all()
     located = {"AR": tables["AR"].iloc[:3]}
-    with pytest.raises(
-        InputError, match=r"no points for the sketch of AR 2, and evaluation\.identity"
-    ):
-        true_identities(people, located, gallery, faces)
+    with pytest.raises(InputError, match=r"no points for the sketch of AR 2.*`snakemake annotate`"):
+        true_identities(people, located, gallery, faces, "snakemake annotate")
 
     photos = stack_gray_photos(people)
     features = Features(gallery.ids, gallery.subset, extract(photos, Means()))

@@ -87,7 +87,10 @@ def opened(
             digests = _digests(stored.zip.comment)
             if set(digests) != set(stored.files):
                 raise ValueError("other arrays than it was written with")
-            arrays = {name: stored[name] for name in (digests if names is None else names)}
+            wanted = digests if names is None else names
+            for name in wanted:
+                _check_length(stored.zip, f"{name}.npy")
+            arrays = {name: stored[name] for name in wanted}
         for name, array in arrays.items():
             if _digest(array) != digests[name]:
                 raise ValueError(f"the array {name} is not the one that was written")
@@ -100,6 +103,18 @@ def _size(arrays: Mapping[str, Any | Streamed]) -> int:
         math.prod(array.shape) if isinstance(array, Streamed) else np.asanyarray(array).nbytes
         for array in arrays.values()
     )
+
+
+def _check_length(archive: zipfile.ZipFile, name: str) -> None:
+    """Raise ValueError where an array's header asks for more or less than there is: numpy would
+    reserve the memory first."""
+    with archive.open(name) as member:
+        if np.lib.format.read_magic(member) != (1, 0):
+            raise ValueError(f"{name} has another header than it was written with")
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+        length = member.tell() + math.prod(shape) * dtype.itemsize
+    if length != archive.getinfo(name).file_size and not dtype.hasobject:
+        raise ValueError(f"the header of {name} tells of another length than the file's")
 
 
 def _digests(comment: bytes) -> dict[str, str]:

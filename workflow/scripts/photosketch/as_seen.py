@@ -31,7 +31,7 @@ def read(data: bytes, *, colour: bool) -> "np.ndarray":
 
     _know_heif()
     with images.opened(data, LARGEST, KINDS) as image:
-        return np.asarray(_shown(image).convert("RGB" if colour else "L"))
+        return np.asarray(_shown(image, data).convert("RGB" if colour else "L"))
 
 
 def inspect(data: bytes) -> tuple[Size | None, list[str]]:
@@ -43,7 +43,7 @@ def inspect(data: bytes) -> tuple[Size | None, list[str]]:
     _know_heif()
     try:
         with images.opened(data, LARGEST, KINDS) as image:
-            return _shown(image).size, []
+            return _shown(image, data).size, []
     except FaultyError as error:
         return error.size, [error.fault]
 
@@ -84,11 +84,13 @@ def _know_heif() -> None:
     pillow_heif.register_heif_opener()
 
 
-def _shown(image: "Image") -> "Image":
-    """An opened image as people see it, RGB or gray. Raises FaultyError."""
+def _shown(image: "Image", data: bytes) -> "Image":
+    """An opened image, of the file `data`, as people see it, RGB or gray. Raises FaultyError."""
     from PIL import Image, ImageOps
 
     image.load()
+    if images.names_other_primaries(image, data):
+        raise FaultyError("has other primaries than sRGB's (its chunk cICP or cHRM); save as sRGB")
     image = ImageOps.exif_transpose(image)
     opaque, alpha = _without_alpha(_eight_bits(image))
     shown = _in_srgb(opaque)

@@ -490,6 +490,16 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     return missing
 
 
+def blocked_folders(run: str) -> list[str]:
+    """What stands where the folders of results belong and is none, links to nowhere included."""
+    return [
+        f"{folder}: is no folder, but a file or a link that leads to none, where results belong; "
+        "move it away, or mend the link"
+        for folder in ("results", f"results/{run}")
+        if os.path.lexists(folder) and not os.path.isdir(folder)
+    ]
+
+
 def draw_problems(
     draw: Mapping[str, Any], ablations: Sequence[str], seeds: Sequence[int], epochs: Sequence[int]
 ) -> list[str]:
@@ -573,7 +583,8 @@ def _messages(error: Any, whole: str) -> list[str]:
         mantissa, exponent = re.split("[eE]", error.instance)
         hint = f" (YAML reads it as text: write {mantissa}.0e{int(exponent):+d})"
     elif error.validator == "type" and "string" in error.schema.get("type", ""):
-        hint = f' (in quotes: "{error.instance}")' if isinstance(error.instance, int) else ""
+        in_file = f' (in quotes, and in a file, for --config takes them off: "{error.instance}")'
+        hint = in_file if isinstance(error.instance, int) else ""
     elif isinstance(error.instance, float) and error.instance.is_integer():
         hint = f" (write {int(error.instance)})"
     return [f"{key}: {error.instance!r} is not allowed{hint}; allowed: {allowed}"]

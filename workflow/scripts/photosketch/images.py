@@ -23,6 +23,9 @@ MODES = ("L", "RGB")  # Pillow's names: 8-bit gray, 8-bit colour
 LARGEST = 4096 * 4096  # pixels that are decoded
 PROFILE_TOLERANCE = 2  # gray levels that a colour profile may change sRGB by
 SRGB_GAMMA = 1 / 2.2
+# x, y of white, red, green and blue, and the code points of cICP (ITU-T H.273): primaries, transfer
+SRGB_CHROMATICITY = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
+SRGB_CODES = (1, 13)
 Size = tuple[int, int]  # width, height
 
 
@@ -130,7 +133,7 @@ def _faults(image: "Image", data: bytes) -> list[str]:
             f"is to be turned when shown (EXIF orientation {orientation}); "
             "save it turned, without that entry"
         )
-    if not is_srgb(image):
+    if not is_srgb(image) or names_other_primaries(image, data):
         faults.append(
             "is shown in other colours (profile or gamma other than sRGB's); save as sRGB"
         )
@@ -146,6 +149,22 @@ def _bits(image: "Image", data: bytes) -> int:
         bits = image.tag_v2.get(bits_per_sample, 8)  # type: ignore[attr-defined]
         return max(bits) if isinstance(bits, tuple) else bits
     return 8
+
+
+def names_other_primaries(image: "Image", data: bytes) -> bool:
+    """Whether a PNG says in chunks of its own that its primaries are not sRGB's (cHRM), or its
+    primaries and transfer (cICP, which comes before a profile, as a profile does before cHRM)."""
+    if image.format != "PNG":
+        return False
+    at = 8  # behind the signature; chunks: length, name, content, checksum
+    while at + 8 <= len(data) and data[at + 4 : at + 8] not in (b"IDAT", b"IEND"):
+        if data[at + 4 : at + 8] == b"cICP":
+            return tuple(data[at + 8 : at + 10]) != SRGB_CODES
+        at += 12 + int.from_bytes(data[at : at + 4])
+    named = image.info.get("chromaticity")
+    if named is None or "icc_profile" in image.info or "srgb" in image.info or image.mode == "L":
+        return False
+    return any(abs(own - srgb) > 0.01 for own, srgb in zip(named, SRGB_CHROMATICITY, strict=True))
 
 
 def is_srgb(image: "Image") -> bool:

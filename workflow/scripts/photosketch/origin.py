@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[3]
+TRACKED = "workflow/scripts/photosketch"  # which no commit of another repository holds
 PACKAGES = (
     *("snakemake", "torch", "torchvision", "numpy", "opencv-python-headless", "piq"),
     *("pytorch-fid", "efficientnet-lite-pytorch"),
@@ -17,7 +18,8 @@ EXTRAS = ("onnxruntime", "dlib-bin")
 def commit(project: Path) -> str:
     """The commit that is checked out in the folder `project`, and whether files differ from it.
 
-    Unknown where the folder is no repository itself, but lies within another.
+    Unknown where the folder is no repository itself, but lies within another, or is the top of one
+    whose commit does not hold this code.
     """
     try:
         head = _head(project)
@@ -49,7 +51,8 @@ def versions() -> str:
 def _head(project: Path) -> str | None:
     if not Path(_git(project, "rev-parse", "--show-toplevel")).samefile(project):
         return None
-    return _git(project, "rev-parse", "HEAD")
+    tracked = _git(project, "ls-tree", "HEAD", "--", TRACKED)
+    return _git(project, "rev-parse", "HEAD") if tracked else None
 
 
 def _git(project: Path, *arguments: str) -> str:

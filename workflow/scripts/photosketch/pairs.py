@@ -18,9 +18,9 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from photosketch import as_seen, images, row_keys, stacks
+from photosketch import as_seen, digests, images, row_keys, stacks
 from photosketch.config import FRAMES, PERIODIC
-from photosketch.runtime import InputError, intact, write_atomically
+from photosketch.runtime import InputError, intact
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,7 @@ TOLD_SINGLY = 3  # images that have a fault in common; of more their lines are t
 MIN_TEST_PAIRS = 2  # a covariance, and so a FID, needs two samples; in validation as well
 # Subsets and ids become parts of file names and columns.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+LONGEST_NAME = 128  # characters: file systems end at 255, and stages add to a name
 # `all` is the pooled test set in the comparison, where a subset's name is a column beside the last
 # three; `missing` names the template of missing landmarks.
 RESERVED_SUBSETS = ("all", "missing", "ablation", "features", "note")
@@ -237,6 +238,11 @@ def _row_problems(table: Path, rows: Iterable[_Row]) -> list[str]:
 
 def name_problem(column: str, value: str) -> str | None:
     """What is wrong with the name of a subset or an id (`column`), with a remedy."""
+    if len(value) > LONGEST_NAME:
+        return (
+            f"{column} {value[:20]}... has {len(value)} characters; use at most {LONGEST_NAME}, "
+            "because it becomes part of file names"
+        )
     if not SAFE_NAME.fullmatch(value):
         return (
             f"{column} {value!r} cannot be part of a file name; use letters, digits, "
@@ -415,7 +421,7 @@ def write_manifest(pairs: Iterable[Pair], path: str | os.PathLike[str]) -> None:
     """Write the manifest (TSV): a column for each field of `Pair`, and of its `pictures`."""
     pairs = list(pairs)
     header = _columns(type(pairs[0].pictures) if pairs and pairs[0].pictures else None)
-    with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+    with digests.written(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n")
         writer.writerow(header)
         for pair in pairs:
@@ -432,7 +438,7 @@ def read_manifest(
     damaged, names a pair twice, or lists other pairs than the table.
     """
     stage = "index_pairs or align_faces"
-    with intact(path, stage), open(path, encoding="utf-8", newline="") as file:
+    with digests.read(path, stage), open(path, encoding="utf-8", newline="") as file:
         rows = csv.reader(file, delimiter="\t")
         header = next(rows)
         forms = [form for form in FORMS if header == _columns(form)]

@@ -38,16 +38,19 @@ def problems(points: np.ndarray, clamped: Sequence[str], frame: int = FRAMES[0])
     return found
 
 
-def refusal(lines: Sequence[str], ablations: Sequence[str], *, aligned: bool) -> list[str]:
+def refusal(
+    lines: Sequence[str], ablations: Sequence[str], *, aligned: bool, page_command: str
+) -> list[str]:
     """The problems of a run whose `ablations` have local networks that photos do not fit: those
-    named by `lines`, and what can be done. `aligned`: dataset.align is on already."""
+    named by `lines`, and what can be done. `aligned`: dataset.align is on already; `page_command`
+    makes the page on which points can be clicked."""
     have = "1 photo has a face" if len(lines) == 1 else f"{len(lines)} photos have faces"
     align = "set dataset.align to each (photo, where sketches were drawn over the photos)"
     return [
         *lines,
         f"{have} that the local networks of {', '.join(ablations)} do not "
         "fit. Where the points are wrong, correct them: list the photos in landmarks.annotate "
-        "(SUBSET/ID/photo), and the target `annotate` makes a page that shows them and their "
+        f"(SUBSET/ID/photo), and `{page_command}` makes a page that shows them and their "
         "points, to click (docs/landmarks.md). Else "
         f"{'' if aligned else f'{align}, '}leave the pairs out of the table, or set losses.local "
         "to 0",

@@ -82,4 +82,5 @@ def _read(path: Path) -> dict[str, Any]:
 def _from_here(path: Path) -> str:
     """A path as it is typed in the working directory."""
     whole, here = Path(os.path.abspath(path)), Path.cwd()
-    return str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+    name = str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+    return f"./{name}" if name.startswith("-") else name  # else taken for an option

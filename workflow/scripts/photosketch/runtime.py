@@ -19,6 +19,7 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import NoReturn, TextIO
 
 import threadpoolctl
@@ -42,6 +43,8 @@ class InterruptedJobError(Exception):
 _NAMED = ("torch", "numpy", "cv2", "pandas")  # in the heading of a log, where they are loaded
 INTERRUPTED = 75  # exit code of such a job: EX_TEMPFAIL, "try again later"
 SHOWN, LAST_SHOWN = 20, 4  # problems that the console is told, the last ones among them
+LONGEST, END = 2000, 400  # characters of a problem that it is told, its remedy's among them
+PROBLEMS = Path(".snakemake", "problems.txt")  # all of them, of what has no log
 
 
 @contextlib.contextmanager
@@ -222,22 +225,60 @@ def job(
             sys.stderr.flush()
 
 
+def _say_interrupted(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """One line for Ctrl-C while a script still imports its modules, which takes seconds."""
+    if issubclass(kind, KeyboardInterrupt):
+        print("interrupted by Ctrl-C before the job began", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+if hasattr(sys.modules["__main__"], "snakemake"):  # which Snakemake puts into a script
+    sys.excepthook = _say_interrupted
+
+
 def first_of(problems: Sequence[str], log: str | os.PathLike[str]) -> list[str]:
     """The problems that a console is told, and how many more are in the log, which has all.
 
-    The last ones are among them: what can be done about all is at the end.
+    The last ones are among them: what can be done about all is at the end. So it is with the
+    characters of one problem.
     """
+    problems = [_shortened(problem, log) for problem in problems]
     more = len(problems) - SHOWN
     if more <= 0:
-        return [*problems]
+        return problems
     told = f"and {counted(more, 'more problem')}: all are in {log}"
     return [*problems[: SHOWN - LAST_SHOWN], told, *problems[-LAST_SHOWN:]]
 
 
-def _end(console: TextIO, told: Iterable[str], logged: Iterable[str], code: int) -> NoReturn:
+def _shortened(problem: str, log: str | os.PathLike[str]) -> str:
+    if len(problem) <= LONGEST:
+        return problem
+    omitted = f"[{len(problem) - LONGEST:,} characters: whole in {log}]"
+    return f"{problem[: LONGEST - END]} {omitted} {problem[-END:]}"
+
+
+def told(problems: Sequence[str], heading: str = "") -> list[str]:
+    """The problems that a console is told by what has no log: where there are more, the file
+    `PROBLEMS` has all, below a heading. All of them where that can't be written."""
+    problems = list(dict.fromkeys(problems))
+    shown = first_of(problems, PROBLEMS)
+    if shown != problems:
+        try:
+            with write_atomically(PROBLEMS) as temporary:
+                lines = [heading, *problems] if heading else problems
+                temporary.write_text("\n".join([*lines, ""]), errors="backslashreplace")
+        except (OSError, InputError):  # a closed folder, a full disk
+            return problems
+    return shown
+
+
+def _end(console: TextIO, shown: Iterable[str], logged: Iterable[str], code: int) -> NoReturn:
     """End the process: lines for the person, which come first, for the log may be on a full disk,
     and for the log."""
-    for line in told:
+    for line in shown:
         print(f"{_fresh(console)}{line}", file=console)
     with contextlib.suppress(OSError):
         for line in logged:

@@ -16,12 +16,12 @@ from pathlib import Path
 SCRIPTS = Path(__file__).resolve().parents[1]
 # What these decide reaches a result only through params (config, sweeps, versions), or not at all;
 # `live` makes what people watch while a training runs, which no stage reads;
-# `origin` tells what made it.
+# `origin` tells what made it, `plans` how it was asked for.
 EXEMPT = frozenset(
     SCRIPTS / "photosketch" / f"{name}.py"
     for name in (
-        *("config", "devices", "durations", "origin", "placement_checks", "progress", "runtime"),
-        *("sweeps", "training/live", "versions"),
+        *("config", "devices", "durations", "origin", "placement_checks", "plans", "progress"),
+        *("runtime", "sweeps", "training/live", "versions"),
     )
 )
 

@@ -25,6 +25,7 @@ class PublishedWeights:
     sha256: str
     setting: str  # the configuration key that names a copy of one's own
     size: int | None = None  # bytes
+    goes_by: str = "its path"  # what that key is set to
 
     @property
     def name(self) -> str:
@@ -41,16 +42,15 @@ class PublishedWeights:
         digits = "" if len(self.sha256) == 64 else " begins with"
         return (
             f"Download {self.name} (sha256{digits} {self.sha256}{size}) from {self.url} and set "
-            f"{self.setting} to its path, or put it at {self.path}{self._without()}."
+            f"{self.setting} to {self.goes_by}{self._other_ways()}."
         )
 
-    def _without(self) -> str:
-        """What needs no download, where that is a choice."""
-        if self.setting != "evaluation.weights":
-            return ""
-        return (
-            "; or set evaluation.features to efficientnet-lite0, which comes with the environment"
-        )
+    def _other_ways(self) -> str:
+        """Where it would have been downloaded to, and what needs no download."""
+        ways = [f"put it at {self.path}"] if FILES.get(self.name) is self else []
+        if self.setting == "evaluation.weights":
+            ways.append("set evaluation.features to efficientnet-lite0, which needs no download")
+        return "".join(f", or {way}" for way in ways)
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,13 @@ EFFICIENTNET_WEIGHTS = PackagedWeights(
     sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     setting="evaluation.weights",
     size=18_826_032,
+)
+# VGG16 as torchvision publishes it, in LPIPS. Of piq's weights of the layers no hash is published.
+LPIPS_NETWORK = PublishedWeights(
+    url="https://download.pytorch.org/models/vgg16-397923af.pth",
+    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    setting="evaluation.lpips",
+    goes_by="its folder",
 )
 FACE_NETWORK = PackagedWeights(
     package="face-recognition-models",

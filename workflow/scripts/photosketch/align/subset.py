@@ -36,9 +36,11 @@ class AlignedSubset:
     alignment: Alignment
 
 
-def problems(pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode) -> list[str]:
+def problems(
+    pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode, page_command: str
+) -> list[str]:
     """What keeps pairs from being aligned: points that are missing, and with `photo` images of two
-    sizes."""
+    sizes. `page_command` makes the page to click points."""
     found = [
         f"{pair.photo}: no points for the photo of {pair.subset} {pair.id}; "
         "delete the table of landmarks: it is written again by merge_landmarks"
@@ -46,7 +48,7 @@ def problems(pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode) -> list[str
     ]
     if mode == "each":  # the merge stays up to date where only the mode changes
         unlocated = without_points(pairs, table, "sketch")
-        return found + sketch_problems(unlocated, "dataset.align: each")
+        return found + sketch_problems(unlocated, "dataset.align: each", page_command)
     for pair in pairs:
         photo, sketch = pair.size("photo"), pair.size("sketch")
         if photo != sketch:

@@ -16,7 +16,7 @@ from photosketch import devices
 from photosketch.arrays import Points
 from photosketch.draw import generator_file
 from photosketch.draw.photos import Photo, find_photos, read_points
-from photosketch.runtime import InputError, counted
+from photosketch.runtime import InputError, counted, told
 from photosketch.versions import SCRIPTS
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 0
         return _draw(asked)
     except InputError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+        print(*told(error.problems), sep="\n", file=sys.stderr)
         return 1
 
 

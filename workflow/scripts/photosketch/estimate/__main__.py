@@ -115,4 +115,4 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except runtime.InputError as error:
-        sys.exit(str(error))
+        sys.exit("\n".join(runtime.told(error.problems)))

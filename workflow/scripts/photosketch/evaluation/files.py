@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photosketch import archives, row_keys
-from photosketch.runtime import InputError, intact, write_atomically
+from photosketch import archives, digests, row_keys
+from photosketch.runtime import InputError, intact
 
 POOLED = "all"  # the name, in tables, of all subsets together
 # that every table has
@@ -217,12 +217,12 @@ def read_differences(
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """A table of scores as CSV, without its index."""
-    with write_atomically(path) as temporary:
+    with digests.written(path) as temporary:
         table.to_csv(temporary, index=False)
 
 
 def _read(path: str | Path, *texts: str) -> pd.DataFrame:
     """A table whose columns `texts` are text (also where it says NA or 007), the others numbers."""
-    with intact(path, "evaluate, extract_real_features or estimate_differences"):
+    with digests.read(path, "evaluate, extract_real_features or estimate_differences"):
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         return table.apply(lambda column: column if column.name in texts else pd.to_numeric(column))

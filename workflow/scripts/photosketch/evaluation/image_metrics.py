@@ -20,6 +20,7 @@ from torch import nn
 from photosketch.evaluation.phase_congruency import FilterBank
 from photosketch.progress import Bar
 from photosketch.runtime import InputError
+from photosketch.weights import LPIPS_NETWORK, verify_weights
 from photosketch.workers import workers
 
 if TYPE_CHECKING:
@@ -245,11 +246,14 @@ def scoot_features(sketches: np.ndarray) -> np.ndarray:
     return features.reshape(count, -1)
 
 
-def load_lpips(vgg: str | Path, linear_weights: str | Path) -> "ContentLoss":
+def load_lpips(
+    vgg: str | Path, linear_weights: str | Path, sha256: str | None = None
+) -> "ContentLoss":
     """The network of LPIPS (Zhang et al. 2018) on VGG16, from its two weights files: torchvision's
-    VGG16 and piq's weights of the layers (config.LPIPS_FILES).
+    VGG16, checked against `sha256` (by default the published hash), and piq's weights of the
+    layers, of which no hash is published (config.LPIPS_FILES).
 
-    Raises InputError where a file is missing or holds other things.
+    Raises InputError where a file is missing, differs from its hash or holds other things.
     """
     problems = [
         f"{path}: no such weights file; put it there (torchvision's VGG16 and piq's LPIPS "
@@ -259,6 +263,7 @@ def load_lpips(vgg: str | Path, linear_weights: str | Path) -> "ContentLoss":
     ]
     if problems:
         raise InputError(problems)
+    verify_weights(LPIPS_NETWORK, Path(vgg), sha256)
     import torchvision  # seconds of imports, which only LPIPS needs
     from piq.perceptual import VGG16_LAYERS, ContentLoss
 

@@ -50,18 +50,21 @@ class Networks:
         cls,
         features: FeatureConfig,
         weights: str | Path | None = None,
-        lpips: Sequence[str | Path] | None = None,
+        lpips: Sequence[str | Path] = (),
+        lpips_sha256: str | None = None,
         identity: bool = False,
     ) -> "Networks":
-        """On the CPU, from the files that `extractors.load` and `image_metrics.load_lpips` take,
-        and with `identity` from those that `FaceRecogniser.load` finds.
+        """On the CPU, from the files (and the hash) that `extractors.load` and
+        `image_metrics.load_lpips` take, and with `identity` from those that `FaceRecogniser.load`
+        finds.
 
         Raises InputError as these do.
         """
         network = extractors.load(features, weights)
+        vgg, layers = lpips or (None, None)
         return cls(
             network,
-            image_metrics.load_lpips(*lpips) if lpips else None,
+            image_metrics.load_lpips(vgg, layers, lpips_sha256) if vgg and layers else None,
             faces=FaceRecogniser.load() if identity else None,
         )
 
@@ -211,11 +214,12 @@ def true_identities(
     landmarks: Mapping[str, pd.DataFrame],
     gallery: Gallery,
     faces: FaceRecogniser,
+    page_command: str,
 ) -> pd.DataFrame:
     """How well people are found by their true sketches: subset, n, the columns of identity, name.
 
     landmarks: tables by subset; a true sketch has points of its own, for it is not on its photo.
-    Raises InputError with every sketch that has none.
+    Raises InputError with every sketch that has none; `page_command` makes the page to click them.
     """
     unlocated = [
         pair
@@ -223,7 +227,7 @@ def true_identities(
         for pair in without_points(select(people, subset), table, "sketch")
     ]
     if unlocated:
-        raise InputError(sketch_problems(unlocated, "evaluation.identity"))
+        raise InputError(sketch_problems(unlocated, "evaluation.identity", page_command))
     embeddings = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
     masks = subset_masks(gallery.subset)
     columns = identity_scores(embeddings, gallery.embeddings, masks)

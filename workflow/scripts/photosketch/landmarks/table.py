@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photosketch import row_keys
+from photosketch import digests, row_keys
 from photosketch.pairs import MODALITIES, Modality, Pair
-from photosketch.runtime import InputError, intact, write_atomically
+from photosketch.runtime import InputError, intact
 
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
@@ -24,7 +24,7 @@ ImageKey = tuple[str, str, str]  # subset, id, modality
 def write_landmarks(table: pd.DataFrame, path: Path | str) -> None:
     """Write a landmark table (CSV), coordinates to a thousandth of a pixel."""
     decimals = dict.fromkeys(COORDINATES, 3) | {"score": 6}
-    with write_atomically(path) as temporary:
+    with digests.written(path) as temporary:
         table.astype({column: float for column in decimals}).round(decimals).to_csv(
             temporary, index=False
         )
@@ -34,12 +34,12 @@ def read_landmarks(path: Path | str) -> pd.DataFrame:
     """A landmark table; ids are text, the score of a point placed by hand is NaN.
 
     Raises InputError where it is damaged: an image with two rows or of another modality, a
-    coordinate that is no number.
+    coordinate that is no number, another content than was written.
     """
     stage = "detect_landmarks, facepp_landmarks, merge_landmarks or align_faces"
     texts = ("id", "modality", "source")
     numbers = dict.fromkeys((*COORDINATES, "score"), float)
-    with intact(path, stage):
+    with digests.read(path, stage):
         table = pd.read_csv(
             path,
             dtype=dict.fromkeys(texts, str) | numbers,
@@ -151,11 +151,12 @@ def require_photo_points(pairs: Iterable[Pair], table: pd.DataFrame) -> None:
         raise InputError(problems)
 
 
-def sketch_problems(unlocated: Iterable[Pair], needed_by: str) -> list[str]:
-    """A problem for each of the pairs whose sketch has no points, which `needed_by` needs."""
+def sketch_problems(unlocated: Iterable[Pair], needed_by: str, page_command: str) -> list[str]:
+    """A problem for each of the pairs whose sketch has no points, which `needed_by` needs;
+    `page_command` makes the page on which they can be clicked."""
     return [
         f"{pair.sketch}: no points for the sketch of {pair.subset} {pair.id}, and {needed_by} "
-        "needs them; place them by hand, on the page that the target `annotate` writes "
+        f"needs them; place them by hand, on the page that `{page_command}` writes "
         "(docs/landmarks.md)"
         for pair in unlocated
     ]

@@ -10,9 +10,9 @@ from photosketch.runtime import InputError
 from photosketch.training.tensors import PackedSet
 
 
-def require_fitting(data: PackedSet, ablation: str, *, aligned: bool) -> None:
+def require_fitting(data: PackedSet, ablation: str, *, aligned: bool, page_command: str) -> None:
     """Raise InputError with the photos that the rectangles do not fit. `aligned`: dataset.align is
-    on."""
+    on; `page_command` makes the page to click points."""
     side = data.photo.shape[1]
     found = [
         f"photo of {subset} {name}: {', '.join(faults)}"
@@ -22,4 +22,4 @@ def require_fitting(data: PackedSet, ablation: str, *, aligned: bool) -> None:
         if (faults := problems(points, clamped(points, (side, side), side), side))
     ]
     if found:
-        raise InputError(refusal(found, [ablation], aligned=aligned))
+        raise InputError(refusal(found, [ablation], aligned=aligned, page_command=page_command))

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from photosketch import archives, row_keys
+from photosketch import archives, digests, row_keys
 from photosketch.arrays import Field, Image, Mask
-from photosketch.runtime import intact, write_atomically
 
 
 @dataclass(frozen=True)
@@ -50,14 +49,14 @@ def read_warped(path: str | Path) -> Warped:
 
 def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
     """Write a CSV of what `warp_pairs` scores: one row per pair, 4 decimals."""
-    with write_atomically(path) as temporary:
+    with digests.written(path) as temporary:
         scores.round(4).to_csv(temporary, index=False)
 
 
 def read_scores(path: str | Path, ids: Iterable[str]) -> pd.DataFrame:
     """Read what `write_scores` wrote; ids are text. Raises InputError unless they are `ids`, those
     of the subset's pairs in their order."""
-    with intact(path, "warp_sketches"):
+    with digests.read(path, "warp_sketches"):
         table = pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
         found = table["id"].tolist()
     row_keys.require(path, "warp_sketches", ([id] for id in found), ([id] for id in ids))

@@ -53,10 +53,12 @@ def warp_pairs(
     detect: Detect,
     threads: int = 1,
     shrink: int = 1,
+    page_command: str = "snakemake annotate --cores 1",
 ) -> tuple[Warped, pd.DataFrame]:
     """Estimate, apply and score T for each pair, `threads` at a time, whatever their number alike.
 
     The images are `shrink` times as large as CUFS's, whose size the estimate's lengths are for.
+    `page_command` makes the page to click missing points.
 
     `table` and `parsings` hold the pairs' points and label maps; `parse` labels a sketch again
     (`parse_fallback` those that are listed in `Parsings.fallback`, neither of them those in
@@ -86,7 +88,7 @@ def warp_pairs(
         if pair.id not in labels["photo"]
     ]
     unlocated = without_points(pairs, table, "sketch")
-    missing += sketch_problems(unlocated, "the warp")
+    missing += sketch_problems(unlocated, "the warp", page_command)
     missing += [
         f"{pair.sketch}: the parser found no face in the sketch of {pair.subset} {pair.id}, and "
         "the warp needs its labels; set parsing.fallback to true, or draw them (parsing.manual)"
