@@ -1,6 +1,7 @@
 """A generator as ONNX: the same pictures as torch, and only where that can be."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,6 +36,8 @@ def test_the_file_gives_what_torch_gives_without_dropout(tmp_path, recwarn):
     assert wanted.std() > 0.01
     stored = session.get_modelmeta().custom_metadata_map["photosketch"]
     assert json.loads(stored) == about
+    here = str(Path(__file__).parents[3]).encode()
+    assert here not in target.read_bytes(), "the exporter's folders are nobody's concern"
 
 
 def test_local_networks_are_refused_with_the_reason(tmp_path, capsys):

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from photosketch import durations
+from photosketch.runtime import counted
 
 ALONE, SHARED, ELSEWHERE = 0.5, 10.0, 30.0  # seconds between two states that are shown
 _CLEAR = "\r\x1b[K"  # a terminal's line, before it is written anew
@@ -78,7 +79,9 @@ class Bar(tqdm):
         super().close()
         self._display.close()
         speed = _speed(new / passed if passed else None)
-        print(f"{self.desc}: {new:.0f} images in {durations.in_words(passed)}, {speed}")
+        print(
+            f"{self.desc}: {counted(round(new), 'image')} in {durations.in_words(passed)}, {speed}"
+        )
 
 
 def _speed(rate: float | None) -> str:

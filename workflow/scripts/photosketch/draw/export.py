@@ -65,6 +65,9 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
         )
     assert program is not None  # as it is without a file to write
     model = program.model_proto
+    for part in (model.graph, *model.functions):
+        for node in part.node:
+            del node.metadata_props[:]  # where its code lies on this machine
     onnx.helper.set_model_props(model, {"photosketch": json.dumps(about)})
     with write_atomically(target) as temporary:
         onnx.save(model, temporary)
