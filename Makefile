@@ -2,7 +2,7 @@
 
 # the first of these that can make an environment is taken; PYTHON=/path/to/python names another
 PYTHON ?= python3.11 python3.12 python3.13 python3
-VENV ?= .venv
+VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell nproc)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -19,7 +19,8 @@ help:  ## this list
 setup: $(VENV)/ready $(if $(ONNX),$(VENV)/ready-onnx) $(if $(IDENTITY),$(VENV)/ready-identity)  ## every package, pinned, into .venv (ONNX=1, IDENTITY=1: with extras)
 
 $(VENV)/ready: requirements.txt
-	@case '$(CURDIR)' in *' '*) echo "Snakemake starts no job under a path with a space: move $(CURDIR)"; exit 1;; esac
+	@case '$(CURDIR)' in *[\ {}]*) \
+	  echo "Snakemake starts no job under a path with a space or a brace: move $(CURDIR)"; exit 1;; esac
 	@for python in $(PYTHON); do \
 	  if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
 	    2> /dev/null; then \

@@ -46,11 +46,11 @@ include: "workflow/rules/comparison.smk"
 include: "workflow/rules/draw.smk"
 
 
-if not HOSTED:
+if not HOSTED and workflow.is_main_process:
 
     onsuccess:
         page = Path("results", config["run"], "comparison", "index.html")
-        if page.is_file():
+        if page.is_file() and page.stat().st_mtime >= PLAN.stat().st_mtime:
             print(f"the comparison to look at: {page}", file=sys.stderr)
 
 

@@ -28,10 +28,10 @@ def turned(orientation, kind):
     return encoded(PIXELS, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
 
 
-def with_chunk(name, *numbers):
+def with_chunk(name, *numbers, pixels=PIXELS):
     chunks = PngImagePlugin.PngInfo()
     chunks.add(name, b"".join(number.to_bytes(4) for number in numbers))
-    return encoded(PIXELS, pnginfo=chunks)
+    return encoded(pixels, pnginfo=chunks)
 
 
 def with_gamma(value):
@@ -130,6 +130,12 @@ def test_a_telephones_picture_of_two_frames_and_24_million_pixels_passes():
     assert as_seen.inspect(encoded(large, "PNG")) == ((6000, 4000), [])
     small = encoded(PIXELS, "MPO", **FRAMES)
     assert as_seen.inspect(small) == ((20, 25), [])
+
+
+def test_primaries_mean_nothing_to_gray():
+    for gray in (GRAY, np.dstack([GRAY, GRAY])):
+        data = with_chunk(b"cHRM", *[20000] * 8, pixels=gray)
+        assert as_seen.inspect(data) == ((20, 25), [])
 
 
 REFUSED = {

@@ -1,5 +1,6 @@
 """README and docs: short where they have to be, their links and commands lead somewhere."""
 
+import os
 import re
 import subprocess
 import tomllib
@@ -76,7 +77,12 @@ def bare(tmp_path):
 
 def setup(folder: Path, *pythons: Path) -> subprocess.CompletedProcess:
     named = f"PYTHON={' '.join(map(str, pythons))}"
-    return subprocess.run(["make", "setup", named], cwd=folder, capture_output=True, text=True)
+    # not what a make around the tests was told
+    environment = {name: value for name, value in os.environ.items() if "MAKE" not in name}
+    environment.pop("VENV", None)
+    return subprocess.run(
+        ["make", "setup", named], cwd=folder, capture_output=True, text=True, env=environment
+    )
 
 
 def test_setup_takes_the_first_python_that_can_make_an_environment(bare):

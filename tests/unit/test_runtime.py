@@ -400,3 +400,14 @@ def test_what_is_said_on_a_terminal_empties_its_line_first(capsys):
     runtime.say("training set: 8 MB", terminal)
     assert terminal.getvalue().startswith("\x1b[Ktraining set: 8 MB\n")
     assert capsys.readouterr().out == "training set: 8 MB\n"
+
+
+def test_all_is_told_where_no_file_can_hold_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    problems = [f"problem {number}" for number in range(30)]
+    assert len(runtime.told(problems, "Mistakes:")) == 21
+    assert (tmp_path / runtime.PROBLEMS).read_text().splitlines() == ["Mistakes:", *problems]
+    (tmp_path / runtime.PROBLEMS).unlink()
+    (tmp_path / runtime.PROBLEMS).parent.rmdir()
+    (tmp_path / runtime.PROBLEMS).parent.touch()  # in the folder's place
+    assert runtime.told(problems) == problems

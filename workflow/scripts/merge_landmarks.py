@@ -48,8 +48,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
             print(line)
         if photos or sketches:
             print(
-                f"{len(photos)} photos and {len(sketches)} sketches have faces that are not where "
-                f"CUFS has them (dataset.align; the log names them: {snakemake.log[0]})",
+                f"{runtime.counted(len(photos), 'photo')} and "
+                f"{runtime.counted(len(sketches), 'sketch', 'sketches')} have faces that are not "
+                f"where CUFS has them (dataset.align; the log names them: {snakemake.log[0]})",
                 file=console,
             )
     for subset, path in zip(subsets, snakemake.output, strict=True):

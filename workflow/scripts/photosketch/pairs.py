@@ -240,7 +240,7 @@ def name_problem(column: str, value: str) -> str | None:
     """What is wrong with the name of a subset or an id (`column`), with a remedy."""
     if len(value) > LONGEST_NAME:
         return (
-            f"{column} {value[:20]}... has {len(value)} characters; use at most {LONGEST_NAME}, "
+            f"{column} {value[:20]!r}... has {len(value)} characters; use at most {LONGEST_NAME}, "
             "because it becomes part of file names"
         )
     if not SAFE_NAME.fullmatch(value):

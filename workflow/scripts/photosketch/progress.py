@@ -16,10 +16,10 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from photosketch import durations
-from photosketch.runtime import counted
+from photosketch.runtime import ERASED, counted
 
 ALONE, SHARED, ELSEWHERE = 0.5, 10.0, 30.0  # seconds between two states that are shown
-_CLEAR = "\r\x1b[K"  # a terminal's line, before it is written anew
+_CLEAR = f"\r{ERASED}"  # a terminal's line, before it is written anew
 
 
 class Bar(tqdm):

@@ -42,6 +42,7 @@ class InterruptedJobError(Exception):
 
 _NAMED = ("torch", "numpy", "cv2", "pandas")  # in the heading of a log, where they are loaded
 INTERRUPTED = 75  # exit code of such a job: EX_TEMPFAIL, "try again later"
+ERASED = "\x1b[K"  # the rest of a terminal's line
 SHOWN, LAST_SHOWN = 20, 4  # problems that the console is told, the last ones among them
 LONGEST, END = 2000, 400  # characters of a problem that it is told, its remedy's among them
 PROBLEMS = Path(".snakemake", "problems.txt")  # all of them, of what has no log
@@ -95,9 +96,9 @@ def in_words(size: int) -> str:
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
-def counted(number: int, word: str) -> str:
-    """`1 photo`, `2 photos`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
+def counted(number: int, one: str, several: str = "") -> str:
+    """`1 photo`, `2 photos`; `several` where the plural is not the singular with an s."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def _remove_leftovers(path: Path) -> None:
@@ -249,8 +250,8 @@ def first_of(problems: Sequence[str], log: str | os.PathLike[str]) -> list[str]:
     more = len(problems) - SHOWN
     if more <= 0:
         return problems
-    told = f"and {counted(more, 'more problem')}: all are in {log}"
-    return [*problems[: SHOWN - LAST_SHOWN], told, *problems[-LAST_SHOWN:]]
+    rest = f"and {counted(more, 'more problem')}: all are in {log}"
+    return [*problems[: SHOWN - LAST_SHOWN], rest, *problems[-LAST_SHOWN:]]
 
 
 def _shortened(problem: str, log: str | os.PathLike[str]) -> str:
@@ -261,15 +262,16 @@ def _shortened(problem: str, log: str | os.PathLike[str]) -> str:
 
 
 def told(problems: Sequence[str], heading: str = "") -> list[str]:
-    """The problems that a console is told by what has no log: where there are more, the file
-    `PROBLEMS` has all, below a heading. All of them where that can't be written."""
+    """The problems that a console is told by what has no log: where that is not all of them whole,
+    the file `PROBLEMS` has all, below a heading. All of them where that can't be written."""
     problems = list(dict.fromkeys(problems))
     shown = first_of(problems, PROBLEMS)
     if shown != problems:
         try:
             with write_atomically(PROBLEMS) as temporary:
                 lines = [heading, *problems] if heading else problems
-                temporary.write_text("\n".join([*lines, ""]), errors="backslashreplace")
+                text = "\n".join([*lines, ""])
+                temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
         except (OSError, InputError):  # a closed folder, a full disk
             return problems
     return shown
@@ -405,4 +407,4 @@ def say(line: str, console: TextIO) -> None:
 
 def _fresh(console: TextIO) -> str:
     """What empties a terminal's line, in which the bar of another job may stand."""
-    return "\x1b[K" if console.isatty() else ""
+    return ERASED if console.isatty() else ""

@@ -46,8 +46,10 @@ class PublishedWeights:
         )
 
     def _other_ways(self) -> str:
-        """Where it would have been downloaded to, and what needs no download."""
-        ways = [f"put it at {self.path}"] if FILES.get(self.name) is self else []
+        """Where it is downloaded to, and what needs no download."""
+        ways = []
+        if FILES.get(self.name) is self:
+            ways.append(f"put it at {self.path} and leave {self.setting} at null")
         if self.setting == "evaluation.weights":
             ways.append("set evaluation.features to efficientnet-lite0, which needs no download")
         return "".join(f", or {way}" for way in ways)

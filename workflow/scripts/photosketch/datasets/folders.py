@@ -25,7 +25,7 @@ from photosketch.datasets.table import (
     unusable_names,
 )
 from photosketch.pairs import MIN_TEST_PAIRS, clashes, name_problem
-from photosketch.runtime import InputError
+from photosketch.runtime import InputError, counted
 
 
 def find_pairs(
@@ -142,7 +142,8 @@ def _matched(
     if photos and sketches and not photos.keys() & sketches.keys():
         photo, sketch = next(iter(photos.values())), next(iter(sketches.values()))
         problems.append(
-            f"{len(photos)} photos and {len(sketches)} sketches, and no name in common "
+            f"{counted(len(photos), 'photo')} and {counted(len(sketches), 'sketch', 'sketches')}, "
+            "and no name in common "
             f"({photo.name}, {sketch.name}): but for the extension, such as .jpg, a pair has the "
             "same name; rename them, or write the table by hand (docs/other-datasets.md)"
         )

@@ -7,6 +7,7 @@
 """
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -90,13 +91,11 @@ def _draw(asked: argparse.Namespace) -> int:
 def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Points]]]:
     """The photos, and the points given for them. Raises InputError with all that keeps the command
     from beginning."""
-    if asked.output is None:
-        raise InputError(["--output: name the folder to draw into"])
     problems = [*generator_file.faults(asked.generator), *_output_faults(asked.output, asked.force)]
     photos: list[Photo] = []
     points: dict[str, list[Points]] = {}
     try:
-        photos = find_photos(asked.photos, asked.output)
+        photos = find_photos(asked.photos, asked.output or Path(os.devnull))
     except InputError as error:
         problems += error.problems
     if asked.name and len(photos) > 1:
@@ -110,8 +109,10 @@ def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Poi
     return photos, points
 
 
-def _output_faults(output: Path, force: bool) -> list[str]:
-    """What would be overwritten without being asked to."""
+def _output_faults(output: Path | None, force: bool) -> list[str]:
+    """What would be overwritten without being asked to, or that no folder is named."""
+    if output is None:
+        return ["--output: name the folder to draw into"]
     if output.exists() and not output.is_dir():
         return [f"{output}: is no folder; name another"]
     if not force and output.is_dir() and any(output.iterdir()):
