@@ -49,11 +49,13 @@ draw: $(VENV)/ready  ## sketches of your own photos (MODEL=generator.safetensors
 	@test -n "$(MODEL)" -a -n "$(PHOTOS)" || { echo "usage: make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder [OUTPUT=folder] [FORCE=1]"; exit 1; }
 	$(BIN)/python -m photosketch.draw '$(MODEL)' '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
 
+# one more than there are cores, up to four: some tests wait
+WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 3 ? cores + 1 : 4)))
 test: $(VENV)/ready $(VENV)/ready-onnx  ## all tests but those on a cluster
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-fast: $(VENV)/ready $(VENV)/ready-onnx  ## the tests that take seconds (another Python: VENV=.venv-second PYTHON=python3.13)
-	$(BIN)/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist worksteal
 
 # the slurm profile on two nodes that are this machine; SLURM comes by apt: needs root
 test-cluster: $(VENV)/ready  ## the SLURM profile on two nodes that are this machine (root, Debian)

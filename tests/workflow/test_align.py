@@ -2,9 +2,7 @@
 
 import re
 
-import pandas as pd
-
-from photosketch.landmarks.table import COORDINATES
+from photosketch.landmarks.table import COORDINATES, read_landmarks, write_landmarks
 
 
 def jobs(printed: str) -> set[str]:
@@ -44,10 +42,10 @@ def test_without_alignment_nothing_of_it_runs_and_a_size_that_is_too_small_is_re
 def test_faces_of_half_the_size_stop_local_networks_and_are_a_warning_without_them(project):
     tables = sorted((project.results / "landmarks/detected").glob("*.csv"))
     for path in tables:
-        table = pd.read_csv(path, dtype={"id": str})
+        table = read_landmarks(path)
         points = table[list(COORDINATES)]
         table[list(COORDINATES)] = points / 2 + [50, 60] * 5
-        table.to_csv(path, index=False)
+        write_landmarks(table, path)
     merged = [f"results/small/landmarks/{path.name}" for path in tables]
 
     done = project.snakemake(*merged)

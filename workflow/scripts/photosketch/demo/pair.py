@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from photosketch.demo import drawing as draw
 from photosketch.demo.drawing import Array, Image
@@ -42,6 +43,7 @@ class DemoPair:
     map: Array
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # its sums depend on the number
 def draw_pair(
     seed: int,
     look: Look = PENCIL,
