@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole workflows, browsers and made-up GPUs are slow, each test of them."""
+    for item in items:
+        if {"workflow", "browser", "gpu"} & set(item.path.relative_to(ROOT / "tests").parts):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""

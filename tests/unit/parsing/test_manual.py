@@ -109,7 +109,9 @@ def test_maps_are_laid_over_the_parser_s_and_named():
     assert merged.unparsed == ("2_b",)
     assert merged.fallback == parsings.fallback
     assert merged.photo is parsings.photo  # copied only where a map lies over it
-    assert with_manual(parsings, {}) == parsings
+    untouched = with_manual(parsings, {})
+    assert untouched.photo is parsings.photo and untouched.sketch is parsings.sketch
+    assert untouched.manual == () and untouched.unparsed == parsings.unparsed
     assert with_manual(parsings, {("1", "photo"): MAP}).fallback == ()
 
 
