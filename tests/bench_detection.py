@@ -17,7 +17,7 @@ PAIRS, ROUNDS = 32, 3
 
 def faces() -> list[np.ndarray]:
     """Photos and sketches of 32 pairs."""
-    from photosketch import pairs
+    from photosketch.data import pairs
     from photosketch.demo.looks import LOOKS
     from photosketch.demo.pair import draw_pair
 

@@ -15,6 +15,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
+from photosketch.evaluation.cross_identity_fid import fid_of_others
 from photosketch.evaluation.distances import (
     InnerProducts,
     kid,
@@ -22,7 +23,6 @@ from photosketch.evaluation.distances import (
     weighted_fid,
     weighted_kid,
 )
-from photosketch.evaluation.other_people import fid_of_others
 
 PEOPLE = 100
 DIMENSIONS = 40  # of FID's features; KID's have 8

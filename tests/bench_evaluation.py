@@ -36,11 +36,11 @@ from pytorch_fid.fid_score import calculate_frechet_distance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from photosketch.config import FeatureConfig
+from photosketch.configuration.settings import FeatureConfig
+from photosketch.data.weights import FEATURE_WEIGHTS
 from photosketch.evaluation import distances, extractors, image_metrics, recognition
 from photosketch.evaluation.files import Features
 from photosketch.evaluation.scores import Networks, Truth, evaluate
-from photosketch.weights import FEATURE_WEIGHTS
 from support import inception_weights
 
 TEST_IMAGES = {"CUHK": 100, "AR": 43, "XM2VTS": 195}

@@ -23,12 +23,12 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from photosketch.config import FeatureConfig
+from photosketch.configuration.settings import FeatureConfig
+from photosketch.data.pairs import index_pairs, select
 from photosketch.demo.looks import PENCIL
 from photosketch.demo.pair import draw_pair
 from photosketch.evaluation import distances, extractors
 from photosketch.evaluation.scores import stack_gray_photos, stack_sketches
-from photosketch.pairs import index_pairs, select
 from support import inception_weights
 
 PEOPLE, DRAWN, DRAWS = 100, 50, 100

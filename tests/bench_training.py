@@ -24,7 +24,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from photosketch.config import FRAMES, LossWeights, TrainConfig
+from photosketch.configuration.settings import FRAMES, LossWeights, TrainConfig
 from photosketch.training import tensors
 from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.step import PLAIN, Switches, Trainer, fastest

@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
-    from photosketch.pairs import Pair
+    from photosketch.data.pairs import Pair
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,7 +57,7 @@ def listed(tmp_path: Path) -> "list[Pair]":
     import numpy as np
     from PIL import Image
 
-    from photosketch.pairs import index_pairs
+    from photosketch.data.pairs import index_pairs
 
     random = np.random.default_rng(0)
     lines = ["subset\tid\tsplit\tphoto\tsketch"]

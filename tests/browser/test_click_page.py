@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photosketch import pairs
+from photosketch.data import pairs
 from photosketch.landmarks import click_page, merge
 from photosketch.landmarks.manual import MANUAL_COLUMNS, manual_rows
 from photosketch.landmarks.table import COLUMNS, points_of

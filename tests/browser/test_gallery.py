@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photosketch import pairs
 from photosketch.comparison import gallery, page, tables
 from photosketch.comparison.provenance import Provenance
 from photosketch.comparison.summary import Comparison
+from photosketch.data import pairs
 from photosketch.training.samples import Samples, ids_and_subsets
 
 METHODS = ["baseline", "local"]

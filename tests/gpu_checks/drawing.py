@@ -8,7 +8,7 @@ import torch
 
 from gpu_checks import trainers
 from gpu_checks.result import Result, verdict
-from photosketch.training import checkpoint, drawing
+from photosketch.training import checkpoint, inference
 from support.face_batch import packed_pairs
 
 
@@ -29,8 +29,8 @@ def twice(device: str, width: int, ablation: str) -> Result:
         path = _written(folder, device, width, ablation)
         for statistics in ("instance", "running"):
             first, second = (
-                drawing.draw(
-                    drawing.load_generator(path, place),
+                inference.draw(
+                    inference.load_generator(path, place),
                     packed_pairs(place),
                     statistics,
                     0,
@@ -52,8 +52,8 @@ def memory_over_30_generators(device: str, width: int) -> Result:
         path = _written(folder, device, width, "local_glad")
         data = packed_pairs(place)
         for epoch in range(30):
-            generator = drawing.load_generator(path, place)
-            drawing.draw(generator, data, "instance", 0, epoch, place)
+            generator = inference.load_generator(path, place)
+            inference.draw(generator, data, "instance", 0, epoch, place)
             used.append(torch.cuda.memory_reserved(place) / 1e6)
     problems = [] if used[-1] == used[2] else [f"{used[2]:.0f} MB grew to {used[-1]:.0f} MB"]
     return verdict(problems, f"{used[-1]:.0f} MB reserved", megabytes=used)

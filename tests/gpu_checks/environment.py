@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 
 from gpu_checks.result import Result, verdict
-from photosketch import devices
+from photosketch.jobs import devices
 
 QUERY = "name,driver_version,memory.total,compute_mode,mig.mode.current"
 TAKE = """
 import sys
-from photosketch import devices
+from photosketch.jobs import devices
 device = devices.acquire_device(sys.stdout, "cuda", lock_folder=sys.argv[1])
 print("taken", device.index, flush=True)
 sys.stdin.read()

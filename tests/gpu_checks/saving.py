@@ -13,7 +13,7 @@ import torch
 
 from gpu_checks import trainers
 from gpu_checks.result import Result, verdict
-from photosketch.config import RunSettings
+from photosketch.configuration.settings import RunSettings
 from photosketch.training import checkpoint, loop
 from photosketch.training.determinism import deterministic_algorithms
 from support.face_batch import packed_pairs

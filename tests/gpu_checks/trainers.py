@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from photosketch.config import LossWeights, TrainConfig
+from photosketch.configuration.settings import LossWeights, TrainConfig
 from photosketch.training import tensors
 from photosketch.training.step import Trainer
 from support.face_batch import packed_pairs

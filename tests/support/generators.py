@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from photosketch.config import LossWeights, TrainConfig
+from photosketch.configuration.settings import LossWeights, TrainConfig
 from photosketch.demo.pair import draw_pair
-from photosketch.placement import Similarity
-from photosketch.resampling import resampled
-from photosketch.training import checkpoint, description, tensors
+from photosketch.geometry.resampling import resampled
+from photosketch.geometry.similarity import Similarity
+from photosketch.training import checkpoint, generator_metadata, tensors
 from photosketch.training.step import Trainer
 from support.scattered import moved
 
@@ -25,7 +25,7 @@ def generator_file(folder: Path, *, local: bool = False, seed: int = 3) -> Path:
     losses = LossWeights(l1=100, glad=0, local=25 if local else 0)
     config = TrainConfig(epochs=5, batch_size=1, lr=1e-3, beta1=0.5, ngf=4, ndf=4, losses=losses)
     trainer = Trainer.build(config, seed, 1, CPU)
-    about = description.description(
+    about = generator_metadata.description(
         usual_faces(),
         aligned=False,
         run="small",

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from photosketch.evaluation import differences
+from photosketch.evaluation import significance
 
 METHODS = ("reference", "a", "b", "c")
 Runs = dict[str, list[dict[tuple[str, str], np.ndarray]]]
@@ -17,7 +17,7 @@ def nothing_true(
     correlation: float = 0.5,
     seeds: int = 1,
     scatter: float = 0.0,
-    draws: int = differences.DRAWS,
+    draws: int = significance.DRAWS,
 ) -> Runs:
     """The resampled scores of four methods, none better than another.
 
@@ -37,16 +37,16 @@ def nothing_true(
         generated = drawn() + 0.3 + scatter * random.normal(size=dimensions)
         ssim = random.normal(person[:, 0]) + scatter * random.normal()
         images = {"ssim": ssim[None]}
-        return differences.resampled_scores(real, generated[None], images, subset, counts)
+        return significance.resampled_scores(real, generated[None], images, subset, counts)
 
-    real, counts = drawn(), differences.resample(subset, draws, seed=int(random.integers(1 << 31)))
+    real, counts = drawn(), significance.resample(subset, draws, seed=int(random.integers(1 << 31)))
     return {name: [run() for _ in range(seeds)] for name in METHODS}
 
 
 def tabulated(runs: Runs, subset: np.ndarray, primary: str = "fid") -> pd.DataFrame:
     """Their table of differences, by a primary metric."""
     lower = ["fid", "kid"]
-    return differences.against_reference(runs, subset, METHODS[0], lower, primary)
+    return significance.against_reference(runs, subset, METHODS[0], lower, primary)
 
 
 def says_something(table: pd.DataFrame, column: str) -> bool:

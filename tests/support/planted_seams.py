@@ -4,7 +4,7 @@ from functools import reduce
 
 import numpy as np
 
-from photosketch.patches import PATCHES, corners
+from photosketch.geometry.patches import PATCHES, corners
 
 
 def part_masks(points: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from photosketch.data.pairs import MODALITIES, AsSeen, Modality, Pair
 from photosketch.demo.pair import DemoPair, draw_pair
+from photosketch.geometry.resampling import resampled
+from photosketch.geometry.similarity import Similarity
 from photosketch.landmarks.table import COLUMNS
-from photosketch.pairs import MODALITIES, AsSeen, Modality, Pair
-from photosketch.placement import Similarity
-from photosketch.resampling import resampled
 
 CANVAS = (500, 600)  # width, height
 

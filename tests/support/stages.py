@@ -23,11 +23,11 @@ def main(table: str, out: str, junk: str, threads: str, step: str = "1") -> None
     import cv2
     import torch
 
-    from photosketch import runtime
-    from photosketch.pairs import index_pairs
+    from photosketch.data.pairs import index_pairs
+    from photosketch.jobs import job
 
     found = {}
-    with runtime.job(str(Path(out).with_suffix(".log")), int(threads)):
+    with job.job(str(Path(out).with_suffix(".log")), int(threads)):
         pairs = index_pairs(Path(table), (200, 250))[:: int(step)]
         landmarks = Path(out).with_suffix(".csv")
         found |= up_to_the_warp(pairs, landmarks, int(threads))
@@ -37,13 +37,13 @@ def main(table: str, out: str, junk: str, threads: str, step: str = "1") -> None
 
 
 def up_to_the_warp(pairs: list, landmarks: Path, threads: int) -> dict[str, np.ndarray]:
+    from photosketch.data.pairs import read_image
+    from photosketch.jobs.threads import workers
     from photosketch.landmarks import detection
     from photosketch.landmarks.table import points_of, read_landmarks, write_landmarks
-    from photosketch.pairs import read_image
     from photosketch.parsing import grabcut
     from photosketch.warp.estimate import Face, _Fit
-    from photosketch.warp.subset import warp_pairs
-    from photosketch.workers import workers
+    from photosketch.warp.warp_pairs import warp_pairs
 
     detected = detection.detect_pairs(pairs, "cpu")
     write_landmarks(detected, landmarks)

@@ -43,7 +43,8 @@ rule hold:
 HOLD = """\
 import json, sys, time
 sys.path[:0] = [".", LIBRARY]
-from photosketch import devices, runtime
+from photosketch.jobs import devices
+from photosketch.jobs import job as runtime
 
 with runtime.job(snakemake.log[0]) as console:
     device = devices.acquire_device(console, lock_folder="locks")

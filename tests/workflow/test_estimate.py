@@ -8,8 +8,8 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from photosketch import pairs
-from photosketch.config import without_dropped
+from photosketch.configuration.settings import without_dropped
+from photosketch.data import pairs
 from photosketch.estimate import expectations
 
 

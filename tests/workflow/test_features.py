@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 
-from photosketch.pairs import read_table
+from photosketch.data.pairs import read_table
 from support import small_onnx
 
 RUN = "results/small/evaluation/theirs/seed0.csv"

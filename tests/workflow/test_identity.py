@@ -5,7 +5,7 @@ from importlib.util import find_spec
 import pandas as pd
 import pytest
 
-from photosketch.weights import FACE_NETWORK
+from photosketch.data.weights import FACE_NETWORK
 
 pytestmark = pytest.mark.skipif(
     find_spec("dlib") is None or FACE_NETWORK.installed() is None,

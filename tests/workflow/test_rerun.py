@@ -139,7 +139,7 @@ def test_editing_the_losses_reruns_training_and_what_follows(project):
 
 
 def test_editing_what_only_shows_or_writes_reruns_no_training(project):
-    append_comment(project.folder / "workflow/scripts/photosketch/runtime.py")
+    append_comment(project.folder / "workflow/scripts/photosketch/jobs/job.py")
     assert project.stale() == Counter()
     append_comment(project.folder / "workflow/scripts/photosketch/warp/montage.py")
     assert project.stale() == Counter()  # nothing is warped
@@ -147,7 +147,7 @@ def test_editing_what_only_shows_or_writes_reruns_no_training(project):
     assert project.stale() == Counter({"show_parsings": 2})
     append_comment(project.folder / "workflow/scripts/photosketch/comparison/figures.py")
     assert project.stale() == Counter({"show_parsings": 2, "compare": 1})
-    append_comment(project.folder / "workflow/scripts/photosketch/sheets.py")
+    append_comment(project.folder / "workflow/scripts/photosketch/figures/contact_sheet.py")
     assert project.stale() == Counter({"show_landmarks": 1, "show_parsings": 2, "compare": 1})
 
 

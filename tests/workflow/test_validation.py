@@ -9,10 +9,10 @@ import torch
 import torchvision
 from PIL import Image
 
-from photosketch import pairs
-from photosketch.config import LPIPS_FILES
+from photosketch.configuration.settings import LPIPS_FILES
+from photosketch.data import pairs
+from photosketch.jobs.job import file_sha256
 from photosketch.parsing.labels import read_parsings
-from photosketch.runtime import file_sha256
 
 
 def draw_theirs(project) -> None:

@@ -16,12 +16,12 @@ if ALIGNS:
     }
     POINTS = ALIGNED_POINTS
     # light where faces are not aligned
-    from photosketch import patches, placement, placement_checks
+    from photosketch.geometry import patch_checks, patches, similarity
 
     width, height = config["dataset"]["size"]
     local = settings.local_ablations(config)
-    usual = placement.template((width, height))
-    faults = placement_checks.problems(
+    usual = similarity.template((width, height))
+    faults = patch_checks.problems(
         usual, patches.clamped(usual, (width, height), FRAME), FRAME
     )
     if local and faults:

@@ -11,12 +11,13 @@ from snakemake.utils import update_config
 
 sys.path.append(f"{PROJECT}/workflow/scripts")
 
-from photosketch import config as settings
-from photosketch import contents
-from photosketch import pairs as pair_table
-from photosketch import plans, sweeps, versions, weights
+from photosketch.configuration import settings, sweeps
+from photosketch.data import input_hashes, weights
+from photosketch.data import pairs as pair_table
 from photosketch.evaluation import method_sketches, metrics
-from photosketch.runtime import InputError, told
+from photosketch.jobs import code_version as code_versions
+from photosketch.jobs import run_plan
+from photosketch.jobs.job import InputError, told
 
 
 def yaml_file(*path):
@@ -132,16 +133,16 @@ wildcard_constraints:
     mode="face|region",
 
 
-PLAN = plans.plan_file(config["run"])
+PLAN = run_plan.plan_file(config["run"])
 
 
 def code_version(script):
     """The hash of a script and what it imports, as it was when the run was planned."""
-    planned = plans.planned_version(PLAN, script) if workflow.remote_exec else None
-    return planned or versions.code_version(script)
+    planned = run_plan.planned_version(PLAN, script) if workflow.remote_exec else None
+    return planned or code_versions.code_version(script)
 
 
-OPTIONS = plans.options(
+OPTIONS = run_plan.options(
     workflow.resource_settings.cores,
     Path(workflow.main_snakefile),
     workflow.config_settings.configfiles,
@@ -150,7 +151,7 @@ OPTIONS = plans.options(
 
 
 onstart:
-    plans.write_plan(PLAN, OPTIONS)
+    run_plan.write_plan(PLAN, OPTIONS)
 
 
 DRAW = config["draw"]
@@ -171,7 +172,7 @@ def drawing_generator(wildcards):
         f"generator_epoch{DRAW['epoch']}.safetensors",
     )
     if not path.is_file():
-        command = plans.typed(OPTIONS, str(path))
+        command = run_plan.typed(OPTIONS, str(path))
         raise Refused(
             f"draw: {path} is not trained yet; first run (with your profile, if any)\n{command}"
         )

@@ -27,8 +27,8 @@ rule index_pairs:
         hp=lambda wildcards: {
             # with alignment images may have any size
             **without_null(size=None if ALIGNS else config["dataset"]["size"]),
-            "table": contents.digest([config["dataset"]["pairs"]]),
-            "images": contents.digest(IMAGE_FILES, HASHES / "pairs.json"),
+            "table": input_hashes.digest([config["dataset"]["pairs"]]),
+            "images": input_hashes.digest(IMAGE_FILES, HASHES / "pairs.json"),
             **without_null(validation=config["dataset"]["validation"] or None),
         },
         code=code_version("index_pairs.py"),

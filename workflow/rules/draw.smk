@@ -31,7 +31,7 @@ rule draw:
             "photos": DRAW["photos"],
             **without_null(points=DRAW.get("points")),
             "statistics": config["inference"]["statistics"],
-            "content": contents.digest(DRAWN_FILES, HASHES / "draw.json"),
+            "content": input_hashes.digest(DRAWN_FILES, HASHES / "draw.json"),
         },
         code=code_version("draw.py"),
     message:

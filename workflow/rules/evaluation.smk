@@ -9,7 +9,7 @@ LPIPS_WEIGHTS = settings.lpips_files(config)
 LPIPS_HPARAMS = (
     {
         "lpips": {
-            "files": contents.digest(LPIPS_WEIGHTS, HASHES / "lpips.json"),
+            "files": input_hashes.digest(LPIPS_WEIGHTS, HASHES / "lpips.json"),
             **without_null(sha256=config["evaluation"]["lpips_sha256"]),
         }
     }
@@ -179,7 +179,7 @@ rule collect_sketches:
     params:
         hp=lambda wildcards: {
             "folder": config["methods"][wildcards.method],
-            "images": contents.digest(
+            "images": input_hashes.digest(
                 method_sketches.image_files(config["methods"][wildcards.method]),
                 HASHES / f"method-{wildcards.method}.json",
             ),

@@ -28,7 +28,7 @@ rule detect_landmarks:
 
 
 MANUAL = config["landmarks"]["manual"]
-MANUAL_HPARAMS = {"manual": contents.digest([MANUAL])} if MANUAL else {}
+MANUAL_HPARAMS = {"manual": input_hashes.digest([MANUAL])} if MANUAL else {}
 
 # The tables of Face++ where it may be asked; else nothing needs its rule.
 FACEPP_TABLES = (

@@ -2,19 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, placement_checks, plans, runtime
-from photosketch.align import subset as aligning
-from photosketch.config import local_ablations
+from photosketch.align import align_pairs as aligning
+from photosketch.configuration.settings import local_ablations
+from photosketch.data import pairs
+from photosketch.geometry import patch_checks
+from photosketch.jobs import job, run_plan
 from photosketch.landmarks.table import read_tables, write_landmarks
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     listed = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     tables = read_tables(hp["subsets"], files.landmarks)
-    page_command = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
+    page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
     places = dict(
         zip(hp["subsets"], zip(output.images, output.landmarks, strict=True), strict=True)
     )
@@ -26,7 +28,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
             pairs.select(listed, subset), table, hp["align"], page_command
         )
     ]:
-        raise runtime.InputError(problems)
+        raise job.InputError(problems)
     # the configuration and not hp: it decides over an error, and changes no picture
     ablations, frame = local_ablations(snakemake.config), snakemake.config["dataset"]["frame"]
     misplaced = [
@@ -37,8 +39,8 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         )
     ]
     if misplaced and ablations:
-        raise runtime.InputError(
-            placement_checks.refusal(misplaced, ablations, aligned=True, page_command=page_command)
+        raise job.InputError(
+            patch_checks.refusal(misplaced, ablations, aligned=True, page_command=page_command)
         )
     for line in misplaced:
         print(line)
@@ -56,5 +58,5 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         )
         write_landmarks(done.table, landmarks)
         aligned |= {(pair.subset, pair.id): pair for pair in done.pairs}
-        runtime.say(aligning.in_words(subset, done.alignment), console)
+        job.say(aligning.in_words(subset, done.alignment), console)
     pairs.write_manifest([aligned[pair.subset, pair.id] for pair in listed], output.manifest)

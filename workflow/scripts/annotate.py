@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch.data import pairs
+from photosketch.jobs import job
 from photosketch.landmarks import click_page
 from photosketch.landmarks.manual import manual_rows
 from photosketch.landmarks.table import read_tables
@@ -11,7 +12,7 @@ from photosketch.landmarks.table import read_tables
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files = snakemake.params.hp, snakemake.input
     machines = [files.detected, *([files.facepp] if files.get("facepp") else [])]
     manual = files.get("manual")
@@ -22,7 +23,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         hp["annotate"],
         manual or "resources/manual_landmarks.csv",
     )
-    with runtime.write_atomically(snakemake.output[0]) as temporary:
+    with job.write_atomically(snakemake.output[0]) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    images = runtime.counted(count, "image")
-    runtime.say(f"{images} to click: open {snakemake.output[0]} in a browser", console)
+    images = job.counted(count, "image")
+    job.say(f"{images} to click: open {snakemake.output[0]} in a browser", console)

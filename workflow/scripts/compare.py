@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime, sheets
 from photosketch.comparison import (
     costs,
     figures,
@@ -16,14 +15,17 @@ from photosketch.comparison import (
     table_page,
     tables,
 )
+from photosketch.configuration.sweeps import Sweep
+from photosketch.data import pairs
 from photosketch.evaluation import files
-from photosketch.sweeps import Sweep
+from photosketch.figures import contact_sheet
+from photosketch.jobs import job
 from photosketch.training.samples import read_samples
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     inputs, output, hp = snakemake.input, snakemake.output, snakemake.params.hp
     ablations, seeds, subsets = hp["ablations"], hp["seeds"], hp["subsets"]
     methods, points = hp.get("methods", []), hp.get("points", [])
@@ -73,7 +75,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         swept[sweep.name] = path
     grids = dict(zip(subsets, output.grids, strict=True))
     for subset, path in grids.items():
-        sheets.save(figures.people_grid(comparison, subset, test, drawn), path)
+        contact_sheet.save(figures.people_grid(comparison, subset, test, drawn), path)
 
     results = tables.result_tables(comparison)
     results += [sweeps.table(comparison, sweep) for sweep in comparison.sweeps]
@@ -102,6 +104,6 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         ),
     }
     for path, text in texts.items():
-        with runtime.write_atomically(path) as temporary:
+        with job.write_atomically(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
     print(output.markdown, output.page, sep="\n", file=console)

@@ -3,14 +3,15 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import devices, pairs, runtime
+from photosketch.data import pairs
+from photosketch.jobs import devices, job
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import write_landmarks
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     device = devices.acquire_device(
         console,
         snakemake.config["device"],
@@ -31,4 +32,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
             if (pair.id, modality) not in with_face:
                 print(f"no face to be used in the {modality} of {subset} {pair.id}")
     images = len(listed) * len(pairs.MODALITIES)
-    runtime.say(f"{subset}: {len(with_face)} of {images} faces found in {seconds:.1f} s", console)
+    job.say(f"{subset}: {len(with_face)} of {images} faces found in {seconds:.1f} s", console)

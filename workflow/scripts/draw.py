@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import devices, runtime
 from photosketch.draw import folder, photos
 from photosketch.draw.sketcher import Sketcher
+from photosketch.jobs import devices, job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
     output = Path(snakemake.output.faces).parent
     device = devices.acquire_device(
@@ -24,9 +24,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     points = photos.read_points(Path(hp["points"]), listed) if hp.get("points") else {}
     then = "name it in the key draw.points, and run the target draw again"
     drawn = folder.draw_photos(sketcher, listed, output, points=points, then=then, console=console)
-    runtime.say(f"{runtime.counted(drawn.faces, 'face')} drawn: {output / 'index.html'}", console)
+    job.say(f"{job.counted(drawn.faces, 'face')} drawn: {output / 'index.html'}", console)
     failures = [f"{path}: {'; '.join(reasons)}" for path, reasons in drawn.failures.items()]
     for line in failures:
         print(line)
-    for line in runtime.first_of(failures, snakemake.log[0]):
+    for line in job.first_of(failures, snakemake.log[0]):
         print(line, file=console)

@@ -2,28 +2,28 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import runtime
-from photosketch.evaluation import differences
+from photosketch.evaluation import significance
 from photosketch.evaluation.files import (
     read_features,
     read_image_scores,
     read_run_features,
     write_table,
 )
+from photosketch.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files = snakemake.params.hp, snakemake.input
     real = read_features(files.real)
-    counts = differences.resample(real.subset)
+    counts = significance.resample(real.subset)
     runs: dict[str, list] = {}
     people = list(zip(real.subset.tolist(), real.ids.tolist(), strict=True))
     for name, features, images in zip(hp["runs"], files.features, files.images, strict=True):
-        runtime.say(f"resampling {name}: {features}", console)
+        job.say(f"resampling {name}: {features}", console)
         drawn = read_run_features(features, real)
-        scores = differences.resampled_scores(
+        scores = significance.resampled_scores(
             real.features,
             drawn.features,
             read_image_scores(images, people, drawn.epochs.tolist()),
@@ -32,7 +32,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
             snakemake.threads,
         )
         runs.setdefault(name, []).append(scores)
-    table = differences.against_reference(
+    table = significance.against_reference(
         runs,
         real.subset,
         hp["reference"],

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import devices, pairs, runtime
-from photosketch.config import FRAMES, FeatureConfig
+from photosketch.configuration.settings import FRAMES, FeatureConfig
+from photosketch.data import pairs
 from photosketch.evaluation import extractors, protocol
 from photosketch.evaluation.files import (
     mismatches,
@@ -14,13 +14,14 @@ from photosketch.evaluation.files import (
 )
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
 from photosketch.evaluation.seams import seams_of
+from photosketch.jobs import devices, job
 from photosketch.landmarks.table import read_tables
 from photosketch.parsing.labels import read_photo_labels
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     # an ablation and its seed, or a method
     name, *seed = dict(snakemake.wildcards.items()).values()
@@ -28,7 +29,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     real = read_features(files.real)
     problems = [text for path in files.samples for text in mismatches(path, real)]
     if problems:
-        raise runtime.InputError(problems)
+        raise job.InputError(problems)
     network = FeatureConfig.from_hparams(hp)
     identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
     networks = Networks.load(

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from photosketch import devices, pairs, plans, runtime
-from photosketch.config import FeatureConfig
+from photosketch.configuration.settings import FeatureConfig
+from photosketch.data import pairs
 from photosketch.evaluation import protocol
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features, write_features, write_gallery, write_table
@@ -18,14 +18,15 @@ from photosketch.evaluation.scores import (
     stack_sketches,
     true_identities,
 )
+from photosketch.jobs import devices, job, run_plan
+from photosketch.jobs.progress import Bar
 from photosketch.landmarks.table import read_tables
-from photosketch.progress import Bar
 from photosketch.training.samples import ids_and_subsets
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     network = FeatureConfig.from_hparams(hp)
     identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
@@ -60,11 +61,11 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     test = pairs.select(manifest, split="test")
     gallery, true_sketches = None, []
     if networks.faces is not None:
-        runtime.say(f"identity: {len(test)} photos and true sketches on the CPU", console)
+        job.say(f"identity: {len(test)} photos and true sketches on the CPU", console)
         tables = read_tables(hp["subsets"], files.landmarks)
         gallery = photo_gallery(test, tables, networks.faces)
         write_gallery(gallery, output.gallery)
-        page_command = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
+        page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
         true_sketches = [true_identities(test, tables, gallery, networks.faces, page_command)]
     truth = Truth.of(sets["test"], stack_sketches(test), device, gallery)
     photos = protocol.drawn(stack_gray_photos(test), scored_as)

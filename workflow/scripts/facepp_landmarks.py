@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch.data import pairs
+from photosketch.jobs import job
 from photosketch.landmarks import facepp
 from photosketch.landmarks.manual import images_by_hand
 from photosketch.landmarks.table import images_of, read_tables, write_landmarks
@@ -11,7 +12,7 @@ from photosketch.landmarks.table import images_of, read_tables, write_landmarks
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     subsets = snakemake.params.hp["subsets"]
     asking = snakemake.config["landmarks"]["facepp"]
     manual = snakemake.input.get("manual")
@@ -27,4 +28,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     )
     for subset, path in zip(subsets, snakemake.output, strict=True):
         write_landmarks(tables[subset], path)
-        runtime.say(f"{subset}: {len(tables[subset])} faces found by Face++", console)
+        job.say(f"{subset}: {len(tables[subset])} faces found by Face++", console)

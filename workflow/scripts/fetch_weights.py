@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import runtime
-from photosketch.weights import FILES, fetch_weights
+from photosketch.data.weights import FILES, fetch_weights
+from photosketch.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     path = Path(snakemake.output[0])
     weights = FILES[path.name]
-    runtime.say(f"downloading {weights.url}", console)
+    job.say(f"downloading {weights.url}", console)
     fetch_weights(weights, path)

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch.data import pairs
+from photosketch.jobs import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
     manifest = pairs.index_pairs(snakemake.input.table, hp.get("size"))
     if "validation" in hp:
@@ -16,4 +17,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     for subset in dict.fromkeys(pair.subset for pair in manifest):
         counts = {split: len(pairs.select(manifest, subset, split)) for split in pairs.SPLITS}
         listed = ", ".join(f"{count} {split}" for split, count in counts.items() if count)
-        runtime.say(f"{subset}: {listed}", console)
+        job.say(f"{subset}: {listed}", console)

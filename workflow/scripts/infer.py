@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from photosketch import devices, runtime
-from photosketch.progress import Bar
-from photosketch.training import drawing, tensors
+from photosketch.jobs import devices, job
+from photosketch.jobs.progress import Bar
+from photosketch.training import inference, tensors
 from photosketch.training.samples import Samples, write_samples
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
     device = devices.acquire_device(
         console,
@@ -29,6 +29,6 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         for place, (epoch, source, target) in enumerate(jobs, 1):
             bar.part = f"drawing epoch {epoch} ({place}/{len(jobs)})"
             expected = {"hparams": hp["hparams"], "seed": seed, "epoch": epoch}
-            generator = drawing.load_generator(source, device, expected)
-            sketches = drawing.draw(generator, data, hp["statistics"], seed, epoch, device, bar)
+            generator = inference.load_generator(source, device, expected)
+            sketches = inference.draw(generator, data, hp["statistics"], seed, epoch, device, bar)
             write_samples(Samples(ids, subset, sketches), target)

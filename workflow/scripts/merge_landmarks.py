@@ -3,20 +3,22 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, placement_checks, plans, runtime
-from photosketch.config import local_ablations, sketch_points_needed_by
+from photosketch.configuration.settings import local_ablations, sketch_points_needed_by
+from photosketch.data import pairs
+from photosketch.geometry import patch_checks
+from photosketch.jobs import job, run_plan
 from photosketch.landmarks import merge, misplaced
 from photosketch.landmarks.table import read_tables, write_landmarks
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     subsets = snakemake.params.hp["subsets"]
     manual = snakemake.input.get("manual")
     facepp = snakemake.input.get("facepp")
     folder = Path(snakemake.output[0]).parent
-    page_command = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
+    page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
     listed = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
     tables = merge.merge_landmarks(
         listed,
@@ -39,17 +41,15 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
             for modality in pairs.MODALITIES
         )
         if photos and ablations:
-            raise runtime.InputError(
-                placement_checks.refusal(
-                    photos, ablations, aligned=False, page_command=page_command
-                )
+            raise job.InputError(
+                patch_checks.refusal(photos, ablations, aligned=False, page_command=page_command)
             )
         for line in (*photos, *sketches):  # local networks see no points of sketches
             print(line)
         if photos or sketches:
             print(
-                f"{runtime.counted(len(photos), 'photo')} and "
-                f"{runtime.counted(len(sketches), 'sketch', 'sketches')} have faces that are not "
+                f"{job.counted(len(photos), 'photo')} and "
+                f"{job.counted(len(sketches), 'sketch', 'sketches')} have faces that are not "
                 f"where CUFS has them (dataset.align; the log names them: {snakemake.log[0]})",
                 file=console,
             )
@@ -57,11 +57,11 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         write_landmarks(tables[subset], path)
         counts = tables[subset]["source"].value_counts().sort_index()
         by_source = ", ".join(f"{count} {source}" for source, count in counts.items())
-        runtime.say(f"{subset}: {by_source}", console)
+        job.say(f"{subset}: {by_source}", console)
     unlocated = merge.sketches_without_points(listed, tables)
     if unlocated:
         names = ", ".join(f"{pair.subset} {pair.id}" for pair in unlocated)
-        runtime.say(
+        job.say(
             f"no points for {len(unlocated)} of {len(listed)} sketches, which nothing here needs "
             f"(a warp would): {names}. They get no labels; to place points: "
             f"`{page_command}`",

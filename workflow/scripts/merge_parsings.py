@@ -2,20 +2,21 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch.data import pairs
+from photosketch.jobs import job
 from photosketch.parsing.labels import read_parsings, require_photo_labels, write_parsings
 from photosketch.parsing.manual import read_manual, with_manual
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, subset = snakemake.input, snakemake.wildcards.subset
     listed = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     parsings = read_parsings(files.machine)
     if "manual_sha256" in snakemake.params.hp:
         folder = snakemake.config["parsing"]["manual"]
         parsings = with_manual(parsings, read_manual(folder, listed, subset))
-        runtime.say(f"{subset}: {len(parsings.manual)} label maps of {folder}", console)
+        job.say(f"{subset}: {len(parsings.manual)} label maps of {folder}", console)
     require_photo_labels(pairs.select(listed, subset), parsings)
     write_parsings(parsings, snakemake.output[0])

@@ -2,15 +2,16 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
-from photosketch.config import FRAMES
+from photosketch.configuration.settings import FRAMES
+from photosketch.data import pairs
+from photosketch.jobs import job
 from photosketch.training import pack
 from photosketch.training.packed import write_packed
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
     manifest = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
     landmark_files = dict(zip(hp["subsets"], snakemake.input.landmarks, strict=True))

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import runtime
+from photosketch.jobs import job
 from photosketch.training.packed import read_packed, write_packed
 from photosketch.warp.pack import with_warped_sketches
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     subsets = snakemake.params.hp["subsets"]
     packed = read_packed(snakemake.input.tensors)
     arrays = with_warped_sketches(

@@ -3,7 +3,8 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime
+from photosketch.data import pairs
+from photosketch.jobs import job
 from photosketch.landmarks.table import read_landmarks
 from photosketch.parsing import bisenet, grabcut
 from photosketch.parsing.labels import write_parsings
@@ -11,7 +12,7 @@ from photosketch.parsing.labels import write_parsings
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
     subset_pairs = pairs.select(
         pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), subset
@@ -28,9 +29,9 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     seconds = time.monotonic() - started
     write_parsings(parsings, snakemake.output[0])
     for id, modality in parsings.fallback:
-        runtime.say(f"{subset} {id}: no face found in the {modality}: parsed by grabcut", console)
+        job.say(f"{subset} {id}: no face found in the {modality}: parsed by grabcut", console)
     if parsings.faceless:
-        runtime.say(f"{subset}: photos without a face: {', '.join(parsings.faceless)}", console)
+        job.say(f"{subset}: photos without a face: {', '.join(parsings.faceless)}", console)
     if parsings.unparsed:
-        runtime.say(f"{subset}: sketches without labels: {', '.join(parsings.unparsed)}", console)
-    runtime.say(f"{subset}: {len(subset_pairs)} pairs parsed in {seconds:.1f} s", console)
+        job.say(f"{subset}: sketches without labels: {', '.join(parsings.unparsed)}", console)
+    job.say(f"{subset}: {len(subset_pairs)} pairs parsed in {seconds:.1f} s", console)

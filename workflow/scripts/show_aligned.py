@@ -2,16 +2,18 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime, sheets
 from photosketch.align.files import read_alignment
 from photosketch.align.montage import aligned_montage
-from photosketch.config import FRAMES
+from photosketch.configuration.settings import FRAMES
+from photosketch.data import pairs
+from photosketch.figures import contact_sheet
+from photosketch.jobs import job
 from photosketch.landmarks.table import read_landmarks
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     files, subset = snakemake.input, snakemake.wildcards.subset
     montage = aligned_montage(
         subset,
@@ -22,4 +24,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         read_alignment(files.aligned),
         snakemake.params.hp.get("frame", FRAMES[0]),
     )
-    sheets.save(montage, snakemake.output[0])
+    contact_sheet.save(montage, snakemake.output[0])

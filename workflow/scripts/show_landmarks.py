@@ -2,24 +2,26 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, plans, runtime, sheets
-from photosketch.config import FRAMES
+from photosketch.configuration.settings import FRAMES
+from photosketch.data import pairs
+from photosketch.figures import contact_sheet
+from photosketch.jobs import job, run_plan
 from photosketch.landmarks import review
 from photosketch.landmarks.table import read_tables, without_points
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     subsets, output = snakemake.params.hp["subsets"], snakemake.output
-    annotate = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
+    annotate = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
     aligns = snakemake.params.hp.get("aligns", False)
     tables = {
         subset: review.reviewed(table, aligns=aligns)
         for subset, table in read_tables(subsets, snakemake.input.landmarks).items()
     }
     listed = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
-    with runtime.write_atomically(output.sources) as temporary:
+    with job.write_atomically(output.sources) as temporary:
         review.counts(tables, listed).to_csv(temporary, index=False)
     by_name = {(pair.subset, pair.id): pair for pair in listed}
     montages = iter(output.montages)
@@ -37,7 +39,7 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
             title = f"{subset}: {modality}, five points"
             frame = snakemake.params.hp.get("frame", FRAMES[0])
             picture = review.montage(title, rows, images, without, framed, size, frame)
-            sheets.save(picture, next(montages))
+            contact_sheet.save(picture, next(montages))
             for row in rows[rows["far"]].itertuples():
                 print(
                     f"{subset} {row.id}, {modality}: points of {row.source} lie {row.distance:.1f} "
@@ -45,4 +47,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
                     f"add {subset}/{row.id}/{modality} to landmarks.annotate, then `{annotate}`"
                 )
         far = int(table["far"].sum())
-        runtime.say(f"{subset}: {far} of {len(table)} images with points far outside", console)
+        job.say(f"{subset}: {far} of {len(table)} images with points far outside", console)

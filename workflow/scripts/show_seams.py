@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime, sheets
-from photosketch.config import FRAMES
+from photosketch.configuration.settings import FRAMES
+from photosketch.data import pairs
 from photosketch.evaluation import protocol
 from photosketch.evaluation.seam_sheet import seam_sheet
 from photosketch.evaluation.seams import seams_of
+from photosketch.figures import contact_sheet
+from photosketch.jobs import job
 from photosketch.landmarks.table import read_tables
 from photosketch.parsing.labels import read_photo_labels
 from photosketch.training.samples import read_samples
@@ -14,7 +16,7 @@ from photosketch.training.samples import read_samples
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     hp, files, run = snakemake.params.hp, snakemake.input, snakemake.wildcards
     people = pairs.select(
         pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), split="test"
@@ -27,4 +29,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
     samples = read_samples(files.samples, named).sketches
     sketches = protocol.drawn(samples, hp.get("scored_as", "as_drawn"))
     sheet = seam_sheet(title, people, sketches, seams)
-    sheets.save(sheet, snakemake.output[0])
+    contact_sheet.save(sheet, snakemake.output[0])

@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, runtime, sheets
+from photosketch.data import pairs
+from photosketch.figures import contact_sheet
+from photosketch.jobs import job
 from photosketch.parsing.labels import read_parsings
 from photosketch.warp.files import read_scores, read_warped
 from photosketch.warp.montage import warp_montage
@@ -10,7 +12,7 @@ from photosketch.warp.montage import warp_montage
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     files, subset = snakemake.input, snakemake.wildcards.subset
     manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     listed = pairs.select(manifest, subset)
@@ -22,4 +24,4 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         read_warped(files.arrays),
         read_scores(files.scores, [pair.id for pair in listed]),
     )
-    sheets.save(montage, snakemake.output[0])
+    contact_sheet.save(montage, snakemake.output[0])

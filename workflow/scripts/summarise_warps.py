@@ -4,18 +4,19 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from photosketch import pairs, runtime
+from photosketch.data import pairs
+from photosketch.jobs import job
 from photosketch.warp.files import read_scores, summarise
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     hp, files = snakemake.params.hp, snakemake.input
     manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     rows = []
     for subset, path in zip(hp["subsets"], files.scores, strict=True):
         ids = [pair.id for pair in pairs.select(manifest, subset)]
         rows.append(summarise(subset, hp["mode"], read_scores(path, ids)))
-    with runtime.write_atomically(snakemake.output[0]) as temporary:
+    with job.write_atomically(snakemake.output[0]) as temporary:
         pd.DataFrame(rows).round(4).to_csv(temporary, index=False)

@@ -3,9 +3,17 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import devices, plans, runtime
-from photosketch.config import RunSettings, TrainConfig, evaluated_epochs
-from photosketch.training import checkpoint, description, faces, live, loop, memory, tensors
+from photosketch.configuration.settings import RunSettings, TrainConfig, evaluated_epochs
+from photosketch.jobs import devices, job, run_plan
+from photosketch.training import (
+    checkpoint,
+    faces,
+    generator_metadata,
+    loop,
+    memory,
+    tensorboard_log,
+    tensors,
+)
 from photosketch.training.step import Trainer
 
 if TYPE_CHECKING:
@@ -14,7 +22,7 @@ if TYPE_CHECKING:
 ablation, seed = snakemake.wildcards.ablation, int(snakemake.wildcards.seed)
 folder = Path(snakemake.output.log).parent
 
-with runtime.job(
+with job.job(
     snakemake.log[0], snakemake.threads, __file__, snakemake.params.code, alone_in=folder
 ) as console:
     device = devices.acquire_device(
@@ -24,13 +32,13 @@ with runtime.job(
         asked=bool(snakemake.resources.get("gpu")),
     )
     memory.check_room(Path(snakemake.input.tensors), device, console)
-    with runtime.staged(snakemake.input.tensors) as packed:
+    with job.staged(snakemake.input.tensors) as packed:
         data = tensors.load_packed(packed, device)
-        data_sha256 = runtime.file_sha256(packed)
+        data_sha256 = job.file_sha256(packed)
     config = TrainConfig.from_hparams(snakemake.params.hp)
     aligned = snakemake.config["dataset"]["align"] != "none"
     if config.losses.local:
-        page_command = plans.command(plans.plan_file(snakemake.config["run"]), "annotate")
+        page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
         faces.require_fitting(data, ablation, aligned=aligned, page_command=page_command)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
     run = loop.Run(
@@ -44,7 +52,7 @@ with runtime.job(
             seed=seed,
         ),
         settings=RunSettings.from_config(snakemake.config["train"]),
-        about=description.description(
+        about=generator_metadata.description(
             data,
             aligned=aligned,
             run=snakemake.config["run"],
@@ -53,4 +61,4 @@ with runtime.job(
         ),
     )
     trainer = Trainer.build(config, seed, data.sketch_channels, device)
-    loop.train(trainer, data, run, console, live.Live)
+    loop.train(trainer, data, run, console, tensorboard_log.Live)

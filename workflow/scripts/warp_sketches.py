@@ -3,18 +3,20 @@
 import time
 from typing import TYPE_CHECKING
 
-from photosketch import pairs, placement, plans, runtime
+from photosketch.data import pairs
+from photosketch.geometry import similarity
+from photosketch.jobs import job, run_plan
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import read_landmarks
 from photosketch.parsing import bisenet, grabcut
 from photosketch.parsing.labels import read_parsings
 from photosketch.warp.files import summarise, write_scores, write_warped
-from photosketch.warp.subset import warp_pairs
+from photosketch.warp.warp_pairs import warp_pairs
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
     parse = grabcut.parse_grabcut
     if parser := hp.get("parser"):
@@ -33,14 +35,14 @@ with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params
         parse_fallback=grabcut.parse_grabcut,
         detect=detection.detector("cpu", hp["min_face_size"]),
         threads=snakemake.threads,
-        page_command=plans.command(plans.plan_file(snakemake.config["run"]), "annotate"),
-        shrink=max(1, round(placement.enlargement((listed[0].width, listed[0].height)))),
+        page_command=run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate"),
+        shrink=max(1, round(similarity.enlargement((listed[0].width, listed[0].height)))),
     )
     seconds = time.monotonic() - started
     write_warped(warped, snakemake.output.arrays)
     write_scores(scores, snakemake.output.scores)
     summary = summarise(subset, hp["mode"], scores)
-    runtime.say(
+    job.say(
         f"{subset}, {hp['mode']}: {summary['pairs']} pairs in {seconds:.1f} s; head IoU "
         f"{summary['head_before']:.3f} -> {summary['head_after']:.3f}, points "
         f"{summary['points_before']:.2f} -> {summary['points_after']:.2f} px, "

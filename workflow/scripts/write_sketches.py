@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from photosketch import runtime
+from photosketch.jobs import job
 from photosketch.training.samples import read_samples
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with runtime.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     samples = read_samples(snakemake.input[0])
     for path in map(Path, snakemake.output):
         [sketch] = samples.of(path.parent.name, [path.stem])
-        with runtime.write_atomically(path) as temporary:
+        with job.write_atomically(path) as temporary:
             Image.fromarray(sketch).save(temporary)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from photosketch.config import LossWeights, TrainConfig
+from photosketch.configuration.settings import LossWeights, TrainConfig
 from photosketch.training import step
 from photosketch.training.graphs import capture
 from photosketch.training.step import Trainer

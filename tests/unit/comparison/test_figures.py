@@ -9,10 +9,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 
-from photosketch import sheets
 from photosketch.comparison import figures
 from photosketch.comparison.provenance import Provenance
 from photosketch.comparison.summary import Choice, Comparison
+from photosketch.figures import contact_sheet
 
 ABLATIONS, SUBSETS = ["baseline", "local"], ["CUHK", "AR"]
 
@@ -221,7 +221,7 @@ def test_long_names_stay_within_their_column() -> None:
 
 def test_figures_and_images_are_saved_as_png(tmp_path: Path) -> None:
     figures.save(drawn_curves(made_up_scores([0], [5, 10])), tmp_path / "c.png")
-    sheets.save(figures.grid({"a": images(1, (), seed=0)}, ["1"], "AR"), tmp_path / "g.png")
+    contact_sheet.save(figures.grid({"a": images(1, (), seed=0)}, ["1"], "AR"), tmp_path / "g.png")
     for name in ("c.png", "g.png"):
         with Image.open(tmp_path / name) as image:
             assert image.format == "PNG"

@@ -9,9 +9,9 @@ import pytest
 from photosketch.comparison import tables
 from photosketch.comparison.provenance import Provenance
 from photosketch.comparison.summary import Comparison, at_epochs, choose_epochs, summarise
+from photosketch.data.pairs import COLUMNS_OF_SUBSETS, RESERVED_SUBSETS
 from photosketch.evaluation.files import read_scores
-from photosketch.pairs import COLUMNS_OF_SUBSETS, RESERVED_SUBSETS
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 
 IMAGES = {"CUHK": 6, "AR": 4}
 COUNTS = {**IMAGES, "all": 10}

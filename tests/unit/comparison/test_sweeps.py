@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from photosketch.comparison import sweeps, tables
 from photosketch.comparison.provenance import Provenance
 from photosketch.comparison.summary import Comparison, choose_epochs
-from photosketch.sweeps import Point, Sweep
+from photosketch.configuration.sweeps import Point, Sweep
 
 SWEEP = Sweep(
     "weights",

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from photosketch import origin
 from photosketch.comparison import costs, provenance, tables
 from photosketch.comparison.summary import Comparison
+from photosketch.jobs import provenance as origin
 
 
 def scores(seeds: int = 2, **metrics: float | str) -> pd.DataFrame:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from photosketch.data.pairs import index_pairs, read_image
 from photosketch.datasets.__main__ import main
-from photosketch.pairs import index_pairs, read_image
 
 
 def picture(path: Path, level: int, width: int = 32, height: int = 20) -> None:

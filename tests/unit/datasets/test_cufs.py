@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from photosketch.data.pairs import read_table
 from photosketch.datasets import cufs as cufs_table
 from photosketch.datasets.__main__ import main
 from photosketch.datasets.table import ListedPair
-from photosketch.pairs import read_table
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 
 SPLITS = ("rslcr", "cagan")
 SIZES = {"AR": 123, "XM2VTS": 295}

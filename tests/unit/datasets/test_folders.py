@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from photosketch.data.pairs import read_table
 from photosketch.datasets.__main__ import main
 from photosketch.datasets.folders import draw_splits, find_pairs
-from photosketch.pairs import read_table
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 
 
 def touch(*paths: Path) -> None:

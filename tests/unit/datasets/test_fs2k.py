@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from photosketch.data.pairs import read_table
 from photosketch.datasets.__main__ import main
 from photosketch.datasets.fs2k import find_pairs
-from photosketch.pairs import read_table
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 
 TRAIN = [("photo1/image0110", 0), ("photo2/image0003", 2), ("photo1/image0007", 1)]
 TEST = [("photo3/image0001", 0), ("photo1/image0002", 0)]

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from photosketch.data.pairs import MODALITIES
 from photosketch.demo import dataset
 from photosketch.demo.dataset import FADED, FADED_INK, write_demo
 from photosketch.demo.looks import LOOKS
 from photosketch.demo.pair import draw_pair
 from photosketch.landmarks.detection import detect
 from photosketch.landmarks.table import COORDINATES
-from photosketch.pairs import MODALITIES
 from support.sides import view
 
 

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from photosketch.data.pairs import MODALITIES
 from photosketch.demo.looks import CHARCOAL, LOOKS, SANGUINE, Look, colour_sketch
 from photosketch.demo.pair import DemoPair, draw_pair
 from photosketch.demo.people import HAIR_STYLES
-from photosketch.pairs import MODALITIES
 from photosketch.parsing.labels import BROWS, CLASSES, EYES, HAIR, MOUTH, NOSE, SKIN
 from support.sides import view
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from photosketch.draw import __main__ as command
-from photosketch.training import checkpoint, drawing
+from photosketch.training import checkpoint, inference
 from photosketch.training.layers import HalfDropout
 from photosketch.training.networks import instance_statistics
 from support.generators import generator_file
@@ -23,7 +23,7 @@ def test_the_file_gives_what_torch_gives_without_dropout(tmp_path, recwarn):
     assert command.main(["--export", str(path), str(target)]) == 0
     assert not [one for one in recwarn if "LeafSpec" in str(one.message)]
     weights, about = checkpoint.read_generator(path)
-    network = drawing.build(weights, about).unet
+    network = inference.build(weights, about).unet
     for module in network.modules():
         if isinstance(module, HalfDropout):
             module.forward = lambda features: features

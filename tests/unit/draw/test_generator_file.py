@@ -7,7 +7,7 @@ from safetensors.numpy import save_file
 
 from photosketch.draw import generator_file
 from photosketch.draw.sketcher import Sketcher
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 from photosketch.training import checkpoint
 from support.generators import generator_file as written
 

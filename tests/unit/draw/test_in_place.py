@@ -5,7 +5,7 @@ import pytest
 
 from photosketch.draw.in_place import in_place
 from photosketch.draw.sketcher import Face, Sketch
-from photosketch.placement import TEMPLATE
+from photosketch.geometry.similarity import TEMPLATE
 from support.scattered import moved
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from photosketch.draw.photos import Photo, find_photos, read_points
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS
-from photosketch.runtime import InputError
 
 
 def touched(folder, *names):

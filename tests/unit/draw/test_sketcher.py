@@ -8,9 +8,9 @@ from safetensors.torch import load_file, save_file
 
 from photosketch.demo.pair import draw_pair
 from photosketch.draw import Sketcher
+from photosketch.jobs.job import InputError
 from photosketch.parsing.grabcut import parse_grabcut
-from photosketch.runtime import InputError
-from photosketch.training import drawing, pack, tensors
+from photosketch.training import inference, pack, tensors
 from support.generators import PLACES, generator_file, group_photo
 
 CPU = torch.device("cpu")
@@ -56,7 +56,7 @@ def test_a_test_pairs_name_points_and_labels_give_the_runs_own_sample(sketcher, 
         offset=(28, 3),
         pad_value=0,
     )
-    (sample,) = drawing.draw(sketcher.generator, data, "instance", 3, 5, CPU)
+    (sample,) = inference.draw(sketcher.generator, data, "instance", 3, 5, CPU)
     assert np.array_equal(sketcher.sketch(photo, points, labels, "pencil/7"), sample)
     (drawn,) = sketcher(photo, points, name="pencil/7", aligned=True)
     assert np.array_equal(drawn.image, sample)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from photosketch.estimate import expectations
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 
 ROWS = [
     {"subset": "CUHK", "split": split}

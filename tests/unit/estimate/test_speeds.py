@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from photosketch.config import LossWeights, TrainConfig
+from photosketch.configuration.settings import LossWeights, TrainConfig
 from photosketch.estimate import speeds
 
 TRAIN = TrainConfig(

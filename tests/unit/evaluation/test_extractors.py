@@ -19,10 +19,10 @@ import torch
 from PIL import Image
 from pytorch_fid.fid_score import get_activations
 
-from photosketch.config import FeatureConfig, OnnxInput
+from photosketch.configuration.settings import FeatureConfig, OnnxInput
+from photosketch.data.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS
 from photosketch.evaluation import extractors
-from photosketch.runtime import InputError
-from photosketch.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS
+from photosketch.jobs.job import InputError
 from support import inception_weights, small_onnx
 
 EFFICIENTNET = FeatureConfig("efficientnet-lite0")

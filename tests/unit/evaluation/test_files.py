@@ -12,7 +12,7 @@ from photosketch.evaluation.files import (
     read_image_scores,
     write_features,
 )
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 from photosketch.training.samples import Samples, write_samples
 
 

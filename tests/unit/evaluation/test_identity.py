@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from photosketch import pairs
+from photosketch.data import pairs
+from photosketch.data.weights import FACE_NETWORK, PackagedWeights
 from photosketch.demo.pair import draw_pair
 from photosketch.evaluation import identity
 from photosketch.evaluation.identity import FaceRecogniser, face_boxes, matching
-from photosketch.runtime import InputError
-from photosketch.weights import FACE_NETWORK, PackagedWeights
+from photosketch.jobs.job import InputError
 
 
 @pytest.fixture(scope="session")

@@ -12,11 +12,11 @@ import torch
 import torchvision
 from PIL import Image
 
-from photosketch.config import LPIPS_FILES
+from photosketch.configuration.settings import LPIPS_FILES
 from photosketch.evaluation import image_metrics
 from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.phase_congruency import FilterBank
-from photosketch.runtime import InputError, file_sha256
+from photosketch.jobs.job import InputError, file_sha256
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from photosketch.data.pairs import Pair
 from photosketch.evaluation import method_sketches
-from photosketch.pairs import Pair
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 
 PEOPLE = [Pair("AR", name, "test", "p", "s", 200, 250, "0", "1") for name in ("1", "2")]
 

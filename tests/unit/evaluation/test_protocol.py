@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 from torch import nn
 
+from photosketch.data.pairs import Pair, index_pairs
 from photosketch.evaluation import protocol
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features
 from photosketch.evaluation.scores import Networks, Truth, evaluate, evaluate_epochs
-from photosketch.pairs import Pair, index_pairs
 from photosketch.training.samples import Samples, write_samples
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from photosketch.data.pairs import Pair
 from photosketch.evaluation import distances
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features, Gallery
@@ -25,9 +26,8 @@ from photosketch.evaluation.scores import (
     true_identities,
 )
 from photosketch.evaluation.seams import Seams
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.table import COLUMNS
-from photosketch.pairs import Pair
-from photosketch.runtime import InputError
 from photosketch.training.samples import Samples, write_samples
 
 

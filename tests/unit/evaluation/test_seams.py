@@ -7,7 +7,7 @@ import pytest
 from photosketch.demo.looks import CHARCOAL, PENCIL, SANGUINE
 from photosketch.demo.pair import draw_pair
 from photosketch.evaluation.seams import BORDERS, Seams, borders_of
-from photosketch.patches import PARTS, PATCHES, corners
+from photosketch.geometry.patches import PARTS, PATCHES, corners
 from support.planted_seams import part_masks, planted
 
 POINTS = np.array([[75, 126], [125, 126], [100, 155], [82, 180], [118, 180]], np.float32)

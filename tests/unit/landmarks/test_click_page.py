@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photosketch import as_seen, pairs
+from photosketch.data import as_seen, pairs
+from photosketch.jobs.job import InputError
 from photosketch.landmarks import click_page
 from photosketch.landmarks.click_page import annotation_page
 from photosketch.landmarks.manual import MANUAL_COLUMNS, manual_rows
 from photosketch.landmarks.table import COLUMNS
-from photosketch.runtime import InputError
 
 POINTS = np.array([(74, 110), (126, 111), (100, 140), (80, 170), (121, 171)], float)
 ALL = [("1", "photo"), ("1", "sketch"), ("2", "photo"), ("2", "sketch")]

@@ -7,18 +7,13 @@ import pytest
 import torch
 from PIL import Image
 
-from photosketch import as_seen, pairs
+from photosketch.data import as_seen, pairs
 from photosketch.demo.looks import LOOKS
 from photosketch.demo.pair import DemoPair, draw_pair
+from photosketch.jobs.job import file_sha256
 from photosketch.landmarks import detection, mtcnn
 from photosketch.landmarks.detection import Detection
-from photosketch.landmarks.table import (
-    COORDINATES,
-    points_of,
-    read_landmarks,
-    write_landmarks,
-)
-from photosketch.runtime import file_sha256
+from photosketch.landmarks.table import COORDINATES, points_of, read_landmarks, write_landmarks
 from support.scattered import PLACES, scattered_pairs
 
 EMPTY = mtcnn.Faces(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))

@@ -10,12 +10,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from photosketch import config as settings
-from photosketch import pairs
+from photosketch.configuration import settings
+from photosketch.data import pairs
+from photosketch.jobs.job import InputError
 from photosketch.landmarks import facepp
 from photosketch.landmarks.facepp import Service
 from photosketch.landmarks.table import COLUMNS, points_of
-from photosketch.runtime import InputError
 from support.facepp_server import KEY, SECRET, Requests, error, face, found, serve
 from support.waiting import wait_for
 

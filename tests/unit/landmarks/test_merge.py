@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from photosketch.data.pairs import Pair
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS
 from photosketch.landmarks.merge import merge_landmarks, sketches_without_points
 from photosketch.landmarks.table import COLUMNS, COORDINATES, points_of
-from photosketch.pairs import Pair
-from photosketch.runtime import InputError
 
 POINTS = (74.5, 125.0, 125.0, 126.0, 100.0, 154.0, 80.0, 182.0, 121.0, 183.0)
 BY_HAND = (70.25, 120.0, 120.0, 121.0, 95.0, 150.0, 75.0, 180.0, 115.0, 181.0)

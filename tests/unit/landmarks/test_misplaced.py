@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from photosketch.data.pairs import AsSeen, Pair
+from photosketch.geometry.similarity import template
 from photosketch.landmarks.misplaced import misplaced
 from photosketch.landmarks.table import COLUMNS
-from photosketch.pairs import AsSeen, Pair
-from photosketch.placement import template
 
 SIZE = (200, 250)
 PAIR = Pair("AR", "7", "train", "p/7.png", "s/7.png", *SIZE, "", "")

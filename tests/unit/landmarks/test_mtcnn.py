@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from photosketch import pairs
+from photosketch.data import pairs
 from photosketch.demo.looks import LOOKS
 from photosketch.demo.pair import draw_pair
 from photosketch.landmarks import detection, mtcnn

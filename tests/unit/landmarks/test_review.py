@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photosketch import marks, sheets
+from photosketch.data.pairs import Pair
+from photosketch.figures import contact_sheet, marks
 from photosketch.landmarks import review
 from photosketch.landmarks.table import COLUMNS
-from photosketch.pairs import Pair
 
 SHAPE = np.array([(74, 110), (126, 111), (100, 140), (80, 170), (121, 171)], float)
 
@@ -103,13 +103,13 @@ def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colo
     def colour(text: str) -> tuple[int, ...]:
         return tuple(bytes.fromhex(text[1:]))
 
-    assert colour(sheets.ALARM) in seen
+    assert colour(contact_sheet.ALARM) in seen
     assert colour(review.COLOURS["mtcnn"]) in seen
     assert colour(review.COLOURS["manual"]) in seen
     assert colour(review.COLOURS["facepp"]) not in seen
     calm = review.reviewed(table(faces(9)))
     picture = np.asarray(review.montage("AR: photos", calm, images, [], {}, (200, 250)))
-    assert colour(sheets.ALARM) not in {tuple(c) for c in picture.reshape(-1, 3)}
+    assert colour(contact_sheet.ALARM) not in {tuple(c) for c in picture.reshape(-1, 3)}
 
 
 def test_images_without_points_come_first_in_the_montage_without_crosses():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.table import (
     COLUMNS,
     COORDINATES,
@@ -13,7 +14,6 @@ from photosketch.landmarks.table import (
     read_landmarks,
     write_landmarks,
 )
-from photosketch.runtime import InputError
 
 
 def table_of(points: np.ndarray, score: float = 0.9) -> pd.DataFrame:

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from photosketch.data.pairs import MODALITIES, Pair
 from photosketch.demo.pair import draw_pair
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.table import COLUMNS
-from photosketch.pairs import MODALITIES, Pair
 from photosketch.parsing.bisenet import CELEBAMASK_CLASSES, Parser, finds_face, parse_pairs
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import (
@@ -24,8 +25,7 @@ from photosketch.parsing.labels import (
     read_parsings,
     write_parsings,
 )
-from photosketch.runtime import InputError
-from photosketch.warp.subset import warp_pairs
+from photosketch.warp.warp_pairs import warp_pairs
 from support import small_parser
 from support.small_parser import COLOURS
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from photosketch import archives, pairs
+from photosketch.data import archives, pairs
 from photosketch.demo.looks import LOOKS
 from photosketch.demo.pair import draw_pair
+from photosketch.jobs.job import InputError
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import COLUMNS
 from photosketch.parsing.grabcut import parse_grabcut, parse_pairs
@@ -28,7 +29,6 @@ from photosketch.parsing.labels import (
     write_parsings,
 )
 from photosketch.parsing.lines import ends, ridge, trace
-from photosketch.runtime import InputError
 
 MODALITIES = ("photo", "sketch")
 SEEDS = range(6)  # neighbouring seeds differ in hair style and collar

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photosketch.pairs import Pair
+from photosketch.data.pairs import Pair
+from photosketch.jobs.job import InputError
 from photosketch.parsing.labels import (
     CLASSES,
     EYES,
@@ -17,7 +18,6 @@ from photosketch.parsing.labels import (
 from photosketch.parsing.manual import read_manual, with_manual
 from photosketch.parsing.manual_files import hparams
 from photosketch.parsing.palette import CLASS_COLOURS
-from photosketch.runtime import InputError
 
 WIDTH, HEIGHT = 6, 8
 PAIRS = [

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from PIL import ImageChops
 
-from photosketch import sheets
+from photosketch.data.pairs import MODALITIES
 from photosketch.demo.pair import draw_pair
+from photosketch.figures import contact_sheet
 from photosketch.landmarks.table import COLUMNS
-from photosketch.pairs import MODALITIES
 from photosketch.parsing import montage
 from photosketch.parsing.labels import CLASSES, EYES, Parsings
 from photosketch.parsing.montage import labelled, parsing_montage
@@ -57,7 +57,7 @@ def test_a_montage_shows_every_pair_four_times_and_the_legend(subset):
 def captions(monkeypatch, pairs, parsings, table):
     """The names and remarks of a montage's pairs, in order."""
     told = []
-    monkeypatch.setattr(sheets, "sheet", lambda _, groups, *__: told.extend(groups))
+    monkeypatch.setattr(contact_sheet, "sheet", lambda _, groups, *__: told.extend(groups))
     parsing_montage("pencil", pairs, parsings, table)
     return [(group.name, group.remark) for group in told]
 

@@ -6,7 +6,7 @@ import resource
 import pytest
 import torch
 
-from photosketch import runtime
+from photosketch.jobs import job
 from photosketch.training import checkpoint
 
 
@@ -124,7 +124,7 @@ def test_no_state_is_past_a_generator_that_could_not_be_written(tmp_path, monkey
         saver.wait()
         monkeypatch.setattr(checkpoint, "save_file", refuse)
         saver.save(full_state(2), due=(4, {}))
-        with pytest.raises(runtime.InputError, match="refused"):
+        with pytest.raises(job.InputError, match="refused"):
             saver.wait()
     assert checkpoint.load_state(tmp_path, "same")["images"] == 1
 
@@ -154,7 +154,7 @@ def test_a_write_that_the_disk_refuses_leaves_the_state_before_it(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
         try:
             saver.save(big)
-            with pytest.raises(runtime.InputError, match=r"after 2 images cannot be written.*kept"):
+            with pytest.raises(job.InputError, match=r"after 2 images cannot be written.*kept"):
                 saver.wait()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -164,7 +164,5 @@ def test_a_write_that_the_disk_refuses_leaves_the_state_before_it(tmp_path):
 
 def test_too_little_space_is_refused_with_both_figures_and_the_remedy(tmp_path):
     checkpoint.check_space(tmp_path, 1)
-    with pytest.raises(
-        runtime.InputError, match=r"will write 1000000000\.00 GB.*train\.keep: last"
-    ):
+    with pytest.raises(job.InputError, match=r"will write 1000000000\.00 GB.*train\.keep: last"):
         checkpoint.check_space(tmp_path, 10**18)

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 from photosketch.training.faces import require_fitting
 from support.face_batch import packed_pairs
 

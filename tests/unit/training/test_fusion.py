@@ -8,8 +8,8 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from photosketch.config import FusionName
-from photosketch.patches import PARTS
+from photosketch.configuration.settings import FusionName
+from photosketch.geometry.patches import PARTS
 from photosketch.training.fusion import build_fusion, ramps
 from photosketch.training.networks import Generator, build_generator
 from photosketch.training.parts import compose, find_regions, layers, masks, split

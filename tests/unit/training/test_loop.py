@@ -18,9 +18,9 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from photosketch import runtime
-from photosketch.config import LossWeights, RunSettings, TrainConfig
-from photosketch.training import checkpoint, live, loop, networks, readings, tensors
+from photosketch.configuration.settings import LossWeights, RunSettings, TrainConfig
+from photosketch.jobs import job
+from photosketch.training import checkpoint, loop, loss_buffer, networks, tensorboard_log, tensors
 from photosketch.training.packed import write_packed
 from photosketch.training.step import Trainer
 from support.face_batch import packed_pairs
@@ -59,7 +59,7 @@ def run(data, folder, config, due, fingerprint="same", seed=0, step=Trainer.step
     trainer = type("TrainerOfTest", (Trainer,), {"step": step}).build(config, seed, 1, CPU)
     usual = {"strip_every": 0, "state_minutes": 5.0, "keep": "all"}
     asked = loop.Run("test", folder, due, fingerprint, RunSettings(**{**usual, **settings}))
-    loop.train(trainer, data, asked, io.StringIO(), live.Live)
+    loop.train(trainer, data, asked, io.StringIO(), tensorboard_log.Live)
 
 
 def weights_of(folder: Path, epoch: int) -> bytes:
@@ -70,7 +70,7 @@ def weights_of(folder: Path, epoch: int) -> bytes:
 def undisturbed(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(live, "POINTS_EVERY", 0.0)  # a point of the curves at each reading
+        patch.setattr(tensorboard_log, "POINTS_EVERY", 0.0)  # a point of the curves at each reading
         run(data, folder, small_config(), [2, 4], strip_every=3)
     return folder
 
@@ -148,25 +148,25 @@ def test_a_resumed_run_goes_on_with_the_curves_from_the_state_it_resumes_from(
             raise InterruptedForTestError
         return Trainer.step(trainer, batch)
 
-    monkeypatch.setattr(live, "POINTS_EVERY", 0.0)
-    monkeypatch.setattr(readings, "READ_BACK_EVERY", 1)
+    monkeypatch.setattr(tensorboard_log, "POINTS_EVERY", 0.0)
+    monkeypatch.setattr(loss_buffer, "READ_BACK_EVERY", 1)
     with pytest.raises(InterruptedForTestError):
         run(data, tmp_path, small_config(), [2, 4], step=failing)
     assert [point.step for point in events(tmp_path).Scalars("losses/l1")] == list(range(1, 9))
     run(data, tmp_path, small_config(), [2, 4])  # from epoch 2, the last state
     assert [point.step for point in events(tmp_path).Scalars("losses/l1")] == list(range(1, 13))
-    assert len(list(tmp_path.glob(live.EVENTS))) == 2
+    assert len(list(tmp_path.glob(tensorboard_log.EVENTS))) == 2
     assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
 
     run(data, tmp_path, small_config(), [2, 4], fingerprint="other")
-    assert len(list(tmp_path.glob(live.EVENTS))) == 1
+    assert len(list(tmp_path.glob(tensorboard_log.EVENTS))) == 1
 
 
 def test_a_finished_run_writes_no_events(data, undisturbed, tmp_path):
     shutil.copytree(undisturbed, tmp_path / "copy")
-    before = sorted((tmp_path / "copy").glob(live.EVENTS))
+    before = sorted((tmp_path / "copy").glob(tensorboard_log.EVENTS))
     run(data, tmp_path / "copy", small_config(), [2, 4], step=None)
-    assert sorted((tmp_path / "copy").glob(live.EVENTS)) == before
+    assert sorted((tmp_path / "copy").glob(tensorboard_log.EVENTS)) == before
 
 
 def test_a_generator_file_says_how_to_build_it(undisturbed):
@@ -194,7 +194,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(data, tmp_path, monkeyp
             raise InterruptedForTestError
         return Trainer.step(trainer, batch)
 
-    monkeypatch.setattr(readings, "READ_BACK_EVERY", 1)
+    monkeypatch.setattr(loss_buffer, "READ_BACK_EVERY", 1)
     with pytest.raises(InterruptedForTestError):
         run(data, tmp_path / "disturbed", config, [1, 3], step=failing, state_minutes=0)
     run(data, tmp_path / "disturbed", config, [1, 3], state_minutes=0)
@@ -260,9 +260,9 @@ def saved_images(folder) -> int:
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_term_step_and_images(
     data, tmp_path, monkeypatch, at, step, kept
 ):
-    monkeypatch.setattr(readings, "READ_BACK_EVERY", 2)
+    monkeypatch.setattr(loss_buffer, "READ_BACK_EVERY", 2)
     step_of_nan = broken_step(at, lambda _, terms: terms["l1"].fill_(torch.nan))
-    with pytest.raises(runtime.InputError) as caught:
+    with pytest.raises(job.InputError) as caught:
         run(data, tmp_path, small_config(), [2, 4], step=step_of_nan, state_minutes=0)
     index = int(loop.epoch_order(3, 0, 3)[at - 6])
     assert f"l1 is not finite in epoch 3, step {step}," in str(caught.value)
@@ -277,8 +277,8 @@ def test_weights_that_are_not_finite_are_never_saved(data, tmp_path, monkeypatch
         if trainer.position.images == 5:  # the last of epoch 2; its losses are still those before
             next(trainer.generator.module.parameters()).data[0, 0, 0, 0] = torch.inf
 
-    monkeypatch.setattr(readings, "READ_BACK_EVERY", 2)
-    with pytest.raises(runtime.InputError, match=r"a weight is not finite in epoch 2, step 6,"):
+    monkeypatch.setattr(loss_buffer, "READ_BACK_EVERY", 2)
+    with pytest.raises(job.InputError, match=r"a weight is not finite in epoch 2, step 6,"):
         run(data, tmp_path, small_config(), [2, 4], step=broken_step(5, spoil), state_minutes=0)
     assert saved_images(tmp_path) < 6
     assert not checkpoint.generator_path(tmp_path / ".state", 2).exists()
@@ -299,7 +299,7 @@ def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
     stops = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
     before = [signal.getsignal(number) for number in stops]
     for images in (5, 7, 9):
-        with pytest.raises(runtime.InterruptedJobError, match=f"after {images} images"):
+        with pytest.raises(job.InterruptedJobError, match=f"after {images} images"):
             run(data, tmp_path, small_config(), [2, 4], step=terminated)
     run(data, tmp_path, small_config(), [2, 4], step=terminated)
     assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
@@ -323,7 +323,7 @@ def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
             (tmp_path / ".claim").touch()
         return Trainer.step(trainer, batch)
 
-    with pytest.raises(runtime.InterruptedJobError):
+    with pytest.raises(job.InterruptedJobError):
         run(data, tmp_path, small_config(), [2, 4], step=claimed)
     assert not list(tmp_path.glob("generator_epoch*"))
     assert saved_images(tmp_path) > images
@@ -344,7 +344,7 @@ def test_a_lack_of_memory_says_what_to_lower(data, tmp_path, error):
         with pytest.raises(RuntimeError, match="another error"):
             run(data, tmp_path, small_config(), [4], step=fail)
     else:
-        with pytest.raises(runtime.InputError, match=r"train\.batch_size \(now 1\).*ngf.*bf16"):
+        with pytest.raises(job.InputError, match=r"train\.batch_size \(now 1\).*ngf.*bf16"):
             run(data, tmp_path, small_config(), [4], step=fail)
 
 
@@ -391,7 +391,7 @@ import sys, torch
 from pathlib import Path
 from photosketch.training import loop, readings, tensors
 from photosketch.training.step import Trainer
-from photosketch.config import LossWeights, RunSettings, TrainConfig
+from photosketch.configuration.settings import LossWeights, RunSettings, TrainConfig
 torch.set_num_threads(1)
 readings.READ_BACK_EVERY = 1
 cpu = torch.device("cpu")

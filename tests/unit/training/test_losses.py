@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.patches import PARTS, PATCHES
+from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training import losses
 from photosketch.training.networks import GeneratorOutput, build_discriminators, build_generator
 from photosketch.training.parts import Regions, find_regions, split

@@ -5,7 +5,7 @@ import io
 import pytest
 import torch
 
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 from photosketch.training import memory
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from photosketch.patches import PARTS, PATCHES
+from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training.layers import HalfDropout, ReflectionPad
 from photosketch.training.networks import (
     PatchGAN,

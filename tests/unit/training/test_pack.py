@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from photosketch.archives import Streamed
+from photosketch.data.archives import Streamed
+from photosketch.data.pairs import Pair
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.table import COLUMNS, read_landmarks, write_landmarks
-from photosketch.pairs import Pair
 from photosketch.parsing.labels import Parsings, read_parsings, write_parsings
-from photosketch.runtime import InputError
 from photosketch.training.pack import pack
 from photosketch.training.packed import write_packed
 from photosketch.training.tensors import load_packed

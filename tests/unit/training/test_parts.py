@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.landmarks.table import LANDMARK_NAMES
-from photosketch.patches import PARTS, PATCHES
 from photosketch.training.parts import (
     Regions,
     compose,

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from photosketch import runtime
-from photosketch.config import LossWeights, TrainConfig
+from photosketch.configuration.settings import LossWeights, TrainConfig
+from photosketch.jobs import job
 from photosketch.training import checkpoint, step, tensors
 from photosketch.training.step import PLAIN, Network, Switches, Trainer
 from support.face_batch import packed_pairs
@@ -210,7 +210,7 @@ def test_a_lack_of_memory_for_the_networks_says_what_to_lower(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(step.networks, "build_generator", fail)
-    with pytest.raises(runtime.InputError, match=r"lower train\.batch_size \(now 1\).*bf16"):
+    with pytest.raises(job.InputError, match=r"lower train\.batch_size \(now 1\).*bf16"):
         Trainer.build(config(), 0, 1, CPU)
 
 

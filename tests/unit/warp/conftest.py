@@ -8,7 +8,7 @@ from photosketch.demo.pair import draw_pair
 from photosketch.landmarks.table import COLUMNS
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import Parsings
-from photosketch.warp.subset import warp_pairs
+from photosketch.warp.warp_pairs import warp_pairs
 from support.drawn_pairs import on_disk
 
 SEEDS = (0, 1)

@@ -3,13 +3,7 @@
 import numpy as np
 import pytest
 
-from photosketch.warp.files import (
-    read_scores,
-    read_warped,
-    summarise,
-    write_scores,
-    write_warped,
-)
+from photosketch.warp.files import read_scores, read_warped, summarise, write_scores, write_warped
 
 
 def test_files_hold_what_was_computed(subset, tmp_path):

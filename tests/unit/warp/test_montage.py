@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import ImageColor
 
-from photosketch.sheets import ALARM
+from photosketch.figures.contact_sheet import ALARM
 from photosketch.warp.montage import COLUMNS as CELLS
 from photosketch.warp.montage import overlay, warp_montage
 

@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
+from photosketch.jobs.job import InputError
 from photosketch.parsing.labels import write_parsings
-from photosketch.runtime import InputError
 from photosketch.training.pack import pack
 from photosketch.training.packed import read_packed, write_packed
-from photosketch.warp.files import (
-    write_warped,
-)
+from photosketch.warp.files import write_warped
 from photosketch.warp.pack import with_warped_sketches
 
 

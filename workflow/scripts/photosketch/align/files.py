@@ -13,10 +13,10 @@ from functools import partial
 
 import numpy as np
 
-from photosketch import archives
-from photosketch.arrays import Image
-from photosketch.pairs import MODALITIES, Modality
-from photosketch.placement import Similarity
+from photosketch.data import archives
+from photosketch.data.array_types import Image
+from photosketch.data.pairs import MODALITIES, Modality
+from photosketch.geometry.similarity import Similarity
 
 Transforms = dict[Modality, list[Similarity]]  # of the pairs, in their order
 

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from photosketch import marks, sheets
 from photosketch.align.files import Alignment
-from photosketch.arrays import Points
-from photosketch.config import FRAMES
+from photosketch.configuration.settings import FRAMES
+from photosketch.data.array_types import Points
+from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.figures import contact_sheet, marks
+from photosketch.geometry.similarity import template
 from photosketch.landmarks.table import points_by_image
-from photosketch.pairs import MODALITIES, Modality, Pair, read_image
-from photosketch.placement import template
 
 POINT = "#0072B2"  # Okabe & Ito 2008
 BLURRED = 2.0  # pictures enlarged by more than this are marked
@@ -55,7 +55,7 @@ def aligned_montage(
         used = [alignment.transforms[modality][rows[pair.id]] for modality in MODALITIES]
         scaled = ", ".join(f"x{one.scale:.2f} {one.degrees:+.0f}°" for one in used)
         groups.append(
-            sheets.Group(
+            contact_sheet.Group(
                 cells,
                 f"{pair.id}: {residuals[pair.id]:.1f} px",
                 scaled,
@@ -63,13 +63,13 @@ def aligned_montage(
             )
         )
     title = f"{subset}: {len(ordered)} of {len(pairs)} aligned pairs"
-    return sheets.sheet(title, groups, _ACROSS, _legend())
+    return contact_sheet.sheet(title, groups, _ACROSS, _legend())
 
 
 def _cell(
     pair: Pair, modality: Modality, points: Points | None, photo_points: Points, frame: int
 ) -> Image.Image:
-    cell = sheets.cell(read_image(pair, modality, colour=True), _CELL)
+    cell = contact_sheet.cell(read_image(pair, modality, colour=True), _CELL)
     scale = _CELL / pair.width
     pen = ImageDraw.Draw(cell)
     marks.rectangles(pen, photo_points, (pair.width, pair.height), scale, frame)
@@ -78,9 +78,9 @@ def _cell(
     return cell
 
 
-def _legend() -> list[sheets.Key]:
+def _legend() -> list[contact_sheet.Key]:
     return [
-        sheets.Key("point", marks.cross_key(POINT)),
-        sheets.Key("what the local networks see", marks.rectangle_key()),
-        sheets.Key(f"enlarged over {BLURRED:g} times", colour=sheets.ALARM),
+        contact_sheet.Key("point", marks.cross_key(POINT)),
+        contact_sheet.Key("what the local networks see", marks.rectangle_key()),
+        contact_sheet.Key(f"enlarged over {BLURRED:g} times", colour=contact_sheet.ALARM),
     ]

@@ -15,12 +15,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from photosketch import pairs, sheets
 from photosketch.comparison.published import Published
 from photosketch.comparison.summary import Choice, Comparison
+from photosketch.data import pairs
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, Metric
-from photosketch.runtime import write_atomically
+from photosketch.figures import contact_sheet
+from photosketch.jobs.job import write_atomically
 from photosketch.training.samples import Samples
 
 # Okabe & Ito 2008, told apart with any colour vision; the yellow, too faint on white, left out.
@@ -28,7 +29,12 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 ROWS = 6  # test people in a grid
 _NAME_HEIGHT = 0.055  # of a published value, as part of a panel's height
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_INK, _FAINT, _RULE, _WARNING = sheets.INK, sheets.FAINT, sheets.RULE, sheets.ALARM
+_INK, _FAINT, _RULE, _WARNING = (
+    contact_sheet.INK,
+    contact_sheet.FAINT,
+    contact_sheet.RULE,
+    contact_sheet.ALARM,
+)
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": _RULE,
     "axes.labelcolor": _FAINT,
@@ -277,7 +283,7 @@ def people_grid(
 ) -> Image.Image:
     """Some of the test people of a subset: photo, true sketch, and what each method drew."""
     people = pairs.select(people, subset=subset)
-    people = [people[index] for index in sheets.evenly_spaced(len(people), ROWS)]
+    people = [people[index] for index in contact_sheet.evenly_spaced(len(people), ROWS)]
     ids = [pair.id for pair in people]
     columns = {
         "photo": [pairs.read_image(pair, "photo") for pair in people],
@@ -299,11 +305,11 @@ def grid(
     Each column holds one image per row, all of one size: gray [H, W] or RGB [H, W, 3], uint8.
     """
     groups = [
-        sheets.Group([Image.fromarray(image) for image in images], name)
+        contact_sheet.Group([Image.fromarray(image) for image in images], name)
         for name, *images in zip(row_names, *columns.values(), strict=True)
     ]
-    legend = [sheets.Key(note, colour=sheets.ALARM)] if note else []
-    return sheets.sheet(title, groups, across=1, legend=legend, columns=list(columns))
+    legend = [contact_sheet.Key(note, colour=contact_sheet.ALARM)] if note else []
+    return contact_sheet.sheet(title, groups, across=1, legend=legend, columns=list(columns))
 
 
 def save(figure: Figure, path: str | Path) -> None:

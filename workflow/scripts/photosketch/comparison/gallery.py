@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from photosketch.data.pairs import Pair, read_image
 from photosketch.evaluation.metrics import METRICS
-from photosketch.pairs import Pair, read_image
 from photosketch.training.samples import Samples
 
 QUALITY = 80  # of WebP: 3 to 6 KB an image of 200 x 250 pixels

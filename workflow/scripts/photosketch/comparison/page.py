@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from photosketch import divide
 from photosketch.comparison.figures import COLOURS
 from photosketch.comparison.gallery import data_uri
 from photosketch.comparison.summary import Comparison
@@ -28,6 +27,7 @@ from photosketch.comparison.tables import (
     subset_name,
 )
 from photosketch.evaluation.files import POOLED
+from photosketch.figures import before_after
 
 _TEMPLATE = Path(__file__).with_suffix(".html")
 WEBP_SIDE = 16_383  # pixels, the longest that a WebP can have
@@ -109,8 +109,8 @@ def index_html(
             for name, value in {**_settings(comparison, shared), **provenance.facts}.items()
         ),
         "configuration": html.escape(provenance.configuration),
-        "divide_style": divide.STYLE,
-        "divide_script": divide.SCRIPT,
+        "divide_style": before_after.STYLE,
+        "divide_script": before_after.SCRIPT,
     }
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(fields)
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from photosketch import config, origin
-from photosketch.pairs import Pair, counts_in_words
+from photosketch.configuration import settings as config
+from photosketch.data.pairs import Pair, counts_in_words
+from photosketch.jobs import provenance
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def gather(
     return Provenance(
         settings["run"],
         {
-            "Commit": origin.commit(origin.PROJECT),
-            "Versions": origin.versions(),
+            "Commit": provenance.commit(provenance.PROJECT),
+            "Versions": provenance.versions(),
             "Devices": devices(sorted(logs.glob("train/*/*.log"))),
             "Split": counts_in_words(manifest),
         },

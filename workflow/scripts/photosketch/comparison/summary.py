@@ -8,8 +8,8 @@ import pandas as pd
 
 from photosketch.comparison.provenance import Provenance
 from photosketch.comparison.published import Published
+from photosketch.configuration.sweeps import Sweep
 from photosketch.evaluation.files import POOLED
-from photosketch.sweeps import Sweep
 
 
 @dataclass(frozen=True)

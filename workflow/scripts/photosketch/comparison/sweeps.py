@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from photosketch import sheets
 from photosketch.comparison.figures import COLOURS, STYLE, wrapped
 from photosketch.comparison.summary import Choice, Comparison, at_epochs
 from photosketch.comparison.tables import (
@@ -22,9 +21,10 @@ from photosketch.comparison.tables import (
     over_seeds,
     seeds_in_words,
 )
+from photosketch.configuration.sweeps import Point, Sweep
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, METRICS, Metric
-from photosketch.sweeps import Point, Sweep
+from photosketch.figures import contact_sheet
 
 _LOGARITHMIC = 20  # from this ratio of the largest to the smallest value on
 _CROWDED = 0.08  # of the axis: points nearer to each other have no tick each
@@ -131,11 +131,13 @@ def figure(comparison: Comparison, sweep: Sweep, reference: str) -> Figure:
         left, line = 0.15 / width, 0.22 / height
         drawn.text(left, 1 - 0.5 * line, _title(sweep), va="top", fontsize=13)
         top = 1 - 1.8 * line
-        drawn.text(left, top, "\n".join(lines), va="top", linespacing=1.45, color=sheets.FAINT)
+        drawn.text(
+            left, top, "\n".join(lines), va="top", linespacing=1.45, color=contact_sheet.FAINT
+        )
         top -= line * len(lines)
         if warnings:
             text = "\n".join(warnings)
-            drawn.text(left, top, text, va="top", linespacing=1.45, color=sheets.ALARM)
+            drawn.text(left, top, text, va="top", linespacing=1.45, color=contact_sheet.ALARM)
             top -= line * len(warnings)
         drawn.legend(
             *panels[0].get_legend_handles_labels(),
@@ -155,7 +157,7 @@ def _panel(axis: Axes, by_run: pd.Series, sweep: Sweep, reference: str, best: Po
     values = [by_run[point.ablation] for point in sweep.points]
     means = [own.mean() for own in values]
     colour, order = COLOURS[0], np.argsort(places)
-    axis.grid(axis="y", color=sheets.RULE, linewidth=0.6)
+    axis.grid(axis="y", color=contact_sheet.RULE, linewidth=0.6)
     axis.set_axisbelow(True)
     axis.axhline(
         by_run[reference].mean(),
@@ -191,7 +193,7 @@ def _panel(axis: Axes, by_run: pd.Series, sweep: Sweep, reference: str, best: Po
             "o",
             markersize=10,
             markeredgewidth=1.6,
-            markeredgecolor=sheets.INK,
+            markeredgecolor=contact_sheet.INK,
             fillstyle="none",
             linestyle="none",
             label="best on the validation pairs",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from photosketch.datasets import apdrawing, cufs, folders, fs2k, halves, numbered
 from photosketch.datasets.table import write_table
-from photosketch.runtime import InputError, told
+from photosketch.jobs.job import InputError, told
 
 METHOD_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # `name` of the configuration's schema
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from photosketch.datasets import halves
 from photosketch.datasets.table import Found, ListedPair, folders_in, images_in, unusable_names
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 
 SUBSET = "APDrawing"
 SPLITS = ("train", "test")

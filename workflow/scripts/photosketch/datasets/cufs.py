@@ -31,15 +31,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photosketch.datasets.table import (
-    Found,
-    ListedPair,
-    ascending,
-    folders_in,
-    images_in,
-    plain,
-)
-from photosketch.runtime import InputError
+from photosketch.datasets.table import Found, ListedPair, ascending, folders_in, images_in, plain
+from photosketch.jobs.job import InputError
 
 SPLIT_TABLE = Path(__file__).resolve().parents[4] / "resources" / "splits" / "cufs.tsv"
 SPLIT_NAMES = ("rslcr", "cagan")

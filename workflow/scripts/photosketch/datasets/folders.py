@@ -15,17 +15,10 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from photosketch.data.pairs import MIN_TEST_PAIRS, clashes, name_problem
 from photosketch.datasets import halves
-from photosketch.datasets.table import (
-    Cut,
-    Found,
-    ListedPair,
-    folders_in,
-    images_in,
-    unusable_names,
-)
-from photosketch.pairs import MIN_TEST_PAIRS, clashes, name_problem
-from photosketch.runtime import InputError, counted
+from photosketch.datasets.table import Cut, Found, ListedPair, folders_in, images_in, unusable_names
+from photosketch.jobs.job import InputError, counted
 
 
 def find_pairs(

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from photosketch.datasets.table import Found, ListedPair, folders_in, images_in, listed
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 
 ANNOTATIONS = {"train": "anno_train.json", "test": "anno_test.json"}
 STYLES = (0, 1, 2)

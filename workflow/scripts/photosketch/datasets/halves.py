@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from photosketch import images
+from photosketch.data import images
 from photosketch.datasets.table import Cut
-from photosketch.runtime import write_atomically
+from photosketch.jobs.job import write_atomically
 
 
 def planned(picture: Path, folder: Path) -> Cut:

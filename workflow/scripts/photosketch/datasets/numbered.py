@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from photosketch.data.images import SKETCH_SUFFIXES
 from photosketch.datasets.table import folders_in, images_in, listed
-from photosketch.images import SKETCH_SUFFIXES
-from photosketch.runtime import write_atomically
+from photosketch.jobs.job import write_atomically
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from photosketch.pairs import COLUMNS, name_problem
-from photosketch.runtime import write_atomically
+from photosketch.data.pairs import COLUMNS, name_problem
+from photosketch.jobs.job import write_atomically
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 

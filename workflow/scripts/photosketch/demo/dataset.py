@@ -16,8 +16,8 @@ import pandas as pd
 from photosketch.demo.drawing import Image
 from photosketch.demo.looks import LOOKS, colour_sketch
 from photosketch.demo.pair import DemoPair, draw_pair
+from photosketch.jobs.job import write_atomically
 from photosketch.landmarks.table import COORDINATES
-from photosketch.runtime import write_atomically
 
 FADED_INK = 0.12
 TRAIN_PAIRS, TEST_PAIRS = 8, 6

@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import devices
-from photosketch.arrays import Points
+from photosketch.data.array_types import Points
 from photosketch.draw import generator_file
 from photosketch.draw.photos import Photo, find_photos, read_points
-from photosketch.runtime import InputError, counted, told
-from photosketch.versions import SCRIPTS
+from photosketch.jobs import devices
+from photosketch.jobs.code_version import SCRIPTS
+from photosketch.jobs.job import InputError, counted, told
 
 if TYPE_CHECKING:
     from photosketch.draw.folder import Drawn

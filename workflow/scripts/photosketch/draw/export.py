@@ -16,8 +16,8 @@ from torch import nn
 
 from photosketch.draw import generator_file
 from photosketch.draw.sketcher import read_generator
-from photosketch.runtime import InputError, write_atomically
-from photosketch.training import drawing
+from photosketch.jobs.job import InputError, write_atomically
+from photosketch.training import inference
 from photosketch.training.networks import PHOTO_CHANNELS, UNet
 
 OPSET = 18
@@ -36,7 +36,7 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
     if problems:
         raise InputError(problems)
     weights, about = read_generator(generator)
-    network = drawing.build(weights, about)
+    network = inference.build(weights, about)
     if network.local is not None:
         raise InputError(
             [

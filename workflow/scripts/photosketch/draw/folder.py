@@ -19,17 +19,18 @@ from typing import Any, TextIO
 import numpy as np
 from PIL import Image as Pillow
 
-from photosketch import as_seen, sheets
-from photosketch.arrays import Image, Points
+from photosketch.data import as_seen
+from photosketch.data.array_types import Image, Points
 from photosketch.draw import page
 from photosketch.draw.in_place import in_place
 from photosketch.draw.photos import MODALITY, SUBSET, Photo, outside
 from photosketch.draw.sketcher import Face, Sketch, Sketcher, read_photo, stem_of
+from photosketch.figures import contact_sheet
+from photosketch.geometry.similarity import template
+from photosketch.jobs.job import InputError, counted, write_atomically
+from photosketch.jobs.progress import Bar
 from photosketch.landmarks import click_page
 from photosketch.landmarks.table import COORDINATES
-from photosketch.placement import template
-from photosketch.progress import Bar
-from photosketch.runtime import InputError, counted, write_atomically
 
 TRANSFORM = ("xx", "xy", "x", "yx", "yy", "y")
 COLUMNS = (
@@ -143,7 +144,7 @@ class _Album:
         self.pages = math.ceil(photos / ON_A_PAGE)
         self.rows: list[list[Any]] = []
         self.cards: list[page.Card] = []
-        self.groups: list[sheets.Group] = []
+        self.groups: list[contact_sheet.Group] = []
         self.page = self.sheet = 0
 
     def add(
@@ -191,8 +192,8 @@ class _Album:
             self._write_page()
 
     def _add_to_sheet(self, name: str, sketch: Sketch) -> None:
-        pictures = [sheets.cell(image, CELL) for image in (sketch.photo, sketch.image)]
-        self.groups.append(sheets.Group(pictures, name))
+        pictures = [contact_sheet.cell(image, CELL) for image in (sketch.photo, sketch.image)]
+        self.groups.append(contact_sheet.Group(pictures, name))
         if len(self.groups) == ON_A_SHEET:
             self._write_sheet()
 
@@ -207,8 +208,8 @@ class _Album:
 
     def _write_sheet(self) -> None:
         self.sheet += 1
-        picture = sheets.sheet(self.title, self.groups, ACROSS)
-        sheets.save(picture, self.output / _numbered("contact_sheet", self.sheet, "png"))
+        picture = contact_sheet.sheet(self.title, self.groups, ACROSS)
+        contact_sheet.save(picture, self.output / _numbered("contact_sheet", self.sheet, "png"))
         self.groups = []
 
 

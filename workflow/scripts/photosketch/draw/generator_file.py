@@ -9,8 +9,8 @@ from typing import Any
 
 from safetensors import safe_open
 
-from photosketch import runtime
-from photosketch.runtime import InputError
+from photosketch.jobs import job
+from photosketch.jobs.job import InputError
 
 DESCRIBED = ("size", "pad_value", "template", "needs", "frame", "seed", "epoch")
 NAME_ONE = "name a generator_epoch*.safetensors of a run"
@@ -49,7 +49,7 @@ def _header(path: Path) -> dict[str, Any] | None:
 
     Raises InputError where it is damaged so that its tensors can't be told apart.
     """
-    with runtime.intact(path, "train"):
+    with job.intact(path, "train"):
         with open(path, "rb") as file:
             beginning = file.read(9)
         if beginning[8:] not in (b"{", b""):  # behind the length of the header, which is JSON

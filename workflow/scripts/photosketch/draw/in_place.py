@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from photosketch.arrays import Image
+from photosketch.data.array_types import Image
 from photosketch.draw.sketcher import Sketch
-from photosketch.placement import Similarity
-from photosketch.resampling import resampled
+from photosketch.geometry.resampling import resampled
+from photosketch.geometry.similarity import Similarity
 
 _PAPER = 90  # percentile of a sketch that is paper: its border may be drawn dark
 

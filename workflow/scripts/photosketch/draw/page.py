@@ -9,9 +9,9 @@ from string import Template
 import numpy as np
 from PIL import Image as Pillow
 
-from photosketch import divide
-from photosketch.arrays import Image
 from photosketch.comparison import gallery
+from photosketch.data.array_types import Image
+from photosketch.figures import before_after
 
 _TEMPLATE = Path(__file__).with_suffix(".html")
 LONGEST = 900  # pixels of a side of the pictures in the page
@@ -41,8 +41,8 @@ def page(title: str, lead: str, cards: Sequence[Card], links: Sequence[str]) -> 
         "lead": html.escape(lead),
         "pages": f"<nav>Pages: {' '.join(pages)}</nav>" if len(pages) > 1 else "",
         "cards": "".join(map(_card, cards)),
-        "divide_style": divide.STYLE,
-        "divide_script": divide.SCRIPT,
+        "divide_style": before_after.STYLE,
+        "divide_script": before_after.SCRIPT,
     }
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(fields)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from photosketch.arrays import Points
+from photosketch.data.array_types import Points
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import manual_rows
 from photosketch.landmarks.table import COORDINATES, faults_of
-from photosketch.runtime import InputError
 
 SUBSET, MODALITY = "photos", "photo"  # what photos have in a file of points
 

@@ -18,17 +18,17 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from photosketch import as_seen, images
-from photosketch.arrays import Image, Labels, Points
+from photosketch.data import as_seen, images
+from photosketch.data.array_types import Image, Labels, Points
 from photosketch.draw import generator_file
 from photosketch.draw.photos import as_text
+from photosketch.geometry.resampling import resampled
+from photosketch.geometry.similarity import Similarity, similarity
+from photosketch.jobs.job import InputError
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import faults_of
 from photosketch.parsing.grabcut import parse_grabcut
-from photosketch.placement import Similarity, similarity
-from photosketch.resampling import resampled
-from photosketch.runtime import InputError
-from photosketch.training import checkpoint, drawing, networks, pack, tensors
+from photosketch.training import checkpoint, inference, networks, pack, tensors
 
 MIN_FACE_SIZE = 40  # pixels, in a copy of the photo of as_seen.LONGEST pixels at most
 
@@ -64,7 +64,7 @@ class Sketcher:
     generator: networks.Generator
     about: dict[str, Any]
     device: torch.device
-    statistics: drawing.Statistics = "instance"
+    statistics: inference.Statistics = "instance"
     seed: int | None = None  # of dropout; None: that of the training
 
     @classmethod
@@ -72,7 +72,7 @@ class Sketcher:
         cls,
         path: str | Path,
         device: str | torch.device = "cpu",
-        statistics: drawing.Statistics = "instance",
+        statistics: inference.Statistics = "instance",
         seed: int | None = None,
     ) -> Self:
         """The generator of a safetensors file that training wrote.
@@ -82,7 +82,7 @@ class Sketcher:
         """
         weights, about = read_generator(path)
         device = torch.device(device)
-        return cls(drawing.build(weights, about).to(device), about, device, statistics, seed)
+        return cls(inference.build(weights, about).to(device), about, device, statistics, seed)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -167,7 +167,7 @@ class Sketcher:
         data = self._packed(subset, id, picture, points, labels)
         seed = self.about["seed"] if self.seed is None else self.seed
         epoch = self.about["epoch"]
-        drawn = drawing.draw(self.generator, data, self.statistics, seed, epoch, self.device)
+        drawn = inference.draw(self.generator, data, self.statistics, seed, epoch, self.device)
         return drawn[0]
 
     def _packed(

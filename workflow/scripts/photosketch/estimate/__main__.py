@@ -13,10 +13,12 @@ from typing import Any
 import pandas as pd
 from snakemake.utils import update_config
 
-from photosketch import durations, pairs, runtime, sweeps
 from photosketch.comparison import costs
-from photosketch.config import ablation_config, read_overlay, without_dropped
+from photosketch.configuration import sweeps
+from photosketch.configuration.settings import ablation_config, read_overlay, without_dropped
+from photosketch.data import pairs
 from photosketch.estimate import expectations, speeds
+from photosketch.jobs import durations, job
 
 BENCH = Path("results/bench.json")
 
@@ -114,5 +116,5 @@ def main(overlays: Sequence[str]) -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except runtime.InputError as error:
-        sys.exit("\n".join(runtime.told(error.problems)))
+    except job.InputError as error:
+        sys.exit("\n".join(job.told(error.problems)))

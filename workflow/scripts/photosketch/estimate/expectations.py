@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from photosketch.config import (
+from photosketch.configuration.settings import (
     FeatureConfig,
     RunSettings,
     TrainConfig,
@@ -16,9 +16,9 @@ from photosketch.config import (
     evaluated_epochs,
     feature_file,
 )
+from photosketch.data.pairs import validation_count
 from photosketch.evaluation import extractors
-from photosketch.pairs import validation_count
-from photosketch.runtime import InputError
+from photosketch.jobs.job import InputError
 from photosketch.training.step import PLAIN, Trainer
 
 

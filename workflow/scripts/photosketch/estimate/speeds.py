@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from photosketch.config import TrainConfig
+from photosketch.configuration.settings import TrainConfig
 
 
 def training_seconds(measured: Mapping[str, Any], train: TrainConfig, pairs: int) -> float | None:

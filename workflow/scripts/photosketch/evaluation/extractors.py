@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from photosketch.config import FeatureConfig, OnnxInput
+from photosketch.configuration.settings import FeatureConfig, OnnxInput
+from photosketch.data.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS, verify_weights
 from photosketch.evaluation import efficientnet
 from photosketch.evaluation.onnx_network import OnnxNetwork
-from photosketch.progress import Bar
-from photosketch.runtime import InputError, file_sha256
-from photosketch.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS, verify_weights
-from photosketch.workers import workers
+from photosketch.jobs.job import InputError, file_sha256
+from photosketch.jobs.progress import Bar
+from photosketch.jobs.threads import workers
 
 
 def note(features: FeatureConfig) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photosketch import archives, digests, row_keys
-from photosketch.runtime import InputError, intact
+from photosketch.data import archives, digests, row_keys
+from photosketch.jobs.job import InputError, intact
 
 POOLED = "all"  # the name, in tables, of all subsets together
 # that every table has

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from photosketch.runtime import InputError
-from photosketch.weights import FACE_LANDMARKS, FACE_NETWORK, PackagedWeights, verify_weights
+from photosketch.data.weights import FACE_LANDMARKS, FACE_NETWORK, PackagedWeights, verify_weights
+from photosketch.jobs.job import InputError
 
 DIMENSIONS = 128
 _CHIP, _PADDING = 150, 0.25  # pixels and share of it, the frame that the network was trained with

@@ -17,11 +17,11 @@ import pandas as pd
 import torch
 from torch import nn
 
+from photosketch.data.weights import LPIPS_NETWORK, verify_weights
 from photosketch.evaluation.phase_congruency import FilterBank
-from photosketch.progress import Bar
-from photosketch.runtime import InputError
-from photosketch.weights import LPIPS_NETWORK, verify_weights
-from photosketch.workers import workers
+from photosketch.jobs.job import InputError
+from photosketch.jobs.progress import Bar
+from photosketch.jobs.threads import workers
 
 if TYPE_CHECKING:
     from piq.perceptual import ContentLoss

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch import images
-from photosketch.config import FRAMES
-from photosketch.pairs import Pair
-from photosketch.runtime import InputError
+from photosketch.configuration.settings import FRAMES
+from photosketch.data import images
+from photosketch.data.pairs import Pair
+from photosketch.jobs.job import InputError
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from photosketch.config import OnnxInput
-from photosketch.runtime import InputError
+from photosketch.configuration.settings import OnnxInput
+from photosketch.jobs.job import InputError
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from photosketch.config import ScoredAs
-from photosketch.pairs import Pair, read_image
+from photosketch.configuration.settings import ScoredAs
+from photosketch.data.pairs import Pair, read_image
 
 JPEG_QUALITY = 75  # Pillow's default
 _NOTES: dict[ScoredAs, str] = {

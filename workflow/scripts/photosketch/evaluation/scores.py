@@ -11,12 +11,13 @@ import pandas as pd
 import torch
 from torch import nn
 
-from photosketch.config import FeatureConfig, ScoredAs
+from photosketch.configuration.settings import FeatureConfig, ScoredAs
+from photosketch.data.pairs import Modality, Pair, read_image, select
 from photosketch.evaluation import (
+    cross_identity_fid,
     distances,
     extractors,
     image_metrics,
-    other_people,
     protocol,
     recognition,
 )
@@ -25,10 +26,9 @@ from photosketch.evaluation.files import Features, Gallery, RunFeatures
 from photosketch.evaluation.identity import FaceRecogniser, identity_scores
 from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.seams import Seams
+from photosketch.jobs.job import InputError
+from photosketch.jobs.progress import Bar
 from photosketch.landmarks.table import points_of, sketch_problems, without_points
-from photosketch.pairs import Modality, Pair, read_image, select
-from photosketch.progress import Bar
-from photosketch.runtime import InputError
 from photosketch.training.samples import ids_and_subsets, read_samples
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def evaluate(
     generated = extractors.extract(sketches, networks.features, networks.device, bar=bar, share=0.5)
     products = truth.products.against(truth.features.features, generated)
     scores = distances.score(products, subset)
-    scores["fid_other"] = other_people.fid_of_others(products, subset)
+    scores["fid_other"] = cross_identity_fid.fid_of_others(products, subset)
     measured = Measured.of(sketches, networks.device, bar=bar, share=0.5)
     by_image = image_metrics.score_images(truth.measured, measured, networks.lpips)
     if truth.seams is not None:
@@ -194,7 +194,7 @@ def reference_points(
     """
     of_photos, _, _ = evaluate(photos, truth, networks, bar)
     tables = {
-        "other people's real sketches": other_people.true_halves(truth.features),
+        "other people's real sketches": cross_identity_fid.true_halves(truth.features),
         "photo in gray": of_photos,
     }
     return pd.concat([table.assign(name=name) for name, table in tables.items()])

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from photosketch import arrays, sheets
+from photosketch.data import array_types
+from photosketch.data.pairs import Pair, read_image
 from photosketch.evaluation.seams import BORDERS, Border, Seams
-from photosketch.pairs import Pair, read_image
+from photosketch.figures import contact_sheet
 
 # from no seam to the worst, told apart with any colour vision (after viridis, backwards)
 _SCALE = ((1.0, (170, 200, 60)), (2.0, (35, 145, 140)), (4.0, (75, 15, 90)))
@@ -29,22 +30,25 @@ def seam_sheet(
         pair, drawn = people[index], sketches[index]
         coloured = with_borders(drawn, seams.borders[index], by_border[index])
         cells = [
-            sheets.cell(image, _CELL) for image in (read_image(pair, "sketch"), drawn, coloured)
+            contact_sheet.cell(image, _CELL)
+            for image in (read_image(pair, "sketch"), drawn, coloured)
         ]
         ratios = ", ".join(
             f"{name.replace('_', ' ')} {ratio:.2f}"
             for name, ratio in zip(BORDERS, by_border[index], strict=True)
             if not np.isnan(ratio)
         )
-        groups.append(sheets.Group(cells, f"{pair.subset} {pair.id}: {scores[index]:.2f}", ratios))
+        groups.append(
+            contact_sheet.Group(cells, f"{pair.subset} {pair.id}: {scores[index]:.2f}", ratios)
+        )
     marks = [(f"{ratio:g}", Image.new("RGB", (14, 14), colour)) for ratio, colour in _SCALE]
-    legend = [sheets.Key(_LEGEND), *(sheets.Key(text, mark) for text, mark in marks)]
-    return sheets.sheet(title, groups, _ACROSS, legend, _COLUMNS)
+    legend = [contact_sheet.Key(_LEGEND), *(contact_sheet.Key(text, mark) for text, mark in marks)]
+    return contact_sheet.sheet(title, groups, _ACROSS, legend, _COLUMNS)
 
 
 def with_borders(
-    sketch: arrays.Image, borders: Sequence[Border | None], ratios: np.ndarray
-) -> arrays.Image:
+    sketch: array_types.Image, borders: Sequence[Border | None], ratios: np.ndarray
+) -> array_types.Image:
     """A sketch [H, W] with its measured borders coloured by their ratios [5]: [H, W, 3] uint8."""
     picture = np.repeat(sketch.reshape(-1, 1), 3, axis=1)
     for border, ratio in zip(borders, ratios, strict=True):

@@ -25,12 +25,12 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from photosketch.arrays import Field, Image, Labels, Mask, Points
-from photosketch.config import FRAMES
+from photosketch.configuration.settings import FRAMES
+from photosketch.data.array_types import Field, Image, Labels, Mask, Points
+from photosketch.data.pairs import Pair, read_image
+from photosketch.geometry.patches import PATCHES, corners, patches_of
 from photosketch.landmarks.table import points_of
-from photosketch.pairs import Pair, read_image
 from photosketch.parsing.labels import BACKGROUND
-from photosketch.patches import PATCHES, corners, patches_of
 
 OUTLINE = "outline"
 BORDERS = (*(patch.name for patch in PATCHES), OUTLINE)

@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from photosketch.as_seen import reduced
+from photosketch.data.as_seen import reduced
+from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, ImageKey
-from photosketch.pairs import MODALITIES, Modality, Pair, read_image
-from photosketch.runtime import InputError
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 CONFIG_KEY = "landmarks.annotate"

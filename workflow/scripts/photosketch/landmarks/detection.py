@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import torch
 
-from photosketch.arrays import Image, Points
-from photosketch.as_seen import points_before, reduced
+from photosketch.data.array_types import Image, Points
+from photosketch.data.as_seen import points_before, reduced
+from photosketch.data.pairs import MODALITIES, SPLITS, AsSeen, Modality, Pair, read_image, select
+from photosketch.geometry.resampling import resampled
+from photosketch.geometry.similarity import TEMPLATE_SIZE, Similarity, similarity, template
+from photosketch.jobs.progress import Bar
+from photosketch.jobs.threads import in_order, workers
 from photosketch.landmarks import mtcnn
 from photosketch.landmarks.table import COLUMNS, faults_of
-from photosketch.pairs import MODALITIES, SPLITS, AsSeen, Modality, Pair, read_image, select
-from photosketch.placement import TEMPLATE_SIZE, Similarity, similarity, template
-from photosketch.progress import Bar
-from photosketch.resampling import resampled
-from photosketch.workers import in_order, workers
 
 # MTCNN's points lie one pixel right of and below where it found them: it reads a crop at truncated
 # corners (half a pixel on average) and counts from the edge, not the centre, of the first pixel.

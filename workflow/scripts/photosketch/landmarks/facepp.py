@@ -21,10 +21,10 @@ import pandas as pd
 import requests
 from PIL import Image
 
-from photosketch.as_seen import points_before, reduced, reduced_size
+from photosketch.data.as_seen import points_before, reduced, reduced_size
+from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.jobs.job import InputError, write_atomically
 from photosketch.landmarks.table import COLUMNS, COORDINATES, ImageKey, point_faults
-from photosketch.pairs import MODALITIES, Modality, Pair, read_image
-from photosketch.runtime import InputError, write_atomically
 
 KEY_VARIABLE, SECRET_VARIABLE = "FACEPP_API_KEY", "FACEPP_API_SECRET"
 CONFIG_KEY = "landmarks.facepp"

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from photosketch.data.pairs import MODALITIES, Pair
+from photosketch.jobs.job import InputError, write_atomically
 from photosketch.landmarks.table import COORDINATES, ImageKey, point_faults
-from photosketch.pairs import MODALITIES, Pair
-from photosketch.runtime import InputError, write_atomically
 
 MANUAL_COLUMNS = ("subset", "id", "modality", *COORDINATES)
 CONFIG_KEY = "landmarks.manual"

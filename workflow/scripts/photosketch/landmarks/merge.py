@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from photosketch.data.pairs import MODALITIES, Pair, select
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import CONFIG_KEY, read_manual, write_template
 from photosketch.landmarks.table import COLUMNS, ImageKey, rows_by_image, without_points
-from photosketch.pairs import MODALITIES, Pair, select
-from photosketch.runtime import InputError
 
 
 def merge_landmarks(

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from photosketch.config import FRAMES
+from photosketch.configuration.settings import FRAMES
+from photosketch.data.pairs import Modality, Pair
+from photosketch.geometry.patch_checks import problems
+from photosketch.geometry.patches import clamped
 from photosketch.landmarks.table import points_by_image
-from photosketch.pairs import Modality, Pair
-from photosketch.patches import clamped
-from photosketch.placement_checks import problems
 
 
 def misplaced(

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from photosketch import arrays, marks, sheets
-from photosketch.config import FRAMES
+from photosketch.configuration.settings import FRAMES
+from photosketch.data import array_types
+from photosketch.data.pairs import MODALITIES, Pair, select
+from photosketch.figures import contact_sheet, marks
+from photosketch.geometry.similarity import TEMPLATE, similarity
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, points_by_image, without_points
-from photosketch.pairs import MODALITIES, Pair, select
-from photosketch.placement import TEMPLATE, similarity
 
 SOURCES = ("mtcnn", "manual", "facepp")
 COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73"}  # Okabe & Ito 2008
@@ -75,7 +76,7 @@ def counts(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def photo_points(table: pd.DataFrame) -> dict[str, arrays.Points]:
+def photo_points(table: pd.DataFrame) -> dict[str, array_types.Points]:
     """The points [5, 2] of the photos, by id."""
     located = points_by_image(table)
     return {id: points for (id, modality), points in located.items() if modality == "photo"}
@@ -84,9 +85,9 @@ def photo_points(table: pd.DataFrame) -> dict[str, arrays.Points]:
 def montage(
     title: str,
     table: pd.DataFrame,
-    images: Iterable[arrays.Image],
-    unlocated: Iterable[tuple[str, arrays.Image]],
-    framed: Mapping[str, arrays.Points],
+    images: Iterable[array_types.Image],
+    unlocated: Iterable[tuple[str, array_types.Image]],
+    framed: Mapping[str, array_types.Points],
     size: tuple[int, int] | None = None,
     frame: int = FRAMES[0],
 ) -> Image.Image:
@@ -100,12 +101,12 @@ def montage(
     width, height = size or _ANY_SIZE
     box = (_CELL, round(_CELL * height / width))
     groups = [
-        sheets.Group([sheets.fitted(image, *box)[0]], name, "no points")
+        contact_sheet.Group([contact_sheet.fitted(image, *box)[0]], name, "no points")
         for name, image in unlocated
     ]
     without = len(groups)
     for image, row in zip(images, table.to_dict("records"), strict=True):
-        cell, scale = sheets.fitted(image, *box)
+        cell, scale = contact_sheet.fitted(image, *box)
         if row["id"] in framed:
             image_size = image.shape[1], image.shape[0]
             marks.rectangles(ImageDraw.Draw(cell), framed[row["id"]], image_size, scale, frame)
@@ -113,22 +114,24 @@ def montage(
             x, y = ((row[f"{name}_{axis}"] + 0.5) * scale for axis in "xy")
             marks.cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
         remark = f"{row['source']}, {row['distance']:.1f}" + (": far" if row["far"] else "")
-        groups.append(sheets.Group([cell], str(row["id"]), remark, alarm=row["far"]))
-    return sheets.sheet(title, groups, _ACROSS, _legend(table, without, bool(framed)))
+        groups.append(contact_sheet.Group([cell], str(row["id"]), remark, alarm=row["far"]))
+    return contact_sheet.sheet(title, groups, _ACROSS, _legend(table, without, bool(framed)))
 
 
-def _legend(table: pd.DataFrame, unlocated: int, framed: bool) -> list[sheets.Key]:
+def _legend(table: pd.DataFrame, unlocated: int, framed: bool) -> list[contact_sheet.Key]:
     """How many images each source has, how many are far outside or without points, and what the
     rectangles are."""
     keys = []
     counted = table["source"].value_counts()
     for source in (source for source in SOURCES if source in counted):
-        keys.append(sheets.Key(f"{source}: {counted[source]}", marks.cross_key(COLOURS[source])))
+        keys.append(
+            contact_sheet.Key(f"{source}: {counted[source]}", marks.cross_key(COLOURS[source]))
+        )
     if framed:
-        keys.append(sheets.Key("what the local networks see", marks.rectangle_key()))
+        keys.append(contact_sheet.Key("what the local networks see", marks.rectangle_key()))
     far = int(table["far"].sum())
     text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
-    keys.append(sheets.Key(text, colour=sheets.ALARM if far else sheets.FAINT))
+    keys.append(contact_sheet.Key(text, colour=contact_sheet.ALARM if far else contact_sheet.FAINT))
     if unlocated:
-        keys.append(sheets.Key(f"{unlocated} without points"))
+        keys.append(contact_sheet.Key(f"{unlocated} without points"))
     return keys

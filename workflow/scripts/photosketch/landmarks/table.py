@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photosketch import digests, row_keys
-from photosketch.pairs import MODALITIES, Modality, Pair
-from photosketch.runtime import InputError, intact
+from photosketch.data import digests, row_keys
+from photosketch.data.pairs import MODALITIES, Modality, Pair
+from photosketch.jobs.job import InputError, intact
 
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from photosketch.arrays import Field, Mask, Points
+from photosketch.data.array_types import Field, Mask, Points
 
 
 @dataclass(frozen=True)

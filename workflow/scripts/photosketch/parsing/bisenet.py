@@ -14,9 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photosketch.arrays import Image, Labels, Points
+from photosketch.data.array_types import Image, Labels, Points
+from photosketch.data.pairs import MODALITIES, SPLITS, Modality, Pair, read_image
+from photosketch.data.weights import PARSER_WEIGHTS, verify_weights
+from photosketch.jobs.job import InputError
+from photosketch.jobs.progress import Bar
 from photosketch.landmarks.table import points_of, require_photo_points, without_points
-from photosketch.pairs import MODALITIES, SPLITS, Modality, Pair, read_image
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import (
     BACKGROUND,
@@ -30,9 +33,6 @@ from photosketch.parsing.labels import (
     Parsings,
     blank_maps,
 )
-from photosketch.progress import Bar
-from photosketch.runtime import InputError
-from photosketch.weights import PARSER_WEIGHTS, verify_weights
 
 if TYPE_CHECKING:
     import pandas as pd

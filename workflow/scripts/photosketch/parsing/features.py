@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photosketch.arrays import Field, Image, Mask, Points
+from photosketch.data.array_types import Field, Image, Mask, Points
 from photosketch.parsing import atlas
 from photosketch.parsing.atlas import FaceFrame
 from photosketch.parsing.lines import Rows, blurred, ends, ridge, smoothed, trace

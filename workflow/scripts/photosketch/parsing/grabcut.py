@@ -10,9 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photosketch.arrays import Image, Labels, Points
+from photosketch.data.array_types import Image, Labels, Points
+from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.jobs.progress import Bar
+from photosketch.jobs.threads import in_order, workers
 from photosketch.landmarks.table import points_of, require_photo_points, without_points
-from photosketch.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.parsing.atlas import DRAWN_HEAD, EYE_DISTANCE, FaceFrame
 from photosketch.parsing.features import find_features
 from photosketch.parsing.head import head_mask, turned_corners
@@ -28,8 +30,6 @@ from photosketch.parsing.labels import (
     blank_maps,
 )
 from photosketch.parsing.regions import split_head
-from photosketch.progress import Bar
-from photosketch.workers import in_order, workers
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from photosketch import archives
-from photosketch.arrays import Labels
-from photosketch.pairs import MODALITIES, Modality, Pair
-from photosketch.runtime import InputError
+from photosketch.data import archives
+from photosketch.data.array_types import Labels
+from photosketch.data.pairs import MODALITIES, Modality, Pair
+from photosketch.jobs.job import InputError
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))

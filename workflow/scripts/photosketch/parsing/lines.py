@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photosketch.arrays import Field
+from photosketch.data.array_types import Field
 
 Rows = NDArray[np.int64]
 

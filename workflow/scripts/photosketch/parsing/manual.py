@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from photosketch.arrays import Labels
-from photosketch.pairs import MODALITIES, Pair
+from photosketch.data.array_types import Labels
+from photosketch.data.pairs import MODALITIES, Pair
+from photosketch.jobs.job import InputError
 from photosketch.parsing.labels import CLASSES, Parsings
 from photosketch.parsing.manual_files import CONFIG_KEY, TABLE, map_files
 from photosketch.parsing.palette import CLASS_COLOURS
-from photosketch.runtime import InputError
 
 MapKey = tuple[str, str, str]  # subset, id, modality
 Maps = Mapping[tuple[str, str], Labels]  # of a subset, by id and modality

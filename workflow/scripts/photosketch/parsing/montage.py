@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from photosketch import arrays, sheets
+from photosketch.data import array_types
+from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.figures import contact_sheet
 from photosketch.landmarks.table import points_of
-from photosketch.pairs import MODALITIES, Modality, Pair, read_image
-from photosketch.parsing.doubt import doubt_of
+from photosketch.parsing.label_quality import doubt_of
 from photosketch.parsing.labels import BACKGROUND, CLASSES, Parsings
 from photosketch.parsing.palette import CLASS_COLOURS
 
@@ -39,7 +40,7 @@ def parsing_montage(
     ordered = sorted(pairs, key=lambda pair: -doubts[pair.id])
     worst, rest = ordered[:_DOUBTFUL], ordered[_DOUBTFUL:]
     shown = worst + [
-        rest[index] for index in sheets.evenly_spaced(len(rest), _MOST_SHOWN - _DOUBTFUL)
+        rest[index] for index in contact_sheet.evenly_spaced(len(rest), _MOST_SHOWN - _DOUBTFUL)
     ]
     groups = []
     for pair in shown:
@@ -47,15 +48,17 @@ def parsing_montage(
         for modality in MODALITIES:
             image = read_image(pair, modality)
             images += [image, labelled(image, maps[modality][pair.id])]
-        cells = [sheets.cell(image, _CELL) for image in images]
-        groups.append(sheets.Group(cells, pair.id, _remark(pair.id, doubts[pair.id], parsings)))
+        cells = [contact_sheet.cell(image, _CELL) for image in images]
+        groups.append(
+            contact_sheet.Group(cells, pair.id, _remark(pair.id, doubts[pair.id], parsings))
+        )
     title = f"{subset}: {len(shown)} of {len(pairs)} pairs, the most doubtful first"
-    return sheets.sheet(title, groups, _ACROSS, _legend())
+    return contact_sheet.sheet(title, groups, _ACROSS, _legend())
 
 
 def _doubt(
     id: str,
-    maps: Mapping[Modality, Mapping[str, arrays.Labels]],
+    maps: Mapping[Modality, Mapping[str, array_types.Labels]],
     parsings: Parsings,
     table: "pd.DataFrame",
 ) -> float:
@@ -80,25 +83,25 @@ def _remark(id: str, doubt: float, parsings: Parsings) -> str:
     return ", ".join(remarks)
 
 
-def labelled(image: arrays.Image, labels: arrays.Labels) -> arrays.Image:
+def labelled(image: array_types.Image, labels: array_types.Labels) -> array_types.Image:
     """A photo or sketch tinted by its labels [H, W], the head mask outlined: [H, W, 3] uint8."""
     colours = np.array(CLASS_COLOURS, np.float32)[labels]
     picture = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     head = labels != BACKGROUND
     tinted = np.where(head[..., None], picture * (1 - _TINT) + colours * _TINT, picture)
-    outlines = sheets.edges(labels)
+    outlines = contact_sheet.edges(labels)
     tinted[outlines] = colours[outlines]
-    tinted[sheets.edges(head)] = OUTLINE
+    tinted[contact_sheet.edges(head)] = OUTLINE
     return tinted.astype(np.uint8)
 
 
-def _legend() -> list[sheets.Key]:
+def _legend() -> list[contact_sheet.Key]:
     """The colours of the classes, then the outline of the head mask."""
     keys = [
-        sheets.Key(name, Image.new("RGB", (14, 14), colour))
+        contact_sheet.Key(name, Image.new("RGB", (14, 14), colour))
         for name, colour in zip(CLASSES, CLASS_COLOURS, strict=True)
         if name != CLASSES[BACKGROUND]
     ]
     outline = Image.new("RGB", (14, 14), OUTLINE)
     outline.paste("white", (2, 2, 12, 12))
-    return [*keys, sheets.Key("head mask", outline)]
+    return [*keys, contact_sheet.Key("head mask", outline)]

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photosketch.arrays import Field, Image, Mask
+from photosketch.data.array_types import Field, Image, Mask
 from photosketch.parsing import atlas
 from photosketch.parsing.atlas import FaceFrame
 from photosketch.parsing.head import grown, opened

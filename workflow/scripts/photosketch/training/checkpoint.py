@@ -19,8 +19,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from photosketch import runtime
-from photosketch.runtime import file_sha256
+from photosketch.jobs import job
+from photosketch.jobs.job import file_sha256
 
 DIGEST_BYTES = 32
 Weights = dict[str, torch.Tensor]
@@ -34,7 +34,7 @@ def fingerprint(**inputs: Any) -> str:
 def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
     """Write `state` (with its count of `images`), then drop all but the newest `states`."""
     path = folder / f"state-{state['images']:012d}.bin"
-    with runtime.write_atomically(path) as temporary:
+    with job.write_atomically(path) as temporary:
         torch.save(state, temporary)
         digest = bytes.fromhex(file_sha256(temporary))
         with open(temporary, "ab") as file:
@@ -50,7 +50,7 @@ def load_state(folder: Path, expected: str) -> dict[str, Any] | None:
     (changed weight, code or data) is named and the whole folder emptied.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    runtime.remove_hidden_files(folder)
+    job.remove_hidden_files(folder)
     for path in sorted(folder.glob("state-*.bin"), reverse=True):
         content = memoryview(path.read_bytes())
         payload, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
@@ -85,7 +85,7 @@ def save_generator(folder: Path, epoch: int, weights: Weights, about: dict[str, 
     """
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     text = json.dumps({**about, "sha256": _digest(tensors, about)})
-    with runtime.write_atomically(generator_path(folder, epoch)) as temporary:
+    with job.write_atomically(generator_path(folder, epoch)) as temporary:
         save_file(tensors, temporary, metadata={"photosketch": text})
 
 
@@ -94,7 +94,7 @@ def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
 
     Raises InputError where they are not what was written.
     """
-    with runtime.intact(path, "train"), safe_open(path, framework="pt") as file:
+    with job.intact(path, "train"), safe_open(path, framework="pt") as file:
         about = json.loads((file.metadata() or {}).get("photosketch", "{}"))
         if "sha256" not in about:
             raise ValueError("it doesn't say what it is")
@@ -115,7 +115,7 @@ def _digest(weights: Weights, about: dict[str, Any]) -> str:
 
 def publish(source: Path, target: Path) -> None:
     """Give `source` a second name, `target`; copies where the file system has no hard links."""
-    with runtime.write_atomically(target) as temporary:
+    with job.write_atomically(target) as temporary:
         try:
             os.link(source, temporary)
         except OSError:
@@ -219,9 +219,9 @@ class Saver:
                 epoch, about = due
                 save_generator(self.folder, epoch, state["generator"]["weights"], about)
             save_state(self.folder, state, self.states)
-        except (OSError, RuntimeError, SafetensorError, runtime.InputError) as error:
+        except (OSError, RuntimeError, SafetensorError, job.InputError) as error:
             free = shutil.disk_usage(self.folder).free
-            raise runtime.InputError(
+            raise job.InputError(
                 [
                     f"{self.folder}: the state after {state['images']} images cannot be written "
                     f"({error}); {free / 1e9:.2f} GB are free there. The state before it is kept: "
@@ -235,7 +235,7 @@ def check_space(folder: Path, needed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise runtime.InputError(
+        raise job.InputError(
             [
                 f"{folder}: the run will write {needed / 1e9:.2f} GB more, and {free / 1e9:.2f} GB "
                 "are free there; make room, evaluate fewer epochs (evaluation.epochs), or keep "

@@ -4,9 +4,9 @@ Those who had local networks when points were merged or faces aligned were told 
 ablation with local networks that joined a run later, when neither is done again.
 """
 
-from photosketch.patches import clamped
-from photosketch.placement_checks import problems, refusal
-from photosketch.runtime import InputError
+from photosketch.geometry.patch_checks import problems, refusal
+from photosketch.geometry.patches import clamped
+from photosketch.jobs.job import InputError
 from photosketch.training.tensors import PackedSet
 
 

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from photosketch.config import FRAMES, FusionName
-from photosketch.patches import PARTS
+from photosketch.configuration.settings import FRAMES, FusionName
+from photosketch.geometry.patches import PARTS
 from photosketch.training.layers import HalfDropout, ReflectionPad
 from photosketch.training.parts import Regions, compose, layers, masks
 

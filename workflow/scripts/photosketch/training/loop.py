@@ -17,18 +17,18 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 import torch
 
-from photosketch import runtime
-from photosketch.config import RunSettings, TrainConfig
-from photosketch.progress import Bar
+from photosketch.configuration.settings import RunSettings, TrainConfig
+from photosketch.jobs import job
+from photosketch.jobs.progress import Bar
 from photosketch.training import checkpoint, networks, tensors
 from photosketch.training.determinism import deterministic_algorithms
+from photosketch.training.loss_buffer import Readings
 from photosketch.training.memory import lack_of_memory_explained
-from photosketch.training.readings import Readings
 from photosketch.training.seeds import derive_seed
 from photosketch.training.step import Trainer
 
 if TYPE_CHECKING:
-    from photosketch.training.live import Live
+    from photosketch.training.tensorboard_log import Live
 
 SAMPLES = 4  # training pairs shown in a strip
 # what schedulers send ahead of the end, and Ctrl-C
@@ -84,7 +84,7 @@ def train(
         checkpoint.Saver(run.work, run.settings.states) as saver,
     ):
         _resume(trainer, run, len(data))
-        runtime.remove_hidden_files(run.folder / "strips")
+        job.remove_hidden_files(run.folder / "strips")
         if trainer.position.images < trainer.config.epochs * len(data):
             checkpoint.check_space(run.work, _bytes_to_write(trainer, run))
             readings = Readings(trainer, data, run.name)
@@ -97,10 +97,8 @@ def train(
             with watching as live:
                 _train_epochs(trainer, data, run, readings, guard, live, console)
     # another job may want other hyper-parameters, and finds all in .state
-    if runtime.is_claimed(run.folder):
-        raise runtime.InterruptedJobError(
-            f"{run.name}: another job waits to go on with this training"
-        )
+    if job.is_claimed(run.folder):
+        raise job.InterruptedJobError(f"{run.name}: another job waits to go on with this training")
     for epoch in run.due:
         source = checkpoint.generator_path(run.work, epoch)
         checkpoint.publish(source, checkpoint.generator_path(run.folder, epoch))
@@ -210,7 +208,7 @@ class Guard:
 
     def watch(self) -> None:
         """Notice a claim of the folder. Raises runtime.InputError where a save has failed."""
-        if runtime.is_claimed(self.run.folder):
+        if job.is_claimed(self.run.folder):
             self.stop.set()
         self.saver.poll()
 
@@ -231,7 +229,7 @@ class Guard:
         """Raise runtime.InterruptedJobError if the run was asked to stop, once all is on disk."""
         if self.stopping:
             self.saver.wait()
-            raise runtime.InterruptedJobError(
+            raise job.InterruptedJobError(
                 f"{self.run.name}: told to stop after {self.trainer.position.images} "
                 "images, which are saved; run again to go on from there"
             )
@@ -252,7 +250,7 @@ def _stop_requests() -> Iterator[threading.Event]:
 def write_log(rows: list[dict[str, Any]], path: Path) -> None:
     """The log of a run, one row per epoch, without timings, so that equal runs give equal files."""
     with (
-        runtime.write_atomically(path) as temporary,
+        job.write_atomically(path) as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from photosketch.config import GladForm
-from photosketch.patches import PARTS
+from photosketch.configuration.settings import GladForm
+from photosketch.geometry.patches import PARTS
 from photosketch.training.networks import Discriminators, GeneratorOutput
 from photosketch.training.parts import Regions, split
 from photosketch.training.tensors import Batch

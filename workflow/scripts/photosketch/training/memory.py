@@ -8,8 +8,8 @@ from typing import TextIO
 import psutil
 import torch
 
-from photosketch import runtime
-from photosketch.config import FRAMES, TrainConfig
+from photosketch.configuration.settings import FRAMES, TrainConfig
+from photosketch.jobs import job
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def lack_of_memory_explained(config: TrainConfig, device: torch.device) -> Itera
             hints.append("gpu_slots")
         more = "; or set train.precision to bf16" if config.precision == "fp32" else ""
         place = "GPU memory" if device.type == "cuda" else "memory"
-        raise runtime.InputError(
+        raise job.InputError(
             [f"out of {place}: lower {', '.join(hints)}{more}. ({str(error).splitlines()[0]})"]
         ) from error
 
@@ -39,10 +39,10 @@ def check_room(tensors: Path, device: torch.device, console: TextIO) -> None:
     is to hold all of it, has less memory free."""
     size, free = tensors.stat().st_size, free_memory(device)
     place = "the GPU's memory" if device.type == "cuda" else "memory"
-    runtime.say(f"training set: {size / 1e6:.0f} MB, to lie in {place}", console)
+    job.say(f"training set: {size / 1e6:.0f} MB, to lie in {place}", console)
     if size > free:
         other = ", or device: cpu" if device.type == "cuda" else ""
-        raise runtime.InputError(
+        raise job.InputError(
             [
                 f"{tensors}: the training set of {size / 1e9:.2f} GB does not fit into {place}, of "
                 f"which {free / 1e9:.2f} GB are free; train on fewer pairs (dataset.pairs){other}, "

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from photosketch.config import FusionName
-from photosketch.patches import PARTS, PATCHES
+from photosketch.configuration.settings import FusionName
+from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training.fusion import build_fusion
 from photosketch.training.layers import HalfDropout
 from photosketch.training.parts import Regions, blacken, find_regions, split

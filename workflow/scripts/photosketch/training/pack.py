@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from photosketch.archives import Streamed
-from photosketch.arrays import Labels, Points
+from photosketch.data.archives import Streamed
+from photosketch.data.array_types import Labels, Points
+from photosketch.data.pairs import Pair, read_image
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.table import points_of, read_landmarks
-from photosketch.pairs import Pair, read_image
 from photosketch.parsing.labels import read_photo_labels
-from photosketch.runtime import InputError
 
 Files = Mapping[str, Path | str]
 

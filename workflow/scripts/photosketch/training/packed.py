@@ -6,9 +6,9 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from photosketch import archives
-from photosketch.archives import Streamed
-from photosketch.progress import Bar
+from photosketch.data import archives
+from photosketch.data.archives import Streamed
+from photosketch.jobs.progress import Bar
 
 NAMES = ("ids", "subset", "photo", "sketch", "landmarks", "parsing", "size", "offset", "pad_value")
 

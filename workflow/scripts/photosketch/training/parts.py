@@ -2,8 +2,8 @@
 
 The parts are those of APDrawingGAN (Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait
 Drawings From Face Photos With Hierarchical GANs, CVPR 2019): four rectangles around facial points
-(`photosketch.patches`), hair (the foreground outside the rectangles) and background (all that is
-not foreground; padding counts as background).
+(`photosketch.geometry.patches`), hair (the foreground outside the rectangles) and background (all
+that is not foreground; padding counts as background).
 
 Images are [B, C, F, F] in [-1, 1], F the side of the frame. As there, hair and background are
 black, -1, outside their masks, for photos and sketches alike, in what networks and losses see of
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from photosketch.patches import Patch, patches_of
+from photosketch.geometry.patches import Patch, patches_of
 
 BLACK, WHITE = -1.0, 1.0
 

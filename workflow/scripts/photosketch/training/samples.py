@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from photosketch import archives, row_keys
-from photosketch.pairs import Pair
+from photosketch.data import archives, row_keys
+from photosketch.data.pairs import Pair
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any, Generic, Self, TypeVar
 import torch
 from torch import Tensor
 
-from photosketch.config import TrainConfig
+from photosketch.configuration.settings import TrainConfig
 from photosketch.training import checkpoint, graphs, losses, networks, tensors
 from photosketch.training.memory import lack_of_memory_explained
 from photosketch.training.seeds import derive_seed

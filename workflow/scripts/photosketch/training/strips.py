@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from photosketch import sheets
+from photosketch.figures import contact_sheet
 
 
 def strip(
@@ -17,7 +17,7 @@ def strip(
     """
     true = "true sketch, warped" if warped else "true sketch"
     groups = [
-        sheets.Group(list(map(Image.fromarray, of_pair)), name)
+        contact_sheet.Group(list(map(Image.fromarray, of_pair)), name)
         for name, *of_pair in zip(names, *images, strict=True)
     ]
-    return sheets.sheet(title, groups, across=2, columns=("photo", true, "drawn sketch"))
+    return contact_sheet.sheet(title, groups, across=2, columns=("photo", true, "drawn sketch"))

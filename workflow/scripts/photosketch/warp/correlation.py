@@ -14,7 +14,7 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from photosketch.arrays import Field
+from photosketch.data.array_types import Field
 
 _STEPS = 16  # to a gray level: what pictures are rounded to
 _LEAST_SPREAD = 0.5  # gray levels: what varies less is grain, and counts as varying so much

@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photosketch.arrays import Field, Image, Labels, Mask, Points
+from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.parsing.labels import BACKGROUND, BROWS, EYES, HAIR, MOUTH, NOSE
 from photosketch.warp.correlation import Picture, correlations
 from photosketch.warp.maps import Warp, at, identity, sampled, without_folds

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from photosketch import archives, digests, row_keys
-from photosketch.arrays import Field, Image, Mask
+from photosketch.data import archives, digests, row_keys
+from photosketch.data.array_types import Field, Image, Mask
 
 
 @dataclass(frozen=True)

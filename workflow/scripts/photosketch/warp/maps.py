@@ -10,7 +10,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from photosketch.arrays import Field, Image, Labels, Mask, Points
+from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.parsing.labels import BACKGROUND
 
 LEAST_JACOBIAN = 0.05  # the smallest determinant that a map is given

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from photosketch import arrays, sheets
-from photosketch.pairs import Pair, read_image
+from photosketch.data import array_types
+from photosketch.data.pairs import Pair, read_image
+from photosketch.figures import contact_sheet
 from photosketch.parsing.labels import Parsings
 from photosketch.warp.files import Warped
 
@@ -35,7 +36,7 @@ def warp_montage(
     sketches = dict(zip(warped.ids, warped.sketches, strict=True))
     by_id = scores.set_index("id")
     groups = []
-    shown = [pairs[index] for index in sheets.evenly_spaced(len(pairs), _MOST_SHOWN)]
+    shown = [pairs[index] for index in contact_sheet.evenly_spaced(len(pairs), _MOST_SHOWN)]
     for pair in shown:
         photo, sketch = read_image(pair, "photo"), read_image(pair, "sketch")
         images = (
@@ -45,12 +46,12 @@ def warp_montage(
             overlay(photo, sketch, labels[pair.id]),
             overlay(photo, sketches[pair.id], labels[pair.id]),
         )
-        cells = [sheets.cell(image, _CELL) for image in images]
+        cells = [contact_sheet.cell(image, _CELL) for image in images]
         row = by_id.loc[pair.id]
         alarm = bool(row["worse"] or row["shrunk"])
-        groups.append(sheets.Group(cells, pair.id, _in_words(row), alarm))
+        groups.append(contact_sheet.Group(cells, pair.id, _in_words(row), alarm))
     title = f"{subset}, warp {mode}: {len(shown)} of {len(pairs)} pairs"
-    return sheets.sheet(title, groups, _ACROSS, columns=COLUMNS)
+    return contact_sheet.sheet(title, groups, _ACROSS, columns=COLUMNS)
 
 
 def _in_words(row: pd.Series) -> str:
@@ -62,13 +63,15 @@ def _in_words(row: pd.Series) -> str:
     )
 
 
-def overlay(photo: arrays.Image, sketch: arrays.Image, labels: arrays.Labels) -> arrays.Image:
+def overlay(
+    photo: array_types.Image, sketch: array_types.Image, labels: array_types.Labels
+) -> array_types.Image:
     """The photo [H, W, 3] in pale gray, the edges of its regions in red, the sketch's ink in blue.
 
     sketch and the photo's labels: [H, W] uint8. The result is [H, W, 3] uint8.
     """
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     pale = np.repeat((190 + gray // 4)[..., None], 3, axis=2)
-    pale[sheets.edges(labels)] = _EDGES
+    pale[contact_sheet.edges(labels)] = _EDGES
     ink = 1 - (1 - sketch[..., None] / 255) * (1 - _INK)
     return (pale * ink).astype(np.uint8)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from photosketch.jobs.job import InputError
 from photosketch.parsing.labels import read_parsings
-from photosketch.runtime import InputError
 from photosketch.warp.files import read_warped
 from photosketch.warp.maps import apply
 

@@ -1,0 +1,136 @@
+"""Pairs of faces anywhere in large images come out where faces have to lie, and so do their points.
+
+Generated faces, put on larger canvases by known similarities: their true points tell where they
+have to be.
+"""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from photosketch.align.align_pairs import align_pairs, in_words, misplaced, problems
+from photosketch.align.files import read_alignment
+from photosketch.align.montage import aligned_montage
+from photosketch.data.pairs import MODALITIES, Aligned, AsSeen, read_image
+from photosketch.geometry.resampling import resampled
+from photosketch.geometry.similarity import Similarity, template
+from photosketch.landmarks.table import points_of
+from support.scattered import PLACES, in_colour, scattered_pairs
+
+SIZE = (200, 250)
+COMMAND = "snakemake annotate --cores 2 --configfile my.yaml"
+
+
+@pytest.fixture(scope="module")
+def scattered(tmp_path_factory):
+    """Two pairs on canvases, their table, and the drawn faces."""
+    return scattered_pairs(tmp_path_factory.mktemp("scattered"))
+
+
+@pytest.fixture(scope="module")
+def each(scattered, tmp_path_factory):
+    pairs, table, _ = scattered
+    path = str(tmp_path_factory.mktemp("aligned") / "AR.npz")
+    return align_pairs(pairs, table, "each", SIZE, path), path
+
+
+def test_faces_lie_in_the_usual_place_and_their_points_were_carried_over(scattered, each):
+    _, _, drawn = scattered
+    aligned, _ = each
+    for index, (pair, face) in enumerate(zip(aligned.pairs, drawn, strict=True)):
+        assert (pair.width, pair.height) == SIZE
+        for modality in MODALITIES:
+            points = points_of(aligned.table, pair.id, modality)
+            assert np.linalg.norm(points - template(SIZE), axis=1).mean() < 4
+            # the true face at the same place: the small picture, moved without the canvas
+            transform = aligned.alignment.transforms[modality][index]
+            place = PLACES[modality][index]
+            whole = Similarity(transform.matrix @ place.matrix, transform(place.shift))
+            image = in_colour(getattr(face, modality))
+            expected = resampled(image, whole, SIZE).astype(int)[40:220, 40:160]
+            seen = read_image(pair, modality, colour=True)[40:220, 40:160]
+            assert np.abs(seen - expected).mean() < 6
+            np.testing.assert_allclose(
+                points, whole(getattr(face, f"{modality}_landmarks")), atol=1e-3
+            )
+
+
+def test_the_file_tells_the_way_back_to_the_input_images(scattered, each):
+    _, table, _ = scattered
+    aligned, path = each
+    stored = read_alignment(path)
+    assert stored.ids == ("0", "1")
+    for index, pair in enumerate(aligned.pairs):
+        assert pair.pictures == Aligned(path, index)
+        for modality in MODALITIES:
+            back = stored.transforms[modality][index].inverse()
+            there = points_of(aligned.table, pair.id, modality)
+            np.testing.assert_allclose(back(there), points_of(table, pair.id, modality), atol=1e-3)
+
+
+def test_the_same_bytes_however_many_threads(scattered, each, tmp_path):
+    pairs, table, _ = scattered
+    path = str(tmp_path / "AR.npz")
+    aligned = align_pairs(pairs, table, "each", SIZE, path, threads=2)
+    assert (tmp_path / "AR.npz").read_bytes() == open(each[1], "rb").read()
+    pd.testing.assert_frame_equal(aligned.table, each[0].table)
+
+
+def test_a_sketch_drawn_over_its_photo_goes_by_the_photos_points_and_needs_none(
+    scattered, tmp_path
+):
+    pairs, table, _ = scattered
+    photos = table[table["modality"] == "photo"]
+
+    aligned = align_pairs(pairs, photos, "photo", SIZE, str(tmp_path / "AR.npz"))
+
+    for photo, sketch in zip(*aligned.alignment.transforms.values(), strict=True):
+        assert np.array_equal(photo.array(), sketch.array())
+    assert list(aligned.table["modality"]) == ["photo", "photo"]
+    assert problems(pairs, photos, "photo", COMMAND) == []
+    assert problems(pairs, table, "each", COMMAND) == []
+    first, second = problems(pairs, photos, "each", COMMAND)
+    assert "no points for the sketch of AR 0" in first
+    assert "no points for the sketch of AR 1, and dataset.align: each needs them" in second
+    assert f"`{COMMAND}`" in second and "again" not in second
+
+
+def test_a_sketch_of_another_size_was_not_drawn_over_its_photo(scattered):
+    pairs, table, _ = scattered
+    pairs = [dataclasses.replace(pair, pictures=AsSeen(500, 599)) for pair in pairs]
+    first, second = problems(pairs, table, "photo", COMMAND)
+    assert "has 500x599 pixels and its photo 500x600" in first
+    assert "set dataset.align to each" in second
+    assert problems(pairs, table, "each", COMMAND) == []
+
+
+def test_a_photo_that_does_not_fit_even_aligned_is_named_before_any_picture_is_made(scattered):
+    pairs, table, _ = scattered
+    assert misplaced(pairs, table, "each", SIZE, 256) == []
+
+    wrong = table.copy()
+    photo, sketch = (
+        wrong.index[(wrong["id"] == "1") & (wrong["modality"] == modality)]
+        for modality in MODALITIES
+    )
+    for row in (photo, sketch):  # one eye was found far off
+        wrong.loc[row, "left_eye_y"] -= 200
+    [line] = misplaced(pairs, wrong, "each", SIZE, 256)
+    assert line.startswith(f"{pairs[1].photo}: aligned, ")
+    assert "the face is tilted" in line
+    assert line.endswith("(photo of AR 1)")
+    assert misplaced(pairs, table.drop(index=sketch), "photo", SIZE, 256) == []
+
+
+def test_the_montage_shows_both_pictures_and_the_log_how_much_was_scaled(each):
+    aligned, _ = each
+    subset = "AR", aligned.pairs, aligned.table, aligned.alignment
+    picture = aligned_montage(*subset)
+    without = aligned_montage(*subset[:2], aligned.table.iloc[::2], aligned.alignment)
+    assert picture.size == without.size
+    assert np.abs(np.asarray(picture).astype(int) - np.asarray(without)).max() > 50
+    text = in_words("AR", aligned.alignment)
+    assert text.startswith("AR: 2 pairs, photo scaled by 0.5")
+    assert "sketch scaled by" in text

@@ -1,0 +1,202 @@
+"""Every rule's `code` holds the script and all of the library that it reaches, and nothing else.
+
+The modules found by a regular expression are held against those that Python's own parser finds.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from photosketch.jobs import code_version
+from support.imports import LIBRARY, SCRIPTS, imported, library_names
+
+ROOT = Path(__file__).parents[3]
+WATCHED = "training/tensorboard_log"  # for people: no stage reads what it writes
+EXEMPTED = (
+    *("configuration/settings", "configuration/sweeps", "geometry/patch_checks"),
+    *(f"jobs/{name}" for name in ("code_version", "devices", "durations", "job", "progress")),
+    *(f"jobs/{name}" for name in ("provenance", "run_plan")),
+    WATCHED,
+)
+EXEMPT = {LIBRARY / f"{name}.py" for name in EXEMPTED}
+
+
+def rules() -> dict[str, str]:
+    """The text of every rule that runs a script, by name."""
+    text = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+    blocks = re.split(r"^rule (\w+):$", text, flags=re.MULTILINE)[1:]
+    named = zip(blocks[::2], blocks[1::2], strict=True)
+    return {name: block for name, block in named if re.search("^    script:", block, re.MULTILINE)}
+
+
+def script_of(rule: str) -> Path:
+    return SCRIPTS / re.search(r'"\.\./scripts/(\w+\.py)"', rules()[rule])[1]
+
+
+def closure(script: Path) -> set[Path]:
+    """The script, every library module it reaches but for the exempt ones, and their data files."""
+    reached: set[Path] = set()
+    waiting = {script}
+    while waiting:
+        module = waiting.pop()
+        reached.add(module)
+        waiting |= imported(module) - reached - EXEMPT
+    return reached | {path for path in data_files() if path.with_suffix(".py") in reached}
+
+
+def data_files() -> set[Path]:
+    """What lies in the library beside its modules."""
+    files = {path for path in LIBRARY.rglob("*") if path.is_file()}
+    return {path for path in files if path.suffix not in (".py", ".pyc")}
+
+
+@pytest.mark.parametrize("rule", rules())
+def test_a_rule_has_the_code_of_its_own_script_and_of_all_that_this_reaches(rule):
+    listing = re.search(r"code_version\(\"(\w+\.py)\"\)", rules()[rule])
+    assert listing, "the rule has no code"
+    assert SCRIPTS / listing[1] == script_of(rule)
+    assert set(code_version.reached_files(script_of(rule))) == closure(script_of(rule))
+
+
+def test_what_is_reached_is_found_through_others():
+    reached = {
+        str(path.relative_to(LIBRARY))
+        for path in closure(SCRIPTS / "train.py")
+        if path.is_relative_to(LIBRARY)
+    }
+    needed = {"training/loop.py", "training/losses.py", "training/parts.py", "geometry/patches.py"}
+    assert needed <= reached
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch) -> Path:
+    """A library of one's own: modules a, b, c/d with d.html beside it, and backups of c/d."""
+    folder = tmp_path / "photosketch"
+    (folder / "c").mkdir(parents=True)
+    for name in ("__init__.py", "c/__init__.py", "a.py", "b.py", "c/d.py", "config.py"):
+        (folder / name).write_text("")
+    (folder / "c" / "d.html").write_text("<p>")
+    for backup in ("d.py~", "d.py.orig"):
+        (folder / "c" / backup).write_text("of an editor or a merge")
+    monkeypatch.setattr(code_version, "SCRIPTS", tmp_path)
+    monkeypatch.setattr(code_version, "EXEMPT", frozenset({folder / "config.py"}))
+    forget()
+    yield tmp_path
+    forget()
+
+
+def forget() -> None:
+    """What a process has cached of files that are the same as long as it runs."""
+    for function in vars(code_version).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "reached"),
+    [
+        ("from photosketch import a\n", {"a.py"}),
+        ("from photosketch.a import something, other\n", {"a.py"}),
+        ("from photosketch import a as x, b as y\n", {"a.py", "b.py"}),
+        ("import photosketch.a as x, photosketch.b\n", {"a.py", "b.py"}),
+        ("from photosketch import (\n    a,  # why, and (why)\n    b,\n)\n", {"a.py", "b.py"}),
+        ("def f():\n    from photosketch.c import d\n", {"c/d.py", "c/d.html"}),
+        ("from photosketch.c.d import f\n", {"c/d.py", "c/d.html"}),
+        ("from photosketch import c\n", set()),
+        ("from photosketch import config\n", set()),
+        ("# from photosketch import a\nimport photosketchier\n", set()),
+    ],
+)
+def test_imports_are_found_however_they_are_written(text, reached, library):
+    script = library / "script.py"
+    script.write_text(text)
+    files = {str(path.relative_to(library)) for path in code_version.reached_files(script)}
+    assert files == {"script.py"} | {f"photosketch/{name}" for name in reached}
+
+
+def test_the_version_follows_the_content_of_everything_reached_and_nothing_else(library):
+    (library / "script.py").write_text("from photosketch.c import d\n")
+    (library / "photosketch/c/d.py").write_text("from photosketch import b\n")
+
+    def version() -> str:
+        forget()
+        return code_version.code_version("script.py")
+
+    seen = [version()]
+    (library / "photosketch/a.py").write_text("1")
+    (library / "photosketch/config.py").write_text("1")
+    assert version() == seen[0]
+    for name in ("script.py", "photosketch/c/d.py", "photosketch/b.py", "photosketch/c/d.html"):
+        path = library / name
+        path.write_text(path.read_text() + "\n# edited\n")
+        seen.append(version())
+    assert len(set(seen)) == 5
+
+
+@pytest.mark.parametrize("rule", rules())
+def test_a_rule_has_all_it_should_have(rule):
+    text = rules()[rule]
+    for part in (
+        "output",
+        "log",
+        "benchmark",
+        "threads",
+        "resources",
+        "params",
+        "conda",
+        "message",
+    ):
+        assert re.search(rf"^    {part}:", text, re.MULTILINE), part
+    assert re.search(r"^        hp=", text, re.MULTILINE)
+
+
+def test_every_data_file_has_the_name_of_a_module_beside_it():
+    assert data_files()
+    assert all(path.with_suffix(".py").is_file() for path in data_files())
+
+
+def test_the_exempt_modules_import_nothing_that_is_not_exempt():
+    assert code_version.EXEMPT == EXEMPT
+    for path in EXEMPT - {LIBRARY / f"{WATCHED}.py"}:
+        assert imported(path) <= EXEMPT
+
+
+def test_how_a_training_is_watched_makes_none_stale():
+    reached = set(code_version.reached_files(SCRIPTS / "train.py"))
+    pictures = {
+        LIBRARY / name
+        for name in (
+            "training/tensorboard_log.py",
+            "training/strips.py",
+            "figures/contact_sheet.py",
+        )
+    }
+    assert not reached & pictures
+
+
+def test_what_the_snakefile_imports_is_light():
+    lines = (ROOT / "workflow/rules/common.smk").read_text().splitlines()
+    imports = [line for line in lines if line.startswith(("import ", "from "))]
+    assert any(library_names(node) for node in ast.parse("\n".join(imports)).body)
+    code = "\n".join(
+        [
+            "import sys; sys.path.insert(0, sys.argv[1])",
+            *(line for line in imports if "photosketch" in line),
+            "print(sorted({'torch', 'cv2', 'pandas', 'numpy', 'matplotlib'} & set(sys.modules)))",
+        ]
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(SCRIPTS)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_script_asks_whether_it_is_as_it_was_planned():
+    scripts = [path.read_text() for path in sorted(SCRIPTS.glob("*.py"))]
+    assert len(scripts) == len({script_of(rule) for rule in rules()})
+    for text in scripts:
+        assert "snakemake.threads, __file__, snakemake.params.code" in text

@@ -1,0 +1,51 @@
+"""Workers: libraries keep to the worker's own thread, and go on as before afterwards."""
+
+import cv2
+import numpy as np
+import threadpoolctl
+
+from photosketch.jobs.threads import in_order, workers
+
+
+def blas_threads(_=None):
+    pools = threadpoolctl.ThreadpoolController().select(user_api="blas").info()
+    return {pool["num_threads"] for pool in pools}
+
+
+def test_libraries_keep_to_the_threads_of_the_workers_and_go_on_as_before():
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+    try:
+        with threadpoolctl.threadpool_limits(2, "blas"):
+            with workers(2) as pool:
+                assert set.union(*pool.map(blas_threads, range(4))) == {1}
+                assert set(pool.map(lambda _: cv2.getNumThreads(), range(4))) == {1}
+                assert set(pool.map(lambda _: cv2.ipp.useIPP(), range(4))) == {False}
+            assert blas_threads() == {2}
+            assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_sums_of_blas_do_not_depend_on_the_number_of_workers():
+    matrices = np.random.default_rng(0).normal(size=(4, 300, 300))
+    found = []
+    for count in (1, 2):
+        with workers(count) as pool:
+            found.append(np.stack(list(pool.map(np.linalg.inv, matrices))))
+    assert (found[0] == found[1]).all()
+
+
+def test_results_come_in_order_and_few_items_are_taken_in_advance():
+    taken = []
+
+    def items():
+        for number in range(20):
+            taken.append(number)
+            yield number
+
+    with workers(3) as pool:
+        for number, square in enumerate(in_order(pool, lambda n: n * n, items(), ahead=4)):
+            assert square == number**2
+            assert len(taken) <= number + 5
+    assert len(taken) == 20

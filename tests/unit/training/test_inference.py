@@ -1,0 +1,146 @@
+"""Drawing test photos: reproducible, image by image, cropped back."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+
+from photosketch.configuration.settings import LossWeights, RunSettings, TrainConfig
+from photosketch.jobs.job import InputError
+from photosketch.training import inference, loop, networks, tensors
+from photosketch.training.checkpoint import generator_path, save_generator
+from photosketch.training.step import PLAIN, Trainer
+
+CPU = torch.device("cpu")
+
+
+def random_set(count=3, channels=1) -> tensors.PackedSet:
+    random = torch.Generator().manual_seed(5)
+
+    def images(depth):
+        return torch.randint(0, 256, (count, 256, 256, depth), generator=random).byte()
+
+    points = torch.tensor([[103.0, 129], [154, 129], [128, 160], [110, 185], [146, 185]])
+    return tensors.PackedSet(
+        ids=[str(index) for index in range(count)],
+        subset=["a"] * count,
+        photo=images(3),
+        sketch=images(channels),
+        landmarks=points.expand(count, -1, -1).contiguous(),
+        parsing=images(1)[..., 0] % 8,
+        size=(200, 250),
+        offset=(28, 3),
+        pad_value=0,
+    )
+
+
+@pytest.fixture(params=[False, True], ids=["global", "local"])
+def generator(request):
+    return networks.build_generator(2, 1, request.param, seed=1)
+
+
+def draw(generator, data, statistics="instance", seed=0, epoch=1):
+    return inference.draw(generator, data, statistics, seed, epoch, CPU)
+
+
+def test_sketches_have_the_input_size_and_are_reproducible(generator):
+    data = random_set()
+    first = draw(generator, data)
+    assert (first.shape, first.dtype) == ((3, 250, 200), np.uint8)
+    assert np.array_equal(first, draw(generator, data))
+    assert first.std() > 0
+
+
+def test_dropout_is_on_and_seeded_by_seed_and_epoch(generator):
+    data = random_set(1)
+    first = draw(generator, data)
+    assert not np.array_equal(first, draw(generator, data, seed=1))
+    assert not np.array_equal(first, draw(generator, data, epoch=2))
+
+
+def test_an_image_is_drawn_alike_whatever_others_are_drawn_with_it(generator):
+    data = random_set()
+    alone = tensors.PackedSet(
+        ids=data.ids[2:],
+        subset=data.subset[2:],
+        photo=data.photo[2:],
+        sketch=data.sketch[2:],
+        landmarks=data.landmarks[2:],
+        parsing=data.parsing[2:],
+        size=data.size,
+        offset=data.offset,
+        pad_value=0,
+    )
+    assert np.array_equal(draw(generator, data)[2], draw(generator, alone)[0])
+
+
+def test_running_statistics_are_left_alone_and_decide_only_in_eval(generator):
+    data = random_set(1)
+    buffers = {name: value.clone() for name, value in generator.named_buffers()}
+    instance = draw(generator, data)
+    for name, value in generator.named_buffers():
+        assert torch.equal(value, buffers[name])
+    running = draw(generator, data, statistics="running")
+    assert not np.array_equal(instance, running)
+    assert np.array_equal(running, draw(generator, data, statistics="running", seed=9))
+    with torch.no_grad():
+        for name, value in generator.named_buffers():
+            if name.endswith("running_mean"):
+                value += 1
+    assert np.array_equal(instance, draw(generator, data))
+    assert not np.array_equal(running, draw(generator, data, statistics="running"))
+
+
+def test_the_sketch_is_cut_out_where_the_image_lies_in_the_frame(generator, monkeypatch):
+    ramp = torch.linspace(-1, 1, 256)
+    drawn = (ramp[:, None] + ramp[None, :])[None, None] / 2
+    monkeypatch.setattr(generator, "forward", lambda *_: networks.GeneratorOutput(drawn, {}, None))
+    expected = ((drawn[0, 0, 3:253, 28:228] + 1) * 127.5).round().numpy().astype(np.uint8)
+    assert np.array_equal(draw(generator, random_set(1))[0], expected)
+
+
+def test_colour_sketches_are_stored_as_itu_601_gray(monkeypatch):
+    generator = networks.build_generator(2, 3, False, seed=0)
+    colour = torch.tensor([1.0, -1.0, -1.0])[None, :, None, None].expand(1, 3, 256, 256)
+    monkeypatch.setattr(generator, "forward", lambda *_: networks.GeneratorOutput(colour, {}, None))
+    assert draw(generator, random_set(1, channels=3))[0].mean() == 76  # 0.299 * 255
+
+
+@pytest.mark.parametrize("fusion", ["apdrawing", "feather"])  # which have the same weights
+def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path, fusion):
+    config = TrainConfig(1, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100, local=25), fusion=fusion)
+    trainer = Trainer.build(config, 0, 1, CPU, PLAIN)
+    save_generator(tmp_path, 1, trainer.generator.module.state_dict(), trainer.about())
+    loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)
+    data = random_set(1)
+    assert np.array_equal(draw(loaded, data), draw(trainer.generator.module, data))
+
+
+def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_path):
+    config = TrainConfig(3, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100))
+    trainer = Trainer.build(config, 0, 1, CPU, PLAIN)
+    about = {**trainer.about(), "epoch": 2}
+    save_generator(tmp_path, 2, trainer.generator.module.state_dict(), about)
+    path = generator_path(tmp_path, 2)
+    own = {"hparams": config.hparams(), "seed": 0, "epoch": 2}
+    inference.load_generator(path, CPU, own)
+    inference.load_generator(path, CPU, {**own, "hparams": {**own["hparams"], "epochs": 5}})
+
+    other = {**own["hparams"], "losses": {"l1": 100.0, "glad": 100.0}, "glad_form": "magnitude"}
+    for wrong, said in (
+        ({**own, "seed": 1}, "seed 0, not 1"),
+        ({**own, "epoch": 3}, "epoch 2, not 3"),
+        ({**own, "hparams": other}, "glad_form None, not magnitude; losses"),
+    ):
+        with pytest.raises(InputError, match=said) as caught:
+            inference.load_generator(path, CPU, wrong)
+        assert f"{path}: a generator of " in str(caught.value)
+
+
+def test_training_leaves_a_generator_that_inference_can_read(tmp_path):
+    config = TrainConfig(1, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100))
+    run = loop.Run("test", tmp_path, [1], "f", RunSettings(0, 5.0, "all"))
+    loop.train(Trainer.build(config, 0, 1, CPU), random_set(), run, io.StringIO())
+    loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)
+    assert draw(loaded, random_set(1)).shape == (1, 250, 200)

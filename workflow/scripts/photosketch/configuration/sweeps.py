@@ -1,0 +1,172 @@
+"""Sweeps: one hyper-parameter of an ablation over several values, each an ablation of its own.
+
+Points become ablations here and nowhere else; all that follows knows ablations alone. A point whose
+hyper-parameters are those of an ablation, or of an earlier point, is that one: nothing is trained
+twice.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self
+
+from photosketch.configuration import settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A value of a sweep, the point's name, and the ablation that it is: mostly of that name."""
+
+    value: int | float | str | bool
+    name: str
+    ablation: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """The hyper-parameter `key` (dotted: losses.local) of `ablation` over the values of `points`;
+    show: whether grids and gallery have the points too."""
+
+    name: str
+    ablation: str
+    key: str
+    points: tuple[Point, ...]
+    show: bool = False
+
+    @classmethod
+    def from_hparams(cls, hparams: Mapping[str, Any]) -> Self:
+        """The inverse of `hparams`."""
+        return cls(**{**hparams, "points": tuple(Point(**point) for point in hparams["points"])})
+
+    def hparams(self) -> dict[str, Any]:
+        """One canonical dict of builtins."""
+        return {**dataclasses.asdict(self), "points": [vars(point).copy() for point in self.points]}
+
+
+def expanded(config: dict[str, Any]) -> tuple[dict[str, Any], list[Sweep]]:
+    """The configuration with the points of its sweeps behind its ablations, and the sweeps.
+
+    `config` has no `problems`.
+    """
+    ablations, sweeps, _ = _expand(config)
+    return {**config, "ablations": ablations}, sweeps
+
+
+def points_alone(ablations: Iterable[str], before: Mapping[str, Any]) -> list[str]:
+    """The ablations that are there for sweeps alone: not in the configuration before `expanded`."""
+    return [name for name in ablations if name not in before["ablations"]]
+
+
+def shown(ablations: Iterable[str], points: Sequence[str], sweeps: Iterable[Sweep]) -> list[str]:
+    """The ablations that grids and gallery have: without `points`, but for those of sweeps that
+    want theirs shown."""
+    wanted = {point.ablation for sweep in sweeps if sweep.show for point in sweep.points}
+    return [name for name in ablations if name not in points or name in wanted]
+
+
+def problems(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
+    """Every mistake in `config` (`config.problems`) and in its sweeps. Empty when valid."""
+    mistakes = settings.problems(config, schema) + list(_mistakes(config, schema))
+    if mistakes:
+        return list(dict.fromkeys(mistakes))
+    ablations, sweeps, mistakes = _expand(config)
+    if mistakes or not sweeps:
+        return mistakes
+    return settings.problems({**config, "ablations": ablations}, schema)
+
+
+def _mistakes(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the ablation, key and values of each sweep that has the right form."""
+    sweeps, ablations = config.get("sweeps"), config.get("ablations")
+    if not isinstance(sweeps, Mapping) or not isinstance(ablations, Mapping):
+        return
+    leaves = dict(_leaves(schema["properties"]["ablations"]["additionalProperties"]))
+    for name, sweep in sweeps.items():
+        if not isinstance(sweep, Mapping):
+            continue
+        ablation, key, values = (sweep.get(part) for part in ("ablation", "key", "values"))
+        if isinstance(ablation, str) and ablation not in ablations:
+            yield (
+                f"sweeps.{name}.ablation: {ablation!r} is no ablation; "
+                f"choose one of {', '.join(map(str, ablations))}"
+            )
+        if not isinstance(key, str):
+            continue
+        if key in settings.RUN_SETTINGS:
+            yield (
+                f"sweeps.{name}.key: {key!r} is a setting of the whole run, the same for all "
+                f"ablations; choose one of {', '.join(leaves)}"
+            )
+        elif key not in leaves:
+            yield (
+                f"sweeps.{name}.key: {key!r} is no hyper-parameter; "
+                f"choose one of {', '.join(leaves)}"
+            )
+        elif isinstance(values, list):
+            for index, value in enumerate(values):
+                place = f"sweeps.{name}.values.{index} ({_point_name(str(ablation), key, value)})"
+                yield from settings.schema_mistakes(value, leaves[key], place)
+
+
+def _leaves(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The dotted keys below a schema that have a value, each with the schema of that."""
+    for name, node in schema["properties"].items():
+        if "properties" in node:
+            yield from _leaves(node, f"{prefix}{name}.")
+        else:
+            yield prefix + name, node
+
+
+def _expand(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Sweep], list[str]]:
+    """All ablations, the sweeps, and what is wrong with the points' names and values."""
+    ablations = dict(config["ablations"])
+    sweeps: list[Sweep] = []
+    mistakes: list[str] = []
+    hparams = {name: settings.ablation_config(config, name).hparams() for name in ablations}
+    for name, sweep in config["sweeps"].items():
+        base, key = sweep["ablation"], sweep["key"]
+        points: dict[str, Point] = {}  # by the ablation that each is
+        for value in sweep["values"]:
+            own = _point_name(base, key, value)
+            overrides = _with_value(config["ablations"][base], key, value)
+            only = {**config, "ablations": {own: overrides}}
+            wanted = settings.ablation_config(only, own).hparams()
+            same = [known for known, values in hparams.items() if values == wanted]
+            found = base if base in same else (same or [own])[0]
+            if same and found in points:
+                mistakes.append(
+                    f"sweeps.{name}.values: {points[found].value!r} and {value!r} are the same "
+                    f"ablation, {found}: {key} counts for nothing there; sweep another key"
+                )
+            elif not same and own in ablations:
+                mistakes.append(
+                    f"sweeps.{name}.values: {own} is the name of the point {value!r}, and already "
+                    "of something with other hyper-parameters; rename that, or change the value"
+                )
+            elif not same:
+                ablations[own], hparams[own] = overrides, wanted
+            points.setdefault(found, Point(_plain(value), own, found))
+        sweeps.append(Sweep(name, base, key, tuple(points.values()), sweep.get("show", False)))
+    return ablations, sweeps, mistakes
+
+
+def _with_value(overrides: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
+    """The overrides of an ablation with the dotted `key` set."""
+    first, _, rest = key.partition(".")
+    inner = _with_value(overrides.get(first, {}), rest, value) if rest else value
+    return {**overrides, first: inner}
+
+
+def _plain(value: Any) -> Any:
+    """5 for 5.0: how a number is written makes no difference."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _point_name(ablation: str, key: str, value: Any) -> str:
+    """`local-local5`, `baseline-lr0p0002`, `local-warpface`, `local-fliptrue`."""
+    if isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, float):
+        text = f"{value:.15g}".replace(".", "p").replace("+", "")
+    else:
+        text = str(value)
+    return f"{ablation}-{key.rpartition('.')[2]}{text}"

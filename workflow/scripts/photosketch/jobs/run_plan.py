@@ -1,0 +1,86 @@
+"""What a run was planned as, handed on to its jobs: the versions of the scripts, and how it was
+asked for.
+
+On a cluster a job is a Snakemake of its own, which would take the code on the disk for what was
+planned.
+"""
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from photosketch.jobs.code_version import SCRIPTS, code_version
+from photosketch.jobs.job import write_atomically
+
+
+def plan_file(run: str) -> Path:
+    """Where the plan of a run is, from the working directory."""
+    return Path(".snakemake", "plans", f"{run}.json")
+
+
+def options(
+    cores: int | None,
+    snakefile: Path,
+    config_files: Iterable[Path],
+    values: Mapping[str, Any],
+) -> list[str]:
+    """The options that ask for the same run, once they are typed in the working directory.
+
+    `config_files` are the user's own, in their order; `values` those given by --config.
+    """
+    words = ["--cores", str(cores or 1)]
+    if snakefile.resolve().parent != Path.cwd():
+        words += ["--snakefile", str(snakefile)]
+    if files := [_from_here(path) for path in config_files]:
+        words += ["--configfile", *files]
+    if values:
+        words += ["--config", *(f"{key}={json.dumps(value)}" for key, value in values.items())]
+    return words
+
+
+def write_plan(path: Path, options: Sequence[str]) -> None:
+    """Write (JSON) the version of every script as it is known to this process, and the options."""
+    plan = {
+        "versions": {
+            name: code_version(name) for name in sorted(p.name for p in SCRIPTS.glob("*.py"))
+        },
+        "options": options,
+    }
+    with write_atomically(path) as temporary:
+        temporary.write_text(json.dumps(plan, indent=1), encoding="utf-8")
+
+
+def planned_version(path: Path, script: str) -> str | None:
+    """The version of a script by the plan at `path`; None where there is no plan, or
+    none of it."""
+    return _read(path).get("versions", {}).get(script)
+
+
+def command(path: Path, *targets: str) -> str:
+    """The command for other targets of the run that was planned at `path`, as it is typed.
+
+    Targets come first: --configfile would take them for files.
+    """
+    return typed(_read(path).get("options", ["--cores", "1"]), *targets)
+
+
+def typed(options: Sequence[str], *targets: str) -> str:
+    """The command for targets with such options."""
+    program = _from_here(Path(sys.executable).parent / "snakemake")
+    return shlex.join([program, *targets, *options])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return plan
+
+
+def _from_here(path: Path) -> str:
+    """A path as it is typed in the working directory."""
+    whole, here = Path(os.path.abspath(path)), Path.cwd()
+    name = str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
+    return f"./{name}" if name.startswith("-") else name  # else taken for an option

@@ -1,0 +1,103 @@
+"""Drawing the test photos with a trained generator.
+
+`instance`, the default, is pix2pix's test behaviour: BatchNorm normalises with the statistics of
+the single image (so one image at a time) and dropout stays on, seeded by seed, epoch and image.
+`running` is the usual evaluation mode: running statistics, no dropout.
+"""
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import torch
+
+from photosketch.configuration.settings import TrainConfig
+from photosketch.jobs.job import InputError
+from photosketch.jobs.progress import Bar
+from photosketch.training import checkpoint, networks, tensors
+from photosketch.training.determinism import deterministic_algorithms
+from photosketch.training.seeds import derive_seed
+
+Statistics = Literal["instance", "running"]
+
+
+def load_generator(
+    path: Path | str, device: torch.device, expected: Mapping[str, Any] | None = None
+) -> networks.Generator:
+    """The generator of a checkpoint, built as its metadata says.
+
+    `expected`: what that has to say (hparams, seed, epoch). Raises InputError where it says
+    something else, as where the file of another run was copied into place.
+    """
+    weights, about = checkpoint.read_generator(path)
+    if expected and (problems := _differences(about, expected)):
+        remedy = "restore its own file, or delete it: it is written again by train"
+        raise InputError([f"{path}: a generator of {'; '.join(problems)}; {remedy}"])
+    return build(weights, about).to(device)
+
+
+def build(weights: checkpoint.Weights, about: Mapping[str, Any]) -> networks.Generator:
+    """The generator of what `checkpoint.read_generator` has read, on the CPU."""
+    config = TrainConfig.from_hparams(about["hparams"])
+    generator = networks.Generator(
+        config.ngf, about["sketch_channels"], config.losses.local > 0, config.fusion
+    )
+    generator.load_state_dict(weights)
+    return generator
+
+
+def _differences(about: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
+    """Which values are not as expected, in words.
+
+    The number of epochs may differ: a run that was made longer keeps its earlier generators.
+    """
+    found = {**{key: about.get(key) for key in expected}, **about["hparams"]}
+    wanted = {**expected, **expected["hparams"]}
+    keys = {*found, *wanted} - {"hparams", "epochs"}
+    return [
+        f"{key} {found.get(key)}, not {wanted.get(key)}"
+        for key in sorted(keys)
+        if found.get(key) != wanted.get(key)
+    ]
+
+
+@torch.no_grad()
+def draw(
+    generator: networks.Generator,
+    data: tensors.PackedSet,
+    statistics: Statistics,
+    seed: int,
+    epoch: int,
+    device: torch.device,
+    bar: Bar | None = None,
+) -> np.ndarray:
+    """Sketches [N, H, W] uint8 gray of every photo in `data`, cropped back to the input size.
+
+    `bar` is told of each.
+    """
+    generator.train(statistics == "instance")
+    mode = networks.instance_statistics(generator) if statistics == "instance" else nullcontext()
+    left, top = data.offset
+    width, height = data.size
+    sketches = np.empty((len(data), height, width), np.uint8)
+    with mode, deterministic_algorithms():
+        for index, (subset, name) in enumerate(zip(data.subset, data.ids, strict=True)):
+            torch.manual_seed(derive_seed(seed, "dropout", epoch, subset, name))
+            batch = data.batch(torch.tensor([index], device=device), 0, None)
+            drawn = generator(batch.photo, batch.landmarks, batch.foreground).image  # [1, C, F, F]
+            image = drawn[0, :, top : top + height, left : left + width]  # [C, H, W]
+            pixels = ((image + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
+            sketches[index] = _gray(pixels)
+            if bar is not None:
+                bar.update()
+    return sketches
+
+
+def _gray(pixels: np.ndarray) -> np.ndarray:
+    """[C, H, W] to gray [H, W]: the only channel, or ITU-601 of three."""
+    if len(pixels) == 1:
+        return pixels[0]
+    return cv2.cvtColor(np.ascontiguousarray(pixels.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)

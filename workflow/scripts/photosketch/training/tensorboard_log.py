@@ -1,0 +1,121 @@
+"""What people watch while a training runs: event files for TensorBoard, and strips of samples.
+
+Nothing here reaches a weight or a declared output.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+from photosketch.figures import contact_sheet
+from photosketch.jobs.job import InputError
+from photosketch.training import strips
+
+POINTS_EVERY = 10.0  # seconds between two points of a curve
+EVENTS = "events.out.tfevents.*"
+
+
+class Live:
+    """The event files of a run, beside its log, and its strips; a step of theirs is an image seen.
+
+    To be used as a context, begun where the training begins.
+    """
+
+    def __init__(self, folder: Path, name: str, images: int) -> None:
+        """For a training that goes on after so many `images`.
+
+        What earlier event files hold beyond them is of steps that are made again: TensorBoard
+        leaves it out. At 0 they are of another training, and are removed.
+        """
+        self.folder = folder
+        self.name = name
+        if images == 0:
+            for path in folder.glob(EVENTS):
+                path.unlink()
+        self._writer: SummaryWriter | None = None
+        with _left_out(f"the curves of {name}"):
+            self._writer = SummaryWriter(folder, purge_step=images + 1)
+        self._images = images
+        self._values: Mapping[str, float] = {}
+        self._begin_point()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if kind is None and self._count:
+            self._write_point()
+        with _left_out("the last of the curves"):
+            if self._writer:
+                self._writer.close()
+
+    def note(
+        self, images: int, count: int, sums: Mapping[str, float], values: Mapping[str, float]
+    ) -> None:
+        """Add steps to the next point of the curves, and write it where the last is long ago.
+
+        images: seen in all by the end of these steps; count: by these steps, and sums: each loss
+        over these; values: what is written as it is now, such as the learning rate.
+        """
+        self._count += count
+        for term, total in sums.items():
+            self._sums[term] = self._sums.get(term, 0.0) + total
+        self._images, self._values = images, values
+        if time.monotonic() - self._since >= POINTS_EVERY:
+            self._write_point()
+
+    def _write_point(self) -> None:
+        if self._writer is None:
+            return
+        passed = time.monotonic() - self._since
+        means = {f"losses/{term}": total / self._count for term, total in self._sums.items()}
+        pace = {**self._values, "images_per_second": self._count / passed}
+        run = {f"run/{name}": value for name, value in pace.items()}
+        with _left_out("a point of the curves"):
+            for name, value in {**means, **run}.items():
+                self._writer.add_scalar(name, value, self._images)
+            self._writer.flush()
+        self._begin_point()
+
+    def _begin_point(self) -> None:
+        self._since = time.monotonic()
+        self._count = 0
+        self._sums: dict[str, float] = {}
+
+    def strip(
+        self,
+        epoch: int,
+        images: int,
+        names: Sequence[str],
+        shown: Sequence[np.ndarray],
+        warped: bool,
+    ) -> None:
+        """Write strips/epoch{epoch}.png, and the same picture to the events; `names`, `shown` and
+        `warped` as strips.strip takes them."""
+        title = f"{self.name}: training pairs after epoch {epoch}"
+        picture = strips.strip(title, names, shown, warped)
+        path = self.folder / "strips" / f"epoch{epoch:04d}.png"
+        with _left_out(str(path)):
+            contact_sheet.save(picture, path)
+            if self._writer:
+                pixels = np.asarray(picture)
+                self._writer.add_image("training pairs", pixels, images, dataformats="HWC")
+                self._writer.flush()
+
+
+@contextlib.contextmanager
+def _left_out(what: str) -> Iterator[None]:
+    """Around writing something to look at: where the disk is full the log says so, and training
+    goes on."""
+    try:
+        yield
+    except (OSError, InputError) as error:
+        print(f"{what}: left out ({error})")

@@ -1,0 +1,201 @@
+"""Warping all pairs of a subset, and scoring each.
+
+A score compares the pair as it was with what the warp made of it: the sketch is parsed again
+(labels drawn by hand move with it instead) and its face detected again. A pair whose masks get
+worse keeps its original sketch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from photosketch.data.array_types import Field, Image, Labels, Mask, Points
+from photosketch.data.pairs import MODALITIES, Pair, read_image
+from photosketch.jobs.job import InputError
+from photosketch.jobs.threads import workers
+from photosketch.landmarks.table import points_of, sketch_problems, without_points
+from photosketch.parsing.labels import BACKGROUND, BROWS, CLASSES, EYES, MOUTH, NOSE, Parsings
+from photosketch.warp.estimate import Face, Mode, estimate
+from photosketch.warp.files import Warped
+from photosketch.warp.maps import (
+    apply,
+    apply_labels,
+    identity,
+    inverse_at,
+    inverse_consistency,
+    iou,
+    sharpness,
+)
+
+FEATURES = (BROWS, EYES, NOSE, MOUTH)
+Parse = Callable[[Image, Points], Labels]
+Detect = Callable[[Sequence[Image]], Sequence[Points | None]]
+
+
+@dataclass(frozen=True)
+class _Result:
+    sketch: Image
+    map: Field
+    valid: Mask
+    scores: dict[str, Any]
+
+
+def warp_pairs(
+    pairs: Sequence[Pair],
+    table: pd.DataFrame,
+    parsings: Parsings,
+    mode: Mode,
+    parse: Parse,
+    parse_fallback: Parse,
+    detect: Detect,
+    threads: int = 1,
+    shrink: int = 1,
+    page_command: str = "snakemake annotate --cores 1",
+) -> tuple[Warped, pd.DataFrame]:
+    """Estimate, apply and score T for each pair, `threads` at a time, whatever their number alike.
+
+    The images are `shrink` times as large as CUFS's, whose size the estimate's lengths are for.
+    `page_command` makes the page to click missing points.
+
+    `table` and `parsings` hold the pairs' points and label maps; `parse` labels a sketch again
+    (`parse_fallback` those that are listed in `Parsings.fallback`, neither of them those in
+    `Parsings.manual`, whose labels move with them) and `detect` finds the points of sketches, None
+    where it sees no face. The scores have one row per pair; lengths are in pixels of the images;
+    `_before` compares the photo with the original sketch, `_after` with the warped one, or with the
+    original where the warp was rejected:
+
+    id; worse: the warp was rejected because the masks got worse; shrunk: it had to be made smaller
+    lest it folded
+    head_before, head_after, {class}_before, {class}_after: IoU of masks; empty without the class
+    tried: head IoU with the warp, rejected or not
+    points_before, points_after: mean distance of the five points in pixels; empty where `detect`
+    sees no face in the warped sketch
+    min_jacobian, sharpness (variance of the Laplacian in the head, warped over original),
+    inverse_consistency (pixels, T and the map estimated the other way round): of the tried warp
+
+    "Worse" means a smaller IoU of the head for `face`, and for `region` a smaller mean IoU of
+    brows, eyes, nose and mouth. Raises InputError with every pair without labels, and with every
+    sketch without points or labels of its own.
+    """
+    labels = {modality: parsings.by_id(modality) for modality in MODALITIES}
+    missing = [
+        f"no label map of {pair.subset} {pair.id}; delete the file of label maps: it is written "
+        "again"
+        for pair in pairs
+        if pair.id not in labels["photo"]
+    ]
+    unlocated = without_points(pairs, table, "sketch")
+    missing += sketch_problems(unlocated, "the warp", page_command)
+    missing += [
+        f"{pair.sketch}: the parser found no face in the sketch of {pair.subset} {pair.id}, and "
+        "the warp needs its labels; set parsing.fallback to true, or draw them (parsing.manual)"
+        for pair in pairs
+        if pair.id in parsings.unparsed and pair not in unlocated
+    ]
+    if missing:
+        raise InputError(missing)
+
+    def warped(pair: Pair) -> _Result:
+        photo, sketch = (
+            Face(
+                read_image(pair, modality),
+                labels[modality][pair.id],
+                points_of(table, pair.id, modality),
+            )
+            for modality in MODALITIES
+        )
+        if (pair.id, "sketch") in parsings.manual:
+            again = None
+        else:
+            fallen_back = (pair.id, "sketch") in parsings.fallback
+            again = parse_fallback if fallen_back else parse
+        return _warp_pair(pair.id, photo, sketch, mode, again, shrink)
+
+    with workers(threads) as pool:
+        results = list(pool.map(warped, pairs))
+    scores = pd.DataFrame([result.scores for result in results])
+    _score_points(scores, pairs, table, results, detect)
+    warped_pairs = Warped(
+        tuple(pair.id for pair in pairs),
+        np.stack([result.sketch for result in results]),
+        np.stack([result.map for result in results]),
+        np.stack([result.valid for result in results]),
+    )
+    return warped_pairs, scores
+
+
+def _warp_pair(
+    id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse | None, shrink: int
+) -> _Result:
+    """Without `parse` the sketch's labels are carried over by the map."""
+    forth = estimate(photo, sketch, mode, shrink)
+    back = estimate(sketch, photo, mode, shrink)
+    drawn, valid = apply(sketch.image, forth.map, sketch.labels)
+    if parse:
+        labels = parse(drawn, inverse_at(forth.map, sketch.points))
+    else:
+        labels = apply_labels(sketch.labels, forth.map)
+    before, after = (_ious(photo.labels, seen) for seen in (sketch.labels, labels))
+    head = photo.labels != BACKGROUND
+    worse = bool(_agreement(after, mode) < _agreement(before, mode))
+    scores = {
+        "id": id,
+        "worse": worse,
+        "shrunk": forth.shrunk,
+        **{f"{name}_before": value for name, value in before.items()},
+        **{f"{name}_after": value for name, value in (before if worse else after).items()},
+        "tried": after["head"],
+        "points_before": float("nan"),
+        "points_after": float("nan"),
+        "min_jacobian": forth.smallest_jacobian,
+        "sharpness": sharpness(drawn, head) / sharpness(sketch.image, head),
+        "inverse_consistency": inverse_consistency(forth.map, back.map, head),
+    }
+    if worse:
+        return _Result(
+            sketch.image,
+            identity(sketch.image.shape),
+            np.ones(sketch.image.shape, bool),
+            scores,
+        )
+    return _Result(drawn, forth.map, valid, scores)
+
+
+def _ious(photo: Labels, sketch: Labels) -> dict[str, float]:
+    """IoU of the head mask and of each class."""
+    ious = {"head": iou(photo != BACKGROUND, sketch != BACKGROUND)}
+    for label, name in enumerate(CLASSES):
+        if label != BACKGROUND:
+            ious[name] = iou(photo == label, sketch == label)
+    return ious
+
+
+def _agreement(ious: dict[str, float], mode: Mode) -> float:
+    """What decides whether the masks got worse."""
+    if mode == "face":
+        return ious["head"]
+    return float(np.nanmean([ious[CLASSES[label]] for label in FEATURES]))
+
+
+def _score_points(
+    scores: pd.DataFrame,
+    pairs: Sequence[Pair],
+    table: pd.DataFrame,
+    results: Sequence[_Result],
+    detect: Detect,
+) -> None:
+    """Fill in the distances between the points of photo and sketch, in place."""
+    seen = detect([result.sketch for result in results])
+    for row, (pair, points) in enumerate(zip(pairs, seen, strict=True)):
+        photo, sketch = (points_of(table, pair.id, m) for m in ("photo", "sketch"))
+        before = float(np.linalg.norm(photo - sketch, axis=1).mean())
+        if scores.loc[row, "worse"]:
+            after = before
+        elif points is None:
+            after = float("nan")
+        else:
+            after = float(np.linalg.norm(photo - points, axis=1).mean())
+        scores.loc[row, ["points_before", "points_after"]] = before, after
