@@ -50,6 +50,7 @@ def scattered_pairs(folder: Path) -> tuple[list[Pair], pd.DataFrame, list[DemoPa
             hashes[f"{modality}_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
             points = place(getattr(face, f"{modality}_landmarks"))
             rows.append((str(index), modality, *points.ravel(), 0.9, "mtcnn"))
-        sizes = dict(zip(("width", "height", "sketch_width", "sketch_height"), CANVAS * 2))
-        pairs.append(Pair("AR", str(index), "train", **files, **hashes, **sizes))
+        width, height = CANVAS
+        size = dict(width=width, height=height, sketch_width=width, sketch_height=height)
+        pairs.append(Pair("AR", str(index), "train", **files, **hashes, **size))
     return pairs, pd.DataFrame(rows, columns=list(COLUMNS)), drawn
