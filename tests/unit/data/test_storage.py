@@ -1,4 +1,4 @@
-"""Files of a run come back as they were written; others end in a sentence: which one, why, what to do."""
+"""Files of a run come back as they were written; others end in a sentence: why, and what to do."""
 
 import errno
 import io
