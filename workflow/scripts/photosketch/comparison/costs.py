@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from photosketch.jobs.job import intact
+from photosketch.data.storage import intact
 
 
 def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.DataFrame:

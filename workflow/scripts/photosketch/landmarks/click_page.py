@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from photosketch.data.as_seen import reduced
+from photosketch.data.images import reduced
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS
