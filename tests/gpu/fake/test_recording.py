@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from photosketch.configuration.settings import LossWeights, TrainConfig
-from photosketch.training import step
-from photosketch.training.graphs import capture
-from photosketch.training.step import Trainer
+from photosketch.training import cuda_graph
+from photosketch.training import trainer as training
+from photosketch.training.cuda_graph import capture
+from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
 
 ABLATIONS = {
@@ -30,7 +31,7 @@ def built(device, ablation="baseline", precision="fp32", batch_size=1, **changes
         precision=precision,
         **{"jitter": 286, **changes},
     )
-    return Trainer.build(config, 0, 1, device)
+    return Trainer(config, 0, 1, device)
 
 
 def advance(trainer: Trainer, size: int = 1) -> None:
@@ -41,7 +42,7 @@ def advance(trainer: Trainer, size: int = 1) -> None:
 @pytest.fixture
 def equal_values(monkeypatch):
     """Kernels do nothing, so what a replay gives is not compared with a plain step."""
-    monkeypatch.setattr(step, "disagreements", lambda *_: [])
+    monkeypatch.setattr(cuda_graph, "disagreements", lambda *_: [])
 
 
 def memory_of_recordings() -> list[int]:
@@ -171,7 +172,7 @@ def test_a_failed_recording_leaves_weights_and_moments_as_they_were(fake, equal_
     weights = {name: value.cpu() for name, value in trainer.generator.module.state_dict().items()}
     fake.fail_at("vectorized_elementwise")
     with pytest.raises(RuntimeError):
-        step.RecordedStep(
+        cuda_graph.RecordedStep(
             trainer,
             packed_pairs(trainer.device),
             torch.zeros(1, dtype=torch.int64, device=trainer.device),
@@ -185,7 +186,7 @@ def test_a_failed_recording_leaves_weights_and_moments_as_they_were(fake, equal_
 def test_finite_weights_are_asked_for_with_adams_counts_on_the_host_too():
     """Adam that is not fused keeps them there."""
     config = built(DEVICES[0]).config
-    trainer = Trainer.build(config, 0, 1, DEVICES[0], step.PLAIN)
+    trainer = Trainer(config, 0, 1, DEVICES[0], training.PLAIN)
     advance(trainer)
     counts = {each["step"].device.type for each in trainer.generator.optimizer.state.values()}
     assert counts == {"cpu"}

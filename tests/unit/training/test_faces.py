@@ -1,9 +1,9 @@
 import dataclasses
 
 import pytest
+from photosketch.training.faces import require_fitting
 
 from photosketch.jobs.job import InputError
-from photosketch.training.faces import require_fitting
 from support.face_batch import packed_pairs
 
 COMMAND = "snakemake annotate --cores 2 --configfile my.yaml"

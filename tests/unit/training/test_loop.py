@@ -20,9 +20,9 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from photosketch.configuration.settings import LossWeights, RunSettings, TrainConfig
 from photosketch.jobs import job
-from photosketch.training import checkpoint, loop, loss_buffer, networks, tensorboard_log, tensors
+from photosketch.training import checkpoint, loop, networks, tensorboard_log, tensors
 from photosketch.training.packed import write_packed
-from photosketch.training.step import Trainer
+from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
 from support.waiting import wait_for
 
@@ -149,7 +149,7 @@ def test_a_resumed_run_goes_on_with_the_curves_from_the_state_it_resumes_from(
         return Trainer.step(trainer, batch)
 
     monkeypatch.setattr(tensorboard_log, "POINTS_EVERY", 0.0)
-    monkeypatch.setattr(loss_buffer, "READ_BACK_EVERY", 1)
+    monkeypatch.setattr(loop, "READ_BACK_EVERY", 1)
     with pytest.raises(InterruptedForTestError):
         run(data, tmp_path, small_config(), [2, 4], step=failing)
     assert [point.step for point in events(tmp_path).Scalars("losses/l1")] == list(range(1, 9))
@@ -194,7 +194,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(data, tmp_path, monkeyp
             raise InterruptedForTestError
         return Trainer.step(trainer, batch)
 
-    monkeypatch.setattr(loss_buffer, "READ_BACK_EVERY", 1)
+    monkeypatch.setattr(loop, "READ_BACK_EVERY", 1)
     with pytest.raises(InterruptedForTestError):
         run(data, tmp_path / "disturbed", config, [1, 3], step=failing, state_minutes=0)
     run(data, tmp_path / "disturbed", config, [1, 3], state_minutes=0)
@@ -260,7 +260,7 @@ def saved_images(folder) -> int:
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_term_step_and_images(
     data, tmp_path, monkeypatch, at, step, kept
 ):
-    monkeypatch.setattr(loss_buffer, "READ_BACK_EVERY", 2)
+    monkeypatch.setattr(loop, "READ_BACK_EVERY", 2)
     step_of_nan = broken_step(at, lambda _, terms: terms["l1"].fill_(torch.nan))
     with pytest.raises(job.InputError) as caught:
         run(data, tmp_path, small_config(), [2, 4], step=step_of_nan, state_minutes=0)
@@ -277,7 +277,7 @@ def test_weights_that_are_not_finite_are_never_saved(data, tmp_path, monkeypatch
         if trainer.position.images == 5:  # the last of epoch 2; its losses are still those before
             next(trainer.generator.module.parameters()).data[0, 0, 0, 0] = torch.inf
 
-    monkeypatch.setattr(loss_buffer, "READ_BACK_EVERY", 2)
+    monkeypatch.setattr(loop, "READ_BACK_EVERY", 2)
     with pytest.raises(job.InputError, match=r"a weight is not finite in epoch 2, step 6,"):
         run(data, tmp_path, small_config(), [2, 4], step=broken_step(5, spoil), state_minutes=0)
     assert saved_images(tmp_path) < 6
@@ -379,8 +379,8 @@ def test_an_epoch_visits_every_pair_once_in_an_order_of_its_own():
 
 
 def test_a_term_of_weight_zero_builds_no_network():
-    baseline = Trainer.build(small_config(), 0, 1, CPU)
-    local = Trainer.build(small_config(losses=LOCAL), 0, 1, CPU)
+    baseline = Trainer(small_config(), 0, 1, CPU)
+    local = Trainer(small_config(losses=LOCAL), 0, 1, CPU)
     names = [name for name, _ in baseline.generator.module.named_parameters()]
     assert all(name.startswith("unet.") for name in names)
     assert len(list(local.generator.module.parameters())) > len(names)
@@ -389,16 +389,16 @@ def test_a_term_of_weight_zero_builds_no_network():
 KILLABLE = """
 import sys, torch
 from pathlib import Path
-from photosketch.training import loop, readings, tensors
-from photosketch.training.step import Trainer
+from photosketch.training import loop, tensors
+from photosketch.training.trainer import Trainer
 from photosketch.configuration.settings import LossWeights, RunSettings, TrainConfig
 torch.set_num_threads(1)
-readings.READ_BACK_EVERY = 1
+loop.READ_BACK_EVERY = 1
 cpu = torch.device("cpu")
 data = tensors.load_packed(sys.argv[1], cpu)
 config = TrainConfig(40, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100), jitter=286)
 run = loop.Run("test", Path(sys.argv[2]), [2, 40], "same", RunSettings(0, 0, "all"))
-loop.train(Trainer.build(config, 0, 1, cpu), data, run, sys.stderr)
+loop.train(Trainer(config, 0, 1, cpu), data, run, sys.stderr)
 """
 
 

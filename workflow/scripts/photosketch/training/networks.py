@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from photosketch.configuration.settings import FusionName
 from photosketch.geometry.patches import PARTS, PATCHES
+from photosketch.training.determinism import derive_seed
 from photosketch.training.fusion import build_fusion
 from photosketch.training.layers import HalfDropout
 from photosketch.training.parts import Regions, blacken, find_regions, split
-from photosketch.training.seeds import derive_seed
 
 PHOTO_CHANNELS = 3
 

@@ -7,8 +7,8 @@ import torch
 
 from photosketch.configuration.settings import LossWeights, TrainConfig
 from photosketch.jobs import job
-from photosketch.training import checkpoint, step, tensors
-from photosketch.training.step import PLAIN, Network, Switches, Trainer
+from photosketch.training import checkpoint, tensors, trainer
+from photosketch.training.trainer import PLAIN, Network, Switches, Trainer
 from support.face_batch import packed_pairs
 
 CPU = torch.device("cpu")
@@ -42,7 +42,7 @@ def config(losses=BASELINE, **changes) -> TrainConfig:
 def trained(settings, switches, steps, device=CPU, data=None) -> tuple[Trainer, torch.Tensor]:
     """A trainer after `steps` steps, and the terms of each [steps, T]."""
     data = data or packed_pairs(device)
-    trainer = Trainer.build(settings, 0, 1, device, switches)
+    trainer = Trainer(settings, 0, 1, device, switches)
     if isinstance(data, DoubleSet):
         trainer.generator.module.double()
         trainer.discriminators.module.double()
@@ -77,7 +77,7 @@ def test_fast_steps_give_the_weights_of_plain_ones(switches):
     data = DoubleSet(**vars(packed_pairs()))
     plain, plain_terms = trained(config(), PLAIN, 20, data=data)
     fast, fast_terms = trained(config(), switches, 20, data=data)
-    start = Trainer.build(config(), 0, 1, CPU, PLAIN)
+    start = Trainer(config(), 0, 1, CPU, PLAIN)
     assert relative(weights(fast), weights(plain)) < 1e-5
     assert relative(weights(start), weights(plain)) > 1e-3
     assert torch.allclose(fast_terms, plain_terms, rtol=1e-5)
@@ -145,7 +145,7 @@ def test_steps_taken_back_leave_no_trace(before):
     data = packed_pairs()
     straight, expected = trained(config(), Switches(), before + 2, data=data)
     trainer, _ = trained(config(), Switches(), before, data=data) if before else (None, None)
-    trainer = trainer or Trainer.build(config(), 0, 1, CPU, Switches())
+    trainer = trainer or Trainer(config(), 0, 1, CPU, Switches())
     state = checkpoint.copied(trainer.state(""))
     for _ in range(3):
         trainer.compute(data, torch.tensor([1]))
@@ -159,7 +159,7 @@ def test_steps_taken_back_leave_no_trace(before):
 
 def test_the_learning_rate_reaches_both_optimizers_as_a_number_or_a_tensor():
     data = packed_pairs()
-    trainer = Trainer.build(config(), 0, 1, CPU)
+    trainer = Trainer(config(), 0, 1, CPU)
     trainer.generator.optimizer.param_groups[0]["lr"] = torch.tensor(0.5)
     trainer.set_learning_rate(0.0)
     assert trainer.generator.optimizer.param_groups[0]["lr"] == torch.tensor(0.0)
@@ -192,8 +192,8 @@ def test_a_step_that_cannot_be_recorded_runs_eagerly_and_says_so(monkeypatch, ca
     def refuse(*_):
         raise RuntimeError("no graphs on this device")
 
-    monkeypatch.setattr(step, "RecordedStep", refuse)
-    runs = [Trainer.build(config(), 0, 1, CPU) for _ in range(2)]
+    monkeypatch.setattr(trainer, "RecordedStep", refuse)
+    runs = [Trainer(config(), 0, 1, CPU) for _ in range(2)]
     runs[0].recordable = True  # as on a GPU
     data = packed_pairs()
     for run in runs:
@@ -209,9 +209,9 @@ def test_a_lack_of_memory_for_the_networks_says_what_to_lower(monkeypatch):
     def fail(*_):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(step.networks, "build_generator", fail)
+    monkeypatch.setattr(trainer.networks, "build_generator", fail)
     with pytest.raises(job.InputError, match=r"lower train\.batch_size \(now 1\).*bf16"):
-        Trainer.build(config(), 0, 1, CPU)
+        Trainer(config(), 0, 1, CPU)
 
 
 def test_a_step_on_frames_of_512_moves_every_network():
@@ -222,7 +222,7 @@ def test_a_step_on_frames_of_512_moves_every_network():
         return [next(network.parameters()).detach() for network in networks]
 
     settings = config(LOCAL_GLAD, jitter=572, frame=512)
-    fresh = Trainer.build(settings, 0, 1, CPU)
+    fresh = Trainer(settings, 0, 1, CPU)
 
     trainer, terms = trained(settings, None, 1, data=packed_pairs(frame=512))
 
