@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from photosketch.comparison.tables import Table
-from photosketch.jobs.job import intact
+from photosketch.data.storage import intact
 
 
 def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.DataFrame:

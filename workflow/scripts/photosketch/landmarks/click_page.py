@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from photosketch.data.as_seen import reduced
+from photosketch.data.images import reduced
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.figures import page as pages
 from photosketch.jobs.job import InputError
