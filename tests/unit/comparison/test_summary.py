@@ -7,16 +7,14 @@ import pandas as pd
 import pytest
 
 from photosketch.comparison import tables
-from photosketch.comparison.provenance import Provenance
-from photosketch.comparison.summary import Comparison, at_epochs, choose_epochs, summarise
+from photosketch.comparison.summary import choose_epochs, summarise
 from photosketch.data.pairs import COLUMNS_OF_SUBSETS, RESERVED_SUBSETS
 from photosketch.evaluation.files import read_scores
 from photosketch.jobs.job import InputError
+from support.comparisons import compared
 
 IMAGES = {"CUHK": 6, "AR": 4}
 COUNTS = {**IMAGES, "all": 10}
-NOTHING = pd.DataFrame({"name": [], "subset": []})
-PROVENANCE = Provenance("demo", {}, {}, "")
 Fids = dict[int, tuple[float, float, float]]  # by epoch: CUHK, AR, all
 
 
@@ -55,7 +53,7 @@ def test_scores_are_read_in_the_order_of_ablation_seed_epoch_and_subset(
     assert set(first["seed"]) == {0}
     assert first["epoch"].tolist() == [10] * 3 + [20] * 3 + [30] * 3
     assert first["subset"].tolist() == ["CUHK", "AR", "all"] * 3
-    assert Comparison(scores, NOTHING, NOTHING, PROVENANCE).counts == COUNTS
+    assert compared(scores).counts == COUNTS
 
 
 def test_summary_has_means_deviations_and_the_last_epoch(scores: pd.DataFrame) -> None:
@@ -71,16 +69,18 @@ def test_summary_has_means_deviations_and_the_last_epoch(scores: pd.DataFrame) -
     assert baseline["AR"] == pytest.approx(6)
     assert baseline["all"] == pytest.approx(8)
     assert summary.set_index("ablation").loc["local", "all"] == pytest.approx(5)
+    kid = summarise(scores, ["baseline"], ["CUHK", "AR"], metric="kid")
+    assert kid["CUHK"][0] == pytest.approx(0.0035)
 
 
 def test_fid_of_other_people_is_a_mean_over_epochs_then_seeds_as_fid_is(
     scores: pd.DataFrame,
 ) -> None:
-    summary = Comparison(scores, NOTHING, NOTHING, PROVENANCE).summary.set_index("ablation")
+    summary = compared(scores).summary.set_index("ablation")
     assert summary.loc["baseline", "CUHK_other"] == pytest.approx(13.5)  # 13 and 14
     assert summary.loc["local", "all_other"] == pytest.approx(15)
     few = scores.assign(fid_other=scores["fid_other"].where(scores["subset"] != "AR"))
-    summary = Comparison(few, NOTHING, NOTHING, PROVENANCE).summary
+    summary = compared(few).summary
     assert summary["AR_other"].isna().all()
     assert summary["all_other"].notna().all()
 
@@ -88,33 +88,22 @@ def test_fid_of_other_people_is_a_mean_over_epochs_then_seeds_as_fid_is(
 def test_no_subset_may_have_the_name_of_another_column(scores: pd.DataFrame) -> None:
     """What `pairs` refuses covers every column that is no subset's own."""
     choice = choose_epochs(scores, "fid")
-    summary = Comparison(scores, NOTHING, NOTHING, PROVENANCE, choice=choice).summary
+    summary = compared(scores, choice=choice).summary
     of_subsets = {form.format(subset) for form in COLUMNS_OF_SUBSETS for subset in COUNTS}
     others = set(summary.columns) - set(COUNTS)
     assert others == of_subsets | (set(RESERVED_SUBSETS) - {"all", "missing"})
 
 
-def test_summary_of_another_metric(scores: pd.DataFrame) -> None:
-    summary = summarise(scores, ["baseline"], ["CUHK", "AR"], metric="kid")
-    assert summary["CUHK"][0] == pytest.approx(0.0035)
-
-
 def test_deviations_are_empty_with_one_epoch_and_one_seed(tmp_path: Path) -> None:
-    path = write_scores(tmp_path, "baseline", 3, {10: (1, 2, 3)})
+    path = write_scores(tmp_path, "baseline", 3, {10: (1, 2, 3)}, note="not comparable")
     scores = read_scores([path], ["baseline"], [3], IMAGES, [10])
     summary = summarise(scores, ["baseline"], ["CUHK", "AR"])
     summary.to_csv(tmp_path / "fid.csv", index=False)
     header, row = (tmp_path / "fid.csv").read_text().splitlines()
     cells = dict(zip(header.split(","), row.split(","), strict=True))
     assert cells["CUHK"] == cells["CUHK_last"] == "1.0"
+    assert cells["note"] == "not comparable"
     assert cells["CUHK_epoch_sd"] == cells["CUHK_seed_sd"] == cells["all_seed_sd"] == ""
-
-
-def test_the_note_of_random_features_reaches_the_table(tmp_path: Path) -> None:
-    path = write_scores(tmp_path, "baseline", 0, {10: (1, 2, 3)}, note="not comparable")
-    scores = read_scores([path], ["baseline"], [0], IMAGES, [10])
-    summary = summarise(scores, ["baseline"], ["CUHK", "AR"])
-    assert summary["note"].tolist() == ["not comparable"]
 
 
 def test_a_subset_named_na_or_by_a_number_is_kept_as_text(tmp_path: Path) -> None:
@@ -126,7 +115,7 @@ def test_a_subset_named_na_or_by_a_number_is_kept_as_text(tmp_path: Path) -> Non
         "1,all,4,3.5,0.1,7.5,inception-tf,\n"
     )
     scores = read_scores([path], ["baseline"], [0], {"NA": 2, "007": 2}, [1])
-    assert Comparison(scores, NOTHING, NOTHING, PROVENANCE).counts == {"NA": 2, "007": 2, "all": 4}
+    assert compared(scores).counts == {"NA": 2, "007": 2, "all": 4}
     assert summarise(scores, ["baseline"], ["NA", "007"])["007"].tolist() == [2.5]
 
 
@@ -182,7 +171,9 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
     validation_scores = read_scores(validation, ["baseline"], [0, 1], IMAGES, [10, 20])
     choice = choose_epochs(validation_scores, "fid")
     assert choice.epochs["epoch"].tolist() == [20, 10]  # by the pooled FID, for each seed
-    at_chosen = at_epochs(scores, choice)
+    turned = validation_scores.assign(kid=-validation_scores["kid"])
+    assert choose_epochs(turned, "kid").epochs["epoch"].tolist() == [10, 20]
+    at_chosen = choice.at_epochs(scores)
     pooled = at_chosen[at_chosen["subset"] == "all"].set_index("seed")
     assert pooled["fid"].to_dict() == {0: 8, 1: 8}
     of_cuhk = (at_chosen["seed"] == 0) & (at_chosen["subset"] == "CUHK")
@@ -192,7 +183,7 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
         | {"fid": [70.0, 80.0], "kid": 0.01, "kid_low": 0.005, "kid_high": 0.015}
     )
     of_baseline = scores[scores["ablation"] == "baseline"]
-    comparison = Comparison(of_baseline, references, NOTHING, PROVENANCE)
+    comparison = compared(of_baseline, references=references)
     table = tables.chosen_table(comparison, choice)
     assert table.rows == [
         ["baseline", "20, 10", "8.00 ± 0.00", "8.00 ± 0.00", "8.00 ± 0.00"]
@@ -202,16 +193,6 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
     assert "lowest FID" in table.remarks[0]
     by_kid = tables.chosen_table(comparison, replace(choice, metric="kid"))
     assert "lowest KID of" in by_kid.remarks[0]
-
-
-def test_fid_and_kid_may_choose_different_epochs(tmp_path: Path) -> None:
-    path = write_scores(tmp_path, "baseline", 0, {10: (1, 1, 1), 20: (2, 2, 2)})
-    table = pd.read_csv(path)
-    table["kid"] = -table["kid"]
-    table.to_csv(path, index=False)
-    validation = read_scores([path], ["baseline"], [0], IMAGES, [10, 20])
-    assert choose_epochs(validation, "fid").epochs["epoch"].tolist() == [10]
-    assert choose_epochs(validation, "kid").epochs["epoch"].tolist() == [20]
 
 
 def test_methods_come_after_the_ablations_and_have_no_chosen_epoch(
@@ -224,11 +205,8 @@ def test_methods_come_after_the_ablations_and_have_no_chosen_epoch(
     ]
     validation_scores = read_scores(validation, ["baseline", "local"], [0, 1], IMAGES, [10, 20])
     path = write_scores(tmp_path, "theirs", 0, {0: (7, 6, 5)})
-    comparison = Comparison(
+    comparison = compared(
         scores,
-        NOTHING,
-        NOTHING,
-        PROVENANCE,
         method_scores=read_scores([path], ["theirs"], [0], IMAGES, [0]),
         choice=choose_epochs(validation_scores, "fid"),
     )
