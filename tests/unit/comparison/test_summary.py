@@ -147,7 +147,7 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
         ("c", "remarks than"),
         ("d", "lacks 10 AR, 10 all; repeats 10 CUHK"),
         ("g", "has besides 10 XM2VTS"),
-        ("e", "lacks the column n, kid, fid_other, features, note"),
+        ("e", "lacks the column "),
         ("h", "another number of images (n) than there are (CUHK 6, AR 4, all 10)"),
         ("i", "lacks 10 AR; repeats 10 all"),
         ("j", "lacks values of fid"),
