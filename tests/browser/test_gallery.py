@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from selenium.webdriver import ActionChains
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from photosketch.comparison import page, tables
 from photosketch.comparison.summary import Provenance
@@ -37,66 +39,47 @@ def listed(folder: Path) -> list[pairs.Pair]:
     return pairs.index_pairs(folder / "pairs.tsv", (80, 100))
 
 
-def made_up(people: list[pairs.Pair]) -> dict[str, pd.DataFrame]:
-    """SSIM falls with the person's place for the baseline; `local` is the other way round. FSIM is
-    missing for one person."""
-    names = {"subset": [p.subset for p in people], "id": [p.id for p in people]}
-    rising = np.linspace(0.2, 0.9, len(people))
-    first = pd.DataFrame({**names, "ssim": rising[::-1], "fsim": 0.5})
-    first.loc[(first["subset"] == "AR") & (first["id"] == "2"), "fsim"] = np.nan
-    return {"baseline": first, "local": first.assign(ssim=rising**2)}
-
-
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
-    """The page, and the SSIM of each person and method."""
+    """The page, and the SSIM of each person and method: it falls with the person's place for the
+    baseline and rises for `local`. FSIM is missing for one person."""
     folder = tmp_path_factory.mktemp("page")
     people = pairs.select(listed(folder), split="test")
-    images = made_up(people)
+    names = [f"{pair.subset}/{pair.id}" for pair in people]
+    rising = np.linspace(0.2, 0.9, len(people))
+    ssim = pd.DataFrame({"baseline": rising[::-1], "local": rising**2}, index=names)
+    fsim = np.where(np.array(names) == "AR/2", np.nan, 0.5)
     random = np.random.default_rng(1)
-    drawn = {
-        name: Samples(
-            *ids_and_subsets(people), random.integers(0, 256, (len(people), 100, 80), np.uint8)
-        )
-        for name in METHODS
-    }
-    scores = comparisons.scores(
-        lambda index, *_: list(FID.values())[index],
-        METHODS,
-        epochs=(1, 2),
-        counts={"CUHK": 29, "AR": 4, "all": 33},
-        note="not comparable",
-        kid=0.001,
-    ).assign(ssim=lambda table: table["fid"] / 200)
-    references = pd.DataFrame(
-        [{"name": "photo in gray", "subset": s, "n": 4, "fid": 7.0} for s in ("AR", "all")]
-    )
-    Image.new("L", (40, 40)).save(folder / "figure.png")
-    hparams = {name: {"losses": {"l1": 100.0}} for name in METHODS}
+    sketches = random.integers(0, 256, (len(METHODS), len(people), 100, 80), np.uint8)
     comparison = comparisons.compared(
-        scores,
-        references=references,
-        provenance=Provenance("test", {"Commit": "0123"}, hparams, "run: test"),
+        comparisons.scores(
+            lambda index, *_: list(FID.values())[index],
+            METHODS,
+            epochs=(1, 2),
+            counts={"CUHK": 29, "AR": 4, "all": 33},
+            note="not comparable",
+            kid=0.001,
+        ).assign(ssim=lambda table: table["fid"] / 200),
+        references=pd.DataFrame(
+            [{"name": "photo in gray", "subset": s, "n": 4, "fid": 7.0} for s in ("AR", "all")]
+        ),
+        provenance=Provenance("test", {}, {name: {"losses": {}} for name in METHODS}, "run: test"),
         people=people,
-        drawn=drawn,
+        drawn={
+            name: Samples(*ids_and_subsets(people), own)
+            for name, own in zip(METHODS, sketches, strict=True)
+        },
         image_scores={
-            name: {metric: table[metric].to_numpy()[None] for metric in ("ssim", "fsim")}
-            for name, table in images.items()
+            name: {"ssim": ssim[name].to_numpy()[None], "fsim": fsim[None]} for name in METHODS
         },
     )
     figure = folder / "figure.png"
-    text = page.index_html(
-        comparison,
-        [tables.metric_table(comparison)],
-        figure,
-        None,
-        dict.fromkeys(SUBSETS, figure),
-        {},
-    )
+    Image.new("L", (40, 40)).save(figure)
+    grids = dict.fromkeys(SUBSETS, figure)
+    shown = [tables.metric_table(comparison)]
+    text = page.index_html(comparison, shown, figure, None, grids, {})
     (folder / "index.html").write_text(text, encoding="utf-8")
-    wide = pd.DataFrame({name: table["ssim"] for name, table in images.items()})
-    wide.index = [f"{p.subset}/{p.id}" for p in people]
-    return folder / "index.html", wide
+    return folder / "index.html", ssim
 
 
 @pytest.fixture
@@ -114,8 +97,6 @@ def find(driver: Any, selector: str) -> Any:
 
 
 def choose(driver: Any, select: str, text: str) -> None:
-    from selenium.webdriver.support.ui import Select
-
     Select(find(driver, f"#{select}")).select_by_visible_text(text)
 
 
@@ -129,25 +110,22 @@ def first_cells(driver: Any) -> list[str]:
     return [row.text.splitlines()[0] for row in rows]
 
 
-def test_a_column_of_the_table_sorts_by_number_and_back(opened: Any) -> None:
+def test_the_table_comes_first_and_sorts_by_number_with_pointer_and_keyboard(opened: Any) -> None:
+    assert find(opened, "main section").get_attribute("id") == "table"
     assert first_cells(opened) == ["baseline", "local"]
     button = find(opened, ".grouped thead th.mean button")
     button.click()
     assert first_cells(opened) == ["baseline", "local"]  # 99 before 100
-    button.send_keys("\ue007")  # Enter: the keyboard works as well
+    button.send_keys("\ue007")  # Enter
     assert first_cells(opened) == ["local", "baseline"]
     last = opened.find_elements("css selector", ".grouped tr")[-1]
     assert last.text.startswith("photo in gray")
-
-
-def test_the_names_of_subsets_and_of_the_first_column_sort_as_well(opened: Any) -> None:
-    ablation, first, *_ = opened.find_elements("css selector", ".grouped thead tr:first-child th")
-    for head in (ablation, first):
+    ablation, subset, *_ = opened.find_elements("css selector", ".grouped thead tr:first-child th")
+    for head in (ablation, subset):
         button = find(head, "button")
-        button.click()
-        assert first_cells(opened) == ["baseline", "local"]
-        button.click()
-        assert first_cells(opened) == ["local", "baseline"]
+        for order in (["baseline", "local"], ["local", "baseline"]):
+            button.click()
+            assert first_cells(opened) == order
     mean = find(opened, ".grouped thead th.mean")
     assert mean.get_attribute("aria-sort") == "descending"
     assert ablation.get_attribute("aria-sort") is None
@@ -168,17 +146,11 @@ def test_every_name_of_every_table_sorts_and_more_of_what_is_better_comes_first(
     assert [row.text for row in rows] == ["local", "baseline", "photo in gray"]
 
 
-def test_the_table_comes_first(opened: Any) -> None:
-    assert find(opened, "main section").get_attribute("id") == "table"
-
-
 def test_every_face_is_there_with_all_its_images_when_scrolled(
     opened: Any, written: tuple[Path, pd.DataFrame]
 ) -> None:
     assert find(opened, "#count").text == "33 of 33 faces"
     opened.execute_script("document.getElementById('more').scrollIntoView()")
-    from selenium.webdriver.support.ui import WebDriverWait
-
     WebDriverWait(opened, 10).until(lambda driver: len(faces(driver)) == 33)
     assert faces(opened) == list(written[1].index)
     loaded = opened.execute_script(
@@ -189,39 +161,26 @@ def test_every_face_is_there_with_all_its_images_when_scrolled(
     assert loaded == [80] * 33 * 4
 
 
-def test_filtering_shows_one_subset(opened: Any) -> None:
-    choose(opened, "subset", "AR")
-    assert faces(opened) == [f"AR/{number}" for number in range(4)]
-    assert find(opened, "#count").text == "4 of 33 faces"
-
-
-def test_faces_sort_by_a_methods_metric_and_the_worst_come_first_on_a_click(
+def test_faces_sort_by_a_metric_and_the_worst_come_first_on_a_click(
     opened: Any, written: tuple[Path, pd.DataFrame]
 ) -> None:
     ssim = written[1]
+    find(opened, "#worst").click()  # alone: by the mean
+    assert faces(opened)[:5] == list(ssim.mean(axis=1).sort_values().index[:5])
     choose(opened, "order", "local")
     best = ssim["local"].sort_values(ascending=False).index
-    assert faces(opened)[:10] == list(best[:10])
-    find(opened, "#worst").click()
     assert faces(opened)[:10] == list(best[::-1][:10])
-
-
-def test_worst_first_alone_sorts_by_the_mean(
-    opened: Any, written: tuple[Path, pd.DataFrame]
-) -> None:
     find(opened, "#worst").click()
-    expected = written[1].mean(axis=1).sort_values().index
-    assert faces(opened)[:5] == list(expected[:5])
-
-
-def test_faces_sort_by_disagreement(opened: Any, written: tuple[Path, pd.DataFrame]) -> None:
+    assert faces(opened)[:10] == list(best[:10])
     choose(opened, "order", "disagreement")
-    apart = written[1].max(axis=1) - written[1].min(axis=1)
+    apart = ssim.max(axis=1) - ssim.min(axis=1)
     assert faces(opened)[0] == apart.idxmax()
 
 
 def test_a_person_without_a_score_has_a_dash_and_comes_last_either_way(opened: Any) -> None:
     choose(opened, "subset", "AR")
+    assert faces(opened) == [f"AR/{number}" for number in range(4)]
+    assert find(opened, "#count").text == "4 of 33 faces"
     choose(opened, "metric", "FSIM")
     for order in ("local", "mean of all", "disagreement"):
         choose(opened, "order", order)
@@ -236,8 +195,6 @@ def test_a_person_without_a_score_has_a_dash_and_comes_last_either_way(opened: A
 
 
 def test_hovering_shows_the_true_sketch_in_place(opened: Any) -> None:
-    from selenium.webdriver import ActionChains
-
     images = opened.find_elements("css selector", ".person:first-child img")
     own = images[2].get_attribute("src")
     ActionChains(opened).move_to_element(images[2]).perform()
@@ -252,8 +209,6 @@ def divide(driver: Any) -> float:
 
 
 def test_two_images_are_compared_by_swiping_and_by_keyboard(opened: Any) -> None:
-    from selenium.webdriver import ActionChains
-
     images = opened.find_elements("css selector", ".person:first-child img")
     sources = [image.get_attribute("src") for image in images]
     images[3].find_element("xpath", "..").send_keys("\ue007")
