@@ -69,7 +69,7 @@ rule compare:
             "<results>/comparison/index.html",
             caption="../report/page.rst",
             category="Comparison",
-            labels={"figure": "tables and verdicts, gallery, curves and grids on one page"},
+            labels={"figure": "tables, verdicts, gallery and grids on one page"},
         ),
     log:
         "<logs>/compare.log",
