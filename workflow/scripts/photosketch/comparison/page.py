@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,17 +54,6 @@ def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
     return "\n".join([*lines, ""])
 
 
-@dataclass(frozen=True)
-class _Section:
-    """Pictures of the page below a heading: each a data URI, a description and a heading, if any.
-    `name`: what the link to the section says."""
-
-    anchor: str
-    name: str
-    title: str
-    pictures: Sequence[tuple[str, str, str]]
-
-
 def index_html(
     comparison: Comparison,
     tables: Sequence[Table],
@@ -88,27 +76,15 @@ def index_html(
     if validation_curves is not None:
         description = "The choice of an epoch, a panel per ablation"
         over_epochs += [(png_uri(validation_curves), description, "On the validation pairs")]
-    sections = [
-        _Section("curves", "Curves", "Over the epochs", over_epochs),
-        *(
-            _Section(
-                f"sweep-{name}",
-                f"Sweep {name}",
-                f"Sweep {name}",
-                [(png_uri(path), f"Each metric over the values of the sweep {name}", "")],
-            )
-            for name, path in sweeps.items()
-        ),
-        *(
-            _Section(
-                f"grid-{index}",
-                subset,
-                subset,
-                [(grid_uri(path), f"Photos, sketches and results of {subset}", "")],
-            )
-            for index, (subset, path) in enumerate(grids.items())
-        ),
-    ]
+    # an anchor, what the link to it says, the heading, and pictures: URI, description, heading
+    sections = [("curves", "Curves", "Over the epochs", over_epochs)]
+    for name, path in sweeps.items():
+        description = f"Each metric over the values of the sweep {name}"
+        title = f"Sweep {name}"
+        sections.append((f"sweep-{name}", title, title, [(png_uri(path), description, "")]))
+    for index, (subset, path) in enumerate(grids.items()):
+        description = f"Photos, sketches and results of {subset}"
+        sections.append((f"grid-{index}", subset, subset, [(grid_uri(path), description, "")]))
     return pages.render(
         __file__,
         title=f"Face sketches: run {provenance.run}",
