@@ -14,7 +14,6 @@ from PIL import Image
 
 from photosketch.data import pairs
 from photosketch.jobs.job import InputError
-from photosketch.landmarks import click_page
 from photosketch.landmarks.click_page import annotation_page
 from photosketch.landmarks.manual import MANUAL_COLUMNS, manual_rows
 from photosketch.landmarks.table import COLUMNS
@@ -115,10 +114,6 @@ def test_pattern_that_matches_nothing_and_nothing_to_show_are_errors(listed):
 def test_names_cannot_end_the_script(listed):
     rows = [{**manual_row("1", "photo"), "id": "</script><b>"}]
     assert data(listed, [], rows)["manualRows"][0][1] == "</script><b>"
-
-
-def test_template_is_filled_once():
-    assert click_page.TEMPLATE.read_text(encoding="utf-8").count("{{DATA}}") == 1
 
 
 def test_manual_rows_keep_what_they_say_with_decimal_points(tmp_path):
