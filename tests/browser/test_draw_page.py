@@ -21,7 +21,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cards = [
         page.Card("a.jpg", picture(300, 400), picture(300, 400), faces[:1]),
         page.Card("<b>.jpg", picture(1600, 800), picture(1600, 800), faces, ["a face is left out"]),
-        page.Card("notes.txt", remarks=["is no intact image"]),
+        page.Card("notes.txt", remarks=["is not an intact image"]),
     ]
     text = page.page("Drawn by demo, local", "3 photos", cards, ["", "index_2.html"])
     path = tmp_path_factory.mktemp("page") / "index.html"
@@ -48,7 +48,7 @@ def test_every_photo_is_there_with_its_sketches_and_every_other_file_with_its_re
     assert [len(all_of(card, "figure")) for card in all_of(opened, "article")] == [1, 2, 0]
     assert [one.text for one in all_of(opened, ".warning")] == [
         "a face is left out",
-        "is no intact image",
+        "is not an intact image",
     ]
     (link, *_) = all_of(opened, "nav a")
     assert link.get_attribute("href").endswith("index_2.html")

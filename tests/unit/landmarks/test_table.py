@@ -53,5 +53,5 @@ def test_points_of_an_image_without_a_row_are_an_error() -> None:
 
 def test_another_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,modality\n1,photo\n")
-    with pytest.raises(InputError, match=r"t\.csv: is no landmark table"):
+    with pytest.raises(InputError, match=r"t\.csv: is damaged .lacks the column source"):
         read_landmarks(tmp_path / "t.csv")

@@ -122,7 +122,7 @@ def test_no_state_is_past_a_generator_that_could_not_be_written(tmp_path, monkey
     with checkpoint.Saver(tmp_path) as saver:
         saver.save(full_state(1))
         saver.wait()
-        monkeypatch.setattr(checkpoint, "save_file", refuse)
+        monkeypatch.setattr("safetensors.torch.save_file", refuse)
         saver.save(full_state(2), due=(4, {}))
         with pytest.raises(job.InputError, match="refused"):
             saver.wait()

@@ -8,6 +8,7 @@ them, which no tool sets back.
 Free of numpy and Pillow, because the Snakefile calls it at every start.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -20,10 +21,14 @@ from photosketch.jobs.job import InputError, file_sha256, write_atomically
 def digest(files: Iterable[str | os.PathLike[str]], memory: Path | None = None) -> str:
     """Hash (hexadecimal) over the names and contents of files; a missing one counts as missing.
 
-    `memory`, a JSON file, holds the hashes of the last call with it and is written anew where they
+    `memory`, a JSON file, holds the hashes of the last call with it and is written anew if they
     changed. One that can't be read or written costs time alone.
     """
-    remembered = _read(memory) if memory else {}
+    try:
+        entries = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
+        remembered = {path: entry for path, entry in entries.items() if len(entry) == 5}
+    except (OSError, ValueError, AttributeError, TypeError):
+        remembered = {}
     current: dict[str, list[int | str]] = {}
     total = hashlib.sha256()
     for path in map(str, files):
@@ -37,21 +42,9 @@ def digest(files: Iterable[str | os.PathLike[str]], memory: Path | None = None) 
             content = "missing"
         total.update(f"{path}\0{content}\0".encode(errors="surrogateescape"))
     if memory and current != remembered:
-        _write(memory, current)
+        with (
+            contextlib.suppress(OSError, InputError),  # a full disk
+            write_atomically(memory) as temporary,
+        ):
+            temporary.write_text(json.dumps(current), encoding="utf-8")
     return total.hexdigest()
-
-
-def _read(memory: Path) -> dict[str, list[int | str]]:
-    try:
-        entries = json.loads(memory.read_text(encoding="utf-8"))
-        return {path: entry for path, entry in entries.items() if len(entry) == 5}
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}
-
-
-def _write(memory: Path, entries: dict[str, list[int | str]]) -> None:
-    try:
-        with write_atomically(memory) as temporary:
-            temporary.write_text(json.dumps(entries), encoding="utf-8")
-    except (OSError, InputError):  # a full disk
-        return

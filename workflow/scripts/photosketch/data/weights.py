@@ -7,14 +7,12 @@ Light and free of torch, because the Snakefile takes the files' names from here.
 import os
 import shutil
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 
 from photosketch.jobs.job import InputError, file_sha256, is_full, write_atomically
-
-_PARSERS = "https://github.com/yakhyo/face-parsing/releases/download/weights"
 
 
 @dataclass(frozen=True)
@@ -40,19 +38,15 @@ class PublishedWeights:
         """What to put where, in words."""
         size = f", {self.size:,} bytes" if self.size else ""
         digits = "" if len(self.sha256) == 64 else " begins with"
-        return (
+        ways = [
             f"Download {self.name} (sha256{digits} {self.sha256}{size}) from {self.url} and set "
-            f"{self.setting} to {self.goes_by}{self._other_ways()}."
-        )
-
-    def _other_ways(self) -> str:
-        """Where it is downloaded to, and what needs no download."""
-        ways = []
+            f"{self.setting} to {self.goes_by}"
+        ]
         if FILES.get(self.name) is self:
             ways.append(f"put it at {self.path} and leave {self.setting} at null")
         if self.setting == "evaluation.weights":
             ways.append("set evaluation.features to efficientnet-lite0, which needs no download")
-        return "".join(f", or {way}" for way in ways)
+        return f"{', or '.join(ways)}."
 
 
 @dataclass(frozen=True)
@@ -123,26 +117,22 @@ FACE_NETWORK = PackagedWeights(
     size=22_466_066,
     command="make setup IDENTITY=1",
 )
-FACE_LANDMARKS = PackagedWeights(
-    package="face-recognition-models",
-    version="0.3.0",
+FACE_LANDMARKS = replace(
+    FACE_NETWORK,
     file="face_recognition_models/models/shape_predictor_5_face_landmarks.dat",
     sha256="c4b1e9804792707d3a405c2c16a80a20269e6675021f64a41d30fffafbc41888",
-    setting=None,
     size=9_150_489,
-    command="make setup IDENTITY=1",
 )
 PARSER_WEIGHTS = {
-    "resnet18": PublishedWeights(
-        url=f"{_PARSERS}/resnet18.onnx",
-        sha256="0d9bd318e46987c3bdbfacae9e2c0f461cae1c6ac6ea6d43bbe541a91727e33f",
+    name: PublishedWeights(
+        url=f"https://github.com/yakhyo/face-parsing/releases/download/weights/{name}.onnx",
+        sha256=sha256,
         setting="parsing.weights",
-    ),
-    "resnet34": PublishedWeights(
-        url=f"{_PARSERS}/resnet34.onnx",
-        sha256="5b805bba7b5660ab7070b5a381dcf75e5b3e04199f1e9387232a77a00095102e",
-        setting="parsing.weights",
-    ),
+    )
+    for name, sha256 in (
+        ("resnet18", "0d9bd318e46987c3bdbfacae9e2c0f461cae1c6ac6ea6d43bbe541a91727e33f"),
+        ("resnet34", "5b805bba7b5660ab7070b5a381dcf75e5b3e04199f1e9387232a77a00095102e"),
+    )
 }
 FILES = {weights.name: weights for weights in (*FEATURE_WEIGHTS.values(), *PARSER_WEIGHTS.values())}
 
@@ -152,30 +142,27 @@ def verify_weights(
 ) -> None:
     """Check a weights file against `sha256`, by default the published one.
 
-    Raises InputError where the file is missing or another one.
+    Raises InputError if the file is missing or another one.
     """
     if not os.path.isfile(path):
         raise InputError([f"{path}: no such weights file. {published.remedy()}"])
     actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
-    if not actual.startswith(expected):
-        size = f", {published.size:,} bytes" if published.size and not sha256 else ""
-        meant = (
-            f" If this very file is meant, set {published.setting}_sha256 to {actual}."
-            if published.setting
-            else ""
-        )
-        raise InputError(
-            [
-                f"{path}: damaged or another file: sha256 {actual}, {path.stat().st_size:,} bytes; "
-                f"expected sha256 {expected}{size}. {published.remedy()}{meant}"
-            ]
-        )
+    if actual.startswith(expected):
+        return
+    size = f", {published.size:,} bytes" if published.size and not sha256 else ""
+    fault = (
+        f"{path}: damaged or another file: sha256 {actual}, {path.stat().st_size:,} bytes; "
+        f"expected sha256 {expected}{size}. {published.remedy()}"
+    )
+    if published.setting:
+        fault += f" If this very file is meant, set {published.setting}_sha256 to {actual}."
+    raise InputError([fault])
 
 
 def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
     """Download a published weights file to `path`, written whole or not at all.
 
-    Raises InputError where the download fails or has another hash.
+    Raises InputError if the download fails or has another hash.
     """
     with write_atomically(path) as temporary:
         try:
@@ -187,15 +174,12 @@ def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
         except (OSError, HTTPException) as error:
             if is_full(error):
                 raise
-            raise InputError(
-                [f"{path}: download failed ({error}). {published.remedy()}"]
-            ) from error
-        actual = file_sha256(temporary)
+            fault = f"{path}: download failed ({error}). {published.remedy()}"
+            raise InputError([fault]) from error
+        actual, size = file_sha256(temporary), temporary.stat().st_size
         if not actual.startswith(published.sha256):
-            raise InputError(
-                [
-                    f"{path}: the download has sha256 {actual} "
-                    f"({temporary.stat().st_size:,} bytes), expected {published.sha256}; "
-                    f"discarded. {published.remedy()}"
-                ]
+            fault = (
+                f"{path}: the download has sha256 {actual} ({size:,} bytes), expected "
+                f"{published.sha256}; discarded. {published.remedy()}"
             )
+            raise InputError([fault])

@@ -38,6 +38,8 @@ def write(cuts: Iterable[Cut]) -> None:
 
     for cut in cuts:
         picture = images.decode(images.file_bytes(cut.picture), colour=True)
+        if (picture == picture[..., :1]).all():  # gray
+            picture = picture[..., 0]
         for half, file in zip(np.split(picture, 2, axis=1), (cut.photo, cut.sketch), strict=True):
             with write_atomically(file) as temporary:
                 Image.fromarray(half).save(temporary)

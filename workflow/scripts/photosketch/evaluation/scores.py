@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-import cv2
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
 
 from photosketch.configuration.settings import FeatureConfig, ScoredAs
+from photosketch.data.images import gray
 from photosketch.data.pairs import Modality, Pair, read_image, select
 from photosketch.evaluation import (
     cross_identity_fid,
@@ -107,7 +107,7 @@ def stack_sketches(pairs: Sequence[Pair]) -> np.ndarray:
 
 def stack_gray_photos(pairs: Sequence[Pair]) -> np.ndarray:
     """The photos of the pairs in gray (ITU-R 601), [N, H, W] uint8."""
-    return np.stack([cv2.cvtColor(read_image(pair, "photo"), cv2.COLOR_RGB2GRAY) for pair in pairs])
+    return np.stack([gray(read_image(pair, "photo")) for pair in pairs])
 
 
 def stack_points(

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photosketch.data import images
 from photosketch.data.array_types import Field, Image, Mask, Points
 from photosketch.parsing import atlas
 from photosketch.parsing.atlas import FaceFrame
@@ -106,7 +107,7 @@ def find_features(image: Image, points: Points, frame: FaceFrame) -> Features:
     """The features of an upright face with its five points [5, 2]."""
     shape = image.shape[:2]
     unit = frame.unit
-    gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    gray = images.gray(image)
     gray = gray.astype(np.float32)
     local = cv2.GaussianBlur(gray, (0, 0), _SURROUNDINGS_BLUR * unit)
     variance = cv2.GaussianBlur((gray - local) ** 2, (0, 0), _SPREAD_BLUR * unit)

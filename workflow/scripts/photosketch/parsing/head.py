@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photosketch.data import images
 from photosketch.data.array_types import Field, Image, Mask
 from photosketch.parsing import atlas
 from photosketch.parsing.atlas import FaceFrame
@@ -104,7 +105,7 @@ def turned_corners(image: Image) -> Mask:
     A wedge is told from black hair or clothes by its straight inner edge: seen from its border, the
     lengths of the black runs lie on a line.
     """
-    gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    gray = images.gray(image)
     wedges = np.zeros(gray.shape, bool)
     for turns in range(4):
         black = np.rot90(gray <= _BLACK, turns)

@@ -10,11 +10,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import torch
 
 from photosketch.configuration.settings import TrainConfig
+from photosketch.data.images import gray
 from photosketch.jobs.job import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.training import checkpoint, networks, tensors
@@ -89,14 +89,7 @@ def draw(
             drawn = generator(batch.photo, batch.landmarks, batch.foreground).image  # [1, C, F, F]
             image = drawn[0, :, top : top + height, left : left + width]  # [C, H, W]
             pixels = ((image + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
-            sketches[index] = _gray(pixels)
+            sketches[index] = gray(pixels.transpose(1, 2, 0)) if len(pixels) == 3 else pixels[0]
             if bar is not None:
                 bar.update()
     return sketches
-
-
-def _gray(pixels: np.ndarray) -> np.ndarray:
-    """[C, H, W] to gray [H, W]: the only channel, or ITU-601 of three."""
-    if len(pixels) == 1:
-        return pixels[0]
-    return cv2.cvtColor(np.ascontiguousarray(pixels.transpose(1, 2, 0)), cv2.COLOR_RGB2GRAY)

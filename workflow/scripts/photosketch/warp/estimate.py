@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from photosketch.data import images
 from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.parsing.labels import BACKGROUND, BROWS, EYES, HAIR, MOUTH, NOSE
 from photosketch.warp.correlation import Picture, correlations
@@ -353,7 +354,7 @@ def _matches(
     """
     half, search = _MATCH_HALF, _MATCH_SEARCH
     gray, drawn = (
-        cv2.GaussianBlur(_gray(face.image).astype(np.float32), (0, 0), _MATCH_BLUR)
+        cv2.GaussianBlur(images.gray(face.image).astype(np.float32), (0, 0), _MATCH_BLUR)
         for face in (photo, sketch)
     )
     drawn = sampled(drawn, identity(gray.shape) + rough, cv2.INTER_LINEAR)
@@ -393,10 +394,6 @@ def _steepness(gray: Field) -> Field:
     across, down = (cv2.Sobel(gray, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
     # not cv2.magnitude, whose last digits depend on where in memory its arguments lie
     return np.sqrt(across * across + down * down)
-
-
-def _gray(image: Image) -> Image:
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def _peaks(scores: Field) -> tuple[Mask, NDArray[Any], NDArray[Any]]:

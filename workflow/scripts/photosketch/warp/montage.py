@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from photosketch.data import array_types
+from photosketch.data import array_types, images
 from photosketch.data.pairs import Pair, read_image
 from photosketch.figures import contact_sheet
 from photosketch.parsing.labels import Parsings
@@ -70,7 +69,7 @@ def overlay(
 
     sketch and the photo's labels: [H, W] uint8. The result is [H, W, 3] uint8.
     """
-    gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    gray = images.gray(photo)
     pale = np.repeat((190 + gray // 4)[..., None], 3, axis=2)
     pale[contact_sheet.edges(labels)] = _EDGES
     ink = 1 - (1 - sketch[..., None] / 255) * (1 - _INK)
