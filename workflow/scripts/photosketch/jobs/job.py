@@ -295,24 +295,6 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-@contextlib.contextmanager
-def intact(path: str | os.PathLike[str], stage: str) -> Iterator[None]:
-    """Around reading a file that `stage` wrote: whatever a damaged one makes its reader raise
-    becomes an InputError with the file, what is wrong, and the remedy."""
-    try:
-        yield
-    except (InputError, FileNotFoundError, MemoryError):
-        raise
-    except Exception as error:
-        reason, *_ = str(error).splitlines() or [""]
-        raise InputError(
-            [
-                f"{path}: is damaged ({type(error).__name__}: {reason}); "
-                f"delete it: it is written again by {stage}"
-            ]
-        ) from error
-
-
 def file_sha256(path: str | os.PathLike[str]) -> str:
     """Hash of a file's content."""
     with open(path, "rb") as file:
