@@ -25,9 +25,9 @@ from torch.utils.flop_counter import FlopCounterMode
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from photosketch.configuration.settings import FRAMES, LossWeights, TrainConfig
-from photosketch.training import tensors
 from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.trainer import PLAIN, Switches, Trainer, fastest
+from support.face_batch import packed_pairs
 
 ABLATIONS = {
     "baseline": LossWeights(l1=100),
@@ -60,30 +60,6 @@ def is_taken(switches: Switches, device: torch.device) -> bool:
     if device.type == "cpu":
         taken = dataclasses.replace(taken, graph=False)
     return switches == taken
-
-
-def packed_noise(device: torch.device, frame: int) -> tensors.PackedSet:
-    """Four pairs of random pixels with a head and points where aligned faces have them."""
-    random = torch.Generator().manual_seed(0)
-    scale = frame // 256
-    points = torch.tensor([[103.0, 129], [154, 129], [128, 160], [110, 185], [146, 185]])
-    parsing = torch.zeros(4, frame, frame, dtype=torch.uint8)
-    parsing[:, 40 * scale : 220 * scale, 60 * scale : 200 * scale] = 2
-    photo, sketch = (
-        torch.randint(256, (4, frame, frame, depth), generator=random, dtype=torch.uint8)
-        for depth in (3, 1)
-    )
-    return tensors.PackedSet(
-        ids=["1", "2", "3", "4"],
-        subset=["noise"] * 4,
-        photo=photo.to(device),
-        sketch=sketch.to(device),
-        landmarks=(scale * points).expand(4, -1, -1).contiguous().to(device),
-        parsing=parsing.to(device),
-        size=(200 * scale, 250 * scale),
-        offset=(28 * scale, 3 * scale),
-        pad_value=0,
-    )
 
 
 def build(
@@ -124,7 +100,7 @@ def bench_ablation(
 ) -> list[dict[str, Any]]:
     """One row per variant: medians over `repeats` turns of `steps` steps each."""
     variants = variants_on(device)
-    data = packed_noise(device, frame)
+    data = packed_pairs(device, frame)
     indices = torch.tensor([0], device=device)
     trainers = {
         name: build(ablation, switches, precision, width, frame, device)
@@ -177,7 +153,7 @@ def count_flops(ablation: str, width: int, frame: int) -> int:
     """Floating-point operations of the convolutions of one step, forward and backward."""
     trainer = build(ablation, PLAIN, "fp32", width, frame, torch.device("cpu"))
     with FlopCounterMode(display=False) as counter:
-        trainer.compute(packed_noise(trainer.device, frame), torch.tensor([0]))
+        trainer.compute(packed_pairs(trainer.device, frame), torch.tensor([0]))
     return counter.get_total_flops()
 
 
@@ -216,7 +192,7 @@ def train_for_memory(
     device = torch.device(kind)
     switches, precision = variants_on(device)[variant]
     trainer = build(ablation, switches, precision, int(width), int(frame), device)
-    data, indices = packed_noise(device, int(frame)), torch.tensor([0], device=device)
+    data, indices = packed_pairs(device, int(frame)), torch.tensor([0], device=device)
     with (
         deterministic_algorithms(),
         tempfile.TemporaryDirectory() as folder,

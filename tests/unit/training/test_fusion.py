@@ -15,7 +15,7 @@ from photosketch.training.parts import compose, find_regions, layers, masks, spl
 from support.face_batch import FRAME, face_batch
 
 FUSIONS = get_args(FusionName)
-NARROW = 4
+NARROW = 2
 HAIR, BACKGROUND, NOSE = (PARTS.index(name) for name in ("hair", "background", "nose"))
 
 
@@ -113,9 +113,13 @@ def test_generators_of_before_there_was_a_choice_can_be_loaded():
     keys = build_generator(NARROW, 1, local=True, seed=0).fusion.state_dict()
     kernels = {key: tuple(value.shape) for key, value in keys.items() if value.ndim == 4}
     assert kernels == {
-        "1.weight": (4, 2, 7, 7),
-        **{f"{block}.layers.{at}.weight": (4, 4, 3, 3) for block in (4, 5) for at in (1, 6)},
-        "7.weight": (1, 4, 7, 7),
+        "1.weight": (NARROW, 2, 7, 7),
+        **{
+            f"{block}.layers.{at}.weight": (NARROW, NARROW, 3, 3)
+            for block in (4, 5)
+            for at in (1, 6)
+        },
+        "7.weight": (1, NARROW, 7, 7),
     }
 
 

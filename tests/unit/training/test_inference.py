@@ -1,38 +1,38 @@
 """Drawing test photos: reproducible, image by image, cropped back."""
 
+import dataclasses
 import io
 
 import numpy as np
 import pytest
 import torch
 
-from photosketch.configuration.settings import LossWeights, RunSettings, TrainConfig
+from photosketch.configuration.settings import LossWeights, RunSettings
 from photosketch.jobs.job import InputError
 from photosketch.training import inference, loop, networks, tensors
 from photosketch.training.checkpoint import generator_path, save_generator
 from photosketch.training.trainer import PLAIN, Trainer
+from support.face_batch import packed_pairs
+from support.small_training import small_config
 
 CPU = torch.device("cpu")
 
 
 def random_set(count=3, channels=1) -> tensors.PackedSet:
+    """Random pixels in place of the three smooth pairs, whose points and labels stay."""
     random = torch.Generator().manual_seed(5)
 
     def images(depth):
         return torch.randint(0, 256, (count, 256, 256, depth), generator=random).byte()
 
-    points = torch.tensor([[103.0, 129], [154, 129], [128, 160], [110, 185], [146, 185]])
-    return tensors.PackedSet(
-        ids=[str(index) for index in range(count)],
-        subset=["a"] * count,
-        photo=images(3),
-        sketch=images(channels),
-        landmarks=points.expand(count, -1, -1).contiguous(),
-        parsing=images(1)[..., 0] % 8,
-        size=(200, 250),
-        offset=(28, 3),
-        pad_value=0,
-    )
+    data = packed_pairs()
+    return dataclasses.replace(some(data, count), photo=images(3), sketch=images(channels))
+
+
+def some(data, stop, start=0) -> tensors.PackedSet:
+    """Some of the pairs."""
+    names = ("ids", "subset", "photo", "sketch", "landmarks", "parsing")
+    return dataclasses.replace(data, **{name: getattr(data, name)[start:stop] for name in names})
 
 
 @pytest.fixture(params=[False, True], ids=["global", "local"])
@@ -61,17 +61,7 @@ def test_dropout_is_on_and_seeded_by_seed_and_epoch(generator):
 
 def test_an_image_is_drawn_alike_whatever_others_are_drawn_with_it(generator):
     data = random_set()
-    alone = tensors.PackedSet(
-        ids=data.ids[2:],
-        subset=data.subset[2:],
-        photo=data.photo[2:],
-        sketch=data.sketch[2:],
-        landmarks=data.landmarks[2:],
-        parsing=data.parsing[2:],
-        size=data.size,
-        offset=data.offset,
-        pad_value=0,
-    )
+    alone = some(data, 3, start=2)
     assert np.array_equal(draw(generator, data)[2], draw(generator, alone)[0])
 
 
@@ -109,7 +99,7 @@ def test_colour_sketches_are_stored_as_itu_601_gray(monkeypatch):
 
 @pytest.mark.parametrize("fusion", ["apdrawing", "feather"])  # which have the same weights
 def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path, fusion):
-    config = TrainConfig(1, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100, local=25), fusion=fusion)
+    config = small_config(epochs=1, losses=LossWeights(l1=100, local=25), fusion=fusion)
     trainer = Trainer(config, 0, 1, CPU, PLAIN)
     save_generator(tmp_path, 1, trainer.generator.module.state_dict(), trainer.about())
     loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)
@@ -118,7 +108,7 @@ def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path, fusion):
 
 
 def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_path):
-    config = TrainConfig(3, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100))
+    config = small_config(epochs=3)
     trainer = Trainer(config, 0, 1, CPU, PLAIN)
     about = {**trainer.about(), "epoch": 2}
     save_generator(tmp_path, 2, trainer.generator.module.state_dict(), about)
@@ -139,8 +129,9 @@ def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_p
 
 
 def test_training_leaves_a_generator_that_inference_can_read(tmp_path):
-    config = TrainConfig(1, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100))
-    run = loop.Run("test", tmp_path, [1], "f", RunSettings(0, 5.0, "all"))
+    config = small_config(epochs=1)
+    settings = RunSettings(strip_every=0, state_minutes=5.0, keep="all")
+    run = loop.Run("test", tmp_path, [1], "f", settings)
     loop.train(Trainer(config, 0, 1, CPU), random_set(), run, io.StringIO())
     loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)
     assert draw(loaded, random_set(1)).shape == (1, 250, 200)

@@ -10,7 +10,7 @@ from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training import losses
 from photosketch.training.networks import GeneratorOutput, build_discriminators, build_generator
 from photosketch.training.parts import Regions, find_regions, split
-from photosketch.training.tensors import PackedSet, draw_flips, draw_jitter
+from photosketch.training.tensors import PackedSet, sample_flips, sample_jitter
 from support.face_batch import FRAME, face_batch
 
 NARROW = 2
@@ -363,7 +363,9 @@ def test_a_whole_step_reads_nothing_back_from_the_device(networks, local):
     )
 
     indices = torch.empty(2, dtype=torch.int64, device=meta)
-    batch = packed.batch(indices, 286, draw_jitter(2, 286, FRAME, meta), draw_flips(2, True, meta))
+    batch = packed.batch(
+        indices, 286, sample_jitter(2, 286, FRAME, meta), sample_flips(2, True, meta)
+    )
     output = draw(generator, batch)
     judgement, _ = losses.discriminator_loss(discriminators, batch, output)
     judgement.backward()

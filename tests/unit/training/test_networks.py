@@ -14,7 +14,7 @@ from photosketch.training.networks import (
 from photosketch.training.parts import compose, find_regions, inside
 from support.face_batch import FRAME, face_batch
 
-NARROW = 4
+NARROW = 2
 
 
 @pytest.fixture(autouse=True)
@@ -31,20 +31,17 @@ def draw(generator, batch):
     return generator(batch.photo, batch.landmarks, batch.foreground)
 
 
-def test_the_unet_has_as_many_parameters_as_the_published_one():
-    widths = [64 * factor for factor in (1, 2, 4, 8, 8, 8, 8, 8)]
-
+@pytest.mark.parametrize(
+    ("build", "count"),
+    [
+        # published as 54.41 M and 2.77 M
+        (lambda: UNet(3, 3, [64 * factor for factor in (1, 2, 4, 8, 8, 8, 8, 8)], 3), 54_413_955),
+        (lambda: PatchGAN(6, 64), 2_768_705),
+    ],
+)
+def test_networks_have_as_many_parameters_as_the_published_ones(build, count):
     with torch.device("meta"):
-        network = UNet(3, 3, widths, dropouts=3)
-
-    assert parameters(network) == 54_413_955  # published as 54.41 M
-
-
-def test_the_patch_gan_has_as_many_parameters_as_the_published_one():
-    with torch.device("meta"):
-        network = PatchGAN(6, 64)
-
-    assert parameters(network) == 2_768_705  # published as 2.77 M
+        assert parameters(build()) == count
 
 
 def test_without_local_networks_the_generator_is_the_unet_alone():
@@ -69,6 +66,8 @@ def test_every_part_has_networks_of_its_own():
     networks = generator.local.networks
     levels = {name: len(network.downs) for name, network in networks.items()}
     assert levels == {name: 4 if name in ("hair", "background") else 3 for name in PARTS}
+    dropouts = {name: levels_with(nn.Dropout, network.ups) for name, network in networks.items()}
+    assert dropouts == {name: [1] if name in ("hair", "background") else [] for name in PARTS}
     assert tuple(discriminators.parts) == PARTS
     for owner in (networks, discriminators.parts):
         stored = {id(p) for network in owner.values() for p in network.parameters()}
@@ -152,16 +151,9 @@ def test_the_unet_has_its_layers_where_pix2pix_has_them():
     assert with_bias == [unet.ups[-1][1]]
 
 
-def test_of_the_local_unets_those_of_hair_and_background_have_one_dropout():
-    networks = build_generator(NARROW, 1, local=True, seed=0).local.networks
-
-    dropouts = {name: levels_with(nn.Dropout, network.ups) for name, network in networks.items()}
-    assert dropouts == {name: [1] if name in ("hair", "background") else [] for name in PARTS}
-
-
 def test_weights_start_as_in_pix2pix():
-    generator = build_generator(16, 1, local=True, seed=0)
-    discriminators = build_discriminators(16, 1, local=True, seed=0)
+    generator = build_generator(8, 1, local=True, seed=0)
+    discriminators = build_discriminators(8, 1, local=True, seed=0)
 
     for network in (generator, discriminators):
         layers = list(network.modules())
@@ -174,9 +166,9 @@ def test_weights_start_as_in_pix2pix():
         )
         scales = torch.cat([layer.weight for layer in layers if isinstance(layer, nn.BatchNorm2d)])
         biases = [p for name, p in network.named_parameters() if name.endswith("bias")]
-        assert kernels.mean().item() == pytest.approx(0, abs=1e-4)
+        assert kernels.mean().item() == pytest.approx(0, abs=2e-4)
         assert kernels.std().item() == pytest.approx(0.02, rel=0.01)
-        assert scales.mean().item() == pytest.approx(1, abs=0.005)
+        assert scales.mean().item() == pytest.approx(1, abs=0.01)
         assert scales.std().item() == pytest.approx(0.02, rel=0.1)
         assert all((bias == 0).all() for bias in biases)
 
@@ -213,7 +205,7 @@ def test_networks_of_the_same_shape_start_from_weights_of_their_own():
     assert len({weight.flatten()[0].item() for weight in judges}) == len(PARTS)
 
 
-@pytest.mark.parametrize("perturbed", PARTS)
+@pytest.mark.parametrize("perturbed", ["nose", "hair"])
 def test_a_change_in_one_part_of_the_photo_changes_that_part_alone_before_fusion(perturbed):
     batch = face_batch()
     generator = build_generator(NARROW, 1, local=True, seed=0)

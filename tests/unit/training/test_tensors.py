@@ -8,9 +8,9 @@ from photosketch.training.packed import write_packed
 from photosketch.training.tensors import (
     MIRRORED_POINTS,
     PackedSet,
-    draw_flips,
-    draw_jitter,
     load_packed,
+    sample_flips,
+    sample_jitter,
 )
 from support.face_batch import FRAME
 
@@ -158,7 +158,7 @@ def test_the_middle_offset_moves_nothing(load):
 def test_drawn_offsets_cover_every_place_of_the_crop():
     torch.manual_seed(0)
 
-    offsets = draw_jitter(2000, JITTER, FRAME, CPU)
+    offsets = sample_jitter(2000, JITTER, FRAME, CPU)
 
     assert offsets.shape == (2000, 2)
     assert offsets.dtype == torch.int64
@@ -169,14 +169,14 @@ def test_drawn_offsets_cover_every_place_of_the_crop():
 
 def test_offsets_follow_the_random_state():
     torch.manual_seed(7)
-    first = draw_jitter(4, JITTER, FRAME, CPU)
+    first = sample_jitter(4, JITTER, FRAME, CPU)
     torch.manual_seed(7)
 
-    assert torch.equal(draw_jitter(4, JITTER, FRAME, CPU), first)
+    assert torch.equal(sample_jitter(4, JITTER, FRAME, CPU), first)
 
 
 def test_jitter_zero_draws_nothing():
-    assert draw_jitter(4, 0, FRAME, CPU) is None
+    assert sample_jitter(4, 0, FRAME, CPU) is None
 
 
 def test_a_flipped_frame_is_the_jittered_one_mirrored_with_its_points_and_labels(load):
@@ -228,10 +228,10 @@ def test_points_change_sides_by_their_names_and_labels_have_no_sides():
 def test_half_of_the_frames_are_flipped_and_no_number_is_drawn_without_flips():
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    assert draw_flips(2000, False, CPU) is None
+    assert sample_flips(2000, False, CPU) is None
     assert torch.equal(torch.get_rng_state(), before)
 
-    flips = draw_flips(2000, True, CPU)
+    flips = sample_flips(2000, True, CPU)
 
     assert flips.dtype == torch.bool
     assert 900 < flips.sum() < 1100

@@ -28,13 +28,22 @@ def load_generator(
 ) -> networks.Generator:
     """The generator of a checkpoint, built as its metadata says.
 
-    `expected`: what that has to say (hparams, seed, epoch). Raises InputError where it says
-    something else, as where the file of another run was copied into place.
+    `expected`: what that has to say (hparams, seed, epoch). Raises InputError if it says something
+    else, as if the file of another run was copied into place.
     """
     weights, about = checkpoint.read_generator(path)
-    if expected and (problems := _differences(about, expected)):
-        remedy = "restore its own file, or delete it: it is written again by train"
-        raise InputError([f"{path}: a generator of {'; '.join(problems)}; {remedy}"])
+    if expected:
+        # The number of epochs may differ: a run that was made longer keeps its earlier generators.
+        found = {**{key: about.get(key) for key in expected}, **about["hparams"]}
+        wanted = {**expected, **expected["hparams"]}
+        problems = [
+            f"{key} {found.get(key)}, not {wanted.get(key)}"
+            for key in sorted({*found, *wanted} - {"hparams", "epochs"})
+            if found.get(key) != wanted.get(key)
+        ]
+        if problems:
+            remedy = "restore its own file, or delete it: it is written again by train"
+            raise InputError([f"{path}: a generator of {'; '.join(problems)}; {remedy}"])
     return build(weights, about).to(device)
 
 
@@ -46,21 +55,6 @@ def build(weights: checkpoint.Weights, about: Mapping[str, Any]) -> networks.Gen
     )
     generator.load_state_dict(weights)
     return generator
-
-
-def _differences(about: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    """Which values are not as expected, in words.
-
-    The number of epochs may differ: a run that was made longer keeps its earlier generators.
-    """
-    found = {**{key: about.get(key) for key in expected}, **about["hparams"]}
-    wanted = {**expected, **expected["hparams"]}
-    keys = {*found, *wanted} - {"hparams", "epochs"}
-    return [
-        f"{key} {found.get(key)}, not {wanted.get(key)}"
-        for key in sorted(keys)
-        if found.get(key) != wanted.get(key)
-    ]
 
 
 @torch.no_grad()

@@ -112,34 +112,33 @@ def _check(
     frame: int,
 ) -> None:
     """Raise InputError with everything that keeps the pairs from being packed."""
-    problems = []
     located = {
         subset: set(table.loc[table["modality"] == "photo", "id"])
         for subset, table in tables.items()
     }
-    expected = (pairs[0].width, pairs[0].height)
-    if max(expected) > frame:
+    first, size = pairs[0], (pairs[0].width, pairs[0].height)
+    problems = []
+    if max(size) > frame:
         problems.append(
-            f"{pairs[0].photo}: {expected[0]}x{expected[1]} pixels do not fit the "
-            f"{frame}x{frame} frame; give smaller images"
+            f"{first.photo}: {size[0]}x{size[1]} pixels do not fit the {frame}x{frame} frame; give "
+            "smaller images"
         )
     for pair in pairs:
-        if (pair.width, pair.height) != expected:
+        pixels, who = f"{pair.width}x{pair.height}", f"the photo of {pair.subset} {pair.id}"
+        if (pair.width, pair.height) != size:
             problems.append(
-                f"{pair.photo}: {pair.width}x{pair.height} pixels, but "
-                f"{expected[0]}x{expected[1]} in {pairs[0].photo}; give images of one size"
+                f"{pair.photo}: {pixels} pixels, but {size[0]}x{size[1]} in {first.photo}; give "
+                "images of one size"
             )
-        if pair.id not in located.get(pair.subset, ()):
+        if pair.id not in located[pair.subset]:
             problems.append(
-                f"{landmark_files.get(pair.subset, 'landmarks')}: no points of the photo of "
-                f"{pair.subset} {pair.id}; delete it: it is written again"
+                f"{landmark_files[pair.subset]}: no points of {who}; delete it: it is written again"
             )
-        label = labels.get(pair.subset, {}).get(pair.id)
+        label = labels[pair.subset].get(pair.id)
         if label is None or label.shape != (pair.height, pair.width):
             label_map = "no label map" if label is None else f"a label map of shape {label.shape}"
             problems.append(
-                f"{parsing_files.get(pair.subset, 'parsing')}: {label_map} for the photo of "
-                f"{pair.subset} {pair.id} ({pair.width}x{pair.height}); delete it: it is "
+                f"{parsing_files[pair.subset]}: {label_map} for {who} ({pixels}); delete it: it is "
                 "written again"
             )
     if problems:

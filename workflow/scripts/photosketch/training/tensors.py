@@ -81,11 +81,12 @@ class PackedSet:
     ) -> Batch:
         """The frames `indices` (int64 [B], on the device of the set).
 
-        With `jitter` and the `offsets` that `draw_jitter` gave for it, the frame is padded to
+        With `jitter` and the `offsets` that `sample_jitter` gave for it, the frame is padded to
         `jitter` pixels a side, and a frame is cropped from that with its top left pixel at the
-        offset. With the `flips` of `draw_flips`, the frames where they are true are mirrored after
-        that, left to right, so that the left eye is the right one's image. Photo, sketch, labels,
-        points and valid pixels move together; what comes in from beyond the frame is padding.
+        offset. With the `flips` of `sample_flips`, the frames for which they are true are mirrored
+        after that, left to right, so that the left eye is the right one's image. Photo, sketch,
+        labels, points and valid pixels move together; what comes in from beyond the frame is
+        padding.
         """
         device = self.photo.device
         if offsets is None:
@@ -117,26 +118,20 @@ class PackedSet:
 def load_packed(path: Path | str, device: torch.device) -> PackedSet:
     """A file of `photosketch.training.packed.write_packed`, its arrays on `device`."""
     arrays = read_packed(path)
-    photo, sketch, landmarks, parsing = (
-        torch.from_numpy(arrays[name]).to(device)
-        for name in ("photo", "sketch", "landmarks", "parsing")
-    )
+    names = ("photo", "sketch", "landmarks", "parsing")
     width, height = arrays["size"].tolist()
     x, y = arrays["offset"].tolist()
     return PackedSet(
         ids=arrays["ids"].tolist(),
         subset=arrays["subset"].tolist(),
-        photo=photo,
-        sketch=sketch,
-        landmarks=landmarks,
-        parsing=parsing,
         size=(width, height),
         offset=(x, y),
         pad_value=int(arrays["pad_value"]),
+        **{name: torch.from_numpy(arrays[name]).to(device) for name in names},
     )
 
 
-def draw_jitter(batch_size: int, jitter: int, frame: int, device: torch.device) -> Tensor | None:
+def sample_jitter(batch_size: int, jitter: int, frame: int, device: torch.device) -> Tensor | None:
     """Offsets (x, y) of random crops, int64 [B, 2], from torch's global random state.
 
     Padding to `jitter` pixels a side and cropping a frame is pix2pix's augmentation (Isola, Zhu,
@@ -150,11 +145,11 @@ def draw_jitter(batch_size: int, jitter: int, frame: int, device: torch.device) 
     return torch.randint(jitter - frame + 1, (batch_size, 2), device=device)
 
 
-def draw_flips(batch_size: int, flip: bool, device: torch.device) -> Tensor | None:
+def sample_flips(batch_size: int, flip: bool, device: torch.device) -> Tensor | None:
     """Which frames are mirrored, bool [B], each with probability 1/2, from torch's random state.
 
-    None without `flip`; nothing is drawn then. To be called after `draw_jitter`, whose numbers are
-    then the same with flips and without.
+    None without `flip`; nothing is drawn then. To be called after `sample_jitter`, whose numbers
+    are then the same with flips and without.
     """
     return torch.rand(batch_size, device=device) < 0.5 if flip else None
 

@@ -191,8 +191,8 @@ class Trainer:
 
     def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
         """One step from torch's random state as it is, jitter and flips included; the terms [T]."""
-        offsets = tensors.draw_jitter(len(indices), self.config.jitter, data.frame, self.device)
-        flips = tensors.draw_flips(len(indices), self.config.flip, self.device)
+        offsets = tensors.sample_jitter(len(indices), self.config.jitter, data.frame, self.device)
+        flips = tensors.sample_flips(len(indices), self.config.flip, self.device)
         values = self.step(data.batch(indices, self.config.jitter, offsets, flips))
         self.terms = tuple(values)
         return torch.stack([value.float() for value in values.values()])
