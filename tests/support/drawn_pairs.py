@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from photosketch.data.pairs import Pair
-from photosketch.demo.pair import DemoPair
+from support.faces.pair import DemoPair
 
 
 def on_disk(folder: Path, subset: str, ids: Sequence[str], drawn: Sequence[DemoPair]) -> list[Pair]:

@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from photosketch.data.pairs import MODALITIES, Pair
-from photosketch.demo.pair import draw_pair
 from photosketch.jobs.job import InputError
 from photosketch.landmarks.table import COLUMNS
 from photosketch.parsing.bisenet import CELEBAMASK_CLASSES, Parser, finds_face, parse_pairs
@@ -27,6 +26,7 @@ from photosketch.parsing.labels import (
 )
 from photosketch.warp.warp_pairs import warp_pairs
 from support import small_parser
+from support.faces.pair import draw_pair
 from support.small_parser import COLOURS
 
 POINTS = np.array([(75, 126), (125, 126), (100, 155), (80, 180), (120, 180)], np.float32)

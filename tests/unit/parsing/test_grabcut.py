@@ -8,8 +8,6 @@ import torch
 from PIL import Image
 
 from photosketch.data import archives, pairs
-from photosketch.demo.looks import LOOKS
-from photosketch.demo.pair import draw_pair
 from photosketch.jobs.job import InputError
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import COLUMNS
@@ -29,6 +27,8 @@ from photosketch.parsing.labels import (
     write_parsings,
 )
 from photosketch.parsing.lines import ends, ridge, trace
+from support.faces.looks import LOOKS
+from support.faces.pair import draw_pair
 
 MODALITIES = ("photo", "sketch")
 SEEDS = range(6)  # neighbouring seeds differ in hair style and collar

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from photosketch.demo.pair import draw_pair
 from photosketch.parsing.label_quality import Doubt, doubt_of
 from photosketch.parsing.labels import BACKGROUND, CLOTHES, EYES, HAIR, MOUTH, SKIN
+from support.faces.pair import draw_pair
 
 
 @pytest.fixture(scope="module")

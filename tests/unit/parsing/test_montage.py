@@ -6,7 +6,6 @@ import pytest
 from PIL import ImageChops
 
 from photosketch.data.pairs import MODALITIES
-from photosketch.demo.pair import draw_pair
 from photosketch.figures import contact_sheet
 from photosketch.landmarks.table import COLUMNS
 from photosketch.parsing import montage
@@ -14,6 +13,7 @@ from photosketch.parsing.labels import CLASSES, EYES, Parsings
 from photosketch.parsing.montage import labelled, parsing_montage
 from photosketch.parsing.palette import CLASS_COLOURS
 from support.drawn_pairs import on_disk
+from support.faces.pair import draw_pair
 
 
 def test_labels_tint_a_sketch_and_leave_the_background():

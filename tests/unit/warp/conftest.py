@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photosketch.demo.pair import draw_pair
 from photosketch.landmarks.table import COLUMNS
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import Parsings
 from photosketch.warp.warp_pairs import warp_pairs
 from support.drawn_pairs import on_disk
+from support.faces.pair import draw_pair
 
 SEEDS = (0, 1)
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from photosketch.demo.looks import LOOKS
-from photosketch.demo.pair import draw_pair
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import BACKGROUND, CLOTHES, HAIR, SKIN
 from photosketch.warp.estimate import MODES, Face, _basis, estimate, feature_masks
 from photosketch.warp.maps import at, identity, inverse_at, inverse_consistency, jacobian
+from support.faces.looks import LOOKS
+from support.faces.pair import draw_pair
 
 SHAPE = (250, 200)
 
