@@ -1,7 +1,7 @@
 """Label maps of faces: the classes, and the file of a subset's maps."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +9,22 @@ import numpy as np
 
 from photosketch.data import archives
 from photosketch.data.array_types import Labels
-from photosketch.data.pairs import MODALITIES, Modality, Pair
+from photosketch.data.pairs import Modality, Pair
 from photosketch.jobs.job import InputError
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))
+# Of label maps shown and drawn; distinct with any colour vision (Okabe & Ito 2008).
+CLASS_COLOURS = (
+    (255, 255, 255),  # background: left as it is
+    (120, 70, 170),  # hair
+    (240, 190, 140),  # skin
+    (120, 70, 10),  # brows
+    (0, 80, 200),  # eyes
+    (0, 158, 115),  # nose
+    (213, 40, 20),  # mouth
+    (86, 180, 233),  # clothes
+)
 _MARKS = ("fallback", "unparsed", "faceless", "manual")  # what is in a file only where there is any
 _WRITTEN_BY = "parse_faces (machine/) or merge_parsings"
 
@@ -41,12 +52,6 @@ class Parsings:
         """The label maps [H, W] of the photos or of the sketches, by the pairs' ids."""
         maps = self.photo if modality == "photo" else self.sketch
         return dict(zip(self.ids, maps, strict=True))
-
-
-def blank_maps(pairs: Sequence[Pair]) -> dict[Modality, Labels]:
-    """Label maps [N, H, W] of the photos and of the sketches of pairs of one size, all 0."""
-    shape = len(pairs), pairs[0].height, pairs[0].width
-    return {modality: np.zeros(shape, np.uint8) for modality in MODALITIES}
 
 
 def require_photo_labels(pairs: Iterable[Pair], parsings: Parsings) -> None:
