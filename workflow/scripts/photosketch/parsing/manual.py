@@ -17,14 +17,13 @@ from PIL import Image
 
 from photosketch.data.array_types import Labels
 from photosketch.data.pairs import MODALITIES, Pair
-from photosketch.jobs.job import InputError
+from photosketch.jobs.job import InputError, listed
 from photosketch.parsing.labels import CLASS_COLOURS, CLASSES, Parsings
 from photosketch.parsing.manual_files import CONFIG_KEY, TABLE, map_files
 
 Maps = Mapping[tuple[str, str], Labels]  # of a subset, by id and modality
 _COLOUR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
 _IS_COLOUR = 1 << 24  # added to a colour 0xrrggbb, so that gray levels are other numbers
-_NAMED = 5  # unknown values that a message names
 # the number of the class that a value stands for: a gray level, or _IS_COLOUR + a colour
 OWN_CLASSES = {number: number for number in range(len(CLASSES))} | {
     _IS_COLOUR | red << 16 | green << 8 | blue: number
@@ -127,10 +126,9 @@ def _read_map(
         if value not in classes
     ]
     if unknown:
-        listed = ", ".join(unknown[:_NAMED]) + (", ..." if unknown[_NAMED:] else "")
         raise ValueError(
-            f"has values that are not a class ({listed}); allowed: {allowed}. Correct them, or "
-            f"name them in {TABLE} beside the subsets (columns value, class)"
+            f"has values that are not a class ({listed(unknown, 5)}); allowed: {allowed}. Correct "
+            f"them, or name them in {TABLE} beside the subsets (columns value, class)"
         )
     return np.array([classes[value] for value in found.tolist()], np.uint8)[places]
 
