@@ -24,7 +24,7 @@ CLASS_COLOURS = (
     (86, 180, 233),  # clothes
 )
 _ARRAYS = ("ids", "photo", "sketch", "classes")
-_MARKS = ("fallback", "unparsed", "faceless", "manual")  # what is in a file only where there is any
+_MARKS = ("fallback", "unparsed", "faceless", "manual")  # in a file unless empty
 _WRITTEN_BY = "parse_faces (machine/) or merge_parsings"
 
 
@@ -32,11 +32,11 @@ _WRITTEN_BY = "parse_faces (machine/) or merge_parsings"
 class Parsings:
     """The label maps of a subset: ids [N]; photo and sketch [N, H, W] uint8.
 
-    fallback: (id, modality) of each image that a learned network found no face in, so that
-    `parse_grabcut` labelled it. unparsed: the ids of sketches without points or, for a learned
-    network, without a face; all their labels are 0. faceless: the ids of photos in which a learned
-    network found no face, likewise; later stages are given none. manual: (id, modality) of each
-    image whose labels were drawn by hand, which is in none of the others.
+    fallback: (id, modality) of each image in which a learned network found no face, so that
+    `parse_grabcut` labelled the image. unparsed: the ids of sketches without points or, for a
+    learned network, without a face; all their labels are 0. faceless: the ids of photos in which a
+    learned network found no face; all their labels are 0, and no later stage gets them. manual:
+    (id, modality) of each image whose labels were drawn by hand; the other lists leave it out.
     """
 
     ids: tuple[str, ...]
@@ -57,7 +57,7 @@ def require_photo_labels(pairs: Iterable[Pair], parsings: Parsings) -> None:
     """Raise InputError with every photo in which the parser found no face."""
     problems = [
         f"{pair.photo}: the network finds no face in the photo of {pair.subset} {pair.id}; correct "
-        "its points where they are wrong (landmarks.manual), set parsing.fallback to true to parse "
+        "its points if they are wrong (landmarks.manual), set parsing.fallback to true to parse "
         "such images by grabcut, or draw its labels (parsing.manual)"
         for pair in pairs
         if pair.id in parsings.faceless

@@ -35,10 +35,10 @@ def parse_pairs(
     """Parse photo and sketch of each pair with the points of a landmark table.
 
     All images are of one size. Without a `parser` grabcut parses them, `threads` at a time; the
-    labels do not depend on that number. A network gets batches of images of one split; where it
-    finds no face (`finds_face`), grabcut parses the image with `fallback`, and without it the
-    labels are 0. `Parsings` lists such images, and the sketches without points. `console` shows
-    the progress. Raises InputError with every photo that has no points.
+    labels do not depend on that number. A network gets batches of images of one split. If it finds
+    no face in an image (`finds_face`), grabcut parses the image (`fallback`), or its labels are 0.
+    `Parsings` lists such images, and the sketches without points. `console` shows the progress.
+    Raises InputError with every photo that has no points.
     """
     require_photo_points(pairs, table)
     unparsed = {pair.id for pair in without_points(pairs, table, "sketch")}
