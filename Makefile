@@ -36,11 +36,8 @@ $(VENV)/ready-%: requirements-%.txt $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-resources/demo/pairs.tsv: | $(VENV)/ready
-	$(BIN)/python -m photosketch.demo resources/demo
-
 # narrow networks gain nothing from a second thread: one thread a job, as many jobs as cores
-demo: $(VENV)/ready resources/demo/pairs.tsv  ## the whole workflow on generated faces, minutes
+demo: $(VENV)/ready  ## the whole workflow on generated faces, minutes
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
 	  --configfile config/demo.yaml
 
@@ -62,7 +59,7 @@ test-cluster: $(VENV)/ready  ## the SLURM profile on two nodes that are this mac
 	tests/cluster/install-slurm.sh
 	timeout --signal=INT --kill-after=60 2700 $(BIN)/python -m pytest tests/cluster
 
-lint: $(VENV)/ready resources/demo/pairs.tsv  ## style, types, the workflow's own lint
+lint: $(VENV)/ready  ## style, types, the workflow's own lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
@@ -70,7 +67,7 @@ lint: $(VENV)/ready resources/demo/pairs.tsv  ## style, types, the workflow's ow
 	$(BIN)/mypy workflow/scripts/*.py
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
-bench: $(VENV)/ready resources/demo/pairs.tsv  ## every measurement, to results/bench.json
+bench: $(VENV)/ready  ## every measurement, to results/bench.json
 	$(BIN)/python tests/bench.py
 
 # what it looks at: docs/gpu.md

@@ -18,8 +18,8 @@ PAIRS, ROUNDS = 32, 3
 def faces() -> list[np.ndarray]:
     """Photos and sketches of 32 pairs."""
     from photosketch.data import pairs
-    from photosketch.demo.looks import LOOKS
-    from photosketch.demo.pair import draw_pair
+    from support.faces.looks import LOOKS
+    from support.faces.pair import draw_pair
 
     folder = os.environ.get("PHOTOSKETCH_CUFS")
     if folder:

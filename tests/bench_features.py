@@ -25,11 +25,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from photosketch.configuration.settings import FeatureConfig
 from photosketch.data.pairs import index_pairs, select
-from photosketch.demo.looks import PENCIL
-from photosketch.demo.pair import draw_pair
 from photosketch.evaluation import distances, extractors
 from photosketch.evaluation.scores import stack_gray_photos, stack_sketches
 from support import inception_weights
+from support.faces.looks import PENCIL
+from support.faces.pair import draw_pair
 
 PEOPLE, DRAWN, DRAWS = 100, 50, 100
 Damage = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]

@@ -21,13 +21,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 from photosketch.data.pairs import index_pairs, read_image, select
-from photosketch.demo.looks import CHARCOAL, PENCIL, SANGUINE
-from photosketch.demo.pair import draw_pair
 from photosketch.evaluation import seams
 from photosketch.evaluation.scores import stack_points, stack_sketches
 from photosketch.geometry.patches import PARTS
 from photosketch.landmarks import detection
 from photosketch.parsing.grabcut import parse_grabcut
+from support.faces.looks import CHARCOAL, PENCIL, SANGUINE
+from support.faces.pair import draw_pair
 from support.planted_seams import part_masks, planted
 
 CONTRASTS = (5, 10, 20, 40)

@@ -16,12 +16,12 @@ from scipy.interpolate import RBFInterpolator
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from photosketch.demo.looks import LOOKS
-from photosketch.demo.pair import draw_pair
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import BACKGROUND, BROWS, EYES, MOUTH, NOSE
 from photosketch.warp.estimate import Face, estimate
 from photosketch.warp.maps import at, identity, iou, jacobian, without_folds
+from support.faces.looks import LOOKS
+from support.faces.pair import draw_pair
 
 PAIRS_A_LOOK = 3
 TONES = np.array([255, 70, 190, 60, 20, 20, 20, 150], np.uint8)  # of the painted label maps

@@ -46,9 +46,9 @@ def image_metrics(device: str, width: int) -> Result:
 
 def landmarks(device: str, width: int) -> Result:
     """MTCNN's points on generated faces."""
-    from photosketch.demo.looks import LOOKS
-    from photosketch.demo.pair import draw_pair
     from photosketch.landmarks.detection import detect
+    from support.faces.looks import LOOKS
+    from support.faces.pair import draw_pair
 
     pairs = [draw_pair(seed, LOOKS[seed % len(LOOKS)]) for seed in range(4)]
     images = [image for pair in pairs for image in (pair.photo, pair.sketch)]

@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 from PIL import Image
 
-from photosketch.data.pairs import Pair
-from photosketch.demo.pair import DemoPair
+from photosketch.data.pairs import MODALITIES, Pair
+from photosketch.landmarks.table import COLUMNS
+from support.faces.pair import DemoPair
 
 
 def on_disk(folder: Path, subset: str, ids: Sequence[str], drawn: Sequence[DemoPair]) -> list[Pair]:
@@ -21,3 +23,13 @@ def on_disk(folder: Path, subset: str, ids: Sequence[str], drawn: Sequence[DemoP
         height, width = pair.sketch.shape
         pairs.append(Pair(subset, id, "train", *map(str, files), width, height, *digests))
     return pairs
+
+
+def true_points(ids: Sequence[str], drawn: Sequence[DemoPair]) -> pd.DataFrame:
+    """The landmark table of the drawn pairs."""
+    rows = [
+        (id, modality, *getattr(pair, f"{modality}_landmarks").ravel().tolist(), 0.9, "mtcnn")
+        for id, pair in zip(ids, drawn, strict=True)
+        for modality in MODALITIES
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))

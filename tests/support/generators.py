@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 from photosketch.configuration.settings import LossWeights, TrainConfig
-from photosketch.demo.pair import draw_pair
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
 from photosketch.training import checkpoint, loop, tensors
 from photosketch.training.trainer import Trainer
+from support.faces.pair import draw_pair
 from support.scattered import moved
 
 CPU = torch.device("cpu")

@@ -9,10 +9,10 @@ import pandas as pd
 from PIL import Image
 
 from photosketch.data.pairs import MODALITIES, Modality, Pair
-from photosketch.demo.pair import DemoPair, draw_pair
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
 from photosketch.landmarks.table import COLUMNS
+from support.faces.pair import DemoPair, draw_pair
 
 CANVAS = (500, 600)  # width, height
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from photosketch.demo.pair import DemoPair
+from support.faces.pair import DemoPair
 
 
 def view(pair: DemoPair, modality: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

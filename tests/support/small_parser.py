@@ -43,3 +43,14 @@ def write(path: Path, blind: bool = False, classes: int = 19) -> Path:
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return path
+
+
+POINTS = np.array([(75, 126), (125, 126), (100, 155), (80, 180), (120, 180)], np.float32)
+
+
+def face() -> np.ndarray:
+    """A square gray face [250, 200, 3] under black hair, on white; `POINTS` lie in it."""
+    image = np.full((250, 200, 3), COLOURS[WHITE], np.uint8)
+    image[60:90, 50:150] = COLOURS[BLACK]
+    image[90:200, 50:150] = COLOURS[GRAY]
+    return image

@@ -17,8 +17,6 @@ from typing import ClassVar
 import pytest
 import yaml
 
-from photosketch.demo.dataset import write_demo
-
 COPIED = ("Snakefile", "environment.yml", "config", "profiles", "resources", "workflow")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "cufs", "demo", "readme", "weights")
 OVERLAY = {
@@ -122,7 +120,7 @@ class Project:
 
 def reduced_faces(folder: Path) -> None:
     """Demo faces of two subsets: four training and two test pairs each."""
-    write_demo(folder)
+    shutil.copytree(Path(__file__).parents[2] / "resources/demo", folder)
     table = folder / "pairs.tsv"
     head, *rows = table.read_text().splitlines()
     kept: list[str] = []

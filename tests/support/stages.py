@@ -41,17 +41,19 @@ def up_to_the_warp(pairs: list, landmarks: Path, threads: int) -> dict[str, np.n
     from photosketch.jobs.threads import workers
     from photosketch.landmarks import detection
     from photosketch.landmarks.table import points_of, read_landmarks, write_landmarks
-    from photosketch.parsing import grabcut
+    from photosketch.parsing.grabcut import parse_grabcut
+    from photosketch.parsing.parse_pairs import parse_pairs
     from photosketch.warp.estimate import Face, _Fit
     from photosketch.warp.warp_pairs import warp_pairs
 
     detected = detection.detect_pairs(pairs, "cpu")
     write_landmarks(detected, landmarks)
     table = read_landmarks(landmarks)
-    parsings = grabcut.parse_pairs(pairs, table, threads)
-    parse = grabcut.parse_grabcut
+    parsings = parse_pairs(pairs, table, threads=threads)
     detect = detection.detector("cpu", 40)
-    warped, scores = warp_pairs(pairs, table, parsings, "face", parse, parse, detect, threads)
+    warped, scores = warp_pairs(
+        pairs, table, parsings, "face", parse_grabcut, parse_grabcut, detect, threads
+    )
 
     def unrounded(index: int) -> np.ndarray:
         faces = (

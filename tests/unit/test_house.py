@@ -31,7 +31,7 @@ FORMATS = {
 }
 # what every stage may use, lowest first
 FOUNDATIONS = ("jobs", "configuration", "data", "geometry", "figures")
-COMMANDS = {"demo", "draw", "estimate"}  # they stand outside the flow, and may use any stage
+COMMANDS = {"draw", "estimate"}  # they stand outside the flow, and may use any stage
 HEAVY = {
     "torch",
     "torchvision",

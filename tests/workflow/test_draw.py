@@ -5,7 +5,7 @@ import re
 import pandas as pd
 from PIL import Image
 
-from photosketch.demo.pair import draw_pair
+from support.faces.pair import draw_pair
 
 
 def test_photos_are_drawn_once_and_again_when_there_are_others(project):

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from photosketch.demo.pair import draw_pair
 from support.drawn_pairs import on_disk
+from support.faces.pair import draw_pair
 
 ROOT = Path(__file__).parents[2]
 # how many arrays of junk lie in memory first, and how many threads everything may use

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from photosketch.data import pairs
 from photosketch.jobs import job
 from photosketch.landmarks.table import read_landmarks
-from photosketch.parsing import bisenet, grabcut
+from photosketch.parsing.bisenet import Parser
 from photosketch.parsing.labels import write_parsings
+from photosketch.parsing.parse_pairs import parse_pairs
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -19,13 +20,17 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     )
     table = read_landmarks(files.landmarks)
     started = time.monotonic()
+    parser = None
     if hp["backend"] == "onnx":
-        parser = bisenet.Parser(hp["model"], files.weights, hp.get("weights_sha256"))
-        parsings = bisenet.parse_pairs(
-            subset_pairs, table, parser, hp.get("fallback", False), console
-        )
-    else:
-        parsings = grabcut.parse_pairs(subset_pairs, table, snakemake.threads, console=console)
+        parser = Parser(hp["model"], files.weights, hp.get("weights_sha256"))
+    parsings = parse_pairs(
+        subset_pairs,
+        table,
+        parser,
+        fallback=hp.get("fallback", False),
+        threads=snakemake.threads,
+        console=console,
+    )
     seconds = time.monotonic() - started
     write_parsings(parsings, snakemake.output[0])
     for id, modality in parsings.fallback:

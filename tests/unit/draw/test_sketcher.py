@@ -6,11 +6,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from photosketch.demo.pair import draw_pair
 from photosketch.draw import Sketcher
 from photosketch.jobs.job import InputError
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.training import inference, pack, tensors
+from support.faces.pair import draw_pair
 from support.generators import PLACES, generator_file, group_photo
 
 CPU = torch.device("cpu")

@@ -9,10 +9,10 @@ import pytest
 
 from photosketch.data import pairs
 from photosketch.data.weights import FACE_NETWORK, PackagedWeights
-from photosketch.demo.pair import draw_pair
 from photosketch.evaluation import identity
 from photosketch.evaluation.identity import FaceRecogniser, face_boxes, matching
 from photosketch.jobs.job import InputError
+from support.faces.pair import draw_pair
 
 
 @pytest.fixture(scope="session")

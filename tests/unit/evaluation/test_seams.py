@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from photosketch.demo.looks import CHARCOAL, PENCIL, SANGUINE
-from photosketch.demo.pair import draw_pair
 from photosketch.evaluation.seams import BORDERS, Seams, borders_of
 from photosketch.geometry.patches import PARTS, PATCHES, corners
+from support.faces.looks import CHARCOAL, PENCIL, SANGUINE
+from support.faces.pair import draw_pair
 from support.planted_seams import part_masks, planted
 
 POINTS = np.array([[75, 126], [125, 126], [100, 155], [82, 180], [118, 180]], np.float32)

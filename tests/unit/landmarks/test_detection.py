@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 from photosketch.data import pairs
-from photosketch.demo.looks import LOOKS
-from photosketch.demo.pair import DemoPair, draw_pair
 from photosketch.jobs.job import file_sha256
 from photosketch.landmarks import detection, mtcnn
 from photosketch.landmarks.detection import Detection
 from photosketch.landmarks.table import COORDINATES, points_of, read_landmarks, write_landmarks
+from support.faces.looks import LOOKS
+from support.faces.pair import DemoPair, draw_pair
 from support.scattered import PLACES, scattered_pairs
 
 EMPTY = mtcnn.Faces(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))

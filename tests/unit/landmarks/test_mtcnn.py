@@ -6,9 +6,9 @@ import torch
 from torch.nn import functional
 
 from photosketch.data import pairs
-from photosketch.demo.looks import LOOKS
-from photosketch.demo.pair import draw_pair
 from photosketch.landmarks import detection, mtcnn
+from support.faces.looks import LOOKS
+from support.faces.pair import draw_pair
 
 THRESHOLDS = (0.6, 0.7, 0.7)
 

@@ -4,11 +4,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from photosketch.demo.looks import LOOKS
-from photosketch.demo.pair import draw_pair
 from photosketch.parsing import atlas
 from photosketch.parsing.atlas import FaceFrame
 from photosketch.parsing.labels import BACKGROUND, BROWS, CLOTHES, EYES, HAIR, MOUTH, NOSE
+from support.faces.looks import LOOKS
+from support.faces.pair import draw_pair
 
 SEEDS = range(6)
 POINTS = np.array([(75, 126), (125, 126), (100, 155), (80, 181), (120, 181)], np.float32)

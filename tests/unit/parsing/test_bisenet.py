@@ -6,79 +6,17 @@ from types import SimpleNamespace
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
-from PIL import Image
 
-from photosketch.data.pairs import MODALITIES, Pair
-from photosketch.demo.pair import draw_pair
 from photosketch.jobs.job import InputError
-from photosketch.landmarks.table import COLUMNS
-from photosketch.parsing.bisenet import CELEBAMASK_CLASSES, Parser, finds_face, parse_pairs
-from photosketch.parsing.grabcut import parse_grabcut
-from photosketch.parsing.labels import (
-    BACKGROUND,
-    CLASSES,
-    HAIR,
-    SKIN,
-    Parsings,
-    read_parsings,
-    write_parsings,
-)
-from photosketch.warp.warp_pairs import warp_pairs
+from photosketch.parsing.bisenet import CELEBAMASK_CLASSES, Parser
+from photosketch.parsing.labels import BACKGROUND, CLASSES, HAIR, SKIN
 from support import small_parser
-from support.small_parser import COLOURS
-
-POINTS = np.array([(75, 126), (125, 126), (100, 155), (80, 180), (120, 180)], np.float32)
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+from support.small_parser import COLOURS, POINTS, face
 
 
 def load(path):
-    return Parser("resnet18", path, sha256(path))
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    return small_parser.write(tmp_path_factory.mktemp("weights") / "small.onnx")
-
-
-@pytest.fixture(scope="module")
-def parser(weights):
-    return load(weights)
-
-
-@pytest.fixture(scope="module")
-def blind(tmp_path_factory):
-    return load(small_parser.write(tmp_path_factory.mktemp("weights") / "blind.onnx", blind=True))
-
-
-def face(background=small_parser.WHITE):
-    """A square gray face [250, 200, 3] under black hair."""
-    image = np.full((250, 200, 3), COLOURS[background], np.uint8)
-    image[60:90, 50:150] = COLOURS[small_parser.BLACK]
-    image[90:200, 50:150] = COLOURS[small_parser.GRAY]
-    return image
-
-
-def as_pairs(folder, images):
-    """Pairs of these photos and sketches by id, as files, and their landmark table."""
-    pairs, rows = [], []
-    for id, (photo, sketch) in images.items():
-        files = [folder / f"{id}-{modality}.png" for modality in MODALITIES]
-        for file, image in zip(files, (photo, sketch), strict=True):
-            Image.fromarray(image).save(file)
-        pairs.append(Pair("a", id, "train", *map(str, files), 200, 250, *map(sha256, files)))
-        rows += [(id, modality, *POINTS.ravel().tolist(), 1.0, "mtcnn") for modality in MODALITIES]
-    return pairs, pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-@pytest.fixture
-def demo_pairs(tmp_path):
-    drawn = [draw_pair(seed) for seed in range(2)]
-    return as_pairs(tmp_path, {str(i): (pair.photo, pair.sketch) for i, pair in enumerate(drawn)})
+    return Parser("resnet18", path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @pytest.mark.skipif(cv2.cuda.getCudaEnabledDeviceCount() > 0, reason="OpenCV has a GPU here")
@@ -181,81 +119,6 @@ def test_threads_share_a_parser(parser):
     with ThreadPoolExecutor(3) as pool:
         together = list(pool.map(parser.parse_image, images, [POINTS] * 6))
     assert np.array_equal(together, parser.parse(images))
-
-
-def test_a_face_must_be_as_large_as_its_points_say(parser):
-    (labels,) = parser.parse([face()])
-    assert finds_face(labels, POINTS)
-    assert not finds_face(labels, POINTS * 4)
-    assert not finds_face(np.full((250, 200), HAIR, np.uint8), POINTS)
-    for seed in range(4):
-        pair = draw_pair(seed)
-        assert finds_face(pair.photo_labels, pair.photo_landmarks)
-
-
-def test_pairs_are_parsed_photo_and_sketch(parser, tmp_path):
-    moved = np.roll(face(), 5, 1)
-    pairs, table = as_pairs(tmp_path, {"1": (face(), moved[..., 0]), "2": (moved, face()[..., 0])})
-    parsed = parse_pairs(pairs, table, parser)
-    assert parsed.ids == ("1", "2") and parsed.fallback == ()
-    assert parsed.photo.shape == (2, 250, 200)
-    assert np.array_equal(parsed.photo, parsed.sketch[::-1])
-    assert not np.array_equal(*parsed.photo)
-
-
-def test_every_photo_without_a_face_is_blank_and_listed(parser, tmp_path):
-    white = np.full((250, 200), 255, np.uint8)
-    images = {"1": (face(), white), "2": (np.dstack([white] * 3), face()[..., 0])}
-    images |= {str(i): (face(), face()[..., 0]) for i in range(3, 7)}
-    images |= {"7": (np.dstack([white] * 3), white)}
-    parsed = parse_pairs(*as_pairs(tmp_path, images), parser)
-    assert parsed.faceless == ("2", "7")
-    assert parsed.unparsed == ("1", "7")
-    assert parsed.photo.any(axis=(1, 2)).tolist() == [id not in "27" for id in images]
-    write_parsings(parsed, tmp_path / "a.npz")
-    assert read_parsings(tmp_path / "a.npz").faceless == parsed.faceless
-
-
-def test_sketches_without_a_face_or_points_have_no_labels_and_are_named(parser, tmp_path):
-    white = np.full((250, 200), 255, np.uint8)
-    sketches = {"1": face()[..., 0], "2": white, "3": face()[..., 0], "4": face()[..., 0]}
-    pairs, table = as_pairs(tmp_path, {id: (face(), sketch) for id, sketch in sketches.items()})
-    table = table.drop(table.index[(table["id"] == "3") & (table["modality"] == "sketch")])
-    parsed = parse_pairs(pairs, table, parser)
-    assert parsed.unparsed == ("2", "3")
-    assert parsed.sketch.any(axis=(1, 2)).tolist() == [True, False, False, True]
-    assert np.array_equal(parsed.sketch[0], parsed.sketch[3])
-
-
-def test_the_fallback_is_grabcut_and_recorded(blind, demo_pairs, tmp_path):
-    pairs, table = demo_pairs
-    parsed = parse_pairs(pairs, table, blind, fallback=True)
-    expected = [parse_grabcut(draw_pair(seed).photo, POINTS) for seed in range(2)]
-    assert np.array_equal(parsed.photo, expected)
-    assert set(parsed.fallback) == {(id, modality) for id in "01" for modality in MODALITIES}
-    write_parsings(parsed, tmp_path / "a.npz")
-    assert read_parsings(tmp_path / "a.npz").fallback == parsed.fallback
-
-
-def test_a_warped_sketch_is_parsed_again_by_what_parsed_it(blind, demo_pairs):
-    pairs, table = demo_pairs
-    both = [
-        np.stack([parse_grabcut(getattr(draw_pair(s), modality), POINTS) for s in range(2)])
-        for modality in MODALITIES
-    ]
-    parsings = Parsings(("0", "1"), *both, fallback=(("1", "sketch"),))
-    _, scores = warp_pairs(
-        pairs,
-        table,
-        parsings,
-        "face",
-        blind.parse_image,
-        parse_grabcut,
-        lambda sketches: [POINTS] * 2,
-    )
-    # the network sees no head in the first, grabcut one in the second
-    assert scores["tried"][0] == 0 and scores["worse"][0]
-    assert scores["tried"][1] > 0.8
 
 
 def test_a_missing_or_another_file_says_what_to_put_where(weights, tmp_path):

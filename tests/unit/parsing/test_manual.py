@@ -7,6 +7,7 @@ from PIL import Image
 from photosketch.data.pairs import Pair
 from photosketch.jobs.job import InputError
 from photosketch.parsing.labels import (
+    CLASS_COLOURS,
     CLASSES,
     EYES,
     HAIR,
@@ -17,7 +18,6 @@ from photosketch.parsing.labels import (
 )
 from photosketch.parsing.manual import read_manual, with_manual
 from photosketch.parsing.manual_files import hparams
-from photosketch.parsing.palette import CLASS_COLOURS
 
 WIDTH, HEIGHT = 6, 8
 PAIRS = [
@@ -66,7 +66,7 @@ def test_masks_of_other_tools_are_read_by_the_table_of_classes(folder):
     assert np.array_equal(ours["1", "photo"], np.where(MAP < 4, HAIR, EYES))
     assert (theirs["1", "photo"] == NOSE).all()
     save(folder / "AR/1_photo.png", MAP)
-    assert "no class (0, 1, 2, 3, 6, ...); allowed: those of" in problems(folder)[0]
+    assert "not a class (0, 1, 2, 3, 6 and 1 more); allowed: those of" in problems(folder)[0]
 
 
 def test_every_mistake_is_named_with_its_file_at_once(folder):
@@ -84,9 +84,9 @@ def test_every_mistake_is_named_with_its_file_at_once(folder):
     for name, words in {
         "classes.tsv, line 2": "background, hair",
         "classes.tsv, line 3": "0 to 255",
-        "AR/1_photo.png": "no class (2, 3,",
+        "AR/1_photo.png": "not a class (2, 3,",
         "AR/1_sketch.png": "is 6x7 pixels, its image 6x8",
-        "AR/2_b_photo.png": "no intact PNG",
+        "AR/2_b_photo.png": "not an intact PNG",
         "AR/3_photo.png": "no pair",
         "Ar/1_photo.png": "(AR/1_photo.png",
         "XM/1_photo.png": "mode RGBA",

@@ -1,19 +1,27 @@
+"""Montages of label maps, and how doubtful planted faults make them."""
+
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import ImageChops
 
 from photosketch.data.pairs import MODALITIES
-from photosketch.demo.pair import draw_pair
 from photosketch.figures import contact_sheet
-from photosketch.landmarks.table import COLUMNS
 from photosketch.parsing import montage
-from photosketch.parsing.labels import CLASSES, EYES, Parsings
-from photosketch.parsing.montage import labelled, parsing_montage
-from photosketch.parsing.palette import CLASS_COLOURS
-from support.drawn_pairs import on_disk
+from photosketch.parsing.labels import (
+    BACKGROUND,
+    CLASS_COLOURS,
+    CLOTHES,
+    EYES,
+    HAIR,
+    MOUTH,
+    SKIN,
+    Parsings,
+)
+from photosketch.parsing.montage import Doubt, doubt_of, labelled, parsing_montage
+from support.drawn_pairs import on_disk, true_points
+from support.faces.pair import draw_pair
 
 
 def test_labels_tint_a_sketch_and_leave_the_background():
@@ -33,20 +41,17 @@ def subset(tmp_path_factory):
     drawn = [draw_pair(seed) for seed in range(4)]
     labels = [np.stack([getattr(p, f"{m}_labels") for p in drawn]) for m in MODALITIES]
     pairs = on_disk(tmp_path_factory.mktemp("pairs"), "pencil", "abcd", drawn)
-    rows = [
-        (id, modality, *getattr(pair, f"{modality}_landmarks").ravel(), 0.9, "mtcnn")
-        for id, pair in zip("abcd", drawn, strict=True)
-        for modality in MODALITIES
-    ]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return pairs, Parsings(tuple("dcba"), *(maps[::-1] for maps in labels)), table
+    return (
+        pairs,
+        Parsings(tuple("dcba"), *(maps[::-1] for maps in labels)),
+        true_points("abcd", drawn),
+    )
 
 
 def test_a_montage_shows_every_pair_four_times_and_the_legend(subset):
     colours = np.asarray(parsing_montage("pencil", *subset))
     legend = {tuple(colour) for colour in colours[50:80].reshape(-1, 3).tolist()}
     assert set(CLASS_COLOURS[1:]) <= legend
-    assert len(CLASS_COLOURS) == len(CLASSES)
     # Two rows of pairs, the fourth below the first: each of its four images has ink in it.
     lower = colours[-200:, 24:648]
     images = [lower[:, 158 * k : 158 * k + 150] for k in range(4)]
@@ -86,17 +91,15 @@ def test_the_most_doubtful_pairs_come_first_and_what_is_not_the_parser_s_is_said
 def test_of_many_pairs_the_worst_are_shown_and_every_so_many_of_the_rest(subset, monkeypatch):
     pairs, parsings, table = subset
     many = [replace(pairs[0], id=f"{number:03}") for number in range(100)]
-    doubts = {pair.id: float(number % 10) for number, pair in enumerate(many)}
-    monkeypatch.setattr(montage, "_doubt", lambda id, *_: doubts[id])
-    (photo,), (sketch,) = (
-        [maps[parsings.ids.index("a")]] for maps in (parsings.photo, parsings.sketch)
-    )
-    maps = [np.stack([labels] * 100) for labels in (photo, sketch)]
-    shown = captions(monkeypatch, many, Parsings(tuple(p.id for p in many), *maps), table)
-    values = [doubts[name] for name, _ in shown]
+    ids = tuple(pair.id for pair in many)
+    maps = [np.stack([getattr(parsings, m)[3]] * 100) for m in MODALITIES]
+    maps[0][:, 0, 0] = np.arange(100) % 5  # what the stub takes for doubt
+    monkeypatch.setattr(montage, "doubt_of", lambda labels, _: Doubt(float(labels[0, 0]), 0, 0))
+    shown = captions(monkeypatch, many, Parsings(ids, *maps), table)
+    values = [int(name) % 5 for name, _ in shown]
     assert len(values) == 40
     assert values == sorted(values, reverse=True)
-    assert values[:20] == [9.0] * 10 + [8.0] * 10
+    assert values[:20] == [4] * 20
     assert values[-1] == 0
 
 
@@ -106,3 +109,48 @@ def test_a_montage_takes_labels_by_id(subset):
     in_order = Parsings(tuple("abcd"), parsings.photo[::-1], parsings.sketch[::-1])
     again = parsing_montage("pencil", pairs[:1], in_order, table)
     assert ImageChops.difference(plain, again).getbbox() is None
+
+
+POINTS = draw_pair(0).photo_landmarks
+
+
+@pytest.fixture
+def labels():
+    return draw_pair(0).photo_labels.copy()
+
+
+def test_a_true_map_is_hardly_doubtful_whatever_the_clothes_touch(labels):
+    assert (labels[-1] == CLOTHES).any()
+    doubt = doubt_of(labels, POINTS)
+    assert sum(doubt) < 0.1
+
+
+def test_background_taken_for_hair_shows_at_the_border(labels):
+    before = doubt_of(labels, POINTS)
+    labels[:120][labels[:120] == BACKGROUND] = HAIR
+    doubt = doubt_of(labels, POINTS)
+    assert doubt.border > before.border + 0.3
+    assert (doubt.points, doubt.pieces) == (before.points, before.pieces)
+
+
+def test_features_elsewhere_or_missing_disagree_with_the_points(labels):
+    before = doubt_of(labels, POINTS)
+    moved = np.roll(labels, 40, axis=1)
+    distance = np.linalg.norm(POINTS[1] - POINTS[0])
+    assert doubt_of(moved, POINTS).points > 0.3 * 20 / distance
+    labels[labels == MOUTH] = SKIN
+    assert doubt_of(labels, POINTS).points == pytest.approx(before.points + 0.4, abs=0.02)
+    assert doubt_of(labels, None).points == 0
+
+
+def test_a_head_in_pieces_is_noticed_and_specks_are_not(labels):
+    labels[2:4, 2:4] = HAIR
+    assert doubt_of(labels, POINTS).pieces == 0
+    labels[2:30, 2:12] = HAIR
+    assert doubt_of(labels, POINTS).pieces == pytest.approx(1 / 2)
+
+
+def test_nothing_but_background_is_the_most_doubtful_of_all(labels):
+    assert doubt_of(np.zeros_like(labels), POINTS) == Doubt(1, 1, 1)
+    only_eyes = np.where(labels == EYES, EYES, 0)
+    assert doubt_of(only_eyes, POINTS) != (1, 1, 1)

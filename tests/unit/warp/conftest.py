@@ -1,15 +1,15 @@
 """Two generated pairs on disk, for all tests of warping them."""
 
+from functools import cache
+
 import numpy as np
-import pandas as pd
 import pytest
 
-from photosketch.demo.pair import draw_pair
-from photosketch.landmarks.table import COLUMNS
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import Parsings
 from photosketch.warp.warp_pairs import warp_pairs
-from support.drawn_pairs import on_disk
+from support.drawn_pairs import on_disk, true_points
+from support.faces.pair import draw_pair
 
 SEEDS = (0, 1)
 
@@ -20,18 +20,14 @@ class Subset:
     def __init__(self, folder):
         self.drawn = [draw_pair(seed, deformation=10) for seed in SEEDS]
         self.pairs = on_disk(folder, "pencil", "ab", self.drawn)
-        rows = [
-            (id, modality, *getattr(pair, f"{modality}_landmarks").ravel(), 0.9, "mtcnn")
-            for id, pair in zip("ab", self.drawn, strict=True)
-            for modality in ("photo", "sketch")
-        ]
-        self.table = pd.DataFrame(rows, columns=list(COLUMNS))
+        self.table = true_points("ab", self.drawn)
         self.parsings = Parsings(
             ("a", "b"),
             np.stack([pair.photo_labels for pair in self.drawn]),
             np.stack([pair.sketch_labels for pair in self.drawn]),
         )
 
+    @cache  # noqa: B019, there is one subset
     def warp(self, mode="face", parse=parse_grabcut, detect=None):
         return warp_pairs(
             self.pairs,

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from photosketch.demo.looks import LOOKS
-from photosketch.demo.pair import draw_pair
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import BACKGROUND, CLOTHES, HAIR, SKIN
 from photosketch.warp.estimate import MODES, Face, _basis, estimate, feature_masks
 from photosketch.warp.maps import at, identity, inverse_at, inverse_consistency, jacobian
+from support.faces.looks import LOOKS
+from support.faces.pair import draw_pair
 
 SHAPE = (250, 200)
 
@@ -30,38 +30,41 @@ def faces(seed, look=LOOKS[0], deformation=10.0):
     return pair, *found
 
 
-def errors(pair, map):
+@cache
+def estimated(seed, look=LOOKS[0], deformation=10.0, mode="face"):
+    _, photo, sketch = faces(seed, look, deformation)
+    return estimate(photo, sketch, mode)
+
+
+def error(pair, map, where=True):
     """Mean distance to the true map within the head."""
-    return np.linalg.norm(map - pair.map, axis=-1)[pair.photo_labels != BACKGROUND].mean()
+    head = pair.photo_labels != BACKGROUND
+    return np.linalg.norm(map - pair.map, axis=-1)[head & where].mean()
 
 
-def found(seed, look, deformation):
+def errors(seed, look, deformation):
     """The errors of the identity and of the estimated map."""
-    pair, photo, sketch = faces(seed, look, deformation)
-    return errors(pair, identity(SHAPE)), errors(pair, estimate(photo, sketch).map)
+    pair, _, _ = faces(seed, look, deformation)
+    return [error(pair, map) for map in (identity(SHAPE), estimated(seed, look, deformation).map)]
 
 
-@pytest.mark.parametrize("deformation", [7.0, 10.0])
+@pytest.mark.parametrize("deformation", [pytest.param(7.0, marks=pytest.mark.slow), 10.0])
 def test_known_maps_are_found_to_a_pixel(deformation):
-    scores = np.array([found(seed, look, deformation) for look in LOOKS for seed in range(4)])
+    scores = np.array([errors(seed, look, deformation) for look in LOOKS for seed in range(3)])
     before, after = scores[scores[:, 0] >= 3].T  # [K], of the pairs that are 3 px off or more
-    assert len(before) >= 3
+    assert len(before) >= 2
     assert after.mean() <= 0.75
     assert after.max() <= 1.0
     assert (after < before / 2).all()
 
 
+@pytest.mark.slow
 def test_the_largest_deformations_are_found_to_a_pixel_where_neck_and_clothes_move_far():
     low = np.arange(SHAPE[0])[:, None] > 205
-    lengths = []
-    for seed in range(905, 910):
-        pair, photo, sketch = faces(seed)
-        away = np.linalg.norm(estimate(photo, sketch).map - pair.map, axis=-1)
-        head = pair.photo_labels != BACKGROUND
-        lengths.append((away[head].mean(), away[head & low].mean()))
-    whole, bottom = np.mean(lengths, axis=0)
-    assert whole <= 1.0
-    assert bottom <= 2.8
+    seeds = range(905, 910)
+    found = [(faces(seed)[0], estimated(seed).map) for seed in seeds]
+    assert np.mean([error(pair, map) for pair, map in found]) <= 1.0
+    assert np.mean([error(pair, map, low) for pair, map in found]) <= 2.8
 
 
 def test_a_misplaced_collar_in_the_labels_pulls_nothing():
@@ -69,18 +72,16 @@ def test_a_misplaced_collar_in_the_labels_pulls_nothing():
     without = np.where(sketch.labels == CLOTHES, SKIN, sketch.labels)
     moved = Face(sketch.image, without.astype(np.uint8), sketch.points)
     assert (without != sketch.labels).sum() > 500
-    assert (estimate(photo, moved).map == estimate(photo, sketch).map).all()
+    assert (estimate(photo, moved).map == estimated(1).map).all()
 
 
 def test_smaller_deformations_leave_smaller_errors():
-    scores = np.array([found(seed, look, 6.0) for look in LOOKS for seed in (10, 11)])
-    assert scores[:, 1].mean() <= 0.7
+    assert np.mean([errors(10, look, 6.0)[1] for look in LOOKS]) <= 0.7
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_map_is_one_to_one_and_keeps_the_border(mode):
-    _, photo, sketch = faces(1)
-    found = estimate(photo, sketch, mode)
+    found = estimated(1, mode=mode)
     assert found.map.shape == (*SHAPE, 2)
     assert found.map.dtype == np.float32
     assert jacobian(found.map).min() == pytest.approx(found.smallest_jacobian)
@@ -94,8 +95,8 @@ def test_a_map_is_one_to_one_and_keeps_the_border(mode):
 
 
 def test_a_region_warp_moves_the_features_and_leaves_the_outline():
-    pair, photo, sketch = faces(2)
-    found = estimate(photo, sketch, "region")
+    pair, photo, _ = faces(2)
+    found = estimated(2, mode="region")
     moved = np.linalg.norm(found.map - identity(SHAPE), axis=-1)
     features = np.any(feature_masks(photo), axis=0)
     far = cv2.distanceTransform((~features).astype(np.uint8), cv2.DIST_L2, 5) > 25
@@ -135,7 +136,7 @@ def test_equal_faces_stay_where_they_are():
 
 def test_the_same_pair_gives_the_same_map():
     _, photo, sketch = faces(0)
-    assert (estimate(photo, sketch).map == estimate(photo, sketch).map).all()
+    assert (estimate(photo, sketch).map == estimated(0).map).all()
 
 
 def test_faces_without_matching_patches_or_features_are_warped_by_what_is_left():
@@ -160,7 +161,7 @@ def test_a_pair_twice_as_large_is_moved_twice_as_far(mode):
         )
         for face in (photo, sketch)
     ]
-    moved = estimate(photo, sketch, mode).map - identity(SHAPE)
+    moved = estimated(1, mode=mode).map - identity(SHAPE)
     large = estimate(*twice, mode, shrink=2)
     assert not large.shrunk
     shape = tuple(2 * side for side in SHAPE)
@@ -171,17 +172,9 @@ def test_a_pair_twice_as_large_is_moved_twice_as_far(mode):
     assert away.mean() < 0.03
 
 
-def test_wrong_input_is_refused():
-    _, photo, sketch = faces(0)
-    with pytest.raises(ValueError, match="mode is 'none'"):
-        estimate(photo, sketch, "none")
-    with pytest.raises(ValueError, match="one size"):
-        estimate(photo, Face(sketch.image, sketch.labels[:-1], sketch.points))
-
-
 def test_a_map_is_inverted_at_points():
-    _, photo, sketch = faces(1)
-    map = estimate(photo, sketch).map
+    _, _, sketch = faces(1)
+    map = estimated(1).map
     places = inverse_at(map, sketch.points)
     assert np.abs(at(map, places) - sketch.points).max() < 0.1
     forth = identity(SHAPE) + 3

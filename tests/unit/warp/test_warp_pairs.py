@@ -9,9 +9,9 @@ import pytest
 from photosketch.data.pairs import index_pairs, read_image
 from photosketch.jobs.job import InputError
 from photosketch.landmarks import detection
-from photosketch.parsing import grabcut
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import Parsings
+from photosketch.parsing.parse_pairs import parse_pairs
 from photosketch.warp.estimate import MODES
 from photosketch.warp.files import summarise
 from photosketch.warp.maps import apply, identity
@@ -82,13 +82,8 @@ def test_all_sketches_without_points_or_labels_are_named(subset):
     parsings = replace(subset.parsings, unparsed=("a", "b"))
     with pytest.raises(InputError) as caught:
         warp_pairs(
-            subset.pairs,
-            subset.table[located],
-            parsings,
-            "face",
-            parse_grabcut,
-            parse_grabcut,
-            list,
+            *(subset.pairs, subset.table[located], parsings),
+            *("face", parse_grabcut, parse_grabcut, list),
         )
     without_points, without_labels = caught.value.problems
     assert "no points for the sketch of pencil a, and the warp needs them" in without_points
@@ -123,7 +118,7 @@ def steady_points(images):
 def test_real_sketches_come_onto_their_photos_without_folds_or_blur(cufs):
     listed = index_pairs(cufs / "pairs.tsv", (200, 250))[::8]
     table = detection.detect_pairs(listed, "cpu")
-    parsed = grabcut.parse_pairs(listed, table, threads=1)
+    parsed = parse_pairs(listed, table)
     warped, scores = warp_pairs(
         listed, table, parsed, "face", parse_grabcut, parse_grabcut, detection.detector("cpu", 40)
     )

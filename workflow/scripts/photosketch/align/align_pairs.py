@@ -46,7 +46,7 @@ def problems(
         "delete the table of landmarks: it is written again by merge_landmarks"
         for pair in without_points(pairs, table, "photo")
     ]
-    if mode == "each":  # the merge stays up to date where only the mode changes
+    if mode == "each":  # the merge stays up to date if only the mode changes
         unlocated = without_points(pairs, table, "sketch")
         return found + sketch_problems(unlocated, "dataset.align: each", page_command)
     for pair in pairs:
@@ -99,8 +99,8 @@ def align_pairs(
     path: str,
     threads: int = 1,
 ) -> AlignedSubset:
-    """Align the pairs and write the NPZ at `path` (`align.files`), `threads` images at a time,
-    whatever their number alike.
+    """Align the pairs and write the NPZ at `path` (`align.files`), `threads` images at a time;
+    the bytes do not depend on that number.
 
     `table` holds the pairs' points in their input images, of which photo and sketch go by their own
     with `each`, and both by the photo's with `photo`. `size` is the (width, height) of the aligned

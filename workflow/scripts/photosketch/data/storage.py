@@ -18,7 +18,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from photosketch.jobs.job import InputError, write_atomically
+from photosketch.jobs.job import InputError, listed, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -227,9 +227,8 @@ def row_faults(found: Iterable[Key], expected: Iterable[Key] | None) -> str:
     faults = []
     for word, keys in kinds.items():
         if keys:
-            named = ", ".join(" ".join(map(str, key)) for key in keys[:SHOWN])
-            more = f" and {len(keys) - SHOWN} more" if len(keys) > SHOWN else ""
-            faults.append(f"{word} {named}{more}")
+            named = listed((" ".join(map(str, key)) for key in keys), SHOWN)
+            faults.append(f"{word} {named}")
     return "; ".join(faults) or "has its rows in another order"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from photosketch.data.pairs import COLUMNS, name_problem
+from photosketch.jobs.job import listed as listed
 from photosketch.jobs.job import write_atomically
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -111,10 +112,3 @@ def ascending(name: str) -> tuple[int, str]:
 def plain(name: str) -> str:
     """A name without case and punctuation."""
     return re.sub("[^a-z0-9]", "", name.lower())
-
-
-def listed(names: Iterable[str], most: int = 10) -> str:
-    """`1, 2, 3`, of many the first ones."""
-    names = list(names)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

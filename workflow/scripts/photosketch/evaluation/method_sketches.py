@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING
 from photosketch.configuration.settings import FRAMES
 from photosketch.data import images
 from photosketch.data.pairs import Pair
-from photosketch.jobs.job import InputError
+from photosketch.jobs.job import InputError, listed
 
 if TYPE_CHECKING:
     import numpy as np
 
 BORDER_TOLERANCE, BORDER_SHARE = 16, 0.98  # gray levels about the median; of the border's pixels
-_NAMED = 10  # files named in a message
 
 
 def image_files(folder: str | os.PathLike[str]) -> list[str]:
@@ -75,8 +74,7 @@ def collect(
             treatments[treatment] += 1
         sketches.append(sketch)
     extra = [_printed(path) for paths in by_place.values() for path in paths]
-    more = f" and {len(extra) - _NAMED} more" if len(extra) > _NAMED else ""
-    unused = f"no test pair belongs to {', '.join(extra[:_NAMED])}{more}"
+    unused = f"no test pair belongs to {listed(extra)}"
     if len(sketches) < len(people) and extra:  # which may be what is missing, in another place
         problems.append(f"{unused}; sketches are looked for in {folder}/SUBSET/ID.png")
     if problems:

@@ -8,6 +8,7 @@ facial points, then hair and background. In a larger frame the rectangles grow w
 import dataclasses
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -51,28 +52,36 @@ def patches_of(frame: int) -> tuple[Patch, ...]:
     )
 
 
+def placed(points: Any, frame: int, *, clamp: bool = True) -> list[tuple[Any, Any]]:
+    """The top left pixel (x, y) of each rectangle, whole numbers [...], for points [..., 5, 2] in a
+    frame of that many pixels a side: arrays of numpy or tensors of torch, as the points are.
+
+    Rounded halves up, so that points shifted by whole pixels shift the rectangles alike, and
+    clamped, so that every rectangle lies inside the frame.
+    """
+    found = []
+    for patch in patches_of(frame):
+        centre = points[..., patch.points, :].mean(-2)
+        left = (centre[..., 0] + 0.5) // 1 - patch.width // 2
+        top = (centre[..., 1] + patch.shift + 0.5) // 1 - patch.height // 2
+        if clamp:
+            left = left.clip(0, frame - patch.width)
+            top = top.clip(0, frame - patch.height)
+        found.append((left, top))
+    return found
+
+
 def corners(
     points: np.ndarray, size: Sequence[int], frame: int = _FRAME, *, clamp: bool = True
 ) -> np.ndarray:
     """The top left pixels (x, y) of the rectangles, int [4, 2], around points [5, 2] of an image of
-    `size` (width, height).
+    `size` (width, height), which is the centre of the frame, unscaled.
 
-    Those of `training.parts.rectangles`, in a frame of that many pixels a side of which the image
-    is the centre, unscaled. Clamped into the frame as there; in an image smaller than the frame
-    a rectangle may reach beyond it.
+    Clamped into the frame; in an image smaller than the frame a rectangle may reach beyond it.
     """
     offset = np.array([(frame - length) // 2 for length in size])
     framed = (points + offset).astype(np.float32)  # as packed, so that halves are rounded alike
-    found = []
-    for patch in patches_of(frame):
-        x, y = framed[patch.points].mean(axis=0)
-        left = np.floor(x + 0.5) - patch.width // 2
-        top = np.floor(y + patch.shift + 0.5) - patch.height // 2
-        if clamp:
-            left = np.clip(left, 0, frame - patch.width)
-            top = np.clip(top, 0, frame - patch.height)
-        found.append((left, top))
-    return np.array(found, int) - offset
+    return np.array(placed(framed, frame, clamp=clamp), int) - offset
 
 
 def clamped(points: np.ndarray, size: Sequence[int], frame: int = _FRAME) -> list[str]:

@@ -15,8 +15,8 @@ def resampled(image: Image, transform: Similarity, size: Sequence[int]) -> Image
     """An image [H, W, 3] uint8 moved by `transform`, `size` (width, height) of it; what it does not
     cover has the colour of its background.
 
-    Cubic interpolation where it grows. Where it shrinks, on a grid so much finer that no pixel of
-    it spans more than one of the image, then brought down by Lanczos's filter of three lobes. On a
+    Cubic interpolation if it grows. If it shrinks, on a grid so fine that no pixel of the grid
+    spans more than one of the image, then brought down by Lanczos's filter of three lobes. On a
     zone plate, shrunk to half and turned by 20 degrees, the frequencies that can stay differ from
     the ideal by 1.8 gray levels (root mean square) and 17 of 90 remain of those that can't; means
     over areas: 4.9 and 39; a Gaussian before cubic interpolation: 14 and 14; no filter: 2 and 81.

@@ -53,8 +53,8 @@ class Similarity:
 
 
 def enlargement(size: Sequence[int]) -> float:
-    """How many times as large as in CUFS's 200x250 a face is in an image of `size` (width, height)
-    that it fills alike."""
+    """How many times as large as in CUFS's 200x250 a face is that fills as much of an image of
+    `size` (width, height)."""
     return min(size[0] / TEMPLATE_SIZE[0], size[1] / TEMPLATE_SIZE[1])
 
 

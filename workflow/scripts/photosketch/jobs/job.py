@@ -218,6 +218,13 @@ def counted(number: int, one: str, several: str = "") -> str:
     return f"{number} {one if number == 1 else several or one + 's'}"
 
 
+def listed(names: Iterable[str], most: int = 10) -> str:
+    """`a, b, c`; of many names the first ones and the number of the others."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def size_in_words(size: int) -> str:
     """A size in bytes, such as 3.2 MB."""
     return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

@@ -205,8 +205,8 @@ def _reachable(
 ) -> tuple[Mask, Mask] | None:
     """What the background floods from the borders: through any gap, and through wide gaps alone.
 
-    None where no flood covers the head's surroundings, for the background is not plain, or where it
-    leaks into the head.
+    None if the background is not plain, so that no flood covers the head's surroundings, or every
+    flood leaks into the head.
     """
     x, y = frame.coordinates(unlike.shape)
     low = frame.row(atlas.SHOULDERS, len(unlike))

@@ -1,21 +1,30 @@
 """Label maps of faces: the classes, and the file of a subset's maps."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from photosketch.data.array_types import Labels
-from photosketch.data.pairs import MODALITIES, Modality, Pair
+from photosketch.data.pairs import Modality, Pair
 from photosketch.data.storage import intact, read_arrays, write_arrays
 from photosketch.jobs.job import InputError
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))
+# Of label maps shown and drawn; distinct with any colour vision (Okabe & Ito 2008).
+CLASS_COLOURS = (
+    (255, 255, 255),  # background: left as it is
+    (120, 70, 170),  # hair
+    (240, 190, 140),  # skin
+    (120, 70, 10),  # brows
+    (0, 80, 200),  # eyes
+    (0, 158, 115),  # nose
+    (213, 40, 20),  # mouth
+    (86, 180, 233),  # clothes
+)
 _ARRAYS = ("ids", "photo", "sketch", "classes")
-_MARKS = ("fallback", "unparsed", "faceless", "manual")  # what is in a file only where there is any
+_MARKS = ("fallback", "unparsed", "faceless", "manual")  # in a file unless empty
 _WRITTEN_BY = "parse_faces (machine/) or merge_parsings"
 
 
@@ -23,11 +32,11 @@ _WRITTEN_BY = "parse_faces (machine/) or merge_parsings"
 class Parsings:
     """The label maps of a subset: ids [N]; photo and sketch [N, H, W] uint8.
 
-    fallback: (id, modality) of each image that a learned network found no face in, so that
-    `parse_grabcut` labelled it. unparsed: the ids of sketches without points or, for a learned
-    network, without a face; all their labels are 0. faceless: the ids of photos in which a learned
-    network found no face, likewise; later stages are given none. manual: (id, modality) of each
-    image whose labels were drawn by hand, which is in none of the others.
+    fallback: (id, modality) of each image in which a learned network found no face, so that
+    `parse_grabcut` labelled the image. unparsed: the ids of sketches without points or, for a
+    learned network, without a face; all their labels are 0. faceless: the ids of photos in which a
+    learned network found no face; all their labels are 0, and no later stage gets them. manual:
+    (id, modality) of each image whose labels were drawn by hand; the other lists leave it out.
     """
 
     ids: tuple[str, ...]
@@ -44,17 +53,11 @@ class Parsings:
         return dict(zip(self.ids, maps, strict=True))
 
 
-def blank_maps(pairs: Sequence[Pair]) -> dict[Modality, Labels]:
-    """Label maps [N, H, W] of the photos and of the sketches of pairs of one size, all 0."""
-    shape = len(pairs), pairs[0].height, pairs[0].width
-    return {modality: np.zeros(shape, np.uint8) for modality in MODALITIES}
-
-
 def require_photo_labels(pairs: Iterable[Pair], parsings: Parsings) -> None:
     """Raise InputError with every photo in which the parser found no face."""
     problems = [
         f"{pair.photo}: the network finds no face in the photo of {pair.subset} {pair.id}; correct "
-        "its points where they are wrong (landmarks.manual), set parsing.fallback to true to parse "
+        "its points if they are wrong (landmarks.manual), set parsing.fallback to true to parse "
         "such images by grabcut, or draw its labels (parsing.manual)"
         for pair in pairs
         if pair.id in parsings.faceless

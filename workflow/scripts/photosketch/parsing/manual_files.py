@@ -25,7 +25,7 @@ def hparams(
 ) -> dict[str, str]:
     """What the merge of a subset depends on: `manual_sha256`, a hash (hexadecimal) of the names and
     contents of its own maps, of what belongs to no subset (a mistake to be reported), and of the
-    table of classes. Empty without a folder, or where there is nothing but the table."""
+    table of classes. Empty without a folder, or if the folder has nothing but the table."""
     if folder is None:
         return {}
     files = [path for path in map_files(folder) if _concerns(path, subset, subsets)]

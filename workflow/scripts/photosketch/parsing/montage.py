@@ -1,19 +1,28 @@
-"""A montage of label maps, for the eye: what was parsed, beside the images."""
+"""A montage of label maps, for the eye: what was parsed, beside the images, the worst first."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from PIL import Image
+from scipy import ndimage
 
 from photosketch.data import array_types
-from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.data.array_types import Labels, Points
+from photosketch.data.pairs import MODALITIES, Pair, read_image
 from photosketch.figures import contact_sheet
-from photosketch.landmarks.table import points_of
-from photosketch.parsing.label_quality import doubt_of
-from photosketch.parsing.labels import BACKGROUND, CLASSES, Parsings
-from photosketch.parsing.palette import CLASS_COLOURS
+from photosketch.landmarks.table import points_by_image
+from photosketch.parsing.labels import (
+    BACKGROUND,
+    CLASS_COLOURS,
+    CLASSES,
+    CLOTHES,
+    EYES,
+    MOUTH,
+    NOSE,
+    Parsings,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +31,45 @@ OUTLINE = (220, 0, 0)  # of the head mask
 _TINT = 0.45
 _MOST_SHOWN, _DOUBTFUL = 40, 20  # pairs; of them those that are shown because they are doubtful
 _ACROSS, _CELL = 3, 150  # pairs in a row; width of an image in pixels
+# the class that each of the five points lies in, by table.LANDMARK_NAMES
+_CLASS_OF_POINT = (EYES, EYES, NOSE, MOUTH, MOUTH)
+_LEAST_PIECE = 0.002  # of the head's pixels: smaller pieces are specks
+
+
+class Doubt(NamedTuple):
+    """Three signs of a bad label map, each from 0 (none) to 1.
+
+    border: the share of the border of the head (without clothes) that lies on the image's border,
+    as happens when background is taken for hair. points: the mean distance of the five points from
+    the labels that they should lie in, in eye distances, each at most 1. pieces: 1 - 1 / n for a
+    head in n pieces.
+    """
+
+    border: float
+    points: float
+    pieces: float
+
+
+def doubt_of(labels: Labels, points: Points | None) -> Doubt:
+    """The doubt about the label map [H, W] of an image with these points [5, 2]. Without points (a
+    sketch whose map was drawn by hand) nothing disagrees with them."""
+    head = (labels != BACKGROUND) & (labels != CLOTHES)
+    edge = head & ~ndimage.binary_erosion(head)  # beyond the image's border there is no head
+    on_border = int(edge.sum()) - int(edge[1:-1, 1:-1].sum())
+    distances = []
+    if points is not None:
+        eye_distance = float(np.linalg.norm(points[1] - points[0]))
+        for (x, y), label in zip(points, _CLASS_OF_POINT, strict=True):
+            rows, columns = np.nonzero(labels == label)
+            nearest = float(np.hypot(columns - x, rows - y).min(initial=np.inf))
+            distances.append(min(1.0, nearest / eye_distance))
+    pieces, _ = ndimage.label(head)
+    large = int((np.bincount(pieces.ravel())[1:] > _LEAST_PIECE * head.sum()).sum())
+    return Doubt(
+        float(on_border / edge.sum()) if head.any() else 1.0,
+        float(np.mean(distances)) if distances else 0.0,
+        1 - 1 / large if large else 1.0,
+    )
 
 
 def parsing_montage(
@@ -31,17 +79,21 @@ def parsing_montage(
     its labels.
 
     `parsings` holds the label maps of all the pairs, `table` their points. A pair is as doubtful as
-    the more doubtful of its two maps (`doubt.Doubt.total`, drawn by hand or not); pairs whose
-    sketch was not parsed come before all others. Behind the worst, every so many of the rest are
-    shown.
+    the more doubtful of its two maps (the sum of `Doubt`, drawn by hand or not); pairs whose sketch
+    was not parsed come first. After the worst, evenly spaced ones of the rest are shown.
     """
     maps = {modality: parsings.by_id(modality) for modality in MODALITIES}
-    doubts = {pair.id: _doubt(pair.id, maps, parsings, table) for pair in pairs}
+    located = points_by_image(table)
+    doubts = {
+        id: math.inf
+        if id in parsings.unparsed
+        else max(sum(doubt_of(maps[m][id], located.get((id, m)))) for m in MODALITIES)
+        for id in (pair.id for pair in pairs)
+    }
     ordered = sorted(pairs, key=lambda pair: -doubts[pair.id])
     worst, rest = ordered[:_DOUBTFUL], ordered[_DOUBTFUL:]
-    shown = worst + [
-        rest[index] for index in contact_sheet.evenly_spaced(len(rest), _MOST_SHOWN - _DOUBTFUL)
-    ]
+    spaced = contact_sheet.evenly_spaced(len(rest), _MOST_SHOWN - _DOUBTFUL)
+    shown = worst + [rest[index] for index in spaced]
     groups = []
     for pair in shown:
         images = []
@@ -49,28 +101,17 @@ def parsing_montage(
             image = read_image(pair, modality)
             images += [image, labelled(image, maps[modality][pair.id])]
         cells = [contact_sheet.cell(image, _CELL) for image in images]
-        groups.append(
-            contact_sheet.Group(cells, pair.id, _remark(pair.id, doubts[pair.id], parsings))
-        )
+        remark = _remark(pair.id, doubts[pair.id], parsings)
+        groups.append(contact_sheet.Group(cells, pair.id, remark))
     title = f"{subset}: {len(shown)} of {len(pairs)} pairs, the most doubtful first"
-    return contact_sheet.sheet(title, groups, _ACROSS, _legend())
-
-
-def _doubt(
-    id: str,
-    maps: Mapping[Modality, Mapping[str, array_types.Labels]],
-    parsings: Parsings,
-    table: "pd.DataFrame",
-) -> float:
-    """How doubtful the label maps of a pair are; infinite where its sketch has none."""
-    if id in parsings.unparsed:
-        return math.inf
-    located = set(table.loc[table["id"] == id, "modality"])
-    doubts = []
-    for modality in MODALITIES:
-        points = points_of(table, id, modality) if modality in located else None
-        doubts.append(doubt_of(maps[modality][id], points).total)
-    return max(doubts)
+    keys = [
+        contact_sheet.Key(name, Image.new("RGB", (14, 14), colour))
+        for name, colour in zip(CLASSES[1:], CLASS_COLOURS[1:], strict=True)
+    ]
+    outline = Image.new("RGB", (14, 14), OUTLINE)
+    outline.paste("white", (2, 2, 12, 12))
+    keys.append(contact_sheet.Key("head mask", outline))
+    return contact_sheet.sheet(title, groups, _ACROSS, keys)
 
 
 def _remark(id: str, doubt: float, parsings: Parsings) -> str:
@@ -83,7 +124,7 @@ def _remark(id: str, doubt: float, parsings: Parsings) -> str:
     return ", ".join(remarks)
 
 
-def labelled(image: array_types.Image, labels: array_types.Labels) -> array_types.Image:
+def labelled(image: array_types.Image, labels: Labels) -> array_types.Image:
     """A photo or sketch tinted by its labels [H, W], the head mask outlined: [H, W, 3] uint8."""
     colours = np.array(CLASS_COLOURS, np.float32)[labels]
     picture = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
@@ -93,15 +134,3 @@ def labelled(image: array_types.Image, labels: array_types.Labels) -> array_type
     tinted[outlines] = colours[outlines]
     tinted[contact_sheet.edges(head)] = OUTLINE
     return tinted.astype(np.uint8)
-
-
-def _legend() -> list[contact_sheet.Key]:
-    """The colours of the classes, then the outline of the head mask."""
-    keys = [
-        contact_sheet.Key(name, Image.new("RGB", (14, 14), colour))
-        for name, colour in zip(CLASSES, CLASS_COLOURS, strict=True)
-        if name != CLASSES[BACKGROUND]
-    ]
-    outline = Image.new("RGB", (14, 14), OUTLINE)
-    outline.paste("white", (2, 2, 12, 12))
-    return [*keys, contact_sheet.Key("head mask", outline)]

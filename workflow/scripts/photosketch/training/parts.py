@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from photosketch.geometry.patches import Patch, patches_of
+from photosketch.geometry.patches import Patch, patches_of, placed
 
 BLACK, WHITE = -1.0, 1.0
 
@@ -50,18 +50,10 @@ def rectangles(landmarks: Tensor, frame: int) -> Tensor:
     """The top left corners (x, y) of the patches, int64 [B, 4, 2], for points [B, 5, 2] in frames
     of that side.
 
-    Rounded to whole pixels (halves up, so that shifting the points by whole pixels shifts the
-    corners alike) and clamped, so that every rectangle lies inside the frame.
+    Rounded and clamped by `patches.placed`.
     """
-    corners = []
-    for patch in patches_of(frame):
-        x, y = landmarks[:, patch.points].mean(dim=1).unbind(-1)  # [B] each
-        left = (x + 0.5).floor().long() - patch.width // 2
-        top = (y + patch.shift + 0.5).floor().long() - patch.height // 2
-        left = left.clamp(0, frame - patch.width)
-        top = top.clamp(0, frame - patch.height)
-        corners.append(torch.stack([left, top], dim=-1))
-    return torch.stack(corners, dim=1)
+    places = [torch.stack(place, dim=-1) for place in placed(landmarks, frame)]
+    return torch.stack(places, dim=1).long()
 
 
 def find_regions(landmarks: Tensor, foreground: Tensor) -> Regions:

@@ -1,7 +1,7 @@
 """Where patches of one picture look like another: normalised cross-correlation in whole numbers.
 
 Sums of whole numbers are the same in any order, so a correlation is the same to the last bit
-whatever libraries, processors or the memory's layout make of the order. Where nothing varies it is
+on every processor, with every library and memory layout. If nothing varies, a correlation is
 0; OpenCV's `matchTemplate` divides one rounding error by another there, so that paper or a black
 bar answers with anything between -1 and 1.
 """

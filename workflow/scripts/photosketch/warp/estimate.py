@@ -16,7 +16,7 @@ the photo's pixel (x, y). Pixel centres lie at integers.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -85,25 +85,16 @@ def estimate(photo: Face, sketch: Face, mode: Mode = "face", shrink: int = 1) ->
 
     `face` moves the whole head; `region` moves eyes with brows, nose and mouth, each by its part of
     the displacement, and leaves the rest where it is. Pictures `shrink` times as large as CUFS's
-    are shrunk by that for the estimate. Deterministic. Raises ValueError where the pictures are
-    not of one size, or `mode` is another.
+    are shrunk by that for the estimate. Deterministic.
     """
-    _check(photo, sketch, mode)
     shape = photo.labels.shape
+    assert sketch.labels.shape == sketch.image.shape[:2] == photo.image.shape[:2] == shape
     if shrink > 1:
         photo, sketch = _shrunk(photo, shrink), _shrunk(sketch, shrink)
     displacement = _Fit(photo, sketch).displacement()
     if mode == "region":
         displacement = _within_regions(displacement, photo)
     return without_folds(_grown(displacement, shape) if shrink > 1 else displacement)
-
-
-def _check(photo: Face, sketch: Face, mode: str) -> None:
-    if mode not in MODES:
-        raise ValueError(f"the mode is {mode!r}: it must be one of {MODES}")
-    shapes = [array.shape[:2] for face in (photo, sketch) for array in (face.image, face.labels)]
-    if len(set(shapes)) > 1:
-        raise ValueError(f"images and labels are of sizes {shapes}: they must be of one size")
 
 
 def _shrunk(face: Face, shrink: int) -> Face:
@@ -173,15 +164,14 @@ class _Fit:
 
     def _seen_at(self, moved: Field, scale: float) -> tuple[Field, Field, Field]:
         """At moved outlines: slope [N, 2] of the sketch's distance, its miss [N], weight [N]."""
-        slopes, misses, precisions, start = [], [], [], 0
-        for outline in self.outlines:
-            stop = start + len(outline.points)
-            seen = at(outline.sketch, outline.points - outline.corner + moved[start:stop])
+        slopes, misses, precisions = [], [], []
+        stops = np.cumsum([len(outline.points) for outline in self.outlines])[:-1]
+        for outline, shifts in zip(self.outlines, np.split(moved, stops), strict=True):
+            seen = at(outline.sketch, outline.points - outline.corner + shifts)
             miss = seen[:, 0] - outline.distances
             slopes.append(seen[:, 1:])
             misses.append(miss)
             precisions.append(outline.weight / _OUTLINE_NOISE**2 / (1 + (miss / scale) ** 2))
-            start = stop
         return np.concatenate(slopes), np.concatenate(misses), np.concatenate(precisions)
 
 
@@ -253,8 +243,7 @@ def _gaussians(places: NDArray[Any], centres: NDArray[Any]) -> NDArray[np.float6
     return np.exp(-0.5 * ((places.astype(np.float64)[:, None] - centres) / _REACH) ** 2)
 
 
-@dataclass(frozen=True)
-class _Outline:
+class _Outline(NamedTuple):
     """Points on a region's outline in the photo, and the same region in the sketch.
 
     points [N, 2]; distances [N], signed, of the points in the photo; sketch [h, w, 3]: signed
@@ -275,8 +264,7 @@ def _regions(face: Face) -> list[tuple[Mask, float]]:
     Not the skin: head and hair have most of its outline already, and the rest, the collar, is
     parsed badly in sketches, where neck and clothes are hatched alike.
     """
-    labels = face.labels
-    left = np.arange(labels.shape[1])[None] < face.points[:2, 0].mean()
+    labels, left = face.labels, _left(face)
     eyes, brows = labels == EYES, labels == BROWS
     return [
         (labels != BACKGROUND, _HEAD_WEIGHT),
@@ -288,6 +276,11 @@ def _regions(face: Face) -> list[tuple[Mask, float]]:
         (brows & left, _BROW_WEIGHT),
         (brows & ~left, _BROW_WEIGHT),
     ]
+
+
+def _left(face: Face) -> Mask:
+    """The columns [1, W] left of the middle between the eyes."""
+    return np.arange(face.labels.shape[1])[None] < face.points[:2, 0].mean()
 
 
 def _outlines(photo: Face, sketch: Face) -> list[_Outline]:
@@ -311,15 +304,8 @@ def _outlines(photo: Face, sketch: Face) -> list[_Outline]:
         points = points[inside].astype(np.float32)
         # Sobel's sums are 8 times the slope
         slopes = [cv2.Sobel(other, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1))]
-        outlines.append(
-            _Outline(
-                points + corner,
-                at(distance, points),
-                np.dstack([other, *slopes]),
-                corner,
-                weight,
-            )
-        )
+        sketched = np.dstack([other, *slopes])
+        outlines.append(_Outline(points + corner, at(distance, points), sketched, corner, weight))
     return outlines
 
 
@@ -335,8 +321,7 @@ def _signed_distance(mask: Mask) -> Field:
     return smooth[pad:-pad, pad:-pad].astype(np.float32)
 
 
-@dataclass(frozen=True)
-class _Matches:
+class _Matches(NamedTuple):
     """Displacements seen by matching patches: basis rows [M, D A], shifts [M, 2], [M, 2, 2]."""
 
     rows: Field
@@ -446,8 +431,7 @@ def _within_regions(displacement: Field, photo: Face) -> Field:
 
 def feature_masks(face: Face) -> list[Mask]:
     """Convex masks of the regions that `region` moves, those that the face has."""
-    labels = face.labels
-    left = np.arange(labels.shape[1])[None] < face.points[:2, 0].mean()
+    labels, left = face.labels, _left(face)
     sight = np.isin(labels, (EYES, BROWS))
     masks = []
     for part in (sight & left, sight & ~left, labels == NOSE, labels == MOUTH):

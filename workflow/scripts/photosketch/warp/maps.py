@@ -42,8 +42,8 @@ class Warp:
 def without_folds(displacement: Field) -> Warp:
     """The map of a displacement [H, W, 2], made zero at the border and free of folds.
 
-    Where the determinant is below `LEAST_JACOBIAN` the displacement is smoothed; where that does
-    not help all of it is shrunk. A map that would have folded counts as shrunk. The map is
+    Where the determinant is below `LEAST_JACOBIAN`, the displacement is smoothed; if that does not
+    help, all of it is shrunk. A map that would have folded counts as shrunk. The map is
     rounded to a 64th of a pixel, finer than OpenCV resamples by it, and has its determinants then.
     """
     displacement = _held_at_border(displacement)
@@ -82,7 +82,7 @@ def identity(shape: tuple[int, ...]) -> Field:
 def jacobian(map: Field) -> Field:
     """The smallest determinant in each cell between four pixels [H - 1, W - 1].
 
-    Of the four corners of the cell; where all are positive the map interpolated between pixels is
+    Of the four corners of the cell; if all are positive, the map interpolated between pixels is
     one to one (and so are central differences, which are means of them).
     """
     across, down = np.diff(map, axis=1), np.diff(map, axis=0)  # [H, W - 1, 2], [H - 1, W, 2]
@@ -159,7 +159,7 @@ def inverse_consistency(forth: Field, back: Field, mask: Mask) -> float:
 
 
 def iou(mask: Mask, other: Mask) -> float:
-    """Intersection over union of two masks; NaN where both are empty."""
+    """Intersection over union of two masks; NaN if both are empty."""
     union = int((mask | other).sum())
     return int((mask & other).sum()) / union if union else float("nan")
 

@@ -1,13 +1,12 @@
 """Warping all pairs of a subset, and scoring each.
 
-A score compares the pair as it was with what the warp made of it: the sketch is parsed again
-(labels drawn by hand move with it instead) and its face detected again. A pair whose masks get
-worse keeps its original sketch.
+A score compares the pair before the warp with the pair after it: the sketch is parsed again (labels
+drawn by hand move with it instead) and its face is detected again. A pair whose masks get worse
+keeps its original sketch.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -35,8 +34,7 @@ Parse = Callable[[Image, Points], Labels]
 Detect = Callable[[Sequence[Image]], Sequence[Points | None]]
 
 
-@dataclass(frozen=True)
-class _Result:
+class _Result(NamedTuple):
     sketch: Image
     map: Field
     valid: Mask
@@ -55,24 +53,25 @@ def warp_pairs(
     shrink: int = 1,
     page_command: str = "snakemake annotate --cores 1",
 ) -> tuple[Warped, pd.DataFrame]:
-    """Estimate, apply and score T for each pair, `threads` at a time, whatever their number alike.
+    """Estimate, apply and score T for each pair, `threads` at a time; the results do not depend on
+    that number.
 
-    The images are `shrink` times as large as CUFS's, whose size the estimate's lengths are for.
+    `table` and `parsings` hold the pairs' points and label maps. `parse` labels a warped sketch
+    (`parse_fallback` those listed in `Parsings.fallback`; the labels listed in `Parsings.manual`
+    move with their sketches). `detect` finds the points of sketches, None if it sees no face. The
+    images are `shrink` times as large as CUFS's, the size that the estimate's lengths are for.
     `page_command` makes the page to click missing points.
 
-    `table` and `parsings` hold the pairs' points and label maps; `parse` labels a sketch again
-    (`parse_fallback` those that are listed in `Parsings.fallback`, neither of them those in
-    `Parsings.manual`, whose labels move with them) and `detect` finds the points of sketches, None
-    where it sees no face. The scores have one row per pair; lengths are in pixels of the images;
-    `_before` compares the photo with the original sketch, `_after` with the warped one, or with the
-    original where the warp was rejected:
+    The scores have one row per pair; lengths are in pixels of the images. `_before` compares the
+    photo with the original sketch, `_after` with the warped sketch, or with the original if the
+    warp was rejected:
 
-    id; worse: the warp was rejected because the masks got worse; shrunk: it had to be made smaller
-    lest it folded
+    id; worse: the warp was rejected because the masks got worse; shrunk: it was made smaller
+    because it would have folded
     head_before, head_after, {class}_before, {class}_after: IoU of masks; empty without the class
     tried: head IoU with the warp, rejected or not
-    points_before, points_after: mean distance of the five points in pixels; empty where `detect`
-    sees no face in the warped sketch
+    points_before, points_after: mean distance of the five points in pixels; empty if `detect` sees
+    no face in the warped sketch
     min_jacobian, sharpness (variance of the Laplacian in the head, warped over original),
     inverse_consistency (pixels, T and the map estimated the other way round): of the tried warp
 
@@ -81,13 +80,13 @@ def warp_pairs(
     sketch without points or labels of its own.
     """
     labels = {modality: parsings.by_id(modality) for modality in MODALITIES}
+    unlocated = without_points(pairs, table, "sketch")
     missing = [
         f"no label map of {pair.subset} {pair.id}; delete the file of label maps: it is written "
         "again"
         for pair in pairs
         if pair.id not in labels["photo"]
     ]
-    unlocated = without_points(pairs, table, "sketch")
     missing += sketch_problems(unlocated, "the warp", page_command)
     missing += [
         f"{pair.sketch}: the parser found no face in the sketch of {pair.subset} {pair.id}, and "
@@ -107,30 +106,29 @@ def warp_pairs(
             )
             for modality in MODALITIES
         )
-        if (pair.id, "sketch") in parsings.manual:
-            again = None
-        else:
-            fallen_back = (pair.id, "sketch") in parsings.fallback
-            again = parse_fallback if fallen_back else parse
-        return _warp_pair(pair.id, photo, sketch, mode, again, shrink)
+        again = parse_fallback if (pair.id, "sketch") in parsings.fallback else parse
+        by_hand = (pair.id, "sketch") in parsings.manual
+        return _warp_pair(pair.id, photo, sketch, mode, None if by_hand else again, shrink)
 
     with workers(threads) as pool:
         results = list(pool.map(warped, pairs))
-    scores = pd.DataFrame([result.scores for result in results])
-    _score_points(scores, pairs, table, results, detect)
-    warped_pairs = Warped(
-        tuple(pair.id for pair in pairs),
-        np.stack([result.sketch for result in results]),
-        np.stack([result.map for result in results]),
-        np.stack([result.valid for result in results]),
-    )
-    return warped_pairs, scores
+    sketches, maps, valid, scores = zip(*results, strict=True)
+    for row, pair, seen in zip(scores, pairs, detect(sketches), strict=True):
+        photo, sketch = (points_of(table, pair.id, modality) for modality in MODALITIES)
+        before = float(np.linalg.norm(photo - sketch, axis=1).mean())
+        row["points_before"] = before
+        if row["worse"]:
+            row["points_after"] = before
+        elif seen is not None:
+            row["points_after"] = float(np.linalg.norm(photo - seen, axis=1).mean())
+    ids = tuple(pair.id for pair in pairs)
+    return Warped(ids, np.stack(sketches), np.stack(maps), np.stack(valid)), pd.DataFrame(scores)
 
 
 def _warp_pair(
     id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse | None, shrink: int
 ) -> _Result:
-    """Without `parse` the sketch's labels are carried over by the map."""
+    """Without `parse` the map carries the sketch's labels over."""
     forth = estimate(photo, sketch, mode, shrink)
     back = estimate(sketch, photo, mode, shrink)
     drawn, valid = apply(sketch.image, forth.map, sketch.labels)
@@ -155,22 +153,18 @@ def _warp_pair(
         "inverse_consistency": inverse_consistency(forth.map, back.map, head),
     }
     if worse:
-        return _Result(
-            sketch.image,
-            identity(sketch.image.shape),
-            np.ones(sketch.image.shape, bool),
-            scores,
-        )
+        drawn, valid = sketch.image, np.ones(sketch.image.shape, bool)
+        return _Result(drawn, identity(drawn.shape), valid, scores)
     return _Result(drawn, forth.map, valid, scores)
 
 
 def _ious(photo: Labels, sketch: Labels) -> dict[str, float]:
     """IoU of the head mask and of each class."""
-    ious = {"head": iou(photo != BACKGROUND, sketch != BACKGROUND)}
-    for label, name in enumerate(CLASSES):
-        if label != BACKGROUND:
-            ious[name] = iou(photo == label, sketch == label)
-    return ious
+    return {"head": iou(photo != BACKGROUND, sketch != BACKGROUND)} | {
+        name: iou(photo == label, sketch == label)
+        for label, name in enumerate(CLASSES)
+        if label != BACKGROUND
+    }
 
 
 def _agreement(ious: dict[str, float], mode: Mode) -> float:
@@ -178,24 +172,3 @@ def _agreement(ious: dict[str, float], mode: Mode) -> float:
     if mode == "face":
         return ious["head"]
     return float(np.nanmean([ious[CLASSES[label]] for label in FEATURES]))
-
-
-def _score_points(
-    scores: pd.DataFrame,
-    pairs: Sequence[Pair],
-    table: pd.DataFrame,
-    results: Sequence[_Result],
-    detect: Detect,
-) -> None:
-    """Fill in the distances between the points of photo and sketch, in place."""
-    seen = detect([result.sketch for result in results])
-    for row, (pair, points) in enumerate(zip(pairs, seen, strict=True)):
-        photo, sketch = (points_of(table, pair.id, m) for m in ("photo", "sketch"))
-        before = float(np.linalg.norm(photo - sketch, axis=1).mean())
-        if scores.loc[row, "worse"]:
-            after = before
-        elif points is None:
-            after = float("nan")
-        else:
-            after = float(np.linalg.norm(photo - points, axis=1).mean())
-        scores.loc[row, ["points_before", "points_after"]] = before, after

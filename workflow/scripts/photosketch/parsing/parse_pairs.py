@@ -1,0 +1,103 @@
+"""Label maps of all pairs of a subset, by grabcut or by a learned network."""
+
+from collections.abc import Container, Iterator, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, TextIO
+
+import numpy as np
+
+from photosketch.data.array_types import Labels, Points
+from photosketch.data.pairs import MODALITIES, SPLITS, Modality, Pair, read_image
+from photosketch.jobs.progress import Bar
+from photosketch.jobs.threads import in_order, workers
+from photosketch.landmarks.table import points_of, require_photo_points, without_points
+from photosketch.parsing.bisenet import BATCH, Parser
+from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.parsing.labels import BROWS, EYES, MOUTH, NOSE, SKIN, Parsings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Batch = tuple[list[int], Modality]  # positions of pairs, and which of their images
+# A face covers some six times the squared distance between the eyes. Less than this is not a face.
+_LEAST_FACE = 1.5
+
+
+def parse_pairs(
+    pairs: Sequence[Pair],
+    table: "pd.DataFrame",
+    parser: Parser | None = None,
+    *,
+    fallback: bool = False,
+    threads: int = 1,
+    console: TextIO | None = None,
+) -> Parsings:
+    """Parse photo and sketch of each pair with the points of a landmark table.
+
+    All images are of one size. Without a `parser` grabcut parses them, `threads` at a time; the
+    labels do not depend on that number. A network gets batches of images of one split. If it finds
+    no face in an image (`finds_face`), grabcut parses the image (`fallback`), or its labels are 0.
+    `Parsings` lists such images, and the sketches without points. `console` shows the progress.
+    Raises InputError with every photo that has no points.
+    """
+    require_photo_points(pairs, table)
+    unparsed = {pair.id for pair in without_points(pairs, table, "sketch")}
+    faceless: set[str] = set()
+    fallen_back: list[tuple[str, str]] = []
+    shape = len(pairs), pairs[0].height, pairs[0].width
+    maps = {modality: np.zeros(shape, np.uint8) for modality in MODALITIES}
+
+    def parsed(batch: Batch) -> list[Labels]:
+        places, modality = batch
+        images = [read_image(pairs[place], modality) for place in places]
+        if parser is None:
+            points = (points_of(table, pairs[place].id, modality) for place in places)
+            return [*map(parse_grabcut, images, points)]
+        found = parser.parse(images)
+        for index, place in enumerate(places):
+            id = pairs[place].id
+            points_here = points_of(table, id, modality)
+            if finds_face(found[index], points_here):
+                continue
+            if fallback:
+                found[index] = parse_grabcut(images[index], points_here)
+                fallen_back.append((id, modality))
+            else:
+                found[index] = np.zeros_like(found[index])
+                (unparsed if modality == "sketch" else faceless).add(id)
+        return found
+
+    batches = [*_batches(pairs, frozenset(unparsed), BATCH if parser else 1)]
+    total = sum(len(places) for places, _ in batches)
+    pooled = nullcontext() if parser else workers(threads)  # a network has threads of its own
+    with pooled as pool, Bar(f"parsing {pairs[0].subset}", total, console) as bar:
+        labels = in_order(pool, parsed, batches, 2 * threads) if pool else map(parsed, batches)
+        for (places, modality), found in zip(batches, labels, strict=True):
+            maps[modality][places] = found
+            bar.update(len(places))
+    ids = tuple(pair.id for pair in pairs)
+    return Parsings(
+        ids,
+        maps["photo"],
+        maps["sketch"],
+        fallback=tuple(sorted(fallen_back, key=lambda image: ids.index(image[0]))),
+        unparsed=tuple(id for id in ids if id in unparsed),
+        faceless=tuple(id for id in ids if id in faceless),
+    )
+
+
+def _batches(pairs: Sequence[Pair], without_sketch: Container[str], size: int) -> Iterator[Batch]:
+    """Up to `size` photos of pairs of one split, then the sketches of these pairs, and so on."""
+    for split in SPLITS:
+        members = [place for place, pair in enumerate(pairs) if pair.split == split]
+        for start in range(0, len(members), size):
+            places = members[start : start + size]
+            yield places, "photo"
+            if sketched := [place for place in places if pairs[place].id not in without_sketch]:
+                yield sketched, "sketch"
+
+
+def finds_face(labels: Labels, points: Points) -> bool:
+    """Whether skin and features cover as much as a face with these points must."""
+    face = np.isin(labels, (SKIN, BROWS, EYES, NOSE, MOUTH))
+    return bool(face.sum() >= _LEAST_FACE * ((points[1] - points[0]) ** 2).sum())
