@@ -45,8 +45,9 @@ def planned_copies(
     copies, missing = [], []
     for number, (subset, name) in enumerate(numbering, start=1):
         if (subset, name) in wanted:
-            if path := found.get(number):
-                copies.append((path, target / subset / f"{name}{path.suffix.lower()}"))
+            if number in found:
+                suffix = found[number].suffix.lower()
+                copies.append((found[number], target / subset / f"{name}{suffix}"))
             else:
                 missing.append(f"{number} ({subset} {name})")
     if missing:
