@@ -17,7 +17,7 @@ from photosketch.configuration.settings import (
 )
 from photosketch.data.pairs import validation_count
 from photosketch.evaluation import extractors
-from photosketch.training.step import PLAIN, Trainer
+from photosketch.training.trainer import PLAIN, Trainer
 
 
 def past_seconds(jobs: Mapping[str, int], benchmarks: pd.DataFrame) -> dict[str, float]:
@@ -62,7 +62,7 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
     channels = config["dataset"]["sketch_channels"]
     nowhere = torch.device("meta")  # networks without their memory, to ask for sizes
     with nowhere:
-        trainers = [Trainer.build(each, 0, channels, nowhere, PLAIN) for each in ablations]
+        trainers = [Trainer(each, 0, channels, nowhere, PLAIN) for each in ablations]
     states = [trainer.bytes_of_state() for trainer in trainers]
     states_per_run = RunSettings.from_config(config["train"]).states
     generators = sum(trainer.generator.bytes() for trainer in trainers)

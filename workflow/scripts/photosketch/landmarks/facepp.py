@@ -22,7 +22,7 @@ from PIL import Image
 from pydantic import BaseModel, FiniteFloat, ValidationError
 
 from photosketch.data.array_types import Points
-from photosketch.data.as_seen import points_before, reduced, reduced_size
+from photosketch.data.images import points_before, reduced, reduced_size
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.jobs.job import InputError, write_atomically
 from photosketch.landmarks.table import COLUMNS, ImageKey, faults_of
