@@ -61,7 +61,7 @@ def test_all_problems_are_listed_and_nothing_is_written(
     beginnings = [
         f"{data}/test/1.png: has the name of {data}/train/1.png",
         f"{data}/train/0 (1).png: the name of an image becomes an id, and id '0 (1)' cannot be",
-        f"{data}/train/broken.png is no intact image",
+        f"{data}/train/broken.png is not an intact image",
         f"{data}/train/odd.png is 31x20 pixels",
         f"{data}/train/single.png is 20x20 pixels",
     ]
