@@ -13,7 +13,8 @@ from typing import Any
 
 import pandas as pd
 from snakemake.api import SnakemakeApi
-from snakemake.settings.types import ConfigSettings, OutputSettings, Quietness, ResourceSettings
+from snakemake.settings.enums import Quietness, RerunTrigger
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
 from snakemake.utils import update_config
 from snakemake_interface_logger_plugins.common import LogEvent
 
@@ -25,6 +26,7 @@ from photosketch.estimate import expectations
 from photosketch.jobs.job import InputError, duration_in_words, told
 
 BENCH = Path("results/bench.json")
+PROFILE = "profiles/default/config.yaml"  # says what makes a file stale
 
 
 class PlannedJobs(logging.Handler):
@@ -54,7 +56,9 @@ def planned_jobs(overlays: Sequence[str]) -> list[Any]:
                 config_settings=ConfigSettings(configfiles=[Path(path) for path in overlays]),
                 snakefile=Path("Snakefile"),
             )
-            workflow.dag().execute_workflow(executor="dryrun")
+            triggers = RerunTrigger.parse_choices_set(read_overlay(PROFILE)["rerun-triggers"])
+            dag = workflow.dag(DAGSettings(rerun_triggers=triggers, force_incomplete=True))
+            dag.execute_workflow(executor="dryrun")
         except Exception as error:
             api.print_exception(error)
             sys.exit(1)
