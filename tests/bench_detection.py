@@ -1,5 +1,5 @@
-"""How many images a second the detection takes in batches, against facenet-pytorch's own detection
-with one call an image: on real pairs where PHOTOSKETCH_CUFS names some, else on generated faces.
+"""How many images a second the detection takes in batches and with one call an image: on real pairs
+if PHOTOSKETCH_CUFS names some, else on generated faces.
 """
 
 import os
@@ -33,26 +33,18 @@ def faces() -> list[np.ndarray]:
 
 def main() -> dict[str, float | int | str]:
     import torch
-    from facenet_pytorch import MTCNN
 
     from photosketch.landmarks import detection
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     images = faces()
-    mtcnn = MTCNN(min_face_size=40, device=device)
 
     def one_by_one() -> np.ndarray:
-        points = []
-        for image in images:
-            rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
-            boxes, scores, found = mtcnn.detect(rgb, landmarks=True)
-            best = detection._portrait(np.asarray(boxes, float), np.asarray(scores, float))
-            points.append(np.asarray(found[best], float) - detection.MTCNN_OFFSET)
-        return np.stack(points)
+        single = [detection.detect([image], device)[0] for image in images]
+        return np.stack([face.points for face in single if face])
 
     def in_batches() -> np.ndarray:
-        detections = detection.detect(images, device)
-        return np.stack([face.points for face in detections if face])
+        return np.stack([face.points for face in detection.detect(images, device) if face])
 
     difference = np.abs(one_by_one() - in_batches()).max()  # the first call of each warms up
     seconds: dict[Callable[[], np.ndarray], float] = {one_by_one: np.inf, in_batches: np.inf}

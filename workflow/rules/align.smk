@@ -16,14 +16,12 @@ if ALIGNS:
     }
     POINTS = ALIGNED_POINTS
     # light where faces are not aligned
-    from photosketch.geometry import patch_checks, patches, similarity
+    from photosketch.geometry import patch_checks, similarity
 
     width, height = config["dataset"]["size"]
     local = settings.local_ablations(config)
     usual = similarity.template((width, height))
-    faults = patch_checks.problems(
-        usual, patches.clamped(usual, (width, height), FRAME), FRAME
-    )
+    faults = patch_checks.face_problems(usual, (width, height), FRAME)
     if local and faults:
         refuse(
             "The configuration has mistakes:",

@@ -7,25 +7,22 @@ from photosketch.data import pairs
 from photosketch.jobs import job
 from photosketch.landmarks import facepp
 from photosketch.landmarks.manual import images_by_hand
-from photosketch.landmarks.table import images_of, read_tables, write_landmarks
+from photosketch.landmarks.table import read_tables, rows_by_image, write_landmarks
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
-    subsets = snakemake.params.hp["subsets"]
-    asking = snakemake.config["landmarks"]["facepp"]
-    manual = snakemake.input.get("manual")
-    known = images_of(read_tables(subsets, snakemake.input.detected))
-    known |= images_by_hand(Path(manual)) if manual else set()
-    listed = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
+    hp, config, manual = snakemake.params.hp, snakemake.config, snakemake.input.get("manual")
+    asking = config["landmarks"]["facepp"]
+    known = set(rows_by_image(read_tables(hp["subsets"], snakemake.input.detected)))
     tables = facepp.find_landmarks(
-        listed,
-        known,
+        pairs.read_manifest(snakemake.input.manifest, config["dataset"]["pairs"]),
+        known | (images_by_hand(Path(manual)) if manual else set()),
         Path(snakemake.output[0]).parent,
         lambda: facepp.service_from_environment(asking["endpoint"], asking["timeout"]),
-        sketches=snakemake.params.hp.get("sketches", False),
+        sketches=hp.get("sketches", False),
     )
-    for subset, path in zip(subsets, snakemake.output, strict=True):
+    for subset, path in zip(hp["subsets"], snakemake.output, strict=True):
         write_landmarks(tables[subset], path)
         job.say(f"{subset}: {len(tables[subset])} faces found by Face++", console)

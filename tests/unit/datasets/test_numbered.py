@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from photosketch.datasets.__main__ import METHOD_NAME, main
-from photosketch.datasets.numbered import Copy, planned, write
+from photosketch.datasets.numbered import planned_copies, write_copies
 
 NUMBERING = [("CUHK", "f-1"), ("CUHK", "m-2"), ("AR", "7"), ("AR", "12")]
 
@@ -21,9 +21,9 @@ def results(folder: Path, *names: str) -> Path:
 
 def test_numbers_become_the_names_of_test_pairs_with_the_suffix_of_the_file(tmp_path: Path) -> None:
     folder = results(tmp_path / "MDAL", "1.jpg", "02.PNG", "3.png", "4.jpeg", "readme.txt")
-    copies, problems = planned(folder, NUMBERING, set(NUMBERING), tmp_path / "out")
+    copies, problems = planned_copies(folder, NUMBERING, set(NUMBERING), tmp_path / "out")
     assert problems == []
-    write(copies)
+    write_copies(copies)
     written = {
         str(path.relative_to(tmp_path / "out")): path.read_text()
         for path in (tmp_path / "out").rglob("*.*")
@@ -38,20 +38,18 @@ def test_numbers_become_the_names_of_test_pairs_with_the_suffix_of_the_file(tmp_
 
 def test_pairs_that_are_not_in_the_table_need_no_result_and_get_none(tmp_path: Path) -> None:
     folder = results(tmp_path / "MDAL", "1.jpg", "3.jpg", "4.jpg")
-    copies, problems = planned(folder, NUMBERING, set(NUMBERING[2:]), tmp_path / "out")
+    copies, problems = planned_copies(folder, NUMBERING, set(NUMBERING[2:]), tmp_path / "out")
     assert problems == []
     assert copies == [
-        Copy(folder / "3.jpg", tmp_path / "out/AR/7.jpg"),
-        Copy(folder / "4.jpg", tmp_path / "out/AR/12.jpg"),
+        (folder / "3.jpg", tmp_path / "out/AR/7.jpg"),
+        (folder / "4.jpg", tmp_path / "out/AR/12.jpg"),
     ]
 
 
 def test_all_problems_are_listed_with_what_the_numbers_mean(tmp_path: Path) -> None:
     folder = results(tmp_path / "MDAL", "1.jpg", "1.png", "2.bmp", "5.jpg", "face.jpg")
-    results(folder / "more", "1.jpg")
-    _, problems = planned(folder, NUMBERING, set(NUMBERING), tmp_path / "out")
+    _, problems = planned_copies(folder, NUMBERING, set(NUMBERING), tmp_path / "out")
     expected = [
-        f"{folder}/more: holds images",
         f"{folder}/face.jpg: is called by no number from 1 to 4 (CUHK 1 to 2, AR 3 to 4)",
         f"{folder}/1.png: 1.jpg is result 1 too",
         f"{folder}/2.bmp: results are read as .png, .jpg, .jpeg",
@@ -61,21 +59,21 @@ def test_all_problems_are_listed_with_what_the_numbers_mean(tmp_path: Path) -> N
     assert len(problems) == len(expected), problems
     for problem, beginning in zip(problems, expected, strict=True):
         assert problem.startswith(beginning)
-    [empty] = planned(folder / "none", NUMBERING, set(NUMBERING), tmp_path / "out")[1]
-    assert empty == f"{folder}/none: is no folder; give one with results 1 to 4"
+    [empty] = planned_copies(folder / "none", NUMBERING, set(NUMBERING), tmp_path / "out")[1]
+    assert empty == f"{folder}/none: is not a folder with results 1 to 4; correct the path"
 
 
 def test_results_of_another_call_that_would_stay_among_these_are_refused(tmp_path: Path) -> None:
     folder = results(tmp_path / "MDAL", "1.png", "2.png", "3.png", "4.png")
     target = tmp_path / "out"
-    copies, _ = planned(folder, NUMBERING, set(NUMBERING), target)
-    write(copies)
+    copies, _ = planned_copies(folder, NUMBERING, set(NUMBERING), target)
+    write_copies(copies)
     (target / "AR/notes.txt").touch()
-    assert planned(folder, NUMBERING, set(NUMBERING), target) == (copies, [])
+    assert planned_copies(folder, NUMBERING, set(NUMBERING), target) == (copies, [])
     # a result of another kind, and a person who is no longer for testing
     (folder / "1.png").rename(folder / "1.jpg")
-    [problem] = planned(folder, NUMBERING, set(NUMBERING[:3]), target)[1]
-    assert problem.startswith(f"{target}: holds images that are none of these results")
+    [problem] = planned_copies(folder, NUMBERING, set(NUMBERING[:3]), target)[1]
+    assert problem.startswith(f"{target}: holds images that are not among these results")
     assert f"results, {target}/AR/12.png, {target}/CUHK/f-1.png; move them away" in problem
 
 

@@ -1,5 +1,6 @@
-"""What a run is going to take: jobs, disk, memory, time."""
+"""What a run is going to take: disk, and time by past jobs or measured speeds."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from photosketch.configuration.settings import LossWeights, TrainConfig
 from photosketch.estimate import expectations
-from photosketch.jobs.job import InputError
 
 ROWS = [
     {"subset": "CUHK", "split": split}
@@ -38,21 +39,12 @@ def test_the_full_run_needs_the_disk_that_its_generators_and_states_fill(
     twice = expectations.expected_bytes({**config, "seeds": [0, 1]}, ROWS)
     for kind in ("generators", "states for resuming", "samples"):
         assert twice[kind] == 2 * disk[kind]
-
-
-def test_features_take_as_much_as_their_network_gives(config: dict[str, Any]) -> None:
-    disk = expectations.expected_bytes(config, ROWS)
+    last = {**config, "train": {**config["train"], "keep": "last"}}
+    one = expectations.expected_bytes(last, ROWS)["states for resuming"]
+    assert disk["states for resuming"] == 2 * one
     evaluation = {**config["evaluation"], "features": "efficientnet-lite0"}
     small = expectations.expected_bytes({**config, "evaluation": evaluation}, ROWS)
     assert small["features"] * 2048 == disk["features"] * 1280
-
-
-def test_the_last_state_alone_takes_half(config: dict[str, Any]) -> None:
-    last = {**config, "train": {**config["train"], "keep": "last"}}
-    both, one = (
-        expectations.expected_bytes(c, ROWS)["states for resuming"] for c in (config, last)
-    )
-    assert both == 2 * one
 
 
 def test_local_networks_validation_warps_and_methods_take_more(config: dict[str, Any]) -> None:
@@ -94,23 +86,40 @@ def test_past_jobs_are_multiplied_and_rules_without_any_are_left_out() -> None:
     assert seconds == {"train": pytest.approx(14400)}
 
 
-def test_every_rule_asks_for_memory_training_for_most(root: Path) -> None:
-    rules = "\n".join(path.read_text() for path in (root / "workflow/rules").glob("*.smk"))
-    asked = expectations.asked_memory(rules)
-    assert {"index_pairs", "train", "evaluate", "compare"} <= asked.keys()
-    assert max(asked, key=lambda rule: asked[rule]) == "train"
-    assert asked["train"] == 8000
+TRAIN = TrainConfig(
+    epochs=10, batch_size=1, lr=0.0002, beta1=0.5, ngf=64, ndf=64, losses=LossWeights(l1=100)
+)
+LOCAL = LossWeights(l1=100, glad=100, local=25)
+MEASURED = {
+    "device": "CPU",
+    "width": 64,
+    "frame": 256,
+    "rows": [
+        {"ablation": "baseline", "precision": "fp32", "taken": False, "images_per_second": 1},
+        {"ablation": "baseline", "precision": "fp32", "taken": True, "images_per_second": 2},
+        {"ablation": "local_glad", "precision": "fp32", "taken": True, "images_per_second": 0.5},
+    ],
+}
 
 
-def test_jobs_are_those_of_the_table_that_a_dry_run_prints() -> None:
-    printed = (
-        "Building DAG of jobs...\nJob stats:\njob        count\n-------  -------\n"
-        "all            1\ntrain          4\ntotal          5\n\n"
+def test_a_training_takes_as_long_as_its_kind_at_the_speed_that_training_has():
+    assert expectations.training_seconds(MEASURED, TRAIN, 88) == pytest.approx(440)
+    local = dataclasses.replace(TRAIN, losses=LOCAL)
+    assert expectations.training_seconds(MEASURED, local, 88) == pytest.approx(1760)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"batch_size": 4},
+        {"ngf": 16},
+        {"frame": 512, "jitter": 572},
+        {"precision": "bf16"},
+        {"losses": LOCAL, "fusion": "feather"},
+        {"losses": LossWeights(l1=100, local=25)},
+    ],
+)
+def test_what_was_not_measured_is_not_known(changes):
+    assert (
+        expectations.training_seconds(MEASURED, dataclasses.replace(TRAIN, **changes), 88) is None
     )
-    assert expectations.listed_jobs(printed) == {"train": 4}
-    assert expectations.listed_jobs("Nothing to be done (all requested files are present).") == {}
-
-
-def test_a_dry_run_that_says_neither_is_an_error_and_not_no_jobs() -> None:
-    with pytest.raises(InputError, match="neither 'Job stats' nor 'Nothing to be done'"):
-        expectations.listed_jobs("Building DAG of jobs...\n")

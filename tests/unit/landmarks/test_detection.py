@@ -1,5 +1,5 @@
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +9,23 @@ from PIL import Image
 
 from photosketch.data import pairs
 from photosketch.jobs.job import file_sha256
-from photosketch.landmarks import detection, mtcnn
+from photosketch.landmarks import detection
 from photosketch.landmarks.detection import Detection
-from photosketch.landmarks.table import COORDINATES, points_of, read_landmarks, write_landmarks
+from photosketch.landmarks.table import COORDINATES, points_of
 from support.faces.looks import LOOKS
 from support.faces.pair import DemoPair, draw_pair
 from support.scattered import PLACES, scattered_pairs
-
-EMPTY = mtcnn.Faces(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
 
 
 @pytest.fixture(scope="module")
 def faces() -> list[DemoPair]:
     return [draw_pair(seed, LOOKS[seed % len(LOOKS)]) for seed in range(6)]
+
+
+@pytest.fixture(scope="module")
+def faded() -> np.ndarray:
+    """A sketch whose face is not found."""
+    return draw_pair(3, ink=0.12).sketch
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,7 @@ def detections(images: list[np.ndarray]) -> list[Detection | None]:
 
 
 def found_points(detections: list[Detection | None]) -> np.ndarray:
-    """[N, 5, 2]; fails where no face was found."""
+    """[N, 5, 2]; fails if an image has no face."""
     assert all(detections)
     return np.stack([face.points for face in detections if face])
 
@@ -44,13 +48,11 @@ def test_every_generated_photo_and_sketch_has_its_points(
     faces: list[DemoPair], detections: list[Detection | None]
 ) -> None:
     true = np.stack([p for face in faces for p in (face.photo_landmarks, face.sketch_landmarks)])
-    error = np.linalg.norm(found_points(detections) - true, axis=-1)
+    points = found_points(detections)
+    error = np.linalg.norm(points - true, axis=-1)
     assert error.mean() < 3
     assert error.max() < 8
-
-
-def test_points_are_float32_and_scores_probabilities(detections: list[Detection | None]) -> None:
-    assert found_points(detections).dtype == np.float32
+    assert points.dtype == np.float32
     assert all(0.7 <= face.score <= 1 for face in detections if face)
 
 
@@ -64,147 +66,125 @@ def test_coordinates_count_from_the_centre_of_the_first_pixel(
     assert abs(middle.mean() - (images[0].shape[1] - 1) / 2) < 0.4
 
 
-def test_batches_change_no_point(
-    images: list[np.ndarray], detections: list[Detection | None]
+def test_batches_and_images_without_a_face_change_no_point_and_keep_the_order(
+    images: list[np.ndarray], detections: list[Detection | None], faded, monkeypatch
 ) -> None:
-    single = detection.detect(images, "cpu", batch_size=1)
-    np.testing.assert_allclose(found_points(single), found_points(detections), atol=0.1)
-
-
-def test_images_of_several_sizes_keep_their_order(
-    images: list[np.ndarray], detections: list[Detection | None]
-) -> None:
-    """An image without its lower rows (clothes) shows the same face."""
-    mixed = [images[0], images[1][:240], images[2][:240], images[3]]
-    points = found_points(detection.detect(mixed, "cpu"))
+    """The second size is the first without its lower rows (clothes)."""
+    blank, small = np.full_like(images[0], 255), np.zeros((30, 60), np.uint8)
+    mixed = [blank, images[0], faded, small, images[1][:240], images[2][:240], images[3]]
+    found = detection.detect(mixed, "cpu")
+    assert [face is None for face in found] == [True, False, True, True, False, False, False]
+    points = found_points([face for face in found if face])
     np.testing.assert_allclose(points, found_points(detections[:4]), atol=4)
-
-
-def test_image_without_a_face_gives_none(images: list[np.ndarray]) -> None:
-    faded = draw_pair(3, ink=0.12).sketch
-    blank = np.full_like(images[0], 255)
-    found = detection.detect([blank, images[0], faded], "cpu")
-    assert [face is None for face in found] == [True, False, True]
-
-
-def test_image_smaller_than_the_smallest_face_gives_none() -> None:
-    assert detection.detect([np.zeros((30, 60), np.uint8)], "cpu", min_face_size=40) == [None]
-
-
-def test_no_images_give_no_detections() -> None:
     assert detection.detect([], "cpu") == []
 
-
-def test_portrait_is_the_largest_of_the_faces_that_score_well() -> None:
-    boxes = np.array([[0, 0, 10, 10], [0, 0, 90, 90], [0, 0, 80, 80]], np.float32)
-    assert detection._portrait(boxes, np.array([0.99, 0.75, 0.95])) == 2
-    assert detection._portrait(boxes, np.array([0.99, 0.95, 0.95])) == 1
-    assert detection._portrait(boxes, np.array([0.99, 0.75, 0.75])) == 0
+    monkeypatch.setattr(detection, "MOST_PIXELS", 1)
+    single = detection.detect(images[:4], "cpu")
+    np.testing.assert_allclose(found_points(single), found_points(detections[:4]), atol=0.01)
 
 
-def test_table_of_pairs_has_photo_then_sketch_and_skips_images_without_a_face(
-    faces: list[DemoPair], tmp_path: Path
+def test_the_number_of_threads_changes_no_bit(
+    images: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import cv2
+    monkeypatch.setattr(detection, "MOST_PIXELS", 2 * 200 * 250)
+    found = []
+    for threads in (1, 3):
+        torch.set_num_threads(threads)
+        found.append(found_points(detection.detect(images, "cpu")))
+    torch.set_num_threads(1)
+    assert (found[0] == found[1]).all()
 
-    lines = ["subset\tid\tsplit\tphoto\tsketch"]
-    for number, face in enumerate(faces[:3]):
-        photo, sketch = tmp_path / f"p{number}.png", tmp_path / f"s{number}.png"
-        image = draw_pair(3, ink=0.12).sketch if number == 1 else face.sketch
-        cv2.imwrite(str(photo), face.photo[:, :, ::-1])
-        cv2.imwrite(str(sketch), image)
-        lines.append(f"demo\t0{number}\t{'test' if number else 'train'}\t{photo}\t{sketch}")
-    (tmp_path / "pairs.tsv").write_text("\n".join(lines))
-    listed = pairs.index_pairs(tmp_path / "pairs.tsv", (200, 250))
 
-    table = detection.detect_pairs(listed, "cpu", min_face_size=40)
-    write_landmarks(table, tmp_path / "demo.csv")
-    read = read_landmarks(tmp_path / "demo.csv")
-    assert list(zip(read["id"], read["modality"], strict=True)) == [
-        ("00", "photo"),
-        ("00", "sketch"),
-        ("01", "photo"),
-        ("02", "photo"),
-        ("02", "sketch"),
-    ]
-    assert set(read["source"]) == {"mtcnn"}
-    left_eye = points_of(read, "02", "sketch")[0]
-    assert np.linalg.norm(left_eye - faces[2].sketch_landmarks[0]) < 6
+class Answers:
+    """In the place of MTCNN: answers for each image, and the shapes of the batches it was given."""
+
+    def __init__(self, scores: list[float], sides: list[float]) -> None:
+        self.scores, self.sides = np.array(scores), sides
+        self.batches: list[tuple[int, ...]] = []
+
+    def detect(self, batch: np.ndarray, landmarks: bool) -> tuple[list, list, list]:
+        self.batches.append(batch.shape[:3])
+        points = np.array([np.full((5, 2), side) for side in self.sides], object)
+        return [None] * len(batch), [self.scores] * len(batch), [points] * len(batch)
+
+
+def test_portrait_is_the_largest_of_the_faces_that_score_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MTCNN gives the largest first; here points are as far right as a face is large."""
+    for scores, portrait, count in (
+        ([0.75, 0.95, 0.99], 80, 2),
+        ([0.95, 0.95, 0.99], 90, 3),
+        ([0.75, 0.75, 0.99], 10, 1),
+    ):
+        answers = Answers(scores, [90.0, 80.0, 10.0])
+        monkeypatch.setattr(detection, "_load_mtcnn", lambda *_, answers=answers: answers)
+        [face] = detection.detect([np.zeros((50, 50), np.uint8)], "cpu")
+        assert face
+        assert face.points[0, 0] == portrait - detection.MTCNN_OFFSET
+        [several] = detection.detect_all([np.zeros((50, 50), np.uint8)], "cpu")
+        assert len(several) == count
+        assert sorted(f.points[0, 0] for f in several) == [f.points[0, 0] for f in several]
+
+
+def test_images_are_taken_as_they_are_needed_in_batches_bounded_by_their_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """32 copies of 1,600 pixels a side would take 2.3 GB a thread."""
+    answers, taken, most = Answers([0.9], [9.0]), 0, []
+
+    def blank() -> Iterator[np.ndarray]:
+        nonlocal taken
+        for size in [(250, 200)] * 200 + [(500, 400)] * 10 + [(1600, 1200)] * 2:
+            taken += 1
+            most.append(taken - sum(count for count, *_ in answers.batches))
+            yield np.zeros(size, np.uint8)
+
+    monkeypatch.setattr(detection, "_load_mtcnn", lambda *_: answers)
+    assert len(detection.detect(blank(), "cpu")) == 212
+    counts = sorted((count for count, *_ in answers.batches), reverse=True)
+    assert counts == [32] * 6 + [8, 8, 2, 1, 1]
+    assert max(most) <= 4 * 32
 
 
 def test_no_batch_holds_images_of_two_splits(
     listed: list[pairs.Pair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So a further test pair leaves the points of the training pairs as they were, to the bit."""
-    batches = []
-
-    def detect(images: Iterable[np.ndarray], device: str) -> list[None]:
-        batches.append(len(list(images)))
-        return [None] * batches[-1]
-
-    monkeypatch.setattr(detection, "detect", detect)
+    """So another test pair leaves the points of the training pairs as they were, to the bit."""
+    answers = Answers([0.9], [9.0])
+    monkeypatch.setattr(detection, "_load_mtcnn", lambda *_: answers)
     first, *rest = listed
-    mixed = [first, dataclasses.replace(rest[0], split="train"), *rest[1:]]
-    assert len(detection.detect_pairs(mixed, "cpu")) == 0
-    assert batches == [4, 2, 0]  # of training, test, validation
+    detection.detect_pairs([first, dataclasses.replace(rest[0], split="train"), *rest[1:]], "cpu")
+    assert [count for count, *_ in answers.batches] == [4, 2]
 
 
-def test_images_are_taken_as_they_are_needed() -> None:
-    """And not all of them before the first is looked at."""
-    taken = []
-
-    def blank() -> Iterator[np.ndarray]:
-        for number in range(40):
-            taken.append(number)
-            yield np.zeros((50, 50), np.uint8)
-
-    most = []
-
-    def count(networks: object, images: object, *_: object) -> list:
-        most.append(len(taken))
-        return [EMPTY, EMPTY]
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(mtcnn, "find_faces", count)
-        assert detection.detect(blank(), "cpu", batch_size=2) == [None] * 40
-    assert most[0] < 10
-    assert len(most) == 20
-
-
-def test_a_batch_is_bounded_by_its_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """32 copies of 1,600 pixels a side would take 2.3 GB a thread."""
-    batches = []
-
-    def count(networks: object, images: torch.Tensor, *_: object) -> list[mtcnn.Faces]:
-        batches.append(len(images))
-        return [EMPTY] * len(images)
-
-    monkeypatch.setattr(mtcnn, "find_faces", count)
-    sizes = [(250, 200)] * 40 + [(500, 400)] * 10 + [(1600, 1200)] * 2
-    assert len(detection.detect((np.zeros(size, np.uint8) for size in sizes), "cpu")) == 52
-    assert sorted(batches, reverse=True) == [32, 8, 8, 2, 1, 1]
-
-
-def test_a_face_whose_eye_is_beyond_the_border_counts_as_not_found(
-    tmp_path: Path, faces: list[DemoPair], capsys: pytest.CaptureFixture[str]
+def test_the_table_has_the_images_with_usable_points_and_the_log_names_the_others(
+    tmp_path: Path, faces: list[DemoPair], faded: np.ndarray, capsys
 ) -> None:
     cut = np.repeat(faces[0].photo[:, -1:], 200, axis=1)
     cut[:, :120] = faces[0].photo[:, 80:]  # the left eye lies some pixels left of column 80
     found = detection.detect([cut], "cpu")[0]
     assert found is not None
     assert found.points[0, 0] < 0, "the point is inside: the test shows nothing"
-    Image.fromarray(cut).save(tmp_path / "photo.png")
-    Image.fromarray(faces[0].sketch).save(tmp_path / "sketch.png")
-    files = [tmp_path / f"{modality}.png" for modality in pairs.MODALITIES]
-    digests = [file_sha256(file) for file in files]
-    pair = pairs.Pair("demo", "00", "train", *map(str, files), 200, 250, *digests)
+    listed = []
+    for number, (photo, sketch) in enumerate(((faces[2].photo, faces[2].sketch), (cut, faded))):
+        files = [tmp_path / f"{modality}{number}.png" for modality in pairs.MODALITIES]
+        for file, image in zip(files, (photo, sketch), strict=True):
+            Image.fromarray(image).save(file)
+        digests = [file_sha256(file) for file in files]
+        paths = [str(file) for file in files]
+        listed.append(pairs.Pair("demo", f"0{number}", "train", *paths, 200, 250, *digests))
 
-    table = detection.detect_pairs([pair], "cpu")
+    table = detection.detect_pairs(listed, "cpu")
 
-    assert table["modality"].tolist() == ["sketch"]
+    rows = table[["id", "modality", "source"]].to_numpy().tolist()
+    assert rows == [["00", "photo", "mtcnn"], ["00", "sketch", "mtcnn"]]
+    left_eye = points_of(table, "00", "sketch")[0]
+    assert np.linalg.norm(left_eye - faces[2].sketch_landmarks[0]) < 6
     said = capsys.readouterr().out
-    assert "face in the photo of demo 00 left out: left_eye_x -" in said
+    assert "face in the photo of demo 01 left out: left_eye_x -" in said
     assert "outside the image of 200x250" in said
+    assert "no face found in the sketch of demo 01" in said
 
 
 def test_real_faces_are_found_where_the_release_puts_the_eyes(cufs: Path) -> None:
@@ -217,7 +197,7 @@ def test_real_faces_are_found_where_the_release_puts_the_eyes(cufs: Path) -> Non
     assert mean[0, 1] < mean[2, 1] < mean[3, 1]
 
 
-def test_faces_anywhere_in_large_images_are_looked_at_small_and_then_closer(
+def test_faces_anywhere_in_large_images_are_searched_in_a_copy_and_then_closer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs_anywhere, _, drawn = scattered_pairs(tmp_path)
@@ -233,23 +213,15 @@ def test_faces_anywhere_in_large_images_are_looked_at_small_and_then_closer(
             true = getattr(face, f"{modality}_landmarks")
             assert np.linalg.norm(found - true, axis=1).mean() < 3
 
-
-def test_a_closer_look_finds_the_same_points_wherever_the_first_one_saw_them(
-    tmp_path: Path,
-) -> None:
-    [pair, _], _, [face, _] = scattered_pairs(tmp_path)
     place = PLACES["photo"][0]
-    key, true = (pair, "photo"), place(face.photo_landmarks)
+    key, true = (pairs_anywhere[0], "photo"), place(drawn[0].photo_landmarks)
     off = (true - true.mean(axis=0)) * 1.06 + true.mean(axis=0) + (8, -5)
-    firsts = [Detection(true, 0.9), None, Detection(off, 0.8)]
-
-    one, none, other = detection.look_closer([key] * 3, firsts, "cpu")
-
+    firsts = [Detection(true, 0.9), None, Detection(off, 0.8), Detection(true + 1000, 0.7)]
+    one, none, other, kept = detection.look_closer([key] * 4, firsts, "cpu")
     assert none is None
     assert one
     assert other
     apart = np.linalg.norm(one.points - other.points, axis=1).mean() / place.scale
     assert apart < 1  # of 4.7 before
-    [kept] = detection.look_closer([key], [Detection(true + 1000, 0.7)], "cpu")
     assert kept  # there is no face there
     np.testing.assert_allclose(kept.points, true + 1000)

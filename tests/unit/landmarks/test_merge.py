@@ -1,3 +1,6 @@
+"""The manual file as people write it, and its merge with detected points."""
+
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -6,14 +9,22 @@ import pandas as pd
 import pytest
 
 from photosketch.data.pairs import Pair
+from photosketch.geometry.similarity import template
 from photosketch.jobs.job import InputError
-from photosketch.landmarks.manual import MANUAL_COLUMNS
-from photosketch.landmarks.merge import merge_landmarks, sketches_without_points
+from photosketch.landmarks.manual import MANUAL_COLUMNS, manual_rows
+from photosketch.landmarks.merge import (
+    check_places,
+    merge_landmarks,
+    misplaced_faces,
+    say_sources,
+)
 from photosketch.landmarks.table import COLUMNS, COORDINATES, points_of
 
 POINTS = (74.5, 125.0, 125.0, 126.0, 100.0, 154.0, 80.0, 182.0, 121.0, 183.0)
 BY_HAND = (70.25, 120.0, 120.0, 121.0, 95.0, 150.0, 75.0, 180.0, 115.0, 181.0)
 HEADER = ",".join(MANUAL_COLUMNS)
+COMMAND = "snakemake annotate"
+Image = tuple[str, str, str]
 
 
 def pair(subset: str, name: str, split: str = "train") -> Pair:
@@ -23,17 +34,13 @@ def pair(subset: str, name: str, split: str = "train") -> Pair:
 
 PAIRS = [pair("AR", "2"), pair("AR", "1"), pair("XM", "005"), pair("XM", "1", "test")]
 IMAGES = [(p.subset, p.id, modality) for p in PAIRS for modality in ("photo", "sketch")]
+GAPS = (("AR", "1", "sketch"), ("XM", "005", "photo"))
 
 
-def detected(*without: tuple[str, str, str]) -> dict[str, pd.DataFrame]:
-    """Detections for all images but some, in an order of their own."""
+def tables_of(points: Mapping[Image, np.ndarray], source: str = "mtcnn") -> dict[str, pd.DataFrame]:
     return {
         subset: pd.DataFrame(
-            [
-                (image[1], image[2], *POINTS, 0.99, "mtcnn")
-                for image in reversed(IMAGES)
-                if image[0] == subset and image not in without
-            ],
+            [(*image[1:], *p, 0.9, source) for image, p in points.items() if image[0] == subset],
             columns=list(COLUMNS),
         )
         for subset in ("AR", "XM")
@@ -54,31 +61,29 @@ class Merge:
         self.template = folder / "landmarks" / "missing.csv"
         self.page = folder / "landmarks" / "annotate.html"
         self.needed_by = {split: ["the warp of ablation face"] for split in ("train", "test")}
+        self.facepp: dict[str, pd.DataFrame] = {}
 
     def write(self, *lines: str, header: str = HEADER) -> None:
         self.manual.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
 
-    def __call__(self, *without: tuple[str, str, str]) -> dict[str, pd.DataFrame]:
-        manual = self.manual if self.manual.exists() else None
+    def __call__(self, *without: Image) -> dict[str, pd.DataFrame]:
+        """Merge detections of all images but some, which come in an order of their own."""
+        detected = {image: np.array(POINTS) for image in IMAGES[::-1] if image not in without}
         return merge_landmarks(
             PAIRS,
-            detected(*without),
-            manual,
+            tables_of(detected),
+            self.manual if self.manual.exists() else None,
             self.template,
+            facepp=self.facepp,
             page=self.page,
-            page_command="snakemake annotate",
+            page_command=COMMAND,
             sketches_needed_by=self.needed_by,
         )
 
-    def problems(self, *without: tuple[str, str, str]) -> list[str]:
+    def problems(self, *without: Image) -> list[str]:
         with pytest.raises(InputError) as caught:
             self(*without)
         return caught.value.problems
-
-    def problem(self, *without: tuple[str, str, str]) -> str:
-        problems = self.problems(*without)
-        assert len(problems) == 1, problems
-        return problems[0]
 
 
 @pytest.fixture
@@ -86,204 +91,142 @@ def merge(tmp_path: Path) -> Merge:
     return Merge(tmp_path)
 
 
-def placed(tables: Mapping[str, pd.DataFrame], image: tuple[str, str, str]) -> list[float]:
+def placed(tables: Mapping[str, pd.DataFrame], image: Image) -> list[float]:
     return points_of(tables[image[0]], image[1], image[2]).ravel().tolist()
 
 
-def test_detections_come_in_the_order_of_the_pairs_photo_first(merge: Merge) -> None:
-    tables = merge()
+def test_rows_by_hand_win_over_mtcnn_and_those_over_facepp_in_the_order_of_the_pairs(
+    merge: Merge,
+) -> None:
+    other = np.array(POINTS) + 3
+    merge.facepp = tables_of(dict.fromkeys([*GAPS, ("AR", "2", "photo")], other), "facepp")
+    merge.write(line("AR", "1", "photo"), line("XM", "005", "photo"))
+    tables = merge(*GAPS)
     order = list(zip(tables["AR"]["id"], tables["AR"]["modality"], strict=True))
     assert order == [("2", "photo"), ("2", "sketch"), ("1", "photo"), ("1", "sketch")]
-    assert list(tables) == ["AR", "XM"]
-    assert tuple(tables["XM"].columns) == COLUMNS
-    assert set(tables["XM"]["source"]) == {"mtcnn"}
-
-
-def test_manual_rows_win_and_fill_gaps_in_their_own_subset_only(merge: Merge) -> None:
-    merge.write(line("AR", "1", "photo"), line("XM", "005", "sketch"))
-    tables = merge(("XM", "005", "sketch"))
-    assert placed(tables, ("AR", "1", "photo")) == pytest.approx(BY_HAND)
-    assert placed(tables, ("XM", "005", "sketch")) == pytest.approx(BY_HAND)
-    assert placed(tables, ("XM", "1", "photo")) == pytest.approx(POINTS)
-    row = tables["AR"].query("id == '1' and modality == 'photo'").iloc[0]
-    assert row["source"] == "manual"
-    assert np.isnan(row["score"])
-    assert (tables["AR"]["source"] == "manual").sum() == 1
-
-
-def test_header_alone_is_a_manual_file_without_rows(merge: Merge, root: Path) -> None:
-    merge.manual.write_text((root / "resources/manual_landmarks.csv").read_text())
-    assert set(merge()["AR"]["source"]) == {"mtcnn"}
-
-
-def test_all_images_without_points_are_listed_over_all_subsets(merge: Merge) -> None:
-    merge.write()
-    *listed, clicking, typing = merge.problems(("AR", "1", "sketch"), ("XM", "005", "photo"))
-    assert len(listed) == 2
-    assert "AR/1_sketch.png" in listed[0]
-    assert "sketch of AR 1" in listed[0]
-    assert "photo of XM 005" in listed[1]
-    assert "needed by the warp of ablation face" in listed[0]
-    assert "needed by" not in listed[1]
-    for part in (
-        str(merge.page),
-        "`snakemake annotate`",
-        "browser",
-        str(merge.manual),
-        "landmarks.manual",
-    ):
-        assert part in clicking
-    for part in (str(merge.template), str(merge.manual), "landmarks.manual"):
-        assert part in typing
-
-
-def test_sketches_that_nothing_needs_have_no_row_and_stop_nothing(merge: Merge) -> None:
-    merge.needed_by = {}
-    gaps = (("AR", "1", "sketch"), ("XM", "005", "sketch"))
-    tables = merge(*gaps)
-    assert list(zip(tables["AR"]["id"], tables["AR"]["modality"], strict=True)) == [
-        ("2", "photo"),
-        ("2", "sketch"),
-        ("1", "photo"),
-    ]
-    unlocated = sketches_without_points(PAIRS, tables)
-    assert [(pair.subset, pair.id, "sketch") for pair in unlocated] == list(gaps)
-    template = merge.template.read_text()
-    assert template == f"{HEADER}\nAR,1,sketch,,,,,,,,,,\nXM,005,sketch,,,,,,,,,,\n"
-
-    (listed, *_) = merge.problems(*gaps, ("AR", "2", "photo"))
-    assert "photo of AR 2" in listed
-    assert "AR,1,sketch" in merge.template.read_text()
-
-
-def test_faces_of_facepp_fill_the_gaps_that_are_left(merge: Merge) -> None:
-    """By hand before MTCNN before Face++."""
-    gaps = (("AR", "1", "sketch"), ("XM", "005", "photo"))
-    asked = [*gaps, ("AR", "2", "photo")]  # the last one MTCNN has found as well
-    other = tuple(value + 3 for value in POINTS)
-    facepp = {
-        subset: pd.DataFrame(
-            [(i[1], i[2], *other, np.nan, "facepp") for i in asked if i[0] == subset],
-            columns=list(COLUMNS),
-        )
-        for subset in ("AR", "XM")
-    }
-    merge.write(line("XM", "005", "photo"))
-    tables = merge_landmarks(
-        PAIRS,
-        detected(*gaps),
-        merge.manual,
-        merge.template,
-        facepp=facepp,
-        page=merge.page,
-        page_command="snakemake annotate",
-        sketches_needed_by={},
-    )
+    assert list(tables["AR"]["source"]) == ["mtcnn", "mtcnn", "manual", "facepp"]
+    assert list(tables["XM"]["source"]) == ["manual", "mtcnn", "mtcnn", "mtcnn"]
     assert placed(tables, ("AR", "1", "sketch")) == pytest.approx(other)
     assert placed(tables, ("AR", "2", "photo")) == pytest.approx(POINTS)
     assert placed(tables, ("XM", "005", "photo")) == pytest.approx(BY_HAND)
-    assert list(tables["AR"]["source"]) == ["mtcnn", "mtcnn", "mtcnn", "facepp"]
-    assert list(tables["XM"]["source"]) == ["manual", "mtcnn", "mtcnn", "mtcnn"]
+    assert list(tables["AR"]["score"].isna()) == [False, False, True, False]
+    assert all(tuple(table.columns) == COLUMNS for table in tables.values())
 
 
-def test_a_sketch_needs_points_where_something_uses_its_split_alone(merge: Merge) -> None:
-    """identity looks at the test people's sketches, and a training one stops no run for it."""
+def test_header_alone_is_a_manual_file_without_rows(merge: Merge) -> None:
+    merge.write()
+    assert set(merge()["AR"]["source"]) == {"mtcnn"}
+
+
+def test_all_images_without_points_are_listed_with_their_files_and_the_ways_out(
+    merge: Merge,
+) -> None:
+    merge.write()
+    *listed, clicking, typing = merge.problems(*GAPS)
+    assert len(listed) == 2
+    assert listed[0].startswith("AR/1_sketch.png: no face found in the sketch of AR 1")
+    assert "needed by the warp of ablation face" in listed[0]
+    assert "photo of XM 005" in listed[1]
+    assert "needed by" not in listed[1]
+    for part in (str(merge.page), f"`{COMMAND}`", str(merge.manual), "landmarks.manual"):
+        assert part in clicking
+    for part in (str(merge.template), str(merge.manual), "landmarks.manual"):
+        assert part in typing
+    merge.manual.unlink()
+    assert "resources/manual_landmarks.csv" in merge.problems(*GAPS)[-1]
+
+
+def test_a_sketch_needs_points_if_something_uses_its_split_and_else_has_no_row(
+    merge: Merge, capsys
+) -> None:
     merge.needed_by = {"train": [], "test": ["evaluation.identity"]}
     trained, tested = ("AR", "1", "sketch"), ("XM", "1", "sketch")
     tables = merge(trained)
-    assert [found.id for found in sketches_without_points(PAIRS, tables)] == ["1"]
+    assert list(tables["AR"]["modality"]) == ["photo", "sketch", "photo"]
+    assert merge.template.read_text() == f"{HEADER}\nAR,1,sketch,,,,,,,,,,\n"
+    console = io.StringIO()
+    say_sources(PAIRS, tables, COMMAND, console)
+    assert "AR: 3 mtcnn\nXM: 4 mtcnn\nno points for 1 of 4 sketches" in console.getvalue()
+    assert f"AR 1. They get no labels; to place points: `{COMMAND}`" in capsys.readouterr().out
+
     first, page, _ = merge.problems(trained, tested)
     assert first.startswith("XM/1_sketch.png")
     assert "(needed by evaluation.identity)" in first
     assert "is the page to click their points" in page
 
 
-def test_remedy_without_a_manual_file_names_the_config_key(merge: Merge) -> None:
-    assert "landmarks.manual" in merge.problems(("AR", "1", "sketch"))[-1]
-
-
-def test_template_holds_exactly_the_missing_rows(merge: Merge) -> None:
-    merge.write(line("XM", "1", "photo"))
-    merge.problems(("AR", "1", "sketch"), ("XM", "005", "photo"), ("XM", "1", "photo"))
-    assert merge.template.read_text() == (
-        f"{HEADER}\nAR,1,sketch,,,,,,,,,,\nXM,005,photo,,,,,,,,,,\n"
-    )
-
-
 @pytest.mark.parametrize("appended", [True, False])
-def test_filled_in_template_is_a_manual_file(merge: Merge, appended: bool) -> None:
-    gaps = (("AR", "1", "sketch"), ("XM", "005", "photo"))
+def test_the_template_filled_in_is_a_manual_file(merge: Merge, appended: bool) -> None:
     if appended:
         merge.write(line("XM", "1", "photo"))
-    merge.problems(*gaps)
-    filled = merge.template.read_text().replace("," * 10, "," + ",".join(map(str, BY_HAND)))
+    merge.problems(*GAPS, ("XM", "1", "photo"))
+    empty = merge.template.read_text()
+    assert ("XM,1" in empty) != appended
+    filled = empty.replace("," * 10, "," + ",".join(map(str, BY_HAND)))
     with open(merge.manual, "a", encoding="utf-8") as file:
         file.write(filled)  # with its header, in the middle of the file when appended
-    tables = merge(*gaps)
-    for gap in gaps:
+    tables = merge(*GAPS)
+    for gap in GAPS:
         assert placed(tables, gap) == pytest.approx(BY_HAND)
     assert not merge.template.exists()
 
-
-def test_unfilled_template_is_refused_line_by_line(merge: Merge) -> None:
-    gaps = (("AR", "1", "sketch"), ("XM", "005", "photo"))
-    merge.problems(*gaps)
-    merge.manual.write_text(merge.template.read_text())
-    problems = merge.problems(*gaps)
-    assert len(problems) == 2
-    assert "line 2 (sketch of AR 1): no points" in problems[0]
-    assert "line 3 (photo of XM 005): no points" in problems[1]
+    merge.manual.write_text(empty)
+    first, second, *_ = merge.problems(*GAPS)
+    assert "line 2 (sketch of AR 1): no points" in first
+    assert "line 3 (photo of XM 005): no points" in second
 
 
-def test_points_filled_into_the_template_survive_the_next_run(merge: Merge) -> None:
-    merge.problems(("AR", "1", "sketch"), ("XM", "005", "photo"))
+def test_what_is_filled_into_the_template_survives_and_what_is_no_table_is_kept(
+    merge: Merge,
+) -> None:
+    merge.problems(*GAPS)
     text = merge.template.read_text()
     merge.template.write_text(text.replace("AR,1,sketch,,,,,,,,,,", line("AR", "1", "sketch")))
-    merge.problems(("AR", "1", "sketch"), ("XM", "1", "photo"))
-    assert merge.template.read_text() == (
-        f"{HEADER}\n{line('AR', '1', 'sketch')}\nXM,1,photo,,,,,,,,,,\n"
-    )
+    merge.problems(GAPS[0], ("XM", "1", "photo"))
+    kept = f"{HEADER}\n{line('AR', '1', 'sketch')}\nXM,1,photo,,,,,,,,,,\n"
+    assert merge.template.read_text() == kept
 
-
-def test_template_that_cannot_be_read_is_kept_and_named(merge: Merge) -> None:
-    merge.template.parent.mkdir()
     merge.template.write_text("my notes\n")
-    problems = merge.problems(("AR", "1", "sketch"))
+    assert f"{merge.template}, line 1" in merge.problems(GAPS[0])[-1]
     assert merge.template.read_text() == "my notes\n"
-    assert any(f"{merge.template}, line 1" in problem for problem in problems)
 
-
-def test_template_itself_is_refused_as_manual_file(merge: Merge) -> None:
-    merge.template.parent.mkdir()
+    merge.template.write_text(kept)
     merge.manual = merge.template
-    merge.write(line("AR", "1", "sketch"))
-    assert "copy it elsewhere" in merge.problem(("AR", "1", "sketch"))
-    assert merge.template.read_text().splitlines()[1] == line("AR", "1", "sketch")
+    assert "copy it elsewhere" in merge.problems(GAPS[0])[0]
+    assert merge.template.read_text() == kept
 
 
-def test_what_spreadsheets_write_is_accepted(merge: Merge) -> None:
-    rows = [HEADER, line("AR", "1", "photo", left_eye_x="70.5"), line("XM", "005", "sketch")]
-    plain = "\n".join(rows) + "\n"
-    decimal_commas = plain.replace(",", ";").replace(".", ",")
-    quoted = plain.replace("70.5", '"70,5"')
-    variants = {
-        "byte order mark": b"\xef\xbb\xbf" + plain.encode(),
-        "CRLF": plain.replace("\n", "\r\n").encode(),
-        "semicolons": plain.replace(",", ";").encode(),
-        "semicolons, decimal commas": decimal_commas.encode(),
-        "tabs": plain.replace(",", "\t").encode(),
-        "quoted decimal commas": quoted.encode(),
-        "declared separator": ("sep=;\r\n" + decimal_commas.replace("\n", "\r\n")).encode(),
-        "empty lines": plain.replace("\n", "\n\n,,,,,,,,,,,,\n").encode(),
-        "trailing empty cells": plain.replace("\n", ",,\n").encode(),
-        "spaces and capitals": plain.replace(",", " , ").replace("photo", "Photo").encode(),
-        "no newline at the end": plain.strip().encode(),
-    }
-    for name, content in variants.items():
-        merge.manual.write_bytes(content)
-        tables = merge(("XM", "005", "sketch"))
-        assert placed(tables, ("AR", "1", "photo")) == pytest.approx((70.5, *BY_HAND[1:])), name
-        assert placed(tables, ("XM", "005", "sketch")) == pytest.approx(BY_HAND), name
+PLAIN = "\n".join(
+    [HEADER, line("AR", "1", "photo", left_eye_x="70.5"), line("XM", "005", "sketch"), ""]
+)
+DECIMAL_COMMAS = PLAIN.replace(",", ";").replace(".", ",")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("\ufeff" + PLAIN, id="byte order mark"),
+        pytest.param(PLAIN.replace("\n", "\r\n"), id="CRLF"),
+        pytest.param(PLAIN.replace(",", ";"), id="semicolons"),
+        pytest.param(DECIMAL_COMMAS, id="semicolons, decimal commas"),
+        pytest.param(PLAIN.replace(",", "\t"), id="tabs"),
+        pytest.param(PLAIN.replace("70.5", '"70,5"'), id="quoted decimal commas"),
+        pytest.param("sep=;\r\n" + DECIMAL_COMMAS.replace("\n", "\r\n"), id="declared separator"),
+        pytest.param(PLAIN.replace("\n", "\n\n,,,,,,,,,,,,\n"), id="empty lines"),
+        pytest.param(PLAIN.replace("\n", ",,\n"), id="trailing empty cells"),
+        pytest.param(PLAIN.replace(",", " , ").replace("photo", "Photo"), id="spaces, capitals"),
+        pytest.param(PLAIN.strip(), id="no newline at the end"),
+    ],
+)
+def test_what_spreadsheets_write_is_accepted(merge: Merge, text: str) -> None:
+    merge.manual.write_bytes(text.encode())
+    tables = merge(("XM", "005", "sketch"))
+    assert placed(tables, ("AR", "1", "photo")) == pytest.approx((70.5, *BY_HAND[1:]))
+    assert placed(tables, ("XM", "005", "sketch")) == pytest.approx(BY_HAND)
+    first, _ = manual_rows(merge.manual)
+    assert first == dict(
+        zip(MANUAL_COLUMNS, ("AR", "1", "photo", "70.5", *map(str, BY_HAND[1:])), strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -295,9 +238,10 @@ def test_what_spreadsheets_write_is_accepted(merge: Merge) -> None:
         (line("AR", "1", "drawing"), "modality 'drawing' is unknown; use photo or sketch"),
         (line("AR", "1", "photo", nose_x="200"), "nose_x 200 is outside the image of 200x250"),
         (line("AR", "1", "photo", nose_y="-1"), "nose_y -1 is outside"),
-        (line("AR", "1", "photo", nose_x="1OO"), "nose_x '1OO' is no number"),
-        (line("AR", "1", "photo", nose_x="nan"), "nose_x 'nan' is no number"),
-        (line("AR", "1", "photo", nose_x=""), "nose_x '' is no number"),
+        (line("AR", "1", "photo", nose_x="inf"), "nose_x inf is outside"),
+        (line("AR", "1", "photo", nose_x="1OO"), "nose_x '1OO' is not a number"),
+        (line("AR", "1", "photo", nose_x="nan"), "nose_x 'nan' is not a number"),
+        (line("AR", "1", "photo", nose_x=""), "nose_x '' is not a number"),
         (line("AR", "1", "photo", left_eye_x="130"), "swap left_eye and right_eye"),
         (line("AR", "1", "photo", mouth_right_x="60"), "swap mouth_left and mouth_right"),
         (line("AR", "1", "photo", right_eye_y="190"), "not above the mouth"),
@@ -309,52 +253,36 @@ def test_what_spreadsheets_write_is_accepted(merge: Merge) -> None:
 def test_one_fault_in_a_row_gives_one_problem_with_file_line_and_value(
     merge: Merge, row: str, expected: str
 ) -> None:
-    merge.write(line("AR", "1", "sketch"), row)
-    problem = merge.problem()
+    merge.write(line("AR", "1", "sketch", left_eye_x=0, left_eye_y=0, mouth_right_x=199), row)
+    (problem,) = merge.problems()
     assert f"{merge.manual}, line 3" in problem
     assert expected in problem
-
-
-def test_line_numbers_count_a_declared_separator_and_empty_lines(merge: Merge) -> None:
-    rows = ["sep=,", HEADER, "", line("AR", "1", "photo", nose_x="x")]
-    merge.manual.write_text("\n".join(rows))
-    assert f"{merge.manual}, line 4 (photo of AR 1)" in merge.problem()
-
-
-def test_points_on_the_outermost_pixels_are_inside(merge: Merge) -> None:
-    merge.write(line("AR", "1", "photo", left_eye_x=0, left_eye_y=0, mouth_right_x=199))
-    assert placed(merge(), ("AR", "1", "photo"))[:2] == [0, 0]
+    merge.manual.write_text(f"sep=,\n{HEADER}\n\n{line('AR', '1', 'sketch')}\n\n{row}")
+    assert f"{merge.manual}, line 6" in merge.problems()[0]
 
 
 @pytest.mark.parametrize(
-    ("header", "expected"),
+    ("content", "expected"),
     [
-        (HEADER.replace(",nose_y", ""), "missing 'nose_y'"),
-        (HEADER + ",score", "unknown 'score'"),
-        (HEADER + ",nose_x", "repeated 'nose_x'"),
-        ("", "missing 'subset'"),
+        (HEADER.replace(",nose_y", "") + "\n", "line 1: columns missing 'nose_y'"),
+        (HEADER + ",score\n", "line 1: columns unknown 'score'"),
+        (HEADER + ",nose_x\n", "line 1: columns repeated 'nose_x'"),
+        ("", "line 1: cannot be read as a table"),
+        ("\n", "line 1: "),
+        (HEADER.encode("utf-16"), "save it as CSV in UTF-8"),
+        (f"{HEADER}\nAR,1{',' * 40}", "cannot be read as a table"),
+        (None, "is not there; correct the path in landmarks.manual"),
     ],
 )
-def test_wrong_columns_are_named(merge: Merge, header: str, expected: str) -> None:
-    merge.write(header=header)
-    problem = merge.problem()
-    assert f"{merge.manual}, line 1" in problem
+def test_a_file_that_is_no_such_table_is_named(tmp_path: Path, content, expected: str) -> None:
+    path = tmp_path / "manual.csv"
+    if content is not None:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(InputError) as caught:
+        manual_rows(path)
+    (problem,) = caught.value.problems
+    assert problem.startswith(str(path))
     assert expected in problem
-
-
-def test_manual_file_that_is_not_there_or_no_text_is_named(merge: Merge) -> None:
-    with pytest.raises(InputError, match=r"manual\.csv: is not there.*landmarks\.manual"):
-        merge_landmarks(
-            PAIRS,
-            detected(),
-            merge.manual,
-            merge.template,
-            page=merge.page,
-            page_command="snakemake annotate",
-            sketches_needed_by={},
-        )
-    merge.manual.write_bytes(HEADER.encode("utf-16"))
-    assert "UTF-8" in merge.problem()
 
 
 def test_mistakes_and_missing_images_are_listed_together(merge: Merge) -> None:
@@ -370,3 +298,23 @@ def test_mistakes_and_missing_images_are_listed_together(merge: Merge) -> None:
     for part, problem in zip(expected, problems, strict=False):
         assert part in problem
     assert merge.template.read_text() == f"{HEADER}\nXM,1,photo,,,,,,,,,,\n"
+    with pytest.raises(InputError, match="line 4: 14 cells"):
+        manual_rows(merge.manual)
+
+
+def test_misplaced_faces_are_named_and_refused_if_local_networks_need_their_photos(capsys) -> None:
+    face = template((200, 250))
+    small = (face - face.mean(axis=0)) / 2 + face.mean(axis=0)
+    image = "AR", "2", "sketch"
+    tables = tables_of({image: small.ravel(), ("AR", "2", "photo"): face.ravel()})
+    [text] = misplaced_faces(PAIRS, tables, "sketch")
+    assert text.startswith("AR/2_sketch.png (sketch of AR 2): the eyes are 26 px apart instead of")
+    assert misplaced_faces(PAIRS, tables, "photo") == []
+    console = io.StringIO()
+    check_places(PAIRS, tables, 256, ["local"], COMMAND, console)
+    assert text in capsys.readouterr().out
+    assert "0 photos and 1 sketch have faces that are not where CUFS" in console.getvalue()
+    photos = tables_of({("AR", "2", "photo"): small.ravel()})
+    check_places(PAIRS, photos, 256, [], COMMAND, console)
+    with pytest.raises(InputError, match=f"local networks of local.*`{COMMAND}`"):
+        check_places(PAIRS, photos, 256, ["local"], COMMAND, console)

@@ -92,56 +92,66 @@ def test_counts_tell_sources_and_flags_apart():
     ]
 
 
-def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colour():
+class Held(np.ndarray):
+    """An image that a test can follow by weak references."""
+
+    __hash__ = object.__hash__
+
+
+@pytest.fixture
+def montage(monkeypatch):
+    """A function that draws the photos 0, 1, ... of one size or several; what is not located in the
+    table is of gray level 90, the others white. At most two are in memory at a time."""
+
+    def draw(found: pd.DataFrame, count: int, sizes=((200, 250),), **options) -> np.ndarray:
+        held = weakref.WeakSet()
+        listed = [
+            Pair("AR", str(i), "train", "", "", *sizes[i % len(sizes)], "", "")
+            for i in range(count)
+        ]
+
+        def read_image(pair: Pair, modality: str) -> np.ndarray:
+            level = 255 if pair.id in set(found["id"]) else 90
+            image = np.full((pair.height, pair.width), level, np.uint8).view(Held)
+            held.add(image)
+            assert len(held) <= 2
+            return image
+
+        monkeypatch.setattr(review, "read_image", read_image)
+        return np.asarray(review.montage(listed, found, "photo", **options))
+
+    return draw
+
+
+def has(picture: np.ndarray, colour: str) -> int:
+    """The number of pixels of a colour."""
+    return int((picture == tuple(bytes.fromhex(colour[1:]))).all(axis=2).sum())
+
+
+def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colour(montage):
     photos = faces(9)
     photos[4] += 50
-    found = review.reviewed(pd.concat([table(photos[:8]), table(photos[8:], source="manual")]))
-    images = [np.full((250, 200), 255, np.uint8)] * 9
-    picture = np.asarray(review.montage("AR: photos", found, images, [], {}, (200, 250)))
-    seen = {tuple(colour) for colour in picture.reshape(-1, 3)}
-
-    def colour(text: str) -> tuple[int, ...]:
-        return tuple(bytes.fromhex(text[1:]))
-
-    assert colour(contact_sheet.ALARM) in seen
-    assert colour(review.COLOURS["mtcnn"]) in seen
-    assert colour(review.COLOURS["manual"]) in seen
-    assert colour(review.COLOURS["facepp"]) not in seen
-    calm = review.reviewed(table(faces(9)))
-    picture = np.asarray(review.montage("AR: photos", calm, images, [], {}, (200, 250)))
-    assert colour(contact_sheet.ALARM) not in {tuple(c) for c in picture.reshape(-1, 3)}
+    manual = table(photos[8:], source="manual").assign(id="8")
+    picture = montage(review.reviewed(pd.concat([table(photos[:8]), manual])), 9)
+    shown = {source for source, colour in review.COLOURS.items() if has(picture, colour)}
+    assert shown == {"mtcnn", "manual"}
+    assert has(picture, contact_sheet.ALARM)
+    assert not has(montage(review.reviewed(table(faces(9))), 9), contact_sheet.ALARM)
 
 
-def test_images_without_points_come_first_in_the_montage_without_crosses():
-    faint = np.full((250, 200), 90, np.uint8)
-    empty = review.reviewed(table(faces(0)))
-    alone = np.asarray(review.montage("AR", empty, [], [("7", faint)], {}, (200, 250)))
-    assert (alone == 90).all(axis=2).sum() == 120 * 150
-    found = review.reviewed(table(faces(2)))
-    images = [np.full((250, 200), 255, np.uint8)] * 2
-    picture = np.asarray(review.montage("AR", found, images, [("7", faint)], {}, (200, 250)))
+def test_images_without_points_come_first_in_the_montage_without_crosses(montage):
+    assert has(montage(review.reviewed(table(faces(0))), 4), "#5a5a5a") == 4 * 120 * 150
+    picture = montage(review.reviewed(table(faces(2))), 3)
     _, columns = np.nonzero((picture == 90).all(axis=2))
     assert columns.size == 120 * 150
     assert columns.max() < 24 + 120
 
 
-def test_images_without_points_are_held_one_at_a_time():
-    held, most = weakref.WeakSet(), 0
-
-    class Held(np.ndarray):
-        __hash__ = object.__hash__
-
-    def faint():
-        nonlocal most
-        for name in "abcd":
-            image = np.full((250, 200), 90, np.uint8).view(Held)
-            held.add(image)
-            most = max(most, len(held))
-            yield name, image
-            del image
-
-    review.montage("AR", review.reviewed(table(faces(0))), [], faint(), {}, (200, 250))
-    assert 1 <= most <= 2
+def test_rectangles_are_drawn_around_the_photos_points_unless_aligned_ones_are_used(montage):
+    found = review.reviewed(table(faces(2)))
+    for sizes in (((200, 250),), ((200, 250), (700, 300))):
+        assert has(montage(found, 2, sizes), contact_sheet.RECTANGLE) > 50
+        assert has(montage(found, 2, sizes, aligns=True), contact_sheet.RECTANGLE) == 0
 
 
 def test_faces_anywhere_are_compared_as_alignment_shows_them():
@@ -152,16 +162,3 @@ def test_faces_anywhere_are_compared_as_alignment_shows_them():
     found = review.reviewed(table(scattered), aligns=True)
     assert found["id"][found["far"]].tolist() == ["4"]
     assert review.reviewed(table(scattered))["id"].iloc[0] != "4"
-
-
-def test_rectangles_are_drawn_around_the_photos_points_and_images_may_have_several_sizes():
-    found = review.reviewed(table(faces(2)))
-    images = [np.full((250, 200), 255, np.uint8), np.full((300, 700, 3), 255, np.uint8)]
-    colour = tuple(bytes.fromhex(contact_sheet.RECTANGLE[1:]))
-
-    def coloured(framed) -> int:
-        picture = np.asarray(review.montage("AR: photos", found, images, [], framed))
-        return int((picture == colour).all(axis=2).sum())
-
-    assert coloured({}) == 0
-    assert coloured(review.photo_points(table(faces(2)))) > coloured({"1": SHAPE}) > 50

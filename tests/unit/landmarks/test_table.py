@@ -39,19 +39,23 @@ def test_table_comes_back_as_written(tmp_path: Path) -> None:
         "1,photo,20.123,21.123,22.123,23.123,24.123,25.123,26.123,27.123,28.123,29.123,,manual",
     ]
 
-
-def test_table_without_rows_can_be_read(tmp_path: Path) -> None:
-    empty = pd.DataFrame([], columns=list(COLUMNS))
-    write_landmarks(empty, tmp_path / "t.csv")
+    write_landmarks(table.iloc[:0], tmp_path / "t.csv")
     assert len(read_landmarks(tmp_path / "t.csv")) == 0
-
-
-def test_points_of_an_image_without_a_row_are_an_error() -> None:
     with pytest.raises(KeyError, match="0 rows for the sketch of '1'"):
-        points_of(table_of(np.zeros((5, 2))), "1", "sketch")
+        points_of(by_hand, "1", "sketch")
 
 
-def test_another_table_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("id,modality\n1,photo\n")
-    with pytest.raises(InputError, match=r"t\.csv: is damaged .lacks the column source"):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,modality\n1,photo\n",
+        f"{','.join(COLUMNS)}\n1,drawing{',1' * 11},mtcnn\n",
+        f"{','.join(COLUMNS)}\n1,photo,x{',1' * 10},mtcnn\n",
+        f"{','.join(COLUMNS)}\n1,photo,inf{',1' * 10},mtcnn\n",
+        f"{','.join(COLUMNS)}\n" + 2 * f"1,photo{',1' * 11},mtcnn\n",
+    ],
+)
+def test_a_damaged_table_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(InputError, match=r"t\.csv: .*delete it.*merge_landmarks"):
         read_landmarks(tmp_path / "t.csv")

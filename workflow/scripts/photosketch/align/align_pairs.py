@@ -10,8 +10,7 @@ import pandas as pd
 from photosketch.align.files import Alignment, Transforms, write_aligned
 from photosketch.data.array_types import Image
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
-from photosketch.geometry.patch_checks import problems as placement_problems
-from photosketch.geometry.patches import clamped
+from photosketch.geometry.patch_checks import misplaced_faces
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity, similarity, template
 from photosketch.jobs.threads import workers
@@ -82,13 +81,13 @@ def misplaced(
     """A line for each photo whose face the local networks' rectangles do not fit even aligned, in
     a frame of that many pixels a side; the rest as `align_pairs` takes it."""
     moved = points_by_image(carried_over(table, alignment_of(pairs, table, mode, size)))
-    lines = []
-    for pair in pairs:
-        points = moved[pair.id, "photo"]
-        if found := placement_problems(points, clamped(points, size, frame), frame):
-            what = f"photo of {pair.subset} {pair.id}"
-            lines.append(f"{pair.photo}: aligned, {', '.join(found)} ({what})")
-    return lines
+    return misplaced_faces(
+        (
+            (f"{p.photo} (photo of {p.subset} {p.id}, aligned)", moved[p.id, "photo"], size)
+            for p in pairs
+        ),
+        frame,
+    )
 
 
 def align_pairs(

@@ -40,6 +40,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "(halves of pictures, results) goes beside it",
     )
     parser.add_argument(
+        "--absolute",
+        action="store_true",
+        help="write absolute paths to the table (default: relative to the table's folder)",
+    )
+    parser.add_argument(
         "--results",
         type=Path,
         action="append",
@@ -58,12 +63,15 @@ def _write(options: argparse.Namespace) -> None:
     output: Path = options.output
     table = output if output.suffix.lower() == ".tsv" else output / "pairs.tsv"
     names = [folder.resolve().name for folder in options.results]
-    problems = [
-        f"{folder}: {name!r} becomes a name in `methods`, which has letters, digits, '_' and '-', "
-        "begins with a letter or digit and is at most 64 long; rename the folder"
-        for folder, name in zip(options.results, names, strict=True)
-        if not METHOD_NAME.fullmatch(name)
-    ]
+    problems = []
+    for folder, name in zip(options.results, names, strict=True):
+        if not METHOD_NAME.fullmatch(name):
+            problems.append(
+                f"{folder}: {name!r} becomes a name in `methods`, which has letters, digits, '_' "
+                "and '-', begins with a letter or digit and is at most 64 long; rename the folder"
+            )
+        if names.count(name) > 1:
+            problems.append(f"{folder}: two folders of results are called {name}; rename one")
     try:
         found = options.find(options, table.parent)
     except InputError as error:
@@ -71,10 +79,8 @@ def _write(options: argparse.Namespace) -> None:
     test = {(pair.subset, pair.id) for pair in found.pairs if pair.split == "test"}
     copies, notes = [], [*found.notes]
     for folder, name in zip(options.results, names, strict=True):
-        if names.count(name) > 1:
-            problems.append(f"{folder}: two folders of results are called {name}; rename one")
         target = table.parent / "results" / name
-        planned, faults = numbered.planned(folder, found.numbering, test, target)
+        planned, faults = numbered.planned_copies(folder, found.numbering, test, target)
         copies += planned
         problems += faults
         if len(planned) < len(found.numbering):
@@ -83,12 +89,10 @@ def _write(options: argparse.Namespace) -> None:
     if problems:
         raise InputError(problems)
     halves.write(found.cuts)
-    numbered.write(copies)
-    write_table(found.pairs, table)
-    for note in notes:
-        print(note, file=sys.stderr)
-    for line in found.counts_in_words():
-        print(line)
+    numbered.write_copies(copies)
+    write_table(found.pairs, table, absolute=options.absolute)
+    print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
+    print(*found.counts_in_words(), sep="\n")
     for name in names:
         print(f"methods: {{{name}: {table.parent / 'results' / name}}}")
 

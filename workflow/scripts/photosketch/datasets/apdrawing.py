@@ -8,62 +8,61 @@ Expected are pictures of 1024x512 pixels, the photo on the left and the drawing 
     APDrawingDB/data/train, APDrawingDB/data/test     or     FOLDER/train, FOLDER/test
 
 The halves are written to halves/{photos,sketches}/NAME.png beside the table. The published training
-part holds altered copies of its photos, which stay training pairs; photos alone in test_single are
-left out.
+part holds altered copies of its photos, which stay training pairs; other folders (test_single:
+photos alone) are left aside.
 """
 
 import argparse
 from pathlib import Path
 
 from photosketch.datasets import halves
-from photosketch.datasets.table import Found, ListedPair, folders_in, images_in, unusable_names
+from photosketch.datasets.table import (
+    Found,
+    ListedPair,
+    folders_in,
+    holds_images,
+    images_by_name,
+    left_aside,
+    unusable_names,
+)
 from photosketch.jobs.job import InputError
 
 SUBSET = "APDrawing"
 SPLITS = ("train", "test")
-SINGLE_PHOTOS = "test_single"
 
 
 def find_pairs(folder: Path, output: Path) -> Found:
     """All pairs, training before test pairs, with their halves to be cut into `output`/halves.
 
-    Raises InputError with all problems: missing folders, folders of images that are not taken,
-    names that are there twice or cannot be ids, pictures that cannot be halved.
+    Raises InputError with all problems: missing folders, names that are there twice or cannot be
+    ids, pictures that cannot be halved.
     """
     data = folder / "data" if (folder / "data").is_dir() else folder
-    problems = [
-        f"{data / split}: is not there, or holds no images; put pictures of photo and drawing there"
-        for split in SPLITS
-        if not images_in(data / split)
-    ]
-    problems += [
-        f"{path}: holds images, and is neither train nor test; rename it or move it away"
-        for path in folders_in(data)
-        if path.name not in (*SPLITS, SINGLE_PHOTOS)
-        and path.resolve() != (output / "halves").resolve()
-        and images_in(path)
-    ]
+    problems: list[str] = []
     pairs: list[ListedPair] = []
     cuts = []
     seen: dict[str, Path] = {}
     for split in SPLITS:
-        for picture in images_in(data / split):
-            if picture.stem in seen:
-                problems.append(
-                    f"{picture}: has the name of {seen[picture.stem]}; rename one of them"
-                )
+        pictures, faults = images_by_name(data / split)
+        problems += faults
+        if not pictures:
+            problems.append(
+                f"{data / split}: is not there, or holds no images; put pictures of photo and "
+                "drawing there"
+            )
+        for name, picture in pictures.items():
+            if name in seen:
+                problems.append(f"{picture}: has the name of {seen[name]}; rename one of them")
                 continue
-            seen[picture.stem] = picture
-            cut = halves.planned(picture, output / "halves")
-            cuts.append(cut)
-            pairs.append(ListedPair(SUBSET, picture.stem, split, cut.photo, cut.sketch))
-    problems += unusable_names(seen.values())
-    problems += halves.problems(seen.values())
+            seen[name] = picture
+            cuts.append(halves.planned(picture, output / "halves"))
+            pairs.append(ListedPair(SUBSET, name, split, cuts[-1].photo, cuts[-1].sketch))
+    problems += unusable_names(seen.values()) + halves.problems(seen.values())
     if problems:
         raise InputError(problems)
-    single = data / SINGLE_PHOTOS
-    notes = [f"{single}: photos without drawings, left out"] if images_in(single) else []
-    return Found(pairs, notes, cuts)
+    own = {path.resolve() for path in (output, output / "halves")}
+    others = [path for path in folders_in(data) if path.name not in SPLITS and holds_images(path)]
+    return Found(pairs, left_aside(path for path in others if path.resolve() not in own), cuts)
 
 
 def add_command(

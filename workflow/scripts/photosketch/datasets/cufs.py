@@ -18,33 +18,43 @@ or, as it circulates, each part as
 The sketches of CUHK may also have their photo's name, and its test sketches may be named 89.jpg to
 188.jpg, in the order of the sorted photo names. Case doesn't matter, `photo` and `sketch` may be
 singular, CUHK may be called CUHK_student or CUHK Students, parts may be missing, and FOLDER may be
-a single part itself. A pair's split is looked up in resources/splits/cufs.tsv, which has the two
-divisions that are in use (see resources/README.md). Published results are numbered over the test
-pairs of all three parts, in ascending order: by the split rslcr CUHK 1 to 100, AR 101 to 143,
-XM2VTS 144 to 338.
+a single part itself. Other folders beside the parts, and in a part that is complete, are left
+aside. A pair's split is looked up in resources/splits/cufs.tsv, which has the two divisions that
+are in use (see resources/README.md). Published results are numbered over the test pairs of all
+three parts, in ascending order: by the split rslcr CUHK 1 to 100, AR 101 to 143, XM2VTS 144 to 338.
 """
 
 import argparse
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from photosketch.datasets.table import Found, ListedPair, ascending, folders_in, images_in, plain
+from photosketch.datasets.table import (
+    Found,
+    ListedPair,
+    ascending,
+    folders_in,
+    holds_images,
+    images_in,
+    left_aside,
+    plain,
+    unpaired,
+)
 from photosketch.jobs.job import InputError
 
 SPLIT_TABLE = Path(__file__).resolve().parents[4] / "resources" / "splits" / "cufs.tsv"
 SPLIT_NAMES = ("rslcr", "cagan")
-SUBSETS = {
-    "CUHK": ("cuhk", "cuhkstudent", "cuhkstudents"),
-    "AR": ("ar",),
-    "XM2VTS": ("xm2vts",),
-}
-HALVES = {"train": ("train", "training"), "test": ("test", "testing")}
-KINDS = {"photos": ("photos", "photo"), "sketches": ("sketches", "sketch")}
-PART_LIKE = re.compile("cuhk|student|xm2vts|^ar($|[0-9]|face|database)")  # of plain names
+SUBSETS = {"cuhk": "CUHK", "cuhkstudent": "CUHK", "cuhkstudents": "CUHK"}  # by plain names
+SUBSETS |= {"ar": "AR", "xm2vts": "XM2VTS"}
+HALF = re.compile("(train|test)(ing)?")  # of plain names, as the next
+PLACE = re.compile("((?P<half>train|test)(ing)?)?(?P<kind>photo|sketch)(e?s)?")
 FIRST_TEST_SKETCH = 89  # numbered test sketches of CUHK follow the 88 of its training part
+NOT_TAKEN = (
+    "holds images and is not taken; rename the folder to what it holds (CUHK, AR or XM2VTS; train "
+    "or test, photos or sketches), or move it away"
+)
 
 
 @dataclass(frozen=True)
@@ -59,43 +69,46 @@ class _Place:
 def find_pairs(folder: Path, split: str, split_table: Path = SPLIT_TABLE) -> Found:
     """All pairs of a CUFS folder, CUHK before AR before XM2VTS and training before test pairs.
 
-    `split` is `rslcr` or `cagan`, a column of the split table. Raises InputError with all
-    problems: unknown folders, folders that look like a part and are not taken, photos without a
-    sketch, sketches without a photo, names that the table does not know or has in the other half.
+    `split` is `rslcr` or `cagan`, a column of the split table. Raises InputError with all problems:
+    no part at all, photos without a sketch, sketches without a photo, names that the table does not
+    know or has in the other half; and, beside what is not complete, folders that may hold the rest.
     """
     splits = _read_splits(split_table, split)
-    folders, problems = _find_subsets(folder)
+    parts, others = _find_parts(folder)
     pairs: list[ListedPair] = []
     notes: list[str] = []
-    for part, listed in splits.items():
-        if part not in folders:
+    problems = [f"{path}: {NOT_TAKEN}" for path in others if len(parts) < 3 and _places(path)[0]]
+    beside = [path for path in others if holds_images(path)]
+    for part, ids in splits.items():
+        if part not in parts:
             notes.append(f"{part}: no such folder in {folder}, left out")
             continue
-        photos, sketches, faults = _find_images(part, folders[part], listed, split)
-        problems += faults
-        absent = [name for name in listed if name not in photos and name not in sketches]
+        photos, sketches, faults = _find_images(part, parts[part], ids, split)
+        incomplete = [*_missing(part, parts[part]), *unpaired(photos, sketches)]
+        problems += incomplete + faults
+        absent = [name for name in ids if name not in photos and name not in sketches]
+        more = [path for path in _places(parts[part])[1] if holds_images(path)]
+        if incomplete or absent:
+            problems += [f"{path}: {NOT_TAKEN}" for path in more]
+        beside += more
         if absent:
             notes.append(
-                f"{part}: {len(absent)} of {len(listed)} pairs are not there: {', '.join(absent)}"
+                f"{part}: {len(absent)} of {len(ids)} pairs are not there: {', '.join(absent)}"
             )
-        complete = [name for name in listed if name in photos and name in sketches]
-        unassigned = [name for name in complete if not listed[name]]
-        if unassigned:
+        complete = [name for name in ids if name in photos and name in sketches]
+        if unassigned := [name for name in complete if not ids[name]]:
             notes.append(f"{part}: the split {split} leaves out {', '.join(unassigned)}")
         pairs += [
-            ListedPair(part, name, listed[name], photos[name], sketches[name])
+            ListedPair(part, name, ids[name], photos[name], sketches[name])
             for name in complete
-            if listed[name]
+            if ids[name]
         ]
     if problems:
         raise InputError(problems)
     numbered = [
-        (part, name)
-        for part, listed in splits.items()
-        for name, half in listed.items()
-        if half == "test"
+        (part, name) for part, ids in splits.items() for name, half in ids.items() if half == "test"
     ]
-    return Found(pairs, notes, numbered=numbered)
+    return Found(pairs, [*notes, *left_aside(beside)], numbered=numbered)
 
 
 def _read_splits(path: Path, split: str) -> dict[str, dict[str, str]]:
@@ -107,41 +120,32 @@ def _read_splits(path: Path, split: str) -> dict[str, dict[str, str]]:
         rows = list(csv.DictReader(file, delimiter="\t"))
     column = f"split_{split}"
     rows.sort(key=lambda row: (row[column] != "train", *ascending(row["id"])))
+    parts = dict.fromkeys(SUBSETS.values())
     return {
-        part: {row["id"]: row[column] for row in rows if row["subset"] == part} for part in SUBSETS
+        part: {row["id"]: row[column] for row in rows if row["subset"] == part} for part in parts
     }
 
 
-def _find_subsets(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """The folder of each part that is there, and what looks like one and isn't taken, in words."""
+def _find_parts(folder: Path) -> tuple[dict[str, Path], list[Path]]:
+    """The folder of each part that is there, and the other folders beside them."""
     if not folder.is_dir():
         raise InputError([f"{folder}: is not a folder; give the one that holds CUHK, AR, XM2VTS"])
-    for part, names in SUBSETS.items():
-        if plain(folder.resolve().name) in names and _places(folder)[0]:
-            return {part: folder}, []
+    halves = {place.half for place in _places(folder)[0]}
+    if halves and (part := SUBSETS.get(plain(folder.resolve().name))):
+        return {part: folder}, []
     parts: dict[str, Path] = {}
     others = []
     for path in folders_in(folder):
-        called = [part for part, names in SUBSETS.items() if plain(path.name) in names]
-        if called and called[0] not in parts:
-            parts[called[0]] = path
-        else:
+        part = SUBSETS.get(plain(path.name))
+        if part is None or parts.setdefault(part, path) != path:
             others.append(path)
     if parts:
-        return parts, [
-            f"{path}: looks like a part of CUFS and is not taken; parts are called CUHK (or CUHK "
-            "student, CUHK students), AR and XM2VTS, each once: rename it, or move it away"
-            for path in others
-            if PART_LIKE.search(plain(path.name)) or _places(path)[0]
-        ]
-    if {place.half for place in _places(folder)[0]} >= set(HALVES):
+        return parts, others
+    if {"train", "test"} <= halves:
         return {"CUHK": folder}, []
-    below = [
-        path
-        for path in (*others, *(deeper for path in others for deeper in folders_in(path)))
-        if any(plain(part.name) in names for part in folders_in(path) for names in SUBSETS.values())
-    ]
-    hint = f" ({below[0]} may be the one to give)" if below else ""
+    deeper = [path for path in (*folder.glob("*/*"), *folder.glob("*/*/*")) if path.is_dir()]
+    parents = sorted(path.parent for path in deeper if plain(path.name) in SUBSETS)
+    hint = f" ({parents[0]} may be the one to give)" if parents else ""
     raise InputError(
         [
             f"{folder}: holds neither CUHK, AR or XM2VTS nor the folders train and test of CUHK"
@@ -151,125 +155,70 @@ def _find_subsets(folder: Path) -> tuple[dict[str, Path], list[str]]:
 
 
 def _places(folder: Path) -> tuple[list[_Place], list[Path]]:
-    """Where a part keeps its photos and sketches, and its other folders that hold images."""
+    """Where a part keeps its photos and sketches, and the other folders beside."""
     places: list[_Place] = []
     others: list[Path] = []
-    joined = {
-        half_name + kind_name: (half, kind)
-        for half, half_names in HALVES.items()
-        for half_name in half_names
-        for kind, kind_names in KINDS.items()
-        for kind_name in kind_names
-    }
     for path in folders_in(folder):
-        name = plain(path.name)
-        half = next((half for half, names in HALVES.items() if name in names), None)
-        below = folders_in(path) if half else [path]
-        if name in joined:
-            places.append(_Place(*joined[name], path))
-            continue
-        for place in below:
-            kind = next((kind for kind, names in KINDS.items() if plain(place.name) in names), None)
-            if kind:
-                places.append(_Place(half, kind, place))
-            elif images_in(place):
+        in_half = HALF.fullmatch(plain(path.name))
+        for place in folders_in(path) if in_half else [path]:
+            name = plain(f"{path.name if in_half else ''}{place.name}")
+            if match := PLACE.fullmatch(name):
+                kind = "photos" if match["kind"] == "photo" else "sketches"
+                places.append(_Place(match["half"], kind, place))
+            else:
                 others.append(place)
-        if half and images_in(path):
-            others.append(path)
     return places, others
 
 
-def _missing(part: str, folder: Path, places: Sequence[_Place]) -> Iterator[str]:
-    """What a part lacks of photos and sketches, of both halves where it is in halves."""
-    there = {(place.half, place.kind) for place in places}
+def _missing(part: str, folder: Path) -> list[str]:
+    """What a part lacks of photos and sketches, of both halves if it is in halves."""
+    there = {(place.half, place.kind) for place in _places(folder)[0]}
     in_halves = any(half for half, _ in there) or (part == "CUHK" and not there)
-    for half in HALVES if in_halves else (None,):
-        for kind in KINDS:
-            if (half, kind) not in there:
-                place = folder / half / kind if half else folder / kind
-                yield f"{place}: is not there; the {kind} of {part} belong in it"
+    return [
+        f"{folder / half / kind}: is not there; the {kind} of {part} belong in it"
+        for half in (("train", "test") if in_halves else ("",))
+        for kind in ("photos", "sketches")
+        if (half or None, kind) not in there
+    ]
 
 
 def _find_images(
-    part: str, folder: Path, listed: Mapping[str, str], split: str
+    part: str, folder: Path, ids: Mapping[str, str], split: str
 ) -> tuple[dict[str, Path], dict[str, Path], list[str]]:
-    """The photos and the sketches of a part by id, and the problems met."""
+    """The photos and the sketches of a part by id, and the files that are neither."""
     images: dict[str, dict[str, Path]] = {"photos": {}, "sketches": {}}
-    places, others = _places(folder)
-    problems = [*_missing(part, folder, places)]
-    problems += [
-        f"{path}: holds images of {part} and is not taken; rename it to what it holds (train or "
-        "test, photos or sketches), or move it away"
-        for path in others
-    ]
-    for place in places:
-        here = [name for name in listed if place.half in (None, listed[name]) or not listed[name]]
-        names = _file_names(part, place, here, listed)
-        elsewhere = _file_names(part, place, [name for name in listed if name not in here], listed)
-        problems += _collect(part, place, names, elsewhere, split, images[place.kind])
-    photos, sketches = images["photos"], images["sketches"]
-    problems += [
-        f"{path}: photo without a sketch; add the sketch of {part} {name} or remove the photo"
-        for name, path in photos.items()
-        if name not in sketches
-    ]
-    problems += [
-        f"{path}: sketch without a photo; add the photo of {part} {name} or remove the sketch"
-        for name, path in sketches.items()
-        if name not in photos
-    ]
-    return photos, sketches, problems
-
-
-def _file_names(
-    part: str, place: _Place, ids: Iterable[str], listed: Mapping[str, str]
-) -> dict[str, str]:
-    """Those of `ids` by the (lower-case) file names, without suffix, that their images may have."""
-    ids = list(ids)
-    if part != "CUHK" or place.kind == "photos":
-        return {name: name for name in ids}
-    tested = [name for name, half in listed.items() if half == "test"]
-    numbers = {name: str(number) for number, name in enumerate(tested, FIRST_TEST_SKETCH)}
-    names = {name: name for name in ids}
-    for name in ids:
-        if listed[name] == "train":
-            names[re.sub("^([fm])-", r"\g<1>2-", name) + "-sz1"] = name
-        else:
-            names[f"{name}-sz1"] = name
-    return names | {numbers[name]: name for name in ids if name in numbers}
-
-
-def _collect(
-    part: str,
-    place: _Place,
-    names: Mapping[str, str],
-    elsewhere: Mapping[str, str],
-    split: str,
-    by_id: dict[str, Path],
-) -> list[str]:
-    """Add the images of one place to `by_id`; the problems met.
-
-    names, elsewhere: ids by file name, of the place's own half and of the other.
-    """
     problems = []
-    for path in images_in(place.folder):
-        stem = path.stem.lower()
-        name = names.get(stem)
-        if name is None and stem in elsewhere:
-            problems.append(
-                f"{path}: is {part} {elsewhere[stem]}, which the split {split} has in the other "
-                "half; move it there, or choose another --split"
-            )
-        elif name is None:
-            problems.append(
-                f"{path}: not known among the {place.kind} of {part} here, which are called "
-                f"{', '.join(list(names)[:2])} and so on; rename or remove it"
-            )
-        elif name in by_id:
-            problems.append(f"{path}: {by_id[name].name} is {part} {name} too; keep one of them")
-        else:
-            by_id[name] = path
-    return problems
+    for place in _places(folder)[0]:
+        by_id, names = images[place.kind], _file_names(part, place.kind, ids)
+        here = [name for name, id in names.items() if place.half in (None, ids[id])]
+        for path in images_in(place.folder):
+            id = names.get(path.stem.lower())
+            if id is None:
+                problems.append(
+                    f"{path}: not known among the {place.kind} of {part} here, which are called "
+                    f"{', '.join(here[:2])} and so on; rename or remove it"
+                )
+            elif place.half and ids[id] and place.half != ids[id]:
+                problems.append(
+                    f"{path}: is {part} {id}, which the split {split} has in the other half; move "
+                    "it there, or choose another --split"
+                )
+            elif id in by_id:
+                problems.append(f"{path}: {by_id[id].name} is {part} {id} too; keep one of them")
+            else:
+                by_id[id] = path
+    return images["photos"], images["sketches"], problems
+
+
+def _file_names(part: str, kind: str, ids: Mapping[str, str]) -> dict[str, str]:
+    """The ids by the (lower-case) names, without suffix, that the files of a part may have."""
+    names = {id: id for id in ids}
+    if part == "CUHK" and kind == "sketches":
+        tested = [id for id, half in ids.items() if half == "test"]
+        names |= {re.sub("^([fm])-", r"\g<1>2-", id) + "-sz1": id for id in ids if id not in tested}
+        names |= {f"{id}-sz1": id for id in tested}
+        names |= {str(number): id for number, id in enumerate(tested, FIRST_TEST_SKETCH)}
+    return names
 
 
 def add_command(

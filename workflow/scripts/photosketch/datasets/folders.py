@@ -17,7 +17,16 @@ from pathlib import Path
 
 from photosketch.data.pairs import MIN_TEST_PAIRS, clashes, name_problem
 from photosketch.datasets import halves
-from photosketch.datasets.table import Cut, Found, ListedPair, folders_in, images_in, unusable_names
+from photosketch.datasets.table import (
+    Found,
+    ListedPair,
+    folders_in,
+    holds_images,
+    images_by_name,
+    left_aside,
+    unpaired,
+    unusable_names,
+)
 from photosketch.jobs.job import InputError, counted
 
 
@@ -34,36 +43,42 @@ def find_pairs(
 
     test_share, validation_share: 0 to 1, of all pairs; at least two each, validation none with 0.
     Raises InputError with all problems: a subset and names that cannot be used, images without
-    partner or there twice, folders below, pictures that cannot be halved, shares that leave nothing
-    to train on.
+    partner or there twice, pictures that cannot be halved, shares that leave nothing to train on.
     """
     unusable = name_problem("subset", subset)
     problems = [f"--subset: {fault}" for fault in ([unusable] if unusable else clashes([subset]))]
-    faults = [
-        f"{folder}: {fault}" for folder in folders for fault in _faults(folder, output / "halves")
-    ]
-    if faults:
-        raise InputError(problems + faults)
-    cuts: list[Cut] = []
-    if len(folders) == 1:
-        pictures, faults = _by_name(folders[0])
+    images: list[dict[str, Path]] = []
+    beside: list[Path] = []
+    for folder in folders:
+        found, faults = images_by_name(folder)
+        own = (output / "halves").resolve()
+        more = [path for path in folders_in(folder) if path.resolve() != own and holds_images(path)]
+        if not folder.is_dir():
+            faults = [f"{folder}: is not a folder; correct the path"]
+        elif not found:
+            hint = f" (its folder {more[0].name} does)" if more else ""
+            faults = [f"{folder}: holds no images{hint}; correct the path"]
+        images.append(found)
+        beside += more
         problems += faults
-        problems += unusable_names(pictures.values())
-        problems += halves.problems(pictures.values())
-        cuts = [halves.planned(picture, output / "halves") for picture in pictures.values()]
-        files = {cut.picture.stem: (cut.photo, cut.sketch) for cut in cuts}
+    if not all(images):
+        raise InputError(problems)
+    photos, *sketches = images
+    cuts = []
+    if sketches:
+        problems += _unmatched(photos, *sketches)
+        files = {id: (photos[id], sketches[0][id]) for id in photos if id in sketches[0]}
     else:
-        files, faults = _matched(*folders)
-        problems += faults
-        problems += unusable_names(photo for photo, _ in files.values())
+        problems += halves.problems(photos.values())
+        cuts = [halves.planned(picture, output / "halves") for picture in photos.values()]
+        files = {cut.picture.stem: (cut.photo, cut.sketch) for cut in cuts}
+    problems += unusable_names(photos[id] for id in files)
     splits, faults = draw_splits(list(files), subset, test_share, validation_share, seed)
     problems += faults
     if problems:
         raise InputError(problems)
-    return Found(
-        [ListedPair(subset, name, splits[name], *places) for name, places in files.items()],
-        cuts=cuts,
-    )
+    pairs = [ListedPair(subset, id, splits[id], *places) for id, places in files.items()]
+    return Found(pairs, left_aside(beside), cuts)
 
 
 def draw_splits(
@@ -74,12 +89,10 @@ def draw_splits(
     Names are put in the order of a hash of seed, subset and name; the first ones are for testing,
     the next for validation, the others for training.
     """
+    shares = {"--test-share": test_share, "--validation-share": validation_share}
     problems = [
-        f"{option} {share}: is no share; give a number from 0 to below 1"
-        for option, share in (
-            ("--test-share", test_share),
-            ("--validation-share", validation_share),
-        )
+        f"{option} {share}: is not a share; give a number from 0 to below 1"
+        for option, share in shares.items()
         if not 0 <= share < 1
     ]
     if problems or not names:
@@ -100,58 +113,16 @@ def draw_splits(
     return dict(zip(drawn, splits, strict=True)), []
 
 
-def _faults(folder: Path, own: Path) -> list[str]:
-    """What is wrong with a folder of images; `own`: where halves are written to."""
-    if not folder.is_dir():
-        return ["is not a folder; correct the path"]
-    below = [
-        f"its folder {path.name} holds images, which are not read; give it by itself, or move it"
-        for path in folders_in(folder)
-        if path.resolve() != own.resolve() and any(map(images_in, [path, *folders_in(path)]))
+def _unmatched(photos: dict[str, Path], sketches: dict[str, Path]) -> list[str]:
+    """The images without a partner of the same name; one problem if no name is in both folders."""
+    if photos.keys() & sketches.keys():
+        return unpaired(photos, sketches)
+    photo, sketch = next(iter(photos.values())), next(iter(sketches.values()))
+    return [
+        f"{counted(len(photos), 'photo')} and {counted(len(sketches), 'sketch', 'sketches')}, and "
+        f"no name in common ({photo.name}, {sketch.name}): but for the suffix, such as .jpg, a "
+        "pair has the same name; rename them, or write the table by hand (docs/other-datasets.md)"
     ]
-    if not images_in(folder):
-        return below or ["holds no images; correct the path"]
-    return below
-
-
-def _by_name(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """The images of a folder by their names without suffix, and those that are there twice."""
-    images: dict[str, Path] = {}
-    problems = []
-    for path in images_in(folder):
-        if path.stem in images:
-            problems.append(f"{path}: {images[path.stem].name} has that name too; keep one of them")
-        images.setdefault(path.stem, path)
-    return images, problems
-
-
-def _matched(
-    photo_folder: Path, sketch_folder: Path
-) -> tuple[dict[str, tuple[Path, Path]], list[str]]:
-    """Photo and sketch by name, and the problems met."""
-    photos, problems = _by_name(photo_folder)
-    sketches, more = _by_name(sketch_folder)
-    problems += more
-    if photos and sketches and not photos.keys() & sketches.keys():
-        photo, sketch = next(iter(photos.values())), next(iter(sketches.values()))
-        problems.append(
-            f"{counted(len(photos), 'photo')} and {counted(len(sketches), 'sketch', 'sketches')}, "
-            "and no name in common "
-            f"({photo.name}, {sketch.name}): but for the extension, such as .jpg, a pair has the "
-            "same name; rename them, or write the table by hand (docs/other-datasets.md)"
-        )
-        return {}, problems
-    problems += [
-        f"{path}: photo without a sketch; add {sketch_folder / path.name} or remove the photo"
-        for name, path in photos.items()
-        if name not in sketches
-    ]
-    problems += [
-        f"{path}: sketch without a photo; add {photo_folder / path.name} or remove the sketch"
-        for name, path in sketches.items()
-        if name not in photos
-    ]
-    return {name: (photos[name], sketches[name]) for name in photos if name in sketches}, problems
 
 
 def add_command(
@@ -174,16 +145,14 @@ def add_command(
         "--validation-share", type=float, default=0.0, help="share of the pairs (default: 0)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
-    parser.set_defaults(find=_find)
-    return parser
-
-
-def _find(options: argparse.Namespace, output: Path) -> Found:
-    return find_pairs(
-        [folder for folder in (options.folder, options.sketches) if folder],
-        output,
-        options.subset,
-        options.test_share,
-        options.validation_share,
-        options.seed,
+    parser.set_defaults(
+        find=lambda options, output: find_pairs(
+            [folder for folder in (options.folder, options.sketches) if folder],
+            output,
+            options.subset,
+            options.test_share,
+            options.validation_share,
+            options.seed,
+        )
     )
+    return parser

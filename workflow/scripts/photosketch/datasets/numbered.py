@@ -2,23 +2,16 @@
 
 import shutil
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from photosketch.data.images import SKETCH_SUFFIXES
-from photosketch.datasets.table import folders_in, images_in, listed
+from photosketch.datasets.table import images_in, listed
 from photosketch.jobs.job import write_atomically
 
-
-@dataclass(frozen=True)
-class Copy:
-    """A file and the one it is copied to."""
-
-    source: Path
-    target: Path
+Copy = tuple[Path, Path]  # a file and the one it is copied to
 
 
-def planned(
+def planned_copies(
     folder: Path,
     numbering: Sequence[tuple[str, str]],
     wanted: Collection[tuple[str, str]],
@@ -28,17 +21,10 @@ def planned(
 
     numbering: (subset, id) of the results 1, 2, ...; wanted: of the test pairs that are there.
     Results of others are left out. Images that `target` already holds under other names are a
-    problem.
+    problem, for `methods` would take them for results as well.
     """
-    if not folder.is_dir():
-        return [], [f"{folder}: is no folder; give one with results 1 to {len(numbering)}"]
     found: dict[int, Path] = {}
-    problems = [
-        f"{path}: holds images, and results are looked for in {folder} itself; give this folder, "
-        "or move it away"
-        for path in folders_in(folder)
-        if images_in(path)
-    ]
+    problems = []
     for path in images_in(folder):
         number = int(path.stem) if path.stem.isdecimal() else 0
         if not 1 <= number <= len(numbering):
@@ -53,53 +39,42 @@ def planned(
             problems.append(f"{path}: results are read as {suffixes}; save it so")
         else:
             found[number] = path
+    if not found:
+        fault = "holds no results" if folder.is_dir() else "is not a folder with results"
+        return [], [*problems, f"{folder}: {fault} 1 to {len(numbering)}; correct the path"]
     copies, missing = [], []
     for number, (subset, name) in enumerate(numbering, start=1):
-        if (subset, name) not in wanted:
-            continue
-        if number in found:
-            suffix = found[number].suffix.lower()
-            copies.append(Copy(found[number], target / subset / f"{name}{suffix}"))
-        else:
-            missing.append(f"{number} ({subset} {name})")
-    if missing and found:
+        if (subset, name) in wanted:
+            if number in found:
+                suffix = found[number].suffix.lower()
+                copies.append((found[number], target / subset / f"{name}{suffix}"))
+            else:
+                missing.append(f"{number} ({subset} {name})")
+    if missing:
         problems.append(
             f"{folder}: lacks the results {listed(missing)}; add them. Numbers go over all test "
             f"pairs: {_ranges(numbering)}"
         )
-    elif missing:
-        problems.append(f"{folder}: holds no results 1 to {len(numbering)}; correct the path")
-    return copies, problems + _left_over(target, {copy.target for copy in copies})
+    targets = {to for _, to in copies}
+    others = [path for path in sorted(target.rglob("*")) if path not in targets and path.is_file()]
+    if others := [path for path in others if path.suffix.lower() in SKETCH_SUFFIXES]:
+        problems.append(
+            f"{target}: holds images that are not among these results, "
+            f"{listed(map(str, others))}; move them away, or give another --output"
+        )
+    return copies, problems
 
 
-def write(copies: Iterable[Copy]) -> None:
+def write_copies(copies: Iterable[Copy]) -> None:
     """Make the copies."""
-    for copy in copies:
-        with write_atomically(copy.target) as temporary:
-            shutil.copyfile(copy.source, temporary)
-
-
-def _left_over(target: Path, planned: Collection[Path]) -> list[str]:
-    """Images in a folder that is written to, of an earlier call for example, which `methods` would
-    take for results as well."""
-    others = [
-        str(path)
-        for path in sorted(target.rglob("*"))
-        if path.suffix.lower() in SKETCH_SUFFIXES and path not in planned and path.is_file()
-    ]
-    if not others:
-        return []
-    return [
-        f"{target}: holds images that are none of these results, {listed(others)}; move them away, "
-        "or give another --output"
-    ]
+    for source, target in copies:
+        with write_atomically(target) as temporary:
+            shutil.copyfile(source, temporary)
 
 
 def _ranges(numbering: Sequence[tuple[str, str]]) -> str:
     """`CUHK 1 to 100, AR 101 to 143`."""
-    first: dict[str, int] = {}
-    last: dict[str, int] = {}
+    numbers: dict[str, list[int]] = {}
     for number, (subset, _) in enumerate(numbering, start=1):
-        first.setdefault(subset, number)
-        last[subset] = number
-    return ", ".join(f"{subset} {first[subset]} to {last[subset]}" for subset in first)
+        numbers.setdefault(subset, []).append(number)
+    return ", ".join(f"{subset} {all[0]} to {all[-1]}" for subset, all in numbers.items())

@@ -1,8 +1,9 @@
 """What every reader of a data set gives, and the table of pairs (TSV) that is written of it."""
 
 import csv
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,14 +67,19 @@ class Found:
         return lines
 
 
-def write_table(pairs: Iterable[ListedPair], path: Path) -> None:
-    """Write the table of pairs (TSV). Paths are relative to its folder where they lie below it,
-    so that table and images can be moved together, and absolute elsewhere."""
-    base = path.resolve().parent
+def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> None:
+    """Write the table of pairs (TSV).
+
+    Paths are relative to the table's folder, so that table and images can be moved together;
+    absolute if that is asked for, or if table and images have only the root folder in common.
+    """
+    # Not resolve(): a link stays the path that the user wrote.
+    base = Path(os.path.abspath(path.parent))
 
     def written(file: Path) -> str:
-        file = file.resolve()
-        return str(file.relative_to(base) if file.is_relative_to(base) else file)
+        whole = os.path.abspath(file)
+        apart = os.path.commonpath([whole, base]) == base.anchor
+        return whole if absolute or apart else os.path.relpath(whole, base)
 
     with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as table:
         writer = csv.writer(table, delimiter="\t", lineterminator="\n")
@@ -90,6 +96,29 @@ def images_in(folder: Path) -> list[Path]:
     return sorted(images, key=lambda path: (*ascending(path.stem), path.name))
 
 
+def images_by_name(folder: Path) -> tuple[dict[str, Path], list[str]]:
+    """The images of a folder by their names without suffix, and a problem for each name that is
+    there twice."""
+    images: dict[str, Path] = {}
+    problems = []
+    for path in images_in(folder):
+        if path.stem in images:
+            problems.append(f"{path}: {images[path.stem].name} has that name too; keep one of them")
+        images.setdefault(path.stem, path)
+    return images, problems
+
+
+def unpaired(photos: Mapping[str, Path], sketches: Mapping[str, Path]) -> list[str]:
+    """A problem for each photo without a sketch and each sketch without a photo, by name."""
+    kinds = {"photo": photos, "sketch": sketches}
+    return [
+        f"{path}: {kind} without a {other}; add the {other} of {name} or remove the {kind}"
+        for kind, other in (("photo", "sketch"), ("sketch", "photo"))
+        for name, path in kinds[kind].items()
+        if name not in kinds[other]
+    ]
+
+
 def unusable_names(images: Iterable[Path]) -> list[str]:
     """Images whose names, without suffix, cannot be ids."""
     return [
@@ -102,6 +131,17 @@ def unusable_names(images: Iterable[Path]) -> list[str]:
 def folders_in(folder: Path) -> list[Path]:
     """The folders directly in a folder, sorted."""
     return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+
+
+def holds_images(folder: Path) -> bool:
+    """Whether there are images in a folder, or in the folders in it."""
+    return bool(images_in(folder)) or any(map(images_in, folders_in(folder)))
+
+
+def left_aside(paths: Iterable[Path]) -> list[str]:
+    """A note that names folders with images that are not taken, or none."""
+    names = [str(path) for path in paths]
+    return [f"left aside: {listed(names)}"] if names else []
 
 
 def ascending(name: str) -> tuple[int, str]:

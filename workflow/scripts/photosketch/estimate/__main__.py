@@ -4,37 +4,65 @@ python -m photosketch.estimate [CONFIGFILE...], from the repository's folder.
 """
 
 import json
-import subprocess
+import logging
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from snakemake.api import SnakemakeApi
+from snakemake.settings.enums import Quietness, RerunTrigger
+from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
 from snakemake.utils import update_config
+from snakemake_interface_logger_plugins.common import LogEvent
 
 from photosketch.comparison import costs
 from photosketch.configuration import sweeps
 from photosketch.configuration.settings import ablation_config, read_overlay, without_dropped
 from photosketch.data import pairs
-from photosketch.estimate import expectations, speeds
-from photosketch.jobs import job
+from photosketch.estimate import expectations
+from photosketch.jobs.job import InputError, duration_in_words, told
 
 BENCH = Path("results/bench.json")
+PROFILE = "profiles/default/config.yaml"  # says what makes a file stale
 
 
-def dry_run(overlays: Sequence[str]) -> str:
-    """What Snakemake prints for the run; its words are ours where it refuses the configuration."""
-    command = ["snakemake", "--dry-run", "--cores", "1"]
-    done = subprocess.run(
-        [sys.executable, "-m", *command, *(["--configfile", *overlays] if overlays else [])],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(done.stdout)
-    return done.stdout
+class PlannedJobs(logging.Handler):
+    """Keeps what Snakemake logs of each job (rule_name, wildcards, resources); prints errors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.jobs: list[Any] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.ERROR:
+            print(record.getMessage(), file=sys.stderr)
+        elif getattr(record, "event", None) == LogEvent.JOB_INFO:
+            self.jobs.append(record)
+
+
+def planned_jobs(overlays: Sequence[str]) -> list[Any]:
+    """The jobs that a run would start, as `PlannedJobs` keeps them. Ends the process with the
+    workflow's message if the workflow refuses the configuration."""
+    settings = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
+    with SnakemakeApi(settings) as api:
+        planned = PlannedJobs()
+        logging.getLogger("snakemake.logging").addHandler(planned)
+        try:
+            workflow = api.workflow(
+                resource_settings=ResourceSettings(cores=1),
+                config_settings=ConfigSettings(configfiles=[Path(path) for path in overlays]),
+                snakefile=Path("Snakefile"),
+            )
+            triggers = RerunTrigger.parse_choices_set(read_overlay(PROFILE)["rerun-triggers"])
+            dag = workflow.dag(DAGSettings(rerun_triggers=triggers, force_incomplete=True))
+            dag.execute_workflow(executor="dryrun")
+        except Exception as error:
+            api.print_exception(error)
+            sys.exit(1)
+    return [job for job in planned.jobs if job.rule_name != "all"]
 
 
 def by_bench(config: Mapping[str, Any], trainings: Sequence[str], pairs: int) -> float | None:
@@ -45,20 +73,19 @@ def by_bench(config: Mapping[str, Any], trainings: Sequence[str], pairs: int) ->
     if config["device"] == "cpu" and measured["device"] != "CPU":
         return None
     seconds = [
-        speeds.training_seconds(measured, ablation_config(config, name), pairs)
+        expectations.training_seconds(measured, ablation_config(config, name), pairs)
         for name in trainings
     ]
     known = [each for each in seconds if each is not None]
     return sum(known) if known and len(known) == len(seconds) else None
 
 
-def print_memory(jobs: Mapping[str, int], benchmarks: pd.DataFrame) -> None:
+def print_memory(jobs: Sequence[Any], benchmarks: pd.DataFrame) -> None:
     """The job that takes most memory: as its rule asks for it, and as it was measured."""
-    rules = "\n".join(path.read_text() for path in sorted(Path("workflow/rules").glob("*.smk")))
-    asked = {rule: size for rule, size in expectations.asked_memory(rules).items() if rule in jobs}
-    if asked:
-        largest = max(asked, key=lambda rule: asked[rule])
-        print(f"memory of the largest job: {asked[largest] / 1e3:.1f} GB asked for ({largest})")
+    if jobs:
+        largest = max(jobs, key=lambda job: job.resources.get("mem_mb", 0))
+        asked = largest.resources.get("mem_mb", 0)
+        print(f"memory of the largest job: {asked / 1e3:.1f} GB asked for ({largest.rule_name})")
     past = benchmarks.dropna(subset=["memory_mb"])
     if len(past):
         row = past.loc[past["memory_mb"].idxmax()]
@@ -73,15 +100,15 @@ def print_time(jobs: Mapping[str, int], past: Mapping[str, float], bench: float 
     if len(unknown) == len(jobs):
         print("time: not known, no job of this run has ended yet")
     else:
-        known = job.duration_in_words(sum(past.values()) + (bench or 0))
+        known = duration_in_words(sum(past.values()) + (bench or 0))
         print(f"time, one job after the other: {'at least ' if unknown else ''}{known}")
     if past:
         print(
-            f"  {job.duration_in_words(sum(past.values()))} as past jobs of this run took;", end=" "
+            f"  {duration_in_words(sum(past.values()))} as past jobs of this run took; a job that "
+            "was interrupted and went on counts with its last attempt alone"
         )
-        print("one that was interrupted and went on counts with its last attempt alone")
     if bench is not None:
-        print(f"  {job.duration_in_words(bench)} of training at the speeds in {BENCH}")
+        print(f"  {duration_in_words(bench)} of training at the speeds in {BENCH}")
     if unknown and len(unknown) < len(jobs):
         print(f"  not in it: {', '.join(unknown)} (no such job of this run has ended yet)")
     if "train" in unknown:
@@ -95,28 +122,28 @@ def main(overlays: Sequence[str]) -> None:
     config = read_overlay("config/config.yaml")
     for path in overlays:
         update_config(config, read_overlay(path))
-    printed = dry_run(overlays)  # which checks the configuration
-    jobs = expectations.listed_jobs(printed)
+    planned = planned_jobs(overlays)  # which checks the configuration
     config, _ = sweeps.expanded(without_dropped(config))
     table = pairs.read_table(config["dataset"]["pairs"])
+    jobs = Counter(job.rule_name for job in planned)
     disk = expectations.expected_bytes(config, table)
     benchmarks = costs.read_benchmarks(Path("results", config["run"], "benchmarks"))
     past = expectations.past_seconds(jobs, benchmarks)
-    trainings = [] if "train" in past else expectations.planned_trainings(printed)
+    trainings = [job.wildcards["ablation"] for job in planned if job.rule_name == "train"]
     trained, _, _ = expectations.pairs_by_split(config, table)
 
-    print(f"jobs: {sum(jobs.values())}" if jobs else "jobs: 0, nothing to do")
+    print(f"jobs: {len(planned)}" if planned else "jobs: 0, nothing to do")
     for rule, number in jobs.items():
         print(f"  {rule:24} {number:>8}")
     print(f"disk of the whole run: {sum(disk.values()) / 1e9:.1f} GB")
     for kind, size in disk.items():
         print(f"  {kind:24} {size / 1e9:>8.2f} GB")
-    print_memory(jobs, benchmarks)
-    print_time(jobs, past, by_bench(config, trainings, trained))
+    print_memory(planned, benchmarks)
+    print_time(jobs, past, None if "train" in past else by_bench(config, trainings, trained))
 
 
 if __name__ == "__main__":
     try:
         main(sys.argv[1:])
-    except job.InputError as error:
-        sys.exit("\n".join(job.told(error.problems)))
+    except InputError as error:
+        sys.exit("\n".join(told(error.problems)))

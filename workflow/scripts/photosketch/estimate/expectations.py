@@ -1,6 +1,5 @@
-"""What a run is going to take, before it is started: jobs, disk, memory, and time by its past."""
+"""What a run is going to take: disk, and time by past jobs or measured speeds."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,40 +17,7 @@ from photosketch.configuration.settings import (
 )
 from photosketch.data.pairs import validation_count
 from photosketch.evaluation import extractors
-from photosketch.jobs.job import InputError
 from photosketch.training.trainer import PLAIN, Trainer
-
-
-def listed_jobs(printed: str) -> dict[str, int]:
-    """Rule -> number of jobs, from what a dry run of Snakemake printed.
-
-    Raises InputError where neither its table of jobs nor that there are none is found.
-    """
-    table = re.search(r"^Job stats:\n.*\n-.*\n((?:\w+ +\d+\n)+)", printed, re.MULTILINE)
-    if table is None and "Nothing to be done" not in printed:
-        raise InputError(
-            [
-                f"{printed}\nSnakemake's dry run (above) says neither 'Job stats' nor 'Nothing to "
-                "be done': take the version of requirements.txt, without a logger plugin"
-            ]
-        )
-    rows = [line.split() for line in table[1].splitlines()] if table else []
-    return {rule: int(number) for rule, number in rows if rule not in ("all", "total")}
-
-
-def planned_trainings(printed: str) -> list[str]:
-    """The ablation of every training that a dry run of Snakemake lists, by the rule's message."""
-    return re.findall(r"^Job \d+: Training (\S+) with seed \d+$", printed, re.MULTILINE)
-
-
-def asked_memory(rules: str) -> dict[str, int]:
-    """Rule -> MB that it asks a scheduler for at first, from the text of rule files."""
-    blocks = re.split(r"^rule (\w+):$", rules, flags=re.MULTILINE)[1:]
-    found = {
-        rule: re.search(r"\bmem_mb=(?:by_attempt\()?(\d+)", block)
-        for rule, block in zip(blocks[::2], blocks[1::2], strict=True)
-    }
-    return {rule: int(match[1]) for rule, match in found.items() if match}
 
 
 def past_seconds(jobs: Mapping[str, int], benchmarks: pd.DataFrame) -> dict[str, float]:
@@ -62,6 +28,30 @@ def past_seconds(jobs: Mapping[str, int], benchmarks: pd.DataFrame) -> dict[str,
     return {rule: past[rule] * number for rule, number in jobs.items() if rule in past}
 
 
+def training_seconds(measured: Mapping[str, Any], train: TrainConfig, pairs: int) -> float | None:
+    """The seconds that one training on so many pairs takes; None where that was not measured.
+
+    `measured` is what tests/bench_training.py gives: steps of one pair, for one width and frame,
+    with the fusion of APDrawingGAN. Of the gradient loss without local networks it has no row: that
+    counts as `baseline`, whose step it makes longer by the gradients of two sketches.
+    """
+    local = train.losses.local > 0
+    if (
+        train.batch_size != 1
+        or not (train.ngf == train.ndf == measured["width"])
+        or train.frame != measured["frame"]
+        or (local and train.fusion != "apdrawing")
+    ):
+        return None
+    kind = "baseline"
+    if local:
+        kind = "local_glad" if train.losses.glad else "local"
+    for row in measured["rows"]:
+        if row["ablation"] == kind and row.get("taken") and row["precision"] == train.precision:
+            return train.epochs * pairs / row["images_per_second"]
+    return None
+
+
 def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]) -> dict[str, int]:
     """Disk that a whole run fills, by kind, from the configuration and the table of pairs.
 
@@ -70,7 +60,9 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
     seeds, epochs = len(config["seeds"]), len(evaluated_epochs(config))
     ablations = [ablation_config(config, name) for name in config["ablations"]]
     channels = config["dataset"]["sketch_channels"]
-    trainers = [_trainer(ablation, channels) for ablation in ablations]
+    nowhere = torch.device("meta")  # networks without their memory, to ask for sizes
+    with nowhere:
+        trainers = [Trainer(each, 0, channels, nowhere, PLAIN) for each in ablations]
     states = [trainer.bytes_of_state() for trainer in trainers]
     states_per_run = RunSettings.from_config(config["train"]).states
     generators = sum(trainer.generator.bytes() for trainer in trainers)
@@ -97,13 +89,6 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
         # sketch and valid pixels, a byte each, and the map, two floats
         "warps": warps * len(pairs) * width * height * (1 + 1 + 2 * 4),
     }
-
-
-def _trainer(train: TrainConfig, sketch_channels: int) -> Trainer:
-    """The networks of a run without their memory, to ask for sizes."""
-    nowhere = torch.device("meta")
-    with nowhere:
-        return Trainer(train, 0, sketch_channels, nowhere, PLAIN)
 
 
 def pairs_by_split(

@@ -1,14 +1,15 @@
-"""Whether the local networks' rectangles fit a face, and what is said of those that they do not.
+"""Whether the local networks' rectangles fit a face: the one check of where faces lie.
 
-It decides over errors and log lines alone, so no rule's `code` holds it (`versions.EXEMPT`), nor
-does it import what one does: callers bring the rectangles (`patches.clamped`).
+It decides over errors and log lines alone, so no rule's `code` holds this module and what only it
+imports (`code_version.EXEMPT`): no result may depend on it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from photosketch.configuration.settings import FRAMES
+from photosketch.geometry.patches import clamped
 
 # Pixels in a frame of 256. Below, the four rectangles lie on each other, and above, each shows less
 # than what it is named for. CUFS's are 44 to 58 (CUHK, photos and sketches), the template's 51.4.
@@ -18,11 +19,11 @@ EYE_DISTANCES = (40.0, 62.0)
 LARGEST_TILT = 20.0
 
 
-def problems(points: np.ndarray, clamped: Sequence[str], frame: int = FRAMES[0]) -> list[str]:
+def face_problems(points: np.ndarray, size: Sequence[int], frame: int = FRAMES[0]) -> list[str]:
     """What keeps the local networks' rectangles from fitting a face, in words; mostly nothing.
 
-    `points` [5, 2], unscaled in a frame of that many pixels a side; `clamped`, the rectangles that
-    do not lie inside it.
+    `points` [5, 2] in pixels of an image of `size` (width, height), which is the centre, unscaled,
+    of a frame of `frame` pixels a side.
     """
     across, down = points[1] - points[0]
     distance, tilt = float(np.hypot(across, down)), float(np.degrees(np.arctan2(down, across)))
@@ -32,26 +33,37 @@ def problems(points: np.ndarray, clamped: Sequence[str], frame: int = FRAMES[0])
         found.append(f"the eyes are {distance:.0f} px apart instead of {least:g} to {most:g}")
     if abs(tilt) > LARGEST_TILT:
         found.append(f"the face is tilted by {tilt:.0f} degrees, over {LARGEST_TILT:g}")
-    if clamped:
-        names = ", ".join(name.replace("_", " ") for name in clamped)
+    if moved := clamped(points, size, frame):
+        names = ", ".join(name.replace("_", " ") for name in moved)
         found.append(f"too near the border: {names}")
     return found
+
+
+def misplaced_faces(
+    faces: Iterable[tuple[str, np.ndarray, Sequence[int]]], frame: int
+) -> list[str]:
+    """A line for each face that the rectangles do not fit. `faces`: what a line begins with, and
+    points, image size as `face_problems` takes them."""
+    return [
+        f"{name}: {', '.join(found)}"
+        for name, points, size in faces
+        if (found := face_problems(points, size, frame))
+    ]
 
 
 def refusal(
     lines: Sequence[str], ablations: Sequence[str], *, aligned: bool, page_command: str
 ) -> list[str]:
-    """The problems of a run whose `ablations` have local networks that photos do not fit: those
-    named by `lines`, and what can be done. `aligned`: dataset.align is on already; `page_command`
-    makes the page on which points can be clicked."""
+    """The problems of a run whose `ablations` have local networks that photos do not fit: `lines`
+    of `misplaced_faces`, and what can be done. `aligned`: dataset.align is on already;
+    `page_command` makes the page on which points can be clicked."""
     have = "1 photo has a face" if len(lines) == 1 else f"{len(lines)} photos have faces"
-    align = "set dataset.align to each (photo, where sketches were drawn over the photos)"
+    align = "set dataset.align to each (to photo, if sketches were drawn over the photos)"
     return [
         *lines,
-        f"{have} that the local networks of {', '.join(ablations)} do not "
-        "fit. Where the points are wrong, correct them: list the photos in landmarks.annotate "
-        f"(SUBSET/ID/photo), and `{page_command}` makes a page that shows them and their "
-        "points, to click (docs/landmarks.md). Else "
-        f"{'' if aligned else f'{align}, '}leave the pairs out of the table, or set losses.local "
-        "to 0",
+        f"{have} that the local networks of {', '.join(ablations)} do not fit. If points are "
+        "wrong, correct them: list the photos in landmarks.annotate (SUBSET/ID/photo), and "
+        f"`{page_command}` makes a page that shows them and their points, to click "
+        f"(docs/landmarks.md). Otherwise {'' if aligned else f'{align}, '}leave the pairs out of "
+        "the table, or set losses.local to 0",
     ]

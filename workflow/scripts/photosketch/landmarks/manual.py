@@ -1,35 +1,26 @@
 """The file of points placed by hand (config key `landmarks.manual`).
 
-A CSV that people edit, so what spreadsheets write by habit is accepted where it can mean one thing
-only: a byte order mark, CRLF, semicolons or tabs between the cells, decimal commas, empty lines,
-trailing empty cells, and the header again where tables were joined.
+A CSV that people edit, so what spreadsheets write is accepted: a byte order mark, a first line
+`sep=;`, CRLF, semicolons or tabs between the cells, decimal commas, empty lines, trailing empty
+cells, and the header again if tables were joined.
 """
 
 import csv
 import difflib
-import re
+import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import pandas as pd
 
 from photosketch.data.pairs import MODALITIES, Pair
 from photosketch.jobs.job import InputError, write_atomically
 from photosketch.landmarks.table import COORDINATES, ImageKey, point_faults
 
-MANUAL_COLUMNS = ("subset", "id", "modality", *COORDINATES)
+KEYS = ("subset", "id", "modality")
+MANUAL_COLUMNS = (*KEYS, *COORDINATES)
 CONFIG_KEY = "landmarks.manual"
-NUMBER = re.compile(r"[+-]?\d+([.,]\d*)?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class _Row:
-    line: int
-    cells: dict[str, str]
-    problem: str = ""  # what keeps the cells from being told apart
-
-    @property
-    def image(self) -> ImageKey:
-        return self.cells["subset"], self.cells["id"], self.cells["modality"]
+MOST_CELLS = 2 * len(MANUAL_COLUMNS)  # of a row that is told apart, as of unquoted decimal commas
 
 
 def images_by_hand(manual: Path) -> set[ImageKey]:
@@ -37,27 +28,20 @@ def images_by_hand(manual: Path) -> set[ImageKey]:
 
     Raises InputError if the file can't be read as a table.
     """
-    return {row.image for row in _read_rows(manual)}
+    rows, _ = _read_rows(manual)
+    return set(rows[list(KEYS)].itertuples(index=False, name=None))
 
 
 def manual_rows(manual: Path) -> list[dict[str, str]]:
     """The rows of the manual file as text, columns as in MANUAL_COLUMNS, decimal points.
 
-    Points are not checked: a row keeps what it says. Raises InputError if the file can't be read
-    as a table, or if a row's cells can't be told apart.
+    Points are not checked. Raises InputError if the file can't be read as a table, or if a row has
+    too many cells.
     """
-    rows = _read_rows(manual)
-    if problems := [row.problem for row in rows if row.problem]:
-        raise InputError(problems)
-    return [
-        {
-            column: row.cells[column].replace(",", ".")
-            if NUMBER.fullmatch(row.cells[column]) and column in COORDINATES
-            else row.cells[column]
-            for column in MANUAL_COLUMNS
-        }
-        for row in rows
-    ]
+    rows, problems = _read_rows(manual)
+    if problems:
+        raise InputError(problems.values())
+    return rows.to_dict("records")
 
 
 def write_template(path: Path, images: Iterable[ImageKey]) -> list[str]:
@@ -65,21 +49,14 @@ def write_template(path: Path, images: Iterable[ImageKey]) -> list[str]:
 
     A file there that can't be read stays as it is; the problems say why.
     """
-    filled: dict[ImageKey, dict[str, str]] = {}
-    if path.exists():
-        try:
-            rows = _read_rows(path)
-        except InputError as error:
-            return error.problems
-        if problems := [row.problem for row in rows if row.problem]:
-            return problems
-        filled = {row.image: row.cells for row in rows}
-    with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, MANUAL_COLUMNS, restval="", lineterminator="\n")
-        writer.writeheader()
-        for image in images:
-            empty = dict(zip(MANUAL_COLUMNS, image, strict=False))
-            writer.writerow(filled.get(image, empty))
+    try:
+        rows_there = manual_rows(path) if path.exists() else []
+    except InputError as error:
+        return error.problems
+    filled = {tuple(row[key] for key in KEYS): row for row in rows_there}
+    rows = [filled.get(image, dict(zip(KEYS, image, strict=True))) for image in images]
+    with write_atomically(path) as temporary:
+        pd.DataFrame(rows, columns=list(MANUAL_COLUMNS)).to_csv(temporary, index=False)
     return []
 
 
@@ -90,85 +67,108 @@ def read_manual(
 
     Raises InputError if the file can't be read as a table at all.
     """
-    rows = _read_rows(path)
-    problems: list[str] = []
+    rows, too_long = _read_rows(path)
     sizes: dict[ImageKey, tuple[int, int]] = {
         (pair.subset, pair.id, modality): pair.size(modality)
         for pair in pairs
         for modality in MODALITIES
     }
     points: dict[ImageKey, Mapping[str, object]] = {}
-    first_lines: dict[ImageKey, int] = {}
-    for row in rows:
-        where = f"{path}, line {row.line}"
-        if row.image not in sizes:
-            problems.append(f"{where}: {_unknown_image(row.image, list(sizes))}")
-            continue
-        if row.problem:
-            problems.append(row.problem)
-            continue
-        first = first_lines.setdefault(row.image, row.line)
-        if first != row.line:
+    problems: list[str] = []
+    lines: dict[ImageKey, int] = {}
+    for line, row in rows.iterrows():
+        image = subset, name, modality = row["subset"], row["id"], row["modality"]
+        where, spoken = f"{path}, line {line}", f"{modality} of {subset} {name}"
+        if image not in sizes:
+            problems.append(f"{where}: {_unknown_image(image, list(sizes))}")
+        elif line in too_long:
+            problems.append(too_long[line])
+        elif lines.setdefault(image, line) != line:
             problems.append(
-                f"{where}: the {_spoken(row.image)} is already in line {first}; "
+                f"{where}: the {spoken} is already in line {lines[image]}; "
                 "remove one of the two rows"
             )
-            continue
-        values, faults = _coordinates(row, *sizes[row.image])
-        problems += [f"{where} ({_spoken(row.image)}): {fault}" for fault in faults]
-        if not faults:
-            _, name, modality = row.image
-            points[row.image] = {"id": name, "modality": modality, **values, "source": "manual"}
-    return points, {row.image for row in rows}, problems
+        elif not any(row[column] for column in COORDINATES):
+            problems.append(f"{where} ({spoken}): no points; fill them in or remove the row")
+        else:
+            values = pd.to_numeric(row[list(COORDINATES)], errors="coerce").dropna().to_dict()
+            faults = [
+                f"{column} {row[column]!r} is not a number; write pixels, like 75.3"
+                for column in COORDINATES
+                if column not in values
+            ] + point_faults(values, *sizes[image])
+            problems += [f"{where} ({spoken}): {fault}" for fault in faults]
+            if not faults:
+                points[image] = {"id": name, "modality": modality, **values, "source": "manual"}
+    return points, set(rows[list(KEYS)].itertuples(index=False, name=None)), problems
 
 
-def _read_rows(path: Path) -> list[_Row]:
-    """The rows of a manual file as text. Raises InputError if it can't be read as a table."""
+def _read_rows(path: Path) -> tuple[pd.DataFrame, dict[int, str]]:
+    """The rows of a manual file as text, indexed by line, and the problems of rows with too many
+    cells by line. Raises InputError if it can't be read as a table."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise InputError(
             [f"{path}: is not there; correct the path in {CONFIG_KEY}, or set it to null"]
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError([f"{path}: cannot be read ({error}); save it as CSV in UTF-8"]) from None
-    declared = bool(lines) and re.fullmatch("sep=.", lines[0])  # how some spreadsheets begin
-    first = 1 if declared else 0
-    header_line = lines[first] if len(lines) > first else ""
-    delimiter = max(",;\t", key=header_line.count)
-    parsed = csv.reader(lines[first:], delimiter=delimiter)
-    header = _header(path, first + 1, next(parsed, []))
-    rows = []
-    for raw in parsed:
-        cells = [cell.strip() for cell in raw]
-        while cells and not cells[-1]:
-            cells.pop()
-        if not cells or [cell.lower() for cell in cells] == header:
-            continue
-        line = first + parsed.line_num
-        problem = ""
-        if len(cells) > len(header):
-            problem = (
-                f"{path}, line {line}: {len(cells)} cells instead of {len(header)}; write decimal "
-                "points, or separate the cells by semicolons if you write decimal commas"
-            )
-        cells += [""] * (len(header) - len(cells))
-        named = dict(zip(header, cells, strict=False))
-        rows.append(_Row(line, {**named, "modality": named["modality"].lower()}, problem))
-    return rows
+    declared = text.startswith("sep=")  # as some spreadsheets begin
+    try:
+        cells = pd.read_csv(
+            io.StringIO(text),
+            sep=None,
+            engine="python",
+            header=None,
+            names=range(MOST_CELLS),
+            index_col=False,
+            skiprows=int(declared),
+            skip_blank_lines=False,
+            dtype=str,
+            keep_default_na=False,
+        )
+    except (csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(
+            [
+                f"{path}, line {1 + declared}: cannot be read as a table ({error}); "
+                f"the header must be {','.join(MANUAL_COLUMNS)}"
+            ]
+        ) from None
+    cells = cells.fillna("").map(str.strip)
+    cells.index += 1 + declared
+    header = cells.iloc[0].str.lower()
+    width = int((header != "").to_numpy().nonzero()[0].max(initial=-1)) + 1
+    _check_header(path, cells.index[0], header.tolist()[:width])
+    cells.columns = pd.Index([*header[:width], *range(width, MOST_CELLS)])
+    empty, again = (
+        (cells == "").all(axis=1),
+        (cells.map(str.lower) == header.to_numpy()).all(axis=1),
+    )
+    cells = cells[~empty & ~again]
+    counts = (cells != "").to_numpy() * range(1, MOST_CELLS + 1)
+    problems = {
+        line: f"{path}, line {line}: {count} cells instead of {width}; write decimal points, or "
+        "separate the cells by semicolons if you write decimal commas"
+        for line, count in zip(cells.index, counts.max(axis=1, initial=0), strict=True)
+        if count > width
+    }
+    rows = cells[list(MANUAL_COLUMNS)].copy()
+    rows["modality"] = rows["modality"].str.lower()
+    for column in COORDINATES:
+        rows[column] = rows[column].str.replace(",", ".")
+    return rows, problems
 
 
-def _header(path: Path, line: int, cells: Iterable[str]) -> list[str]:
-    """The column names, in small letters and in any order, all there and no others."""
-    header = [cell.strip().lower() for cell in cells]
-    while header and not header[-1]:
-        header.pop()
+def _check_header(path: Path, line: int, header: list[str]) -> None:
+    """Raise InputError unless the columns are there in any order, each once, and no others."""
     if sorted(header) == sorted(MANUAL_COLUMNS):
-        return header
-    missing = [name for name in MANUAL_COLUMNS if name not in header]
-    unknown = [name for name in header if name not in MANUAL_COLUMNS]
-    repeated = [name for name in MANUAL_COLUMNS if header.count(name) > 1]
-    groups = {"missing": missing, "unknown": unknown, "repeated": repeated}
+        return
+    groups = {
+        "missing": [name for name in MANUAL_COLUMNS if name not in header],
+        "unknown": [name for name in header if name not in MANUAL_COLUMNS],
+        "repeated": [name for name in MANUAL_COLUMNS if header.count(name) > 1],
+    }
     faults = [f"{label} {', '.join(map(repr, names))}" for label, names in groups.items() if names]
     raise InputError(
         [
@@ -176,11 +176,6 @@ def _header(path: Path, line: int, cells: Iterable[str]) -> list[str]:
             f"the header must be {','.join(MANUAL_COLUMNS)}"
         ]
     )
-
-
-def _spoken(image: ImageKey) -> str:
-    subset, name, modality = image
-    return f"{modality} of {subset} {name}"
 
 
 def _unknown_image(image: ImageKey, known: list[ImageKey]) -> str:
@@ -197,21 +192,3 @@ def _unknown_image(image: ImageKey, known: list[ImageKey]) -> str:
         f"id {name!r} is not in subset {subset}; write it as in the table of pairs "
         f"({', '.join(close)}, ...) or remove the row"
     )
-
-
-def _coordinates(row: _Row, width: int, height: int) -> tuple[dict[str, float], list[str]]:
-    """The ten coordinates of a row, and what is wrong with them in an image of that size."""
-    if not any(row.cells[column] for column in COORDINATES):
-        return {}, ["no points; fill them in or remove the row"]
-    texts = {column: row.cells[column] for column in COORDINATES}
-    faults = [
-        f"{column} {text!r} is no number; write pixels, like 75.3"
-        for column, text in texts.items()
-        if not NUMBER.fullmatch(text)
-    ]
-    values = {
-        column: float(text.replace(",", "."))
-        for column, text in texts.items()
-        if NUMBER.fullmatch(text)
-    }
-    return values, faults + point_faults(values, width, height)

@@ -1,14 +1,25 @@
-"""The merge of points placed by hand with those of MTCNN and Face++."""
+"""The merge of points placed by hand with those of MTCNN and Face++, and what is said of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
-from photosketch.data.pairs import MODALITIES, Pair, select
-from photosketch.jobs.job import InputError
+from photosketch.configuration.settings import FRAMES
+from photosketch.data.pairs import MODALITIES, Modality, Pair, select
+from photosketch.geometry import patch_checks
+from photosketch.jobs.job import InputError, counted, say
 from photosketch.landmarks.manual import CONFIG_KEY, read_manual, write_template
-from photosketch.landmarks.table import COLUMNS, ImageKey, rows_by_image, without_points
+from photosketch.landmarks.table import (
+    COLUMNS,
+    ImageKey,
+    points_by_image,
+    rows_by_image,
+    without_points,
+)
+
+USUAL_FILE = "resources/manual_landmarks.csv"
 
 
 def merge_landmarks(
@@ -26,10 +37,10 @@ def merge_landmarks(
 
     `detected` (MTCNN) and `facepp` are tables by subset, `manual` is the manual file or None. Rows
     are in the order of `pairs`, photo before sketch; those placed by hand have no score. Images
-    without points are written to `template`, which is a manual file that lacks the points only;
-    what somebody has filled in there is kept. With nothing missing the template is removed.
+    without points are written to `template`, a manual file that lacks the points only; what
+    somebody has filled in there is kept. If nothing is missing, the template is removed.
 
-    Every photo needs points; a sketch only where `sketches_needed_by` names something for its split
+    Every photo needs points; a sketch only if `sketches_needed_by` names something for its split
     (in words), else it just has no row. Raises InputError with all images that lack the points they
     need, over all subsets, and with all mistakes in the manual file; it says that `page_command`
     makes `page`, on which the points can be clicked.
@@ -43,84 +54,124 @@ def merge_landmarks(
             ]
         )
     by_hand, mentioned, problems = read_manual(manual, pairs) if manual else ({}, set(), [])
-    by_machine = rows_by_image(facepp or {}) | rows_by_image(detected)
+    known = rows_by_image(facepp or {}) | rows_by_image(detected) | by_hand
     rows: dict[str, list[Mapping[str, object]]] = {pair.subset: [] for pair in pairs}
-    missing: dict[ImageKey, str] = {}
-    for image, path in _image_files(pairs).items():
-        if image in by_hand:
-            rows[image[0]].append(by_hand[image])
-        elif image in by_machine:
-            rows[image[0]].append(by_machine[image])
-        elif image not in mentioned:
-            missing[image] = path
-    uses = {
-        (pair.subset, pair.id, "sketch"): sketches_needed_by.get(pair.split, ()) for pair in pairs
-    }
-    needed = {image: path for image, path in missing.items() if image[2] == "photo" or uses[image]}
-    if needed:
-        problems += _missing_problems(needed, manual, template, page, page_command, uses)
+    missing: list[ImageKey] = []
+    needed: list[str] = []
+    for pair in pairs:
+        for modality in MODALITIES:
+            image = pair.subset, pair.id, modality
+            if image in known:
+                rows[pair.subset].append(known[image])
+            elif image not in mentioned:
+                missing.append(image)
+                uses = sketches_needed_by.get(pair.split, ()) if modality == "sketch" else ()
+                if uses or modality == "photo":
+                    needed.append(
+                        f"{getattr(pair, modality)}: no face found in the {modality} of "
+                        f"{pair.subset} {pair.id} with usable points, and none placed by hand"
+                        + (f" (needed by {', '.join(uses)})" if uses else "")
+                    )
     unwritten = write_template(template, missing) if missing else []
     if needed:
-        problems += unwritten
+        problems += [*needed, *_ways_out(manual, template, page, page_command), *unwritten]
     if problems:
         raise InputError(problems)
     if not missing:
         template.unlink(missing_ok=True)
-    return {
-        subset: pd.DataFrame(subset_rows, columns=list(COLUMNS))
-        for subset, subset_rows in rows.items()
-    }
+    return {subset: pd.DataFrame(rows[subset], columns=list(COLUMNS)) for subset in rows}
 
 
-def sketches_without_points(
-    pairs: Iterable[Pair], tables: Mapping[str, pd.DataFrame]
-) -> list[Pair]:
-    """The pairs whose sketch has no row in the tables by subset."""
-    pairs = list(pairs)
+def _ways_out(manual: Path | None, template: Path, page: Path, page_command: str) -> list[str]:
+    named = "" if manual else " and name that file"
     return [
-        pair
+        f"{page}: is the page to click their points; make it by `{page_command}`, open it in any "
+        "browser (no network needed: from a cluster copy the file to your laptop), click, press "
+        f"Download, save it {f'in place of {manual}' if manual else f'as {USUAL_FILE}'}{named} "
+        f"({CONFIG_KEY}), and run again",
+        f"{template}: has a row for each of them, for points that are known as numbers; fill in "
+        "the points (x and y in pixels, left is the viewer's left), "
+        f"{f'append its rows to {manual}' if manual else f'copy it to {USUAL_FILE}'}{named} "
+        f"({CONFIG_KEY}), and run again",
+    ]
+
+
+def misplaced_faces(
+    pairs: Iterable[Pair],
+    tables: Mapping[str, pd.DataFrame],
+    modality: Modality,
+    frame: int = FRAMES[0],
+) -> list[str]:
+    """A line for each photo or sketch with a face that the local networks' rectangles do not fit
+    in a frame of that many pixels a side, by landmark tables by subset.
+
+    The check is absolute: `review` compares the faces of a subset with each other, and misses faces
+    that are all too small. Images without points have no line.
+    """
+    located = {
+        (subset, *image): points
+        for subset, table in tables.items()
+        for image, points in points_by_image(table).items()
+    }
+    return patch_checks.misplaced_faces(
+        (
+            (
+                f"{getattr(pair, modality)} ({modality} of {pair.subset} {pair.id})",
+                located[pair.subset, pair.id, modality],
+                pair.size(modality),
+            )
+            for pair in pairs
+            if (pair.subset, pair.id, modality) in located
+        ),
+        frame,
+    )
+
+
+def check_places(
+    pairs: Sequence[Pair],
+    tables: Mapping[str, pd.DataFrame],
+    frame: int,
+    ablations: Sequence[str],
+    page_command: str,
+    console: TextIO,
+) -> None:
+    """Print misplaced faces (`misplaced_faces`), and tell `console` how many there are.
+
+    Raises InputError if photos have misplaced faces and `ablations` have local networks; those see
+    no points of sketches.
+    """
+    photos, sketches = (misplaced_faces(pairs, tables, each, frame) for each in MODALITIES)
+    if photos and ablations:
+        raise InputError(
+            patch_checks.refusal(photos, ablations, aligned=False, page_command=page_command)
+        )
+    for line in (*photos, *sketches):
+        print(line)
+    if photos or sketches:
+        print(
+            f"{counted(len(photos), 'photo')} and {counted(len(sketches), 'sketch', 'sketches')} "
+            "have faces that are not where CUFS has them (dataset.align; the log of "
+            "merge_landmarks names them)",
+            file=console,
+        )
+
+
+def say_sources(
+    pairs: Sequence[Pair], tables: Mapping[str, pd.DataFrame], page_command: str, console: TextIO
+) -> None:
+    """Tell log and console how many points each source gave, and which sketches have none."""
+    for subset, table in tables.items():
+        counts = table["source"].value_counts().sort_index()
+        say(f"{subset}: {', '.join(f'{n} {source}' for source, n in counts.items())}", console)
+    unlocated = [
+        f"{pair.subset} {pair.id}"
         for subset, table in tables.items()
         for pair in without_points(select(pairs, subset), table, "sketch")
     ]
-
-
-def _image_files(pairs: Iterable[Pair]) -> dict[ImageKey, str]:
-    """The file of each image, in the order of the tables."""
-    return {
-        (pair.subset, pair.id, modality): pair.photo if modality == "photo" else pair.sketch
-        for pair in pairs
-        for modality in MODALITIES
-    }
-
-
-def _missing_problems(
-    missing: Mapping[ImageKey, str],
-    manual: Path | None,
-    template: Path,
-    page: Path,
-    page_command: str,
-    uses: Mapping[ImageKey, Sequence[str]],
-) -> list[str]:
-    """uses: what needs the points of each sketch."""
-    listed = [
-        f"{path}: no face found in the {image[2]} of {image[0]} {image[1]} whose points can be "
-        "used, and none placed by hand"
-        + (f" (needed by {', '.join(uses[image])})" if image in uses else "")
-        for image, path in missing.items()
-    ]
-    if manual:
-        saved, appended = f"save it in place of {manual}", f"append its rows to {manual}"
-    else:
-        usual = "resources/manual_landmarks.csv"
-        saved = f"save it as {usual} and name that file"
-        appended = f"copy it to {usual} and name that file"
-    return [
-        *listed,
-        f"{page}: is the page to click their points; make it by "
-        f"`{page_command}`, open it in any browser (no network needed: from a cluster copy the "
-        f"file to your laptop), click, press Download, {saved} "
-        f"({CONFIG_KEY}), and run again",
-        f"{template}: has a row for each of them, for points that are known as numbers; fill in "
-        f"the points (x and y in pixels, left is the viewer's left), {appended} ({CONFIG_KEY}), "
-        "and run again",
-    ]
+    if unlocated:
+        say(
+            f"no points for {len(unlocated)} of {len(pairs)} sketches, which nothing here needs "
+            f"(a warp would): {', '.join(unlocated)}. They get no labels; to place points: "
+            f"`{page_command}`",
+            console,
+        )

@@ -1,20 +1,20 @@
 """A look at every point: how unusual it is for its subset, where it came from, and a montage."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
 from photosketch.configuration.settings import FRAMES
-from photosketch.data import array_types
-from photosketch.data.pairs import MODALITIES, Pair, select
+from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image, select
 from photosketch.figures import contact_sheet
 from photosketch.geometry.similarity import TEMPLATE, similarity
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, points_by_image, without_points
 
-SOURCES = ("mtcnn", "manual", "facepp")
-COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73"}  # Okabe & Ito 2008
+# by source; Okabe & Ito 2008
+COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73"}
 # Distances, in spreads, beyond which a face is flagged. Of the 376 CUHK images, which all are
 # right, the furthest is at 3.4.
 FAR = 4.0
@@ -58,84 +58,70 @@ def counts(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> pd.Data
     """Images by subset, modality and source, how many lie far outside, of `reviewed` tables, and
     how many of the pairs' images have no points."""
     rows = []
-    for subset, table in tables.items():
-        for modality in MODALITIES:
-            part = table[table["modality"] == modality]
-            by_source = {name: int((part["source"] == name).sum()) for name in SOURCES}
-            far = int(part["far"].sum())
-            unlocated = without_points(select(pairs, subset), table, modality)
-            rows.append(
-                {
-                    "subset": subset,
-                    "modality": modality,
-                    **by_source,
-                    "far_outside": far,
-                    "without_points": len(unlocated),
-                }
-            )
+    for (subset, table), modality in product(tables.items(), MODALITIES):
+        part = table[table["modality"] == modality]
+        rows.append(
+            {
+                "subset": subset,
+                "modality": modality,
+                **{name: int((part["source"] == name).sum()) for name in COLOURS},
+                "far_outside": int(part["far"].sum()),
+                "without_points": len(without_points(select(pairs, subset), table, modality)),
+            }
+        )
     return pd.DataFrame(rows)
 
 
-def photo_points(table: pd.DataFrame) -> dict[str, array_types.Points]:
-    """The points [5, 2] of the photos, by id."""
-    located = points_by_image(table)
-    return {id: points for (id, modality), points in located.items() if modality == "photo"}
-
-
 def montage(
-    title: str,
+    pairs: Sequence[Pair],
     table: pd.DataFrame,
-    images: Iterable[array_types.Image],
-    unlocated: Iterable[tuple[str, array_types.Image]],
-    framed: Mapping[str, array_types.Points],
-    size: tuple[int, int] | None = None,
+    modality: Modality,
+    *,
+    aligns: bool = False,
     frame: int = FRAMES[0],
 ) -> Image.Image:
-    """First the images without points, each with its id, then those with points, in the order of
-    the rows of a `reviewed` table. One is held at a time.
+    """A subset's photos or sketches: first those without points, each with its id, then those with
+    points, in the order of the rows of a `reviewed` table. One image is in memory at a time.
 
-    Images are gray [H, W] or RGB [H, W, 3], uint8, of one `size` (width, height); without it each
-    is shown as large as fits into a cell. `framed` holds points [5, 2] by id, of the photos, around
-    which the local networks' rectangles are drawn, in a frame of `frame` pixels a side.
+    Around the photo's points the local networks' rectangles are drawn, in a frame of `frame` pixels
+    a side; not with `aligns`: then the networks see aligned pictures, not these.
     """
-    width, height = size or _ANY_SIZE
+    by_id = {pair.id: pair for pair in pairs}
+    rows = table[table["modality"] == modality]
+    located = points_by_image(table)
+    sizes = {pair.size(modality) for pair in pairs}
+    width, height = sizes.pop() if len(sizes) == 1 else _ANY_SIZE
     box = (_CELL, round(_CELL * height / width))
-    groups = [
-        contact_sheet.Group([contact_sheet.fitted(image, *box)[0]], name, "no points")
-        for name, image in unlocated
-    ]
+    groups = []
+    for pair in without_points(pairs, table, modality):
+        cell, _ = contact_sheet.fitted(read_image(pair, modality), *box)
+        groups.append(contact_sheet.Group([cell], pair.id, "no points"))
     without = len(groups)
-    for image, row in zip(images, table.to_dict("records"), strict=True):
-        cell, scale = contact_sheet.fitted(image, *box)
-        if row["id"] in framed:
-            image_size = image.shape[1], image.shape[0]
-            contact_sheet.rectangles(
-                ImageDraw.Draw(cell), framed[row["id"]], image_size, scale, frame
-            )
-        for name in LANDMARK_NAMES:
-            x, y = ((row[f"{name}_{axis}"] + 0.5) * scale for axis in "xy")
-            contact_sheet.cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
-        remark = f"{row['source']}, {row['distance']:.1f}" + (": far" if row["far"] else "")
-        groups.append(contact_sheet.Group([cell], str(row["id"]), remark, alarm=row["far"]))
-    return contact_sheet.sheet(title, groups, _ACROSS, _legend(table, without, bool(framed)))
+    for id, source, distance, far in rows[["id", "source", "distance", "far"]].itertuples(False):
+        cell, scale = contact_sheet.fitted(read_image(by_id[id], modality), *box)
+        pen = ImageDraw.Draw(cell)
+        if not aligns and (id, "photo") in located:
+            size = by_id[id].size(modality)
+            contact_sheet.rectangles(pen, located[id, "photo"], size, scale, frame)
+        for x, y in (located[id, modality] + 0.5) * scale:
+            contact_sheet.cross(pen, x, y, COLOURS[source])
+        remark = f"{source}, {distance:.1f}" + (": far" if far else "")
+        groups.append(contact_sheet.Group([cell], id, remark, alarm=far))
+    title = f"{pairs[0].subset}: {modality}, five points"
+    return contact_sheet.sheet(title, groups, _ACROSS, _legend(rows, without, not aligns))
 
 
-def _legend(table: pd.DataFrame, unlocated: int, framed: bool) -> list[contact_sheet.Key]:
+def _legend(rows: pd.DataFrame, without: int, framed: bool) -> list[contact_sheet.Key]:
     """How many images each source has, how many are far outside or without points, and what the
     rectangles are."""
-    keys = []
-    counted = table["source"].value_counts()
-    for source in (source for source in SOURCES if source in counted):
-        keys.append(
-            contact_sheet.Key(
-                f"{source}: {counted[source]}", contact_sheet.cross_key(COLOURS[source])
-            )
-        )
+    counted, far = rows["source"].value_counts(), int(rows["far"].sum())
+    keys = [
+        contact_sheet.Key(f"{source}: {counted[source]}", contact_sheet.cross_key(colour))
+        for source, colour in COLOURS.items()
+        if source in counted
+    ]
     if framed:
         keys.append(contact_sheet.Key("what the local networks see", contact_sheet.rectangle_key()))
-    far = int(table["far"].sum())
     text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
     keys.append(contact_sheet.Key(text, colour=contact_sheet.ALARM if far else contact_sheet.FAINT))
-    if unlocated:
-        keys.append(contact_sheet.Key(f"{unlocated} without points"))
-    return keys
+    return keys + ([contact_sheet.Key(f"{without} without points")] if without else [])

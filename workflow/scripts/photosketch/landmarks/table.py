@@ -44,12 +44,6 @@ def read_landmarks(path: Path | str) -> pd.DataFrame:
     return table.astype({"score": float})
 
 
-def faults_of(points: np.ndarray, width: int, height: int) -> list[str]:
-    """What is wrong with the points [5, 2] of a face in an image of that size (`point_faults`)."""
-    values = dict(zip(COORDINATES, points.ravel().tolist(), strict=True))
-    return point_faults(values, width, height)
-
-
 def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
     """The points [5, 2] float32 of an image. Raises KeyError unless it has exactly one row."""
     rows = table[(table["id"] == id) & (table["modality"] == modality)]
@@ -64,11 +58,17 @@ def points_by_image(table: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
     return dict(zip(zip(table["id"], table["modality"], strict=True), values, strict=True))
 
 
+def faults_of(points: np.ndarray, width: int, height: int) -> list[str]:
+    """What is wrong with the points [5, 2] of a face in an image of that size (`point_faults`)."""
+    values = dict(zip(COORDINATES, points.ravel().tolist(), strict=True))
+    return point_faults(values, width, height)
+
+
 def point_faults(values: Mapping[str, float], width: int, height: int) -> list[str]:
     """What is wrong with the coordinates of a face, by their names, in an image of that size.
 
-    Each point must lie in the image; where all ten are there, left ones must lie left of right
-    ones, the eyes above the mouth.
+    Each point must lie in the image; if all ten coordinates are there, left points must lie left of
+    right ones, and the eyes above the mouth.
     """
     faults = []
     for column, value in values.items():
@@ -81,10 +81,11 @@ def point_faults(values: Mapping[str, float], width: int, height: int) -> list[s
     if faults or len(values) < len(COORDINATES):
         return faults
     for left, right in (("left_eye", "right_eye"), ("mouth_left", "mouth_right")):
-        if values[f"{left}_x"] >= values[f"{right}_x"]:
+        x, other = values[f"{left}_x"], values[f"{right}_x"]
+        if x >= other:
             faults.append(
-                f"{left}_x {values[f'{left}_x']:g} is not left of {right}_x "
-                f"{values[f'{right}_x']:g}; left is the viewer's left: swap {left} and {right}"
+                f"{left}_x {x:g} is not left of {right}_x {other:g}; left is the viewer's left: "
+                f"swap {left} and {right}"
             )
     eyes = max(values["left_eye_y"], values["right_eye_y"])
     mouth = min(values["mouth_left_y"], values["mouth_right_y"])
@@ -99,11 +100,6 @@ def point_faults(values: Mapping[str, float], width: int, height: int) -> list[s
 def read_tables(subsets: Iterable[str], paths: Iterable[Path | str]) -> dict[str, pd.DataFrame]:
     """Landmark tables by subset, from a file for each."""
     return {subset: read_landmarks(path) for subset, path in zip(subsets, paths, strict=True)}
-
-
-def images_of(tables: Mapping[str, pd.DataFrame]) -> set[ImageKey]:
-    """The images that have points in landmark tables by subset."""
-    return set(rows_by_image(tables))
 
 
 def rows_by_image(

@@ -11,7 +11,6 @@ import torch
 
 from photosketch.configuration.settings import FRAMES, TrainConfig
 from photosketch.geometry import patch_checks
-from photosketch.geometry.patches import clamped
 from photosketch.jobs import job
 
 if TYPE_CHECKING:
@@ -71,16 +70,12 @@ def check_faces(data: "PackedSet", ablation: str, *, aligned: bool, page_command
     Merging of points and alignment check this too, unless the ablation joined the run later.
     `aligned`: dataset.align is on; `page_command` makes the page to click points.
     """
-    points = data.landmarks.cpu().numpy().astype(float)
-    found = [
-        f"photo of {subset} {name}: {', '.join(faults)}"
-        for subset, name, face in zip(data.subset, data.ids, points, strict=True)
-        if (
-            faults := patch_checks.problems(
-                face, clamped(face, (data.frame, data.frame), data.frame), data.frame
-            )
-        )
-    ]
+    located = zip(data.subset, data.ids, data.landmarks.cpu().numpy().astype(float), strict=True)
+    size = data.frame, data.frame
+    found = patch_checks.misplaced_faces(
+        ((f"photo of {subset} {name}", points, size) for subset, name, points in located),
+        data.frame,
+    )
     if found:
         raise job.InputError(
             patch_checks.refusal(found, [ablation], aligned=aligned, page_command=page_command)
