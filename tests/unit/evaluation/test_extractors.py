@@ -190,18 +190,18 @@ def test_extraction_leaves_the_precision_settings_as_they_were(sketches: np.ndar
 
 
 def test_all_but_the_networks_of_published_values_are_labelled_as_not_comparable() -> None:
-    assert extractors.note(FeatureConfig("inception-tf")) == ""
-    assert extractors.note(FeatureConfig("inception-imagenet")) == ""
+    assert extractors.feature_remark(FeatureConfig("inception-tf")) == ""
+    assert extractors.feature_remark(FeatureConfig("inception-imagenet")) == ""
     remark = "features: comparable within this table, not with published FID"
-    assert extractors.note(EFFICIENTNET) == f"EfficientNet {remark}"
+    assert extractors.feature_remark(EFFICIENTNET) == f"EfficientNet {remark}"
     dino = FeatureConfig("dinov2", "1a2b3c4d" + 56 * "0", TAKEN)
-    assert extractors.note(dino) == f"dinov2 (sha256 1a2b3c4d) {remark}"
+    assert extractors.feature_remark(dino) == f"dinov2 (sha256 1a2b3c4d) {remark}"
     disguised = FeatureConfig("inception-tf", 64 * "0", TAKEN)
-    assert extractors.note(disguised) == f"inception-tf (sha256 00000000) {remark}"
+    assert extractors.feature_remark(disguised) == f"inception-tf (sha256 00000000) {remark}"
     other_weights = FeatureConfig("inception-tf", 64 * "1")
-    assert extractors.note(other_weights) == f"inception-tf (sha256 11111111) {remark}"
+    assert extractors.feature_remark(other_weights) == f"inception-tf (sha256 11111111) {remark}"
     published = FeatureConfig("inception-tf", FEATURE_WEIGHTS["inception-tf"].sha256.upper())
-    assert extractors.note(published) == ""
+    assert extractors.feature_remark(published) == ""
 
 
 @pytest.mark.parametrize("name", ["inception-tf", "inception-imagenet"])

@@ -85,7 +85,7 @@ def read_run_features(path: str | Path, real: Features) -> RunFeatures:
     return run
 
 
-def mismatches(path: str | Path, real: Features) -> list[str]:
+def sample_problems(path: str | Path, real: Features) -> list[str]:
     """Problems of a samples file: its people must be those of the real sketches, in their order."""
     stage = "infer or collect_sketches"
     with archives.opened(path, stage, ("subset", "ids")) as stored:

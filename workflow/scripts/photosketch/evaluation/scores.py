@@ -1,9 +1,9 @@
-"""The scores of generated sketches, and of real images held against the same truth."""
+"""The scores of generated sketches, and of real images compared with the same truth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import cv2
 import numpy as np
@@ -19,13 +19,13 @@ from photosketch.evaluation import (
     extractors,
     image_metrics,
     protocol,
-    recognition,
 )
 from photosketch.evaluation.distances import InnerProducts, subset_masks
 from photosketch.evaluation.files import Features, Gallery, RunFeatures
-from photosketch.evaluation.identity import FaceRecogniser, identity_scores
 from photosketch.evaluation.image_metrics import Measured
+from photosketch.evaluation.recognition import FaceRecogniser, identity_scores, nlda_rank_one
 from photosketch.evaluation.seams import Seams
+from photosketch.jobs import devices
 from photosketch.jobs.job import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks.table import points_of, sketch_problems, without_points
@@ -46,32 +46,26 @@ class Networks:
     faces: FaceRecogniser | None = None
 
     @classmethod
-    def load(
-        cls,
-        features: FeatureConfig,
-        weights: str | Path | None = None,
-        lpips: Sequence[str | Path] = (),
-        lpips_sha256: str | None = None,
-        identity: bool = False,
-    ) -> "Networks":
-        """On the CPU, from the files (and the hash) that `extractors.load` and
-        `image_metrics.load_lpips` take, and with `identity` from those that `FaceRecogniser.load`
-        finds.
+    def of_job(cls, job: Any, console: TextIO) -> "Networks":
+        """What the hyper-parameters and input files of a Snakemake job name, on the job's device.
 
-        Raises InputError as these do.
+        Raises InputError as the loaders do, before it waits for a device.
         """
-        network = extractors.load(features, weights)
-        vgg, layers = lpips or (None, None)
-        return cls(
-            network,
-            image_metrics.load_lpips(vgg, layers, lpips_sha256) if vgg and layers else None,
-            faces=FaceRecogniser.load() if identity else None,
+        hp, files = job.params.hp, job.input
+        features = extractors.load(FeatureConfig.from_hparams(hp), files.get("weights"))
+        lpips = None
+        if files.get("lpips"):
+            vgg, layers = files.lpips
+            lpips = image_metrics.load_lpips(vgg, layers, hp["lpips"].get("sha256"))
+        faces = FaceRecogniser.load() if hp.get("identity", False) else None
+        device = devices.acquire_device(
+            console,
+            job.config["device"],
+            job.config["gpu_slots"],
+            asked=bool(job.resources.get("gpu")),
         )
-
-    def to(self, device: torch.device) -> "Networks":
-        """The same, moved to `device`."""
-        lpips = None if self.lpips is None else self.lpips.to(device)
-        return replace(self, features=self.features.to(device), lpips=lpips, device=device)
+        lpips = lpips and lpips.to(device)
+        return cls(features.to(device), lpips, device, faces)
 
 
 @dataclass(frozen=True)
@@ -136,7 +130,7 @@ def evaluate_epochs(
     with Bar(run, images, console) as bar:
         for place, (epoch, path) in enumerate(samples.items(), 1):
             bar.part = f"scoring epoch {epoch} ({place}/{len(samples)})"
-            sketches = protocol.drawn(read_samples(path).sketches, scored_as)
+            sketches = protocol.as_scored(read_samples(path).sketches, scored_as)
             scores, image_scores, drawn = evaluate(sketches, truth, networks, bar)
             scores.insert(0, "epoch", epoch)
             image_scores.insert(0, "epoch", epoch)
@@ -172,7 +166,7 @@ def evaluate(
     for metric in by_image:
         scores[metric] = [by_image.loc[mask, metric].mean() for mask in masks.values()]
     scores["nlda"] = [
-        recognition.rank_one(truth.measured.sketches[mask], sketches[mask], networks.device)
+        nlda_rank_one(truth.measured.sketches[mask], sketches[mask], networks.device)
         for mask in masks.values()
     ]
     if networks.faces is not None and truth.gallery is not None:
