@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from photosketch.configuration.settings import FRAMES, FeatureConfig
 from photosketch.data import pairs
+from photosketch.data.storage import write_table
 from photosketch.evaluation.extractors import feature_remark
 from photosketch.evaluation.files import (
     read_features,
     read_gallery,
     sample_problems,
     write_run_features,
-    write_table,
 )
 from photosketch.evaluation.protocol import protocol_remark
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
