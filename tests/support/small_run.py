@@ -171,7 +171,7 @@ def finished(fresh, tmp_path_factory, worker_id) -> Project:
         project = Project(folder)
         if empty:
             shutil.copytree(fresh.folder, folder)
-            done = project.snakemake()
+            done = project.snakemake("--resources", "gpu=2")  # two at a time, where one is usual
             assert done.returncode == 0, done.stdout
     assert (project.results / "comparison/fid.csv").exists(), "the small run failed"
     return project

@@ -10,7 +10,7 @@ from photosketch.evaluation.files import (
     read_features,
     read_gallery,
     sample_problems,
-    write_run_features,
+    write_features,
 )
 from photosketch.evaluation.protocol import protocol_remark
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
@@ -53,4 +53,4 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     scores = scores.assign(features=network.label, note=". ".join(filter(None, remarks)))
     write_table(scores, output.scores)
     write_table(image_scores, output.images)
-    write_run_features(features, output.features)
+    write_features(features, output.features)

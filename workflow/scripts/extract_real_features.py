@@ -9,7 +9,7 @@ from photosketch.data import pairs
 from photosketch.data.storage import write_table
 from photosketch.evaluation import protocol
 from photosketch.evaluation.extractors import extract
-from photosketch.evaluation.files import Features, write_features, write_gallery
+from photosketch.evaluation.files import Features, write_features
 from photosketch.evaluation.scores import (
     Networks,
     Truth,
@@ -53,7 +53,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         job.say(f"identity: {len(test)} photos and true sketches on the CPU", console)
         tables = read_tables(hp["subsets"], files.landmarks)
         gallery = photo_gallery(test, tables, networks.faces)
-        write_gallery(gallery, output.gallery)
+        write_features(gallery, output.gallery)
         page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
         true_sketches = [true_identities(test, tables, gallery, networks.faces, page_command)]
     truth = Truth.of(sets["test"], stack_sketches(test), device, gallery)

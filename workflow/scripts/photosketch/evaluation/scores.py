@@ -139,7 +139,7 @@ def evaluate_epochs(
             features.append(drawn)
             print(f"{run}: epoch {epoch}, FID {scores['fid'].iloc[-1]:.4g}", flush=True)
     real = truth.features
-    run_features = RunFeatures(real.ids, real.subset, np.array(list(samples)), np.stack(features))
+    run_features = RunFeatures(real.ids, real.subset, np.stack(features), np.array(list(samples)))
     return pd.concat(by_subset), pd.concat(by_image), run_features
 
 
@@ -171,7 +171,7 @@ def evaluate(
     ]
     if networks.faces is not None and truth.gallery is not None:
         faces = networks.faces.embed(sketches, truth.gallery.points)
-        scores = scores.assign(**identity_scores(faces, truth.gallery.embeddings, masks))
+        scores = scores.assign(**identity_scores(faces, truth.gallery.features, masks))
     by_image.insert(0, "subset", subset)
     by_image.insert(1, "id", truth.features.ids)
     return scores, by_image, generated
@@ -224,6 +224,6 @@ def true_identities(
         raise InputError(sketch_problems(unlocated, "evaluation.identity", page_command))
     embeddings = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
     masks = subset_masks(gallery.subset)
-    columns = identity_scores(embeddings, gallery.embeddings, masks)
+    columns = identity_scores(embeddings, gallery.features, masks)
     counts = [int(mask.sum()) for mask in masks.values()]
     return pd.DataFrame({"subset": list(masks), "n": counts, **columns, "name": "true sketches"})
