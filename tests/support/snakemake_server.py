@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 
 @cache
 def server() -> subprocess.Popen:
@@ -37,6 +39,8 @@ def run_snakemake(
         print(json.dumps({"arguments": arguments, **run}), file=server().stdin, flush=True)
         answered, _, _ = select.select([server().stdout], [], [], seconds)
         if not answered:
+            for process in psutil.Process(server().pid).children(recursive=True):
+                process.kill()
             server().kill()
             server.cache_clear()
             raise subprocess.TimeoutExpired(list(arguments), seconds, output.read())
