@@ -102,13 +102,14 @@ def test_a_mistake_is_named_before_anything_runs(
 
 
 def test_an_ablation_of_one_overlay_is_left_out_by_the_next_and_the_reports_overlay_plans_its_run(
-    mistaken, tmp_path
+    unrun, tmp_path
 ):
+    unrun.configure(ablations={"glad": {}, "local_glad": {}})
     files = [tmp_path / "mine.yaml", tmp_path / "dropped.yaml"]
-    files[0].write_text("ablations: {mine: {ngf: 3}, glad: {}, local_glad: {}}\n")
+    files[0].write_text("ablations: {mine: {ngf: 3}}\n")
     files[1].write_text("ablations: {mine: null}\n")
-    report = mistaken.folder / "config/report2019.yaml"
-    done = mistaken.snakemake("-n", "--quiet", "rules", overlays=[*files, report])
+    report = unrun.folder / "config/report2019.yaml"
+    done = unrun.snakemake("-n", "--quiet", "rules", overlays=[*files, report])
     assert done.returncode == 0, done.stdout
     for rule in ("train", "evaluate"):
         assert re.search(rf"^{rule} +4$", done.stdout, re.MULTILINE)
