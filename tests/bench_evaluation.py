@@ -174,7 +174,7 @@ def main(share: float = 1.0) -> dict[str, float]:
         )
     )
     matching, _ = timed(
-        lambda: [recognition.rank_one(real[m], generated[m], device) for m in masks.values()]
+        lambda: [recognition.nlda_rank_one(real[m], generated[m], device) for m in masks.values()]
     )
     for label, value in zip(masks, inception.scores["fid"], strict=True):
         gap = abs(value - command_line_fids[label]) / command_line_fids[label]

@@ -82,14 +82,13 @@ class ClusterProject(Project):
 
 @pytest.fixture(scope="session")
 def local_run(fresh, tmp_path_factory) -> Project:
-    """Two ablations with two seeds each, run to the table on this machine alone."""
-    project = Project(tmp_path_factory.mktemp("local") / "project")
-    shutil.copytree(fresh.folder, project.folder)
+    """One ablation with three seeds, run to the table on this machine alone."""
+    project = fresh.copied_to(tmp_path_factory.mktemp("local"))
     project.configure(
-        train={"epochs": 2},
-        seeds=[0, 1],
-        ablations={"glad": None, "local_glad": None},
-        evaluation={"epochs": {"start": 1, "stop": 2, "step": 1}},
+        train={"epochs": 1},
+        seeds=[0, 1, 2],
+        ablations=dict.fromkeys(("glad", "local", "local_glad")),
+        evaluation={"epochs": {"start": 1, "stop": 1, "step": 1}},
     )
     done = project.snakemake()
     assert done.returncode == 0, done.stdout
@@ -99,8 +98,7 @@ def local_run(fresh, tmp_path_factory) -> Project:
 @pytest.fixture
 def on_cluster(cluster, fresh, local_run, tmp_path) -> ClusterProject:
     """A copy in which nothing has run."""
-    project = ClusterProject(tmp_path / "project", cluster)
-    shutil.copytree(fresh.folder, project.folder)
+    project = ClusterProject(fresh.copied_to(tmp_path).folder, cluster)
     shutil.copy2(local_run.overlay, project.overlay)
     return project
 
@@ -108,8 +106,7 @@ def on_cluster(cluster, fresh, local_run, tmp_path) -> ClusterProject:
 @pytest.fixture
 def prepared(cluster, local_run, tmp_path) -> ClusterProject:
     """A copy whose tensors are there, with a longer training of one ablation ahead."""
-    project = ClusterProject(tmp_path / "project", cluster)
-    shutil.copytree(local_run.folder, project.folder)
+    project = ClusterProject(local_run.copied_to(tmp_path).folder, cluster)
     shutil.rmtree(project.results / "train")
-    project.configure(train={"epochs": 150})
+    project.configure(train={"epochs": 100})
     return project

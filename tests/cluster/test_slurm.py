@@ -3,12 +3,11 @@
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-import pytest
 import yaml
 
 from support.slurm import NODES
@@ -83,7 +82,7 @@ def test_the_cluster_gives_the_table_of_a_local_run_by_the_requests_of_the_profi
         for job in on_cluster.cluster.jobs()[before:]
         if job["Comment"].startswith("rule_train_")
     ]
-    assert len(trainings) == 4
+    assert len(trainings) == 3
     assert most_at_a_time(trainings) == 2
 
     asked = {}
@@ -117,24 +116,13 @@ def running(project, *targets: str) -> Iterator[subprocess.Popen]:
         wait_for("free nodes", 60, lambda: project.cluster.idle_nodes() == len(NODES))
 
 
-@pytest.fixture
-def begun(prepared):
-    """A run whose training has saved a state; its Snakemake, and the training's SLURM job."""
-    before = len(prepared.cluster.jobs())
-    with running(prepared, TRAINING) as run:
-        wait_for(
-            "saved state", prepared.patience, lambda: saved_images(prepared), run, prepared.printed
-        )
-        yield prepared, run, prepared.cluster.jobs()[before]
-
-
 def saved_images(project) -> int:
     """The images seen by the newest saved state of the training, 0 without one."""
     names = project.results.glob("train/baseline/seed0/.state/state-*.bin")
     return max((int(path.stem.removeprefix("state-")) for path in names), default=0)
 
 
-def training_log(project, seed: int) -> str:
+def training_log(project, seed: int = 0) -> str:
     path = project.results / f"logs/train/baseline/seed{seed}.log"
     return path.read_text() if path.exists() else ""
 
@@ -147,51 +135,53 @@ def assert_continued(project, images: int, seed: int = 0) -> None:
     assert "epoch 1:" not in log
 
 
-def assert_finished(project, images: int) -> None:
-    """The training was finished by a job that went on from at least so many images."""
-    assert (project.folder / TRAINING).exists()
+def interrupt(project, run: subprocess.Popen, ending: Callable[[], object]) -> None:
+    """End the training's job, and wait for the next one, which goes on from what was saved."""
+    images = saved_images(project)
+    (project.results / "logs/train/baseline/seed0.log").unlink()  # the next job's is another file
+    ending()
+    wait_for(
+        "the next job",
+        project.patience,
+        lambda: "resuming after" in training_log(project),
+        run,
+        project.printed,
+    )
     assert_continued(project, images)
 
 
-def test_a_cancelled_training_is_submitted_again_and_continues(begun):
-    project, run, job = begun
-    images = saved_images(project)
-    project.cluster.run("scancel", job["JobId"])
-    assert run.wait(project.patience) == 0, project.printed()
-    assert_finished(project, images)
-    memory = [requested(call)["--mem"] for call in project.sbatch_calls()]
-    assert memory == ["8000", "16000"]
+def test_scancel_a_crashed_node_and_sigkill_of_snakemake_lose_nothing(prepared):
+    cluster = prepared.cluster
+    with running(prepared, TRAINING) as run:
+        wait_for(
+            "saved state", prepared.patience, lambda: saved_images(prepared), run, prepared.printed
+        )
+        interrupt(prepared, run, lambda: cluster.run("scancel", cluster.jobs()[-1]["JobId"]))
 
+        crashed = cluster.jobs()[-1]
+        try:
+            interrupt(prepared, run, lambda: cluster.crash(crashed["NodeList"]))
+            states = {job["JobId"]: job["JobState"] for job in cluster.jobs()}
+            assert states[crashed["JobId"]] == "NODE_FAIL"
+        finally:
+            cluster.start_node(crashed["NodeList"])
+        memory = [requested(call)["--mem"] for call in prepared.sbatch_calls()]
+        assert memory == ["8000", "16000", "24000"]
 
-def test_a_training_on_a_crashed_node_is_submitted_again_and_continues(begun):
-    project, run, job = begun
-    images = saved_images(project)
-    node = next(j for j in project.cluster.jobs() if j["JobId"] == job["JobId"])["NodeList"]
-    project.cluster.crash(node)
-    try:
-        assert run.wait(project.patience) == 0, project.printed()
-        states = {j["JobId"]: j["JobState"] for j in project.cluster.jobs()}
-        assert states[job["JobId"]] == "NODE_FAIL"
-        assert_finished(project, images)
-    finally:
-        project.cluster.start_node(node)
-
-
-def test_after_sigkill_of_snakemake_scancel_and_unlock_lose_nothing(begun):
-    project, run, _ = begun
-    run.send_signal(signal.SIGKILL)
-    run.wait()
-    (run_id,) = re.findall(r"SLURM run ID: (\S+)", project.printed())
-    project.cluster.run("scancel", f"--name={run_id}")
-    wait_for("end of the job", 60, lambda: project.cluster.idle_nodes() == len(NODES))
-    images = saved_images(project)
-    locked = project.snakemake(TRAINING)
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        (run_id,) = re.findall(r"SLURM run ID: (\S+)", prepared.printed())
+        cluster.run("scancel", f"--name={run_id}")
+        wait_for("end of the job", 60, lambda: cluster.idle_nodes() == len(NODES))
+    images = saved_images(prepared)
+    locked = prepared.snakemake(TRAINING)
     assert locked.returncode != 0 and "--unlock" in locked.stdout
-    unlocked = project.snakemake("--unlock")
+    unlocked = prepared.snakemake("--unlock")
     assert unlocked.returncode == 0, unlocked.stdout
-    done = project.snakemake(TRAINING)
+    done = prepared.snakemake(TRAINING)
     assert done.returncode == 0, done.stdout
-    assert_finished(project, images)
+    assert (prepared.folder / TRAINING).exists()
+    assert_continued(prepared, images)
 
 
 def test_trainings_that_reach_their_time_limit_are_submitted_again_and_continue(prepared):

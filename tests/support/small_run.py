@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+import pandas as pd
 import pytest
 import yaml
+
+from support.snakemake_server import run_snakemake
 
 COPIED = ("Snakefile", "environment.yml", "config", "profiles", "resources", "workflow")
 NOT_COPIED = shutil.ignore_patterns("__pycache__", "cufs", "demo", "readme", "weights")
@@ -48,6 +52,10 @@ class Project:
     def results(self) -> Path:
         return self.folder / "results" / "small"
 
+    def copied_to(self, folder: Path) -> "Project":
+        shutil.copytree(self.folder, folder / "project")
+        return Project(folder / "project")
+
     def configure(self, **sections) -> None:
         """Change the overlay: each keyword is a section, merged key by key."""
         overlay = yaml.safe_load(self.overlay.read_text())
@@ -57,18 +65,13 @@ class Project:
         self.overlay.write_text(yaml.safe_dump(overlay, sort_keys=False))
 
     def snakemake(
-        self, *arguments: str, cores: int = 2, overlays: Sequence[Path] = ()
+        self, *arguments: str, cores: int = 2, overlays: Sequence[Path] = (), **environment: str
     ) -> subprocess.CompletedProcess:
         """Run snakemake to its end, with further overlays; stdout and stderr together in
         `stdout`."""
-        return subprocess.run(
-            [*self.command(*arguments, cores=cores), *map(str, overlays)],
-            cwd=self.folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=self.patience,
-            env=self.environment(),
+        arguments = [*self.command(*arguments, cores=cores), *map(str, overlays)]
+        return run_snakemake(
+            arguments[3:], self.folder, {**self.environment(), **environment}, self.patience
         )
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
@@ -118,55 +121,54 @@ class Project:
         return jobs
 
 
-def reduced_faces(folder: Path) -> None:
+def reduced_faces(demo: Path, folder: Path) -> None:
     """Demo faces of two subsets: four training and two test pairs each."""
-    shutil.copytree(Path(__file__).parents[2] / "resources/demo", folder)
-    table = folder / "pairs.tsv"
-    head, *rows = table.read_text().splitlines()
-    kept: list[str] = []
-    counts: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        subset, _, split, *_ = row.split("\t")
-        counts[subset, split] += 1
-        if counts[subset, split] <= {"train": 4, "test": 2}[split]:
-            kept.append(row)
-    first_two = list(dict.fromkeys(row.split("\t")[0] for row in rows))[:2]
-    kept = [row for row in kept if row.split("\t")[0] in first_two]
-    table.write_text("\n".join([head, *kept]) + "\n")
-    names = {tuple(row.split("\t")[:2]) for row in kept}
-    manual = folder / "manual_landmarks.csv"
-    head, *rows = manual.read_text().splitlines()
-    rows = [row for row in rows if tuple(row.split(",")[:2]) in names]
-    manual.write_text("\n".join([head, *rows]) + "\n")
+    pairs = pd.read_csv(demo / "pairs.tsv", sep="\t", dtype=str)
+    pairs = pairs[pairs["subset"].isin(pairs["subset"].unique()[:2])]
+    place = pairs.groupby(["subset", "split"]).cumcount()
+    pairs = pairs[place < pairs["split"].map({"train": 4, "test": 2})]
+    for file in [*pairs["photo"], *pairs["sketch"]]:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(demo / file, folder / file)
+    pairs.to_csv(folder / "pairs.tsv", sep="\t", index=False)
+    manual = pd.read_csv(demo / "manual_landmarks.csv", dtype=str)
+    manual.merge(pairs[["subset", "id"]]).to_csv(folder / "manual_landmarks.csv", index=False)
+
+
+@contextmanager
+def once_for_all_processes(tmp_path_factory, worker_id, name: str) -> Iterator[tuple[Path, bool]]:
+    """A folder that the test processes share, and whether this one is to fill it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    with open(shared / f"{name}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield shared / name, not (shared / name).exists()
 
 
 @pytest.fixture(scope="session")
-def fresh(tmp_path_factory, root) -> Project:
+def fresh(tmp_path_factory, worker_id, root) -> Project:
     """A copy of the workflow with its faces, nothing run yet; not to be changed."""
-    folder = tmp_path_factory.mktemp("fresh")
-    for name in COPIED:
-        source = root / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=NOT_COPIED)
-        else:
-            shutil.copy2(source, folder / name)
-    reduced_faces(folder / "faces")
-    project = Project(folder)
-    project.overlay.write_text(yaml.safe_dump(OVERLAY, sort_keys=False))
-    return project
+    with once_for_all_processes(tmp_path_factory, worker_id, "fresh") as (folder, empty):
+        if empty:
+            folder.mkdir()
+            for name in COPIED:
+                if (root / name).is_dir():
+                    shutil.copytree(root / name, folder / name, ignore=NOT_COPIED)
+                else:
+                    shutil.copy2(root / name, folder / name)
+            reduced_faces(root / "resources/demo", folder / "faces")
+            Project(folder).overlay.write_text(yaml.safe_dump(OVERLAY, sort_keys=False))
+    return Project(folder)
 
 
 @pytest.fixture(scope="session")
 def finished(fresh, tmp_path_factory, worker_id) -> Project:
-    """The workflow run to its end, once for all test processes; not to be changed."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    project = Project(shared / "finished")
-    with open(shared / "finished.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not project.folder.exists():
-            shutil.copytree(fresh.folder, project.folder)
-            done = project.snakemake()
+    """The workflow run to its end; not to be changed."""
+    with once_for_all_processes(tmp_path_factory, worker_id, "finished") as (folder, empty):
+        project = Project(folder)
+        if empty:
+            shutil.copytree(fresh.folder, folder)
+            done = project.snakemake("--resources", "gpu=2")  # two at a time, where one is usual
             assert done.returncode == 0, done.stdout
     assert (project.results / "comparison/fid.csv").exists(), "the small run failed"
     return project
@@ -175,17 +177,13 @@ def finished(fresh, tmp_path_factory, worker_id) -> Project:
 @pytest.fixture
 def project(finished, tmp_path) -> Project:
     """A copy of the finished workflow, to be changed at will."""
-    copy = Project(tmp_path / "project")
-    shutil.copytree(finished.folder, copy.folder)
-    return copy
+    return finished.copied_to(tmp_path)
 
 
 @pytest.fixture
 def unrun(fresh, tmp_path) -> Project:
     """A copy of the workflow in which nothing has run, to be changed at will."""
-    copy = Project(tmp_path / "project")
-    shutil.copytree(fresh.folder, copy.folder)
-    return copy
+    return fresh.copied_to(tmp_path)
 
 
 PARSED = tuple(f"results/small/parsing/machine/{name}.npz" for name in ("pencil", "charcoal"))

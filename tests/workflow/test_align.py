@@ -31,12 +31,8 @@ def test_with_alignment_later_stages_read_what_was_aligned_and_nothing_before_it
     assert edges["align_faces"] == reading | scoring
 
 
-def test_without_alignment_nothing_of_it_runs_and_a_size_that_is_too_small_is_refused(unrun):
+def test_without_alignment_nothing_of_it_runs(unrun):
     assert not jobs(unrun.snakemake("-n").stdout) & {"align_faces", "show_aligned"}
-    unrun.configure(dataset={"align": "photo", "size": [100, 125]})
-    done = unrun.snakemake("-n")
-    assert done.returncode != 0
-    assert "dataset.size: 100x125 pixels leave too little of a face" in done.stdout
 
 
 def test_faces_of_half_the_size_stop_local_networks_and_are_a_warning_without_them(project):

@@ -2,8 +2,10 @@
 
 import csv
 import re
+import shutil
 
 import numpy as np
+import pytest
 
 MISSING_ROWS = "landmarks/missing.csv"
 
@@ -23,34 +25,94 @@ def test_all_mistakes_of_the_configuration_are_listed_before_anything_runs(unrun
     assert not (unrun.folder / "results").exists()
 
 
-def test_doubled_keys_and_nulls_that_leave_nothing_out_are_named(unrun):
-    overlay = unrun.folder / "two.yaml"
-    overlay.write_text("train: {lr: 0.1}\ntrain: {ngf: 3}\n")
-    done = unrun.snakemake("-n", overlays=[overlay])
-    assert done.returncode != 0
-    assert f"{overlay}, line 2: train is there already, in line 1" in done.stdout
-    overlay.write_text("ablations: {lcoal: null}\n")
-    done = unrun.snakemake("-n", overlays=[overlay])
-    assert done.returncode != 0
-    assert "ablations.lcoal: null leaves out" in done.stdout
-    overlay.write_text("ablations: {mine: {ngf: 3}}\n")
-    dropped = unrun.folder / "dropped.yaml"
-    dropped.write_text("ablations: {mine: null}\n")
-    assert unrun.snakemake("-n", overlays=[overlay, dropped]).returncode == 0
+WRONG_GENERATOR = "draw={photos: config, ablation: lokal, seed: 7, epoch: 2}"
+NO_PHOTOS = "draw={photos: none, ablation: local, seed: 0, epoch: 3}"
+# mistakes by name: sections of the overlay, further overlays, arguments; what is told
+MISTAKES = {
+    "a key twice": (
+        {},
+        ["train: {lr: 0.1}\ntrain: {ngf: 3}\n"],
+        (),
+        ["0.yaml, line 2: train is there already, in line 1"],
+    ),
+    "null for a name that is not there": (
+        {},
+        ["ablations: {lcoal: null}\n"],
+        (),
+        ["ablations.lcoal: null leaves out"],
+    ),
+    "published scores of a subset that is not there": (
+        {},
+        ["published: {mine: {source: a book, features: inception-tf, fid: {Mars: 1}}}\n"],
+        (),
+        ["published.mine.fid.Mars: no subset of dataset.pairs"],
+    ),
+    "a missing table of pairs": (
+        {"dataset": {"pairs": "nowhere/pairs.tsv"}},
+        [],
+        (),
+        ["nowhere/pairs.tsv", "dataset.pairs"],
+    ),
+    "a size that is too small to align": (
+        {"dataset": {"align": "photo", "size": [100, 125]}},
+        [],
+        (),
+        ["dataset.size: 100x125 pixels leave too little of a face"],
+    ),
+    "a generator that the run does not have": (
+        {},
+        [],
+        ("draw", "--config", WRONG_GENERATOR),
+        ["draw.ablation: lokal", "draw.seed: 7", "draw.epoch: 2", "allowed: 1, 3"],
+    ),
+    "photos that are not there": ({}, [], ("draw", "--config", NO_PHOTOS), ["no folder"]),
+    "photos that are not named": (
+        {},
+        [],
+        ("draw",),
+        ["'draw={photos: my_photos, ablation: local_glad, seed: 0, epoch: 3}'"],
+    ),
+}
 
 
-def test_the_overlay_of_the_report_plans_its_run_and_names_subsets_that_are_not_there(unrun):
+@pytest.fixture(scope="module")
+def mistaken(fresh, tmp_path_factory):
+    """A copy in which nothing has run, for plans alone."""
+    return fresh.copied_to(tmp_path_factory.mktemp("mistaken"))
+
+
+@pytest.mark.parametrize(
+    ("sections", "overlays", "arguments", "told"), MISTAKES.values(), ids=MISTAKES
+)
+def test_a_mistake_is_named_before_anything_runs(
+    mistaken, tmp_path, sections, overlays, arguments, told
+):
+    before = mistaken.overlay.read_text()
+    files = [tmp_path / f"{number}.yaml" for number in range(len(overlays))]
+    for file, text in zip(files, overlays, strict=True):
+        file.write_text(text)
+    try:
+        mistaken.configure(**sections)
+        done = mistaken.snakemake("-n", *arguments, overlays=files)
+    finally:
+        mistaken.overlay.write_text(before)
+    assert done.returncode != 0
+    for text in told:
+        assert text in done.stdout
+
+
+def test_an_ablation_of_one_overlay_is_left_out_by_the_next_and_the_reports_overlay_plans_its_run(
+    unrun, tmp_path
+):
     unrun.configure(ablations={"glad": {}, "local_glad": {}})
-    overlay = unrun.folder / "config/report2019.yaml"
-    done = unrun.snakemake("-n", "--quiet", "rules", overlays=[overlay])
+    files = [tmp_path / "mine.yaml", tmp_path / "dropped.yaml"]
+    files[0].write_text("ablations: {mine: {ngf: 3}}\n")
+    files[1].write_text("ablations: {mine: null}\n")
+    report = unrun.folder / "config/report2019.yaml"
+    done = unrun.snakemake("-n", "--quiet", "rules", overlays=[*files, report])
     assert done.returncode == 0, done.stdout
     for rule in ("train", "evaluate"):
         assert re.search(rf"^{rule} +4$", done.stdout, re.MULTILINE)
-    wrong = unrun.folder / "wrong.yaml"
-    wrong.write_text("published: {report_glad: {fid: {Mars: 1}}}\n")
-    done = unrun.snakemake("-n", overlays=[overlay, wrong])
-    assert done.returncode != 0
-    assert "published.report_glad.fid.Mars: no subset of dataset.pairs" in done.stdout
 
 
 def test_names_that_snakemake_would_read_otherwise_are_refused(unrun):
@@ -79,14 +141,6 @@ def test_the_defaults_are_those_beside_the_snakefile(unrun, tmp_path):
     assert done.returncode == 0, done.stdout
 
 
-def test_a_missing_table_of_pairs_is_named_with_its_key(unrun):
-    unrun.configure(dataset={"pairs": "nowhere/pairs.tsv"})
-    done = unrun.snakemake("-n")
-    assert done.returncode != 0
-    assert "nowhere/pairs.tsv" in done.stdout
-    assert "dataset.pairs" in done.stdout
-
-
 def test_all_problems_of_the_pairs_are_listed_at_once(unrun):
     table = unrun.folder / "faces/pairs.tsv"
     with open(table, encoding="utf-8") as file:
@@ -101,46 +155,47 @@ def test_all_problems_of_the_pairs_are_listed_at_once(unrun):
     assert not (unrun.results / "pairs.tsv").exists()
 
 
-def test_a_sketch_nobody_finds_is_listed_and_stops_what_needs_it_alone(unrun):
+def test_a_sketch_nobody_finds_is_listed_and_stops_what_needs_it_alone(project):
     """With a warp the merge stops, in a template that mends it; without it goes on; a warp that is
     asked for later stops as well."""
     warped = {"local": {"losses": {"l1": 100, "local": 25}, "warp": "face"}}
-    manual = unrun.folder / "faces/manual_landmarks.csv"
+    shutil.rmtree(project.results / "parsing")
+    manual = project.folder / "faces/manual_landmarks.csv"
     head, *rows = manual.read_text().splitlines()
     truth = {tuple(row.split(",")[:3]): row for row in rows}
-    unrun.configure(landmarks={"manual": None}, ablations=warped)
+    project.configure(landmarks={"manual": None}, ablations=warped)
     subset, name, modality = next(iter(truth))
     target = f"results/small/landmarks/{subset}.csv"
-    done = unrun.snakemake(target)
+    done = project.snakemake(target)
     assert done.returncode != 0
     assert "landmarks.manual" in done.stdout
     assert "needed by the warp of ablation local" in done.stdout
-    template = list(csv.reader(open(unrun.results / MISSING_ROWS, encoding="utf-8")))
+    template = list(csv.reader(open(project.results / MISSING_ROWS, encoding="utf-8")))
     assert template[0] == head.split(",")
     assert {tuple(row[:3]) for row in template[1:]} == set(truth)
     assert all(cell == "" for row in template[1:] for cell in row[3:])
 
-    unrun.configure(ablations={"local": None})
-    done = unrun.snakemake(f"results/small/parsing/{subset}.npz")
+    project.configure(ablations={"local": None})
+    done = project.snakemake(f"results/small/parsing/{subset}.npz")
     assert done.returncode == 0, done.stdout
-    log = (unrun.results / "logs/merge_landmarks.log").read_text()
+    log = (project.results / "logs/merge_landmarks.log").read_text()
     for text in (done.stdout, log):
         assert text.count(f"no points for {len(truth)} of 12 sketches") == 1
-    with np.load(unrun.results / f"parsing/{subset}.npz") as parsing:
+    with np.load(project.results / f"parsing/{subset}.npz") as parsing:
         assert parsing["unparsed"].tolist() == [row[1] for row in truth if row[0] == subset]
-    unrun.configure(ablations=warped)
-    done = unrun.snakemake(f"results/small/warp/face/{subset}.npz")
+    project.configure(ablations=warped)
+    done = project.snakemake(f"results/small/warp/face/{subset}.npz")
     assert done.returncode != 0
     assert (
         f"no points for the {modality} of {subset} {name}, and the warp needs them" in done.stdout
     )
 
     filled = [head, *(truth[tuple(row[:3])] for row in template[1:])]
-    (unrun.folder / "filled.csv").write_text("\n".join(filled) + "\n")
-    unrun.configure(landmarks={"manual": "filled.csv"})
-    done = unrun.snakemake(target)
+    (project.folder / "filled.csv").write_text("\n".join(filled) + "\n")
+    project.configure(landmarks={"manual": "filled.csv"})
+    done = project.snakemake(target)
     assert done.returncode == 0, done.stdout
-    assert not (unrun.results / MISSING_ROWS).exists()
+    assert not (project.results / MISSING_ROWS).exists()
 
 
 def test_files_that_the_configuration_names_must_exist_even_when_all_results_are_there(project):

@@ -1,36 +1,38 @@
 """Parsing by a learned network, here one that finds no face anywhere."""
 
 import hashlib
+import shutil
 
 import numpy as np
 
 from support import small_parser
 
 
-def test_images_without_a_face_stop_the_run_or_fall_back_and_are_named(unrun):
-    weights = small_parser.write(unrun.folder / "blind.onnx", blind=True)
+def test_images_without_a_face_stop_the_run_or_fall_back_and_are_named(project):
+    weights = small_parser.write(project.folder / "blind.onnx", blind=True)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    unrun.configure(parsing={"backend": "onnx", "weights": "blind.onnx"})
-    subset = small_subset(unrun)
-    parsing, warp = (unrun.results / f"{name}/{subset}.npz" for name in ("parsing", "warp/face"))
-    target = str(warp.relative_to(unrun.folder))
+    project.configure(parsing={"backend": "onnx", "weights": "blind.onnx"})
+    subset = small_subset(project)
+    parsing, warp = (project.results / f"{name}/{subset}.npz" for name in ("parsing", "warp/face"))
+    target = str(warp.relative_to(project.folder))
+    shutil.rmtree(project.results / "parsing")
 
-    unpublished = unrun.snakemake(target)
+    unpublished = project.snakemake(target)
     assert unpublished.returncode != 0
     assert f"set parsing.weights_sha256 to {digest}" in unpublished.stdout
 
-    unrun.configure(parsing={"weights_sha256": digest})
-    stopped = unrun.snakemake(target)
+    project.configure(parsing={"weights_sha256": digest})
+    stopped = project.snakemake(target)
     assert stopped.returncode != 0
-    refused = unrun.results / f"logs/merge_parsings/{subset}.log"
+    refused = project.results / f"logs/merge_parsings/{subset}.log"
     assert refused.read_text().count("the network finds no face in") == 6  # the photos
     assert "parsing.fallback" in stopped.stdout
     assert not parsing.exists()
 
-    unrun.configure(parsing={"fallback": True})
-    done = unrun.snakemake(target)
+    project.configure(parsing={"fallback": True})
+    done = project.snakemake(target)
     assert done.returncode == 0, done.stdout
-    log = unrun.results / f"logs/parse_faces/{subset}.log"
+    log = project.results / f"logs/parse_faces/{subset}.log"
     for text in (done.stdout, log.read_text()):
         assert text.count("parsed by grabcut") == 12
     with np.load(parsing) as stored:

@@ -9,9 +9,9 @@ import pytest
 
 from support.waiting import wait_for
 
-LONG = {"epochs": 30, "ngf": 2, "ndf": 2, "strip_every": 0, "state_minutes": 0}
+LONG = {"epochs": 16, "ngf": 2, "ndf": 2, "strip_every": 0, "state_minutes": 0}
 ONLY_BASELINE = {"local": None, "local_glad": None}
-TARGET = "results/small/train/baseline/seed0/generator_epoch30.safetensors"
+TARGET = "results/small/train/baseline/seed0/generator_epoch16.safetensors"
 LOG = "results/small/train/baseline/seed0/train_log.csv"
 
 
@@ -21,7 +21,7 @@ def prepared(project):
     project.configure(
         train=LONG,
         ablations=ONLY_BASELINE,
-        evaluation={"epochs": {"start": 2, "stop": 30, "step": 28}},
+        evaluation={"epochs": {"start": 2, "stop": 16, "step": 14}},
     )
     return project
 
@@ -43,7 +43,7 @@ def training_processes(folder) -> list[int]:
     return found
 
 
-def kill_after_first_due_epoch(project, sent=signal.SIGKILL, **environment) -> list[str]:
+def stop_after_first_due_epoch(project, sent: int, **environment) -> list[str]:
     """Start the run, end the training job once epoch 2 is behind it, and wait for the run's end.
 
     Gives the names of the programs that were the parents of the training's processes.
@@ -76,50 +76,40 @@ def parent_of(process: int) -> str:
 
 def generators(project) -> list[bytes]:
     folder = project.results / "train/baseline/seed0"
-    return [(folder / f"generator_epoch{epoch}.safetensors").read_bytes() for epoch in (2, 30)]
+    return [(folder / f"generator_epoch{epoch}.safetensors").read_bytes() for epoch in (2, 16)]
 
 
-def test_a_killed_job_goes_on_and_ends_like_an_undisturbed_one(prepared):
-    kill_after_first_due_epoch(prepared)
-    done = prepared.snakemake(TARGET)
-    assert done.returncode == 0, done.stdout
-    log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
-    assert re.search(r"resuming after epoch \d+", log)
-    assert "epoch 1:" not in log
-    resumed = generators(prepared), (prepared.folder / LOG).read_text()
-
-    for path in (prepared.results / "train/baseline/seed0/.state").iterdir():
-        path.unlink()
-    done = prepared.snakemake(TARGET, "--forcerun", "train")
-    assert done.returncode == 0, done.stdout
-    assert "resuming" not in (prepared.results / "logs/train/baseline/seed0.log").read_text()
-    assert (generators(prepared), (prepared.folder / LOG).read_text()) == resumed
-
-
-def test_a_changed_weight_in_between_starts_afresh(prepared):
-    kill_after_first_due_epoch(prepared)
-    prepared.configure(ablations={**ONLY_BASELINE, "baseline": {"losses": {"l1": 90}}})
-    done = prepared.snakemake(TARGET)
-    assert done.returncode == 0, done.stdout
-    log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
-    assert "starting afresh" in log
-    assert "epoch 1:" in log
-
-
-def test_no_shell_stands_between_snakemake_and_a_training_that_is_told_to_stop(prepared, tmp_path):
+def test_a_stopped_training_goes_on_and_ends_like_an_undisturbed_one(prepared, tmp_path):
+    """Told to stop, with another weight: the next starts afresh. Killed: the next goes on."""
+    log = prepared.results / "logs/train/baseline/seed0.log"
     older = tmp_path / "bin" / "bash"  # stays until its last command has ended, as bash 4 does
     older.parent.mkdir()
     older.write_text(f'#!/bin/sh\nexec {shutil.which("bash")} "$1" "$2\n:"\n')
     older.chmod(0o755)
     path = f"{older.parent}{os.pathsep}{os.environ['PATH']}"
-    parents = kill_after_first_due_epoch(prepared, signal.SIGTERM, PATH=path)
+    prepared.configure(ablations={**ONLY_BASELINE, "baseline": {"losses": {"l1": 90}}})
+    parents = stop_after_first_due_epoch(prepared, signal.SIGTERM, PATH=path)
     assert "bash" not in parents
-    log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
-    assert "told to stop after" in log
+    assert "told to stop after" in log.read_text()
+
+    prepared.configure(ablations={**ONLY_BASELINE, "baseline": {"losses": {"l1": 100}}})
+    done = prepared.snakemake(TARGET)
+    assert done.returncode == 0, done.stdout
+    assert "starting afresh" in log.read_text()
+    assert "epoch 1:" in log.read_text()
+    undisturbed = generators(prepared), (prepared.folder / LOG).read_text()
+
+    (prepared.folder / TARGET).unlink()
+    stop_after_first_due_epoch(prepared, signal.SIGKILL)
+    done = prepared.snakemake(TARGET)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"resuming after epoch \d+", log.read_text())
+    assert "epoch 1:" not in log.read_text()
+    assert (generators(prepared), (prepared.folder / LOG).read_text()) == undisturbed
 
 
 def test_ctrl_c_saves_with_one_line(prepared):
-    kill_after_first_due_epoch(prepared, signal.SIGINT)
+    stop_after_first_due_epoch(prepared, signal.SIGINT)
     printed = prepared.printed()
     assert printed.count("told to stop after") == 1
     assert "Traceback" not in printed

@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING
 from photosketch.configuration.settings import FRAMES, FeatureConfig
 from photosketch.data import pairs
 from photosketch.data.storage import write_table
-from photosketch.evaluation import extractors, protocol
+from photosketch.evaluation.extractors import feature_remark
 from photosketch.evaluation.files import (
-    mismatches,
     read_features,
     read_gallery,
-    write_run_features,
+    sample_problems,
+    write_features,
 )
+from photosketch.evaluation.protocol import protocol_remark
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
 from photosketch.evaluation.seams import seams_of
-from photosketch.jobs import devices, job
+from photosketch.jobs import job
 from photosketch.landmarks.table import read_tables
 from photosketch.parsing.labels import read_photo_labels
 
@@ -27,26 +28,11 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     name, *seed = dict(snakemake.wildcards.items()).values()
     run = ", seed ".join([name, *seed])
     real = read_features(files.real)
-    problems = [text for path in files.samples for text in mismatches(path, real)]
+    problems = [text for path in files.samples for text in sample_problems(path, real)]
     if problems:
         raise job.InputError(problems)
-    network = FeatureConfig.from_hparams(hp)
     identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
-    networks = Networks.load(
-        network,
-        files.get("weights"),
-        files.get("lpips", ()),
-        hp.get("lpips", {}).get("sha256"),
-        identity,
-    )
-    networks = networks.to(
-        devices.acquire_device(
-            console,
-            snakemake.config["device"],
-            snakemake.config["gpu_slots"],
-            asked=bool(snakemake.resources.get("gpu")),
-        )
-    )
+    networks = Networks.of_job(snakemake, console)
     people = pairs.select(
         pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]),
         split=hp.get("split", "test"),
@@ -62,8 +48,9 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     scores, image_scores, features = evaluate_epochs(
         run, samples, truth, networks, console, scored_as
     )
-    notes = [extractors.note(network), protocol.note(scored_as)]
-    scores = scores.assign(features=network.label, note=". ".join(filter(None, notes)))
+    network = FeatureConfig.from_hparams(hp)
+    remarks = [feature_remark(network), protocol_remark(scored_as)]
+    scores = scores.assign(features=network.label, note=". ".join(filter(None, remarks)))
     write_table(scores, output.scores)
     write_table(image_scores, output.images)
-    write_run_features(features, output.features)
+    write_features(features, output.features)

@@ -9,7 +9,7 @@ from photosketch.data import pairs
 from photosketch.data.storage import write_table
 from photosketch.evaluation import protocol
 from photosketch.evaluation.extractors import extract
-from photosketch.evaluation.files import Features, write_features, write_gallery
+from photosketch.evaluation.files import Features, write_features
 from photosketch.evaluation.scores import (
     Networks,
     Truth,
@@ -19,7 +19,7 @@ from photosketch.evaluation.scores import (
     stack_sketches,
     true_identities,
 )
-from photosketch.jobs import devices, job, run_plan
+from photosketch.jobs import job, run_plan
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks.table import read_tables
 from photosketch.training.samples import ids_and_subsets
@@ -30,28 +30,16 @@ if TYPE_CHECKING:
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     network = FeatureConfig.from_hparams(hp)
-    identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
-    networks = Networks.load(
-        network,
-        files.get("weights"),
-        files.get("lpips", ()),
-        hp.get("lpips", {}).get("sha256"),
-        identity,
-    )
-    device = devices.acquire_device(
-        console,
-        snakemake.config["device"],
-        snakemake.config["gpu_slots"],
-        asked=bool(snakemake.resources.get("gpu")),
-    )
-    networks = networks.to(device)
+    scored_as = hp.get("scored_as", "as_drawn")
+    networks = Networks.of_job(snakemake, console)
+    device = networks.device
     manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     validation = output.get("validation")
     sets = {}
     for split in ("test", "val") if validation else ("test",):
         people = pairs.select(manifest, split=split)
         print(f"{network.label}: {len(people)} true {split} sketches on {device}")
-        sketches = protocol.true(people, scored_as)
+        sketches = protocol.true_sketches(people, scored_as)
         with Bar(f"{network.label} of true {split} sketches", len(people), console) as bar:
             features = extract(sketches, networks.features, device, bar=bar)
         sets[split] = Features(*ids_and_subsets(people), features)
@@ -65,11 +53,11 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         job.say(f"identity: {len(test)} photos and true sketches on the CPU", console)
         tables = read_tables(hp["subsets"], files.landmarks)
         gallery = photo_gallery(test, tables, networks.faces)
-        write_gallery(gallery, output.gallery)
+        write_features(gallery, output.gallery)
         page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
         true_sketches = [true_identities(test, tables, gallery, networks.faces, page_command)]
     truth = Truth.of(sets["test"], stack_sketches(test), device, gallery)
-    photos = protocol.drawn(stack_gray_photos(test), scored_as)
+    photos = protocol.as_scored(stack_gray_photos(test), scored_as)
     with Bar("scoring photos in gray", len(test), console) as bar:
         points = reference_points(truth, photos, networks, bar)
     write_table(pd.concat([points, *true_sketches]), output.references)

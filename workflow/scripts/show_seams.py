@@ -27,6 +27,6 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     title = f"Seams of {run.ablation}, seed {run.seed}, epoch {run.epoch}: worst first"
     named = [(pair.subset, pair.id) for pair in people]
     samples = read_samples(files.samples, named).sketches
-    sketches = protocol.drawn(samples, hp.get("scored_as", "as_drawn"))
+    sketches = protocol.as_scored(samples, hp.get("scored_as", "as_drawn"))
     sheet = seam_sheet(title, people, sketches, seams)
     contact_sheet.save(sheet, snakemake.output[0])

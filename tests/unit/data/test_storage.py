@@ -42,7 +42,7 @@ ARRAY_READERS = (
     files.read_features,
     files.read_gallery,
     lambda path: files.read_run_features(path, NOBODY),
-    lambda path: files.mismatches(path, NOBODY),
+    lambda path: files.sample_problems(path, NOBODY),
     read_alignment,
     read_parsings,
     read_packed,

@@ -27,17 +27,16 @@ def reference_fid(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @pytest.mark.filterwarnings("ignore:The `disp` argument is deprecated")
-@pytest.mark.parametrize(("n1", "n2"), [(20, 20), (20, 30), (43, 12), (300, 150)])
-def test_fid_equals_pytorch_fids_below_and_above_the_number_of_dimensions(n1: int, n2: int) -> None:
-    a, b = some_features(n1, 128, seed=1), some_features(n2, 128, seed=2)
+@pytest.mark.parametrize(
+    ("n1", "n2", "dimensions"),
+    [(20, 20, 128), (43, 12, 128), (300, 150, 128), (43, 60, 512)],
+)
+def test_fid_equals_pytorch_fids_below_and_above_the_number_of_dimensions(
+    n1: int, n2: int, dimensions: int
+) -> None:
+    a, b = some_features(n1, dimensions, seed=1), some_features(n2, dimensions, seed=2)
     assert distances.fid(a, b) == pytest.approx(reference_fid(a, b), rel=1e-6)
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:The `disp` argument is deprecated")
-def test_fid_equals_pytorch_fids_at_the_size_of_inception_features() -> None:
-    a, b = some_features(43, 2048, seed=1), some_features(60, 2048, seed=2)
-    assert distances.fid(a, b) == pytest.approx(reference_fid(a, b), rel=1e-5)
+    assert distances.fid(a, a) == pytest.approx(0, abs=1e-9)
 
 
 def test_fid_of_gaussians_on_the_axes_is_the_analytic_one() -> None:
@@ -51,18 +50,6 @@ def test_fid_of_gaussians_on_the_axes_is_the_analytic_one() -> None:
     expected = ((mean_a - mean_b) ** 2).sum() + ((sd_a - sd_b) ** 2).sum()
     found = distances.fid(cloud(mean_a, sd_a), cloud(mean_b, sd_b))
     assert found == pytest.approx(expected, rel=1e-12)
-
-
-def test_fid_is_zero_for_a_set_against_itself_and_symmetric() -> None:
-    a, b = some_features(20, 64, seed=1), some_features(30, 64, seed=2)
-    assert distances.fid(a, a) == pytest.approx(0, abs=1e-9)
-    assert distances.fid(a, b) == pytest.approx(distances.fid(b, a), rel=1e-12)
-
-
-def test_fid_does_not_depend_on_the_order_of_the_images() -> None:
-    a, b = some_features(20, 64, seed=1), some_features(20, 64, seed=2)
-    shuffled = b[np.random.default_rng(0).permutation(20)]
-    assert distances.fid(a, shuffled) == pytest.approx(distances.fid(a, b), rel=1e-12)
 
 
 def test_kid_equals_a_literal_double_loop() -> None:
@@ -131,23 +118,17 @@ def literal_paired_kid(a: np.ndarray, b: np.ndarray, people: np.ndarray) -> floa
 def test_kid_of_paired_people_equals_a_literal_double_loop(counts: list[int]) -> None:
     a = some_features(6, 16, seed=1).astype(np.float64)
     b = some_features(6, 16, seed=2).astype(np.float64)
-    found = distances.weighted_kid(InnerProducts.of(a, b), np.array(counts))
+    products = InnerProducts.of(a, b)
+    np.fill_diagonal(products.mixed, 1e6)  # nobody's two sketches are compared
+    found = distances.weighted_kid(products, np.array(counts))
     people = np.repeat(np.arange(6), counts)
     assert found == pytest.approx(literal_paired_kid(a, b, people), rel=1e-12)
 
 
-def test_kid_of_paired_people_holds_nobodys_two_sketches_against_each_other() -> None:
-    a = some_features(6, 16, seed=1).astype(np.float64)
-    b = some_features(6, 16, seed=2).astype(np.float64)
-    products = InnerProducts.of(a, b)
-    np.fill_diagonal(products.mixed, 1e6)
-    found = distances.weighted_kid(products, np.ones(6, int))
-    assert found == pytest.approx(literal_paired_kid(a, b, np.arange(6)), rel=1e-12)
-
-
-def test_copies_of_one_person_have_no_kid() -> None:
+def test_copies_of_one_person_have_no_kid_and_two_people_no_interval() -> None:
     products = InnerProducts.of(some_features(2, 16, seed=1), some_features(2, 16, seed=2))
     assert np.isnan(distances.weighted_kid(products.select(np.array([1])), np.array([2])))
+    assert np.isnan(distances.kid_interval(products)).all()
 
 
 def test_the_interval_of_kid_is_the_jackknife_that_leaves_a_person_out_of_both_sets() -> None:
@@ -179,7 +160,7 @@ def shifted_kid(dimensions: int) -> float:
 def test_kid_of_paired_people_is_unbiased_and_its_interval_holds_the_truth(
     apart: bool, correlation: float
 ) -> None:
-    people, dimensions, trials = 40, 8, 500
+    people, dimensions, trials = 40, 8, 300
     mean = np.zeros(dimensions)
     mean[0] = np.sqrt(SHIFT) if apart else 0
     truth = shifted_kid(dimensions) if apart else 0.0
@@ -196,27 +177,6 @@ def test_kid_of_paired_people_is_unbiased_and_its_interval_holds_the_truth(
     assert held / trials >= 0.9
     if apart:
         assert 0.92 <= held / trials <= 0.98
-
-
-def test_the_interval_of_kid_of_equal_sets_holds_zero_and_of_unequal_ones_does_not() -> None:
-    held = 0
-    for trial in range(50):
-        low, high = distances.kid_interval(
-            InnerProducts.of(
-                np.random.default_rng(trial).normal(size=(40, 64)),
-                np.random.default_rng(1000 + trial).normal(size=(40, 64)),
-            )
-        )
-        held += low <= 0 <= high
-    assert held >= 45
-    apart = InnerProducts.of(some_features(40, 64, seed=1), some_features(40, 64, seed=20))
-    low, _ = distances.kid_interval(apart)
-    assert low > 0
-
-
-def test_two_images_have_no_interval_of_kid() -> None:
-    two = some_features(2, 16, seed=1)
-    assert np.isnan(distances.kid_interval(InnerProducts.of(two, two))).all()
 
 
 def test_scores_have_a_row_per_subset_in_order_and_one_for_all() -> None:

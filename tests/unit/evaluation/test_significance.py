@@ -138,12 +138,12 @@ def test_a_planted_better_method_is_called_better_and_the_other_worse() -> None:
 
 def test_two_draws_of_one_method_are_called_undecided() -> None:
     undecided = {"fid": 0, "kid": 0}
-    for trial in range(50):
+    for trial in range(30):
         real = features(seed=1000 + trial)
         a, b = drawn_by(0.7, real, 2 * trial), drawn_by(0.7, real, 2 * trial + 1)
         for metric, found in verdicts(a[None], b[None], real).items():
             undecided[metric] += found == "undecided"
-    assert min(undecided.values()) >= 45, undecided
+    assert min(undecided.values()) >= 27, undecided
 
 
 def test_the_standard_error_of_a_mean_over_images_is_the_textbooks() -> None:

@@ -23,14 +23,14 @@ from photosketch.data import images
 from photosketch.data.array_types import Image, Points
 from photosketch.draw import page
 from photosketch.draw.in_place import in_place
-from photosketch.draw.photos import MODALITY, SUBSET, Photo, outside
+from photosketch.draw.photos import MODALITY, SUBSET, Photo
 from photosketch.draw.sketcher import Face, Sketch, Sketcher, read_photo, stem_of
 from photosketch.figures import contact_sheet
 from photosketch.geometry.similarity import template
 from photosketch.jobs.job import InputError, counted, write_atomically
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks import click_page
-from photosketch.landmarks.table import COORDINATES
+from photosketch.landmarks.table import COORDINATES, faults_of
 
 TRANSFORM = ("xx", "xy", "x", "yx", "yy", "y")
 COLUMNS = (
@@ -121,7 +121,7 @@ def _faces(
     if given is None:
         return sketcher.faces(image)
     height, width = image.shape[:2]
-    if faults := outside(given, width, height):
+    if faults := [fault for face in given for fault in faults_of(face, width, height)]:
         raise InputError(faults)
     return [Face(each, 1.0, "manual") for each in given], []
 

@@ -5,7 +5,6 @@ Free of torch, so that the command can tell of mistakes at once.
 
 import json
 from pathlib import Path
-from typing import Any
 
 from safetensors import safe_open
 
@@ -25,8 +24,14 @@ def faults(path: str | Path) -> list[str]:
     if not path.is_file():
         is_what = "is a folder" if path.is_dir() else "is not there"
         return [f"{path.absolute()}: {is_what}; {NAME_ONE}"]
+    about = None
     try:
-        about = _header(path)
+        with intact(path, "train"):
+            with open(path, "rb") as file:
+                length_and_brace = file.read(9)  # of the header, which is JSON
+            if length_and_brace[8:] in (b"{", b""):
+                with safe_open(path, framework="numpy") as tensors:
+                    about = json.loads((tensors.metadata() or {}).get("photosketch", "{}"))
     except InputError as error:
         return [mended(error)]
     if about is None:
@@ -42,17 +47,3 @@ def mended(damage: InputError) -> str:
     """What `storage.intact` says of a damaged generator, with the remedy of who was given it."""
     remedy = "get the file again, or train it again"
     return damage.problems[0].replace("delete it: train writes it again", remedy)
-
-
-def _header(path: Path) -> dict[str, Any] | None:
-    """What a generator's file says of itself; None where it is of another format.
-
-    Raises InputError where it is damaged so that its tensors can't be told apart.
-    """
-    with intact(path, "train"):
-        with open(path, "rb") as file:
-            beginning = file.read(9)
-        if beginning[8:] not in (b"{", b""):  # behind the length of the header, which is JSON
-            return None
-        with safe_open(path, framework="numpy") as tensors:
-            return dict(json.loads((tensors.metadata() or {}).get("photosketch", "{}")))

@@ -34,7 +34,12 @@ def in_place(sketches: Sequence[Sketch], size: tuple[int, int]) -> Image:
         shifted = Similarity(back.matrix, back.shift - (left, top))
         gray = np.repeat(sketch.image[..., None], 3, axis=2)
         drawn = resampled(gray, shifted, (right - left, bottom - top))[..., 0]
-        x, y = _seen_from(sketch.transform, left, top, right, bottom)
+        # where the rectangle's pixels are in the aligned picture
+        across = np.arange(left, right, dtype=np.float32)[None]
+        down = np.arange(top, bottom, dtype=np.float32)[:, None]
+        (a, b), (c, d) = sketch.transform.matrix.astype(np.float32)
+        shift_x, shift_y = sketch.transform.shift.astype(np.float32)
+        x, y = a * across + b * down + shift_x, c * across + d * down + shift_y
         inside = (x >= -0.5) & (x <= columns - 0.5) & (y >= -0.5) & (y <= rows - 0.5)
         middle_x, middle_y = sketch.transform(sketch.face.points).mean(axis=0)
         distance = np.hypot(x - middle_x, y - middle_y)
@@ -43,14 +48,3 @@ def in_place(sketches: Sequence[Sketch], size: tuple[int, int]) -> Image:
         canvas[place][own] = drawn[own]
         nearest[place][own] = distance[own]
     return canvas
-
-
-def _seen_from(
-    transform: Similarity, left: int, top: int, right: int, bottom: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The x and y, float32 [H, W] each, that a rectangle's pixels have in the aligned picture."""
-    across = np.arange(left, right, dtype=np.float32)[None]
-    down = np.arange(top, bottom, dtype=np.float32)[:, None]
-    (a, b), (c, d) = transform.matrix.astype(np.float32)
-    shift_x, shift_y = transform.shift.astype(np.float32)
-    return a * across + b * down + shift_x, c * across + d * down + shift_y

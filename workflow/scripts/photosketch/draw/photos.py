@@ -11,7 +11,7 @@ import numpy as np
 from photosketch.data.array_types import Points
 from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import manual_rows
-from photosketch.landmarks.table import COORDINATES, faults_of
+from photosketch.landmarks.table import COORDINATES
 
 SUBSET, MODALITY = "photos", "photo"  # what photos have in a file of points
 
@@ -115,11 +115,3 @@ def read_points(file: Path, photos: Sequence[Photo]) -> dict[str, list[Points]]:
     if problems:
         raise InputError(problems)
     return dict(points)
-
-
-def outside(points: Sequence[Points], width: int, height: int) -> list[str]:
-    """What is wrong with the points given for a photo of that size."""
-    faults = []
-    for face in points:
-        faults += faults_of(face, width, height)
-    return faults

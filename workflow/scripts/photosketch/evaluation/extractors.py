@@ -6,25 +6,23 @@ network can be put in from an ONNX file.
 """
 
 import pickle
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from photosketch.configuration.settings import FeatureConfig, OnnxInput
+from photosketch.configuration.settings import FeatureConfig
 from photosketch.data.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS, verify_weights
-from photosketch.evaluation import efficientnet
-from photosketch.evaluation.onnx_network import OnnxNetwork
+from photosketch.evaluation.feature_networks import DIMENSIONS, OnnxNetwork, network_from
 from photosketch.jobs.job import InputError, file_sha256
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import workers
 
 
-def note(features: FeatureConfig) -> str:
-    """What every table and figure made with these features must say; empty where distances can be
-    held against published ones."""
+def feature_remark(features: FeatureConfig) -> str:
+    """What every table and figure made with these features must say; empty if distances can be
+    compared with published ones."""
     published = FEATURE_WEIGHTS.get(features.name)
     if published and not features.onnx:
         given = features.weights_sha256 or published.sha256
@@ -39,13 +37,22 @@ def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Modul
     """The network in test mode: [N, 3, H, W] in 0..1 -> [N, D].
 
     `weights` is the network's local file, checked against `features.weights_sha256` (by default the
-    published hash) before it is opened; without one EfficientNet takes its package's. What a file
-    holds is never run as code. Never uses the network connection.
+    published hash) before it is opened; without a file EfficientNet takes its package's. What a
+    file holds is never run as code. Never uses the network connection.
 
-    Raises InputError where the file is missing, differs from the hash, or holds something else.
+    Raises InputError if the file is missing, differs from the hash, or holds something else.
     """
     if features.onnx:
-        return _own_network(features, features.onnx, weights)
+        assert weights is not None
+        path = Path(weights)
+        if not path.is_file() or file_sha256(path) != features.weights_sha256:
+            raise InputError(
+                [
+                    f"{path}: the ONNX file of evaluation.features is missing or has changed since "
+                    "the run was planned; start it again"
+                ]
+            )
+        return OnnxNetwork(path, features.onnx)
     packaged = features.name == "efficientnet-lite0"
     expected = EFFICIENTNET_WEIGHTS if packaged else FEATURE_WEIGHTS[features.name]
     weights = weights or (EFFICIENTNET_WEIGHTS.installed() if packaged else None)
@@ -56,7 +63,7 @@ def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Modul
     path = Path(weights)
     verify_weights(expected, path, features.weights_sha256)
     try:
-        return _built(features.name, torch.load(path, map_location="cpu", weights_only=True))
+        return network_from(features.name, torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch's reader raises whatever a broken file leads it to
         reason, *_ = str(error).splitlines() or [type(error).__name__]  # torch lists every layer
         if isinstance(error, pickle.UnpicklingError):  # torch advises to run it all the same
@@ -66,39 +73,11 @@ def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Modul
         ) from error
 
 
-def _built(name: str, state: Mapping[str, torch.Tensor]) -> nn.Module:
-    if name == "efficientnet-lite0":
-        return efficientnet.lite0(state)
-    from photosketch.evaluation import inception  # seconds of imports, mostly torchvision's
-
-    if name == "inception-tf":
-        return inception.tensorflow(state)
-    return inception.imagenet(state)
-
-
 def dimensions(features: FeatureConfig, weights: str | Path | None = None) -> int:
     """How many features an image has. A network of one's own is asked, so its file is needed."""
     if features.onnx:
         return load(features, weights)(torch.zeros(1, 3, 1, 1)).shape[1]
-    if features.name == "efficientnet-lite0":
-        return efficientnet.DIMENSIONS
-    from photosketch.evaluation import inception
-
-    return inception.DIMENSIONS
-
-
-def _own_network(features: FeatureConfig, taken: OnnxInput, file: str | Path | None) -> OnnxNetwork:
-    if file is None:
-        raise ValueError("a network of one's own comes from a file")
-    path = Path(file)
-    if not path.is_file() or file_sha256(path) != features.weights_sha256:
-        raise InputError(
-            [
-                f"{path}: the ONNX file of evaluation.features is missing or has changed since the "
-                "run was planned; start it again"
-            ]
-        )
-    return OnnxNetwork.open(path, taken)
+    return DIMENSIONS[features.name]
 
 
 def extract(
@@ -115,8 +94,8 @@ def extract(
     Gray is repeated to three channels, 0..255 becomes 0..1. `network` must be on `device`.
     Convolutions keep full float32 precision, so that CPU and GPU agree. On a CPU small batches
     with channels last take half the time of large ones in torch's usual order, and as many batches
-    as torch may use threads are worked on at a time, whatever their number alike. `bar` is told of
-    every image, as that share of its work.
+    as torch may use threads are worked on at a time, with the same result for every number.
+    `bar` is told of every image, as that share of its work.
     """
     on_cpu = torch.device(device).type == "cpu"
     batch_size = batch_size or (8 if on_cpu else 32)

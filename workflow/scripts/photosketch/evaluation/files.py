@@ -1,7 +1,7 @@
 """The files of the evaluation: generated sketches, features, and tables of scores."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
 
@@ -33,63 +33,51 @@ class Features:
 
 
 @dataclass(frozen=True)
-class RunFeatures:
-    """Features of every evaluated epoch of a run: ids [N], subset [N], epochs [E], features
-    [E, N, D] float32.
+class RunFeatures(Features):
+    """Features of every evaluated epoch of a run: epochs [E], features [E, N, D] float32.
 
     Kept at full precision, so that FID from the file is FID in the table: with
     Inception 2.8 MB an epoch of 338 images, little beside the generator that drew them.
     """
 
-    ids: np.ndarray
-    subset: np.ndarray
     epochs: np.ndarray
-    features: np.ndarray
 
 
 @dataclass(frozen=True)
-class Gallery:
-    """The photos among which people are looked up: ids [N], subset [N], what the face recognition
-    network makes of each photo, embeddings [N, 128] float32, and the five landmarks of each, points
-    [N, 5, 2] float32 in pixels, which are where a sketch drawn of that photo has its own.
-    """
+class Gallery(Features):
+    """The photos among which people are looked up: features [N, 128] float32, the embeddings of the
+    face recognition network, and the five landmarks of each, points [N, 5, 2] float32 in pixels,
+    which are where a sketch drawn of that photo has its own."""
 
-    ids: np.ndarray
-    subset: np.ndarray
-    embeddings: np.ndarray
     points: np.ndarray
 
 
 def write_features(features: Features, path: str | Path) -> None:
+    """Features of any of these kinds as NPZ."""
     write_arrays(path, vars(features))
 
 
 def read_features(path: str | Path) -> Features:
-    return Features(**read_arrays(path, "extract_real_features", ("ids", "subset", "features")))
-
-
-def write_gallery(gallery: Gallery, path: str | Path) -> None:
-    write_arrays(path, vars(gallery))
+    return Features(**read_arrays(path, "extract_real_features", _names(Features)))
 
 
 def read_gallery(path: str | Path) -> Gallery:
-    names = ("ids", "subset", "embeddings", "points")
-    return Gallery(**read_arrays(path, "extract_real_features", names))
-
-
-def write_run_features(run: RunFeatures, path: str | Path) -> None:
-    write_arrays(path, vars(run))
+    return Gallery(**read_arrays(path, "extract_real_features", _names(Gallery)))
 
 
 def read_run_features(path: str | Path, real: Features) -> RunFeatures:
     """Raises InputError unless the people are those of the real sketches, in their order."""
     stage = "evaluate or evaluate_method"
-    run = RunFeatures(**read_arrays(path, stage, ("ids", "subset", "epochs", "features")))
+    run = RunFeatures(**read_arrays(path, stage, _names(RunFeatures)))
     require_rows(path, stage, _people(run), _people(real), "the real sketches")
     return run
 
 
-def mismatches(path: str | Path, real: Features) -> list[str]:
+def _names(kind: type[Features]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def sample_problems(path: str | Path, real: Features) -> list[str]:
     """Problems of a samples file: its people must be those of the real sketches, in their order."""
     stage = "infer or collect_sketches"
     people = ("ids", "subset")
@@ -98,7 +86,7 @@ def mismatches(path: str | Path, real: Features) -> list[str]:
     return row_problems(path, stage, drawn, _people(real), "the real sketches")
 
 
-def _people(known: Features | RunFeatures) -> list[tuple[str, str]]:
+def _people(known: Features) -> list[tuple[str, str]]:
     """The subset and id of each."""
     return list(zip(known.subset.tolist(), known.ids.tolist(), strict=True))
 
@@ -198,7 +186,7 @@ def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:
 def read_differences(
     path: str | Path, names: Sequence[str], subsets: Sequence[str]
 ) -> pd.DataFrame:
-    """The table of `differences.against_reference`.
+    """The table of `significance.against_reference`.
 
     Raises InputError unless it has one row for each of these methods, each subset with `all`, and
     each metric.

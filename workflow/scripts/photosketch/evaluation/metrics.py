@@ -2,7 +2,7 @@
 
 A new metric is a row here and a function that computes it: of single images in `image_metrics`,
 called by `score_images`; of two sets in `distances`, called by `weighted_distances`; of any other
-kind (as in `seams`, `recognition`, `identity` and `other_people`) called by `scores.evaluate`.
+kind (as in `seams`, `recognition` and `cross_identity_fid`) called by `scores.evaluate`.
 Tables, differences, figures and gallery follow; a test holds rows and functions together.
 """
 

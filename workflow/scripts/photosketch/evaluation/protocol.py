@@ -4,8 +4,8 @@
 
 `report2019`: what the later code of the report's author does. Each drawn sketch, cropped to the
 input size, is stretched from its darkest to its lightest gray and saved as JPEG, and what is read
-back is scored, by every metric. FID and KID hold it against the true sketches in colour, with the
-tint that some are distributed with. A departure: that code draws and scores in colour; here drawn
+back is scored, by every metric. FID and KID compare it with the true sketches in colour, with the
+tint that some are distributed with. A difference: that code draws and scores in colour; here drawn
 sketches are gray, rounded to 8 bits, before they are stretched.
 """
 
@@ -26,19 +26,24 @@ _NOTES: dict[ScoredAs, str] = {
 }
 
 
-def note(scored_as: ScoredAs) -> str:
+def protocol_remark(scored_as: ScoredAs) -> str:
     """What every table and figure of scores must say; empty where nothing."""
     return _NOTES[scored_as]
 
 
-def drawn(sketches: np.ndarray, scored_as: ScoredAs) -> np.ndarray:
+def as_scored(sketches: np.ndarray, scored_as: ScoredAs) -> np.ndarray:
     """Drawn sketches [N, H, W] uint8 as they are scored, of the same shape."""
     if scored_as == "as_drawn":
         return sketches
-    return np.stack([_through_jpeg(stretched(sketch)) for sketch in sketches])
+    through_jpeg = []
+    for sketch in sketches:
+        file = io.BytesIO()
+        Image.fromarray(stretched(sketch)).save(file, "JPEG", quality=JPEG_QUALITY)
+        through_jpeg.append(np.asarray(Image.open(file)))
+    return np.stack(through_jpeg)
 
 
-def true(people: Sequence[Pair], scored_as: ScoredAs) -> np.ndarray:
+def true_sketches(people: Sequence[Pair], scored_as: ScoredAs) -> np.ndarray:
     """The true sketches whose features are taken, uint8: gray [N, H, W], or with `report2019` RGB
     [N, H, W, 3]."""
     in_colour = scored_as == "report2019"
@@ -55,10 +60,3 @@ def stretched(sketch: np.ndarray) -> np.ndarray:
         return sketch
     span = high - low
     return ((510 * (sketch.astype(np.int64) - low) + span) // (2 * span)).astype(np.uint8)
-
-
-def _through_jpeg(sketch: np.ndarray) -> np.ndarray:
-    """Gray [H, W] uint8, saved as JPEG and read back."""
-    file = io.BytesIO()
-    Image.fromarray(sketch).save(file, "JPEG", quality=JPEG_QUALITY)
-    return np.asarray(Image.open(file))

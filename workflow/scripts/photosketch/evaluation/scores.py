@@ -1,9 +1,9 @@
-"""The scores of generated sketches, and of real images held against the same truth."""
+"""The scores of generated sketches, and of real images compared with the same truth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -19,13 +19,13 @@ from photosketch.evaluation import (
     extractors,
     image_metrics,
     protocol,
-    recognition,
 )
 from photosketch.evaluation.distances import InnerProducts, subset_masks
 from photosketch.evaluation.files import Features, Gallery, RunFeatures
-from photosketch.evaluation.identity import FaceRecogniser, identity_scores
 from photosketch.evaluation.image_metrics import Measured
+from photosketch.evaluation.recognition import FaceRecogniser, identity_scores, nlda_rank_one
 from photosketch.evaluation.seams import Seams
+from photosketch.jobs import devices
 from photosketch.jobs.job import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks.table import points_of, sketch_problems, without_points
@@ -46,32 +46,26 @@ class Networks:
     faces: FaceRecogniser | None = None
 
     @classmethod
-    def load(
-        cls,
-        features: FeatureConfig,
-        weights: str | Path | None = None,
-        lpips: Sequence[str | Path] = (),
-        lpips_sha256: str | None = None,
-        identity: bool = False,
-    ) -> "Networks":
-        """On the CPU, from the files (and the hash) that `extractors.load` and
-        `image_metrics.load_lpips` take, and with `identity` from those that `FaceRecogniser.load`
-        finds.
+    def of_job(cls, job: Any, console: TextIO) -> "Networks":
+        """What the hyper-parameters and input files of a Snakemake job name, on the job's device.
 
-        Raises InputError as these do.
+        Raises InputError as the loaders do, before it waits for a device.
         """
-        network = extractors.load(features, weights)
-        vgg, layers = lpips or (None, None)
-        return cls(
-            network,
-            image_metrics.load_lpips(vgg, layers, lpips_sha256) if vgg and layers else None,
-            faces=FaceRecogniser.load() if identity else None,
+        hp, files = job.params.hp, job.input
+        features = extractors.load(FeatureConfig.from_hparams(hp), files.get("weights"))
+        lpips = None
+        if files.get("lpips"):
+            vgg, layers = files.lpips
+            lpips = image_metrics.load_lpips(vgg, layers, hp["lpips"].get("sha256"))
+        faces = FaceRecogniser.load() if hp.get("identity", False) else None
+        device = devices.acquire_device(
+            console,
+            job.config["device"],
+            job.config["gpu_slots"],
+            asked=bool(job.resources.get("gpu")),
         )
-
-    def to(self, device: torch.device) -> "Networks":
-        """The same, moved to `device`."""
-        lpips = None if self.lpips is None else self.lpips.to(device)
-        return replace(self, features=self.features.to(device), lpips=lpips, device=device)
+        lpips = lpips and lpips.to(device)
+        return cls(features.to(device), lpips, device, faces)
 
 
 @dataclass(frozen=True)
@@ -136,7 +130,7 @@ def evaluate_epochs(
     with Bar(run, images, console) as bar:
         for place, (epoch, path) in enumerate(samples.items(), 1):
             bar.part = f"scoring epoch {epoch} ({place}/{len(samples)})"
-            sketches = protocol.drawn(read_samples(path).sketches, scored_as)
+            sketches = protocol.as_scored(read_samples(path).sketches, scored_as)
             scores, image_scores, drawn = evaluate(sketches, truth, networks, bar)
             scores.insert(0, "epoch", epoch)
             image_scores.insert(0, "epoch", epoch)
@@ -145,7 +139,7 @@ def evaluate_epochs(
             features.append(drawn)
             print(f"{run}: epoch {epoch}, FID {scores['fid'].iloc[-1]:.4g}", flush=True)
     real = truth.features
-    run_features = RunFeatures(real.ids, real.subset, np.array(list(samples)), np.stack(features))
+    run_features = RunFeatures(real.ids, real.subset, np.stack(features), np.array(list(samples)))
     return pd.concat(by_subset), pd.concat(by_image), run_features
 
 
@@ -172,12 +166,12 @@ def evaluate(
     for metric in by_image:
         scores[metric] = [by_image.loc[mask, metric].mean() for mask in masks.values()]
     scores["nlda"] = [
-        recognition.rank_one(truth.measured.sketches[mask], sketches[mask], networks.device)
+        nlda_rank_one(truth.measured.sketches[mask], sketches[mask], networks.device)
         for mask in masks.values()
     ]
     if networks.faces is not None and truth.gallery is not None:
         faces = networks.faces.embed(sketches, truth.gallery.points)
-        scores = scores.assign(**identity_scores(faces, truth.gallery.embeddings, masks))
+        scores = scores.assign(**identity_scores(faces, truth.gallery.features, masks))
     by_image.insert(0, "subset", subset)
     by_image.insert(1, "id", truth.features.ids)
     return scores, by_image, generated
@@ -230,6 +224,6 @@ def true_identities(
         raise InputError(sketch_problems(unlocated, "evaluation.identity", page_command))
     embeddings = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
     masks = subset_masks(gallery.subset)
-    columns = identity_scores(embeddings, gallery.embeddings, masks)
+    columns = identity_scores(embeddings, gallery.features, masks)
     counts = [int(mask.sum()) for mask in masks.values()]
     return pd.DataFrame({"subset": list(masks), "n": counts, **columns, "name": "true sketches"})
