@@ -14,9 +14,9 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from photosketch.demo.pair import draw_pair
 from photosketch.draw import __main__ as command
 from photosketch.landmarks.manual import MANUAL_COLUMNS
+from support.faces.pair import draw_pair
 from support.generators import generator_file, group_photo
 
 KINDS = (

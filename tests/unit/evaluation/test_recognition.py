@@ -9,10 +9,10 @@ import pytest
 
 from photosketch.data import pairs
 from photosketch.data.weights import FACE_NETWORK, PackagedWeights
-from photosketch.demo.pair import draw_pair
 from photosketch.evaluation import recognition
 from photosketch.evaluation.recognition import FaceRecogniser, face_boxes, rank_one_and_auc
 from photosketch.jobs.job import InputError
+from support.faces.pair import draw_pair
 
 
 def people(count: int, seed: int = 0) -> np.ndarray:
