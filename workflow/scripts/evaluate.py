@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch.configuration.settings import FRAMES, FeatureConfig
+from photosketch.configuration.settings import FeatureConfig
 from photosketch.data import pairs
 from photosketch.evaluation import extractors, protocol
 from photosketch.evaluation.files import (
@@ -31,12 +31,12 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     if problems:
         raise job.InputError(problems)
     network = FeatureConfig.from_hparams(hp)
-    identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
+    identity, scored_as = hp["identity"], hp["scored_as"]
     networks = Networks.load(
         network,
         files.get("weights"),
         files.get("lpips", ()),
-        hp.get("lpips", {}).get("sha256"),
+        hp["lpips"] and hp["lpips"]["sha256"],
         identity,
     )
     networks = networks.to(
@@ -49,14 +49,14 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     )
     people = pairs.select(
         pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]),
-        split=hp.get("split", "test"),
+        split=hp["split"],
     )
     gallery = read_gallery(files.gallery) if identity else None
     seams = None
     if files.get("parsing"):
         labels = dict(zip(hp["subsets"], map(read_photo_labels, files.parsing), strict=True))
         tables = read_tables(hp["subsets"], files.landmarks)
-        seams = seams_of(people, tables, labels, hp.get("frame", FRAMES[0]))
+        seams = seams_of(people, tables, labels, hp["frame"])
     truth = Truth.of(real, stack_sketches(people), networks.device, gallery, seams)
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
     scores, image_scores, features = evaluate_epochs(

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     network = FeatureConfig.from_hparams(hp)
-    identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
+    identity, scored_as = hp["identity"], hp["scored_as"]
     networks = Networks.load(
         network,
         files.get("weights"),
         files.get("lpips", ()),
-        hp.get("lpips", {}).get("sha256"),
+        hp["lpips"] and hp["lpips"]["sha256"],
         identity,
     )
     device = devices.acquire_device(

@@ -24,7 +24,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         known,
         Path(snakemake.output[0]).parent,
         lambda: facepp.service_from_environment(asking["endpoint"], asking["timeout"]),
-        sketches=snakemake.params.hp.get("sketches", False),
+        sketches=snakemake.params.hp["sketches"],
     )
     for subset, path in zip(subsets, snakemake.output, strict=True):
         write_landmarks(tables[subset], path)

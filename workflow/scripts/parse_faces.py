@@ -20,10 +20,8 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     table = read_landmarks(files.landmarks)
     started = time.monotonic()
     if hp["backend"] == "onnx":
-        parser = bisenet.Parser(hp["model"], files.weights, hp.get("weights_sha256"))
-        parsings = bisenet.parse_pairs(
-            subset_pairs, table, parser, hp.get("fallback", False), console
-        )
+        parser = bisenet.Parser(hp["model"], files.weights, hp["weights_sha256"])
+        parsings = bisenet.parse_pairs(subset_pairs, table, parser, hp["fallback"], console)
     else:
         parsings = grabcut.parse_pairs(subset_pairs, table, snakemake.threads, console=console)
     seconds = time.monotonic() - started

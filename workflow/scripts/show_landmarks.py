@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch.configuration.settings import FRAMES
 from photosketch.data import pairs
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job, run_plan
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     subsets, output = snakemake.params.hp["subsets"], snakemake.output
     annotate = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
-    aligns = snakemake.params.hp.get("aligns", False)
+    aligns = snakemake.params.hp["aligns"]
     tables = {
         subset: review.reviewed(table, aligns=aligns)
         for subset, table in read_tables(subsets, snakemake.input.landmarks).items()
@@ -37,7 +36,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
             framed = {} if aligns else review.photo_points(table)
             size = sizes.pop() if len(sizes) == 1 else None
             title = f"{subset}: {modality}, five points"
-            frame = snakemake.params.hp.get("frame", FRAMES[0])
+            frame = snakemake.params.hp["frame"]
             picture = review.montage(title, rows, images, without, framed, size, frame)
             contact_sheet.save(picture, next(montages))
             for row in rows[rows["far"]].itertuples():

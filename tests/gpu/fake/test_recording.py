@@ -3,23 +3,23 @@
 import pytest
 import torch
 
-from photosketch.configuration.settings import LossWeights, TrainConfig
 from photosketch.training import step
 from photosketch.training.graphs import capture
 from photosketch.training.step import Trainer
 from support.face_batch import packed_pairs
+from support.settings import loss_weights, train_config
 
 ABLATIONS = {
-    "baseline": LossWeights(l1=100),
-    "glad": LossWeights(l1=100, glad=100),
-    "local": LossWeights(l1=100, local=25),
-    "local_glad": LossWeights(l1=100, glad=100, local=25),
+    "baseline": loss_weights(l1=100),
+    "glad": loss_weights(l1=100, glad=100),
+    "local": loss_weights(l1=100, local=25),
+    "local_glad": loss_weights(l1=100, glad=100, local=25),
 }
 DEVICES = [torch.device("cuda", index) for index in (0, 1)]
 
 
 def built(device, ablation="baseline", precision="fp32", batch_size=1, **changes) -> Trainer:
-    config = TrainConfig(
+    config = train_config(
         epochs=1,
         batch_size=batch_size,
         lr=0.0002,

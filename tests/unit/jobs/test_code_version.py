@@ -17,7 +17,8 @@ from support.imports import LIBRARY, SCRIPTS, imported, library_names
 ROOT = Path(__file__).parents[3]
 WATCHED = "training/tensorboard_log"  # for people: no stage reads what it writes
 EXEMPTED = (
-    *("configuration/settings", "configuration/sweeps", "geometry/patch_checks"),
+    *(f"configuration/{name}" for name in ("checks", "loading", "settings", "sweeps")),
+    "geometry/patch_checks",
     *(f"jobs/{name}" for name in ("code_version", "devices", "durations", "job", "progress")),
     *(f"jobs/{name}" for name in ("provenance", "run_plan")),
     WATCHED,
@@ -144,8 +145,6 @@ def test_a_rule_has_all_it_should_have(rule):
         "output",
         "log",
         "benchmark",
-        "threads",
-        "resources",
         "params",
         "conda",
         "message",

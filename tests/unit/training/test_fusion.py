@@ -5,7 +5,6 @@ from typing import get_args
 
 import pytest
 import torch
-import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
 from photosketch.configuration.settings import FusionName
@@ -44,11 +43,8 @@ def steps(image):
     return max(image.diff(dim=dim).abs().max().item() for dim in (2, 3))
 
 
-def test_every_word_of_the_schema_is_a_fusion(root):
-    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
-    words = schema["properties"]["train"]["properties"]["fusion"]["enum"]
-    assert words == list(FUSIONS)
-    assert len({type(build_fusion(name, NARROW, 1)) for name in words}) == len(words)
+def test_every_word_of_the_settings_is_a_fusion():
+    assert len({type(build_fusion(name, NARROW, 1)) for name in FUSIONS}) == len(FUSIONS)
 
 
 @pytest.mark.parametrize("name", FUSIONS)

@@ -18,12 +18,13 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from photosketch.configuration.settings import LossWeights, RunSettings, TrainConfig
+from photosketch.configuration.settings import RunSettings, TrainConfig
 from photosketch.jobs import job
 from photosketch.training import checkpoint, loop, loss_buffer, networks, tensorboard_log, tensors
 from photosketch.training.packed import write_packed
 from photosketch.training.step import Trainer
 from support.face_batch import packed_pairs
+from support.settings import loss_weights, train_config
 from support.waiting import wait_for
 
 
@@ -32,7 +33,7 @@ class InterruptedForTestError(Exception):
 
 
 CPU = torch.device("cpu")
-LOCAL = LossWeights(l1=100, glad=100, local=25)
+LOCAL = loss_weights(l1=100, glad=100, local=25)
 
 
 def small_config(**changes) -> TrainConfig:
@@ -43,10 +44,10 @@ def small_config(**changes) -> TrainConfig:
         "beta1": 0.5,
         "ngf": 2,
         "ndf": 2,
-        "losses": LossWeights(l1=100),
+        "losses": loss_weights(l1=100),
         "jitter": 286,
     }
-    return TrainConfig(**{**values, **changes})
+    return train_config(**{**values, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +184,7 @@ def test_equal_runs_give_equal_files_and_another_seed_does_not(data, undisturbed
     assert weights_of(tmp_path / "other", 4) != weights_of(undisturbed, 4)
 
 
-@pytest.mark.parametrize("losses", [LossWeights(l1=100), LOCAL])
+@pytest.mark.parametrize("losses", [loss_weights(l1=100), LOCAL])
 @pytest.mark.parametrize("at", [1, 4, 8])
 def test_an_interrupted_run_ends_like_an_undisturbed_one(data, tmp_path, monkeypatch, losses, at):
     config = small_config(losses=losses, epochs=3)
@@ -225,7 +226,7 @@ def test_a_finished_run_only_publishes_again(data, undisturbed, tmp_path):
 
 
 def test_another_fingerprint_starts_afresh(data, undisturbed, tmp_path, capsys):
-    run(data, tmp_path, small_config(losses=LossWeights(l1=1)), [2, 4], fingerprint="old")
+    run(data, tmp_path, small_config(losses=loss_weights(l1=1)), [2, 4], fingerprint="old")
     run(data, tmp_path, small_config(), [2, 4])
     assert "starting afresh" in capsys.readouterr().out
     assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
@@ -391,13 +392,15 @@ import sys, torch
 from pathlib import Path
 from photosketch.training import loop, readings, tensors
 from photosketch.training.step import Trainer
-from photosketch.configuration.settings import LossWeights, RunSettings, TrainConfig
+from photosketch.configuration.settings import RunSettings
+from support.settings import loss_weights, train_config
 torch.set_num_threads(1)
 readings.READ_BACK_EVERY = 1
 cpu = torch.device("cpu")
 data = tensors.load_packed(sys.argv[1], cpu)
-config = TrainConfig(40, 1, 0.001, 0.5, 2, 2, LossWeights(l1=100), jitter=286)
-run = loop.Run("test", Path(sys.argv[2]), [2, 40], "same", RunSettings(0, 0, "all"))
+config = train_config(epochs=40, losses=loss_weights(l1=100), jitter=286)
+settings = RunSettings(strip_every=0, state_minutes=0, keep="all")
+run = loop.Run("test", Path(sys.argv[2]), [2, 40], "same", settings)
 loop.train(Trainer.build(config, 0, 1, cpu), data, run, sys.stderr)
 """
 

@@ -5,15 +5,16 @@ import dataclasses
 import pytest
 import torch
 
-from photosketch.configuration.settings import LossWeights, TrainConfig
+from photosketch.configuration.settings import TrainConfig
 from photosketch.jobs import job
 from photosketch.training import checkpoint, step, tensors
 from photosketch.training.step import PLAIN, Network, Switches, Trainer
 from support.face_batch import packed_pairs
+from support.settings import loss_weights, train_config
 
 CPU = torch.device("cpu")
-BASELINE = LossWeights(l1=100)
-LOCAL_GLAD = LossWeights(l1=100, glad=100, local=25)
+BASELINE = loss_weights(l1=100)
+LOCAL_GLAD = loss_weights(l1=100, glad=100, local=25)
 
 
 FAST_ON_CPU = [
@@ -33,10 +34,10 @@ class DoubleSet(tensors.PackedSet):
 
 
 def config(losses=BASELINE, **changes) -> TrainConfig:
-    small = TrainConfig(
+    small = train_config(
         epochs=9, batch_size=1, lr=0.0002, beta1=0.5, ngf=2, ndf=2, losses=losses, jitter=286
     )
-    return dataclasses.replace(small, **changes)
+    return small.model_copy(update=changes)
 
 
 def trained(settings, switches, steps, device=CPU, data=None) -> tuple[Trainer, torch.Tensor]:

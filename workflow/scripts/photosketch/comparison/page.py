@@ -165,7 +165,7 @@ def _settings_in_words(
     }
     own = {
         name: {
-            **hparams[name]["losses"],
+            **{loss: weight for loss, weight in hparams[name]["losses"].items() if weight},
             **{
                 key: values.get(key, "off")
                 for key in united

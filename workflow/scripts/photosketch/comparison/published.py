@@ -22,7 +22,7 @@ class Published:
 
 
 def from_hparams(published: Mapping[str, Mapping[str, Any]]) -> list[Published]:
-    """From `config.published_hparams`."""
+    """From the section `published` of the configuration."""
     return [Published(name, **entry) for name, entry in published.items()]
 
 

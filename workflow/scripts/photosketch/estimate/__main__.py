@@ -15,7 +15,8 @@ from snakemake.utils import update_config
 
 from photosketch.comparison import costs
 from photosketch.configuration import sweeps
-from photosketch.configuration.settings import ablation_config, read_overlay, without_dropped
+from photosketch.configuration.loading import read_overlay, without_dropped
+from photosketch.configuration.settings import ablation_config
 from photosketch.data import pairs
 from photosketch.estimate import expectations, speeds
 from photosketch.jobs import durations, job

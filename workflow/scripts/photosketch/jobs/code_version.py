@@ -19,7 +19,8 @@ SCRIPTS = Path(__file__).resolve().parents[2]
 EXEMPT = frozenset(
     SCRIPTS / "photosketch" / f"{name}.py"
     for name in (
-        *("configuration/settings", "configuration/sweeps", "geometry/patch_checks"),
+        *(f"configuration/{name}" for name in ("checks", "loading", "settings", "sweeps")),
+        "geometry/patch_checks",
         *(f"jobs/{name}" for name in ("code_version", "devices", "durations", "job", "progress")),
         *(f"jobs/{name}" for name in ("provenance", "run_plan")),
         "training/tensorboard_log",
