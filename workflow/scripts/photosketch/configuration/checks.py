@@ -268,7 +268,7 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
         ),
         "evaluation.features.onnx": (
             own,
-            "export the network to it (docs/evaluation.md), or name one of the known networks",
+            "export the network to it (docs/features.md), or name one of the known networks",
         ),
     }
     folders: dict[str, tuple[str | None, str]] = {

@@ -38,23 +38,23 @@ def _without_stale(node: Any) -> Any:
 def key_table(defaults: Mapping[str, Any]) -> str:
     """A Markdown table of all keys; `defaults`: config/config.yaml."""
     rows = ["| key | type | default | meaning | makes stale |", "|---|---|---|---|---|"]
-    for key, node, default in _leaves(checks.schema(settings.Config), defaults):
+    for key, node, stale, default in _leaves(checks.schema(settings.Config), defaults):
         shown = "four" if key == "ablations" else f"`{json.dumps(default).strip(chr(34))}`"
         kind = checks.allowed(node).replace(", at most 1e+15", "").replace(", not empty", "")
-        meaning = node["description"]
-        rows.append(f"| `{key}` | {kind} | {shown} | {meaning} | {node['stale']} |")
+        rows.append(f"| `{key}` | {kind} | {shown} | {node['description']} | {stale} |")
     return "\n".join(rows) + "\n"
 
 
 def _leaves(
-    node: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = ""
-) -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """Every dotted key with its node and its default."""
+    node: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = "", stale: str = ""
+) -> Iterator[tuple[str, dict[str, Any], str, Any]]:
+    """Every dotted key with its node, what it makes stale, and its default."""
     for name, inner in node["properties"].items():
+        own = inner.get("stale", stale)
         if "properties" in inner:
-            yield from _leaves(inner, defaults[name], f"{prefix}{name}.")
+            yield from _leaves(inner, defaults[name], f"{prefix}{name}.", own)
         else:
-            yield prefix + name, inner, defaults[name]
+            yield prefix + name, inner, own, defaults[name]
 
 
 def readme_text(present: str, defaults: Mapping[str, Any]) -> str:

@@ -64,15 +64,20 @@ def _sorted(values: dict[str, float]) -> dict[str, float]:
     return dict(sorted(values.items()))
 
 
+def _sorted(values: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(values.items()))
+
+
 def _whole(value: Any) -> Any:
     # a literal 1 is equal to 1.0 and true, which no other whole number may be
     return value if type(value) is int else str(value)
 
 
-def setting(meaning: str, stale: str = "", **bounds: Any) -> Any:
-    """A key of the configuration: its meaning, what the next run does again after a change, and its
-    bounds."""
-    return Field(description=meaning, json_schema_extra={"stale": stale}, **bounds)
+def setting(meaning: str, stale: str | None = None, **bounds: Any) -> Any:
+    """A key of the configuration: its meaning, what the next run does again after a change (else
+    that of its section), and its bounds."""
+    extra = {"stale": stale} if stale else None
+    return Field(description=meaning, json_schema_extra=extra, **bounds)
 
 
 Float = Annotated[float, Field(allow_inf_nan=False)]
@@ -189,31 +194,28 @@ class Landmarks(Section):
 class Parsing(Section):
     """Label maps of every face."""
 
+    model_config = ConfigDict(json_schema_extra={"stale": "parse_faces, warp_sketches"})
+
     backend: Literal["grabcut", "onnx"] = setting(
         "how label maps are made: `grabcut` from the image and the five points; `onnx` by a "
         "learned network (BiSeNet, trained on photos of CelebAMask-HQ), which OpenCV runs: on a "
         "GPU if it was built with CUDA (its packages on PyPI are not), else on the CPU",
-        "parse_faces, warp_sketches",
     )
     model: Literal["resnet18", "resnet34"] = setting(
         "the learned network, by its backbone; has an effect with `onnx` only, as the next three",
-        "parse_faces, warp_sketches",
     )
     weights: Text | None = setting(
         "the network's ONNX file (input 512x512 RGB, first output the logits of 19 classes); null "
         "downloads the published one to `resources/weights/`",
-        "parse_faces, warp_sketches",
     )
     weights_sha256: Sha256 | None = setting(
         "expected hash of the ONNX file; null: that of the published one",
-        "parse_faces, warp_sketches",
     )
     fallback: bool = setting(
         "true: grabcut parses an image in which the network finds no face, and the log, the "
         "console and the montage name it. false: such photos stop the run, named all at once, "
         "unless their labels are drawn by hand; such sketches have no labels, which stops only a "
         "warp",
-        "parse_faces, warp_sketches",
     )
     manual: Text | None = setting(
         "folder of label maps drawn by hand, or by other tools, which win over the parser's: see "
@@ -225,11 +227,12 @@ class Parsing(Section):
 class LossWeights(Section):
     """Weights of the loss terms beside the adversarial one; 0 switches a term off."""
 
-    l1: Weight = setting("weight of the L1 distance on [-1, 1]; 0 switches it off", "train")
+    model_config = ConfigDict(json_schema_extra={"stale": "train"})
+
+    l1: Weight = setting("weight of the L1 distance on [-1, 1]; 0 switches it off")
     glad: Weight = setting(
         "weight of the generalised gradient loss (the report gives no formula; its scale: "
         "[docs/how-it-works.md](../docs/how-it-works.md))",
-        "train",
     )
     local: Weight = setting(
         "weight of APDrawingGAN's local loss; above 0 the local networks are built", "train"
@@ -239,44 +242,41 @@ class LossWeights(Section):
 class HyperParameters(Section):
     """What an ablation may set."""
 
+    model_config = ConfigDict(json_schema_extra={"stale": "train"})
+
     epochs: Positive = setting(
         "passes over the training pairs; if raised, a run with constant learning rate goes on "
         "from its last state",
-        "train",
     )
-    batch_size: Positive = setting("pairs in a step", "train")
+    batch_size: Positive = setting("pairs in a step")
     lr: Float = setting(
         "learning rate of Adam, generator and discriminators. YAML reads `2e-4` as text: write "
         "`2.0e-4` or `0.0002`",
-        "train",
         gt=0,
         le=1,
     )
-    beta1: Float = setting("first momentum of Adam", "train", ge=0, lt=1)
+    beta1: Float = setting("first momentum of Adam", ge=0, lt=1)
     lr_decay_epochs: Natural = setting(
         "last epochs over which the learning rate falls linearly to 0; 0: constant", "train"
     )
-    ngf: Channels = setting("channels of the generator's first layer", "train")
-    ndf: Channels = setting("channels of the discriminator's first layer", "train")
+    ngf: Channels = setting("channels of the generator's first layer")
+    ndf: Channels = setting("channels of the discriminator's first layer")
     jitter: int = setting(
         "side in pixels that images are padded to before a random crop of a frame: more than the "
         "frame, at most twice the frame; 0: no crop. Frames of 512 need another value: 572 is the "
         "same share",
-        "train",
         ge=0,
         le=2 * FRAMES[-1],
     )
     glad_form: GladForm = setting(
         "gradient loss: mean of the absolute or of the squared difference of the gradient "
         "magnitudes; has an effect only if its weight is above 0",
-        "train",
     )
     precision: Precision = setting(
         "`bf16`: forward and backward passes in 16 bits (weights, losses and Adam stay in 32): "
         "faster on GPUs and on CPUs with AMX or AVX512-BF16, slower on other CPUs. Results differ "
         "in the last digits, so use one precision for all that you compare. On a GPU fp32 "
         "convolutions round to TensorFloat-32, torch's default",
-        "train",
     )
     warp: WarpMode = setting(
         "the sketches trained on are brought onto their photos by a map estimated from both "
@@ -289,11 +289,9 @@ class HyperParameters(Section):
         "APDrawingGAN's, the other three are ours "
         "([docs/how-it-works.md](../docs/how-it-works.md)); has an effect only if `losses.local` "
         "is above 0",
-        "train",
     )
     flip: bool = setting(
         "half of the pairs trained on, at random, are mirrored: photo, sketch, labels and points",
-        "train",
     )
     losses: LossWeights
 
@@ -413,13 +411,14 @@ class Inference(Section):
 class Epochs(Section):
     """The evaluated epochs, the same for all ablations."""
 
+    model_config = ConfigDict(json_schema_extra={"stale": "train"})
+
     start: Positive = setting(
         "first evaluated epoch. An epoch added before the last one trained means training afresh, "
         "one after it goes on from the last state",
-        "train",
     )
-    stop: Positive = setting("last evaluated epoch, included; at most `train.epochs`", "train")
-    step: Positive = setting("epochs from one evaluated epoch to the next", "train")
+    stop: Positive = setting("last evaluated epoch, included; at most `train.epochs`")
+    step: Positive = setting("epochs from one evaluated epoch to the next")
 
 
 Share = Annotated[Float, Field(ge=0, le=1)]
@@ -451,45 +450,41 @@ Features = Annotated[
 class Evaluation(Section):
     """Which epochs are scored, and how."""
 
+    model_config = ConfigDict(json_schema_extra={"stale": "extract_real_features, evaluate"})
+
     epochs: Epochs
     features: Features = setting(
         "network of FID and KID: pytorch-fid's (published values use it), torchvision's (the "
         "report's), a small one that comes with the environment (no download; the demo's), or one "
         "of your own: an ONNX file, the side in pixels of its square input, and mean and standard "
         "deviation of red, green and blue in 0..1 that it was trained with "
-        "([docs/evaluation.md](../docs/evaluation.md))",
-        "extract_real_features, evaluate",
+        "([docs/features.md](../docs/features.md))",
     )
     weights: Text | None = setting(
         "the network's weights file; null: the published one, downloaded to `resources/weights/`, "
         "or `efficientnet-lite0`'s from its package. Not with an ONNX file",
-        "extract_real_features, evaluate",
     )
     weights_sha256: Sha256 | None = setting(
         "expected hash of the weights file; null: that of the published one",
-        "extract_real_features, evaluate",
     )
     lpips: Text | None = setting(
         "folder with `vgg16-397923af.pth` (torchvision's VGG16) and `lpips_weights.pt` (piq's "
         "release v0.4.0); null leaves LPIPS out",
-        "extract_real_features, evaluate",
     )
     lpips_sha256: Sha256 | None = setting(
         "expected hash of the VGG16 in that folder; null: that of torchvision's. No hash of "
         "`lpips_weights.pt` is published: its shapes are checked, and other content makes the "
         "scores stale",
-        "extract_real_features, evaluate",
     )
     identity: bool = setting(
         "true: dlib's face recognition network, on the CPU, looks the test people's photos up by "
         "each drawn sketch: rank 1 and AUC, and the same for the true sketches. Needs `make setup "
         "IDENTITY=1` (105 MB); a tenth of a second per image",
-        "extract_real_features, evaluate",
     )
     primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam"] = setting(
         "the primary metric: the intervals of its difference to `reference`, over all subsets, "
         "hold for all ablations at once; all other differences are descriptive "
-        "([docs/evaluation.md](../docs/evaluation.md)). Decide before you look",
+        "([docs/significance.md](../docs/significance.md)). Decide before you look",
         "estimate_differences",
     )
     chosen_by: Literal["fid", "kid"] = setting(
@@ -501,8 +496,7 @@ class Evaluation(Section):
         "`report2019`: each drawn sketch (of ablations and `methods` alike) is stretched from its "
         "darkest to its lightest gray and saved as JPEG of quality 75 before it is scored, and "
         "FID and KID compare it with true sketches in colour. Samples stay as drawn, and tables "
-        "and figures say so: [docs/evaluation.md](../docs/evaluation.md#the-reports-own-protocol)",
-        "extract_real_features, evaluate",
+        "and figures say so: [docs/protocols.md](../docs/protocols.md)",
     )
 
 
