@@ -96,6 +96,9 @@ DRAW = config["draw"]
 HASHES = Path(".snakemake/contents")  # of the images, as they were last hashed
 
 
+# Rules that run where the workflow is started say `localrule: True` each, because one `localrules:`
+# would not follow the names that rules have as a module of another workflow.
+#
 # The priority of all up to the points: what a person has to give is heard of before anything heavy
 # runs, such as the features of real sketches, which need the pairs alone.
 FIRST = 10
@@ -127,6 +130,29 @@ def code_version(script):
     """The hash of a script and what it imports, as it was when the run was planned."""
     planned = run_plan.planned_version(PLAN, script) if workflow.remote_exec else None
     return planned or code_versions.code_version(script)
+
+
+def drawing_generator(wildcards):
+    """The generator to draw with, by absolute path: no rule produces it, so Snakemake does not
+    train it."""
+    if not DRAW:
+        raise Refused(
+            "draw: says neither photos nor generator; add for instance --config "
+            f"'draw={{photos: my_photos, ablation: {ABLATIONS[-1]}, seed: {SEEDS[0]}, "
+            f"epoch: {EPOCHS[-1]}}}'"
+        )
+    if mistakes := checks.draw_problems(DRAW, ABLATIONS, SEEDS, EPOCHS):
+        refuse(MISTAKES, mistakes)
+    path = Path(
+        f"results/{config['run']}/train/{DRAW['ablation']}/seed{DRAW['seed']}",
+        f"generator_epoch{DRAW['epoch']}.safetensors",
+    )
+    if not path.is_file():
+        command = run_plan.typed(OPTIONS, str(path))
+        raise Refused(
+            f"draw: {path} is not trained yet; first run (with your profile, if any)\n{command}"
+        )
+    return str(path.absolute())
 
 
 def hparams(ablation):

@@ -30,11 +30,10 @@ rule detect_landmarks:
 MANUAL = config["landmarks"]["manual"]
 MANUAL_HASH = input_hashes.digest([MANUAL]) if MANUAL else None
 
-# The tables of Face++ where it may be asked; else nothing needs its rule.
-FACEPP_TABLES = (
-    expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS)
-    if config["landmarks"]["facepp"]["enabled"]
-    else None
+# The tables of Face++ if it may be asked; else nothing needs its rule.
+FACEPP = "<results>/landmarks/facepp/{subset}.csv"
+FACEPP_TABLES = config["landmarks"]["facepp"]["enabled"] and expand(
+    FACEPP, subset=SUBSETS
 )
 
 
@@ -46,7 +45,7 @@ rule facepp_landmarks:
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
-        expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS),
+        expand(FACEPP, subset=SUBSETS),
     log:
         "<logs>/facepp_landmarks.log",
     benchmark:
