@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 from photosketch.configuration.settings import FRAMES
 from photosketch.training import tensors
 from photosketch.training.determinism import deterministic_algorithms
-from photosketch.training.step import PLAIN, Switches, Trainer, fastest
+from photosketch.training.trainer import PLAIN, Switches, Trainer, fastest
 from support.settings import loss_weights, train_config
 
 ABLATIONS = {
@@ -108,7 +108,7 @@ def build(
         precision=precision,
         frame=frame,
     )
-    return Trainer.build(config, 0, 1, device, switches)
+    return Trainer(config, 0, 1, device, switches)
 
 
 def timed(work: Any, device: torch.device) -> tuple[float, float]:

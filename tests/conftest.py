@@ -83,14 +83,8 @@ CHROMIUM_FLAGS = (
 )
 
 
-@pytest.fixture
-def downloads(tmp_path: Path) -> Path:
-    """Where the browser saves what a page offers."""
-    return tmp_path / "downloads"
-
-
-@pytest.fixture
-def browser(tmp_path: Path, downloads: Path) -> "Iterator[Chrome]":
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
     """A Chromium without a window; tests that need it skip where it or its driver is missing."""
     program, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not program or not driver:
@@ -100,12 +94,31 @@ def browser(tmp_path: Path, downloads: Path) -> "Iterator[Chrome]":
 
     options = webdriver.ChromeOptions()
     options.binary_location = program
-    for flag in (*CHROMIUM_FLAGS, f"--user-data-dir={tmp_path / 'chromium'}"):
+    for flag in (*CHROMIUM_FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
         options.add_argument(flag)
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     started = webdriver.Chrome(options=options, service=Service(driver))
     try:
         yield started
     finally:
         started.quit()
+
+
+@pytest.fixture
+def downloads(tmp_path: Path) -> Path:
+    """Where the browser saves what a page offers."""
+    return tmp_path / "downloads"
+
+
+@pytest.fixture
+def browser(chromium: "Chrome", downloads: Path) -> "Chrome":
+    """The Chromium of the session on an empty page, without what the test before it had set."""
+    chromium.get("about:blank")
+    for command, values in (
+        ("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)}),
+        ("Emulation.clearDeviceMetricsOverride", {}),
+    ):
+        chromium.execute_cdp_cmd(command, values)
+    chromium.set_window_size(1400, 900)
+    chromium.get_log("browser")
+    return chromium

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photosketch.comparison import gallery, page, tables
-from photosketch.comparison.provenance import Provenance
-from photosketch.comparison.summary import Comparison
+from photosketch.comparison import page, tables
+from photosketch.comparison.summary import Provenance
 from photosketch.data import pairs
 from photosketch.training.samples import Samples, ids_and_subsets
+from support import comparisons
 
 METHODS = ["baseline", "local"]
 SUBSETS = {"CUHK": 30, "AR": 4}
@@ -60,40 +60,37 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
         )
         for name in METHODS
     }
-    scores = pd.DataFrame(
-        [
-            {"ablation": name, "seed": 0, "epoch": epoch, "subset": subset, "n": n, "fid": fid}
-            | {
-                "kid": 0.001,
-                "kid_low": 0.0,
-                "kid_high": 0.002,
-                "fid_other": 2 * fid,
-                "ssim": fid / 200,
-            }
-            | {"features": "efficientnet-lite0", "note": "not comparable"}
-            for name, fid in FID.items()
-            for epoch in (1, 2)
-            for subset, n in (("CUHK", 29), ("AR", 4), ("all", 33))
-        ]
-    )
+    scores = comparisons.scores(
+        lambda index, *_: list(FID.values())[index],
+        METHODS,
+        epochs=(1, 2),
+        counts={"CUHK": 29, "AR": 4, "all": 33},
+        note="not comparable",
+        kid=0.001,
+    ).assign(ssim=lambda table: table["fid"] / 200)
     references = pd.DataFrame(
         [{"name": "photo in gray", "subset": s, "n": 4, "fid": 7.0} for s in ("AR", "all")]
     )
     Image.new("L", (40, 40)).save(folder / "figure.png")
     hparams = {name: {"losses": {"l1": 100.0}} for name in METHODS}
-    provenance = Provenance("test", {"Commit": "0123"}, hparams, "run: test")
-    comparison = Comparison(scores, references, pd.DataFrame(), provenance)
-    image_scores = {
-        name: {metric: table[metric].to_numpy()[None] for metric in ("ssim", "fsim")}
-        for name, table in images.items()
-    }
+    comparison = comparisons.compared(
+        scores,
+        references=references,
+        provenance=Provenance("test", {"Commit": "0123"}, hparams, "run: test"),
+        people=people,
+        drawn=drawn,
+        image_scores={
+            name: {metric: table[metric].to_numpy()[None] for metric in ("ssim", "fsim")}
+            for name, table in images.items()
+        },
+    )
+    figure = folder / "figure.png"
     text = page.index_html(
         comparison,
         [tables.metric_table(comparison)],
-        gallery.gallery_json(people, drawn, image_scores),
-        folder / "figure.png",
+        figure,
         None,
-        {subset: folder / "figure.png" for subset in SUBSETS},
+        dict.fromkeys(SUBSETS, figure),
         {},
     )
     (folder / "index.html").write_text(text, encoding="utf-8")

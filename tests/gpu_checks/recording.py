@@ -5,7 +5,7 @@ import torch
 from gpu_checks import trainers
 from gpu_checks.result import Result, verdict
 from photosketch.training.determinism import deterministic_algorithms
-from photosketch.training.step import Trainer
+from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
 
 STEPS = 20

@@ -6,7 +6,7 @@ import torch
 
 from photosketch.configuration.settings import TrainConfig
 from photosketch.training import tensors
-from photosketch.training.step import Trainer
+from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
 from support.settings import loss_weights, train_config
 
@@ -40,7 +40,7 @@ def configuration(
 def build(config: TrainConfig, device: str | torch.device) -> Trainer:
     """A fresh trainer; `device` cuda is the first one."""
     place = torch.device("cuda", 0) if device == "cuda" else torch.device(device)
-    return Trainer.build(config, 0, 1, place)
+    return Trainer(config, 0, 1, place)
 
 
 def advance(trainer: Trainer, steps: int, data: tensors.PackedSet | None = None) -> torch.Tensor:

@@ -9,8 +9,8 @@ import torch
 from photosketch.demo.pair import draw_pair
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
-from photosketch.training import checkpoint, generator_metadata, tensors
-from photosketch.training.step import Trainer
+from photosketch.training import checkpoint, loop, tensors
+from photosketch.training.trainer import Trainer
 from support.scattered import moved
 from support.settings import loss_weights, train_config
 
@@ -24,8 +24,8 @@ def generator_file(folder: Path, *, local: bool = False, seed: int = 3) -> Path:
     """The file of a narrow generator of pictures of 200x250, as after epoch 5 of a run `small`."""
     losses = loss_weights(l1=100, glad=0, local=25 if local else 0)
     config = train_config(epochs=5, batch_size=1, lr=1e-3, beta1=0.5, ngf=4, ndf=4, losses=losses)
-    trainer = Trainer.build(config, seed, 1, CPU)
-    about = generator_metadata.description(
+    trainer = Trainer(config, seed, 1, CPU)
+    about = loop.describe_run(
         usual_faces(),
         aligned=False,
         run="small",

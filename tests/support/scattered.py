@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from photosketch.data.pairs import MODALITIES, AsSeen, Modality, Pair
+from photosketch.data.pairs import MODALITIES, Modality, Pair
 from photosketch.demo.pair import DemoPair, draw_pair
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
@@ -50,6 +50,7 @@ def scattered_pairs(folder: Path) -> tuple[list[Pair], pd.DataFrame, list[DemoPa
             hashes[f"{modality}_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
             points = place(getattr(face, f"{modality}_landmarks"))
             rows.append((str(index), modality, *points.ravel(), 0.9, "mtcnn"))
-        size = {"width": CANVAS[0], "height": CANVAS[1], "pictures": AsSeen(*CANVAS)}
+        width, height = CANVAS
+        size = dict(width=width, height=height, sketch_width=width, sketch_height=height)
         pairs.append(Pair("AR", str(index), "train", **files, **hashes, **size))
     return pairs, pd.DataFrame(rows, columns=list(COLUMNS)), drawn

@@ -43,18 +43,6 @@ rule compare:
         csv="<results>/comparison/fid.csv",
         markdown="<results>/comparison/fid.md",
         latex="<results>/comparison/tables.tex",
-        scores_page=report(
-            "<results>/comparison/scores.html",
-            caption="../report/tables.rst",
-            category="Tables",
-            labels={"table": "FID and all scores, cost"},
-        ),
-        verdicts_page=report(
-            "<results>/comparison/differences.html",
-            caption="../report/tables.rst",
-            category="Tables",
-            labels={"table": "differences to the reference, with verdicts"},
-        ),
         curves=report(
             "<results>/comparison/fid_curves.png",
             caption="../report/curves.rst",
@@ -66,7 +54,7 @@ rule compare:
             "<results>/comparison/index.html",
             caption="../report/page.rst",
             category="Comparison",
-            labels={"figure": "tables, gallery, curves and grids on one page"},
+            labels={"figure": "tables and verdicts, gallery, curves and grids on one page"},
         ),
     log:
         "<logs>/compare.log",

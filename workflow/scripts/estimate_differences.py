@@ -2,13 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from photosketch.data.storage import write_table
 from photosketch.evaluation import significance
-from photosketch.evaluation.files import (
-    read_features,
-    read_image_scores,
-    read_run_features,
-    write_table,
-)
+from photosketch.evaluation.files import read_features, read_image_scores, read_run_features
 from photosketch.jobs import job
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from photosketch.configuration.settings import FeatureConfig
 from photosketch.data import pairs
+from photosketch.data.storage import write_table
 from photosketch.evaluation import extractors, protocol
 from photosketch.evaluation.files import (
     mismatches,
     read_features,
     read_gallery,
     write_run_features,
-    write_table,
 )
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
 from photosketch.evaluation.seams import seams_of

@@ -6,9 +6,10 @@ import pandas as pd
 
 from photosketch.configuration.settings import FeatureConfig
 from photosketch.data import pairs
+from photosketch.data.storage import write_table
 from photosketch.evaluation import protocol
 from photosketch.evaluation.extractors import extract
-from photosketch.evaluation.files import Features, write_features, write_gallery, write_table
+from photosketch.evaluation.files import Features, write_features, write_gallery
 from photosketch.evaluation.scores import (
     Networks,
     Truth,

@@ -5,16 +5,8 @@ from typing import TYPE_CHECKING
 
 from photosketch.configuration.settings import RunSettings, TrainConfig, evaluated_epochs
 from photosketch.jobs import devices, job, run_plan
-from photosketch.training import (
-    checkpoint,
-    faces,
-    generator_metadata,
-    loop,
-    memory,
-    tensorboard_log,
-    tensors,
-)
-from photosketch.training.step import Trainer
+from photosketch.training import checkpoint, checks, loop, tensorboard_log, tensors
+from photosketch.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -31,7 +23,7 @@ with job.job(
         snakemake.config["gpu_slots"],
         asked=bool(snakemake.resources.get("gpu")),
     )
-    memory.check_room(Path(snakemake.input.tensors), device, console)
+    checks.check_room(Path(snakemake.input.tensors), device, console)
     with job.staged(snakemake.input.tensors) as packed:
         data = tensors.load_packed(packed, device)
         data_sha256 = job.file_sha256(packed)
@@ -39,7 +31,7 @@ with job.job(
     aligned = snakemake.config["dataset"]["align"] != "none"
     if config.losses.local:
         page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
-        faces.require_fitting(data, ablation, aligned=aligned, page_command=page_command)
+        checks.check_faces(data, ablation, aligned=aligned, page_command=page_command)
     continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
     run = loop.Run(
         name=f"{ablation}, seed {seed}",
@@ -52,7 +44,7 @@ with job.job(
             seed=seed,
         ),
         settings=RunSettings.from_config(snakemake.config["train"]),
-        about=generator_metadata.description(
+        about=loop.describe_run(
             data,
             aligned=aligned,
             run=snakemake.config["run"],
@@ -60,5 +52,5 @@ with job.job(
             code=snakemake.params.code,
         ),
     )
-    trainer = Trainer.build(config, seed, data.sketch_channels, device)
+    trainer = Trainer(config, seed, data.sketch_channels, device)
     loop.train(trainer, data, run, console, tensorboard_log.Live)

@@ -13,7 +13,7 @@ import pytest
 from photosketch.align.align_pairs import align_pairs, in_words, misplaced, problems
 from photosketch.align.files import read_alignment
 from photosketch.align.montage import aligned_montage
-from photosketch.data.pairs import MODALITIES, Aligned, AsSeen, read_image
+from photosketch.data.pairs import MODALITIES, read_image
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity, template
 from photosketch.landmarks.table import points_of
@@ -63,7 +63,7 @@ def test_the_file_tells_the_way_back_to_the_input_images(scattered, each):
     stored = read_alignment(path)
     assert stored.ids == ("0", "1")
     for index, pair in enumerate(aligned.pairs):
-        assert pair.pictures == Aligned(path, index)
+        assert (pair.stack, pair.row) == (path, index)
         for modality in MODALITIES:
             back = stored.transforms[modality][index].inverse()
             there = points_of(aligned.table, pair.id, modality)
@@ -99,7 +99,7 @@ def test_a_sketch_drawn_over_its_photo_goes_by_the_photos_points_and_needs_none(
 
 def test_a_sketch_of_another_size_was_not_drawn_over_its_photo(scattered):
     pairs, table, _ = scattered
-    pairs = [dataclasses.replace(pair, pictures=AsSeen(500, 599)) for pair in pairs]
+    pairs = [dataclasses.replace(pair, sketch_width=500, sketch_height=599) for pair in pairs]
     first, second = problems(pairs, table, "photo", COMMAND)
     assert "has 500x599 pixels and its photo 500x600" in first
     assert "set dataset.align to each" in second

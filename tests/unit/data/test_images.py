@@ -1,158 +1,208 @@
-"""Image files are read as people see them, or refused by what the file says."""
+"""Image files of any make are read as people see them, or refused with a remedy."""
 
 import io
 import zlib
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin
 
 from photosketch.data import images
 
+pillow_heif.register_heif_opener()
 PIXELS = np.random.default_rng(0).integers(0, 256, (25, 20, 3), np.uint8)
+GRAY = PIXELS[..., 0]
+HALF = np.where(np.arange(20) < 10, 255, 0).astype(np.uint8) * np.ones((25, 1), np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+FRAMES = {"save_all": True, "append_images": [Image.fromarray(255 - PIXELS)]}
 
 
-def encoded(pixels=PIXELS, kind="PNG", convert=None, **options):
+def encoded(picture=PIXELS, kind="PNG", **options):
     file = io.BytesIO()
-    Image.fromarray(pixels).convert(convert).save(file, kind, **options)
+    picture = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    picture.save(file, kind, **options)
     return file.getvalue()
 
 
+def turned(orientation, kind):
+    exif = Image.Exif()
+    exif[274] = orientation
+    return encoded(kind=kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+
+
+def with_chunk(name, *numbers, pixels=PIXELS, size=4):
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add(name, b"".join(number.to_bytes(size) for number in numbers))
+    return encoded(pixels, pnginfo=chunks)
+
+
+def with_primaries(red_x, pixels=PIXELS):
+    """Those of sRGB, but for the red one."""
+    numbers = (31270, 32900, red_x, 33000, 30000, 60000, 15000, 6000)
+    return with_chunk(b"cHRM", *numbers, pixels=pixels)
+
+
 def wide_gamut():
-    """A profile that differs from sRGB in the red primary alone."""
-    profile = bytearray(SRGB)
+    """A profile that differs from sRGB in its name and in the red primary alone."""
+    profile = bytearray(SRGB.replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be")))
     at = profile.index(b"rXYZ", 128)
     offset = int.from_bytes(profile[at + 4 : at + 8])
     profile[offset + 8 : offset + 12] = (0x9000).to_bytes(4)
     return bytes(profile)
 
 
-def with_bits(kind, channels):
-    pixels = PIXELS if channels == 3 else PIXELS[..., 0]
-    return cv2.imencode(kind, pixels.astype(np.uint16) * 4)[1].tobytes()
+def sixteen(pixels, kind):
+    levels = pixels.astype(np.uint16) * 257
+    return cv2.imencode(kind, levels if levels.ndim == 2 else levels[..., ::-1])[1].tobytes()
 
 
-def with_gamma(value):
-    return with_chunk(b"gAMA", round(value * 100_000))
+def sixteen_with_a_transparent_colour():
+    """A 16-bit PNG whose chunk tRNS names a colour."""
+    data, chunk = sixteen(PIXELS, ".png"), b"tRNS" + bytes([9, 9] * 3)
+    at = data.index(b"IDAT") - 4
+    return data[:at] + (6).to_bytes(4) + chunk + zlib.crc32(chunk).to_bytes(4) + data[at:]
 
 
-def with_chunk(name, *numbers, size=4):
-    chunks = PngImagePlugin.PngInfo()
-    chunks.add(name, b"".join(number.to_bytes(size) for number in numbers))
-    return encoded(pnginfo=chunks)
+def on_white(pixels, alpha):
+    share = alpha / 255 if pixels.ndim == 2 else alpha[..., None] / 255
+    return np.round(pixels * share + 255 * (1 - share))
 
 
-def with_primaries(red_x):
-    """Those of sRGB, but for the red one."""
-    return with_chunk(b"cHRM", 31270, 32900, red_x, 33000, 30000, 60000, 15000, 6000)
-
-
-@pytest.mark.parametrize("kind", images.KINDS)
-def test_every_kind_is_read_in_colour_and_gray(kind):
-    data = encoded(kind=kind, **({"lossless": True} if kind == "WEBP" else {}))
-
-    assert images.inspect(data) == ((20, 25), [])
-    assert images.read(data, colour=True).shape == (25, 20, 3)
-    assert images.read(data, colour=False).shape == (25, 20)
-    if kind != "JPEG":
-        assert np.array_equal(images.read(data, colour=True), PIXELS)
-
-
-SEEN_OTHERWISE = {
-    "a transparent colour in gray": (encoded(PIXELS[..., 0], transparency=3), "transparent colour"),
-    "a transparent colour": (encoded(transparency=(1, 2, 3)), "transparent colour"),
-    "alpha": (encoded(np.dstack([PIXELS, PIXELS[..., :1]])), "mode RGBA"),
-    "16-bit RGB PNG": (with_bits(".png", 3), "16 bits"),
-    "16-bit RGB TIFF": (with_bits(".tif", 3), "16 bits"),
-    "16-bit gray PNG": (with_bits(".png", 1), "16 bits"),
-    "16-bit gray TIFF": (with_bits(".tif", 1), "16 bits"),
-    "APNG": (
-        encoded(save_all=True, append_images=[Image.fromarray(255 - PIXELS)]),
-        "2 pictures",
+PALETTE = Image.fromarray(PIXELS).quantize(200)
+WIDE = np.asarray(
+    ImageCms.profileToProfile(
+        Image.fromarray(PIXELS),
+        ImageCms.ImageCmsProfile(io.BytesIO(wide_gamut())),
+        ImageCms.createProfile("sRGB"),
+    )
+)
+SEEN = {
+    "PNG": (encoded(), PIXELS),
+    "BMP": (encoded(kind="BMP"), PIXELS),
+    "TIFF": (encoded(kind="TIFF"), PIXELS),
+    "WebP": (encoded(kind="WEBP", lossless=True), PIXELS),
+    "HEIF": (encoded(np.full_like(PIXELS, 99), "HEIF"), np.full_like(PIXELS, 99)),
+    "gray": (encoded(GRAY), GRAY),
+    "black and white": (encoded(Image.fromarray(GRAY > 127)), np.where(GRAY > 127, 255, 0)),
+    "to be turned right": (turned(6, "PNG"), np.rot90(PIXELS, -1)),
+    "to be mirrored, a TIFF": (turned(2, "TIFF"), PIXELS[:, ::-1]),
+    "to be turned left, a WebP": (turned(8, "WEBP"), np.rot90(PIXELS, 1)),
+    "alpha": (encoded(np.dstack([PIXELS, HALF])), on_white(PIXELS, HALF)),
+    "gray with alpha": (encoded(np.dstack([GRAY, HALF])), on_white(GRAY, HALF)),
+    "a transparent colour": (
+        encoded(transparency=tuple(PIXELS[3, 4].tolist())),
+        np.where((PIXELS[3, 4] == PIXELS).all(-1, keepdims=True), 255, PIXELS),
     ),
-    "TIFF pages": (
-        encoded(kind="TIFF", save_all=True, append_images=[Image.fromarray(255 - PIXELS)]),
-        "2 pictures",
+    "a transparent gray": (
+        encoded(GRAY, transparency=int(GRAY[0, 0])),
+        np.where(GRAY[0, 0] == GRAY, 255, GRAY),
     ),
-    "MPO": (
-        encoded(kind="MPO", save_all=True, append_images=[Image.fromarray(255 - PIXELS)]),
-        "2 pictures",
+    "a palette": (encoded(PALETTE), np.asarray(PALETTE.convert("RGB"))),
+    "a palette, transparent": (
+        encoded(PALETTE, transparency=bytes(256)),
+        np.full_like(PIXELS, 255),
     ),
-    "animated WebP": (
-        encoded(kind="WEBP", save_all=True, append_images=[Image.fromarray(255 - PIXELS)]),
-        "2 pictures",
-    ),
-    "another profile": (encoded(icc_profile=wide_gamut()), "other colours"),
-    "a broken profile": (encoded(icc_profile=b"junk"), "other colours"),
-    "another gamma": (with_gamma(1.0), "other colours"),
-    "other primaries": (with_primaries(70800), "other colours"),
-    "the code points of HDR": (with_chunk(b"cICP", 9, 16, 0, 1, size=1), "other colours"),
-    "a palette": (encoded(PIXELS, "TIFF", convert="P"), "mode P"),
-    "CMYK": (encoded(PIXELS, "JPEG", convert="CMYK"), "mode CMYK"),
+    "16-bit colours": (sixteen(PIXELS, ".png"), PIXELS),
+    "16-bit gray": (sixteen(GRAY, ".png"), GRAY),
+    "16-bit gray, a TIFF": (sixteen(GRAY, ".tif"), GRAY),
+    "CMYK": (encoded(Image.fromarray(PIXELS).convert("CMYK"), "TIFF"), PIXELS),
+    "frames": (encoded(**FRAMES), PIXELS),
+    "pages": (encoded(kind="TIFF", **FRAMES), PIXELS),
+    "sRGB by its profile": (encoded(icc_profile=SRGB), PIXELS),
+    "sRGB of a gray image": (encoded(GRAY, icc_profile=SRGB), GRAY),
+    "another profile": (encoded(icc_profile=wide_gamut()), WIDE),
+    "the gamma of sRGB": (with_chunk(b"gAMA", 45455), PIXELS),
+    "its primaries": (with_primaries(64000), PIXELS),
+    "its code points": (with_chunk(b"cICP", 1, 13, 0, 1, size=1), PIXELS),
+    "primaries, which mean nothing to gray": (with_primaries(70800, GRAY), GRAY),
 }
 
 
-@pytest.mark.parametrize(("data", "fault"), SEEN_OTHERWISE.values(), ids=SEEN_OTHERWISE)
-def test_what_people_see_otherwise_is_refused(data, fault):
-    _, faults = images.inspect(data)
-
-    assert len(faults) == 1
-    assert fault in faults[0]
-    assert "; save " in faults[0]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        encoded(icc_profile=SRGB),
-        encoded(PIXELS[..., 0], icc_profile=SRGB),
-        with_gamma(1 / 2.2),
-        with_primaries(64000),
-        with_chunk(b"cICP", 1, 13, 0, 1, size=1),
-    ],
-    ids=["sRGB", "sRGB of a gray image", "gamma of sRGB", "its primaries", "its code points"],
-)
-def test_what_is_srgb_by_its_own_words_is_read(data):
-    assert images.inspect(data) == ((20, 25), [])
+@pytest.mark.parametrize(("data", "expected"), SEEN.values(), ids=SEEN)
+def test_a_file_is_read_as_people_see_it(data, expected):
+    seen = images.decode(data, colour=True)
+    assert seen.dtype == np.uint8
+    colours = np.dstack([expected] * 3) if expected.ndim == 2 else expected
+    np.testing.assert_allclose(seen.astype(int), colours, atol=1)
+    gray = images.decode(data, colour=False)
+    assert np.array_equal(gray, images.gray(seen))
+    assert images.gray(gray) is gray
 
 
-@pytest.mark.parametrize("kind", ["EPS", "PDF", "PPM", "ICNS"])
-def test_other_kinds_are_not_opened_whatever_the_files_name(kind):
-    data = encoded(np.full((16, 16, 3), 9, np.uint8), kind)
-
-    size, (fault,) = images.inspect(data)
-
-    assert size is None
-    assert "of a kind that is read (PNG, JPEG" in fault
+def test_a_profile_changes_colours_and_gray_is_itu_601():
+    assert np.abs(WIDE.astype(int) - PIXELS).max() > 5
+    np.testing.assert_allclose(images.gray(PIXELS), PIXELS @ [0.299, 0.587, 0.114], atol=0.51)
+    assert images.decode(encoded(kind="MPO", **FRAMES), colour=True).shape == (25, 20, 3)
 
 
-def test_damaged_files_are_named_whatever_pillow_makes_of_them():
-    exif = b"eXIf" + b"II*\0"
-    chunk = len(exif[4:]).to_bytes(4) + exif + zlib.crc32(exif).to_bytes(4)
-    png, tiff = encoded(), encoded(kind="TIFF")
-    damaged = [png[:33] + chunk + png[33:], png[: len(png) // 2], b"", b"\x89PNG\r\n\x1a\n"]
-    random = np.random.default_rng(0)
+PNG = encoded()
+EXIF = b"eXIf" + b"II*\0"
+REFUSED = {
+    "other primaries": (with_primaries(70800), "other colours"),
+    "another gamma": (with_chunk(b"gAMA", 100_000), "other colours"),
+    "the code points of HDR": (with_chunk(b"cICP", 9, 16, 0, 1, size=1), "other colours"),
+    "a broken profile": (encoded(icc_profile=b"junk"), "can't be applied"),
+    "the profile of another kind": (encoded(icc_profile=LAB), "can't be applied"),
+    "floating point": (encoded(GRAY.astype(np.float32), "TIFF"), "16 bits"),
+    "a transparent colour of 16 bits": (sixteen_with_a_transparent_colour(), "16 and transp"),
+    "text": (b"text", "not an intact image (PNG, JPEG"),
+    "nothing": (b"", "not an intact image"),
+    "a signature": (b"\x89PNG\r\n\x1a\n", "not an intact image"),
+    "half a picture": (PNG[: len(PNG) // 2], "not an intact image"),
+    "broken EXIF": (
+        PNG[:33] + (4).to_bytes(4) + EXIF + zlib.crc32(EXIF).to_bytes(4) + PNG[33:],
+        "not an intact image",
+    ),
+    **{
+        kind: (encoded(np.full((16, 16, 3), 9, np.uint8), kind), "not an intact image (PNG")
+        for kind in ("EPS", "PDF", "PPM", "ICNS")
+    },
+}
+
+
+@pytest.mark.parametrize(("data", "fault"), REFUSED.values(), ids=REFUSED)
+def test_what_nobody_can_tell_is_refused_with_a_remedy(data, fault):
+    with pytest.raises(images.FaultyError) as caught:
+        images.decode(data, colour=True)
+    assert fault in str(caught.value)
+    assert str(caught.value).endswith("save it as 8-bit sRGB PNG or JPEG")
+
+
+def test_damaged_files_end_in_one_kind_of_error_whatever_pillow_makes_of_them():
+    tiff, random = encoded(kind="TIFF"), np.random.default_rng(0)
     for _ in range(200):
         broken = bytearray(tiff)
         broken[random.integers(len(tiff) - 200, len(tiff))] ^= int(random.integers(1, 256))
-        damaged.append(bytes(broken))
-
-    for data in damaged:
-        size, faults = images.inspect(data)  # raises nothing
-        assert size is not None or "is no intact image" in faults[0]
-    assert all(images.inspect(data)[0] is None for data in damaged[:4])
+        try:
+            images.decode(bytes(broken), colour=True)
+        except images.FaultyError as error:
+            assert "; " in str(error)
 
 
-def test_an_image_that_is_too_large_is_not_decoded(monkeypatch):
-    def refuse(_):
-        raise AssertionError("the pixels were decoded")
+@pytest.mark.parametrize("size", [(8193, 8192), (16384, 16384)])
+def test_too_many_pixels_are_not_decoded(monkeypatch, size):
+    header = encoded(Image.new("1", (9, 9)))
+    sized = b"IHDR" + b"".join(length.to_bytes(4) for length in size) + header[24:29]
+    large = header[:12] + sized + zlib.crc32(sized).to_bytes(4) + header[33:]
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(images.FaultyError, match=r"too many .*scale it down"):
+        images.decode(large, colour=True)
 
-    large = encoded(np.zeros((4097, 4096), np.uint8))
-    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", refuse)
 
-    size, (fault,) = images.inspect(large)
+def test_a_reduced_copy_averages_and_its_points_come_back(monkeypatch):
+    image = np.add.outer(np.arange(600), np.arange(400)).astype(np.float32)[..., None] / 4
+    image = np.repeat(image, 3, axis=2).astype(np.uint8)
 
-    assert size == (4096, 4097)
-    assert "too many" in fault
+    monkeypatch.setattr(images, "LONGEST", 150)
+    small = images.reduced(image)
+
+    assert small.shape == (150, 100, 3)
+    blocks = image.reshape(150, 4, 100, 4, 3).mean(axis=(1, 3))
+    np.testing.assert_allclose(small, blocks, atol=1)
+    back = images.points_before(np.array([[0.0, 0.0], [99, 149]]), (400, 600))
+    np.testing.assert_allclose(back, [[1.5, 1.5], [397.5, 597.5]])
+    assert images.reduced(small) is small
+    assert images.points_before(back, (100, 150)) is back

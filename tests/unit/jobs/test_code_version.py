@@ -1,6 +1,6 @@
 """Every rule's `code` holds the script and all of the library that it reaches, and nothing else.
 
-The modules found by a regular expression are held against those that Python's own parser finds.
+The modules found by a regular expression are compared with those that Python's own parser finds.
 """
 
 import ast
@@ -19,7 +19,7 @@ WATCHED = "training/tensorboard_log"  # for people: no stage reads what it write
 EXEMPTED = (
     *(f"configuration/{name}" for name in ("checks", "loading", "settings", "sweeps")),
     "geometry/patch_checks",
-    *(f"jobs/{name}" for name in ("code_version", "devices", "durations", "job", "progress")),
+    *(f"jobs/{name}" for name in ("code_version", "devices", "job", "progress")),
     *(f"jobs/{name}" for name in ("provenance", "run_plan")),
     WATCHED,
 )

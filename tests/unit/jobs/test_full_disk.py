@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from photosketch.comparison import figures
-from photosketch.data import archives
+from photosketch.data import storage
 from photosketch.data.pairs import Pair, write_manifest
-from photosketch.evaluation.files import write_table
+from photosketch.data.storage import write_table
 from photosketch.figures import contact_sheet
 from photosketch.jobs.job import InputError
 from photosketch.landmarks.table import COLUMNS, write_landmarks
@@ -20,8 +20,8 @@ NOISE = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
 FACE = Pair("AR", "7", "test", "a.jpg", "b.jpg", 200, 250, "0" * 64, "1" * 64)
 ROW = ["7", "photo", *range(10), 1.0, "mtcnn"]
 WRITERS = {
-    "a.npz": lambda path: archives.write(path, {"photo": NOISE}),
-    "b.npz": lambda path: archives.write(path, {"photo": NOISE}, compressed=True),
+    "a.npz": lambda path: storage.write_arrays(path, {"photo": NOISE}),
+    "b.npz": lambda path: storage.write_arrays(path, {"photo": NOISE}, compressed=True),
     "a.png": lambda path: contact_sheet.save(Image.fromarray(NOISE), path),
     "b.png": lambda path: figures.save(Figure(), path),
     "a.csv": lambda path: write_table(pd.DataFrame({"fid": [1.0]}), path),

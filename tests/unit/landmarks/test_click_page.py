@@ -12,9 +12,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from photosketch.data import as_seen, pairs
+from photosketch.data import pairs
 from photosketch.jobs.job import InputError
-from photosketch.landmarks import click_page
 from photosketch.landmarks.click_page import annotation_page
 from photosketch.landmarks.manual import MANUAL_COLUMNS, manual_rows
 from photosketch.landmarks.table import COLUMNS
@@ -117,10 +116,6 @@ def test_names_cannot_end_the_script(listed):
     assert data(listed, [], rows)["manualRows"][0][1] == "</script><b>"
 
 
-def test_template_is_filled_once():
-    assert click_page.TEMPLATE.read_text(encoding="utf-8").count("{{DATA}}") == 1
-
-
 def test_manual_rows_keep_what_they_say_with_decimal_points(tmp_path):
     path = tmp_path / "manual.csv"
     header = ";".join(MANUAL_COLUMNS)
@@ -147,8 +142,8 @@ def test_manual_rows_keep_what_they_say_with_decimal_points(tmp_path):
 
 
 def test_a_large_image_is_shown_by_a_small_copy_and_clicked_in_its_own_pixels(listed, monkeypatch):
-    monkeypatch.setattr(as_seen, "LONGEST", 100)
-    seen = [dataclasses.replace(pair, pictures=pairs.AsSeen(200, 250)) for pair in listed]
+    monkeypatch.setattr("photosketch.data.images.LONGEST", 100)
+    seen = [dataclasses.replace(pair, sketch_width=200, sketch_height=250) for pair in listed]
 
     [entry] = data(seen, [table(ALL[:3])])["images"]
 

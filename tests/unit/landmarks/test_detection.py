@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from photosketch.data import as_seen, pairs
+from photosketch.data import pairs
 from photosketch.demo.looks import LOOKS
 from photosketch.demo.pair import DemoPair, draw_pair
 from photosketch.jobs.job import file_sha256
@@ -221,7 +221,7 @@ def test_faces_anywhere_in_large_images_are_looked_at_small_and_then_closer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs_anywhere, _, drawn = scattered_pairs(tmp_path)
-    monkeypatch.setattr(as_seen, "LONGEST", 480)  # of 600
+    monkeypatch.setattr("photosketch.data.images.LONGEST", 480)  # of 600
 
     table = detection.detect_pairs(pairs_anywhere, "cpu")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from photosketch.data.pairs import AsSeen, Pair
+from photosketch.data.pairs import Pair
 from photosketch.geometry.similarity import template
 from photosketch.landmarks.misplaced import misplaced
 from photosketch.landmarks.table import COLUMNS
@@ -38,7 +38,7 @@ def test_faces_of_half_the_size_that_agree_with_each_other_are_named():
 
 def test_a_face_is_judged_in_the_frame_around_its_own_image():
     face = template(SIZE)
-    narrow = replace(PAIR, pictures=AsSeen(100, 250))
+    narrow = replace(PAIR, sketch_width=100, sketch_height=250)
 
     assert misplaced([narrow], tables(face, face - (50, 0)), "sketch") == []
     [line] = misplaced([narrow], tables(face, face + (50, 0)), "sketch")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from photosketch.data.pairs import Pair
-from photosketch.figures import contact_sheet, marks
+from photosketch.figures import contact_sheet
 from photosketch.landmarks import review
 from photosketch.landmarks.table import COLUMNS
 
@@ -157,7 +157,7 @@ def test_faces_anywhere_are_compared_as_alignment_shows_them():
 def test_rectangles_are_drawn_around_the_photos_points_and_images_may_have_several_sizes():
     found = review.reviewed(table(faces(2)))
     images = [np.full((250, 200), 255, np.uint8), np.full((300, 700, 3), 255, np.uint8)]
-    colour = tuple(bytes.fromhex(marks.RECTANGLE[1:]))
+    colour = tuple(bytes.fromhex(contact_sheet.RECTANGLE[1:]))
 
     def coloured(framed) -> int:
         picture = np.asarray(review.montage("AR: photos", found, images, [], framed))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from photosketch.data import archives, pairs
+from photosketch.data import pairs, storage
 from photosketch.demo.looks import LOOKS
 from photosketch.demo.pair import draw_pair
 from photosketch.jobs.job import InputError
@@ -298,7 +298,7 @@ def test_parsings_are_read_as_they_were_written(tmp_path):
 
 def test_parsings_with_other_classes_are_refused(tmp_path):
     empty = np.zeros((0, 5, 4), np.uint8)
-    archives.write(
+    storage.write_arrays(
         tmp_path / "a.npz",
         {"ids": [], "photo": empty, "sketch": empty, "classes": ["nose", "hair"]},
     )

@@ -43,10 +43,6 @@ def steps(image):
     return max(image.diff(dim=dim).abs().max().item() for dim in (2, 3))
 
 
-def test_every_word_of_the_settings_is_a_fusion():
-    assert len({type(build_fusion(name, NARROW, 1)) for name in FUSIONS}) == len(FUSIONS)
-
-
 @pytest.mark.parametrize("name", FUSIONS)
 def test_the_image_has_the_sketches_shape_and_a_gradient_for_each_of_them(name, regions):
     whole = (torch.rand(2, 3, FRAME, FRAME) * 2 - 1).requires_grad_()

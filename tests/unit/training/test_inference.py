@@ -10,7 +10,7 @@ from photosketch.configuration.settings import RunSettings
 from photosketch.jobs.job import InputError
 from photosketch.training import inference, loop, networks, tensors
 from photosketch.training.checkpoint import generator_path, save_generator
-from photosketch.training.step import PLAIN, Trainer
+from photosketch.training.trainer import PLAIN, Trainer
 from support.settings import loss_weights, train_config
 
 CPU = torch.device("cpu")
@@ -111,7 +111,7 @@ def test_colour_sketches_are_stored_as_itu_601_gray(monkeypatch):
 @pytest.mark.parametrize("fusion", ["apdrawing", "feather"])  # which have the same weights
 def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path, fusion):
     config = train_config(epochs=1, losses=loss_weights(l1=100, local=25), fusion=fusion)
-    trainer = Trainer.build(config, 0, 1, CPU, PLAIN)
+    trainer = Trainer(config, 0, 1, CPU, PLAIN)
     save_generator(tmp_path, 1, trainer.generator.module.state_dict(), trainer.about())
     loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)
     data = random_set(1)
@@ -120,7 +120,7 @@ def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path, fusion):
 
 def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_path):
     config = train_config(epochs=3, losses=loss_weights(l1=100))
-    trainer = Trainer.build(config, 0, 1, CPU, PLAIN)
+    trainer = Trainer(config, 0, 1, CPU, PLAIN)
     about = {**trainer.about(), "epoch": 2}
     save_generator(tmp_path, 2, trainer.generator.module.state_dict(), about)
     path = generator_path(tmp_path, 2)
@@ -144,6 +144,6 @@ def test_training_leaves_a_generator_that_inference_can_read(tmp_path):
     run = loop.Run(
         "test", tmp_path, [1], "f", RunSettings(strip_every=0, state_minutes=5.0, keep="all")
     )
-    loop.train(Trainer.build(config, 0, 1, CPU), random_set(), run, io.StringIO())
+    loop.train(Trainer(config, 0, 1, CPU), random_set(), run, io.StringIO())
     loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)
     assert draw(loaded, random_set(1)).shape == (1, 250, 200)

@@ -11,8 +11,11 @@ from photosketch.training.networks import GeneratorOutput, build_discriminators,
 from photosketch.training.parts import Regions, find_regions, split
 from photosketch.training.tensors import PackedSet, draw_flips, draw_jitter
 from support.face_batch import FRAME, face_batch
+from support.settings import loss_weights
 
-NARROW = 4
+NARROW = 2
+ALL = loss_weights(l1=100, glad=100, local=25)
+ONES = loss_weights(l1=1, glad=1, local=1)
 
 
 @pytest.fixture(autouse=True)
@@ -205,9 +208,7 @@ def test_an_empty_mask_gives_a_finite_loss_and_gradient(networks, label):
     batch.parsing[:] = label
     generator, discriminators = networks(local=True)
 
-    total, terms = losses.generator_loss(
-        discriminators, batch, draw(generator, batch), l1=100, glad=100, local=25
-    )
+    total, terms = losses.generator_loss(discriminators, batch, draw(generator, batch), ALL)
     total.backward()
 
     assert all(term.isfinite() for term in terms.values())
@@ -229,34 +230,27 @@ def test_the_mean_over_an_empty_mask_is_zero():
 def test_the_generators_total_is_the_weighted_sum_of_its_terms(networks):
     batch = face_batch()
     generator, discriminators = networks(local=True)
-
-    total, terms = losses.generator_loss(
-        discriminators, batch, draw(generator, batch), l1=100, glad=10, local=25
-    )
-
-    assert list(terms) == ["adversarial", "adversarial_local", "l1", "glad", "local"]
-    weights = (1, 0.25, 100, 10, 25)
-    expected = sum(w * term.item() for w, term in zip(weights, terms.values(), strict=True))
-    assert total.item() == pytest.approx(expected, rel=1e-5)
-    assert not any(term.requires_grad for term in terms.values())
-
-
-def test_the_generators_terms_act_on_the_fused_image_and_the_parts(networks):
-    batch = face_batch()
-    generator, discriminators = networks(local=True)
     output = draw(generator, batch)
 
-    _, terms = losses.generator_loss(discriminators, batch, output, l1=1, glad=1, local=1)
+    total, terms = losses.generator_loss(
+        discriminators, batch, output, loss_weights(l1=100, glad=10, local=25)
+    )
 
     judged = discriminators(batch.photo, output.image, output.regions)
-    local = sum(losses.adversarial(judged.parts[part], real=True).item() for part in PARTS)
-    assert terms["adversarial"].item() == pytest.approx(
-        losses.adversarial(judged.frame, real=True).item()
-    )
-    assert terms["adversarial_local"].item() == pytest.approx(local)
-    assert torch.equal(terms["l1"], (output.image - batch.sketch).abs().mean())
-    assert torch.equal(terms["glad"], losses.gradient_loss(output.image, batch.sketch, batch.valid))
-    assert torch.equal(terms["local"], losses.local_l1(output.parts, batch.sketch, output.regions))
+    expected = {
+        "adversarial": losses.adversarial(judged.frame, real=True),
+        "adversarial_local": sum(losses.adversarial(judged.parts[p], real=True) for p in PARTS),
+        "l1": (output.image - batch.sketch).abs().mean(),
+        "glad": losses.gradient_loss(output.image, batch.sketch, batch.valid),
+        "local": losses.local_l1(output.parts, batch.sketch, output.regions),
+    }
+    assert list(terms) == list(expected)
+    for name, term in terms.items():
+        assert term.item() == pytest.approx(expected[name].item())
+        assert not term.requires_grad
+    weights = (1, 0.25, 100, 10, 25)
+    weighted = sum(w * term.item() for w, term in zip(weights, terms.values(), strict=True))
+    assert total.item() == pytest.approx(weighted, rel=1e-5)
 
 
 @pytest.mark.parametrize("form", ["magnitude", "squared"])
@@ -265,9 +259,7 @@ def test_the_form_of_the_gradient_loss_is_chosen_by_name(networks, form):
     generator, discriminators = networks(local=False)
     output = draw(generator, batch)
 
-    _, terms = losses.generator_loss(
-        discriminators, batch, output, l1=0, glad=1, local=0, glad_form=form
-    )
+    _, terms = losses.generator_loss(discriminators, batch, output, loss_weights(glad=1), form)
 
     expected = losses.gradient_loss(output.image, batch.sketch, batch.valid, form)
     assert torch.equal(terms["glad"], expected)
@@ -281,11 +273,12 @@ def test_a_term_of_weight_zero_is_not_computed(networks, monkeypatch):
         monkeypatch.setattr(losses, name, refuse)
     batch = face_batch()
     generator, discriminators = networks(local=False)
+    output = draw(generator, batch)
 
-    total, terms = losses.generator_loss(
-        discriminators, batch, draw(generator, batch), l1=0, glad=0, local=0
-    )
+    _, of_discriminators = losses.discriminator_loss(discriminators, batch, output)
+    total, terms = losses.generator_loss(discriminators, batch, output, loss_weights())
 
+    assert list(of_discriminators) == ["discriminator_real", "discriminator_fake"]
     assert list(terms) == ["adversarial"]
     assert torch.equal(total.detach(), terms["adversarial"])
 
@@ -314,67 +307,25 @@ def test_the_discriminators_total_is_halved_over_real_and_fake(networks):
     assert total.item() == pytest.approx(halved)
 
 
-def test_without_local_networks_there_are_no_local_terms(networks):
-    batch = face_batch()
-    generator, discriminators = networks(local=False)
-    output = draw(generator, batch)
-
-    _, of_discriminators = losses.discriminator_loss(discriminators, batch, output)
-    _, of_generator = losses.generator_loss(discriminators, batch, output, l1=1, glad=1, local=0)
-
-    assert list(of_discriminators) == ["discriminator_real", "discriminator_fake"]
-    assert list(of_generator) == ["adversarial", "l1", "glad"]
-
-
-def test_a_local_weight_without_local_networks_is_refused(networks):
-    batch = face_batch()
-    generator, discriminators = networks(local=False)
-
-    with pytest.raises(ValueError, match="local networks"):
-        losses.generator_loss(discriminators, batch, draw(generator, batch), l1=1, glad=0, local=25)
-
-
-def test_the_discriminators_loss_reaches_every_discriminator_and_no_generator(networks):
+def test_each_loss_reaches_all_of_its_own_networks_and_none_of_the_others(networks):
+    """In the order of pix2pix: discriminators first, then the generator through them, frozen."""
     batch = face_batch()
     generator, discriminators = networks(local=True)
+    optimizer = torch.optim.Adam(discriminators.parameters())
+    output = draw(generator, batch)
 
-    total, _ = losses.discriminator_loss(discriminators, batch, draw(generator, batch))
-    total.backward()
-
+    losses.discriminator_loss(discriminators, batch, output)[0].backward()
     assert all(parameter.grad is None for parameter in generator.parameters())
     for name, parameter in discriminators.named_parameters():
         assert parameter.grad.abs().max() > 0, name
+    optimizer.step()
 
-
-def test_the_generators_loss_reaches_every_parameter_and_no_frozen_discriminator(networks):
-    batch = face_batch()
-    generator, discriminators = networks(local=True)
+    optimizer.zero_grad(set_to_none=True)
     discriminators.requires_grad_(False)
-
-    total, _ = losses.generator_loss(
-        discriminators, batch, draw(generator, batch), l1=100, glad=100, local=25
-    )
-    total.backward()
-
+    losses.generator_loss(discriminators, batch, output, ALL)[0].backward()
     assert all(parameter.grad is None for parameter in discriminators.parameters())
     for name, parameter in generator.named_parameters():
         assert parameter.grad.abs().max() > 0, name
-
-
-def test_one_update_on_the_detached_sketch_leaves_the_generators_graph_usable(networks):
-    """The order of pix2pix: discriminators first, then the generator through them, frozen."""
-    batch = face_batch()
-    generator, discriminators = networks(local=True)
-    output = draw(generator, batch)
-    optimizer = torch.optim.Adam(discriminators.parameters())
-
-    losses.discriminator_loss(discriminators, batch, output)[0].backward()
-    optimizer.step()
-    discriminators.requires_grad_(False)
-    total, _ = losses.generator_loss(discriminators, batch, output, l1=100, glad=100, local=25)
-    total.backward()
-
-    assert all(parameter.grad is not None for parameter in generator.parameters())
 
 
 def test_losses_are_computed_in_single_precision_under_autocast(networks):
@@ -383,15 +334,13 @@ def test_losses_are_computed_in_single_precision_under_autocast(networks):
 
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = draw(generator, batch)
-        total, terms = losses.generator_loss(
-            discriminators, batch, output, l1=100, glad=100, local=25
-        )
+        total, terms = losses.generator_loss(discriminators, batch, output, ALL)
     total.backward()
 
     assert all(term.dtype == torch.float32 for term in (total, *terms.values()))
     image = GeneratorOutput(output.image.float(), output.parts, output.regions)
     rounded = dataclasses.replace(image, parts={n: p.float() for n, p in output.parts.items()})
-    _, expected = losses.generator_loss(discriminators, batch, rounded, l1=1, glad=1, local=1)
+    _, expected = losses.generator_loss(discriminators, batch, rounded, ONES)
     for name in ("l1", "glad", "local"):
         assert torch.equal(terms[name], expected[name])
 
@@ -420,7 +369,7 @@ def test_a_whole_step_reads_nothing_back_from_the_device(networks, local):
     judgement.backward()
     discriminators.requires_grad_(False)
     total, _ = losses.generator_loss(
-        discriminators, batch, output, l1=100, glad=100, local=25 if local else 0
+        discriminators, batch, output, loss_weights(l1=100, glad=100, local=25 if local else 0)
     )
     total.backward()
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from photosketch.data.archives import Streamed
 from photosketch.data.pairs import Pair
+from photosketch.data.storage import Streamed
 from photosketch.jobs.job import InputError
 from photosketch.landmarks.table import COLUMNS, read_landmarks, write_landmarks
 from photosketch.parsing.labels import Parsings, read_parsings, write_parsings

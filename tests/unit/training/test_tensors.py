@@ -179,11 +179,6 @@ def test_jitter_zero_draws_nothing():
     assert draw_jitter(4, 0, FRAME, CPU) is None
 
 
-def test_jitter_smaller_than_the_frame_is_refused():
-    with pytest.raises(ValueError, match="at least 256"):
-        draw_jitter(4, 200, FRAME, CPU)
-
-
 def test_a_flipped_frame_is_the_jittered_one_mirrored_with_its_points_and_labels(load):
     arrays = packed_arrays()
     packed = load(arrays)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from photosketch.align.files import Alignment, Transforms, write_aligned
 from photosketch.data.array_types import Image
-from photosketch.data.pairs import MODALITIES, Aligned, Modality, Pair, read_image
+from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.geometry.patch_checks import problems as placement_problems
 from photosketch.geometry.patches import clamped
 from photosketch.geometry.resampling import resampled
@@ -126,7 +126,10 @@ def align_pairs(
             height=size[1],
             photo_sha256=hashes["photo"][row],
             sketch_sha256=hashes["sketch"][row],
-            pictures=Aligned(path, row),
+            sketch_width=None,
+            sketch_height=None,
+            stack=path,
+            row=row,
         )
         for row, pair in enumerate(pairs)
     ]

@@ -1,6 +1,6 @@
 """The file of a subset's aligned pictures, and the way back to the images they were made of.
 
-An NPZ: ids [N]; photo and sketch [N, H, W, 3] uint8, not compressed (`stacks`); transforms
+An NPZ: ids [N]; photo and sketch [N, H, W, 3] uint8, not compressed; transforms
 [N, 2, 2, 3] float64, of the photo and the sketch of each pair: (x, y) in the input image, as
 people see it, -> matrix [:, :2] @ (x, y) + [:, 2] in the aligned one.
 """
@@ -13,9 +13,9 @@ from functools import partial
 
 import numpy as np
 
-from photosketch.data import archives
 from photosketch.data.array_types import Image
 from photosketch.data.pairs import MODALITIES, Modality
+from photosketch.data.storage import Streamed, read_arrays, write_arrays
 from photosketch.geometry.similarity import Similarity
 
 Transforms = dict[Modality, list[Similarity]]  # of the pairs, in their order
@@ -50,23 +50,17 @@ def write_aligned(
             yield picture
 
     transforms = [[one.array() for one in pair] for pair in similarities]
-    archives.write(
-        path,
-        {
-            "ids": np.array(alignment.ids),
-            "transforms": np.array(transforms, float),
-            **{
-                modality: archives.Streamed(shape, partial(hashed, modality))
-                for modality in MODALITIES
-            },
-        },
-    )
+    streamed: dict[str, Streamed] = {
+        modality: Streamed(shape, partial(hashed, modality)) for modality in MODALITIES
+    }
+    write_arrays(path, {"ids": alignment.ids, "transforms": transforms, **streamed})
     return hashes
 
 
 def read_alignment(path: str | os.PathLike[str]) -> Alignment:
     """What `write_aligned` wrote, without the pictures: `pairs.read_image` gives those."""
-    stored = archives.read(path, "align_faces", ("ids", "transforms"))
+    known = ("ids", "transforms")
+    stored = read_arrays(path, "align_faces", (*known, *MODALITIES), only=known)
     ids, transforms = stored["ids"].tolist(), stored["transforms"]
     by_modality = zip(MODALITIES, np.moveaxis(transforms, 1, 0), strict=True)
     return Alignment(

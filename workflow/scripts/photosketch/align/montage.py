@@ -10,7 +10,7 @@ from photosketch.align.files import Alignment
 from photosketch.configuration.settings import FRAMES
 from photosketch.data.array_types import Points
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
-from photosketch.figures import contact_sheet, marks
+from photosketch.figures import contact_sheet
 from photosketch.geometry.similarity import template
 from photosketch.landmarks.table import points_by_image
 
@@ -72,15 +72,15 @@ def _cell(
     cell = contact_sheet.cell(read_image(pair, modality, colour=True), _CELL)
     scale = _CELL / pair.width
     pen = ImageDraw.Draw(cell)
-    marks.rectangles(pen, photo_points, (pair.width, pair.height), scale, frame)
+    contact_sheet.rectangles(pen, photo_points, (pair.width, pair.height), scale, frame)
     for x, y in [] if points is None else (points + 0.5) * scale:
-        marks.cross(pen, x, y, POINT)
+        contact_sheet.cross(pen, x, y, POINT)
     return cell
 
 
 def _legend() -> list[contact_sheet.Key]:
     return [
-        contact_sheet.Key("point", marks.cross_key(POINT)),
-        contact_sheet.Key("what the local networks see", marks.rectangle_key()),
+        contact_sheet.Key("point", contact_sheet.cross_key(POINT)),
+        contact_sheet.Key("what the local networks see", contact_sheet.rectangle_key()),
         contact_sheet.Key(f"enlarged over {BLURRED:g} times", colour=contact_sheet.ALARM),
     ]

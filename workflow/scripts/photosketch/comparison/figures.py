@@ -2,12 +2,11 @@
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,36 +14,79 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
-from photosketch.comparison.published import Published
-from photosketch.comparison.summary import Choice, Comparison
+from photosketch.comparison.summary import Choice, Comparison, subset_name
 from photosketch.data import pairs
 from photosketch.evaluation.files import POOLED
-from photosketch.evaluation.metrics import BY_KEY, Metric
+from photosketch.evaluation.metrics import BY_KEY
 from photosketch.figures import contact_sheet
+from photosketch.figures.contact_sheet import ALARM, FAINT, INK, RULE
 from photosketch.jobs.job import write_atomically
-from photosketch.training.samples import Samples
 
 # Okabe & Ito 2008, told apart with any colour vision; the yellow, too faint on white, left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 ROWS = 6  # test people in a grid
 _NAME_HEIGHT = 0.055  # of a published value, as part of a panel's height
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_INK, _FAINT, _RULE, _WARNING = (
-    contact_sheet.INK,
-    contact_sheet.FAINT,
-    contact_sheet.RULE,
-    contact_sheet.ALARM,
-)
 STYLE: dict[Any, Any] = {
-    "axes.edgecolor": _RULE,
-    "axes.labelcolor": _FAINT,
+    "axes.axisbelow": True,
+    "axes.edgecolor": RULE,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.labelcolor": FAINT,
     "axes.spines.right": False,
     "axes.spines.top": False,
+    "axes.titlelocation": "left",
     "font.size": 10,
-    "text.color": _INK,
-    "xtick.color": _FAINT,
-    "ytick.color": _FAINT,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
 }
+RING: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 10,
+    "markeredgewidth": 1.8,
+    "markeredgecolor": INK,
+    "fillstyle": "none",
+    "linestyle": "none",
+}
+
+
+def panels(
+    count: int,
+    across: int,
+    size: tuple[float, float],
+    heading: str,
+    texts: Sequence[tuple[str, str]],
+    legend_rows: int = 0,
+    line: float = 0.25,
+    **shared: Any,
+) -> tuple[Figure, list[Axes], dict[str, Any]]:
+    """A figure of `count` panels, `across` in a row, of `size` (width, height) in inches each.
+
+    Above them stand the heading, the texts (each with its colour), broken into lines `line` inches
+    apart, and room for a legend; the last value places it. To be called within STYLE.
+    """
+    down = math.ceil(count / across)
+    width = size[0] * across
+    lines = [(textwrap.wrap(text, int(12 * (width - 0.3))), colour) for text, colour in texts]
+    header = 0.5 + line * (sum(len(wrapped) for wrapped, _ in lines) + legend_rows)
+    height = size[1] * down + header
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, rect=(0, 0, 1, 1 - header / height))
+    figure = Figure(figsize=(width, height), dpi=150, layout=layout)
+    axes = figure.subplots(down, across, squeeze=False, **shared).ravel()
+    for axis in axes[count:]:
+        axis.set_visible(False)
+    left, top = 0.15 / width, 1 - 1.8 * line / height
+    figure.text(left, 1 - 0.6 * line / height, heading, va="top", fontsize=13)
+    for wrapped, colour in lines:
+        for text in wrapped:
+            figure.text(left, top, text, va="top", color=colour)
+            top -= line / height
+    legend = {"loc": "upper left", "bbox_to_anchor": (left, top), "borderaxespad": 0}
+    return figure, list(axes[:count]), {**legend, "borderpad": 0}
 
 
 def curves(comparison: Comparison) -> Figure:
@@ -57,45 +99,29 @@ def curves(comparison: Comparison) -> Figure:
     """
     scores = comparison.scores
     ablations, subsets, epochs = comparison.ablations, comparison.subsets, comparison.epochs
-    panels = [*subsets, POOLED] if len(subsets) > 1 else list(subsets)
-    draw_panel = _lines if len(epochs) > 1 else _dots
-    across = min(2, len(panels))
-    note = wrapped(comparison.note, 5.4 * across)
-    down = math.ceil(len(panels) / across)
-    legend_rows = math.ceil(len(ablations) / (2 * across)) if len(epochs) > 1 else 0
-    header = 0.5 + 0.25 * len(note) + 0.25 * legend_rows  # inches
-    width, height = 5.4 * across, 3.0 * down + header
-    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, rect=(0, 0, 1, 1 - header / height))
+    shown = [*subsets, POOLED] if len(subsets) > 1 else subsets
+    several, seeds = len(epochs) > 1, len(comparison.seeds)
+    across = min(2, len(shown))
+    heading = "FID over epochs" if several else f"FID at epoch {epochs[0]}"
+    if seeds > 1:
+        heading += f", {seeds} seeds: {'mean and range' if several else 'each and their mean'}"
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), dpi=150, layout=layout)
-        axes = figure.subplots(down, across, squeeze=False).ravel()
-        for axis, subset in zip(axes, panels, strict=False):
-            name = "all subsets" if subset == POOLED else subset
-            title = f"{name}  (n = {comparison.counts[subset]})"
-            axis.set_title(title, loc="left", fontsize=11)
-            axis.grid(axis="y", color=_RULE, linewidth=0.6)
-            axis.set_axisbelow(True)
-            draw_panel(axis, scores[scores["subset"] == subset], ablations)
-            shown = [subset] if len(panels) > 1 else [subset, POOLED]
-            _levels(axis, comparison.without_epochs(subset), comparison.comparable, shown)
-        for axis in axes[len(panels) :]:
-            axis.set_visible(False)
-        left, line = 0.15 / width, 0.25 / height
-        heading = _heading(epochs, len(comparison.seeds))
-        figure.text(left, 1 - 0.6 * line, heading, va="top", fontsize=13)
-        if note:
-            text = "\n".join(note)
-            figure.text(left, 1 - 1.8 * line, text, va="top", fontsize=11, color=_WARNING)
-        if legend_rows:
-            figure.legend(
-                *axes[0].get_legend_handles_labels(),
-                loc="upper left",
-                bbox_to_anchor=(left, 1 - (header - 0.25 * legend_rows - 0.05) / height),
-                borderaxespad=0,
-                borderpad=0,
-                ncols=2 * across,
-                frameon=False,
-            )
+        figure, axes, legend = panels(
+            len(shown),
+            across,
+            (5.4, 3.0),
+            f"{heading} (lower is better)",
+            [(comparison.note, ALARM)],
+            math.ceil(len(ablations) / (2 * across)) if several else 0,
+        )
+        for axis, subset in zip(axes, shown, strict=True):
+            title = f"{subset_name(subset)}  (n = {comparison.counts[subset]})"
+            axis.set_title(title, fontsize=11)
+            of_subset = scores[scores["subset"] == subset]
+            (_lines if several else _dots)(axis, of_subset, ablations)
+            _levels(axis, comparison, [subset] if len(shown) > 1 else [subset, POOLED])
+        if several:
+            figure.legend(*axes[0].get_legend_handles_labels(), **legend, ncols=2 * across)
     return figure
 
 
@@ -105,85 +131,47 @@ def validation_curves(choice: Choice) -> Figure:
     A panel per ablation, all of one scale. Several seeds: a thin line each, the band from their
     lowest to highest, and their mean. A ring marks the chosen epoch of each seed.
     """
-    metric, validation = BY_KEY[choice.metric], choice.scores
-    ablations = validation["ablation"].unique()
-    pooled = validation[validation["subset"] == POOLED]
-    seeds = pooled["seed"].nunique()
-    across = min(2, len(ablations))
-    note = wrapped(validation["note"].iloc[0], 5.4 * across)
-    down = math.ceil(len(ablations) / across)
-    header = 0.75 + 0.25 * len(note)  # inches
-    width, height = 5.4 * across, 2.7 * down + header
-    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, rect=(0, 0, 1, 1 - header / height))
+    metric = BY_KEY[choice.metric]
+    pooled = choice.scores[choice.scores["subset"] == POOLED]
+    ablations = pooled["ablation"].unique()
+    key = "ring: the chosen epoch"
+    if pooled["seed"].nunique() > 1:
+        key = "thick line: mean; thin lines and band: the seeds; rings: the epoch of each seed"
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, height), dpi=150, layout=layout)
-        panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
-        for index, (axis, ablation) in enumerate(zip(panels, ablations, strict=False)):
+        figure, axes, _ = panels(
+            len(ablations),
+            min(2, len(ablations)),
+            (5.4, 2.7),
+            f"{metric.heading} of the {pooled['n'].iloc[0]} validation pairs over epochs (lower is "
+            "better)",
+            [(key, FAINT), (pooled["note"].iloc[0], ALARM)],
+            sharex=True,
+            sharey=True,
+        )
+        for index, (axis, ablation) in enumerate(zip(axes, ablations, strict=True)):
             own = pooled[pooled["ablation"] == ablation]
+            by_epoch = metric.scale * own.pivot(index="epoch", columns="seed", values=metric.key)
             of_ablation = choice.epochs["ablation"] == ablation
-            chosen = choice.epochs[of_ablation].set_index("seed")["epoch"]
-            _choice(axis, own, chosen, metric, COLOURS[index % len(COLOURS)])
-            axis.set_title(f"{ablation}: {_chosen_in_words(chosen)}", loc="left", fontsize=11)
-        for axis in panels[len(ablations) :]:
-            axis.set_visible(False)
-        left, line = 0.15 / width, 0.25 / height
-        count = pooled["n"].iloc[0]
-        heading = f"{metric.heading} of the {count} validation pairs over epochs (lower is better)"
-        figure.text(left, 1 - 0.6 * line, heading, va="top", fontsize=13)
-        key = "ring: the chosen epoch"
-        if seeds > 1:
-            key = "thick line: mean; thin lines and band: the seeds; rings: the epoch of each seed"
-        figure.text(left, 1 - 1.8 * line, key, va="top", fontsize=10, color=_FAINT)
-        if note:
-            text = "\n".join(note)
-            figure.text(left, 1 - 2.8 * line, text, va="top", fontsize=11, color=_WARNING)
+            chosen = choice.epochs[of_ablation].set_index("seed")["epoch"].sort_index()
+            colour = COLOURS[index % len(COLOURS)]
+            if by_epoch.shape[1] > 1:
+                _band(axis, by_epoch, colour)
+                axis.plot(by_epoch, color=colour, linewidth=0.8, alpha=0.6)
+            axis.plot(by_epoch.mean(axis=1), color=colour, linewidth=1.8, marker="o", markersize=3)
+            for seed, epoch in chosen.items():
+                axis.plot(epoch, by_epoch.loc[epoch, seed], **RING)
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+            axis.tick_params(labelbottom=True)
+            epochs, seeds = (", ".join(map(str, values)) for values in (chosen, chosen.index))
+            text = f"epochs {epochs} of seeds {seeds}" if len(chosen) > 1 else f"epoch {epochs}"
+            axis.set_title(f"{ablation}: {text}", fontsize=11)
     return figure
 
 
-def wrapped(note: str, width: float) -> list[str]:
-    """Lines of a note that fit into a figure of `width` inches; none where there is no note."""
-    return textwrap.wrap(note, int(12 * (width - 0.3)))
-
-
-def _choice(
-    axis: Axes, scores: pd.DataFrame, chosen: pd.Series, metric: Metric, colour: str
-) -> None:
-    by_epoch = metric.scale * scores.pivot(index="epoch", columns="seed", values=metric.key)
-    several = by_epoch.shape[1] > 1
-    axis.grid(axis="y", color=_RULE, linewidth=0.6)
-    axis.set_axisbelow(True)
-    if several:
-        low, high = by_epoch.min(axis=1), by_epoch.max(axis=1)
-        axis.fill_between(by_epoch.index, low, high, color=colour, alpha=0.15, linewidth=0)
-        axis.plot(by_epoch, color=colour, linewidth=0.8, alpha=0.6)
-    axis.plot(by_epoch.mean(axis=1), color=colour, linewidth=1.8, marker="o", markersize=3)
-    for seed, epoch in chosen.items():
-        axis.plot(
-            epoch,
-            by_epoch.loc[epoch, seed],
-            "o",
-            markersize=10,
-            markeredgewidth=1.8,
-            markeredgecolor=_INK,
-            fillstyle="none",
-        )
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
-    axis.tick_params(labelbottom=True)
-
-
-def _chosen_in_words(chosen: pd.Series) -> str:
-    """`epoch 500`, or `epochs 500, 520 of seeds 0, 1`."""
-    chosen = chosen.sort_index()
-    epochs, seeds = (", ".join(map(str, values)) for values in (chosen, chosen.index))
-    return f"epochs {epochs} of seeds {seeds}" if len(chosen) > 1 else f"epoch {epochs}"
-
-
-def _heading(epochs: Sequence[int], seeds: int) -> str:
-    several = len(epochs) > 1
-    heading = "FID over epochs" if several else f"FID at epoch {epochs[0]}"
-    if seeds > 1:
-        heading += f", {seeds} seeds: {'mean and range' if several else 'each and their mean'}"
-    return f"{heading} (lower is better)"
+def _band(axis: Axes, by_epoch: pd.DataFrame, colour: str) -> None:
+    """From the lowest to the highest seed."""
+    low, high = by_epoch.min(axis=1), by_epoch.max(axis=1)
+    axis.fill_between(by_epoch.index, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
@@ -192,7 +180,6 @@ def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
         by_epoch = of_ablation.pivot(index="epoch", columns="seed", values="fid")
         colour = COLOURS[index % len(COLOURS)]
         axis.plot(
-            by_epoch.index,
             by_epoch.mean(axis=1),
             color=colour,
             label=ablation,
@@ -202,14 +189,7 @@ def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
             markersize=3.5 if len(by_epoch) > 12 else 5,
         )
         if by_epoch.shape[1] > 1:
-            axis.fill_between(
-                by_epoch.index,
-                by_epoch.min(axis=1),
-                by_epoch.max(axis=1),
-                color=colour,
-                alpha=0.15,
-                linewidth=0,
-            )
+            _band(axis, by_epoch, colour)
     axis.set_xlabel("epoch")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
 
@@ -230,86 +210,61 @@ def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
     axis.margins(y=0.2)
 
 
-def _levels(
-    axis: Axes, fixed: Mapping[str, float], entries: Sequence[Published], subsets: Sequence[str]
-) -> None:
+def _levels(axis: Axes, comparison: Comparison, subsets: Sequence[str]) -> None:
     """Thin lines at values that have no epochs, each with its name to the right of it.
 
-    fixed: of the panel's subset, by name: methods, and photos in gray. Where such a value is so far
-    off that its line would flatten the curves, its name stands at the edge and says so. entries:
-    published values, of the first of the subsets that there is one for.
+    Methods and photos in gray: of the first of the subsets. If such a value is so far off that its
+    line would flatten the curves, its name stands at the edge and says so. Published values: of the
+    first of the subsets that there is one for.
     """
+    fixed = comparison.without_epochs(subsets[0])
     published = {
-        f"{entry.name} (published)": value
-        for entry in entries
-        for value in [entry.fid[subset] for subset in subsets if subset in entry.fid][:1]
+        entry.label: next(entry.fid[subset] for subset in subsets if subset in entry.fid)
+        for entry in comparison.comparable
+        if not entry.fid.keys().isdisjoint(subsets)
     }
     low, high = axis.get_ylim()
-    near = {
-        name: value
-        for name, value in fixed.items()
-        if low - (high - low) <= value <= high + (high - low)
-    }
-    lines = {**near, **published}
-    for name, value in lines.items():
-        dashes = (5, 3) if name in published else (1, 2)
-        axis.axhline(value, color=_FAINT, linewidth=0.7, linestyle=(0, dashes), zorder=1)
+    span = high - low
+    near = {name: fid for name, fid in fixed.items() if low - span <= fid <= high + span}
+    for levels, dashes in ((near, (1, 2)), (published, (5, 3))):
+        for value in levels.values():
+            axis.axhline(value, color=FAINT, linewidth=0.7, linestyle=(0, dashes), zorder=1)
     low, high = axis.get_ylim()
     axis.set_ylim(low, high)  # names are placed by it
-    names = [(value, f"{name} {value:.2f}") for name, value in lines.items()]
-    for name, value in fixed.items():
-        if name not in near:
-            names.append((value, f"{name} {value:.2f}, {'above' if value > high else 'below'}"))
-    lowest = -math.inf
+    names = [(value, f"{name} {value:.2f}") for name, value in {**near, **published}.items()]
+    names += [
+        (value, f"{name} {value:.2f}, {'above' if value > high else 'below'}")
+        for name, value in fixed.items()
+        if name not in near
+    ]
+    place = -math.inf
     for value, text in sorted(names):
-        place = min(max((value - low) / (high - low), 0.0), 1.0)
-        lowest = max(place, lowest + _NAME_HEIGHT)
+        inside = min(max((value - low) / (high - low), 0.0), 1.0)
+        place = max(inside, place + _NAME_HEIGHT)
         axis.text(
-            1.01,
-            lowest,
-            text,
-            transform=axis.transAxes,
-            va="center",
-            fontsize=6.5,
-            color=_FAINT,
+            1.01, place, text, transform=axis.transAxes, va="center", fontsize=6.5, color=FAINT
         )
 
 
-def people_grid(
-    comparison: Comparison,
-    subset: str,
-    people: Sequence[pairs.Pair],
-    drawn: Mapping[str, Samples],
-) -> Image.Image:
-    """Some of the test people of a subset: photo, true sketch, and what each method drew."""
-    people = pairs.select(people, subset=subset)
+def people_grid(comparison: Comparison, subset: str) -> Image.Image:
+    """Some of the test people of a subset: photo, true sketch, and what each method drew, at their
+    own resolution, untouched."""
+    people = pairs.select(comparison.people, subset=subset)
     people = [people[index] for index in contact_sheet.evenly_spaced(len(people), ROWS)]
     ids = [pair.id for pair in people]
     columns = {
         "photo": [pairs.read_image(pair, "photo") for pair in people],
         "true sketch": [pairs.read_image(pair, "sketch") for pair in people],
-        **{name: samples.of(subset, ids) for name, samples in drawn.items()},
+        **{name: samples.of(subset, ids) for name, samples in comparison.drawn.items()},
     }
-    title = f"{subset}: epoch {comparison.epochs[-1]}, seed {comparison.seeds[0]}"
-    return grid(columns, ids, title, comparison.note)
-
-
-def grid(
-    columns: Mapping[str, Sequence[np.ndarray]],
-    row_names: Sequence[str],
-    title: str,
-    note: str = "",
-) -> Image.Image:
-    """Images in named columns and rows, at their own resolution, untouched.
-
-    Each column holds one image per row, all of one size: gray [H, W] or RGB [H, W, 3], uint8.
-    """
-    groups = [
-        contact_sheet.Group([Image.fromarray(image) for image in images], name)
-        for name, *images in zip(row_names, *columns.values(), strict=True)
-    ]
-    legend = [contact_sheet.Key(note, colour=contact_sheet.ALARM)] if note else []
-    return contact_sheet.sheet(title, groups, across=1, legend=legend, columns=list(columns))
+    rows = zip(ids, *columns.values(), strict=True)
+    return contact_sheet.sheet(
+        f"{subset}: epoch {comparison.epochs[-1]}, seed {comparison.seeds[0]}",
+        [contact_sheet.Group(list(map(Image.fromarray, images)), name) for name, *images in rows],
+        across=1,
+        legend=[contact_sheet.Key(comparison.note, colour=ALARM)] if comparison.note else [],
+        columns=list(columns),
+    )
 
 
 def save(figure: Figure, path: str | Path) -> None:

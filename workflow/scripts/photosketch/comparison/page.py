@@ -1,66 +1,74 @@
-"""The comparison for readers: the table in Markdown, and one page with everything in it."""
+"""The comparison for readers: the tables in Markdown, and one page with everything in it."""
 
-import base64
-import html
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from photosketch.comparison import verdicts
 from photosketch.comparison.figures import COLOURS
-from photosketch.comparison.gallery import data_uri
-from photosketch.comparison.summary import Comparison
-from photosketch.comparison.tables import (
-    VERDICTS,
-    Table,
+from photosketch.comparison.summary import (
+    Comparison,
     epochs_in_words,
-    fid_table,
-    markdown_lines,
-    mean_and_deviation,
-    number,
-    published_rows,
-    reference_rows,
     seeds_in_words,
     subset_name,
 )
+from photosketch.comparison.tables import (
+    Table,
+    fid_table,
+    fixed_rows,
+    markdown_lines,
+    mean_and_deviation,
+    number,
+)
+from photosketch.data.pairs import read_image
 from photosketch.evaluation.files import POOLED
-from photosketch.figures import before_after
+from photosketch.evaluation.metrics import METRICS
+from photosketch.figures import page as pages
 
-_TEMPLATE = Path(__file__).with_suffix(".html")
 WEBP_SIDE = 16_383  # pixels, the longest that a WebP can have
 
 
 def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
     """The table of FID in Markdown, with what a reader has to know of it; `tables` follow."""
     summary, epochs, note = comparison.summary, comparison.epochs, comparison.note
-    table = fid_table(comparison)
-    head = ["Ablation", *table.head[1:]]
+    fid = fid_table(comparison)
+    head = ["Ablation", *fid.head[1:]]
     lines = [f"# FID of run {comparison.provenance.run}", ""]
     if note:
         lines += [f"**{note}**", ""]
-    lines += markdown_lines(head, table.rows)
+    lines += markdown_lines(head, fid.rows)
     if len(epochs) > 1:
         last = [
-            [
-                row["ablation"],
-                *(number(summary, row[f"{subset}_last"]) for subset in comparison.counts),
-            ]
+            [row["ablation"], *(number(summary, row[f"{s}_last"]) for s in comparison.counts)]
             for _, row in summary.iterrows()
-        ] + reference_rows(comparison)
+        ]
+        last += fixed_rows(comparison, with_published=False)
         lines += ["", f"At the last epoch, {epochs[-1]}:", "", *markdown_lines(head, last)]
-    lines += ["", *(f"- {sentence}" for sentence in table.remarks), ""]
+    lines += ["", *(f"- {sentence}" for sentence in fid.remarks), ""]
     lines += [f"{table.markdown()}\n" for table in tables]
-    facts = comparison.provenance.facts.items()
-    return "\n".join([*lines, *(f"- {name}: {value}" for name, value in facts), ""])
+    lines += [f"- {name}: {value}" for name, value in comparison.provenance.facts.items()]
+    return "\n".join([*lines, ""])
+
+
+@dataclass(frozen=True)
+class _Section:
+    """Pictures of the page below a heading: each a data URI, a description and a heading, if any.
+    `name`: what the link to the section says."""
+
+    anchor: str
+    name: str
+    title: str
+    pictures: Sequence[tuple[str, str, str]]
 
 
 def index_html(
     comparison: Comparison,
     tables: Sequence[Table],
-    gallery: str,
     curves: str | Path,
     validation_curves: str | Path | None,
     grids: Mapping[str, str | Path],
@@ -68,56 +76,83 @@ def index_html(
 ) -> str:
     """One page that needs nothing beside it: tables, gallery, curves, sweeps, a grid per subset.
 
-    `tables` follow the table of FID; `gallery`: what `gallery.gallery_json` gives; `curves`,
-    `grids` (by subset), `sweeps` (by name) and, where there are any, `validation_curves`: PNG
-    files, to be embedded.
+    `tables` follow the table of FID. `curves`, `grids` (by subset), `sweeps` (by name) and, where
+    there are any, `validation_curves`: PNG files, to be embedded.
     """
-    note, provenance = comparison.note, comparison.provenance
+    summary, provenance = comparison.summary, comparison.provenance
     own, shared = _settings_in_words(provenance.hparams)
-    fid = fid_table(comparison)
-    fields = {
-        "title": html.escape(f"Face sketches: run {provenance.run}"),
-        "lead": html.escape(_lead(comparison)),
-        "verdicts": f'<a href="#{VERDICTS}">Verdicts</a>'
-        if any(table.anchor == VERDICTS for table in tables)
-        else "",
-        "links": "".join(
-            f'<a href="#sweep-{html.escape(name)}">Sweep {html.escape(name)}</a>' for name in sweeps
-        )
-        + "".join(
-            f'<a href="#grid-{index}">{html.escape(subset)}</a>'
-            for index, subset in enumerate(grids)
-        ),
-        "warning": f'<p class="warning" role="note">{html.escape(note)}</p>' if note else "",
-        "table": _html_table(comparison, own),
-        "remarks": "".join(f"<li>{html.escape(text)}</li>" for text in fid.remarks),
-        "tables": "".join(table.html() for table in tables),
-        "data": gallery,
-        "curves": _figures(curves, validation_curves),
-        "sweeps": "".join(
-            f'<section id="sweep-{html.escape(name)}"><h2>Sweep {html.escape(name)}</h2>'
-            f"{_scrolled(path, f'Each metric over the values of the sweep {name}')}</section>"
+    several = len(comparison.epochs) > 1
+    over_epochs = [
+        (png_uri(curves), "FID over epochs, a panel per subset, a line per ablation", "")
+    ]
+    if validation_curves is not None:
+        description = "The choice of an epoch, a panel per ablation"
+        over_epochs += [(png_uri(validation_curves), description, "On the validation pairs")]
+    sections = [
+        _Section("curves", "Curves", "Over the epochs", over_epochs),
+        *(
+            _Section(
+                f"sweep-{name}",
+                f"Sweep {name}",
+                f"Sweep {name}",
+                [(png_uri(path), f"Each metric over the values of the sweep {name}", "")],
+            )
             for name, path in sweeps.items()
         ),
-        "grids": "".join(
-            f'<section id="grid-{index}"><h2>{html.escape(subset)}</h2>'
-            f"{_grid(path, f'Photos, sketches and results of {subset}')}</section>"
+        *(
+            _Section(
+                f"grid-{index}",
+                subset,
+                subset,
+                [(grid_uri(path), f"Photos, sketches and results of {subset}", "")],
+            )
             for index, (subset, path) in enumerate(grids.items())
         ),
-        "settings": "".join(
-            f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>"
-            for name, value in {**_settings(comparison, shared), **provenance.facts}.items()
+    ]
+    return pages.render(
+        __file__,
+        title=f"Face sketches: run {provenance.run}",
+        lead=_lead(comparison),
+        note=comparison.note,
+        columns=[(subset_name(subset), n) for subset, n in comparison.counts.items()],
+        last=f"epoch {comparison.epochs[-1]}" if several else "",
+        kind=(
+            "mean ± s.d."
+            if several or len(comparison.seeds) > 1
+            else f"epoch {comparison.epochs[0]}"
         ),
-        "configuration": html.escape(provenance.configuration),
-        "divide_style": before_after.STYLE,
-        "divide_script": before_after.SCRIPT,
-    }
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(fields)
+        rows=[
+            {
+                "name": row["ablation"],
+                "settings": own.get(row["ablation"], ""),
+                "colour": COLOURS[index % len(COLOURS)],
+                "cells": [
+                    (mean_and_deviation(summary, row, s), number(summary, row[f"{s}_last"]))
+                    for s in comparison.counts
+                ],
+            }
+            for index, (_, row) in enumerate(summary.iterrows())
+        ],
+        fixed=fixed_rows(comparison, with_published=True),
+        remarks=fid_table(comparison).remarks,
+        tables=tables,
+        parts=_parts,
+        verdicts=verdicts.ANCHOR if verdicts.ANCHOR in {t.anchor for t in tables} else "",
+        sections=sections,
+        settings={**_settings(comparison, shared), **provenance.facts},
+        configuration=provenance.configuration,
+        gallery=gallery(comparison),
+    )
+
+
+def _parts(cell: str) -> list[str]:
+    """A cell's value, interval and mark, which lines may be broken between."""
+    return re.split(r" (?=\[)|(?<=\]) ", cell)
 
 
 def _lead(comparison: Comparison) -> str:
     count = len(comparison.ablations)
-    methods = len(comparison.all_scores["ablation"].unique()) - count
+    methods = len(comparison.summary) - count
     compared = f"{count} ablation{'s' if count > 1 else ''}"
     if methods:
         compared += f" and {methods} other method{'s' if methods > 1 else ''}"
@@ -140,37 +175,31 @@ def _settings(comparison: Comparison, training: str) -> dict[str, str]:
     }
 
 
-# what only says how a term is meant, and is not there without it (nor is the usual fusion with it)
-OF_GLAD, OF_LOCAL = "glad_form", "fusion"
-
-
 def _settings_in_words(
     hparams: Mapping[str, Mapping[str, Any]],
 ) -> tuple[dict[str, str], str]:
     """The loss weights of each ablation and what else sets it apart; what all have in common.
 
-    A value that is left out of hyper-parameters is off, and told as such where others have it.
+    A value that is left out of hyper-parameters is off, and told as such where others have it; but
+    `glad_form` and `fusion` only say how a term is meant that the ablation does not have.
     """
     flat = {
         name: {key: value for key, value in values.items() if key != "losses"}
         for name, values in hparams.items()
     }
     united = {key: value for values in flat.values() for key, value in values.items()}
-    shared = {
-        key: value
-        for key, value in united.items()
-        if all(
-            values.get(key, value if key == OF_GLAD else None) == value for values in flat.values()
-        )
-    }
+
+    def is_shared(key: str, value: object) -> bool:
+        missing = value if key == "glad_form" else None
+        return all(values.get(key, missing) == value for values in flat.values())
+
+    shared = {key: value for key, value in united.items() if is_shared(key, value)}
     own = {
-        name: {
-            **{loss: weight for loss, weight in hparams[name]["losses"].items() if weight},
-            **{
-                key: values.get(key, "off")
-                for key in united
-                if key not in shared and (key in values or key not in (OF_GLAD, OF_LOCAL))
-            },
+        name: {loss: weight for loss, weight in hparams[name]["losses"].items() if weight}
+        | {
+            key: values.get(key, "off")
+            for key in united
+            if key not in shared and (key in values or key not in ("glad_form", "fusion"))
         }
         for name, values in flat.items()
     }
@@ -184,92 +213,50 @@ def _listed(values: Mapping[str, Any]) -> str:
     )
 
 
-def _html_table(comparison: Comparison, settings: Mapping[str, str]) -> str:
-    """The table of FID; settings: of each ablation, in words."""
-    summary, counts, epochs = comparison.summary, comparison.counts, comparison.epochs
-    with_last = len(epochs) > 1
-    kind = "mean ± s.d." if len(comparison.seeds) > 1 or with_last else f"epoch {epochs[0]}"
-    width = 2 if with_last else 1
-    span = ' colspan="2"' if with_last else ""
-    groups = "".join(
-        f'<th scope="colgroup"{span} data-sorts="{1 + width * index}"><button type="button">'
-        f"{html.escape(subset_name(subset))} <small>n = {n}</small></button></th>"
-        for index, (subset, n) in enumerate(counts.items())
-    )
-    kinds = "".join(
-        _sorting(kind, "mean", 1 + width * index)
-        + (_sorting(f"epoch {epochs[-1]}", "last", 2 + width * index) if with_last else "")
-        for index in range(len(counts))
-    )
-    body = []
-    for index, (_, row) in enumerate(summary.iterrows()):
-        ablation = str(row["ablation"])
-        cells = "".join(
-            f'<td class="mean">{mean_and_deviation(summary, row, subset)}</td>'
-            + (
-                f'<td class="last">{number(summary, row[f"{subset}_last"])}</td>'
-                if with_last
-                else ""
-            )
-            for subset in counts
-        )
-        colour = COLOURS[index % len(COLOURS)]
-        body.append(
-            f'<tr><th scope="row"><i class="dot" style="background:{colour}"></i>'
-            f"{html.escape(ablation)}<small>{html.escape(settings.get(ablation, ''))}</small></th>"
-            f"{cells}</tr>"
-        )
-    real = "".join(
-        f'<tr class="reference"><th scope="row">{html.escape(row[0])}</th>'
-        + "".join(
-            f'<td class="mean">{html.escape(cell)}</td>{"<td></td>" * (width - 1)}'
-            for cell in row[1:]
-        )
-        + "</tr>"
-        for row in [*reference_rows(comparison), *published_rows(comparison)]
-    )
-    return (
-        '<table class="sortable grouped"><thead><tr><th scope="col" rowspan="2" data-column="0">'
-        '<button type="button">Ablation</button></th>'
-        f"{groups}</tr><tr>{kinds}</tr></thead><tbody>{''.join(body)}</tbody>"
-        f"<tbody>{real}</tbody></table>"
-    )
+def png_uri(path: str | Path) -> str:
+    """A PNG file as a data URI."""
+    return pages.data_uri(Path(path).read_bytes(), "png")
 
 
-def _sorting(name: str, kind: str, column: int) -> str:
-    """The head of a column, with the button that sorts by it."""
-    return (
-        f'<th scope="col" class="{kind}" data-column="{column}">'
-        f'<button type="button">{html.escape(name)}</button></th>'
-    )
-
-
-def _figures(curves: str | Path, validation_curves: str | Path | None) -> str:
-    """The curves on the test pairs, and those that an epoch was chosen from."""
-    shown = _scrolled(curves, "FID over epochs, a panel per subset, a line per ablation")
-    if validation_curves is not None:
-        shown += "<h3>On the validation pairs</h3>" + _scrolled(
-            validation_curves,
-            "The choice of an epoch, a panel per ablation",
-        )
-    return shown
-
-
-def _scrolled(path: str | Path, description: str) -> str:
-    """A PNG file, embedded."""
-    data = base64.b64encode(Path(path).read_bytes()).decode()
-    return _figure(f"data:image/png;base64,{data}", description)
-
-
-def _grid(path: str | Path, description: str) -> str:
-    """A PNG file of faces, embedded as WebP, an eighth of the size.
-    As it is where WebP holds no picture so large."""
+def grid_uri(path: str | Path) -> str:
+    """A PNG file of faces as a WebP data URI, an eighth of the size; as it is where WebP holds no
+    picture so large."""
     with Image.open(path) as picture:
-        if max(picture.size) > WEBP_SIDE:
-            return _scrolled(path, description)
-        return _figure(data_uri(np.asarray(picture)), description)
+        fits = max(picture.size) <= WEBP_SIDE
+        return pages.image_uri(np.asarray(picture)) if fits else png_uri(path)
 
 
-def _figure(source: str, description: str) -> str:
-    shown = f'<img class="figure" src="{source}" alt="{html.escape(description)}">'
-    return f'<div class="scroll">{shown}</div>'
+def gallery(comparison: Comparison) -> dict[str, Any]:
+    """What the page's script shows: every test face with its images and its metrics of the last
+    epoch. A missing metric (NaN, as `seam` of a person without a border to measure) is null."""
+    people, scores = comparison.people, comparison.image_scores.values()
+    metrics = [metric for metric in METRICS if all(metric.key in by_key for by_key in scores)]
+    last = {
+        metric.key: np.round([by_key[metric.key][-1] for by_key in scores], 5)  # [methods, N]
+        for metric in metrics
+    }
+    return {
+        "methods": list(comparison.drawn),
+        "subsets": list(dict.fromkeys(pair.subset for pair in people)),
+        "metrics": [
+            {"key": metric.key, "name": metric.heading, "lower": metric.lower_is_better}
+            for metric in metrics
+        ],
+        "people": [
+            {
+                "subset": pair.subset,
+                "id": pair.id,
+                "images": [
+                    *(pages.image_uri(read_image(pair, kind)) for kind in ("photo", "sketch")),
+                    *(pages.image_uri(s.sketches[index]) for s in comparison.drawn.values()),
+                ],
+                "scores": {
+                    key: [None if np.isnan(value) else value for value in values[:, index].tolist()]
+                    for key, values in last.items()
+                },
+            }
+            for index, pair in enumerate(people)
+        ],
+        "width": people[0].width if people else 0,
+        "height": people[0].height if people else 0,
+    }

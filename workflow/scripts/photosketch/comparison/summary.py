@@ -1,15 +1,44 @@
 """What is compared: the scores of every run, and of these one row per method."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from photosketch.comparison.provenance import Provenance
-from photosketch.comparison.published import Published
 from photosketch.configuration.sweeps import Sweep
+from photosketch.data.pairs import Pair
 from photosketch.evaluation.files import POOLED
+from photosketch.training.samples import Samples
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Of the run named `run`: `facts` in words, by name; the hyper-parameters of each ablation; the
+    whole configuration as YAML."""
+
+    run: str
+    facts: Mapping[str, str]
+    hparams: Mapping[str, Mapping[str, Any]]
+    configuration: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """FID by subset (`all`: the pooled test set) as printed in `source`, and the network of its
+    features, as tables name it."""
+
+    name: str
+    source: str
+    features: str
+    fid: Mapping[str, float]
+
+    @property
+    def label(self) -> str:
+        """What tables and figures call it."""
+        return f"{self.name} (published)"
 
 
 @dataclass(frozen=True)
@@ -23,6 +52,10 @@ class Choice:
     scores: pd.DataFrame
     epochs: pd.DataFrame
 
+    def at_epochs(self, scores: pd.DataFrame) -> pd.DataFrame:
+        """The scores of each run at its chosen epoch alone."""
+        return scores.merge(self.epochs, on=["ablation", "seed", "epoch"])
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -31,8 +64,11 @@ class Comparison:
     scores: of the ablations on the test pairs, as `read_scores` gives them; method_scores: of the
     sketches of others' methods, None without them; references, differences: as `read_references`
     and `read_differences` give them; notes: on the others' sketches; choice: None without
-    validation pairs; sweeps; points: the ablations that are there for sweeps alone; published:
-    values of other runs, of whatever features.
+    validation pairs; reference: the ablation that others are compared with; points: the ablations
+    that are there for sweeps alone; published: values of other runs, of whatever features; costs:
+    as `read_benchmarks` gives them. For gallery and grids, by method shown: drawn, the sketches of
+    `people`, the test pairs; image_scores, metrics of single sketches by key, [E, N] each, of which
+    the last epoch's are those of `drawn`.
     """
 
     scores: pd.DataFrame
@@ -42,9 +78,14 @@ class Comparison:
     method_scores: pd.DataFrame | None = None
     notes: Sequence[str] = ()
     choice: Choice | None = None
+    reference: str = ""
     sweeps: Sequence[Sweep] = ()
     points: Sequence[str] = ()
     published: Sequence[Published] = ()
+    costs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    people: Sequence[Pair] = ()
+    drawn: Mapping[str, Samples] = field(default_factory=dict)
+    image_scores: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
     @cached_property
     def all_scores(self) -> pd.DataFrame:
@@ -58,12 +99,12 @@ class Comparison:
         names = self.all_scores["ablation"].unique()
         summary = summarise(self.all_scores, names, self.subsets)
         others = summarise(self.all_scores, names, self.subsets, "fid_other")
-        for subset in [*self.subsets, POOLED]:
+        for subset in self.counts:
             summary[f"{subset}_other"] = others[subset]
         if self.choice:
-            at_choice = at_epochs(self.scores, self.choice).assign(epoch=0)
+            at_choice = self.choice.at_epochs(self.scores).assign(epoch=0)
             means = summarise(at_choice, self.ablations, self.subsets).set_index("ablation")
-            for subset in [*self.subsets, POOLED]:
+            for subset in self.counts:
                 summary[f"{subset}_chosen"] = summary["ablation"].map(means[subset])
         return summary
 
@@ -96,12 +137,11 @@ class Comparison:
         """FID of a subset, or of `all`, by name, of what is not drawn epoch by epoch: methods, and
         real images that have one."""
         rows = [table for table in (self.method_scores, self.references) if table is not None]
-        names = {"ablation": "name"}  # of methods
-        known = pd.concat([table.rename(columns=names) for table in rows])
+        known = pd.concat([table.rename(columns={"ablation": "name"}) for table in rows])
         if known.empty:
             return {}
         of_subset = known[(known["subset"] == subset) & known["fid"].notna()]
-        return dict(zip(of_subset["name"], of_subset["fid"].astype(float), strict=True))
+        return of_subset.set_index("name")["fid"].astype(float).to_dict()
 
     @property
     def features(self) -> str:
@@ -115,7 +155,7 @@ class Comparison:
 
     @property
     def note(self) -> str:
-        """What every table and figure must say of the features; empty where nothing."""
+        """What every table and figure must say of the features; empty if nothing."""
         return str(self.scores["note"].iloc[0])
 
 
@@ -153,6 +193,16 @@ def choose_epochs(validation: pd.DataFrame, metric: str) -> Choice:
     return Choice(metric, validation, epochs)
 
 
-def at_epochs(scores: pd.DataFrame, choice: Choice) -> pd.DataFrame:
-    """The scores of each run at its chosen epoch alone."""
-    return scores.merge(choice.epochs, on=["ablation", "seed", "epoch"])
+def subset_name(subset: str) -> str:
+    return "all subsets" if subset == POOLED else subset
+
+
+def epochs_in_words(epochs: Sequence[int]) -> str:
+    steps = set(np.diff(epochs).tolist())
+    if len(epochs) > 3 and len(steps) == 1:
+        return f"epochs {epochs[0]} to {epochs[-1]} in steps of {steps.pop()}"
+    return f"epoch{'s' if len(epochs) > 1 else ''} {', '.join(map(str, epochs))}"
+
+
+def seeds_in_words(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

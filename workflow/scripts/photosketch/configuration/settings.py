@@ -64,10 +64,6 @@ def _sorted(values: dict[str, float]) -> dict[str, float]:
     return dict(sorted(values.items()))
 
 
-def _sorted(values: dict[str, float]) -> dict[str, float]:
-    return dict(sorted(values.items()))
-
-
 def _whole(value: Any) -> Any:
     # a literal 1 is equal to 1.0 and true, which no other whole number may be
     return value if type(value) is int else str(value)
@@ -76,7 +72,7 @@ def _whole(value: Any) -> Any:
 def setting(meaning: str, stale: str | None = None, **bounds: Any) -> Any:
     """A key of the configuration: its meaning, what the next run does again after a change (else
     that of its section), and its bounds."""
-    extra = {"stale": stale} if stale else None
+    extra: Any = {"stale": stale} if stale else None
     return Field(description=meaning, json_schema_extra=extra, **bounds)
 
 

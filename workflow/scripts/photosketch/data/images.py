@@ -1,14 +1,11 @@
-"""Reading image files: their kinds, and what would make their pixels other than people see.
+"""Reading image files, one way for pairs, methods and own photos: as people see them.
 
-The strict reader, for aligned pairs and for other methods' sketches; `as_seen` is the lenient one.
-A file is judged by what it says of itself, before its pixels are decoded: Pillow would drop low
-bytes, colour keys and all frames but the first without a word. Free of numpy and Pillow at import,
-because the Snakefile loads what reads tables.
+Turned as EXIF says, on white, sRGB, 8 bits a channel; of several pictures the first. What can't be
+converted without guessing is refused with a remedy. Free of numpy and Pillow at import, because the
+Snakefile loads what reads tables.
 """
 
-import contextlib
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,86 +13,23 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
 
+    from photosketch.data.array_types import Points
+
 # Pillow knows many more, some of which start other programs (PostScript: Ghostscript).
-KINDS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+KINDS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "HEIF")
 SKETCH_SUFFIXES = (".png", ".jpg", ".jpeg")  # of the files in folders of `methods`
-MODES = ("L", "RGB")  # Pillow's names: 8-bit gray, 8-bit colour
-LARGEST = 4096 * 4096  # pixels that are decoded
-PROFILE_TOLERANCE = 2  # gray levels that a colour profile may change sRGB by
+LARGEST = 8192 * 8192  # pixels that are decoded: telephones' 50 million pass
+LONGEST = 1600  # pixels of a side, in the copies that detection and the click page work on
+REMEDY = "save it as 8-bit sRGB PNG or JPEG"
 SRGB_GAMMA = 1 / 2.2
 # x, y of white, red, green and blue, and the code points of cICP (ITU-T H.273): primaries, transfer
 SRGB_CHROMATICITY = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
-SRGB_CODES = (1, 13)
+SRGB_CODES = bytes([1, 13])
 Size = tuple[int, int]  # width, height
 
 
 class FaultyError(Exception):
-    """An image file that can't be used: its fault, with a remedy, as part of a sentence about it,
-    and its size where that is known."""
-
-    def __init__(self, fault: str, size: Size | None = None) -> None:
-        super().__init__(fault)
-        self.fault, self.size = fault, size
-
-
-def read(data: bytes, *, colour: bool) -> "np.ndarray":
-    """The pixels of an image file that `inspect` has no fault with, uint8.
-
-    RGB [H, W, 3] with `colour`, else gray [H, W]: gray is repeated to three channels, colour
-    reduced to ITU-R 601 luma (0.299 R + 0.587 G + 0.114 B in Pillow's integer arithmetic, the same
-    on every machine).
-    """
-    import numpy as np
-    from PIL import Image
-
-    with Image.open(io.BytesIO(data), formats=KINDS) as image:
-        return np.asarray(image.convert("RGB" if colour else "L"))
-
-
-def luma(pixels: "np.ndarray") -> "np.ndarray":
-    """The gray [H, W] of RGB pixels [H, W, 3] uint8, as `read` gives it."""
-    import numpy as np
-    from PIL.Image import fromarray
-
-    return np.asarray(fromarray(pixels).convert("L"))
-
-
-def inspect(data: bytes) -> tuple[Size | None, list[str]]:
-    """The (width, height) of an image file's content, None where it is no intact image, and its
-    faults, each with its remedy, as parts of a sentence about the file.
-
-    An image of more than 16.8 million pixels is not decoded.
-    """
-    try:
-        with opened(data, LARGEST) as image:
-            image.load()
-            return image.size, _faults(image, data)
-    except FaultyError as error:
-        return error.size, [error.fault]
-
-
-@contextlib.contextmanager
-def opened(data: bytes, largest: int, kinds: tuple[str, ...] = KINDS) -> Iterator["Image"]:
-    """An image file of some kinds (Pillow's names) and at most `largest` pixels, not yet decoded.
-
-    Raises FaultyError, also for whatever decoding raises in the block.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(data), formats=kinds) as image:
-            width, height = image.size
-            if width * height > largest:
-                fault = f"has {width}x{height} pixels, too many to read; scale it down"
-                raise FaultyError(fault, (width, height))
-            yield image
-    except FaultyError:
-        raise
-    except UnidentifiedImageError:
-        fault = f"is no intact image of a kind that is read ({', '.join(kinds)}); replace it"
-        raise FaultyError(fault) from None
-    except Exception as error:  # what broken files make Pillow raise has no class in common
-        raise FaultyError(f"is no intact image ({error}); replace the file") from error
+    """An image file that can't be used: its fault and a remedy, as part of a sentence about it."""
 
 
 def file_bytes(path: Path) -> bytes:
@@ -109,90 +43,128 @@ def file_bytes(path: Path) -> bytes:
         raise FaultyError(fault) from None
 
 
-def _faults(image: "Image", data: bytes) -> list[str]:
-    """What the file says of itself that makes people see other pixels than we would read."""
-    from PIL import ExifTags
-
-    faults = []
-    bits = _bits(image, data)
-    if bits > 8:
-        faults.append(f"has {bits} bits a channel; save it with 8")
-    elif image.mode not in MODES:
-        faults.append(
-            f"has the mode {image.mode} instead of {' or '.join(MODES)}; "
-            "save it as 8-bit gray or RGB without transparency"
-        )
-    elif "transparency" in image.info:
-        faults.append("has a transparent colour; save it without transparency")
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        faults.append(f"holds {frames} pictures (frames or pages); save the one that is meant")
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-    if orientation not in (0, 1):
-        faults.append(
-            f"is to be turned when shown (EXIF orientation {orientation}); "
-            "save it turned, without that entry"
-        )
-    if not is_srgb(image) or names_other_primaries(image, data):
-        faults.append(
-            "is shown in other colours (profile, gamma or primaries other than sRGB's); "
-            "save as sRGB"
-        )
-    return faults
-
-
-def _bits(image: "Image", data: bytes) -> int:
-    """Bits of a channel, as the file has them."""
-    bits_per_sample = 258  # the tag of TIFF
-    if image.format == "PNG":
-        return data[24]  # of the header, which every PNG begins with
-    if image.format == "TIFF":
-        bits = image.tag_v2.get(bits_per_sample, 8)  # type: ignore[attr-defined]
-        return max(bits) if isinstance(bits, tuple) else bits
-    return 8
-
-
-def names_other_primaries(image: "Image", data: bytes) -> bool:
-    """Whether a PNG says in chunks of its own that its primaries are not sRGB's (cHRM), or its
-    primaries and transfer (cICP, which comes before a profile, as a profile does before cHRM)."""
-    if image.format != "PNG":
-        return False
-    at = 8  # behind the signature; chunks: length, name, content, checksum
-    while at + 8 <= len(data) and data[at + 4 : at + 8] not in (b"IDAT", b"IEND"):
-        if data[at + 4 : at + 8] == b"cICP":
-            return tuple(data[at + 8 : at + 10]) != SRGB_CODES
-        at += 12 + int.from_bytes(data[at : at + 4])
-    named = image.info.get("chromaticity")
-    gray = data[25] in (0, 4)  # the kind of colour in the header: without, or with alpha
-    if named is None or gray or "icc_profile" in image.info or "srgb" in image.info:
-        return False
-    return any(abs(own - srgb) > 0.01 for own, srgb in zip(named, SRGB_CHROMATICITY, strict=True))
-
-
-def is_srgb(image: "Image") -> bool:
-    """Whether the file's colours, where it defines them, are sRGB's but for rounding."""
+def decode(data: bytes, *, colour: bool) -> "np.ndarray":
+    """The pixels of an image file, uint8: RGB [H, W, 3] with `colour`, else gray [H, W] as `gray`
+    makes it. Raises FaultyError; an image of more than 67 million pixels is not decoded."""
     import numpy as np
-    from PIL import ImageCms
+    import pillow_heif
+    from PIL import Image, UnidentifiedImageError
+
+    pillow_heif.register_heif_opener()
+    try:
+        with Image.open(io.BytesIO(data), formats=KINDS) as image:
+            width, height = image.size
+            if width * height > LARGEST:
+                raise FaultyError(f"has {width}x{height} pixels, too many to read; scale it down")
+            return np.asarray(_as_seen(image, data).convert("RGB" if colour else "L"))
+    except FaultyError:
+        raise
+    except Image.DecompressionBombError:
+        raise FaultyError("has too many pixels to read; scale it down") from None
+    except UnidentifiedImageError:
+        kinds = ", ".join(KINDS)
+        raise FaultyError(f"is not an intact image ({kinds}); replace it, or {REMEDY}") from None
+    except Exception as error:  # what broken files make Pillow raise has no class in common
+        raise FaultyError(f"is not an intact image ({error}); replace it, or {REMEDY}") from error
+
+
+def gray(pixels: "np.ndarray") -> "np.ndarray":
+    """ITU-R 601 luma [H, W] of RGB [H, W, 3] uint8 (0.299 R + 0.587 G + 0.114 B, in the integers of
+    Pillow, the same on every machine); gray pixels [H, W] as they are."""
+    import numpy as np
     from PIL.Image import fromarray
 
-    profile = image.info.get("icc_profile")
-    if not profile:
-        gamma = image.info.get("gamma", SRGB_GAMMA)
-        return "srgb" in image.info or abs(gamma - SRGB_GAMMA) < 0.01
-    if image.mode not in MODES:
-        return True  # refused for its mode
-    levels = np.linspace(0, 255, 18).astype(np.uint8)
-    colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(18, -1, 3)
+    return pixels if pixels.ndim == 2 else np.asarray(fromarray(pixels).convert("L"))
+
+
+def reduced_size(size: Size) -> Size:
+    """(width, height) of an image's reduced copy: at most LONGEST pixels a side, else the same."""
+    scale = min(1.0, LONGEST / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def reduced(image: "np.ndarray") -> "np.ndarray":
+    """The copy of an image [H, W] or [H, W, 3] uint8 that detection and the click page work on: its
+    means over areas, or the image itself if it is no larger."""
+    import numpy as np
+    from PIL import Image
+
+    height, width = image.shape[:2]
+    size = reduced_size((width, height))
+    if size == (width, height):
+        return image
+    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
+
+
+def points_before(points: "Points", size: Size) -> "Points":
+    """Points [N, 2] of the reduced copy in the pixels of the image, of `size` (width, height)."""
+    import numpy as np
+
+    smaller = reduced_size(size)
+    return points if smaller == size else (points + 0.5) * np.divide(size, smaller) - 0.5
+
+
+def _as_seen(image: "Image", data: bytes) -> "Image":
+    """An opened image, of the file `data`, as people see it: gray, RGB or CMYK without alpha."""
+    from PIL import Image, ImageOps
+
+    image.load()
+    if image.format == "PNG" and _has_other_colours(image, data):
+        raise FaultyError(f"has other colours than sRGB's (its chunk cICP, cHRM or gAMA); {REMEDY}")
+    image = ImageOps.exif_transpose(image)
+    key = image.info.get("transparency")
+    is_deep = image.mode.startswith("I;16")  # gray; Pillow makes 16-bit colours 8-bit by itself
+    deep_key = key is not None and (is_deep or (isinstance(key, tuple) and max(key) > 255))
+    if image.mode in ("I", "F") or deep_key:
+        raise FaultyError(f"has more than 16 bits a channel, or 16 and transparency; {REMEDY}")
+    if is_deep:
+        image = _high_bytes(image)
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA")
+    plain = {"1": "L", "LA": "L", "La": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+    shown = _in_srgb(image.convert(plain))
+    if alpha is not None:
+        shown = Image.composite(shown, Image.new(shown.mode, shown.size, "white"), alpha)
+    return shown
+
+
+def _high_bytes(image: "Image") -> "Image":
+    """16-bit gray by its high byte, as Pillow does it with 16-bit colours."""
+    import numpy as np
+    from PIL import Image
+
+    high = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+    high.info = image.info
+    return high
+
+
+def _has_other_colours(image: "Image", data: bytes) -> bool:
+    """Whether a PNG says in chunks of its own that its colours are not sRGB's: cICP, which comes
+    before a profile; gAMA and cHRM, before which a profile comes."""
+    header = data[: data.find(b"IDAT")]
+    if (at := header.find(b"cICP")) >= 0:
+        return header[at + 4 : at + 6] != SRGB_CODES
+    if "icc_profile" in image.info or "srgb" in image.info:
+        return False
+    is_gray = image.mode in ("1", "L", "LA", "I;16")  # primaries mean nothing to it
+    own = SRGB_CHROMATICITY if is_gray else image.info.get("chromaticity", SRGB_CHROMATICITY)
+    differences = [abs(a - b) for a, b in zip(own, SRGB_CHROMATICITY, strict=True)]
+    return max(*differences, abs(image.info.get("gamma", SRGB_GAMMA) - SRGB_GAMMA)) > 0.01
+
+
+def _in_srgb(image: "Image") -> "Image":
+    """An image without alpha in sRGB, by the profile in its file."""
+    from PIL import ImageCms
+
+    if not (profile := image.info.get("icc_profile")):
+        return image
     try:
         own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        is_gray = own.profile.xcolor_space.strip() == "GRAY"
-        if is_gray and image.mode == "RGB":
-            return False  # of another picture
-        sample = fromarray(levels[None] if is_gray else colours)
-        shown = ImageCms.profileToProfile(
-            sample, own, ImageCms.createProfile("sRGB"), outputMode="RGB"
-        )
-    except (ImageCms.PyCMSError, OSError):
-        return False
-    difference = np.asarray(shown).astype(int) - np.asarray(sample.convert("RGB"))
-    return bool(np.abs(difference).max() <= PROFILE_TOLERANCE)
+        if "sRGB" in ImageCms.getProfileDescription(own):
+            return image
+        transform = ImageCms.buildTransform(own, ImageCms.createProfile("sRGB"), image.mode, "RGB")
+        return transform.apply(image)
+    except (ImageCms.PyCMSError, OSError) as error:
+        fault = f"has a colour profile that can't be applied ({error}); {REMEDY}"
+        raise FaultyError(fault) from None

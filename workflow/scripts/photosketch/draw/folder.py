@@ -19,7 +19,7 @@ from typing import Any, TextIO
 import numpy as np
 from PIL import Image as Pillow
 
-from photosketch.data import as_seen
+from photosketch.data import images
 from photosketch.data.array_types import Image, Points
 from photosketch.draw import page
 from photosketch.draw.in_place import in_place
@@ -248,7 +248,7 @@ def _write_click_page(output: Path, photos: Sequence[Photo], then: str) -> None:
                 (SUBSET, photo.name, MODALITY),
                 (width, height),
                 photo.name,
-                np.asarray(as_seen.reduced(image)),
+                np.asarray(images.reduced(image)),
                 hint=click_page.listed(template((width, height))),
             )
         )

@@ -10,7 +10,7 @@ from typing import Any
 from safetensors import safe_open
 
 from photosketch.configuration.settings import TrainConfig
-from photosketch.jobs import job
+from photosketch.data.storage import intact
 from photosketch.jobs.job import InputError
 
 DESCRIBED = ("hparams", "size", "pad_value", "template", "needs", "frame", "seed", "epoch")
@@ -44,9 +44,9 @@ def faults(path: str | Path) -> list[str]:
 
 
 def mended(damage: InputError) -> str:
-    """What `runtime.intact` says of a damaged generator, with the remedy of who was given it."""
-    reason = damage.problems[0].partition("; delete it")[0]
-    return f"{reason}; get the file again, or train it again"
+    """What `storage.intact` says of a damaged generator, with the remedy of who was given it."""
+    remedy = "get the file again, or train it again"
+    return damage.problems[0].replace("delete it: train writes it again", remedy)
 
 
 def _header(path: Path) -> dict[str, Any] | None:
@@ -54,7 +54,7 @@ def _header(path: Path) -> dict[str, Any] | None:
 
     Raises InputError where it is damaged so that its tensors can't be told apart.
     """
-    with job.intact(path, "train"):
+    with intact(path, "train"):
         with open(path, "rb") as file:
             beginning = file.read(9)
         if beginning[8:] not in (b"{", b""):  # behind the length of the header, which is JSON

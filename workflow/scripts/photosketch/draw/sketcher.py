@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from photosketch.data import as_seen, images
+from photosketch.data import images
 from photosketch.data.array_types import Image, Labels, Points
 from photosketch.draw import generator_file
 from photosketch.draw.photos import as_text
@@ -30,7 +30,7 @@ from photosketch.landmarks.table import faults_of
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.training import checkpoint, inference, networks, pack, tensors
 
-MIN_FACE_SIZE = 40  # pixels, in a copy of the photo of as_seen.LONGEST pixels at most
+MIN_FACE_SIZE = 40  # pixels, in a copy of the photo of images.LONGEST pixels at most
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Sketcher:
     ) -> list[Sketch]:
         """The sketches of all faces of a photo, from left to right.
 
-        `photo`: a file, read as people see it (`as_seen`), or RGB [H, W, 3] uint8. `points` [5, 2]
+        `photo`: a file, read as people see it (`images`), or RGB [H, W, 3] uint8. `points` [5, 2]
         or [K, 5, 2]: the faces, where they are known. `name`: SUBSET/ID, what dropout is seeded by;
         default: the file's stem (of an array `photo`) and the face's number from 1. With `aligned`
         the photo is drawn as it is: a picture of the size, and with a face where, training photos
@@ -128,10 +128,10 @@ class Sketcher:
         drawn, in words. What scores far below the surest face is taken for a pattern that looks a
         little like one (`detection.detect_all`)."""
         height, width = image.shape[:2]
-        copy = as_seen.reduced(image)
+        copy = images.reduced(image)
         (found,) = detection.detect_all([copy], self.device, min_face_size=MIN_FACE_SIZE)
         located = [
-            detection.Detection(as_seen.points_before(face.points, (width, height)), face.score)
+            detection.Detection(images.points_before(face.points, (width, height)), face.score)
             for face in found
         ]
         faces, faults = [], []
@@ -214,9 +214,9 @@ def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]
 def read_photo(path: Path) -> Image:
     """A photo [H, W, 3] as people see it. Raises InputError where it can't be read."""
     try:
-        return as_seen.read(images.file_bytes(path), colour=True)
+        return images.decode(images.file_bytes(path), colour=True)
     except images.FaultyError as error:
-        raise InputError([f"{path}: {error.fault}"]) from error
+        raise InputError([f"{path}: {error}"]) from error
 
 
 def _check_size(picture: Image, size: Sequence[int]) -> None:

@@ -19,7 +19,7 @@ from photosketch.configuration.loading import read_overlay, without_dropped
 from photosketch.configuration.settings import ablation_config
 from photosketch.data import pairs
 from photosketch.estimate import expectations, speeds
-from photosketch.jobs import durations, job
+from photosketch.jobs import job
 
 BENCH = Path("results/bench.json")
 
@@ -74,13 +74,15 @@ def print_time(jobs: Mapping[str, int], past: Mapping[str, float], bench: float 
     if len(unknown) == len(jobs):
         print("time: not known, no job of this run has ended yet")
     else:
-        known = durations.in_words(sum(past.values()) + (bench or 0))
+        known = job.duration_in_words(sum(past.values()) + (bench or 0))
         print(f"time, one job after the other: {'at least ' if unknown else ''}{known}")
     if past:
-        print(f"  {durations.in_words(sum(past.values()))} as past jobs of this run took;", end=" ")
+        print(
+            f"  {job.duration_in_words(sum(past.values()))} as past jobs of this run took;", end=" "
+        )
         print("one that was interrupted and went on counts with its last attempt alone")
     if bench is not None:
-        print(f"  {durations.in_words(bench)} of training at the speeds in {BENCH}")
+        print(f"  {job.duration_in_words(bench)} of training at the speeds in {BENCH}")
     if unknown and len(unknown) < len(jobs):
         print(f"  not in it: {', '.join(unknown)} (no such job of this run has ended yet)")
     if "train" in unknown:

@@ -19,7 +19,7 @@ from photosketch.configuration.settings import (
 from photosketch.data.pairs import validation_count
 from photosketch.evaluation import extractors
 from photosketch.jobs.job import InputError
-from photosketch.training.step import PLAIN, Trainer
+from photosketch.training.trainer import PLAIN, Trainer
 
 
 def listed_jobs(printed: str) -> dict[str, int]:
@@ -103,7 +103,7 @@ def _trainer(train: TrainConfig, sketch_channels: int) -> Trainer:
     """The networks of a run without their memory, to ask for sizes."""
     nowhere = torch.device("meta")
     with nowhere:
-        return Trainer.build(train, 0, sketch_channels, nowhere, PLAIN)
+        return Trainer(train, 0, sketch_channels, nowhere, PLAIN)
 
 
 def pairs_by_split(

@@ -8,8 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photosketch.data import archives, digests, row_keys
-from photosketch.jobs.job import InputError, intact
+from photosketch.data.storage import (
+    read_arrays,
+    read_table,
+    require_rows,
+    row_problems,
+    write_arrays,
+)
+from photosketch.jobs.job import InputError
 
 POOLED = "all"  # the name, in tables, of all subsets together
 # that every table has
@@ -55,42 +61,41 @@ class Gallery:
 
 
 def write_features(features: Features, path: str | Path) -> None:
-    archives.write(path, vars(features))
+    write_arrays(path, vars(features))
 
 
 def read_features(path: str | Path) -> Features:
-    with archives.opened(path, "extract_real_features") as stored:
-        return Features(**stored)
+    return Features(**read_arrays(path, "extract_real_features", ("ids", "subset", "features")))
 
 
 def write_gallery(gallery: Gallery, path: str | Path) -> None:
-    archives.write(path, vars(gallery))
+    write_arrays(path, vars(gallery))
 
 
 def read_gallery(path: str | Path) -> Gallery:
-    with archives.opened(path, "extract_real_features") as stored:
-        return Gallery(**stored)
+    names = ("ids", "subset", "embeddings", "points")
+    return Gallery(**read_arrays(path, "extract_real_features", names))
 
 
 def write_run_features(run: RunFeatures, path: str | Path) -> None:
-    archives.write(path, vars(run))
+    write_arrays(path, vars(run))
 
 
 def read_run_features(path: str | Path, real: Features) -> RunFeatures:
     """Raises InputError unless the people are those of the real sketches, in their order."""
     stage = "evaluate or evaluate_method"
-    with archives.opened(path, stage) as stored:
-        run = RunFeatures(**stored)
-    row_keys.require(path, stage, _people(run), _people(real), "the real sketches")
+    run = RunFeatures(**read_arrays(path, stage, ("ids", "subset", "epochs", "features")))
+    require_rows(path, stage, _people(run), _people(real), "the real sketches")
     return run
 
 
 def mismatches(path: str | Path, real: Features) -> list[str]:
     """Problems of a samples file: its people must be those of the real sketches, in their order."""
     stage = "infer or collect_sketches"
-    with archives.opened(path, stage, ("subset", "ids")) as stored:
-        drawn = list(zip(stored["subset"].tolist(), stored["ids"].tolist(), strict=True))
-    return row_keys.problems(path, stage, drawn, _people(real), "the real sketches")
+    people = ("ids", "subset")
+    stored = read_arrays(path, stage, (*people, "sketches"), only=people)
+    drawn = zip(stored["subset"].tolist(), stored["ids"].tolist(), strict=True)
+    return row_problems(path, stage, drawn, _people(real), "the real sketches")
 
 
 def _people(known: Features | RunFeatures) -> list[tuple[str, str]]:
@@ -121,32 +126,27 @@ def read_scores(
     for path, (ablation, seed) in zip(map(Path, paths), product(ablations, seeds), strict=True):
         if (path.parent.name, path.stem) != (ablation, f"seed{seed}"):
             raise ValueError(f"{path}: expected the scores of {ablation}, seed {seed}")
-        table = _read(path, "subset", "features", "note")
-        lacking = [name for name in COLUMNS if name not in table.columns]
-        if lacking:
-            problems.append(
-                f"{path}: lacks the column {', '.join(lacking)}; delete it: it is written again by "
-                f"{_SCORED_BY}"
-            )
+        try:
+            table = read_table(path, _SCORED_BY, ("subset", "features", "note"), COLUMNS)
+        except InputError as error:
+            problems += error.problems
             continue
         place = {subset: index for index, subset in enumerate(images)}
         table = table.assign(place=table["subset"].map(place))
         table = table.sort_values(["epoch", "place"], ignore_index=True).drop(columns="place")
         keys = zip(table["epoch"], table["subset"], strict=True)
-        if other := row_keys.problems(path, _SCORED_BY, keys, expected, "epochs and subsets"):
+        if other := row_problems(path, _SCORED_BY, keys, expected, "epochs and subsets"):
             problems += other
             continue
+        faults = []
         if table["fid"].isna().any():
-            problems.append(
-                f"{path}: lacks values of fid; delete it: it is written again by {_SCORED_BY}"
-            )
-            continue
+            faults.append("lacks values of fid")
         if (table["n"] != table["subset"].map(images)).any():
-            problems.append(
-                f"{path}: scores of another number of images (n) than there are "
-                f"({', '.join(f'{subset} {count}' for subset, count in images.items())}); "
-                f"delete it: it is written again by {_SCORED_BY}"
-            )
+            counted = ", ".join(f"{subset} {count}" for subset, count in images.items())
+            faults.append(f"scores of another number of images (n) than there are ({counted})")
+        if faults:
+            remedy = f"delete it: {_SCORED_BY} writes it again"
+            problems.append(f"{path}: {'; '.join(faults)}; {remedy}")
             continue
         table.insert(0, "ablation", ablation)
         table.insert(1, "seed", seed)
@@ -157,7 +157,7 @@ def read_scores(
         if not table[shared].equals(first[shared]):
             problems.append(
                 f"{path}: other features or remarks than {first_path}; delete the older of the "
-                f"two: it is written again by {_SCORED_BY}"
+                f"two: {_SCORED_BY} writes it again"
             )
     if problems:
         raise InputError(problems)
@@ -171,11 +171,10 @@ def read_image_scores(
 
     Raises InputError unless these are `epochs` and, in each, `people` (subset, id), in their order.
     """
-    table = _read(path, "subset", "id")
-    with intact(path, _SCORED_BY):
-        keys = list(zip(table["epoch"], table["subset"], table["id"], strict=True))
+    table = read_table(path, _SCORED_BY, ("subset", "id"), ["epoch"])
+    keys = zip(table["epoch"], table["subset"], table["id"], strict=True)
     expected = [(epoch, *person) for epoch in epochs for person in people]
-    row_keys.require(path, _SCORED_BY, keys, expected, "epochs and people")
+    require_rows(path, _SCORED_BY, keys, expected, "epochs and people")
     return {
         metric: table[metric].to_numpy(float).reshape(len(epochs), len(people))
         for metric in table.columns.drop(["epoch", "subset", "id"])
@@ -188,12 +187,11 @@ def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:
     Raises InputError where a name has a subset twice, or another one than these and `all`.
     """
     stage = "extract_real_features"
-    table = _read(path, "name", "subset")
-    with intact(path, stage):
-        keys = list(zip(table["name"], table["subset"], strict=True))
+    table = read_table(path, stage, ("name", "subset"))
+    keys = list(zip(table["name"], table["subset"], strict=True))
     # other people's real sketches have no row of a subset of few
     known = set(product(table["name"], [*subsets, POOLED]))
-    row_keys.require(path, stage, keys, [key for key in dict.fromkeys(keys) if key in known])
+    require_rows(path, stage, keys, [key for key in dict.fromkeys(keys) if key in known])
     return table
 
 
@@ -207,22 +205,8 @@ def read_differences(
     """
     stage = "estimate_differences"
     texts = ["ablation", "reference", "subset", "metric", "role", "run_verdict", "verdict"]
-    table = _read(path, *texts)
-    with intact(path, stage):
-        keys = list(zip(table["ablation"], table["subset"], table["metric"], strict=True))
+    table = read_table(path, stage, texts)
+    keys = zip(table["ablation"], table["subset"], table["metric"], strict=True)
     expected = set(product(names, [*subsets, POOLED], table["metric"]))
-    row_keys.require(path, stage, sorted(keys), sorted(expected), "ablations, subsets and metrics")
+    require_rows(path, stage, sorted(keys), sorted(expected), "ablations, subsets and metrics")
     return table
-
-
-def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """A table of scores as CSV, without its index."""
-    with digests.written(path) as temporary:
-        table.to_csv(temporary, index=False)
-
-
-def _read(path: str | Path, *texts: str) -> pd.DataFrame:
-    """A table whose columns `texts` are text (also where it says NA or 007), the others numbers."""
-    with digests.read(path, "evaluate, extract_real_features or estimate_differences"):
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        return table.apply(lambda column: column if column.name in texts else pd.to_numeric(column))

@@ -107,19 +107,14 @@ def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple[
     pix2pix's frames hold a padded image; any other size is scaled: by area averaging where it
     shrinks, bicubically where it grows.
 
-    Raises InputError, one problem, where the file is broken or not 8-bit gray or RGB upright: 16
-    bits, transparency or a turn would become other pixels than those that people see.
+    Raises InputError, one problem, if the file can't be read as people see it.
     """
     import cv2
 
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError([f"{path}: cannot be read ({error}); correct its permissions"]) from None
-    _, faults = images.inspect(data)
-    if faults:
-        raise InputError([f"{path}: {', and it '.join(faults)}"])
-    pixels = images.read(data, colour=False)
+        pixels = images.decode(images.file_bytes(Path(path)), colour=False)
+    except images.FaultyError as error:
+        raise InputError([f"{path}: {error}"]) from None
     found_height, found_width = pixels.shape
     if (found_width, found_height) == (width, height):
         return pixels, ""

@@ -1,4 +1,7 @@
-"""Sheets of images for the eye: groups of images in rows, with a title, a legend and captions."""
+"""Sheets of images for the eye: groups of images in rows, with a title, a legend and captions.
+
+Images may have marks: crosses at points, and the rectangles that the local networks see.
+"""
 
 import math
 import os
@@ -13,9 +16,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from photosketch.data import array_types
+from photosketch.geometry.patches import corners, patches_of
 from photosketch.jobs.job import write_atomically
 
 INK, FAINT, RULE, ALARM = "#1d2329", "#66707a", "#d5d9dd", "#b3261e"
+RECTANGLE = "#CC79A7"  # Okabe & Ito 2008
 # In pixels, as all lengths and sizes of fonts here.
 _MARGIN = 24  # around the sheet
 _GAP = 8  # between the images of a group
@@ -115,6 +120,43 @@ def edges(labels: array_types.Labels) -> array_types.Mask:
     differing[1:] |= labels[1:] != labels[:-1]
     differing[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     return differing
+
+
+def cross(pen: ImageDraw.ImageDraw, x: float, y: float, colour: str) -> None:
+    """A small upright cross with a white rim, at pixels of the picture."""
+    for fill, width, arm in (("white", 4, 5), (colour, 2, 4)):
+        pen.line((x - arm, y, x + arm, y), fill=fill, width=width)
+        pen.line((x, y - arm, x, y + arm), fill=fill, width=width)
+
+
+def rectangles(
+    pen: ImageDraw.ImageDraw,
+    points: array_types.Points,
+    size: Sequence[int],
+    scale: float,
+    frame: int,
+) -> None:
+    """Thin frames of the four rectangles around points [5, 2] of an image of `size` (width,
+    height), which lies in a frame of that many pixels a side, on a picture of it that is `scale`
+    times as large."""
+    for patch, corner in zip(patches_of(frame), corners(points, size, frame), strict=True):
+        ends = np.array([corner, corner + (patch.width, patch.height)]) * scale
+        (left, top), (right, bottom) = ends
+        pen.rectangle((left, top, right - 1, bottom - 1), outline=RECTANGLE)
+
+
+def cross_key(colour: str) -> Image.Image:
+    """Such a cross for a sheet's legend."""
+    mark = Image.new("RGB", (15, 15), "white")
+    cross(ImageDraw.Draw(mark), 7, 7, colour)
+    return mark
+
+
+def rectangle_key() -> Image.Image:
+    """Such a rectangle for a sheet's legend."""
+    mark = Image.new("RGB", (14, 14), RECTANGLE)
+    mark.paste("white", (1, 1, 13, 13))
+    return mark
 
 
 def evenly_spaced(count: int, most: int) -> list[int]:

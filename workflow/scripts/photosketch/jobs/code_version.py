@@ -2,14 +2,13 @@
 
 Snakemake tracks a script by the time of its file and imported modules not at all, so every rule has
 this hash among its params. Imports are found by a regular expression, which takes a tenth of the
-time that parsing takes at every start; a test holds it against Python's own parser. So imports of
-the library are absolute, and `__init__.py` files are empty (that of `draw` has what people import,
-and no module here does).
+time that parsing takes; a test compares them with those of Python's own parser. So imports of the
+library are absolute, and `__init__.py` files are empty (that of `draw` has what people import, and
+no module here imports it).
 """
 
 import hashlib
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -21,18 +20,16 @@ EXEMPT = frozenset(
     for name in (
         *(f"configuration/{name}" for name in ("checks", "loading", "settings", "sweeps")),
         "geometry/patch_checks",
-        *(f"jobs/{name}" for name in ("code_version", "devices", "durations", "job", "progress")),
-        *(f"jobs/{name}" for name in ("provenance", "run_plan")),
-        "training/tensorboard_log",
+        *("jobs/code_version", "jobs/devices", "jobs/job", "jobs/progress", "jobs/provenance"),
+        *("jobs/run_plan", "training/tensorboard_log"),
     )
 )
-
-_FROM = re.compile(
-    r"^[ \t]*from[ \t]+(photosketch[\w.]*)[ \t]+import[ \t]+(\((?:#.*|[^)#])*\)|[^(\n]+)",
+# `from photosketch.a import b, c` (in parentheses, with comments), or `import photosketch.a, ...`
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(photosketch[\w.]*)[ \t]+)?import[ \t]+"
+    r"(\((?:#.*|[^)#])*\)|[^(\n]+)",
     re.MULTILINE,
 )
-_IMPORT = re.compile(r"^[ \t]*import[ \t]+(photosketch[^\n]*)", re.MULTILINE)
-_COMMENT = re.compile(r"#.*")
 
 
 @cache
@@ -62,29 +59,20 @@ def reached_files(script: Path) -> list[Path]:
 @cache
 def _imported(module: Path) -> frozenset[Path]:
     """The library modules that the text of a module imports, wherever in it."""
-    text = module.read_text(encoding="utf-8")
-    modules = [_module(name) for name in _plainly_imported(text)]
-    for package, names in _FROM.findall(text):
-        for name in _names(names):
-            modules.append(_module(f"{package}.{name}") or _module(package))
-    return frozenset(path for path in modules if path)
-
-
-def _plainly_imported(text: str) -> Iterator[str]:
-    """`photosketch.a` and `photosketch.b` of `import photosketch.a as x, photosketch.b`."""
-    for names in _IMPORT.findall(text):
-        yield from _names(names)
-
-
-def _names(listed: str) -> list[str]:
-    """The names of an import statement, without what they are called here."""
-    items = _COMMENT.sub("", listed).strip("() \n").split(",")
-    return [item.split()[0] for item in items if item.split()]
+    found = []
+    for package, listed in _IMPORT.findall(module.read_text(encoding="utf-8")):
+        items = re.sub(r"#.*", "", listed).strip("() \n").split(",")
+        for name in (item.split()[0] for item in items if item.split()):
+            if package:
+                found.append(_module(f"{package}.{name}") or _module(package))
+            elif name.startswith("photosketch."):
+                found.append(_module(name))
+    return frozenset(path for path in found if path)
 
 
 @cache
 def _module(name: str) -> Path | None:
-    """The file of a module `photosketch.a.b`; None of a folder, or of what a module holds."""
+    """The file of a module `photosketch.a.b`; None for a folder, or for what a module holds."""
     path = SCRIPTS.joinpath(*name.split(".")).with_suffix(".py")
     return path if path.is_file() else None
 

@@ -1,9 +1,8 @@
-"""Where a job computes: on a GPU that it shares with no more jobs than it may, or on the CPU.
+"""Where a job computes: on a GPU, which a limited number of jobs share, or on the CPU.
 
-Free of torch at import. Like `runtime`, no part of what a result depends on.
+Free of torch at import. Like `job`, not part of what a result depends on.
 """
 
-import fcntl
 import glob
 import os
 import re
@@ -12,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from photosketch.jobs.job import InputError, say
+from photosketch.jobs.job import InputError, say, try_lock
 
 if TYPE_CHECKING:
     import torch
@@ -34,30 +33,29 @@ def acquire_device(
 ) -> "torch.device":
     """A GPU on which fewer than `slots` jobs of this machine run, made current, or the CPU.
 
-    The CPU is taken where it is `wanted`, where the job has not `asked` its scheduler for a GPU,
-    and with `auto` on a machine without one, outside of SLURM. The device with the fewest jobs is
-    taken, among those that CUDA_VISIBLE_DEVICES allows. A slot is a non-blocking lock on a file
-    named after slot and device (its UUID: numbers differ from job to job where a scheduler confines
-    them), held until the process ends, however it ends: the kernel frees it. Waits, saying so,
-    while all are held.
+    The CPU is taken if it is `wanted`, if the job has not `asked` its scheduler for a GPU, and with
+    `auto` on a machine without a card, outside of SLURM. The device with the fewest jobs is
+    taken, among those that CUDA_VISIBLE_DEVICES allows. A slot is a lock on a file named after slot
+    and device (its UUID, because a scheduler may number devices differently for each job), held
+    until the process ends. If all are held, the job says so and waits.
     The files lie in `lock_folder`, by default one of this machine and user: not on a shared file
     system, and not where `snakemake --unlock` would remove them under a job.
-    On a machine without a card the log is told why torch sees none, but `in_short`.
+    On a machine without a card the log says why torch sees none, unless `in_short`.
 
-    Raises runtime.InputError where there is no GPU to be used although one is `wanted` or this
-    machine has one (an old driver, a scheduler that gave none), and where each is too old.
+    Raises InputError if there is no GPU to be used although one is `wanted` or this machine has one
+    (an old driver, a scheduler that gave none), and if each is too old.
     """
     import torch
 
     if wanted == "cpu" or not asked:
         print(f"{'device is cpu' if asked else 'no GPU was asked for'}: running on the CPU")
         return torch.device("cpu")
-    lack = _lack_of_a_gpu()
-    if lack:
+    if lack := _lack_of_a_gpu():
+        reason, remedy = lack
         if wanted == "auto" and not glob.glob(CARDS) and "SLURM_JOB_ID" not in os.environ:
-            print(f"{'no GPU' if in_short else lack}: running on the CPU")
+            print(f"{'no GPU' if in_short else reason}: running on the CPU")
             return torch.device("cpu")
-        raise InputError([f"{lack}. {_remedy()}; or {ON_THE_CPU}"])
+        raise InputError([f"{reason}. {remedy}; or {ON_THE_CPU}"])
     cards = _served_cards(console)
     folder = Path(lock_folder or f"/tmp/photosketch-gpus-{os.getuid()}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +65,7 @@ def acquire_device(
             for index in cards:
                 properties = torch.cuda.get_device_properties(index)
                 suffix = f"-slot{slot}" if slot else ""
-                lock = _lock(folder / f"{_lock_name(properties.uuid)}{suffix}.lock")
+                lock = try_lock(folder / f"{_lock_name(properties.uuid)}{suffix}.lock")
                 if lock is None:
                     continue
                 if not _opened(index):
@@ -83,42 +81,37 @@ def acquire_device(
         time.sleep(2)
 
 
-def _lack_of_a_gpu() -> str | None:
-    """Why torch has no GPU for this job; None where it has."""
+def _lack_of_a_gpu() -> tuple[str, str] | None:
+    """Why torch has no GPU for this job, and what to do; None if it has one."""
     import torch
 
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if "SLURM_JOB_ID" in os.environ and not visible:
-        return "SLURM gave this job no GPU (CUDA_VISIBLE_DEVICES is not set)"
-    if torch.cuda.is_available() and torch.cuda.device_count():
-        return None
-    try:
-        torch.cuda.init()
-        reason = "none is listed"
-    except (RuntimeError, AssertionError) as error:
-        reason, *_ = str(error).splitlines() or [type(error).__name__]
-    hidden = "" if visible is None else f", CUDA_VISIBLE_DEVICES is {visible!r}"
-    return f"torch sees no GPU ({reason.rstrip('.')}{hidden})"
-
-
-def _remedy() -> str:
-    """What to do where torch sees no GPU that is there, or ought to be."""
-    import torch
-
-    if "SLURM_JOB_ID" in os.environ:
-        return "Have the scheduler give the job a GPU"
+    by_slurm = "SLURM_JOB_ID" in os.environ
+    reason = "SLURM gave this job no GPU (CUDA_VISIBLE_DEVICES is not set)"
+    if visible or not by_slurm:
+        if torch.cuda.is_available() and torch.cuda.device_count():
+            return None
+        try:
+            torch.cuda.init()
+            cause = "none is listed"
+        except (RuntimeError, AssertionError) as error:
+            cause, *_ = str(error).splitlines() or [type(error).__name__]
+        hidden = "" if visible is None else f", CUDA_VISIBLE_DEVICES is {visible!r}"
+        reason = f"torch sees no GPU ({cause.rstrip('.')}{hidden})"
+    if by_slurm:
+        return reason, "Have the scheduler give the job a GPU"
     if torch.version.cuda is None:
-        return "Install a build of torch with CUDA"
-    return (
-        f"Install a driver for CUDA {torch.version.cuda} (nvidia-smi names the one at hand; "
-        "docs/gpu.md the least), or let CUDA_VISIBLE_DEVICES name a device"
+        return reason, "Install a build of torch with CUDA"
+    return reason, (
+        f"Install a driver for CUDA {torch.version.cuda} (nvidia-smi shows the installed one; "
+        "docs/gpu.md has the oldest that works), or let CUDA_VISIBLE_DEVICES name a device"
     )
 
 
 def _served_cards(console: TextIO) -> list[int]:
-    """The devices that this build of torch has code for; those that it has none for are named.
+    """The devices that this build of torch has code for; the others are named.
 
-    Raises runtime.InputError where it has code for none of them.
+    Raises InputError if it has code for none of them.
     """
     import torch
 
@@ -148,19 +141,14 @@ def is_served(capability: tuple[int, int], built: Sequence[str]) -> bool:
     intermediate code (compute) on all later ones; with a letter behind, on that architecture alone.
     """
     for name in built:
-        found = re.fullmatch(r"(sm|compute)_(\d+)(\d)([a-z]?)", name)
-        if not found:
-            continue
-        kind, major, minor, exact = found.groups()
-        architecture = int(major), int(minor)
-        if exact:
-            served = capability == architecture
-        elif kind == "sm":
-            served = capability[0] == architecture[0] and capability >= architecture
-        else:
-            served = capability >= architecture
-        if served:
-            return True
+        if found := re.fullmatch(r"(sm|compute)_(\d+)(\d)([a-z]?)", name):
+            kind, major, minor, exact = found.groups()
+            architecture = int(major), int(minor)
+            same_major = kind == "compute" or capability[0] == architecture[0]
+            if capability == architecture or (
+                not exact and same_major and capability > architecture
+            ):
+                return True
     return False
 
 
@@ -175,7 +163,7 @@ def _lock_name(uuid: str) -> str:
 
 
 def _opened(index: int) -> bool:
-    """Make the device current; False where a process has it for itself (EXCLUSIVE_PROCESS) or has
+    """Make the device current; False if a process has it for itself (EXCLUSIVE_PROCESS) or has
     filled its memory."""
     import torch
 
@@ -187,15 +175,3 @@ def _opened(index: int) -> bool:
             raise
         return False
     return True
-
-
-def _lock(path: Path) -> int | None:
-    """Lock the file until the process ends or the descriptor is closed; None if another has it."""
-    lock = os.open(path, os.O_WRONLY | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    os.utime(lock)  # the age by which temporary folders are cleaned
-    return lock

@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[4]
-TRACKED = "workflow/scripts/photosketch"  # which no commit of another repository holds
+TRACKED = "workflow/scripts/photosketch"  # no commit of another repository has it
 PACKAGES = (
     *("snakemake", "torch", "torchvision", "numpy", "opencv-python-headless", "piq"),
     *("pytorch-fid", "efficientnet-lite-pytorch"),
@@ -15,29 +15,25 @@ PACKAGES = (
 EXTRAS = ("onnxruntime", "dlib-bin")
 
 
-def commit(project: Path) -> str:
-    """The commit that is checked out in the folder `project`, and whether files differ from it.
-
-    Unknown where the folder is no repository itself, but lies within another, or is the top of one
-    whose commit does not hold this code.
-    """
-    try:
-        head = _head(project)
-        changed = len(_git(project, "status", "--porcelain").splitlines())
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown: not a git repository"
-    if head is None:
-        return "unknown: not a git repository of its own"
-    files = f"{changed} file{'s' if changed > 1 else ''}"
-    return f"{head}, {f'with changes to {files}' if changed else 'clean'}"
-
-
 def head(project: Path) -> str | None:
-    """The hash of the commit that is checked out in the folder; None where it is no repository."""
-    try:
-        return _head(project)
-    except (OSError, subprocess.CalledProcessError):
-        return None
+    """The hash of the commit that is checked out in the folder.
+
+    None if the folder is not the top of a repository, or its commit does not hold this code.
+    """
+    top = _git(project, "rev-parse", "--show-toplevel")
+    is_own = top and Path(top).samefile(project) and _git(project, "ls-tree", "HEAD", "--", TRACKED)
+    return _git(project, "rev-parse", "HEAD") if is_own else None
+
+
+def commit(project: Path) -> str:
+    """The commit that is checked out in the folder `project`, and whether files differ from it."""
+    checked_out = head(project)
+    if checked_out is None:
+        own = " of its own" if _git(project, "rev-parse", "--show-toplevel") else ""
+        return f"unknown: not a git repository{own}"
+    changed = len((_git(project, "status", "--porcelain") or "").splitlines())
+    files = f"{changed} file{'s' if changed > 1 else ''}"
+    return f"{checked_out}, {f'with changes to {files}' if changed else 'clean'}"
 
 
 def versions() -> str:
@@ -48,15 +44,12 @@ def versions() -> str:
     return ", ".join([f"Python {platform.python_version()}", *named])
 
 
-def _head(project: Path) -> str | None:
-    if not Path(_git(project, "rev-parse", "--show-toplevel")).samefile(project):
-        return None
-    tracked = _git(project, "ls-tree", "HEAD", "--", TRACKED)
-    return _git(project, "rev-parse", "HEAD") if tracked else None
-
-
-def _git(project: Path, *arguments: str) -> str:
+def _git(project: Path, *arguments: str) -> str | None:
+    """What git prints; None if it fails or is not there."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     command = ["git", "-C", str(project), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    except (OSError, subprocess.CalledProcessError):
+        return None
     return done.stdout.strip()

@@ -44,19 +44,14 @@ def options(
 
 def write_plan(path: Path, options: Sequence[str]) -> None:
     """Write (JSON) the version of every script as it is known to this process, and the options."""
-    plan = {
-        "versions": {
-            name: code_version(name) for name in sorted(p.name for p in SCRIPTS.glob("*.py"))
-        },
-        "options": options,
-    }
+    names = sorted(script.name for script in SCRIPTS.glob("*.py"))
+    plan = {"versions": {name: code_version(name) for name in names}, "options": options}
     with write_atomically(path) as temporary:
         temporary.write_text(json.dumps(plan, indent=1), encoding="utf-8")
 
 
 def planned_version(path: Path, script: str) -> str | None:
-    """The version of a script by the plan at `path`; None where there is no plan, or
-    none of it."""
+    """The version of a script by the plan at `path`; None if that doesn't have it."""
     return _read(path).get("versions", {}).get(script)
 
 

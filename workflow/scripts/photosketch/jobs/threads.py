@@ -1,9 +1,10 @@
 """Threads to work in whose results do not depend on how many they are.
 
-Apart from `runtime`, because this decides over the last digits of results.
+Apart from `job`, because this decides the last digits of results.
 """
 
 import contextlib
+import functools
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -25,23 +26,24 @@ def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
     the one it has from Intel (IPP) rounds otherwise as a buffer lies in memory.
     """
     cv2, torch = sys.modules.get("cv2"), sys.modules.get("torch")
-    opencv_threads = cv2.getNumThreads() if cv2 else 0
-    torch_threads = torch.get_num_threads() if torch else 0
-    if cv2:
-        cv2.setNumThreads(1)
+    set_threads = [cv2.setNumThreads] if cv2 else []
+    before = [cv2.getNumThreads()] if cv2 else []
     if torch:
-        torch.set_num_threads(1)
+        set_threads.append(torch.set_num_threads)
+        before.append(torch.get_num_threads())
+    # OpenCV keeps the choice of IPP for each thread by itself
+    use_no_ipp = functools.partial(cv2.ipp.setUseIPP, False) if cv2 else None
+    for set_number in set_threads:
+        set_number(1)
     try:
         with (
             threadpoolctl.threadpool_limits(1, "blas"),
-            ThreadPoolExecutor(threads, initializer=_use_no_ipp) as pool,
+            ThreadPoolExecutor(threads, initializer=use_no_ipp) as pool,
         ):
             yield pool
     finally:
-        if cv2:
-            cv2.setNumThreads(opencv_threads)
-        if torch:
-            torch.set_num_threads(torch_threads)
+        for set_number, number in zip(set_threads, before, strict=True):
+            set_number(number)
 
 
 def in_order(
@@ -59,9 +61,3 @@ def in_order(
             yield begun.popleft().result()
     while begun:
         yield begun.popleft().result()
-
-
-def _use_no_ipp() -> None:
-    """OpenCV keeps the choice for each thread by itself."""
-    if cv2 := sys.modules.get("cv2"):
-        cv2.ipp.setUseIPP(False)

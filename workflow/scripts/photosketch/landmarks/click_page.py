@@ -5,27 +5,21 @@ network nor server: made on a cluster, it works on a laptop from a file:// addre
 gives the whole manual file: every row that was there, but for those clicked anew.
 """
 
-import base64
-import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from photosketch.data.as_seen import reduced
+from photosketch.data.images import reduced
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.figures import page as pages
 from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, ImageKey
 
-TEMPLATE = Path(__file__).with_suffix(".html")
 CONFIG_KEY = "landmarks.annotate"
-SHAPE = (len(LANDMARK_NAMES), 2)
 
 
 def annotation_page(
@@ -38,32 +32,31 @@ def annotation_page(
     """The page as text, and how many images it shows.
 
     `tables` are landmark tables by subset, the first that has an image counts; `manual_rows` as
-    `manual.manual_rows` gives them. Shown are the images without points in either, then
-    those that match one of `patterns` (subset/id/modality, * for any text), their points in place.
+    `manual.manual_rows` gives them. Shown are the images without points in either, then those that
+    match one of `patterns` (subset/id/modality, * for any text), their points in place.
     `manual_file` is the path told to the person for saving.
 
     Raises InputError if there is nothing to show, or if a pattern matches no image.
     """
     images: dict[ImageKey, tuple[Pair, Modality]] = {
-        (pair.subset, pair.id, modality): (pair, modality)
-        for pair in pairs
-        for modality in MODALITIES
+        (pair.subset, pair.id, m): (pair, m) for pair in pairs for m in MODALITIES
     }
-    sizes = {image: _size(*images[image]) for image in images}
+    sizes = {image: pair.size(modality) for image, (pair, modality) in images.items()}
     points, sources = _known_points(tables, manual_rows)
-    shown = _to_show(list(images), set(points), list(patterns))
-    entries = [
-        entry(
-            image,
-            sizes[image],
-            _file(*images[image]),
-            _picture(*images[image]),
-            hint=_hint(image, points, sizes),
-            points=points.get(image),
-            source=sources.get(image, ""),
+    entries = []
+    for image in _to_show(list(images), set(points), patterns):
+        pair, modality = images[image]
+        entries.append(
+            entry(
+                image,
+                sizes[image],
+                pair.photo if modality == "photo" else pair.sketch,
+                reduced(read_image(pair, modality)),
+                hint=_hint(image, points, sizes),
+                points=points.get(image),
+                source=sources.get(image, ""),
+            )
         )
-        for image in shown
-    ]
     return page(entries, manual_rows, manual_file), len(entries)
 
 
@@ -93,7 +86,7 @@ def entry(
         "source": source,
         "points": None if points is None else listed(points),
         "hint": hint,
-        "picture": _data_uri(picture),
+        "picture": pages.image_uri(picture, "png", optimize=True),
     }
 
 
@@ -115,9 +108,7 @@ def page(
         "manualRows": [[row[column] for column in MANUAL_COLUMNS] for row in manual_rows],
         "images": entries,
     }
-    # `<` could end the script element: names come from people's tables.
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
-    return TEMPLATE.read_text(encoding="utf-8").replace("{{DATA}}", text)
+    return pages.render(__file__, title="Place the five points", data=data)
 
 
 def _known_points(
@@ -132,21 +123,19 @@ def _known_points(
         except ValueError:
             continue  # the merge reports it
         image = row["subset"], row["id"], row["modality"]
-        points[image], sources[image] = np.array(values).reshape(SHAPE), "manual"
+        points[image], sources[image] = np.array(values).reshape(-1, 2), "manual"
     for by_subset in tables:
         for subset, table in by_subset.items():
-            values = table[list(COORDINATES)].to_numpy(float).reshape(-1, *SHAPE)
-            for index, (name, modality) in enumerate(
-                zip(table["id"], table["modality"], strict=True)
-            ):
-                image = subset, name, modality
-                if image not in points:
-                    points[image], sources[image] = values[index], table["source"].iloc[index]
+            found = table[list(COORDINATES)].to_numpy(float).reshape(len(table), -1, 2)
+            keys = zip(table["id"], table["modality"], table["source"], found, strict=True)
+            for name, modality, source, own in keys:
+                points.setdefault((subset, name, modality), own)
+                sources.setdefault((subset, name, modality), source)
     return points, sources
 
 
 def _to_show(
-    images: Sequence[ImageKey], known: set[ImageKey], patterns: Sequence[str]
+    images: Sequence[ImageKey], known: set[ImageKey], patterns: Iterable[str]
 ) -> list[ImageKey]:
     """The images to show: those without points first."""
     missing = [image for image in images if image not in known]
@@ -187,34 +176,18 @@ def _hint(
         for key, value in points.items()
         if key != image and key in sizes
     }
-    for alike in (image[::2], image[:1], ()):
-        if alike == image[::2]:
-            alike_points = [value for key, value in others.items() if key[::2] == alike]
-        else:
-            alike_points = [value for key, value in others.items() if key[: len(alike)] == alike]
-        if alike_points:
-            return listed(np.mean(alike_points, axis=0) * sizes[image] - 0.5)
+    subset, _, modality = image
+    for alike in (
+        [key for key in others if (key[0], key[2]) == (subset, modality)],
+        [key for key in others if key[0] == subset],
+        list(others),
+    ):
+        if alike:
+            mean = np.mean([others[key] for key in alike], axis=0)
+            return listed(mean * sizes[image] - 0.5)
     return None
 
 
 def listed(points: np.ndarray) -> list[list[float]]:
     """Points [5, 2] as the page has them."""
-    return [[round(float(x), 2), round(float(y), 2)] for x, y in points]
-
-
-def _file(pair: Pair, modality: Modality) -> str:
-    return pair.photo if modality == "photo" else pair.sketch
-
-
-def _size(pair: Pair, modality: Modality) -> tuple[int, int]:
-    return pair.size(modality)
-
-
-def _picture(pair: Pair, modality: Modality) -> np.ndarray:
-    return reduced(read_image(pair, modality))
-
-
-def _data_uri(image: np.ndarray) -> str:
-    picture = io.BytesIO()
-    Image.fromarray(image).save(picture, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(picture.getvalue()).decode()
+    return np.asarray(points, float).round(2).tolist()

@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 
 from photosketch.data.array_types import Image, Points
-from photosketch.data.as_seen import points_before, reduced
-from photosketch.data.pairs import MODALITIES, SPLITS, AsSeen, Modality, Pair, read_image, select
+from photosketch.data.images import points_before, reduced
+from photosketch.data.pairs import MODALITIES, SPLITS, Modality, Pair, read_image, select
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import TEMPLATE_SIZE, Similarity, similarity, template
 from photosketch.jobs.progress import Bar
@@ -149,7 +149,7 @@ def detect_pairs(
 ) -> pd.DataFrame:
     """The landmark table of a subset's pairs as detected: photo, then sketch, of each pair.
 
-    Large images are looked at in a copy of at most `as_seen.LONGEST` pixels a side, and faces that
+    Large images are looked at in a copy of at most `images.LONGEST` pixels a side, and faces that
     may lie anywhere then again, closer (`look_closer`). Images without a face have no row, nor have
     those whose points cannot be, as where the image's border cuts a face: the log says why.
     `console` is told how far it is. `options` are the keyword arguments of `detect`. No batch holds
@@ -172,7 +172,7 @@ def detect_pairs(
                 face and replace(face, points=points_before(face.points, pair.size(modality)))
                 for (pair, modality), face in zip(keys, found, strict=True)
             ]
-            if any(isinstance(pair.pictures, AsSeen) for pair, _ in keys):
+            if any(pair.sketch_width for pair, _ in keys):
                 detections = look_closer(keys, detections, device)
             faces |= {(pair.id, m): face for (pair, m), face in zip(keys, detections, strict=True)}
     rows = []

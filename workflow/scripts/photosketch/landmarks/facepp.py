@@ -21,7 +21,7 @@ import pandas as pd
 import requests
 from PIL import Image
 
-from photosketch.data.as_seen import points_before, reduced, reduced_size
+from photosketch.data.images import points_before, reduced, reduced_size
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.jobs.job import InputError, write_atomically
 from photosketch.landmarks.table import COLUMNS, COORDINATES, ImageKey, point_faults

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from photosketch.configuration.settings import FRAMES
 from photosketch.data import array_types
 from photosketch.data.pairs import MODALITIES, Pair, select
-from photosketch.figures import contact_sheet, marks
+from photosketch.figures import contact_sheet
 from photosketch.geometry.similarity import TEMPLATE, similarity
 from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, points_by_image, without_points
 
@@ -109,10 +109,12 @@ def montage(
         cell, scale = contact_sheet.fitted(image, *box)
         if row["id"] in framed:
             image_size = image.shape[1], image.shape[0]
-            marks.rectangles(ImageDraw.Draw(cell), framed[row["id"]], image_size, scale, frame)
+            contact_sheet.rectangles(
+                ImageDraw.Draw(cell), framed[row["id"]], image_size, scale, frame
+            )
         for name in LANDMARK_NAMES:
             x, y = ((row[f"{name}_{axis}"] + 0.5) * scale for axis in "xy")
-            marks.cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
+            contact_sheet.cross(ImageDraw.Draw(cell), x, y, COLOURS[row["source"]])
         remark = f"{row['source']}, {row['distance']:.1f}" + (": far" if row["far"] else "")
         groups.append(contact_sheet.Group([cell], str(row["id"]), remark, alarm=row["far"]))
     return contact_sheet.sheet(title, groups, _ACROSS, _legend(table, without, bool(framed)))
@@ -125,10 +127,12 @@ def _legend(table: pd.DataFrame, unlocated: int, framed: bool) -> list[contact_s
     counted = table["source"].value_counts()
     for source in (source for source in SOURCES if source in counted):
         keys.append(
-            contact_sheet.Key(f"{source}: {counted[source]}", marks.cross_key(COLOURS[source]))
+            contact_sheet.Key(
+                f"{source}: {counted[source]}", contact_sheet.cross_key(COLOURS[source])
+            )
         )
     if framed:
-        keys.append(contact_sheet.Key("what the local networks see", marks.rectangle_key()))
+        keys.append(contact_sheet.Key("what the local networks see", contact_sheet.rectangle_key()))
     far = int(table["far"].sum())
     text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
     keys.append(contact_sheet.Key(text, colour=contact_sheet.ALARM if far else contact_sheet.FAINT))

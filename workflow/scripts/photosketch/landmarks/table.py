@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from photosketch.data import digests, row_keys
 from photosketch.data.pairs import MODALITIES, Modality, Pair
-from photosketch.jobs.job import InputError, intact
+from photosketch.data.storage import intact, read_table, require_rows, write_table
+from photosketch.jobs.job import InputError
 
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
@@ -24,41 +24,24 @@ ImageKey = tuple[str, str, str]  # subset, id, modality
 def write_landmarks(table: pd.DataFrame, path: Path | str) -> None:
     """Write a landmark table (CSV), coordinates to a thousandth of a pixel."""
     decimals = dict.fromkeys(COORDINATES, 3) | {"score": 6}
-    with digests.written(path) as temporary:
-        table.astype({column: float for column in decimals}).round(decimals).to_csv(
-            temporary, index=False
-        )
+    write_table(table.astype(dict.fromkeys(decimals, float)).round(decimals), path)
 
 
 def read_landmarks(path: Path | str) -> pd.DataFrame:
     """A landmark table; ids are text, the score of a point placed by hand is NaN.
 
-    Raises InputError where it is damaged: an image with two rows or of another modality, a
-    coordinate that is no number, another content than was written.
+    Raises InputError if it is damaged: an image with two rows or of another modality, a coordinate
+    that is not a number.
     """
     stage = "detect_landmarks, facepp_landmarks, merge_landmarks or align_faces"
-    texts = ("id", "modality", "source")
-    numbers = dict.fromkeys((*COORDINATES, "score"), float)
-    with digests.read(path, stage):
-        table = pd.read_csv(
-            path,
-            dtype=dict.fromkeys(texts, str) | numbers,
-            keep_default_na=False,  # an id may be called NA
-            na_values={"score": [""]},
-        )
-    if tuple(table.columns) != COLUMNS:
-        raise InputError([f"{path}: is no landmark table; delete it, it is written again"])
+    table = read_table(path, stage, ("id", "modality", "source"), COLUMNS)
     with intact(path, stage):
-        _check_values(table)
-    row_keys.require_once(path, stage, zip(table["modality"], table["id"], strict=True))
-    return table
-
-
-def _check_values(table: pd.DataFrame) -> None:
-    if unknown := set(table["modality"]) - set(MODALITIES):
-        raise ValueError(f"modality {', '.join(sorted(unknown))}")
-    if not np.isfinite(table[list(COORDINATES)].to_numpy(float)).all():
-        raise ValueError("a coordinate is no number")
+        if unknown := set(table["modality"]) - set(MODALITIES):
+            raise ValueError(f"modality {', '.join(sorted(unknown))}")
+        if not np.isfinite(table[list(COORDINATES)].to_numpy(float)).all():
+            raise ValueError("a coordinate is not a number")
+    require_rows(path, stage, zip(table["modality"], table["id"], strict=True))
+    return table.astype({"score": float})
 
 
 def faults_of(points: np.ndarray, width: int, height: int) -> list[str]:

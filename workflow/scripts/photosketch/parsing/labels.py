@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from photosketch.data import archives
 from photosketch.data.array_types import Labels
 from photosketch.data.pairs import MODALITIES, Modality, Pair
+from photosketch.data.storage import intact, read_arrays, write_arrays
 from photosketch.jobs.job import InputError
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))
+_ARRAYS = ("ids", "photo", "sketch", "classes")
 _MARKS = ("fallback", "unparsed", "faceless", "manual")  # what is in a file only where there is any
 _WRITTEN_BY = "parse_faces (machine/) or merge_parsings"
 
@@ -65,44 +66,35 @@ def require_photo_labels(pairs: Iterable[Pair], parsings: Parsings) -> None:
 def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
     """Write an NPZ: ids, photo, sketch, the names of the classes; `fallback`, `unparsed`,
     `faceless` and `manual` unless empty."""
-    marks = {name: getattr(parsings, name) for name in _MARKS}
-    marked: dict[str, Any] = {name: np.array(images) for name, images in marks.items() if images}
-    archives.write(
-        path,
-        {
-            "ids": np.array(parsings.ids),
-            "photo": parsings.photo,
-            "sketch": parsings.sketch,
-            "classes": np.array(CLASSES),
-            **marked,
-        },
-        compressed=True,
-    )
+    arrays = {**vars(parsings), "classes": CLASSES}
+    marked = [name for name in _MARKS if arrays[name]]
+    write_arrays(path, {name: arrays[name] for name in (*_ARRAYS, *marked)}, compressed=True)
 
 
 def read_parsings(path: str | os.PathLike[str]) -> Parsings:
     """Read what `write_parsings` wrote. Raises InputError if its classes are not ours."""
-    with archives.opened(path, _WRITTEN_BY) as stored:
-        _check_classes(path, stored["classes"])
-        marked = {name: stored[name].tolist() if name in stored else [] for name in _MARKS}
-        return Parsings(
-            tuple(stored["ids"].tolist()),
-            stored["photo"],
-            stored["sketch"],
-            tuple((id, modality) for id, modality in marked["fallback"]),
-            tuple(marked["unparsed"]),
-            tuple(marked["faceless"]),
-            tuple((id, modality) for id, modality in marked["manual"]),
-        )
+    stored = _read(path)
+    marked = {name: stored[name].tolist() if name in stored else [] for name in _MARKS}
+    return Parsings(
+        tuple(stored["ids"].tolist()),
+        stored["photo"],
+        stored["sketch"],
+        tuple((id, modality) for id, modality in marked["fallback"]),
+        tuple(marked["unparsed"]),
+        tuple(marked["faceless"]),
+        tuple((id, modality) for id, modality in marked["manual"]),
+    )
 
 
 def read_photo_labels(path: str | os.PathLike[str]) -> dict[str, Labels]:
     """The label maps [H, W] of the photos alone, by the pairs' ids. Raises as `read_parsings`."""
-    with archives.opened(path, _WRITTEN_BY, ("ids", "photo", "classes")) as stored:
-        _check_classes(path, stored["classes"])
-        return dict(zip(stored["ids"].tolist(), stored["photo"], strict=True))
+    stored = _read(path, ("ids", "photo", "classes"))
+    return dict(zip(stored["ids"].tolist(), stored["photo"], strict=True))
 
 
-def _check_classes(path: str | os.PathLike[str], classes: np.ndarray) -> None:
-    if tuple(classes) != CLASSES:
-        raise InputError([f"{path}: its classes are not {CLASSES}; delete it: it is written again"])
+def _read(path: str | os.PathLike[str], only: tuple[str, ...] | None = None) -> dict[str, Any]:
+    stored = read_arrays(path, _WRITTEN_BY, _ARRAYS, only=only, optional=_MARKS)
+    with intact(path, _WRITTEN_BY):
+        if tuple(stored["classes"]) != CLASSES:
+            raise ValueError(f"its classes are not {', '.join(CLASSES)}")
+    return stored

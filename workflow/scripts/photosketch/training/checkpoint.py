@@ -16,9 +16,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 
+from photosketch.data.storage import read_tensors, write_tensors
 from photosketch.jobs import job
 from photosketch.jobs.job import file_sha256
 
@@ -79,38 +79,15 @@ def generator_path(folder: Path, epoch: int) -> Path:
 
 
 def save_generator(folder: Path, epoch: int, weights: Weights, about: dict[str, Any]) -> None:
-    """Write a state dict; in the metadata, as JSON, `about` (builtins) and a digest of both.
-
-    One entry of the metadata, for safetensors writes several in any order.
-    """
+    """Write a state dict and `about` (builtins)."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-    text = json.dumps({**about, "sha256": _digest(tensors, about)})
-    with job.write_atomically(generator_path(folder, epoch)) as temporary:
-        save_file(tensors, temporary, metadata={"photosketch": text})
+    write_tensors(generator_path(folder, epoch), tensors, about)
 
 
 def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
-    """The state dict of a generator file and what was written about it.
-
-    Raises InputError where they are not what was written.
-    """
-    with job.intact(path, "train"), safe_open(path, framework="pt") as file:
-        about = json.loads((file.metadata() or {}).get("photosketch", "{}"))
-        if "sha256" not in about:
-            raise ValueError("it doesn't say what it is")
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if about.pop("sha256") != _digest(weights, about):
-            raise ValueError("its content has another sha256 than was written")
-        return weights, about
-
-
-def _digest(weights: Weights, about: dict[str, Any]) -> str:
-    """The sha256 of the names, types, shapes and values of tensors, and of what is said of them."""
-    digest = hashlib.sha256(json.dumps(about).encode())
-    for name, tensor in sorted(weights.items()):
-        digest.update(f"\0{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
+    """The state dict of a generator file and what was written about it. Raises InputError if they
+    are not what was written."""
+    return read_tensors(path, "train")
 
 
 def publish(source: Path, target: Path) -> None:

@@ -18,8 +18,7 @@ from photosketch.configuration.settings import TrainConfig
 from photosketch.jobs.job import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.training import checkpoint, networks, tensors
-from photosketch.training.determinism import deterministic_algorithms
-from photosketch.training.seeds import derive_seed
+from photosketch.training.determinism import derive_seed, deterministic_algorithms
 
 Statistics = Literal["instance", "running"]
 

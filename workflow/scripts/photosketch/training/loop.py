@@ -6,6 +6,7 @@ random numbers of a step from the seed and the count of images seen.
 
 import contextlib
 import csv
+import math
 import signal
 import threading
 import time
@@ -16,20 +17,21 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from photosketch.configuration.settings import RunSettings, TrainConfig
-from photosketch.jobs import job
+from photosketch.geometry.similarity import template
+from photosketch.jobs import job, provenance
 from photosketch.jobs.progress import Bar
 from photosketch.training import checkpoint, networks, tensors
-from photosketch.training.determinism import deterministic_algorithms
-from photosketch.training.loss_buffer import Readings
-from photosketch.training.memory import lack_of_memory_explained
-from photosketch.training.seeds import derive_seed
-from photosketch.training.step import Trainer
+from photosketch.training.checks import lack_of_memory_explained
+from photosketch.training.determinism import derive_seed, deterministic_algorithms
+from photosketch.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from photosketch.training.tensorboard_log import Live
 
+READ_BACK_EVERY = 20  # steps between two readings of the losses, each a wait for the device
 SAMPLES = 4  # training pairs shown in a strip
 # what schedulers send ahead of the end, and Ctrl-C
 STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
@@ -67,46 +69,126 @@ def train(
 ) -> None:
     """Train until every due epoch has its generator in the run's `work`, then publish them.
 
-    Takes a fresh trainer and goes on from the saved state where one serves. Writes
+    Takes a fresh trainer and goes on from the saved state if one serves. Writes
     generator_epoch{epoch}.safetensors for each due epoch and train_log.csv (one row per epoch: mean
     of each unweighted term) to the run's folder; `watch` writes event files and strips there.
-    States are written in the background. Where another process claims the folder
-    (runtime.sole_writer), stops and publishes nothing.
+    States are written in the background. If another process claims the folder (`sole_writer`),
+    stops and publishes nothing.
 
     Raises:
-        runtime.InputError: a loss or weight is no longer finite, or memory or disk are too small.
-        runtime.InterruptedJobError: a signal of STOPPING came, or a claim; the state is saved.
+        InputError: a loss or weight is no longer finite, or memory or disk are too small.
+        InterruptedJobError: a signal of STOPPING came, or a claim; the state is saved.
     """
+    config, pairs = trainer.config, len(data)
     with (
         deterministic_algorithms(),
-        lack_of_memory_explained(trainer.config, trainer.device),
+        lack_of_memory_explained(config, trainer.device),
         _stop_requests() as stop,
         checkpoint.Saver(run.work, run.settings.states) as saver,
     ):
-        _resume(trainer, run, len(data))
+        _resume(trainer, run, pairs)
         job.remove_hidden_files(run.folder / "strips")
-        if trainer.position.images < trainer.config.epochs * len(data):
-            checkpoint.check_space(run.work, _bytes_to_write(trainer, run))
-            readings = Readings(trainer, data, run.name)
-            guard = Guard(run, trainer, readings, saver, stop)
-            watching: contextlib.AbstractContextManager[Live | None] = (
-                watch(run.folder, run.name, trainer.position.images)
-                if watch
-                else contextlib.nullcontext()
-            )
-            with watching as live:
-                _train_epochs(trainer, data, run, readings, guard, live, console)
+        if trainer.position.images < config.epochs * pairs:
+            _train_epochs(trainer, data, run, console, watch, saver, stop)
     # another job may want other hyper-parameters, and finds all in .state
     if job.is_claimed(run.folder):
         raise job.InterruptedJobError(f"{run.name}: another job waits to go on with this training")
     for epoch in run.due:
         source = checkpoint.generator_path(run.work, epoch)
         checkpoint.publish(source, checkpoint.generator_path(run.folder, epoch))
-    write_log(trainer.position.log[: trainer.config.epochs], run.folder / "train_log.csv")
+    write_log(trainer.position.log[: config.epochs], run.folder / "train_log.csv")
+
+
+def _train_epochs(
+    trainer: Trainer,
+    data: tensors.PackedSet,
+    run: Run,
+    console: TextIO,
+    watch: "type[Live] | None",
+    saver: checkpoint.Saver,
+    stop: threading.Event,
+) -> None:
+    """Epochs and their batches, from the trainer's position to the last epoch."""
+    config, position, pairs = trainer.config, trainer.position, len(data)
+    checkpoint.check_space(run.work, _bytes_to_write(trainer, run))
+    losses = LossBuffer(trainer, data, run.name)
+    saved_at = time.monotonic()
+
+    def save_is_needed() -> bool:
+        return stop.is_set() or time.monotonic() - saved_at > 60 * run.settings.state_minutes
+
+    def save(completed_epoch: int | None = None) -> None:
+        """Save the state, and the generator of the epoch just completed if it is due."""
+        nonlocal saved_at
+        losses.check_weights()
+        due = None
+        if completed_epoch in run.due:
+            about = {**trainer.about(), **run.about, "epoch": completed_epoch}
+            due = completed_epoch, about
+        saver.save(trainer.state(run.fingerprint), due)
+        saved_at = time.monotonic()
+
+    def stop_if_asked() -> None:
+        if stop.is_set():
+            saver.wait()
+            raise job.InterruptedJobError(
+                f"{run.name}: told to stop after {position.images} images, which are saved; run "
+                "again to go on from there"
+            )
+
+    first, total = position.images // pairs + 1, config.epochs * pairs
+    with contextlib.ExitStack() as stack:
+        live = stack.enter_context(watch(run.folder, run.name, position.images)) if watch else None
+        part = f"epoch {first}/{config.epochs}"
+        bar = stack.enter_context(
+            Bar(run.name, total, console, done=position.images, part=part, delay=0)
+        )
+        for epoch in range(first, config.epochs + 1):
+            bar.part = f"epoch {epoch}/{config.epochs}"
+            rate = learning_rate(config, epoch)
+            trainer.set_learning_rate(rate)
+            order = epoch_order(pairs, trainer.seed, epoch).to(trainer.device)
+            for indices in order[position.images % pairs :].split(config.batch_size):
+                losses.add(trainer.advance(data, indices), epoch, indices)
+                bar.update(len(indices))
+                epoch_ends = position.images % pairs == 0
+                if not (losses.is_full or epoch_ends or stop.is_set()):
+                    continue
+                count, sums = losses.read_back()
+                if live:
+                    values = {"epoch": epoch, "learning_rate": rate}
+                    live.add_losses(position.images, count, sums, values)
+                if job.is_claimed(run.folder):
+                    stop.set()
+                saver.poll()
+                if save_is_needed() and not epoch_ends:
+                    save()
+                    stop_if_asked()
+            position.close_epoch(epoch, rate)
+            if live and run.settings.strip_every and epoch % run.settings.strip_every == 0:
+                names, images = samples(trainer, data)
+                live.strip(epoch, position.images, names, images, config.warp != "none")
+            is_last = epoch == config.epochs
+            if epoch in run.due or is_last or save_is_needed():
+                save(epoch)
+                if not is_last:
+                    stop_if_asked()
+
+
+def epoch_order(pairs: int, seed: int, epoch: int) -> Tensor:
+    """The order in which an epoch visits the training pairs, int64 [pairs]."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
+    return torch.randperm(pairs, generator=generator)
+
+
+def learning_rate(config: TrainConfig, epoch: int) -> float:
+    """The rate in an epoch (from 1): constant, then linear over the last `lr_decay_epochs`."""
+    remaining = config.epochs - epoch + 1
+    return config.lr * min(1.0, remaining / (config.lr_decay_epochs + 1))
 
 
 def _resume(trainer: Trainer, run: Run, pairs: int) -> None:
-    """Take over the saved state, where there is one that still serves."""
+    """Take over the saved state, if there is one that still serves."""
     state = checkpoint.load_state(run.work, run.fingerprint)
     if state is None:
         return
@@ -129,112 +211,6 @@ def _bytes_to_write(trainer: Trainer, run: Run) -> int:
     return max(0, states - there) + generators
 
 
-def _train_epochs(
-    trainer: Trainer,
-    data: tensors.PackedSet,
-    run: Run,
-    readings: Readings,
-    guard: "Guard",
-    live: "Live | None",
-    console: TextIO,
-) -> None:
-    """Epochs and their batches, from the trainer's position to the last epoch."""
-    config, position, pairs = trainer.config, trainer.position, len(data)
-    first, total = position.images // pairs + 1, config.epochs * pairs
-    part = f"epoch {first}/{config.epochs}"
-    with Bar(run.name, total, console, done=position.images, part=part, delay=0) as bar:
-        for epoch in range(first, config.epochs + 1):
-            bar.part = f"epoch {epoch}/{config.epochs}"
-            rate = learning_rate(config, epoch)
-            trainer.set_learning_rate(rate)
-            order = epoch_order(pairs, trainer.seed, epoch).to(trainer.device)
-            for indices in order[position.images % pairs :].split(config.batch_size):
-                readings.note(trainer.advance(data, indices), epoch, indices)
-                bar.update(len(indices))
-                epoch_ends = position.images % pairs == 0
-                if readings.full or epoch_ends or guard.stopping:
-                    count, sums = readings.read_back()
-                    if live:
-                        values = {"epoch": epoch, "learning_rate": rate}
-                        live.note(position.images, count, sums, values)
-                    guard.watch()
-                    if guard.save_is_needed and not epoch_ends:
-                        guard.save()
-                        guard.stop_if_asked()
-            position.close_epoch(epoch, rate)
-            if live and run.settings.strip_every and epoch % run.settings.strip_every == 0:
-                names, images = samples(trainer, data)
-                live.strip(epoch, position.images, names, images, config.warp != "none")
-            last = epoch == config.epochs
-            if epoch in run.due or last or guard.save_is_needed:
-                guard.save(epoch)
-                if not last:
-                    guard.stop_if_asked()
-
-
-def epoch_order(pairs: int, seed: int, epoch: int) -> torch.Tensor:
-    """The order in which an epoch visits the training pairs, int64 [pairs]."""
-    generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
-    return torch.randperm(pairs, generator=generator)
-
-
-def learning_rate(config: TrainConfig, epoch: int) -> float:
-    """The rate in an epoch (from 1): constant, then linear over the last `lr_decay_epochs`."""
-    remaining = config.epochs - epoch + 1
-    return config.lr * min(1.0, remaining / (config.lr_decay_epochs + 1))
-
-
-@dataclass
-class Guard:
-    """Saves a run, and stops it where a signal came or another process claims its folder."""
-
-    run: Run
-    trainer: Trainer
-    readings: Readings
-    saver: checkpoint.Saver
-    stop: threading.Event
-    saved_at: float = field(default_factory=time.monotonic)
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the run was asked to stop."""
-        return self.stop.is_set()
-
-    @property
-    def save_is_needed(self) -> bool:
-        """Whether the last save is too long ago, or the run about to stop."""
-        overdue = time.monotonic() - self.saved_at > 60 * self.run.settings.state_minutes
-        return overdue or self.stopping
-
-    def watch(self) -> None:
-        """Notice a claim of the folder. Raises runtime.InputError where a save has failed."""
-        if job.is_claimed(self.run.folder):
-            self.stop.set()
-        self.saver.poll()
-
-    def save(self, completed_epoch: int | None = None) -> None:
-        """Save where the run is, and the generator of the epoch just completed if it is due.
-
-        Raises runtime.InputError where a weight is not finite: such a state is never saved.
-        """
-        self.readings.check_weights()
-        due = None
-        if completed_epoch is not None and completed_epoch in self.run.due:
-            about = {**self.trainer.about(), **self.run.about, "epoch": completed_epoch}
-            due = completed_epoch, about
-        self.saver.save(self.trainer.state(self.run.fingerprint), due)
-        self.saved_at = time.monotonic()
-
-    def stop_if_asked(self) -> None:
-        """Raise runtime.InterruptedJobError if the run was asked to stop, once all is on disk."""
-        if self.stopping:
-            self.saver.wait()
-            raise job.InterruptedJobError(
-                f"{self.run.name}: told to stop after {self.trainer.position.images} "
-                "images, which are saved; run again to go on from there"
-            )
-
-
 @contextlib.contextmanager
 def _stop_requests() -> Iterator[threading.Event]:
     """Within the block a signal to stop sets the yielded event in place of ending the process."""
@@ -245,6 +221,76 @@ def _stop_requests() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that was made: its epoch, the images seen after it, the pairs [B] it trained on."""
+
+    epoch: int
+    images: int
+    indices: Tensor
+
+
+class LossBuffer:
+    """The terms of the latest steps, kept on the device until they are read back together."""
+
+    def __init__(self, trainer: Trainer, data: tensors.PackedSet, name: str) -> None:
+        self.trainer, self.data, self.name = trainer, data, name
+        self.steps: list[Step] = []  # not read back yet
+        self.latest: Step | None = None
+        self.values: Tensor | None = None  # [READ_BACK_EVERY, T]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has to be read back before the next step."""
+        return len(self.steps) == READ_BACK_EVERY
+
+    def add(self, values: Tensor, epoch: int, indices: Tensor) -> None:
+        """Keep the terms [T] of the step just made on the pairs `indices`."""
+        if self.values is None:
+            self.values = values.new_empty(READ_BACK_EVERY, len(values))
+        self.values[len(self.steps)].copy_(values)
+        self.latest = Step(epoch, self.trainer.position.images, indices)
+        self.steps.append(self.latest)
+
+    def read_back(self) -> tuple[int, dict[str, float]]:
+        """Wait for the device, add the terms to the epoch's totals.
+
+        Returns the number of images that the steps saw, and the sum of each term over these.
+        Raises InputError with the first step that has a term that is not finite.
+        """
+        assert self.values is not None
+        totals, seen = self.trainer.position.totals, 0
+        sums = dict.fromkeys(self.trainer.terms, 0.0)
+        for step, row in zip(self.steps, self.values.tolist(), strict=False):
+            terms = dict(zip(self.trainer.terms, row, strict=True))
+            if broken := [term for term, value in terms.items() if not math.isfinite(value)]:
+                raise job.InputError([self._refusal(", ".join(broken), step)])
+            size = len(step.indices)
+            seen += size
+            for term, value in terms.items():
+                totals[term] = totals.get(term, 0.0) + value * size / len(self.data)
+                sums[term] += value * size
+        self.steps.clear()
+        return seen, sums
+
+    def check_weights(self) -> None:
+        """Raise InputError if a weight is not finite: such a state is never saved."""
+        if not self.trainer.is_finite():
+            assert self.latest is not None
+            raise job.InputError([self._refusal("a weight", self.latest)])
+
+    def _refusal(self, what: str, step: Step) -> str:
+        batch = [f"{self.data.subset[i]}/{self.data.ids[i]}" for i in step.indices.tolist()]
+        size, pairs = self.trainer.config.batch_size, len(self.data)
+        within = step.images - (step.epoch - 1) * pairs
+        count = (step.epoch - 1) * math.ceil(pairs / size) + math.ceil(within / size)
+        return (
+            f"{self.name}: {what} is not finite in epoch {step.epoch}, step {count}, "
+            f"which ends at image {step.images} and trained on {', '.join(batch)}. The last good "
+            "state is kept; lower train.lr or the term's weight, or look at these images"
+        )
 
 
 def write_log(rows: list[dict[str, Any]], path: Path) -> None:
@@ -267,10 +313,38 @@ def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[
     with torch.no_grad(), networks.instance_statistics(generator):
         drawn = generator(batch.photo, batch.landmarks, batch.foreground).image
     names = [f"{data.subset[index]} {data.ids[index]}" for index in range(count)]
-    return names, [_pixels(image) for image in (batch.photo, batch.sketch, drawn)]
+    pictures = []
+    for image in (batch.photo, batch.sketch, drawn):  # [B, C, F, F] in -1..1, gray or RGB
+        pixels = ((image.expand(-1, 3, -1, -1) + 1) * 127.5).round().clamp(0, 255).byte()
+        pictures.append(pixels.permute(0, 2, 3, 1).cpu().numpy())
+    return names, pictures
 
 
-def _pixels(image: torch.Tensor) -> np.ndarray:
-    """Of [B, C, F, F] in -1..1, gray or RGB: RGB uint8 [B, F, F, 3]."""
-    scaled = ((image.expand(-1, 3, -1, -1) + 1) * 127.5).round().clamp(0, 255).byte()
-    return scaled.permute(0, 2, 3, 1).cpu().numpy()
+def describe_run(
+    data: tensors.PackedSet, *, aligned: bool, run: str, ablation: str, code: str
+) -> dict[str, Any]:
+    """What generators say of the training on `data`, so that they draw other photos without it.
+
+    Builtins, in the metadata of the file, beside what `Trainer.about` says and the epoch:
+
+    size       [width, height] of the pictures that it was trained on, in the middle of the frame
+    pad_value  gray level around them
+    template   [5][2], where the points (x, y) of a face have to lie in such a picture: with
+               `aligned` (dataset.align) where faces were brought to, else the training photos' mean
+    run, ablation, commit, code (the version of the code that trains), versions: what made it
+    """
+    if aligned:
+        points = template(data.size)
+    else:
+        means = data.landmarks.double().mean(dim=0).cpu().numpy()  # [5, 2] in frame pixels
+        points = means - data.offset
+    return {
+        "size": list(data.size),
+        "pad_value": data.pad_value,
+        "template": points.round(3).tolist(),
+        "run": run,
+        "ablation": ablation,
+        "commit": provenance.head(provenance.PROJECT) or "unknown",
+        "code": code,
+        "versions": provenance.versions(),
+    }

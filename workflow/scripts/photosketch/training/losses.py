@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from photosketch.configuration.settings import GladForm
+from photosketch.configuration.settings import GladForm, LossWeights
 from photosketch.geometry.patches import PARTS
 from photosketch.training.networks import Discriminators, GeneratorOutput
 from photosketch.training.parts import Regions, split
@@ -52,13 +52,10 @@ def generator_loss(
     discriminators: Discriminators,
     batch: Batch,
     output: GeneratorOutput,
-    *,
-    l1: float,
-    glad: float,
-    local: float,
+    weights: LossWeights,
     glad_form: GladForm = "magnitude",
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The generator's loss for weights `l1`, `glad`, `local`, and its unweighted terms for the log.
+    """The generator's loss, and its unweighted terms for the log.
 
     A term of weight 0 is not computed. adversarial_local is there if local discriminators are; its
     weight is 0.25 of the adversarial term's, as APDrawingGAN's authors have it. Freeze the
@@ -66,25 +63,18 @@ def generator_loss(
     """
     judged = discriminators(batch.photo, output.image, output.regions)
     terms = {"adversarial": adversarial(judged.frame, real=True)}
-    weights = {
-        "adversarial": 1.0,
-        "adversarial_local": LOCAL_ADVERSARIAL,
-        "l1": l1,
-        "glad": glad,
-        "local": local,
-    }
     if judged.parts:
         errors = [adversarial(judged.parts[part], real=True) for part in PARTS]
         terms["adversarial_local"] = torch.stack(errors).sum()
-    if l1:
+    if weights.l1:
         terms["l1"] = pixel_l1(output.image, batch.sketch)
-    if glad:
+    if weights.glad:
         terms["glad"] = gradient_loss(output.image, batch.sketch, batch.valid, glad_form)
-    if local:
-        if output.regions is None:
-            raise ValueError("the local loss needs a generator with local networks")
+    if weights.local:
+        assert output.regions is not None, "the local loss needs a generator with local networks"
         terms["local"] = local_l1(output.parts, batch.sketch, output.regions)
-    return weighted_sum(terms, weights), _detached(terms)
+    by_term = {"adversarial": 1.0, "adversarial_local": LOCAL_ADVERSARIAL, **vars(weights)}
+    return weighted_sum(terms, by_term), _detached(terms)
 
 
 def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

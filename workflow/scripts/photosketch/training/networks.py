@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from photosketch.configuration.settings import FusionName
 from photosketch.geometry.patches import PARTS, PATCHES
+from photosketch.training.determinism import derive_seed
 from photosketch.training.fusion import build_fusion
 from photosketch.training.layers import HalfDropout
 from photosketch.training.parts import Regions, blacken, find_regions, split
-from photosketch.training.seeds import derive_seed
 
 PHOTO_CHANNELS = 3
 
@@ -189,15 +189,11 @@ class Discriminators(nn.Module):
         self.parts = nn.ModuleDict({name: PatchGAN(channels, ndf) for name in PARTS if local})
 
     def forward(self, photo: Tensor, sketch: Tensor, regions: Regions | None) -> Logits:
-        """Judge sketches of photos; `regions` are needed by the local discriminators alone.
-
-        Raises ValueError where there are local discriminators and no regions.
-        """
+        """Judge sketches of photos; `regions` are needed by the local discriminators alone."""
         both = torch.cat([photo, sketch], dim=1)  # [B, 3 + C, F, F]
         if not self.parts:
             return Logits(self.frame(both), {})
-        if regions is None:
-            raise ValueError("local discriminators need the regions of a generator with parts")
+        assert regions is not None
         pieces = split(both, regions)
         judged = {name: network(pieces[name]) for name, network in self.parts.items()}
         return Logits(self.frame(both), judged)

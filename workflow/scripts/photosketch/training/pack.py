@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from photosketch.data.archives import Streamed
 from photosketch.data.array_types import Labels, Points
 from photosketch.data.pairs import Pair, read_image
+from photosketch.data.storage import Streamed
 from photosketch.jobs.job import InputError
 from photosketch.landmarks.table import points_of, read_landmarks
 from photosketch.parsing.labels import read_photo_labels
@@ -31,7 +31,7 @@ def pack(
     pad_value: int,
     sketch_channels: int,
 ) -> dict[str, Any]:
-    """The arrays of one split, in the order of `pairs`. Images and labels are `archives.Streamed`,
+    """The arrays of one split, in the order of `pairs`. Images and labels are `storage.Streamed`,
     so that no more than one of them is in memory.
 
     `landmark_files` and `parsing_files` name each subset's CSV and NPZ; `frame` is F, the side of

@@ -6,8 +6,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from photosketch.data import archives
-from photosketch.data.archives import Streamed
+from photosketch.data.storage import Streamed, read_arrays, write_arrays
 from photosketch.jobs.progress import Bar
 
 NAMES = ("ids", "subset", "photo", "sketch", "landmarks", "parsing", "size", "offset", "pad_value")
@@ -15,7 +14,7 @@ NAMES = ("ids", "subset", "photo", "sketch", "landmarks", "parsing", "size", "of
 
 def read_packed(path: Path | str) -> dict[str, Any]:
     """All arrays of a file, by name. Raises InputError where it is damaged."""
-    return archives.read(path, "pack_tensors or pack_warped_tensors", NAMES)
+    return read_arrays(path, "pack_tensors or pack_warped_tensors", NAMES)
 
 
 def write_packed(
@@ -34,7 +33,7 @@ def write_packed(
             key: _shown(array, bar) if isinstance(array, Streamed) else array
             for key, array in arrays.items()
         }
-        archives.write(path, shown)
+        write_arrays(path, shown)
 
 
 def _shown(array: Streamed, bar: Bar) -> Streamed:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from photosketch.data import archives, row_keys
 from photosketch.data.pairs import Pair
+from photosketch.data.storage import read_arrays, require_rows, write_arrays
 
 
 @dataclass(frozen=True)
@@ -31,16 +31,15 @@ def ids_and_subsets(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def write_samples(samples: Samples, path: str | Path) -> None:
-    archives.write(path, vars(samples), compressed=True)
+    write_arrays(path, vars(samples), compressed=True)
 
 
 def read_samples(path: str | Path, people: Sequence[tuple[str, str]] | None = None) -> Samples:
     """What `write_samples` wrote. Raises InputError unless the sketches are those of `people`
     (subset, id), in their order, where these are given."""
     stage = "infer or collect_sketches"
-    with archives.opened(path, stage) as stored:
-        samples = Samples(**stored)
+    samples = Samples(**read_arrays(path, stage, ("ids", "subset", "sketches")))
     if people is not None:
         drawn = zip(samples.subset.tolist(), samples.ids.tolist(), strict=True)
-        row_keys.require(path, stage, drawn, people, "the people of the table of pairs")
+        require_rows(path, stage, drawn, people, "the people of the table of pairs")
     return samples

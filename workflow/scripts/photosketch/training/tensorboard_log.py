@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from photosketch.figures import contact_sheet
 from photosketch.jobs.job import InputError
-from photosketch.training import strips
 
 POINTS_EVERY = 10.0  # seconds between two points of a curve
 EVENTS = "events.out.tfevents.*"
@@ -57,7 +57,7 @@ class Live:
             if self._writer:
                 self._writer.close()
 
-    def note(
+    def add_losses(
         self, images: int, count: int, sums: Mapping[str, float], values: Mapping[str, float]
     ) -> None:
         """Add steps to the next point of the curves, and write it where the last is long ago.
@@ -98,10 +98,19 @@ class Live:
         shown: Sequence[np.ndarray],
         warped: bool,
     ) -> None:
-        """Write strips/epoch{epoch}.png, and the same picture to the events; `names`, `shown` and
-        `warped` as strips.strip takes them."""
+        """Write strips/epoch{epoch}.png, and the same picture to the events: pairs by name, two in
+        a row, each with its photo, its sketch to learn and the drawn one.
+
+        shown: these three, RGB uint8 [B, F, F, 3] each; warped: whether the sketch to learn is.
+        """
         title = f"{self.name}: training pairs after epoch {epoch}"
-        picture = strips.strip(title, names, shown, warped)
+        true = "true sketch, warped" if warped else "true sketch"
+        groups = [
+            contact_sheet.Group(list(map(Image.fromarray, of_pair)), name)
+            for name, *of_pair in zip(names, *shown, strict=True)
+        ]
+        columns = ("photo", true, "drawn sketch")
+        picture = contact_sheet.sheet(title, groups, across=2, columns=columns)
         path = self.folder / "strips" / f"epoch{epoch:04d}.png"
         with _left_out(str(path)):
             contact_sheet.save(picture, path)
@@ -113,8 +122,8 @@ class Live:
 
 @contextlib.contextmanager
 def _left_out(what: str) -> Iterator[None]:
-    """Around writing something to look at: where the disk is full the log says so, and training
-    goes on."""
+    """Around writing something to look at: if the disk is full the log says so, and training goes
+    on."""
     try:
         yield
     except (OSError, InputError) as error:

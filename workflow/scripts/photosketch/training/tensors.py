@@ -143,12 +143,10 @@ def draw_jitter(batch_size: int, jitter: int, frame: int, device: torch.device) 
     Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017); each
     place from 0 to `jitter` - `frame` is equally likely. None for `jitter` 0, which switches it
     off.
-    Raises ValueError where `jitter` is smaller than the frame.
     """
     if not jitter:
         return None
-    if jitter < frame:
-        raise ValueError(f"jitter {jitter}: the frame is padded to this side, at least {frame}")
+    assert jitter >= frame
     return torch.randint(jitter - frame + 1, (batch_size, 2), device=device)
 
 

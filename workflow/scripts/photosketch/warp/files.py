@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from photosketch.data import archives, digests, row_keys
 from photosketch.data.array_types import Field, Image, Mask
+from photosketch.data.storage import (
+    read_arrays,
+    read_table,
+    require_rows,
+    write_arrays,
+    write_table,
+)
 
 
 @dataclass(frozen=True)
@@ -28,39 +33,27 @@ class Warped:
 
 def write_warped(warped: Warped, path: str | Path) -> None:
     """Write an NPZ: ids, sketches, maps, valid."""
-    archives.write(
-        path,
-        {
-            "ids": np.array(warped.ids),
-            "sketches": warped.sketches,
-            "maps": warped.maps,
-            "valid": warped.valid,
-        },
-    )
+    write_arrays(path, vars(warped))
 
 
 def read_warped(path: str | Path) -> Warped:
     """Read what `write_warped` wrote."""
-    with archives.opened(path, "warp_sketches") as stored:
-        return Warped(
-            tuple(stored["ids"].tolist()), stored["sketches"], stored["maps"], stored["valid"]
-        )
+    stored = read_arrays(path, "warp_sketches", ("ids", "sketches", "maps", "valid"))
+    return Warped(tuple(stored.pop("ids").tolist()), **stored)
 
 
 def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
     """Write a CSV of what `warp_pairs` scores: one row per pair, 4 decimals."""
-    with digests.written(path) as temporary:
-        scores.round(4).to_csv(temporary, index=False)
+    write_table(scores.round(4), path)
 
 
 def read_scores(path: str | Path, ids: Iterable[str]) -> pd.DataFrame:
     """Read what `write_scores` wrote; ids are text. Raises InputError unless they are `ids`, those
     of the subset's pairs in their order."""
-    with digests.read(path, "warp_sketches"):
-        table = pd.read_csv(path, dtype={"id": str}, keep_default_na=False, na_values=[""])
-        found = table["id"].tolist()
-    row_keys.require(path, "warp_sketches", ([id] for id in found), ([id] for id in ids))
-    return table
+    flags = ["worse", "shrunk"]
+    table = read_table(path, "warp_sketches", ("id", *flags))
+    require_rows(path, "warp_sketches", zip(table["id"]), zip(ids))
+    return table.assign(**{flag: table[flag] == "True" for flag in flags})
 
 
 def summarise(subset: str, mode: str, scores: pd.DataFrame) -> dict[str, Any]:

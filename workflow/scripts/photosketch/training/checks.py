@@ -1,20 +1,26 @@
-"""Whether a training finds the memory it needs, and what to lower where it does not."""
+"""What a training needs before it begins, and what to change if it lacks that: memory, and faces
+that fit the local networks."""
 
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import psutil
 import torch
 
 from photosketch.configuration.settings import FRAMES, TrainConfig
+from photosketch.geometry import patch_checks
+from photosketch.geometry.patches import clamped
 from photosketch.jobs import job
+
+if TYPE_CHECKING:
+    from photosketch.training.tensors import PackedSet
 
 
 @contextlib.contextmanager
 def lack_of_memory_explained(config: TrainConfig, device: torch.device) -> Iterator[None]:
-    """Within the block a lack of memory is a runtime.InputError that says what to lower."""
+    """Within the block a lack of memory is an InputError that says what to lower."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
@@ -35,8 +41,8 @@ def lack_of_memory_explained(config: TrainConfig, device: torch.device) -> Itera
 
 
 def check_room(tensors: Path, device: torch.device, console: TextIO) -> None:
-    """Say how large the packed training set is. Raises runtime.InputError where the device, which
-    is to hold all of it, has less memory free."""
+    """Say how large the packed training set is. Raises InputError if the device, which is to hold
+    all of it, has less memory free."""
     size, free = tensors.stat().st_size, free_memory(device)
     place = "the GPU's memory" if device.type == "cuda" else "memory"
     job.say(f"training set: {size / 1e6:.0f} MB, to lie in {place}", console)
@@ -57,3 +63,25 @@ def free_memory(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         return free
     return psutil.virtual_memory().available
+
+
+def check_faces(data: "PackedSet", ablation: str, *, aligned: bool, page_command: str) -> None:
+    """Raise InputError with the photos whose faces the local networks' rectangles do not fit.
+
+    Merging of points and alignment check this too, unless the ablation joined the run later.
+    `aligned`: dataset.align is on; `page_command` makes the page to click points.
+    """
+    points = data.landmarks.cpu().numpy().astype(float)
+    found = [
+        f"photo of {subset} {name}: {', '.join(faults)}"
+        for subset, name, face in zip(data.subset, data.ids, points, strict=True)
+        if (
+            faults := patch_checks.problems(
+                face, clamped(face, (data.frame, data.frame), data.frame), data.frame
+            )
+        )
+    ]
+    if found:
+        raise job.InputError(
+            patch_checks.refusal(found, [ablation], aligned=aligned, page_command=page_command)
+        )

@@ -1,0 +1,138 @@
+"""From the files of a run to those of its comparison."""
+
+import platform
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from photosketch.comparison import costs, figures, page, sweeps
+from photosketch.comparison.summary import Comparison, Provenance, Published, choose_epochs
+from photosketch.comparison.tables import (
+    Table,
+    chosen_table,
+    fid_table,
+    metric_table,
+    other_people_table,
+)
+from photosketch.comparison.verdicts import difference_tables
+from photosketch.configuration import settings
+from photosketch.configuration.sweeps import Sweep
+from photosketch.data import pairs
+from photosketch.evaluation import files
+from photosketch.figures import contact_sheet
+from photosketch.jobs import provenance
+from photosketch.jobs.job import write_atomically
+from photosketch.training.samples import read_samples
+
+
+def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any]) -> Comparison:
+    """`inputs`, `hp`: of the rule `compare`; `config`: the whole configuration.
+
+    Raises InputError if the files are not of one run and one evaluation.
+    """
+    folder = Path(inputs.manifest).parent
+    ablations, seeds, subsets, epochs = (hp[k] for k in ("ablations", "seeds", "subsets", "epochs"))
+    methods, points = hp["methods"], hp["points"]
+    manifest = pairs.read_manifest(inputs.manifest, config["dataset"]["pairs"])
+    test = pairs.select(manifest, split="test")
+    counts = {name: len(pairs.select(test, name)) for name in subsets}
+    choice = None
+    if inputs.validation:
+        validated = {name: len(pairs.select(manifest, name, "val")) for name in subsets}
+        validated = {name: count for name, count in validated.items() if count}
+        scores = files.read_scores(inputs.validation, ablations, seeds, validated, epochs)
+        choice = choose_epochs(scores, hp["chosen_by"])
+    people = [(pair.subset, pair.id) for pair in test]
+    shown = [*hp["shown"], *methods]
+    samples = [read_samples(path, people) for path in [*inputs.samples, *inputs.method_samples]]
+    image_scores = [files.read_image_scores(path, people, epochs) for path in inputs.images]
+    image_scores += [files.read_image_scores(path, people, [0]) for path in inputs.method_images]
+    defined = {name: own for name, own in config["ablations"].items() if name not in points}
+    return Comparison(
+        scores=files.read_scores(inputs.scores, ablations, seeds, counts, epochs),
+        references=files.read_references(inputs.references, subsets),
+        differences=files.read_differences(
+            inputs.differences,
+            [name for name in [*ablations, *methods] if name != config["reference"]],
+            subsets,
+        ),
+        provenance=Provenance(
+            config["run"],
+            {
+                "Commit": provenance.commit(provenance.PROJECT),
+                "Versions": provenance.versions(),
+                "Devices": devices(sorted((folder / "logs").glob("train/*/*.log"))),
+                "Split": pairs.counts_in_words(manifest),
+            },
+            {name: settings.ablation_config(config, name).hparams() for name in ablations},
+            yaml.safe_dump({**config, "ablations": defined}, sort_keys=False, allow_unicode=True),
+        ),
+        method_scores=(
+            files.read_scores(inputs.method_scores, methods, [0], counts, [0]) if methods else None
+        ),
+        notes=[
+            line for path in inputs.method_notes for line in Path(path).read_text().splitlines()
+        ],
+        choice=choice,
+        reference=config["reference"],
+        sweeps=[Sweep.from_hparams(sweep) for sweep in hp["sweeps"]],
+        points=points,
+        published=[Published(name, **entry) for name, entry in hp["published"].items()],
+        costs=costs.read_benchmarks(folder / "benchmarks", folder / "logs"),
+        people=test,
+        drawn=dict(zip(shown, samples, strict=True)),
+        image_scores=dict(zip(shown, image_scores, strict=True)),
+    )
+
+
+def devices(logs: Iterable[str | Path]) -> str:
+    """The devices that jobs named in their logs; unknown where the logs are gone."""
+    names: dict[str, None] = {}
+    for path in map(Path, logs):
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        names |= dict.fromkeys(re.findall(r"^using GPU [^:]*: (.+)$", text, re.MULTILINE))
+        if re.search(r"running on the CPU$", text, re.MULTILINE):
+            names[f"CPU ({platform.processor() or platform.machine()})"] = None
+    return ", ".join(names) or "unknown: no logs"
+
+
+def write_comparison(comparison: Comparison, subsets: Sequence[str], output: Any) -> None:
+    """Write the files of the rule `compare`, whose names `output` has; `subsets`: of its grids."""
+    pictures = {"curves": figures.curves(comparison)}
+    if comparison.choice:
+        pictures["validation_curves"] = figures.validation_curves(comparison.choice)
+    for name, picture in pictures.items():
+        figures.save(picture, output[name])
+    swept = dict(zip((s.name for s in comparison.sweeps), output.get("sweeps", []), strict=True))
+    for sweep in comparison.sweeps:
+        figures.save(sweeps.figure(comparison, sweep), swept[sweep.name])
+    grids = dict(zip(subsets, output.grids, strict=True))
+    for subset, path in grids.items():
+        contact_sheet.save(figures.people_grid(comparison, subset), path)
+    fid, others = fid_table(comparison), other_tables(comparison)
+    tables = [*others, costs.cost_table(comparison.costs)]
+    for path, text in {
+        output.csv: comparison.summary.to_csv(index=False),
+        output.markdown: page.fid_markdown(comparison, tables),
+        output.latex: "\n".join(table.latex(comparison.note) for table in [fid, *others]),
+        output.page: page.index_html(
+            comparison, tables, output.curves, output.get("validation_curves"), grids, swept
+        ),
+    }.items():
+        with write_atomically(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def other_tables(comparison: Comparison) -> list[Table]:
+    """What follows FID: FID, other people, and the chosen epochs, where there are any, all metrics,
+    the differences, the sweeps."""
+    return [
+        *([other_people_table(comparison)] if comparison.scores["fid_other"].notna().any() else []),
+        *([chosen_table(comparison, comparison.choice)] if comparison.choice else []),
+        metric_table(comparison),
+        *(difference_tables(comparison) if len(comparison.differences) else []),
+        *(sweeps.table(comparison, sweep) for sweep in comparison.sweeps),
+    ]

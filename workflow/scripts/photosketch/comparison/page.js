@@ -1,0 +1,188 @@
+{% include "figures/page.js" %}
+(function () {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const columns = ["photo", "true sketch"].concat(data.methods);
+  const at = (id) => document.getElementById(id);
+  const make = (tag, text, parent) => {
+    const node = document.createElement(tag);
+    node.textContent = text;
+    if (parent) parent.append(node);
+    return node;
+  };
+
+  /* Tables: a click on a column's name sorts by it, a second one turns the order round. Where more
+     is better the largest comes first. The name of a group of columns sorts by its first one. */
+  const numeric = (text) => parseFloat(text.replace("\u2212", "-"));
+  document.querySelectorAll("table.sortable").forEach((table) => {
+    const body = table.tBodies[0];
+    table.querySelectorAll("thead button").forEach((button) => {
+      button.addEventListener("click", () => {
+        const group = button.closest("th").dataset.sorts;
+        const head = group ? table.querySelector(`[data-column="${group}"]`) : button.closest("th");
+        const column = Number(head.dataset.column || head.cellIndex);
+        const before = head.getAttribute("aria-sort");
+        const down = before ? before === "ascending" : head.textContent.includes("\u2191");
+        table.querySelectorAll("th[aria-sort]").forEach((th) => th.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", down ? "descending" : "ascending");
+        const key = (row) => row.cells[column].textContent;
+        const rows = Array.from(body.rows).sort((a, b) => {
+          const x = numeric(key(a)), y = numeric(key(b));
+          if (isNaN(x) && isNaN(y)) return key(a).localeCompare(key(b)) * (down ? -1 : 1);
+          if (isNaN(x) || isNaN(y)) return isNaN(x) ? 1 : -1;
+          return (x - y) * (down ? -1 : 1);
+        });
+        body.append(...rows);
+      });
+    });
+  });
+
+  /* Gallery: which people, in which order. */
+  const option = (select, value, text) => { make("option", text, select).value = value; };
+  option(at("subset"), "", "all");
+  data.subsets.forEach((name) => option(at("subset"), name, name));
+  data.metrics.forEach((metric) => option(at("metric"), metric.key, metric.name));
+  option(at("order"), "listed", "as listed");
+  data.methods.forEach((name, index) => option(at("order"), String(index), name));
+  option(at("order"), "mean", "mean of all");
+  option(at("order"), "disagreement", "disagreement");
+
+  let shown = [], drawn = 0, current = 0;
+  const metric = () => data.metrics[at("metric").selectedIndex];
+  /* A score that could not be measured is null. */
+  const written = (value, digits) => value === null ? "\u2013" : value.toFixed(digits);
+  /* The higher, the nearer to the front when the best come first; null without a score. */
+  const merit = (person) => {
+    const all = person.scores[metric().key];
+    const order = at("order").value;
+    const values = all.filter((value) => value !== null);
+    if (!values.length || all[Number(order)] === null) return null;
+    if (order === "disagreement") return Math.max(...values) - Math.min(...values);
+    const value = order === "mean"
+      ? values.reduce((sum, one) => sum + one, 0) / values.length : all[Number(order)];
+    return metric().lower ? -value : value;
+  };
+
+  const card = (person, place) => {
+    const article = document.createElement("article");
+    article.className = "person";
+    article.dataset.id = person.subset + "/" + person.id;
+    const title = make("h3", person.id, article);
+    make("small", person.subset, title);
+    const strip = make("div", "", article);
+    strip.className = "strip";
+    columns.forEach((name, column) => {
+      const button = make("button", "", strip);
+      button.type = "button";
+      const image = make("img", "", button);
+      image.src = person.images[column];
+      image.width = data.width;
+      image.height = data.height;
+      image.decoding = "async";
+      image.alt = name + " of " + person.subset + " " + person.id;
+      const caption = make("span", name + " ", button);
+      if (column > 1) {
+        const value = person.scores[metric().key][column - 2];
+        make("small", metric().name + " " + written(value, 3), caption);
+        /* Hovering over a drawing shows the true sketch in its place. */
+        button.addEventListener("pointerenter", (event) => {
+          if (event.pointerType === "mouse") image.src = person.images[1];
+        });
+        button.addEventListener("pointerleave", () => { image.src = person.images[column]; });
+      }
+      button.addEventListener("click", () => open(place, column));
+    });
+    return article;
+  };
+  const draw = () => {
+    const end = Math.min(shown.length, drawn + 24);
+    for (; drawn < end; drawn++) at("people").append(card(shown[drawn], drawn));
+  };
+  const arrange = () => {
+    const subset = at("subset").value;
+    shown = data.people.filter((person) => !subset || person.subset === subset);
+    if (at("order").value !== "listed") {
+      const merits = new Map(shown.map((person) => [person, merit(person)]));
+      const worst = at("worst").getAttribute("aria-pressed") === "true";
+      const turned = at("order").value !== "disagreement" && worst ? -1 : 1;
+      shown.sort((a, b) => {
+        const x = merits.get(a), y = merits.get(b);
+        if (x === null || y === null) return (x === null) - (y === null);
+        return (y - x) * turned;
+      });
+    }
+    at("people").replaceChildren();
+    drawn = 0;
+    draw();
+    at("count").textContent = shown.length + " of " + data.people.length + " faces";
+  };
+  at("subset").addEventListener("change", arrange);
+  at("metric").addEventListener("change", arrange);
+  at("order").addEventListener("change", arrange);
+  at("worst").addEventListener("click", () => {
+    const on = at("worst").getAttribute("aria-pressed") !== "true";
+    at("worst").setAttribute("aria-pressed", String(on));
+    if (on && ["listed", "disagreement"].includes(at("order").value)) at("order").value = "mean";
+    arrange();
+  });
+  new IntersectionObserver((entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) draw();
+  }, { rootMargin: "1500px" }).observe(at("more"));
+
+  /* Comparing two images of a person: one over the other, cut at a divide. */
+  columns.forEach((name, index) => {
+    option(at("left"), String(index), name);
+    option(at("right"), String(index), name);
+  });
+  const cut = divided(at("stage"), at("divide"));
+  const show = () => {
+    const person = shown[current];
+    const left = Number(at("left").value), right = Number(at("right").value);
+    at("who").textContent = person.subset + " " + person.id;
+    at("under").src = person.images[left];
+    at("under").alt = columns[left];
+    at("over").src = person.images[right];
+    at("over").alt = columns[right];
+    at("scores").replaceChildren();
+    const head = make("tr", "", at("scores"));
+    make("th", "", head);
+    data.metrics.forEach((one) => make("th", one.name, head));
+    [left, right].filter((column) => column > 1).forEach((column) => {
+      const row = make("tr", "", at("scores"));
+      make("th", columns[column], row);
+      data.metrics.forEach((one) => {
+        make("td", written(person.scores[one.key][column - 2], 4), row);
+      });
+    });
+    at("scores").hidden = left < 2 && right < 2;
+    at("previous").disabled = current === 0;
+    at("next").disabled = current === shown.length - 1;
+  };
+  const open = (place, column) => {
+    current = place;
+    at("left").value = "1";
+    at("right").value = String(column === 1 ? 0 : column);
+    cut(50);
+    show();
+    at("compare").showModal();
+    at("divide").focus();
+  };
+  const step = (by) => {
+    const target = current + by;
+    if (target < 0 || target >= shown.length) return;
+    current = target;
+    show();
+  };
+  at("left").addEventListener("change", show);
+  at("right").addEventListener("change", show);
+  at("previous").addEventListener("click", () => step(-1));
+  at("next").addEventListener("click", () => step(1));
+  at("close").addEventListener("click", () => at("compare").close());
+  at("compare").addEventListener("keydown", (event) => {
+    const by = { PageDown: 1, n: 1, PageUp: -1, p: -1 }[event.key];
+    if (by) { event.preventDefault(); step(by); }
+  });
+  at("compare").addEventListener("click", (event) => {
+    if (event.target === at("compare")) at("compare").close();
+  });
+  arrange();
+})();

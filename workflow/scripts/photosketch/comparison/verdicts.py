@@ -1,0 +1,165 @@
+"""Tables of the differences to the reference: intervals and verdicts, primary and descriptive."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from photosketch.comparison.summary import Comparison
+from photosketch.comparison.tables import Table, in_unit
+from photosketch.evaluation.files import POOLED
+from photosketch.evaluation.metrics import BY_KEY, Metric
+
+ANCHOR = "verdicts"  # of the table of the primary metric
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """What a verdict speaks of, the interval that it follows from, and where both are found."""
+
+    subject: str
+    interval: str
+    low: str
+    high: str
+    verdict: str
+
+    def cell(self, metric: Metric, row: pd.Series) -> str:
+        """A difference with its interval, `−1.50 [−2.25, −0.75]`."""
+        ends = row[self.low], row[self.high]
+        difference, low, high = (
+            in_unit(metric, value, ends[1] - ends[0], "+") for value in (row["difference"], *ends)
+        )
+        return f"{difference} [{low}, {high}]"
+
+    def marked(self, metric: Metric, row: pd.Series) -> str:
+        """The cell with `better` or `worse` behind it, where the interval says so."""
+        said = row[self.verdict]
+        return self.cell(metric, row) + ("" if said == "undecided" else f" {said}")
+
+
+_RUNS = _Claim("these runs", "over images", "run_low", "run_high", "run_verdict")
+_METHODS = _Claim("the methods", "over images and seeds", "low", "high", "verdict")
+
+
+def difference_tables(comparison: Comparison) -> list[Table]:
+    """Each method against the reference: the primary lines, if there are any, and all others.
+
+    Both verdicts where there are several seeds, the one on the very runs alone where there is one.
+    """
+    claims = [_RUNS, _METHODS] if len(comparison.seeds) > 1 else [_RUNS]
+    primary = comparison.differences["role"] == "primary"
+    return [
+        *([_primary_table(comparison, claims)] if primary.any() else []),
+        _descriptive_table(comparison, claims),
+    ]
+
+
+def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
+    differences = comparison.differences
+    lines = differences[differences["role"] == "primary"]
+    first, count = lines.iloc[0], len(lines)
+    metric = BY_KEY[first["metric"]]
+    better = "lower" if metric.lower_is_better else "higher"
+    at_once = (
+        f"The intervals hold for all {count} ablations at once with 95% (each for itself with "
+        f"{100 * first['level']:.1f}%)"
+        if count > 1
+        else "The interval holds with 95%"
+    )
+    if _METHODS in claims:
+        chance = " of the methods; runs of one method differ too."
+        over_seeds = (
+            "Over images and seeds: how far the seeds of a method scatter counts as well; it "
+            "speaks of the methods."
+        )
+    else:
+        chance = "."
+        over_seeds = (
+            "Another run of the same ablation may differ by as much: with one seed nothing can be "
+            "said of the ablations themselves."
+        )
+    return Table(
+        f"Difference to {first['reference']}: {metric.name}, all subsets (primary)",
+        ["method", *(text for c in claims for text in (c.interval, f"verdict on {c.subject}"))],
+        [
+            [
+                row["ablation"],
+                *(cell for c in claims for cell in (c.cell(metric, row), row[c.verdict])),
+            ]
+            for _, row in lines.iterrows()
+        ],
+        [
+            f"{metric.heading}, {better} is better; means over the evaluated epochs, then over "
+            "seeds. Better or worse: the interval to the left of the verdict leaves out zero. "
+            f"{at_once}: if no ablation truly differs, about one table in twenty still says better "
+            f"or worse{chance}",
+            "Over images: a bootstrap over test images, the same ones for both sides; it speaks of "
+            f"these very runs. {over_seeds}",
+        ],
+        _contradictions(lines, differences, claims[-1]),
+        ANCHOR,
+    )
+
+
+def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
+    differences, subsets, last = comparison.differences, comparison.subsets, claims[-1]
+    several = len(claims) > 1
+    rows = []
+    for (method, key), group in differences.groupby(["ablation", "metric"], sort=False):
+        metric, by_subset = BY_KEY[key], group.set_index("subset")
+        pooled = by_subset.loc[POOLED]
+        is_primary = pooled["role"] == "primary"
+        rows.append(
+            [
+                method,
+                metric.heading,
+                *("primary: above" if is_primary else c.marked(metric, pooled) for c in claims),
+                *(last.marked(metric, by_subset.loc[subset]) for subset in subsets),
+            ]
+        )
+    lines = differences[differences["role"] == "descriptive"]
+    known = int(lines[last.low].notna().sum())
+    fixed = lines.loc[lines["seeds"] == 0, "ablation"].unique()
+    remarks = [
+        "Each line has its own 95% interval; better or worse stands behind an interval that leaves "
+        f"out zero. If nothing truly differs, up to 5% of these {known} "
+        f"{last.interval + ' ' if several else ''}lines, {known / 20:.1f}, would say so by chance."
+    ]
+    if several:
+        remarks.append(f"The subsets' intervals are {last.interval}.")
+    if comparison.points:
+        remarks.append(
+            "Points of sweeps, only descriptive, and without a part in the primary lines: "
+            f"{', '.join(comparison.points)}."
+        )
+    if len(fixed):
+        remarks.append(f"Images as they are, without seeds, only descriptive: {', '.join(fixed)}.")
+    if differences[last.low].isna().any():
+        remarks.append("[–, –]: no interval, of too few test images or scores that do not differ.")
+    pooled_heads = [
+        f"all subsets, {claim.interval}" if several else "all subsets" for claim in claims
+    ]
+    return Table(
+        f"Difference to {differences['reference'].iloc[0]}: all metrics and subsets (descriptive)",
+        ["method", "metric", *pooled_heads, *subsets],
+        rows,
+        remarks,
+        _contradictions(lines[lines["subset"] == POOLED], differences, last),
+    )
+
+
+def _contradictions(pooled: pd.DataFrame, differences: pd.DataFrame, claim: _Claim) -> list[str]:
+    """A warning for each line over all subsets that a subset says the opposite of."""
+    warnings = []
+    for _, row in pooled[pooled[claim.verdict] != "undecided"].iterrows():
+        opposite = {"better": "worse", "worse": "better"}[row[claim.verdict]]
+        same = (differences[["ablation", "metric"]] == row[["ablation", "metric"]]).all(axis=1)
+        subsets = differences.loc[same & (differences[claim.verdict] == opposite), "subset"]
+        if len(subsets):
+            warnings.append(
+                f"Warning: {row['ablation']} is {row[claim.verdict]} by "
+                f"{BY_KEY[row['metric']].name} over all subsets, but {opposite} on "
+                f"{', '.join(subsets)} (verdicts on {claim.subject}): do not read the pooled value "
+                "alone."
+            )
+    return warnings

@@ -1,0 +1,4 @@
+{% include "figures/page.js" %}
+document.querySelectorAll("article .stage").forEach((stage) => {
+  divided(stage, stage.nextElementSibling);
+});

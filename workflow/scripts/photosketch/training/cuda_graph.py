@@ -1,0 +1,158 @@
+"""The training step as a CUDA graph: recorded once, checked against plain steps, then replayed.
+
+One launch in place of some thousand. docs/gpu.md says when this file is to be deleted: `Trainer`
+works without it.
+"""
+
+import contextlib
+import functools
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from photosketch.training import checkpoint, tensors
+
+if TYPE_CHECKING:
+    from photosketch.training.trainer import Trainer
+
+WARM_UP_STEPS = 3  # before a capture: libraries choose kernels and allocate then
+# Share of a change's norm, for algorithms that are not deterministic: with deterministic ones no
+# difference is expected. A wrong batch, jitter or dropout, or an update left out, differ by tens of
+# percent.
+REPLAY_TOLERANCE = 1e-2
+
+
+class RecordedStep:
+    """A trainer's step as a CUDA graph.
+
+    Input is the batch's indices in memory of its own; jitter, flips, dropout, both updates and the
+    terms are inside. Random numbers follow torch's state at each replay, as in the plain step.
+    Before it is used, replays are compared with plain steps, on two batches with seeds of their
+    own: the terms, and how weights, buffers and moments have changed.
+
+    Raises RuntimeError if the step cannot be recorded, or its replay differs from the plain step.
+    The trainer is then as it was before.
+    """
+
+    def __init__(self, trainer: "Trainer", data: tensors.PackedSet, indices: Tensor) -> None:
+        self.indices = indices.clone()
+        device = indices.device  # with its index, which the trainer's may lack
+        random = torch.cuda.get_rng_state(device)
+        before = checkpoint.copied(trainer.state(""))
+
+        def restart() -> None:
+            trainer.undo(before)
+            torch.cuda.set_rng_state(random, device)
+            trainer.generator.optimizer.zero_grad(set_to_none=True)
+            trainer.discriminators.optimizer.zero_grad(set_to_none=True)
+
+        side = torch.cuda.Stream(device)
+        side.wait_stream(torch.cuda.current_stream(device))
+        try:
+            with torch.cuda.stream(side):
+                for _ in range(WARM_UP_STEPS):
+                    trainer.compute(data, self.indices)
+            torch.cuda.current_stream(device).wait_stream(side)
+            restart()
+            self.graph, self.values = capture(lambda: trainer.compute(data, self.indices), side)
+            for seed, batch in enumerate((indices, (indices + 1) % len(data))):
+                outcomes = []
+                for work in (self.replay, functools.partial(trainer.compute, data)):
+                    restart()
+                    torch.cuda.default_generators[device.index].manual_seed(seed)
+                    self.values.copy_(torch.full(self.values.shape, torch.nan))
+                    terms = work(batch)
+                    outcomes.append(_outcome(trainer, terms, before))
+                if unequal := disagreements(*outcomes):
+                    raise RuntimeError(f"a replay is not the plain step: {'; '.join(unequal)}")
+        finally:
+            restart()
+
+    def replay(self, indices: Tensor) -> Tensor:
+        """The step on the pairs `indices` [B]; the terms [T], overwritten by the next replay."""
+        self.indices.copy_(indices)
+        self.graph.replay()
+        return self.values
+
+
+def _outcome(trainer: "Trainer", terms: Tensor, before: dict[str, Any]) -> dict[str, Tensor]:
+    """A step's terms, and how far it moved each kind of value in each network, in host memory.
+
+    The kinds are weight, bias, the buffers of normalisation, and Adam's step and moments.
+    """
+    start = dict(_leaves(before))
+    changes: dict[str, list[Tensor]] = {"terms": [terms.cpu()]}
+    for path, value in _leaves(trainer.state("")):
+        kind = f"{path[0]} {path[-1].rpartition('.')[2]}"
+        change = value.cpu() - start[path].cpu() if path in start else value.cpu()
+        changes.setdefault(kind, []).append(change.flatten().float())
+    return {kind: torch.cat(values) for kind, values in changes.items()}
+
+
+def _leaves(
+    state: dict[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Tensor]]:
+    """The tensors of a nested dict, each with the keys that lead to it."""
+    for key, value in state.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*path, str(key)))
+        elif isinstance(value, Tensor):
+            yield (*path, str(key)), value
+
+
+def disagreements(replayed: dict[str, Tensor], plain: dict[str, Tensor]) -> list[str]:
+    """In which kinds of values two outcomes differ by more than rounding, and by how much."""
+    unequal = []
+    for kind, expected in plain.items():
+        distance, size = (float(x.norm()) for x in (replayed[kind] - expected, expected))
+        if not distance <= REPLAY_TOLERANCE * size:
+            unequal.append(f"{kind} differs by {distance:.3g} of {size:.3g}")
+    return unequal
+
+
+def capture(
+    work: Callable[[], Tensor], stream: torch.cuda.Stream
+) -> tuple[torch.cuda.CUDAGraph, Tensor]:
+    """What `work` launches as a graph, and its result, which each replay overwrites.
+
+    Recorded on `stream`, which must not be the one in use; nothing is computed yet. Errors of other
+    threads, such as the one that saves states, do not spoil it.
+
+    Raises RuntimeError with every reason if the work cannot be recorded, or launches nothing on the
+    stream's device. The current stream is then as it was, and what was reserved is free.
+    """
+    device = stream.device
+    graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
+    with torch.cuda.device(device), warnings.catch_warnings():
+        warnings.filterwarnings("error", message="The CUDA Graph is empty")
+        current = torch.cuda.current_stream()
+        try:
+            with torch.cuda.graph(graph, pool, stream, capture_error_mode="thread_local"):
+                result = work()
+            return graph, result
+        except (RuntimeError, UserWarning) as error:
+            reasons = "; ".join(_reasons(error))
+        # not within `except`: the error keeps alive what the work had made
+        torch.cuda.set_stream(current)  # torch leaves its own current if the recording fails
+        graph.reset()
+        # Give back the memory, which torch keeps for the failed recording for good. Not public, but
+        # what torch's own graph trees and pools are made with.
+        with contextlib.suppress(RuntimeError):  # if it had ended, all went with the graph
+            torch._C._cuda_endAllocateToPool(device.index, pool)
+            torch._C._cuda_releasePool(device.index, pool)
+        torch.cuda.empty_cache()
+        raise RuntimeError(reasons)
+
+
+def _reasons(error: BaseException | None) -> list[str]:
+    """The first line of the error and of those it came after, the first of them first.
+
+    What ends a recording is told by the error before: CUDA itself only says that there was one.
+    """
+    if error is None:
+        return []
+    first, *_ = str(error).splitlines() or [type(error).__name__]
+    return [*_reasons(error.__context__), first]

@@ -1,0 +1,283 @@
+"""The networks of a run, their optimizers, and pix2pix's training step.
+
+The step: forward, update the discriminators on the detached sketch, freeze them, update the
+generator. Every random number of a step derives from the seed and the count of images seen, so that
+a resumed run continues the same stream, whether the step is recorded as a CUDA graph or not.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from photosketch.configuration.settings import TrainConfig
+from photosketch.training import losses, networks, tensors
+from photosketch.training.checks import lack_of_memory_explained
+from photosketch.training.cuda_graph import RecordedStep
+from photosketch.training.determinism import derive_seed
+
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+
+@dataclass(frozen=True)
+class Switches:
+    """Faster ways to compute the same step; with all of them off it is plain eager PyTorch."""
+
+    fused_adam: bool = True  # one kernel for all parameters
+    channels_last: bool = True  # the order in which convolutions are fastest on a GPU
+    graph: bool = True  # GPU only: the step is recorded once and replayed without host work
+
+
+PLAIN = Switches(fused_adam=False, channels_last=False, graph=False)
+
+
+def fastest(device: torch.device) -> Switches:
+    """What training takes.
+
+    On a CPU channels last make a step of `baseline` 1.3 and one of `local_glad` 1.5 times as long
+    (AMD EPYC with AVX2; on another processor all networks but the U-Net gained by them).
+    """
+    return Switches(channels_last=device.type == "cuda")
+
+
+class Network(Generic[Module]):
+    """A network on the device, and Adam for its weights."""
+
+    def __init__(
+        self, module: Module, config: TrainConfig, device: torch.device, switches: Switches
+    ) -> None:
+        self.module = module.to(device)
+        if switches.channels_last:
+            self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        recorded = switches.graph and device.type == "cuda"
+        self.optimizer = torch.optim.Adam(
+            module.parameters(),
+            lr=config.lr,
+            betas=(config.beta1, 0.999),
+            fused=switches.fused_adam,
+            capturable=recorded,
+        )
+        if recorded:  # a tensor given to Adam itself would be read back, which waits for the device
+            for group in self.optimizer.param_groups:
+                group["lr"] = torch.tensor(config.lr, device=device)
+
+    def update(self, loss: Tensor) -> None:
+        """One step of Adam down the gradient of the loss."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimizer.step()
+
+    def set_learning_rate(self, rate: float) -> None:
+        """The rate from the next step on."""
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):  # read by the recorded step
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def is_finite(self) -> bool:
+        """Whether all weights, buffers and moments are; waits for the device."""
+        moments = [value for each in self.optimizer.state.values() for value in each.values()]
+        weights = list(self.module.state_dict().values())
+        device = weights[0].device  # Adam may keep its counts of steps on the host
+        finite = [value.isfinite().all().to(device) for value in (*weights, *moments)]
+        return bool(torch.stack(finite).all())
+
+    def bytes(self) -> int:
+        """The size of weights and buffers; each moment takes about as much again."""
+        return sum(value.nbytes for value in self.module.state_dict().values())
+
+    def state(self) -> dict[str, Any]:
+        """Weights with buffers, and moments: the tensors in use. Options are the config's."""
+        return {
+            "weights": dict(self.module.state_dict()),
+            "moments": self.optimizer.state_dict()["state"],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over a saved state, before the first step."""
+        self.module.load_state_dict(state["weights"])
+        options = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state["moments"], "param_groups": options})
+
+    @torch.no_grad()
+    def undo(self, before: dict[str, Any]) -> None:
+        """Bring all values back to a copy of the state, in the memory they are in.
+
+        Moments that did not exist then become 0, as a first step finds them.
+        """
+        for key, value in self.module.state_dict().items():
+            value.copy_(before["weights"][key])
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            for key, value in moments.items():
+                if index in before["moments"]:
+                    value.copy_(before["moments"][index][key])
+                else:
+                    value.zero_()
+
+
+@dataclass
+class Position:
+    """How far a run has come."""
+
+    images: int = 0  # seen so far, the clock of the run
+    totals: dict[str, float] = dataclasses.field(default_factory=dict)  # of the epoch under way
+    log: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # one row per epoch
+
+    def close_epoch(self, epoch: int, rate: float) -> None:
+        """Turn the epoch's totals into a row of the log; `rate` was its learning rate."""
+        self.log.append({"epoch": epoch, "images": self.images, "lr": rate, **self.totals})
+        print(f"epoch {epoch}: " + ", ".join(f"{k} {v:.4f}" for k, v in self.totals.items()))
+        self.totals = {}
+
+
+class Trainer:
+    """Generator, discriminators and position of a run, brought forward step by step.
+
+    Freshly initialised, at the start of a run. `switches` are by default those that are fastest on
+    the device. Raises InputError if the device has no memory for the networks.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        seed: int,
+        sketch_channels: int,
+        device: torch.device,
+        switches: Switches | None = None,
+    ) -> None:
+        self.config, self.seed, self.sketch_channels = config, seed, sketch_channels
+        self.device = device
+        self.switches = switches or fastest(device)
+        self.local = config.losses.local > 0
+        with lack_of_memory_explained(config, device):
+            generator = networks.build_generator(
+                config.ngf, sketch_channels, self.local, seed, config.fusion
+            )
+            discriminators = networks.build_discriminators(
+                config.ndf, sketch_channels, self.local, seed
+            )
+            self.generator = Network(generator, config, device, self.switches)
+            self.discriminators = Network(discriminators, config, device, self.switches)
+        self.position = Position()
+        self.terms: tuple[str, ...] = ()  # names of what `advance` returns, after the first step
+        self.recordable = self.switches.graph and device.type == "cuda"
+        self.recorded: RecordedStep | None = None
+
+    def advance(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
+        """Train on the pairs `indices` (int64 [B], on the device), the next of the run.
+
+        Returns the unweighted terms, float32 [len(self.terms)] on the device, without waiting for
+        it; to be copied before the next call, which may reuse the memory.
+        """
+        torch.manual_seed(derive_seed(self.seed, "step", self.position.images))
+        whole = len(indices) == self.config.batch_size  # an epoch's last batch may be smaller
+        if self.recordable and whole and self.recorded is None:
+            try:
+                self.recorded = RecordedStep(self, data, indices)
+            except RuntimeError as error:
+                print(f"the step is not recorded as a CUDA graph, training runs eagerly: {error}")
+            if self.recorded is None:
+                torch.cuda.empty_cache()  # not within `except`: the error keeps the memory
+                self.recordable = False
+        if self.recorded is not None and whole:
+            values = self.recorded.replay(indices)
+        else:
+            values = self.compute(data, indices)
+        self.position.images += len(indices)
+        return values
+
+    def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
+        """One step from torch's random state as it is, jitter and flips included; the terms [T]."""
+        offsets = tensors.draw_jitter(len(indices), self.config.jitter, data.frame, self.device)
+        flips = tensors.draw_flips(len(indices), self.config.flip, self.device)
+        values = self.step(data.batch(indices, self.config.jitter, offsets, flips))
+        self.terms = tuple(values)
+        return torch.stack([value.float() for value in values.values()])
+
+    def step(self, batch: tensors.Batch) -> dict[str, Tensor]:
+        """One step of pix2pix on a batch; the unweighted terms as 0-d tensors on the device."""
+        if self.switches.channels_last:
+            batch = dataclasses.replace(
+                batch,
+                photo=batch.photo.contiguous(memory_format=torch.channels_last),
+                sketch=batch.sketch.contiguous(memory_format=torch.channels_last),
+            )
+        generator, discriminators = self.generator.module, self.discriminators.module
+        with self._precision():
+            output = generator(batch.photo, batch.landmarks, batch.foreground)
+
+        discriminators.requires_grad_(True)
+        with self._precision():
+            discriminator_total, discriminator_terms = losses.discriminator_loss(
+                discriminators, batch, output
+            )
+        self.discriminators.update(discriminator_total)
+
+        discriminators.requires_grad_(False)
+        with self._precision():
+            generator_total, generator_terms = losses.generator_loss(
+                discriminators, batch, output, self.config.losses, self.config.glad_form
+            )
+        self.generator.update(generator_total)
+        terms = {**discriminator_terms, **generator_terms, "generator_total": generator_total}
+        return {name: value.detach() for name, value in terms.items()}
+
+    def _precision(self) -> torch.autocast:
+        """Forward passes in 16 bits if the config says so; weights and losses stay float32.
+
+        Entered anew for each forward pass: the 16-bit copies of the weights it makes must not
+        outlive an update.
+        """
+        enabled = self.config.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
+
+    def set_learning_rate(self, rate: float) -> None:
+        """The rate of both optimizers from the next step on."""
+        self.generator.set_learning_rate(rate)
+        self.discriminators.set_learning_rate(rate)
+
+    def is_finite(self) -> bool:
+        """Whether all weights, buffers and moments of the optimizers are; waits for the device."""
+        return self.generator.is_finite() and self.discriminators.is_finite()
+
+    def bytes_of_state(self) -> int:
+        """About what a saved state takes: weights, buffers and two moments for each weight."""
+        return 3 * (self.generator.bytes() + self.discriminators.bytes())
+
+    def about(self) -> dict[str, Any]:
+        """What the file of a generator says of it: all that it takes to build it, in builtins.
+
+        `needs`: what it has to be told of a photo besides its pixels.
+        """
+        parts = f", local networks of six parts, fusion {self.config.fusion}" if self.local else ""
+        return {
+            "architecture": f"unet_256{parts}",
+            "needs": ["points", "labels"] if self.local else [],
+            "frame": self.config.frame,
+            "hparams": self.config.hparams(),
+            "sketch_channels": self.sketch_channels,
+            "seed": self.seed,
+        }
+
+    def state(self, fingerprint: str) -> dict[str, Any]:
+        """All that a later process needs to go on from here; the tensors are those in use."""
+        return {
+            "fingerprint": fingerprint,
+            "generator": self.generator.state(),
+            "discriminators": self.discriminators.state(),
+            **dataclasses.asdict(self.position),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over a saved state, before the first step."""
+        self.generator.restore(state["generator"])
+        self.discriminators.restore(state["discriminators"])
+        self.position = Position(state["images"], state["totals"], state["log"])
+
+    def undo(self, before: dict[str, Any]) -> None:
+        """Bring both networks back to a copy of the state, in the memory they are in."""
+        self.generator.undo(before["generator"])
+        self.discriminators.undo(before["discriminators"])
