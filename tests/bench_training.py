@@ -24,15 +24,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from photosketch.configuration.settings import FRAMES, LossWeights, TrainConfig
+from photosketch.configuration.settings import FRAMES
 from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.trainer import PLAIN, Switches, Trainer, fastest
 from support.face_batch import packed_pairs
+from support.settings import loss_weights, train_config
 
 ABLATIONS = {
-    "baseline": LossWeights(l1=100),
-    "local": LossWeights(l1=100, local=25),
-    "local_glad": LossWeights(l1=100, glad=100, local=25),
+    "baseline": loss_weights(l1=100),
+    "local": loss_weights(l1=100, local=25),
+    "local_glad": loss_weights(l1=100, glad=100, local=25),
 }
 FUSED = dataclasses.replace(PLAIN, fused_adam=True)
 # dense peak of 16-bit matrix products, FLOP/s, from NVIDIA's data sheets
@@ -71,7 +72,7 @@ def build(
     device: torch.device,
 ) -> Trainer:
     """A trainer as the report's experiment has it, batch 1, `width` channels after the first."""
-    config = TrainConfig(
+    config = train_config(
         epochs=1,
         batch_size=1,
         lr=0.0002,

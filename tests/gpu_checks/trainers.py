@@ -4,17 +4,18 @@ from typing import Any
 
 import torch
 
-from photosketch.configuration.settings import LossWeights, TrainConfig
+from photosketch.configuration.settings import TrainConfig
 from photosketch.training import tensors
 from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
+from support.settings import loss_weights, train_config
 
-LOCAL = LossWeights(l1=100, local=25)
+LOCAL = loss_weights(l1=100, local=25)
 ABLATIONS: dict[str, dict[str, Any]] = {  # what each has of its own
-    "baseline": {"losses": LossWeights(l1=100)},
-    "glad": {"losses": LossWeights(l1=100, glad=100)},
+    "baseline": {"losses": loss_weights(l1=100)},
+    "glad": {"losses": loss_weights(l1=100, glad=100)},
     "local": {"losses": LOCAL},
-    "local_glad": {"losses": LossWeights(l1=100, glad=100, local=25)},
+    "local_glad": {"losses": loss_weights(l1=100, glad=100, local=25)},
     "local_feather": {"losses": LOCAL, "fusion": "feather"},
     "local_attention": {"losses": LOCAL, "fusion": "attention"},
     "local_blend": {"losses": LOCAL, "fusion": "blend"},
@@ -26,7 +27,7 @@ def configuration(
 ) -> TrainConfig:
     """The configuration of an ablation at a width, batch 1."""
     values = {"epochs": 800, "batch_size": 1, "jitter": 286, **ABLATIONS[ablation], **changes}
-    return TrainConfig(
+    return train_config(
         lr=0.0002,
         beta1=0.5,
         ngf=width,

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from photosketch.configuration.settings import LossWeights, TrainConfig
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
 from photosketch.training import checkpoint, loop, tensors
 from photosketch.training.trainer import Trainer
 from support.faces.pair import draw_pair
 from support.scattered import moved
+from support.settings import loss_weights, train_config
 
 CPU = torch.device("cpu")
 # Three faces from left to right, the last turned, in a photo of 1200 x 900 pixels.
@@ -22,8 +22,8 @@ PLACES = (moved(1.6, 0, 220, 430), moved(1.2, -8, 600, 520), moved(1.5, 20, 960,
 
 def generator_file(folder: Path, *, local: bool = False, seed: int = 3) -> Path:
     """The file of a narrow generator of pictures of 200x250, as after epoch 5 of a run `small`."""
-    losses = LossWeights(l1=100, glad=0, local=25 if local else 0)
-    config = TrainConfig(epochs=5, batch_size=1, lr=1e-3, beta1=0.5, ngf=4, ndf=4, losses=losses)
+    losses = loss_weights(l1=100, glad=0, local=25 if local else 0)
+    config = train_config(epochs=5, batch_size=1, lr=1e-3, beta1=0.5, ngf=4, ndf=4, losses=losses)
     trainer = Trainer(config, seed, 1, CPU)
     about = loop.describe_run(
         usual_faces(),

@@ -1,21 +1,12 @@
 """Configurations of small trainings: narrow networks, batches of one."""
 
-from photosketch.configuration.settings import LossWeights, TrainConfig
+from photosketch.configuration.settings import TrainConfig
+from support.settings import loss_weights, train_config
 
-BASELINE = LossWeights(l1=100)
-LOCAL_GLAD = LossWeights(l1=100, glad=100, local=25)
+BASELINE = loss_weights(l1=100)
+LOCAL_GLAD = loss_weights(l1=100, glad=100, local=25)
 
 
 def small_config(**changes) -> TrainConfig:
     """Width 2, 4 epochs, `baseline` with jitter, and the `changes`."""
-    values = {
-        "epochs": 4,
-        "batch_size": 1,
-        "lr": 0.001,
-        "beta1": 0.5,
-        "ngf": 2,
-        "ndf": 2,
-        "losses": BASELINE,
-        "jitter": 286,
-    }
-    return TrainConfig(**{**values, **changes})
+    return train_config(**{"epochs": 4, "losses": BASELINE, "jitter": 286, **changes})

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from photosketch.configuration.settings import without_dropped
+from photosketch.configuration.loading import without_dropped
 from photosketch.data import pairs
 from photosketch.estimate import expectations
 

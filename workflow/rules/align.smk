@@ -15,22 +15,19 @@ if ALIGNS:
         "aligned": expand(ALIGNED_IMAGES, subset=SUBSETS),
     }
     POINTS = ALIGNED_POINTS
-    # light where faces are not aligned
+    # imported here because it loads numpy
     from photosketch.geometry import patch_checks, similarity
 
     width, height = config["dataset"]["size"]
-    local = settings.local_ablations(config)
     usual = similarity.template((width, height))
     faults = patch_checks.face_problems(usual, (width, height), FRAME)
+    local = ", ".join(settings.local_ablations(config))
     if local and faults:
-        refuse(
-            "The configuration has mistakes:",
-            [
-                f"dataset.size: {width}x{height} pixels leave too little of a face for the local "
-                f"networks of {', '.join(local)} ({'; '.join(faults)}); enlarge it, or leave out "
-                "losses.local"
-            ],
+        mistake = (
+            f"dataset.size: {width}x{height} pixels leave too little of a face for the local "
+            f"networks of {local} ({'; '.join(faults)}); enlarge it, or leave out losses.local"
         )
+        refuse(MISTAKES, [mistake])
 LANDMARKS = expand(POINTS, subset=SUBSETS)
 
 
@@ -80,12 +77,8 @@ rule show_aligned:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
-        hp=without_null(frame=LARGE_FRAME),
+        hp={"frame": FRAME},
         code=code_version("show_aligned.py"),
     message:
         "Showing the aligned faces of {wildcards.subset}"

@@ -1,6 +1,5 @@
 """The checked configuration, the wildcards' values, and what params are made of: `hp` and `code`."""
 
-import copy
 import re
 import sys
 from pathlib import Path
@@ -11,7 +10,7 @@ from snakemake.utils import update_config
 
 sys.path.append(f"{PROJECT}/workflow/scripts")
 
-from photosketch.configuration import settings, sweeps
+from photosketch.configuration import checks, loading, settings, sweeps
 from photosketch.data import input_hashes, weights
 from photosketch.data import pairs as pair_table
 from photosketch.evaluation import method_sketches, metrics
@@ -19,9 +18,7 @@ from photosketch.jobs import code_version as code_versions
 from photosketch.jobs import run_plan
 from photosketch.jobs.job import InputError, told
 
-
-def yaml_file(*path):
-    return yaml.safe_load(Path(PROJECT, *path).read_text())
+MISTAKES = "The configuration has mistakes:"
 
 
 class Refused(WorkflowError):
@@ -36,6 +33,10 @@ def refuse(heading, problems):
     raise Refused("\n  ".join([heading, *told(problems, heading)]))
 
 
+def yaml_file(path):
+    return yaml.safe_load(Path(path).read_text()) or {}
+
+
 for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items():
     if re.search(r"[\s{}]", path):
         refuse(
@@ -43,46 +44,25 @@ for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items(
             [path],
         )
 
-# as a module of another workflow, whose own files are no concern of ours, config is what that gave
-config_files = [] if HOSTED else [Path(file) for file in workflow.configfiles]
-repeated = [
-    mistake for file in config_files for mistake in settings.repeated_keys(file)
-]
-if repeated:
-    refuse("The configuration has mistakes:", repeated)
+base = yaml_file(PROJECT / "config/config.yaml")
+if (
+    HOSTED
+):  # config is what the other workflow gave, whose own files are no concern of ours
+    files, given = [base, dict(config)], {}
+    config = yaml_file(PROJECT / "config/config.yaml")
+    update_config(config, files[1])
+else:
+    config_files = list(map(Path, workflow.configfiles))
+    if repeated := [
+        key for file in config_files for key in loading.repeated_keys(file)
+    ]:
+        refuse(MISTAKES, repeated)
+    files, given = map(yaml_file, config_files), workflow.config_settings.config
 
-given = [yaml_file(file) or {} for file in config_files]
-if HOSTED:
-    given = [yaml_file("config", "config.yaml"), copy.deepcopy(dict(config))]
-    config = yaml_file("config", "config.yaml")
-    update_config(config, given[1])
-defined = {
-    section: {
-        name
-        for file in given
-        if isinstance(file.get(section), dict)
-        for name, value in file[section].items()
-        if value is not None
-    }
-    for section in settings.NAMED
-}
-schema = yaml_file("workflow", "schemas", "config.schema.yaml")
-config = settings.with_typed_values(
-    config, {} if HOSTED else workflow.config_settings.config
-)
-mistakes = settings.unknown_nulls(config, defined)
-config = settings.without_dropped(config)
-mistakes += sweeps.problems(config, schema) or [
-    *settings.missing_files(config),
-    *settings.blocked_folders(config["run"]),
-    *settings.paths_with_placeholders(settings.named_paths(config).items()),
-]
-if mistakes:
-    refuse("The configuration has mistakes:", mistakes)
-
-written = config
-config, SWEEPS = sweeps.expanded(written)
-
+try:
+    written, config, SWEEPS = loading.load(config, list(files), given)
+except InputError as error:
+    refuse(MISTAKES, error.problems)
 try:
     PAIRS = pair_table.read_table(config["dataset"]["pairs"])
 except InputError as error:
@@ -98,27 +78,27 @@ images += [
     for name, folder in config["methods"].items()
     for path in method_sketches.image_files(folder)
 ]
-if mistakes := settings.paths_with_placeholders(images):
+if mistakes := checks.paths_with_placeholders(images):
     refuse("Images cannot be used:", mistakes)
 
 SUBSETS = pair_table.subsets(PAIRS)
-if mistakes := settings.unknown_published_subsets(config, [*SUBSETS, "all"]):
-    refuse("The configuration has mistakes:", mistakes)
+if mistakes := checks.unknown_published_subsets(config, SUBSETS):
+    refuse(MISTAKES, mistakes)
 
 SEEDS = config["seeds"]
 EPOCHS = settings.evaluated_epochs(config)
-ABLATIONS = settings.ablation_order(
-    config["ablations"], yaml_file("config", "config.yaml")["ablations"]
-)
+ABLATIONS = settings.ablation_order(config["ablations"], base["ablations"])
 SWEEP_POINTS = sweeps.points_alone(ABLATIONS, written)
 SHOWN = sweeps.shown(ABLATIONS, SWEEP_POINTS, SWEEPS)
 METHODS = list(config["methods"])
-HASHES = Path(".snakemake/contents")  # of the images, as they were last hashed
-# what stages with lengths in pixels are told: nothing for 256, which their lengths are given for
 FRAME = config["dataset"]["frame"]
-LARGE_FRAME = FRAME if FRAME != settings.FRAMES[0] else None
+DRAW = config["draw"]
+HASHES = Path(".snakemake/contents")  # of the images, as they were last hashed
 
 
+# Rules that run where the workflow is started say `localrule: True` each, because one `localrules:`
+# would not follow the names that rules have as a module of another workflow.
+#
 # The priority of all up to the points: what a person has to give is heard of before anything heavy
 # runs, such as the features of real sketches, which need the pairs alone.
 FIRST = 10
@@ -134,14 +114,6 @@ wildcard_constraints:
 
 
 PLAN = run_plan.plan_file(config["run"])
-
-
-def code_version(script):
-    """The hash of a script and what it imports, as it was when the run was planned."""
-    planned = run_plan.planned_version(PLAN, script) if workflow.remote_exec else None
-    return planned or code_versions.code_version(script)
-
-
 OPTIONS = run_plan.options(
     workflow.resource_settings.cores,
     Path(workflow.main_snakefile),
@@ -154,19 +126,23 @@ onstart:
     run_plan.write_plan(PLAN, OPTIONS)
 
 
-DRAW = config["draw"]
+def code_version(script):
+    """The hash of a script and what it imports, as it was when the run was planned."""
+    planned = run_plan.planned_version(PLAN, script) if workflow.remote_exec else None
+    return planned or code_versions.code_version(script)
 
 
 def drawing_generator(wildcards):
-    """The generator to draw with: by its whole path, which no rule makes, so that nothing trains."""
+    """The generator to draw with, by absolute path: no rule produces it, so Snakemake does not
+    train it."""
     if not DRAW:
         raise Refused(
             "draw: says neither photos nor generator; add for instance --config "
             f"'draw={{photos: my_photos, ablation: {ABLATIONS[-1]}, seed: {SEEDS[0]}, "
             f"epoch: {EPOCHS[-1]}}}'"
         )
-    if mistakes := settings.draw_problems(DRAW, ABLATIONS, SEEDS, EPOCHS):
-        refuse("The configuration has mistakes:", mistakes)
+    if mistakes := checks.draw_problems(DRAW, ABLATIONS, SEEDS, EPOCHS):
+        refuse(MISTAKES, mistakes)
     path = Path(
         f"results/{config['run']}/train/{DRAW['ablation']}/seed{DRAW['seed']}",
         f"generator_epoch{DRAW['epoch']}.safetensors",
@@ -184,9 +160,9 @@ def hparams(ablation):
     return settings.ablation_config(config, ablation).hparams()
 
 
-def without_null(**values):
-    """The values that are not null."""
-    return {name: value for name, value in values.items() if value is not None}
+def given_files(**files):
+    """Named inputs or outputs without those that there are none of."""
+    return {name: paths for name, paths in files.items() if paths}
 
 
 def by_attempt(amount):

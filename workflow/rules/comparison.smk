@@ -1,7 +1,5 @@
 """The comparison of the ablations: table, curves, figure grids, and one page with all of them."""
 
-PUBLISHED = settings.published_hparams(config)
-
 
 rule compare:
     input:
@@ -18,42 +16,29 @@ rule compare:
         method_images=expand(rules.evaluate_method.output.images, method=METHODS),
         method_samples=expand(rules.collect_sketches.output.sketches, method=METHODS),
         method_notes=expand(rules.collect_sketches.output.notes, method=METHODS),
-        validation=(
-            expand(
-                rules.evaluate_validation.output.scores, ablation=ABLATIONS, seed=SEEDS
-            )
-            if VALIDATED
-            else []
+        validation=expand(
+            rules.evaluate_validation.output.scores,
+            ablation=ABLATIONS if VALIDATED else [],
+            seed=SEEDS,
         ),
         differences=rules.estimate_differences.output[0],
         references=rules.extract_real_features.output.references,
     output:
-        **(
-            {
-                "validation_curves": report(
-                    "<results>/comparison/validation_curves.png",
-                    caption="../report/validation_curves.rst",
-                    category="Comparison",
-                    labels={"figure": "the choice of an epoch"},
-                )
-            }
-            if VALIDATED
-            else {}
-        ),
-        **(
-            {
-                "sweeps": report(
-                    expand(
-                        "<results>/comparison/sweep_{sweep}.png",
-                        sweep=[sweep.name for sweep in SWEEPS],
-                    ),
-                    caption="../report/sweep.rst",
-                    category="Comparison",
-                    labels={"figure": "sweep"},
-                )
-            }
-            if SWEEPS
-            else {}
+        **given_files(
+            validation_curves=VALIDATED
+            and report(
+                "<results>/comparison/validation_curves.png",
+                caption="../report/validation_curves.rst",
+                category="Comparison",
+                labels={"figure": "the choice of an epoch"},
+            ),
+            sweeps=SWEEPS
+            and report(
+                [f"<results>/comparison/sweep_{sweep.name}.png" for sweep in SWEEPS],
+                caption="../report/sweep.rst",
+                category="Comparison",
+                labels={"figure": "sweep"},
+            ),
         ),
         csv="<results>/comparison/fid.csv",
         markdown="<results>/comparison/fid.md",
@@ -78,31 +63,21 @@ rule compare:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         hp={
             "run": config["run"],
             "ablations": ABLATIONS,
-            **(
-                {
-                    "sweeps": [sweep.hparams() for sweep in SWEEPS],
-                    "points": SWEEP_POINTS,
-                    "shown": SHOWN,
-                    "reference": config["reference"],
-                }
-                if SWEEPS
-                else {}
-            ),
-            **({"methods": METHODS} if METHODS else {}),
+            "sweeps": [sweep.hparams() for sweep in SWEEPS],
+            "points": SWEEP_POINTS,
+            "shown": SHOWN,
+            "reference": config["reference"],
+            "methods": METHODS,
             "seeds": SEEDS,
             "epochs": EPOCHS,
             "subsets": SUBSETS,
             "features": FEATURES.label,
-            **({"chosen_by": config["evaluation"]["chosen_by"]} if VALIDATED else {}),
-            **({"published": PUBLISHED} if PUBLISHED else {}),
+            "chosen_by": config["evaluation"]["chosen_by"] if VALIDATED else None,
+            "published": config["published"],
         },
         code=code_version("compare.py"),
     message:

@@ -19,17 +19,13 @@ rule index_pairs:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(2000),  # of 67 megapixels, which alignment admits: 0.2 GB an image
-        runtime=by_attempt(60),
     params:
         hp=lambda wildcards: {
             # with alignment images may have any size
-            **without_null(size=None if ALIGNS else config["dataset"]["size"]),
+            "size": None if ALIGNS else config["dataset"]["size"],
             "table": input_hashes.digest([config["dataset"]["pairs"]]),
             "images": input_hashes.digest(IMAGE_FILES, HASHES / "pairs.json"),
-            **without_null(validation=config["dataset"]["validation"] or None),
+            "validation": config["dataset"]["validation"],
         },
         code=code_version("index_pairs.py"),
     message:
@@ -50,10 +46,6 @@ rule fetch_weights:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=30,
     params:
         hp={},
         code=code_version("fetch_weights.py"),

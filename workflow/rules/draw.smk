@@ -29,7 +29,7 @@ rule draw:
     params:
         hp=lambda wildcards: {
             "photos": DRAW["photos"],
-            **without_null(points=DRAW.get("points")),
+            "points": DRAW.get("points"),
             "statistics": config["inference"]["statistics"],
             "content": input_hashes.digest(DRAWN_FILES, HASHES / "draw.json"),
         },

@@ -1,39 +1,37 @@
 """The scores of the drawn sketches against the real test sketches, and how far ablations differ."""
 
 FEATURES = settings.FeatureConfig.from_config(config["evaluation"])
-FEATURE_HPARAMS = FEATURES.hparams()
 # weights that come with a package are no input: the job finds them, and its code has their hash
 DOWNLOADED = weights.FEATURE_WEIGHTS.get(FEATURES.name) if not FEATURES.onnx else None
-WEIGHTS = settings.feature_file(config) or (DOWNLOADED and DOWNLOADED.path)
 LPIPS_WEIGHTS = settings.lpips_files(config)
-LPIPS_HPARAMS = (
-    {
-        "lpips": {
-            "files": input_hashes.digest(LPIPS_WEIGHTS, HASHES / "lpips.json"),
-            **without_null(sha256=config["evaluation"]["lpips_sha256"]),
-        }
-    }
-    if LPIPS_WEIGHTS
-    else {}
+WEIGHTS = given_files(
+    weights=settings.feature_file(config) or (DOWNLOADED and DOWNLOADED.path),
+    lpips=LPIPS_WEIGHTS,
 )
-SCORING_HPARAMS = settings.scoring_hparams(config)
 IDENTITY = config["evaluation"]["identity"]
-IDENTITY_HPARAMS = {"identity": True} if IDENTITY else {}
-GALLERY = {"gallery": "<results>/evaluation/gallery.npz"} if IDENTITY else {}
+GALLERY = given_files(gallery="<results>/evaluation/gallery.npz" if IDENTITY else None)
+VALIDATION_FEATURES = "<results>/evaluation/validation_features.npz"
 PARSINGS = expand("<results>/parsing/{subset}.npz", subset=SUBSETS)
+SCORING = {
+    **FEATURES.hparams(),
+    "scored_as": config["evaluation"]["scored_as"],
+    "lpips": LPIPS_WEIGHTS
+    and {
+        "files": input_hashes.digest(LPIPS_WEIGHTS, HASHES / "lpips.json"),
+        "sha256": config["evaluation"]["lpips_sha256"],
+    },
+    "identity": IDENTITY,
+    "subsets": SUBSETS,
+}
 
 
 rule extract_real_features:
     input:
-        **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
-        **({"landmarks": LANDMARKS} if IDENTITY else {}),
+        **WEIGHTS,
+        **given_files(landmarks=LANDMARKS if IDENTITY else None),
         **IMAGES,
     output:
-        **(
-            {"validation": "<results>/evaluation/validation_features.npz"}
-            if VALIDATED
-            else {}
-        ),
+        **given_files(validation=VALIDATION_FEATURES if VALIDATED else None),
         **GALLERY,
         features="<results>/evaluation/real_features.npz",
         references="<results>/evaluation/reference_points.csv",
@@ -49,13 +47,7 @@ rule extract_real_features:
         runtime=by_attempt(30),
         gpu=1,
     params:
-        hp={
-            **FEATURE_HPARAMS,
-            **LPIPS_HPARAMS,
-            **SCORING_HPARAMS,
-            **IDENTITY_HPARAMS,
-            **({"subsets": SUBSETS} if IDENTITY else {}),
-        },
+        hp=SCORING,
         code=code_version("extract_real_features.py"),
     message:
         "Computing the features of the true test sketches"
@@ -65,7 +57,7 @@ rule extract_real_features:
 
 rule evaluate:
     input:
-        **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
+        **WEIGHTS,
         **GALLERY,
         **IMAGES,
         samples=rules.infer.output,
@@ -88,15 +80,7 @@ rule evaluate:
         runtime=by_attempt(120),
         gpu=1,
     params:
-        hp={
-            "epochs": EPOCHS,
-            "subsets": SUBSETS,
-            **without_null(frame=LARGE_FRAME),
-            **FEATURE_HPARAMS,
-            **LPIPS_HPARAMS,
-            **SCORING_HPARAMS,
-            **IDENTITY_HPARAMS,
-        },
+        hp={**SCORING, "epochs": EPOCHS, "frame": FRAME, "split": "test"},
         code=code_version("evaluate.py"),
     message:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}"
@@ -106,10 +90,10 @@ rule evaluate:
 
 use rule evaluate as evaluate_validation with:
     input:
-        **without_null(weights=WEIGHTS),
+        **given_files(weights=WEIGHTS.get("weights")),
         **IMAGES,
         samples=rules.infer_validation.output,
-        real="<results>/evaluation/validation_features.npz",
+        real=VALIDATION_FEATURES,
     output:
         scores="<results>/validation/{ablation}/seed{seed}.csv",
         images="<results>/validation/{ablation}/seed{seed}_images.csv",
@@ -119,7 +103,12 @@ use rule evaluate as evaluate_validation with:
     benchmark:
         "<benchmarks>/evaluate_validation/{ablation}/seed{seed}.tsv"
     params:
-        hp={"epochs": EPOCHS, "split": "val", **FEATURE_HPARAMS, **SCORING_HPARAMS},
+        hp={
+            **rules.evaluate.params.hp,
+            "lpips": None,
+            "identity": False,
+            "split": "val",
+        },
         code=rules.evaluate.params.code,
     message:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}, on the validation pairs"
@@ -141,15 +130,11 @@ rule show_seams:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(2000),
-        runtime=10,
     params:
         hp={
             "subsets": SUBSETS,
-            **without_null(frame=LARGE_FRAME),
-            **SCORING_HPARAMS,
+            "frame": FRAME,
+            "scored_as": config["evaluation"]["scored_as"],
         },
         code=code_version("show_seams.py"),
     message:
@@ -172,10 +157,6 @@ rule collect_sketches:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         hp=lambda wildcards: {
             "folder": config["methods"][wildcards.method],
@@ -193,7 +174,7 @@ rule collect_sketches:
 
 use rule evaluate as evaluate_method with:
     input:
-        **without_null(weights=WEIGHTS, lpips=LPIPS_WEIGHTS),
+        **WEIGHTS,
         **GALLERY,
         **IMAGES,
         samples=[rules.collect_sketches.output.sketches],
@@ -213,15 +194,7 @@ use rule evaluate as evaluate_method with:
         runtime=by_attempt(30),
         gpu=1,
     params:
-        hp={
-            "epochs": [0],
-            "subsets": SUBSETS,
-            **without_null(frame=LARGE_FRAME),
-            **FEATURE_HPARAMS,
-            **LPIPS_HPARAMS,
-            **SCORING_HPARAMS,
-            **IDENTITY_HPARAMS,
-        },
+        hp={**rules.evaluate.params.hp, "epochs": [0]},
         code=rules.evaluate.params.code,
     message:
         "Scoring {wildcards.method}"
@@ -253,8 +226,8 @@ rule estimate_differences:
     params:
         hp={
             "runs": [ablation for ablation in ABLATIONS for _ in SEEDS] + METHODS,
-            **({"methods": METHODS} if METHODS else {}),
-            **({"points": SWEEP_POINTS} if SWEEP_POINTS else {}),
+            "methods": METHODS,
+            "points": SWEEP_POINTS,
             "reference": config["reference"],
             "primary": config["evaluation"]["primary"],
             "lower_is_better": [m.key for m in metrics.METRICS if m.lower_is_better],

@@ -69,10 +69,6 @@ rule write_sketches:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         hp={},
         code=code_version("write_sketches.py"),

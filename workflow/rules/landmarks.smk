@@ -28,13 +28,12 @@ rule detect_landmarks:
 
 
 MANUAL = config["landmarks"]["manual"]
-MANUAL_HPARAMS = {"manual": input_hashes.digest([MANUAL])} if MANUAL else {}
+MANUAL_HASH = input_hashes.digest([MANUAL]) if MANUAL else None
 
-# The tables of Face++ where it may be asked; else nothing needs its rule.
-FACEPP_TABLES = (
-    expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS)
-    if config["landmarks"]["facepp"]["enabled"]
-    else None
+# The tables of Face++ if it may be asked; else nothing needs its rule.
+FACEPP = "<results>/landmarks/facepp/{subset}.csv"
+FACEPP_TABLES = config["landmarks"]["facepp"]["enabled"] and expand(
+    FACEPP, subset=SUBSETS
 )
 
 
@@ -42,11 +41,11 @@ FACEPP_TABLES = (
 # time, and cluster nodes have no internet. The answers stay beside the tables, undeclared.
 rule facepp_landmarks:
     input:
-        **without_null(manual=MANUAL),
+        **given_files(manual=MANUAL),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
-        expand("<results>/landmarks/facepp/{subset}.csv", subset=SUBSETS),
+        expand(FACEPP, subset=SUBSETS),
     log:
         "<logs>/facepp_landmarks.log",
     benchmark:
@@ -55,18 +54,12 @@ rule facepp_landmarks:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=60,
     params:
         hp={
             "subsets": SUBSETS,
-            **MANUAL_HPARAMS,
-            # sent to a company only where something needs their points
-            **without_null(
-                sketches=bool(settings.sketch_points_needed_by(config)) or None
-            ),
+            "manual": MANUAL_HASH,
+            # sent to a company only if something needs their points
+            "sketches": bool(settings.sketch_points_needed_by(config)),
         },
         code=code_version("facepp_landmarks.py"),
     message:
@@ -77,7 +70,7 @@ rule facepp_landmarks:
 
 rule merge_landmarks:
     input:
-        **without_null(manual=MANUAL, facepp=FACEPP_TABLES),
+        **given_files(manual=MANUAL, facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -90,12 +83,8 @@ rule merge_landmarks:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
-        hp={"subsets": SUBSETS, **MANUAL_HPARAMS},
+        hp={"subsets": SUBSETS, "manual": MANUAL_HASH},
         code=code_version("merge_landmarks.py"),
     message:
         "Merging the landmarks of all sources"
@@ -127,15 +116,8 @@ rule show_landmarks:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(60),
     params:
-        hp={
-            "subsets": SUBSETS,
-            **without_null(aligns=ALIGNS or None, frame=LARGE_FRAME),
-        },
+        hp={"subsets": SUBSETS, "aligns": ALIGNS, "frame": FRAME},
         code=code_version("show_landmarks.py"),
     message:
         "Showing the landmarks of every image, outliers first"
@@ -146,7 +128,7 @@ rule show_landmarks:
 # Not part of `all`: made when asked for (snakemake ... annotate).
 rule annotate:
     input:
-        **without_null(manual=MANUAL, facepp=FACEPP_TABLES),
+        **given_files(manual=MANUAL, facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
         detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
     output:
@@ -158,15 +140,11 @@ rule annotate:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(4000),
-        runtime=by_attempt(60),
     params:
         hp={
             "subsets": SUBSETS,
             "annotate": config["landmarks"]["annotate"],
-            **MANUAL_HPARAMS,
+            "manual": MANUAL_HASH,
         },
         code=code_version("annotate.py"),
     message:

@@ -2,25 +2,16 @@
 
 from photosketch.parsing import manual_files
 
-LEARNED_PARSER = config["parsing"]["backend"] == "onnx"
-PARSER_WEIGHTS = (
-    config["parsing"]["weights"]
-    or weights.PARSER_WEIGHTS[config["parsing"]["model"]].path
-    if LEARNED_PARSER
-    else None
-)
-PARSER_HPARAMS = {"backend": config["parsing"]["backend"]}
-if LEARNED_PARSER:
-    PARSER_HPARAMS |= without_null(
-        model=config["parsing"]["model"],
-        weights_sha256=config["parsing"]["weights_sha256"],
-        fallback=config["parsing"]["fallback"] or None,
-    )
+PARSER_HPARAMS = settings.parser_hparams(config)
+PARSER_WEIGHTS = None
+if config["parsing"]["backend"] == "onnx":
+    published = weights.PARSER_WEIGHTS[config["parsing"]["model"]].path
+    PARSER_WEIGHTS = config["parsing"]["weights"] or published
 
 
 rule parse_faces:
     input:
-        **without_null(weights=PARSER_WEIGHTS),
+        **given_files(weights=PARSER_WEIGHTS),
         **IMAGES,
         landmarks=POINTS,
     output:
@@ -59,10 +50,6 @@ rule merge_parsings:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         hp=lambda wildcards: manual_files.hparams(
             config["parsing"]["manual"], wildcards.subset, SUBSETS
@@ -88,10 +75,6 @@ rule show_parsings:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         hp={},
         code=code_version("show_parsings.py"),

@@ -7,7 +7,7 @@ rule pack_tensors:
         landmarks=LANDMARKS,
         parsing=expand("<results>/parsing/{subset}.npz", subset=SUBSETS),
     output:
-        **({"val": "<results>/tensors/val.npz"} if VALIDATED else {}),
+        **given_files(val="<results>/tensors/val.npz" if VALIDATED else None),
         train="<results>/tensors/train.npz",
         test="<results>/tensors/test.npz",
     log:
@@ -17,16 +17,12 @@ rule pack_tensors:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=by_attempt(1000),  # 0.3 GB for 4,000 pairs of 200x250; labels of all are held
-        runtime=20,
     params:
         hp={
             "subsets": SUBSETS,
             "pad_value": config["dataset"]["pad_value"],
             "sketch_channels": config["dataset"]["sketch_channels"],
-            **without_null(frame=LARGE_FRAME),
+            "frame": FRAME,
         },
         code=code_version("pack_tensors.py"),
     message:

@@ -11,7 +11,7 @@ TRAINING_TENSORS = {
 
 rule warp_sketches:
     input:
-        **without_null(weights=PARSER_WEIGHTS),
+        **given_files(weights=PARSER_WEIGHTS),
         **IMAGES,
         landmarks=POINTS,
         parsing="<results>/parsing/{subset}.npz",
@@ -37,7 +37,7 @@ rule warp_sketches:
         hp=lambda wildcards: {
             "mode": wildcards.mode,
             "min_face_size": settings.warp_min_face_size(config),
-            **without_null(parser=PARSER_HPARAMS if LEARNED_PARSER else None),
+            "parser": PARSER_HPARAMS,
         },
         code=code_version("warp_sketches.py"),
     message:
@@ -61,10 +61,6 @@ rule show_warps:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
     params:
         hp={},
         code=code_version("show_warps.py"),
@@ -92,10 +88,6 @@ rule summarise_warps:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         hp=lambda wildcards: {"mode": wildcards.mode, "subsets": SUBSETS},
         code=code_version("summarise_warps.py"),
@@ -119,10 +111,6 @@ rule pack_warped_tensors:
     localrule: True
     conda:
         "../../environment.yml"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=20,
     params:
         hp={"subsets": SUBSETS},
         code=code_version("pack_warped_tensors.py"),

@@ -21,7 +21,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     )
     sketcher = Sketcher.load(snakemake.input.generator, device, hp["statistics"])
     listed = photos.find_photos([hp["photos"]], output)
-    points = photos.read_points(Path(hp["points"]), listed) if hp.get("points") else {}
+    points = photos.read_points(Path(hp["points"]), listed) if hp["points"] else {}
     then = "name it in the key draw.points, and run the target draw again"
     drawn = folder.draw_photos(sketcher, listed, output, points=points, then=then, console=console)
     job.say(f"{job.counted(drawn.faces, 'face')} drawn: {output / 'index.html'}", console)

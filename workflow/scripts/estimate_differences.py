@@ -34,7 +34,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         hp["reference"],
         hp["lower_is_better"],
         hp["primary"],
-        fixed=hp.get("methods", []),
-        points=hp.get("points", []),
+        fixed=hp["methods"],
+        points=hp["points"],
     )
     write_table(table, snakemake.output[0])

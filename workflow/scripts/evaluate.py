@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch.configuration.settings import FRAMES, FeatureConfig
+from photosketch.configuration.settings import FeatureConfig
 from photosketch.data import pairs
 from photosketch.data.storage import write_table
 from photosketch.evaluation.extractors import feature_remark
@@ -15,7 +15,7 @@ from photosketch.evaluation.files import (
 from photosketch.evaluation.protocol import protocol_remark
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
 from photosketch.evaluation.seams import seams_of
-from photosketch.jobs import job
+from photosketch.jobs import devices, job
 from photosketch.landmarks.table import read_tables
 from photosketch.parsing.labels import read_photo_labels
 
@@ -31,18 +31,25 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     problems = [text for path in files.samples for text in sample_problems(path, real)]
     if problems:
         raise job.InputError(problems)
-    identity, scored_as = hp.get("identity", False), hp.get("scored_as", "as_drawn")
-    networks = Networks.of_job(snakemake, console)
+    identity, scored_as = hp["identity"], hp["scored_as"]
+    networks = Networks.load(hp, files.get("weights"), files.get("lpips", ()))
+    device = devices.acquire_device(
+        console,
+        snakemake.config["device"],
+        snakemake.config["gpu_slots"],
+        asked=bool(snakemake.resources.get("gpu")),
+    )
+    networks = networks.to(device)
     people = pairs.select(
         pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]),
-        split=hp.get("split", "test"),
+        split=hp["split"],
     )
     gallery = read_gallery(files.gallery) if identity else None
     seams = None
     if files.get("parsing"):
         labels = dict(zip(hp["subsets"], map(read_photo_labels, files.parsing), strict=True))
         tables = read_tables(hp["subsets"], files.landmarks)
-        seams = seams_of(people, tables, labels, hp.get("frame", FRAMES[0]))
+        seams = seams_of(people, tables, labels, hp["frame"])
     truth = Truth.of(real, stack_sketches(people), networks.device, gallery, seams)
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
     scores, image_scores, features = evaluate_epochs(

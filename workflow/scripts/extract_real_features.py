@@ -19,7 +19,7 @@ from photosketch.evaluation.scores import (
     stack_sketches,
     true_identities,
 )
-from photosketch.jobs import job, run_plan
+from photosketch.jobs import devices, job, run_plan
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks.table import read_tables
 from photosketch.training.samples import ids_and_subsets
@@ -30,9 +30,15 @@ if TYPE_CHECKING:
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     network = FeatureConfig.from_hparams(hp)
-    scored_as = hp.get("scored_as", "as_drawn")
-    networks = Networks.of_job(snakemake, console)
-    device = networks.device
+    identity, scored_as = hp["identity"], hp["scored_as"]
+    networks = Networks.load(hp, files.get("weights"), files.get("lpips", ()))
+    device = devices.acquire_device(
+        console,
+        snakemake.config["device"],
+        snakemake.config["gpu_slots"],
+        asked=bool(snakemake.resources.get("gpu")),
+    )
+    networks = networks.to(device)
     manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     validation = output.get("validation")
     sets = {}

@@ -21,7 +21,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         known | (images_by_hand(Path(manual)) if manual else set()),
         Path(snakemake.output[0]).parent,
         lambda: facepp.service_from_environment(asking["endpoint"], asking["timeout"]),
-        sketches=hp.get("sketches", False),
+        sketches=hp["sketches"],
     )
     for subset, path in zip(hp["subsets"], snakemake.output, strict=True):
         write_landmarks(tables[subset], path)

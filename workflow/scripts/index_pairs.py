@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
-    manifest = pairs.index_pairs(snakemake.input.table, hp.get("size"))
-    if "validation" in hp:
+    manifest = pairs.index_pairs(snakemake.input.table, hp["size"])
+    if hp["validation"]:
         manifest = pairs.with_validation(manifest, hp["validation"])
     pairs.write_manifest(manifest, snakemake.output[0])
     for subset in dict.fromkeys(pair.subset for pair in manifest):

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch.configuration.settings import FRAMES
 from photosketch.data import pairs
 from photosketch.jobs import job
 from photosketch.training import pack
@@ -21,8 +20,8 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
             pairs.select(manifest, split=split),
             landmark_files,
             parsing_files,
-            frame=hp.get("frame", FRAMES[0]),
-            pad_value=hp.get("pad_value", 0),
+            frame=hp["frame"],
+            pad_value=hp["pad_value"],
             sketch_channels=hp["sketch_channels"],
         )
         write_packed(arrays, path, f"packing {split}", console)

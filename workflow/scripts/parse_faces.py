@@ -22,12 +22,12 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     started = time.monotonic()
     parser = None
     if hp["backend"] == "onnx":
-        parser = Parser(hp["model"], files.weights, hp.get("weights_sha256"))
+        parser = Parser(hp["model"], files.weights, hp["weights_sha256"])
     parsings = parse_pairs(
         subset_pairs,
         table,
         parser,
-        fallback=hp.get("fallback", False),
+        fallback=parser is not None and hp["fallback"],
         threads=snakemake.threads,
         console=console,
     )

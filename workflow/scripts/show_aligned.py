@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from photosketch.align.files import read_alignment
 from photosketch.align.montage import aligned_montage
-from photosketch.configuration.settings import FRAMES
 from photosketch.data import pairs
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job
@@ -22,6 +21,6 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         ),
         read_landmarks(files.landmarks),
         read_alignment(files.aligned),
-        snakemake.params.hp.get("frame", FRAMES[0]),
+        snakemake.params.hp["frame"],
     )
     contact_sheet.save(montage, snakemake.output[0])

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch.configuration.settings import FRAMES
 from photosketch.data import pairs
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job, run_plan
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, config, output = snakemake.params.hp, snakemake.config, snakemake.output
     annotate = run_plan.command(run_plan.plan_file(config["run"]), "annotate")
-    aligns, frame = hp.get("aligns", False), hp.get("frame", FRAMES[0])
+    aligns, frame = hp["aligns"], hp["frame"]
     tables = {
         subset: review.reviewed(table, aligns=aligns)
         for subset, table in read_tables(hp["subsets"], snakemake.input.landmarks).items()

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from photosketch.configuration.settings import FRAMES
 from photosketch.data import pairs
 from photosketch.evaluation import protocol
 from photosketch.evaluation.seam_sheet import seam_sheet
@@ -23,10 +22,10 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     )
     labels = dict(zip(hp["subsets"], map(read_photo_labels, files.parsing), strict=True))
     tables = read_tables(hp["subsets"], files.landmarks)
-    seams = seams_of(people, tables, labels, hp.get("frame", FRAMES[0]))
+    seams = seams_of(people, tables, labels, hp["frame"])
     title = f"Seams of {run.ablation}, seed {run.seed}, epoch {run.epoch}: worst first"
     named = [(pair.subset, pair.id) for pair in people]
     samples = read_samples(files.samples, named).sketches
-    sketches = protocol.as_scored(samples, hp.get("scored_as", "as_drawn"))
+    sketches = protocol.as_scored(samples, hp["scored_as"])
     sheet = seam_sheet(title, people, sketches, seams)
     contact_sheet.save(sheet, snakemake.output[0])

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
     parse = grabcut.parse_grabcut
-    if parser := hp.get("parser"):
-        learned = bisenet.Parser(parser["model"], files.weights, parser.get("weights_sha256"))
+    if hp["parser"]["backend"] == "onnx":
+        parser = hp["parser"]
+        learned = bisenet.Parser(parser["model"], files.weights, parser["weights_sha256"])
         parse = learned.parse_image
     listed = pairs.select(
         pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), subset

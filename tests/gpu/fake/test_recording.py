@@ -3,17 +3,17 @@
 import pytest
 import torch
 
-from photosketch.configuration.settings import LossWeights
 from photosketch.training import cuda_graph
 from photosketch.training import trainer as training
 from photosketch.training.cuda_graph import capture
 from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
+from support.settings import loss_weights
 from support.small_training import BASELINE, LOCAL_GLAD, small_config
 
 ABLATIONS = {
     "baseline": BASELINE,
-    "local": LossWeights(l1=100, local=25),
+    "local": loss_weights(l1=100, local=25),
     "local_glad": LOCAL_GLAD,
 }
 DEVICES = [torch.device("cuda", index) for index in (0, 1)]

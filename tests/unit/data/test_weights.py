@@ -10,7 +10,7 @@ import pytest
 import torchvision
 from pytorch_fid.inception import FID_WEIGHTS_URL
 
-from photosketch.configuration.settings import IDENTITY_PACKAGES
+from photosketch.configuration.checks import IDENTITY_PACKAGES
 from photosketch.data.weights import (
     EFFICIENTNET_WEIGHTS,
     FACE_LANDMARKS,

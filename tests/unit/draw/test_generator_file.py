@@ -5,6 +5,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
+from photosketch.configuration.settings import TrainConfig
 from photosketch.draw import generator_file
 from photosketch.draw.sketcher import Sketcher
 from photosketch.jobs.job import InputError
@@ -55,4 +56,18 @@ def test_one_that_says_too_little_is_told_from_its_header(tmp_path):
     about = {"size": [200, 250], "seed": 3}
     checkpoint.save_generator(tmp_path, 1, {"a": torch.zeros(3)}, about)
     (fault,) = generator_file.faults(tmp_path / "generator_epoch1.safetensors")
-    assert "doesn't say its pad_value, template, needs, frame, epoch; train it again" in fault
+    assert (
+        "doesn't say its hparams, pad_value, template, needs, frame, epoch; train it again" in fault
+    )
+
+
+def test_one_whose_hyper_parameters_lack_a_value_is_not_guessed_at(tmp_path, monkeypatch):
+    kept = ("epochs", "ngf", "ndf", "losses")
+    hparams = TrainConfig.hparams
+    monkeypatch.setattr(
+        TrainConfig, "hparams", lambda config: {key: hparams(config)[key] for key in kept}
+    )
+    path = written(tmp_path)
+    (fault,) = generator_file.faults(path)
+    assert fault.startswith(f"{path}: hyper-parameters that this version doesn't read (")
+    assert "flip, frame); train it again" in fault

@@ -1,6 +1,5 @@
 """What a run is going to take: disk, and time by past jobs or measured speeds."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from photosketch.configuration.settings import LossWeights, TrainConfig
 from photosketch.estimate import expectations
+from support.settings import loss_weights, train_config
 
 ROWS = [
     {"subset": "CUHK", "split": split}
@@ -86,10 +85,10 @@ def test_past_jobs_are_multiplied_and_rules_without_any_are_left_out() -> None:
     assert seconds == {"train": pytest.approx(14400)}
 
 
-TRAIN = TrainConfig(
-    epochs=10, batch_size=1, lr=0.0002, beta1=0.5, ngf=64, ndf=64, losses=LossWeights(l1=100)
+TRAIN = train_config(
+    epochs=10, batch_size=1, lr=0.0002, beta1=0.5, ngf=64, ndf=64, losses=loss_weights(l1=100)
 )
-LOCAL = LossWeights(l1=100, glad=100, local=25)
+LOCAL = loss_weights(l1=100, glad=100, local=25)
 MEASURED = {
     "device": "CPU",
     "width": 64,
@@ -104,7 +103,7 @@ MEASURED = {
 
 def test_a_training_takes_as_long_as_its_kind_at_the_speed_that_training_has():
     assert expectations.training_seconds(MEASURED, TRAIN, 88) == pytest.approx(440)
-    local = dataclasses.replace(TRAIN, losses=LOCAL)
+    local = TRAIN.model_copy(update={"losses": LOCAL})
     assert expectations.training_seconds(MEASURED, local, 88) == pytest.approx(1760)
 
 
@@ -116,10 +115,8 @@ def test_a_training_takes_as_long_as_its_kind_at_the_speed_that_training_has():
         {"frame": 512, "jitter": 572},
         {"precision": "bf16"},
         {"losses": LOCAL, "fusion": "feather"},
-        {"losses": LossWeights(l1=100, local=25)},
+        {"losses": loss_weights(l1=100, local=25)},
     ],
 )
 def test_what_was_not_measured_is_not_known(changes):
-    assert (
-        expectations.training_seconds(MEASURED, dataclasses.replace(TRAIN, **changes), 88) is None
-    )
+    assert expectations.training_seconds(MEASURED, TRAIN.model_copy(update=changes), 88) is None

@@ -29,7 +29,7 @@ from support import inception_weights, small_onnx
 
 EFFICIENTNET = FeatureConfig("efficientnet-lite0")
 KNOWN = ["inception-tf", "inception-imagenet", "efficientnet-lite0"]
-TAKEN = OnnxInput(8, (0.5, 0.4, 0.3), (0.2, 0.25, 0.5))
+TAKEN = OnnxInput(size=8, mean=[0.5, 0.4, 0.3], std=[0.2, 0.25, 0.5])
 
 
 @pytest.fixture(scope="module")
@@ -324,7 +324,7 @@ def test_an_onnx_network_sees_rgb_resized_and_scaled_and_gives_its_first_output_
 
 def test_channels_of_an_onnx_network_are_red_green_blue(tmp_path: Path) -> None:
     path = small_onnx.write(tmp_path / "mine.onnx", factor=1)
-    network = extractors.load(own(path, OnnxInput(8, (0, 0, 0), (1, 1, 1))), path)
+    network = extractors.load(own(path, OnnxInput(size=8, mean=[0, 0, 0], std=[1, 1, 1])), path)
     colour = torch.tensor([1.0, 0.5, 0.25])
     found = network(colour[None, :, None, None].expand(1, 3, 20, 20))
     torch.testing.assert_close(found.reshape(3, 64).mean(dim=1), colour)

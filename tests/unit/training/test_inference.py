@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.configuration.settings import LossWeights, RunSettings
+from photosketch.configuration.settings import RunSettings
 from photosketch.jobs.job import InputError
 from photosketch.training import inference, loop, networks, tensors
 from photosketch.training.checkpoint import generator_path, save_generator
 from photosketch.training.trainer import PLAIN, Trainer
 from support.face_batch import packed_pairs
+from support.settings import loss_weights
 from support.small_training import small_config
 
 CPU = torch.device("cpu")
@@ -99,7 +100,7 @@ def test_colour_sketches_are_stored_as_itu_601_gray(monkeypatch):
 
 @pytest.mark.parametrize("fusion", ["apdrawing", "feather"])  # which have the same weights
 def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path, fusion):
-    config = small_config(epochs=1, losses=LossWeights(l1=100, local=25), fusion=fusion)
+    config = small_config(epochs=1, losses=loss_weights(l1=100, local=25), fusion=fusion)
     trainer = Trainer(config, 0, 1, CPU, PLAIN)
     save_generator(tmp_path, 1, trainer.generator.module.state_dict(), trainer.about())
     loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)

@@ -18,12 +18,13 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from photosketch.configuration.settings import LossWeights, RunSettings, TrainConfig
+from photosketch.configuration.settings import RunSettings, TrainConfig
 from photosketch.jobs import job
 from photosketch.training import checkpoint, loop, networks, tensorboard_log, tensors
 from photosketch.training.packed import write_packed
 from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
+from support.settings import loss_weights
 from support.small_training import BASELINE, LOCAL_GLAD, small_config
 from support.waiting import wait_for
 
@@ -229,7 +230,7 @@ def test_a_finished_run_only_publishes_again_and_writes_no_events(data, undistur
 
 
 def test_another_fingerprint_starts_afresh(data, undisturbed, tmp_path, capsys):
-    run(data, tmp_path, small_config(losses=LossWeights(l1=1), epochs=1), [1], fingerprint="old")
+    run(data, tmp_path, small_config(losses=loss_weights(l1=1), epochs=1), [1], fingerprint="old")
     run(data, tmp_path, small_config(), [2, 4])
     assert "starting afresh" in capsys.readouterr().out
     assert same_results(tmp_path, undisturbed, [2, 4])

@@ -5,17 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.configuration.settings import LossWeights
 from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training import losses
 from photosketch.training.networks import GeneratorOutput, build_discriminators, build_generator
 from photosketch.training.parts import Regions, find_regions, split
 from photosketch.training.tensors import PackedSet, sample_flips, sample_jitter
 from support.face_batch import FRAME, face_batch
+from support.settings import loss_weights
 
 NARROW = 2
-ALL = LossWeights(l1=100, glad=100, local=25)
-ONES = LossWeights(l1=1, glad=1, local=1)
+ALL = loss_weights(l1=100, glad=100, local=25)
+ONES = loss_weights(l1=1, glad=1, local=1)
 
 
 @pytest.fixture(autouse=True)
@@ -233,7 +233,7 @@ def test_the_generators_total_is_the_weighted_sum_of_its_terms(networks):
     output = draw(generator, batch)
 
     total, terms = losses.generator_loss(
-        discriminators, batch, output, LossWeights(l1=100, glad=10, local=25)
+        discriminators, batch, output, loss_weights(l1=100, glad=10, local=25)
     )
 
     judged = discriminators(batch.photo, output.image, output.regions)
@@ -259,7 +259,7 @@ def test_the_form_of_the_gradient_loss_is_chosen_by_name(networks, form):
     generator, discriminators = networks(local=False)
     output = draw(generator, batch)
 
-    _, terms = losses.generator_loss(discriminators, batch, output, LossWeights(glad=1), form)
+    _, terms = losses.generator_loss(discriminators, batch, output, loss_weights(glad=1), form)
 
     expected = losses.gradient_loss(output.image, batch.sketch, batch.valid, form)
     assert torch.equal(terms["glad"], expected)
@@ -276,7 +276,7 @@ def test_a_term_of_weight_zero_is_not_computed(networks, monkeypatch):
     output = draw(generator, batch)
 
     _, of_discriminators = losses.discriminator_loss(discriminators, batch, output)
-    total, terms = losses.generator_loss(discriminators, batch, output, LossWeights())
+    total, terms = losses.generator_loss(discriminators, batch, output, loss_weights())
 
     assert list(of_discriminators) == ["discriminator_real", "discriminator_fake"]
     assert list(terms) == ["adversarial"]
@@ -371,7 +371,7 @@ def test_a_whole_step_reads_nothing_back_from_the_device(networks, local):
     judgement.backward()
     discriminators.requires_grad_(False)
     total, _ = losses.generator_loss(
-        discriminators, batch, output, LossWeights(l1=100, glad=100, local=25 if local else 0)
+        discriminators, batch, output, loss_weights(l1=100, glad=100, local=25 if local else 0)
     )
     total.backward()
 

@@ -35,7 +35,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
     """
     folder = Path(inputs.manifest).parent
     ablations, seeds, subsets, epochs = (hp[k] for k in ("ablations", "seeds", "subsets", "epochs"))
-    methods, points = hp.get("methods", []), hp.get("points", [])
+    methods, points = hp["methods"], hp["points"]
     manifest = pairs.read_manifest(inputs.manifest, config["dataset"]["pairs"])
     test = pairs.select(manifest, split="test")
     counts = {name: len(pairs.select(test, name)) for name in subsets}
@@ -46,7 +46,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         scores = files.read_scores(inputs.validation, ablations, seeds, validated, epochs)
         choice = choose_epochs(scores, hp["chosen_by"])
     people = [(pair.subset, pair.id) for pair in test]
-    shown = [*hp.get("shown", ablations), *methods]
+    shown = [*hp["shown"], *methods]
     samples = [read_samples(path, people) for path in [*inputs.samples, *inputs.method_samples]]
     image_scores = [files.read_image_scores(path, people, epochs) for path in inputs.images]
     image_scores += [files.read_image_scores(path, people, [0]) for path in inputs.method_images]
@@ -78,9 +78,9 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         ],
         choice=choice,
         reference=config["reference"],
-        sweeps=[Sweep.from_hparams(sweep) for sweep in hp.get("sweeps", [])],
+        sweeps=[Sweep.from_hparams(sweep) for sweep in hp["sweeps"]],
         points=points,
-        published=[Published(name, **entry) for name, entry in hp.get("published", {}).items()],
+        published=[Published(name, **entry) for name, entry in hp["published"].items()],
         costs=costs.read_benchmarks(folder / "benchmarks", folder / "logs"),
         people=test,
         drawn=dict(zip(shown, samples, strict=True)),

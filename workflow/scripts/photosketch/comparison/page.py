@@ -171,7 +171,7 @@ def _settings_in_words(
 
     shared = {key: value for key, value in united.items() if is_shared(key, value)}
     own = {
-        name: hparams[name]["losses"]
+        name: {loss: weight for loss, weight in hparams[name]["losses"].items() if weight}
         | {
             key: values.get(key, "off")
             for key in united

@@ -1,19 +1,29 @@
-"""The configuration: checking it, and the canonical hyper-parameters that stages are keyed by.
+"""The configuration: every key once, with its type, its bounds and its meaning.
 
-Defaults live in config/config.yaml alone, which is always loaded; here are only types. Free of
-torch, because the Snakefile imports it. A value that switches a feature off (0, none) is left out
-of the canonical dict, so that a feature added later, switched off, makes nothing stale.
+Defaults stand in config/config.yaml alone; the schema and the table of config/README.md are written
+from these models (`make config-docs`). Free of torch and numpy, because the Snakefile imports it.
+
+What a stage is keyed by (`hp`) is complete: no default of the code fills in a value. Values that
+cannot matter are left out by the rules of `NO_EFFECT_WITHOUT` alone.
 """
 
 import dataclasses
-import math
-import os
 import re
-import urllib.parse
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from importlib import metadata
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    create_model,
+)
 
 from photosketch.jobs.job import InputError, file_sha256
 
@@ -22,156 +32,291 @@ GladForm = Literal["magnitude", "squared"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
 ScoredAs = Literal["as_drawn", "report2019"]
+FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
+LARGEST = 10**15  # of any number in the configuration
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-PLACEHOLDER = re.compile(r"[{}<>]")
 # A name that ends in 20 repetitions: Snakemake takes the value of a wildcard for an endless loop.
 PERIODIC = re.compile(r"(.+?)\1{19}$")
-JSON_WORDS = ("null", "true", "false")  # which Snakemake takes for text behind --config
-LARGEST = 10**15  # of any number in the configuration
-MOST_EPOCHS = 10_000  # evaluated ones: each is a file, its sketches and its scores
-FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
-# (width, height) of CUFS's images, which faces are brought to the place of (`placement.template`),
-# and the smallest face that MTCNN looks for in them
+# (width, height) of CUFS's images, the place of whose faces is `similarity.template`, and the
+# smallest face that MTCNN looks for in these images
 USUAL_SIZE, USUAL_MIN_FACE_SIZE = (200, 250), 40
-USUAL_JITTER = 286  # pixels, pix2pix's for frames of 256
 # VGG16 as torchvision publishes it (the name holds the first digits of its sha256), and the weights
 # of LPIPS on it, of piq's release v0.4.0
 LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
-# the sections of what an overlay can leave out by null, and what one of them is
-NAMED = {"ablations": "an ablation", "sweeps": "a sweep"}
-KIND_WORDS = {"object": "a mapping", "array": "a list"}  # what YAML's users call them
-IDENTITY_PACKAGES = ("dlib-bin", "face-recognition-models")
+# hyper-parameter: the loss without which it has no effect and is left out of `hp`, and the value
+# that is put back on reading
+NO_EFFECT_WITHOUT = {"glad_form": ("glad", "magnitude"), "fusion": ("local", "apdrawing")}
 
 
-@dataclasses.dataclass(frozen=True)
-class LossWeights:
+def _one_line(text: str) -> str:
+    if CONTROL.search(text):
+        raise ValueError("has a line break or control character; remove it")
+    return text
+
+
+def _unique(values: list[Any]) -> list[Any]:
+    if any(value in values[:index] for index, value in enumerate(values)):
+        raise ValueError("repeats a value; allowed: values without repetition")
+    return values
+
+
+def _sorted(values: dict[str, float]) -> dict[str, float]:
+    return dict(sorted(values.items()))
+
+
+def _whole(value: Any) -> Any:
+    # a literal 1 is equal to 1.0 and true, which no other whole number may be
+    return value if type(value) is int else str(value)
+
+
+def setting(meaning: str, stale: str | None = None, **bounds: Any) -> Any:
+    """A key of the configuration: its meaning, what the next run does again after a change (else
+    that of its section), and its bounds."""
+    extra: Any = {"stale": stale} if stale else None
+    return Field(description=meaning, json_schema_extra=extra, **bounds)
+
+
+Float = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[int, Field(ge=1, le=LARGEST)]
+Natural = Annotated[int, Field(ge=0, le=LARGEST)]
+Weight = Annotated[Float, Field(ge=0, le=LARGEST)]
+Text = Annotated[str, Field(min_length=1), AfterValidator(_one_line)]
+NAME, SHA256 = "^[A-Za-z0-9][A-Za-z0-9_-]*$", "^[0-9a-f]{64}$"
+Name = Annotated[str, Field(pattern=NAME, max_length=64)]
+Sha256 = Annotated[str, Field(pattern=SHA256)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Channels = Annotated[int, Field(ge=1, le=512)]
+Frame = Annotated[Literal[256, 512], BeforeValidator(_whole)]
+
+
+class Section(BaseModel):
+    # building a model takes a hundredth of a second: most are needed as part of another one alone
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+
+class Dataset(Section):
+    """The pairs and their place in the frame of the networks."""
+
+    pairs: Text = setting(
+        "table of the pairs (TSV: subset, id, split, photo, sketch); paths are relative to the "
+        "table's folder, or absolute",
+        "index_pairs",
+    )
+    size: list[Annotated[int, Field(ge=64, le=512)]] = setting(
+        "width and height in pixels of every photo and sketch, at most `dataset.frame`; with "
+        "`dataset.align` the size that images are brought to",
+        "index_pairs; with `dataset.align` align_faces",
+        min_length=2,
+        max_length=2,
+    )
+    align: Literal["none", "each", "photo"] = setting(
+        "`none`: every image is aligned and has `dataset.size`; `each`, `photo`: images of any "
+        "size are brought there, photo and sketch each by its own points, or both by the photo's "
+        "([docs/alignment.md](../docs/alignment.md))",
+        "align_faces; between none and the others index_pairs",
+    )
+    frame: Frame = setting(
+        "side in pixels of the square that the networks work on, the image in its centre. 512 "
+        "needs another `train.jitter` (0, or 572) and [four times the "
+        "work](../docs/how-it-works.md#frames-of-512)",
+        "pack_tensors, train, infer, evaluate, the montages of points",
+    )
+    pad_value: int = setting(
+        "gray level around the image in the frame", "pack_tensors", ge=0, le=255
+    )
+    validation: Float = setting(
+        "share of each subset's training pairs (at least two, always the same ones) that is kept "
+        "apart to choose the epoch (`evaluation.chosen_by`) that is reported beside the mean over "
+        "the evaluated epochs; 0: none, or mark pairs `val` in the table yourself",
+        "index_pairs",
+        ge=0,
+        le=0.5,
+    )
+    sketch_channels: Annotated[Literal[1, 3], BeforeValidator(_whole)] = setting(
+        "channels of the sketches that the networks learn; sketches are scored in gray either way",
+        "pack_tensors",
+    )
+
+
+class Facepp(Section):
+    """Face++, asked for the faces that MTCNN missed."""
+
+    enabled: bool = setting(
+        "true sends the images in which MTCNN found no face, and that nobody placed by hand, to "
+        "Face++; sketches only if something needs their points (a warp, `dataset.align: each`, "
+        "`evaluation.identity`). Key and secret are read from the environment variables "
+        "`FACEPP_API_KEY` and `FACEPP_API_SECRET` and written nowhere",
+        "facepp_landmarks, merge_landmarks",
+    )
+    endpoint: Text = setting(
+        "https address of the Detect API v3; answers are kept, and are not asked for again "
+        "elsewhere",
+        "nothing",
+    )
+    timeout: Float = setting(
+        "seconds without an answer after which the request is repeated",
+        "nothing",
+        gt=0,
+        le=LARGEST,
+    )
+
+
+class Landmarks(Section):
+    """Five points of every face."""
+
+    manual: Text | None = setting(
+        "points placed by hand (CSV), which win over detections: subset, id, modality (photo or "
+        "sketch), left_eye_x, left_eye_y, right_eye_x, ..., mouth_right_y; left is the viewer's "
+        "left",
+        "merge_landmarks",
+    )
+    min_face_size: int = setting(
+        "smallest face in pixels that MTCNN looks for, in a copy of at most 1,600 pixels a side "
+        "if an image is larger; for images twice as large 80 finds as well as 40, in a quarter of "
+        "the time. The warp looks at its sketches again, with this value; with `dataset.align` "
+        "with 40 of 200x250 pixels, scaled to `dataset.size`",
+        "detect_landmarks; without `dataset.align` warp_sketches",
+        ge=10,
+        le=512,
+    )
+    annotate: list[Annotated[str, Field(pattern="^[^/]+/[^/]+/[^/]+$")]] = setting(
+        "images that the target `annotate` shows besides those without points: "
+        "SUBSET/ID/MODALITY, `*` for any text",
+        "annotate",
+    )
+    facepp: Facepp
+
+
+class Parsing(Section):
+    """Label maps of every face."""
+
+    model_config = ConfigDict(json_schema_extra={"stale": "parse_faces, warp_sketches"})
+
+    backend: Literal["grabcut", "onnx"] = setting(
+        "how label maps are made: `grabcut` from the image and the five points; `onnx` by a "
+        "learned network (BiSeNet, trained on photos of CelebAMask-HQ), which OpenCV runs: on a "
+        "GPU if it was built with CUDA (its packages on PyPI are not), else on the CPU",
+    )
+    model: Literal["resnet18", "resnet34"] = setting(
+        "the learned network, by its backbone; has an effect with `onnx` only, as the next three",
+    )
+    weights: Text | None = setting(
+        "the network's ONNX file (input 512x512 RGB, first output the logits of 19 classes); null "
+        "downloads the published one to `resources/weights/`",
+    )
+    weights_sha256: Sha256 | None = setting(
+        "expected hash of the ONNX file; null: that of the published one",
+    )
+    fallback: bool = setting(
+        "true: grabcut parses an image in which the network finds no face, and the log, the "
+        "console and the montage name it. false: such photos stop the run, named all at once, "
+        "unless their labels are drawn by hand; such sketches have no labels, which stops only a "
+        "warp",
+    )
+    manual: Text | None = setting(
+        "folder of label maps drawn by hand, or by other tools, which win over the parser's: see "
+        "below. No face is parsed again for these maps",
+        "merge_parsings",
+    )
+
+
+class LossWeights(Section):
     """Weights of the loss terms beside the adversarial one; 0 switches a term off."""
 
-    l1: float = 0.0
-    glad: float = 0.0
-    local: float = 0.0
+    model_config = ConfigDict(json_schema_extra={"stale": "train"})
+
+    l1: Weight = setting("weight of the L1 distance on [-1, 1]; 0 switches it off")
+    glad: Weight = setting(
+        "weight of the generalised gradient loss (the report gives no formula; its scale: "
+        "[docs/how-it-works.md](../docs/how-it-works.md))",
+    )
+    local: Weight = setting(
+        "weight of APDrawingGAN's local loss; above 0 the local networks are built", "train"
+    )
 
 
-@dataclasses.dataclass(frozen=True)
-class TrainConfig:
-    """The hyper-parameters of one ablation, as config/README.md describes them."""
+class HyperParameters(Section):
+    """What an ablation may set."""
 
-    epochs: int
-    batch_size: int
-    lr: float
-    beta1: float
-    ngf: int
-    ndf: int
+    model_config = ConfigDict(json_schema_extra={"stale": "train"})
+
+    epochs: Positive = setting(
+        "passes over the training pairs; if raised, a run with constant learning rate goes on "
+        "from its last state",
+    )
+    batch_size: Positive = setting("pairs in a step")
+    lr: Float = setting(
+        "learning rate of Adam, generator and discriminators. YAML reads `2e-4` as text: write "
+        "`2.0e-4` or `0.0002`",
+        gt=0,
+        le=1,
+    )
+    beta1: Float = setting("first momentum of Adam", ge=0, lt=1)
+    lr_decay_epochs: Natural = setting(
+        "last epochs over which the learning rate falls linearly to 0; 0: constant", "train"
+    )
+    ngf: Channels = setting("channels of the generator's first layer")
+    ndf: Channels = setting("channels of the discriminator's first layer")
+    jitter: int = setting(
+        "side in pixels that images are padded to before a random crop of a frame: more than the "
+        "frame, at most twice the frame; 0: no crop. Frames of 512 need another value: 572 is the "
+        "same share",
+        ge=0,
+        le=2 * FRAMES[-1],
+    )
+    glad_form: GladForm = setting(
+        "gradient loss: mean of the absolute or of the squared difference of the gradient "
+        "magnitudes; has an effect only if its weight is above 0",
+    )
+    precision: Precision = setting(
+        "`bf16`: forward and backward passes in 16 bits (weights, losses and Adam stay in 32): "
+        "faster on GPUs and on CPUs with AMX or AVX512-BF16, slower on other CPUs. Results differ "
+        "in the last digits, so use one precision for all that you compare. On a GPU fp32 "
+        "convolutions round to TensorFloat-32, torch's default",
+    )
+    warp: WarpMode = setting(
+        "the sketches trained on are brought onto their photos by a map estimated from both "
+        "parsings: `face` moves the whole head, `region` eyes with brows, nose and mouth; scores "
+        "always compare with the original sketches",
+        "that ablation's train; warp_sketches and pack_warped_tensors if no other ablation uses it",
+    )
+    fusion: FusionName = setting(
+        "how the sketches of the local networks and of the whole frame become one: `apdrawing` is "
+        "APDrawingGAN's, the other three are ours "
+        "([docs/how-it-works.md](../docs/how-it-works.md)); has an effect only if `losses.local` "
+        "is above 0",
+    )
+    flip: bool = setting(
+        "half of the pairs trained on, at random, are mirrored: photo, sketch, labels and points",
+    )
     losses: LossWeights
-    lr_decay_epochs: int = 0
-    jitter: int = 0
-    glad_form: GladForm = "magnitude"
-    precision: Precision = "fp32"
-    warp: WarpMode = "none"
-    fusion: FusionName = "apdrawing"
-    flip: bool = False
-    frame: int = FRAMES[0]
-
-    @classmethod
-    def from_config(cls, train: Mapping[str, Any]) -> Self:
-        """From a validated `train` section with an ablation's overrides and `dataset.frame` merged
-        in; casts types."""
-        weights = {name: float(train["losses"].get(name, 0)) for name in _names(LossWeights)}
-        words = ("glad_form", "precision", "warp", "fusion")
-        casts = {"lr": float, "beta1": float, "flip": bool, **dict.fromkeys(words, str)}
-        scalars = {
-            name: casts.get(name, int)(train[name]) for name in _names(cls) if name != "losses"
-        }
-        return cls(losses=LossWeights(**weights), **scalars)
-
-    @classmethod
-    def from_hparams(cls, hparams: Mapping[str, Any]) -> Self:
-        """The inverse of `hparams`: what was left out is off."""
-        return cls(**{**hparams, "losses": LossWeights(**hparams["losses"])})
-
-    def hparams(self) -> dict[str, Any]:
-        """One canonical dict of builtins: fixed order and types, switched-off values left out."""
-        values = dataclasses.asdict(self)
-        values["losses"] = {name: weight for name, weight in values["losses"].items() if weight}
-        if not self.losses.glad:
-            del values["glad_form"]
-        if self.precision == "fp32":
-            del values["precision"]
-        if self.warp == "none":
-            del values["warp"]
-        if self.fusion == "apdrawing" or not self.losses.local:
-            del values["fusion"]
-        if self.frame == FRAMES[0]:
-            del values["frame"]
-        return {name: value for name, value in values.items() if value or name == "beta1"}
 
 
-@dataclasses.dataclass(frozen=True)
-class OnnxInput:
-    """What an ONNX network of one's own takes: RGB images of size x size pixels, of which each
-    channel in 0..1 has lost its `mean` and was divided by its `std`."""
-
-    size: int
-    mean: tuple[float, ...]  # three
-    std: tuple[float, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class FeatureConfig:
-    """The network whose features FID and KID compare: a known one by its name, or one of one's own
-    (`onnx`) by the name of its file without suffix and the hash of that."""
-
-    name: str
-    weights_sha256: str | None = None  # None: that of the published weights
-    onnx: OnnxInput | None = None
-
-    @classmethod
-    def from_config(cls, evaluation: Mapping[str, Any]) -> Self:
-        """From a validated `evaluation` section; an ONNX file is read for its hash."""
-        features, sha256 = evaluation["features"], evaluation["weights_sha256"]
-        if isinstance(features, str):
-            return cls(features, sha256)
-        file = Path(features["onnx"])
-        scale = {name: tuple(map(float, features[name])) for name in ("mean", "std")}
-        return cls(file.stem, file_sha256(file), OnnxInput(features["size"], **scale))
-
-    @classmethod
-    def from_hparams(cls, hparams: Mapping[str, Any]) -> Self:
-        """The inverse of `hparams`; other keys are ignored."""
-        onnx = hparams.get("onnx")
-        own = onnx and OnnxInput(onnx["size"], tuple(onnx["mean"]), tuple(onnx["std"]))
-        return cls(hparams["features"], hparams.get("weights_sha256"), own)
-
-    def hparams(self) -> dict[str, Any]:
-        """One canonical dict of builtins, without what is not given."""
-        values: dict[str, Any] = {"features": self.name}
-        if self.weights_sha256:
-            values["weights_sha256"] = self.weights_sha256
-        if self.onnx:
-            onnx = self.onnx
-            values["onnx"] = {"size": onnx.size, "mean": [*onnx.mean], "std": [*onnx.std]}
-        return values
-
-    @property
-    def label(self) -> str:
-        """The network as tables name it: with the first digits of a hash that was given."""
-        return (
-            f"{self.name} (sha256 {self.weights_sha256:.8})" if self.weights_sha256 else self.name
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class RunSettings:
+class RunSettings(Section):
     """The keys of `train` that change no result: settings of the whole run, not of an ablation."""
 
-    strip_every: int  # epochs between two strips of training samples; 0 for none
-    state_minutes: float  # longest time between two saved states
-    keep: Literal["all", "last"]  # states for resuming that stay
+    strip_every: Natural = setting(
+        "epochs between two PNG strips of training samples (photo, true sketch, drawn sketch) in "
+        "`train/{ablation}/seed{seed}/strips/` and in TensorBoard; 0: none. A setting of the "
+        "whole run, which no ablation may override",
+        "nothing",
+    )
+    state_minutes: Weight = setting(
+        "longest time in minutes between two saved states for resuming; a setting of the whole run",
+        "nothing",
+    )
+    keep: Literal["all", "last"] = setting(
+        "states for resuming that stay in `train/{ablation}/seed{seed}/.state/`: the newest two, "
+        "so that a damaged one has a predecessor, or the newest alone. A state takes three times "
+        "the weights (0.7 GB for `baseline`, 1 GB for the local networks). A setting of the whole "
+        "run",
+        "nothing",
+    )
 
     @classmethod
     def from_config(cls, train: Mapping[str, Any]) -> Self:
-        """From a validated `train` section."""
-        return cls(**{name: train[name] for name in _names(cls)})
+        """From a checked `train` section."""
+        return cls(**{name: train[name] for name in cls.model_fields})
 
     @property
     def states(self) -> int:
@@ -179,11 +324,252 @@ class RunSettings:
         return 2 if self.keep == "all" else 1
 
 
-def _names(dataclass: type) -> list[str]:
-    return [field.name for field in dataclasses.fields(dataclass)]
+class Train(RunSettings, HyperParameters):
+    """Hyper-parameters shared by all ablations, and settings of the run."""
 
 
-RUN_SETTINGS = _names(RunSettings)
+class TrainConfig(HyperParameters):
+    """The hyper-parameters of one ablation, and the run's frame."""
+
+    frame: Frame
+
+    @classmethod
+    def from_hparams(cls, hparams: Mapping[str, Any]) -> Self:
+        """The inverse of `hparams`. Raises InputError if a value is missing or not allowed."""
+        values, weights = dict(hparams), hparams.get("losses", {})
+        for name, (loss, value) in NO_EFFECT_WITHOUT.items():
+            if not weights.get(loss):
+                values.setdefault(name, value)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            wrong = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
+            raise InputError(
+                [f"hyper-parameters that this version doesn't read ({wrong}); train it again"]
+            ) from error
+
+    def hparams(self) -> dict[str, Any]:
+        """One dict of builtins, in fixed order, complete but for what has no effect."""
+        values = self.model_dump()
+        for name, (loss, _) in NO_EFFECT_WITHOUT.items():
+            if not values["losses"][loss]:
+                del values[name]
+        return values
+
+
+def _partial(model: type[BaseModel]) -> type[Section]:
+    """The model with every key optional, but not null, and without defaults: keys that are not set
+    are not in its dump."""
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        kind: Any = field.rebuild_annotation()
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = _partial(kind)
+        fields[name] = (kind, Field(None, description=field.description))
+    return create_model(f"{model.__name__}Overrides", __base__=Section, **fields)
+
+
+Overrides = _partial(HyperParameters)
+
+
+class SweepSection(Section):
+    """One hyper-parameter of an ablation over several values."""
+
+    ablation: str = setting("the ablation that the points differ from by one value")
+    key: str = setting("the hyper-parameter that varies, such as jitter or losses.local")
+    values: Annotated[list[Any], AfterValidator(_unique)] = setting(
+        "the values, each an ablation of its own unless another has the same hyper-parameters",
+        min_length=1,
+    )
+    show: bool = Field(False, description="whether grids and gallery have the points too")
+
+
+class PublishedValues(Section):
+    """Published values of FID."""
+
+    source: Text = setting("where the values are published")
+    features: Text = setting("the network of their features, as tables name it")
+    fid: Annotated[dict[str, Weight], AfterValidator(lambda fid: dict(sorted(fid.items())))] = (
+        setting("FID by subset, `all` for the pooled test set", min_length=1)
+    )
+
+
+class Inference(Section):
+    """How trained generators draw."""
+
+    statistics: Literal["instance", "running"] = setting(
+        "`instance`: BatchNorm uses the statistics of the single image and dropout stays on, as "
+        "pix2pix tests; `running`: `eval()`",
+        "infer",
+    )
+
+
+class Epochs(Section):
+    """The evaluated epochs, the same for all ablations."""
+
+    model_config = ConfigDict(json_schema_extra={"stale": "train"})
+
+    start: Positive = setting(
+        "first evaluated epoch. An epoch added before the last one trained means training afresh, "
+        "one after it goes on from the last state",
+    )
+    stop: Positive = setting("last evaluated epoch, included; at most `train.epochs`")
+    step: Positive = setting("epochs from one evaluated epoch to the next")
+
+
+Share = Annotated[Float, Field(ge=0, le=1)]
+
+
+class OnnxInput(Section):
+    """What an ONNX network of one's own takes: RGB images of size x size pixels; from each channel
+    in 0..1 its `mean` is subtracted, and the difference is divided by its `std`."""
+
+    size: int = setting("side in pixels of its square input", ge=16, le=2048)
+    mean: list[Share] = setting("mean of red, green and blue in 0..1", min_length=3, max_length=3)
+    std: list[Annotated[Share, Field(gt=0)]] = setting(
+        "standard deviation of red, green and blue in 0..1", min_length=3, max_length=3
+    )
+
+
+class OnnxFeatures(OnnxInput):
+    onnx: Text = setting("path of an ONNX network of one's own")
+
+
+FeatureName = Literal["inception-tf", "inception-imagenet", "efficientnet-lite0"]
+TAGS = ("<name>", "<file>")  # of the two kinds of `evaluation.features`, in pydantic's locations
+Features = Annotated[
+    Annotated[FeatureName, Tag(TAGS[0])] | Annotated[OnnxFeatures, Tag(TAGS[1])],
+    Discriminator(lambda value: TAGS[isinstance(value, Mapping | OnnxFeatures)]),
+]
+
+
+class Evaluation(Section):
+    """Which epochs are scored, and how."""
+
+    model_config = ConfigDict(json_schema_extra={"stale": "extract_real_features, evaluate"})
+
+    epochs: Epochs
+    features: Features = setting(
+        "network of FID and KID: pytorch-fid's (published values use it), torchvision's (the "
+        "report's), a small one that comes with the environment (no download; the demo's), or one "
+        "of your own: an ONNX file, the side in pixels of its square input, and mean and standard "
+        "deviation of red, green and blue in 0..1 that it was trained with "
+        "([docs/features.md](../docs/features.md))",
+    )
+    weights: Text | None = setting(
+        "the network's weights file; null: the published one, downloaded to `resources/weights/`, "
+        "or `efficientnet-lite0`'s from its package. Not with an ONNX file",
+    )
+    weights_sha256: Sha256 | None = setting(
+        "expected hash of the weights file; null: that of the published one",
+    )
+    lpips: Text | None = setting(
+        "folder with `vgg16-397923af.pth` (torchvision's VGG16) and `lpips_weights.pt` (piq's "
+        "release v0.4.0); null leaves LPIPS out",
+    )
+    lpips_sha256: Sha256 | None = setting(
+        "expected hash of the VGG16 in that folder; null: that of torchvision's. No hash of "
+        "`lpips_weights.pt` is published: its shapes are checked, and other content makes the "
+        "scores stale",
+    )
+    identity: bool = setting(
+        "true: dlib's face recognition network, on the CPU, looks the test people's photos up by "
+        "each drawn sketch: rank 1 and AUC, and the same for the true sketches. Needs `make setup "
+        "IDENTITY=1` (105 MB); a tenth of a second per image",
+    )
+    primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam"] = setting(
+        "the primary metric: the intervals of its difference to `reference`, over all subsets, "
+        "hold for all ablations at once; all other differences are descriptive "
+        "([docs/significance.md](../docs/significance.md)). Decide before you look",
+        "estimate_differences",
+    )
+    chosen_by: Literal["fid", "kid"] = setting(
+        "with validation pairs: the distance whose lowest value on these pairs chooses each run's "
+        "epoch; FID is biased at small n, KID is not",
+        "compare, if there are validation pairs",
+    )
+    scored_as: ScoredAs = setting(
+        "`report2019`: each drawn sketch (of ablations and `methods` alike) is stretched from its "
+        "darkest to its lightest gray and saved as JPEG of quality 75 before it is scored, and "
+        "FID and KID compare it with true sketches in colour. Samples stay as drawn, and tables "
+        "and figures say so: [docs/protocols.md](../docs/protocols.md)",
+    )
+
+
+class Draw(Section):
+    """What the target `draw` draws, and with which generator."""
+
+    photos: Text = setting("folder of the photos")
+    ablation: Name = setting("the ablation whose generator draws")
+    seed: Seed = setting("the seed of that generator")
+    epoch: Positive = setting("the evaluated epoch of that generator")
+    points: Text | None = Field(
+        None, description="points placed by hand on photos in which no face is found (CSV)"
+    )
+
+
+class Config(Section):
+    """Configuration of the photo -> sketch ablations."""
+
+    run: Name = setting("results go to `results/{run}/`", "nothing: another run is another folder")
+    dataset: Dataset
+    landmarks: Landmarks
+    parsing: Parsing
+    train: Train
+    seeds: Annotated[list[Seed], AfterValidator(_unique)] = setting(
+        "each ablation is trained once with each seed",
+        "the new seeds' train, and compare",
+        min_length=1,
+    )
+    device: Literal["auto", "cpu", "cuda"] = setting(
+        "where detection, training, drawing and scoring run. `auto`: on a GPU, or on the CPU of a "
+        "machine without one; if there is a card but no way to use it (an old driver, a scheduler "
+        "that gave none), the job ends and says what to do. `cpu`: on the CPU; `cuda`: the job "
+        "ends if there is no GPU. A job whose resource `gpu` is 0 runs on the CPU",
+        "nothing",
+    )
+    gpu_slots: Positive = setting(
+        "jobs that share one GPU; the others wait and say so. How many run at once is the "
+        "resource `gpu` in `profiles/default`: set it to the number of GPUs times `gpu_slots`. "
+        "Without NVIDIA's MPS jobs on one GPU take turns and gain little: "
+        "[docs/gpu.md](../docs/gpu.md)",
+        "nothing",
+    )
+    ablations: dict[Name, Overrides] = setting(  # type: ignore[valid-type]
+        "overrides of `train` by name: see below", "that ablation's train", min_length=1
+    )
+    sweeps: dict[Name, SweepSection] = setting(
+        "one hyper-parameter of an ablation over several values, by name: see below",
+        "the new points' train, and what follows",
+    )
+    reference: Name = setting(
+        "the ablation that the other ablations are compared with: differences, intervals and "
+        "verdicts. More ablations make the primary intervals wider",
+        "estimate_differences",
+    )
+    methods: dict[Name, Text] = setting(
+        "folders of other people's sketches of the test photos, by name, which are scored beside "
+        "the ablations: see below",
+        "collect_sketches",
+    )
+    published: dict[Name, PublishedValues] = setting(
+        "published values of FID, by name, as rows and lines beside the run's own: see below",
+        "compare",
+    )
+    inference: Inference
+    evaluation: Evaluation
+    draw: Draw | None = setting(
+        "the target `draw` draws the faces of the photos in a folder with a generator of the run: "
+        "{photos: FOLDER, ablation, seed, epoch}, and `points` (CSV) for photos in which no face "
+        "is found ([docs/own-photos.md](../docs/own-photos.md))",
+        "draw",
+    )
+
+
+def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration in one order and with one type for each value (100.0 for 100 as a weight),
+    so that how it is written makes no difference. Raises pydantic's ValidationError."""
+    return Config.model_validate(config).model_dump(exclude_unset=True)
 
 
 def ablation_order(merged: Iterable[str], base: Iterable[str]) -> list[str]:
@@ -195,14 +581,14 @@ def ablation_order(merged: Iterable[str], base: Iterable[str]) -> list[str]:
 
 def ablation_config(config: Mapping[str, Any], ablation: str) -> TrainConfig:
     """The hyper-parameters of one ablation: `train` with its overrides, and the run's frame."""
-    overrides = config["ablations"][ablation]
-    losses = {**config["train"]["losses"], **overrides.get("losses", {})}
-    merged = {**config["train"], **overrides, "losses": losses}
-    return TrainConfig.from_config({**merged, "frame": config["dataset"]["frame"]})
+    train, overrides = config["train"], config["ablations"][ablation]
+    values = {name: train[name] for name in HyperParameters.model_fields} | dict(overrides)
+    losses = {**train["losses"], **overrides.get("losses", {})}
+    return TrainConfig(**{**values, "losses": losses, "frame": config["dataset"]["frame"]})
 
 
 def local_ablations(config: Mapping[str, Any]) -> list[str]:
-    """The ablations with local networks, which faces have to lie in their place for."""
+    """The ablations with local networks, for which faces have to lie in their place."""
     return [name for name in config["ablations"] if ablation_config(config, name).losses.local]
 
 
@@ -235,8 +621,8 @@ def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> l
 def warp_min_face_size(config: Mapping[str, Any]) -> int:
     """The smallest face, in pixels, that MTCNN looks for in warped sketches.
 
-    `landmarks.min_face_size` is of the input images. Faces that were aligned are as large as
-    `dataset.size` has them, whatever their size was: the usual value, scaled with it.
+    `landmarks.min_face_size` is of the input images. Aligned faces are as large as `dataset.size`
+    has them, whatever their size was: the usual value, scaled with it.
     """
     if config["dataset"]["align"] == "none":
         return int(config["landmarks"]["min_face_size"])
@@ -244,487 +630,57 @@ def warp_min_face_size(config: Mapping[str, Any]) -> int:
     return round(USUAL_MIN_FACE_SIZE * min(side / usual for side, usual in sides))
 
 
+def parser_hparams(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What label maps depend on; without `onnx` the keys of the learned network have no effect."""
+    parsing = config["parsing"]
+    of_network = ("model", "weights_sha256", "fallback") if parsing["backend"] == "onnx" else ()
+    return {name: parsing[name] for name in ("backend", *of_network)}
+
+
 def feature_file(config: Mapping[str, Any]) -> str | None:
-    """The file of the feature network that the configuration names; None where it names none."""
+    """The file of the feature network that the configuration names, None if it names none."""
     features = config["evaluation"]["features"]
     return config["evaluation"]["weights"] if isinstance(features, str) else features["onnx"]
 
 
-def scoring_hparams(config: Mapping[str, Any]) -> dict[str, str]:
-    """How sketches are scored (`ScoredAs`), as part of `hp`: nothing where as they are drawn."""
-    scored_as = config["evaluation"]["scored_as"]
-    return {} if scored_as == "as_drawn" else {"scored_as": scored_as}
-
-
-def published_hparams(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Published values by name in the order of the configuration, keys in one order, types cast."""
-    return {
-        name: {
-            "source": entry["source"],
-            "features": entry["features"],
-            "fid": {subset: float(entry["fid"][subset]) for subset in sorted(entry["fid"])},
-        }
-        for name, entry in config["published"].items()
-    }
-
-
-def unknown_published_subsets(config: Mapping[str, Any], known: Iterable[str]) -> list[str]:
-    """Published values of subsets that the table of pairs does not have; `known`: with `all`."""
-    known = list(known)
-    return [
-        f"published.{name}.fid.{subset}: no subset of dataset.pairs; known: {', '.join(known)}"
-        for name, entry in config["published"].items()
-        for subset in entry["fid"]
-        if subset not in known
-    ]
-
-
 def lpips_files(config: Mapping[str, Any]) -> list[str] | None:
-    """The two weights files of LPIPS, None where it is left out."""
+    """The two weights files of LPIPS, None if LPIPS is left out."""
     folder = config["evaluation"]["lpips"]
     return folder and [str(Path(folder, name)) for name in LPIPS_FILES]
 
 
-def without_dropped(config: dict[str, Any]) -> dict[str, Any]:
-    """The config without the ablations and sweeps that an overlay set to null."""
-    remaining = {
-        section: {name: value for name, value in config[section].items() if value is not None}
-        for section in NAMED
-        if isinstance(config.get(section), dict)
-    }
-    return {**config, **remaining}
+@dataclasses.dataclass(frozen=True)
+class FeatureConfig:
+    """The network whose features FID and KID compare: a known one by its name, or one of one's own
+    (`onnx`) by the name of its file without suffix and the hash of the file."""
 
+    name: str
+    weights_sha256: str | None = None  # None: that of the published weights
+    onnx: OnnxInput | None = None
 
-def with_typed_values(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with the values `given` by --config as YAML reads them.
+    @classmethod
+    def from_config(cls, evaluation: Mapping[str, Any]) -> Self:
+        """From a checked `evaluation` section; an ONNX file is read for its hash."""
+        features = evaluation["features"]
+        if isinstance(features, str):
+            return cls(features, evaluation["weights_sha256"])
+        taken = OnnxInput(**{name: features[name] for name in OnnxInput.model_fields})
+        return cls(Path(features["onnx"]).stem, file_sha256(features["onnx"]), taken)
 
-    Snakemake leaves those within lists and mappings as text: `seeds=[0, 1]` would be refused. At
-    the top it reads numbers itself, and text that it leaves there is meant: `run="7"`.
-    """
-    typed = {
-        key: value
-        if isinstance(value, str) and value not in JSON_WORDS
-        else _merged(config[key], value)
-        for key, value in given.items()
-        if key in config
-    }
-    return {**config, **typed}
+    @classmethod
+    def from_hparams(cls, hparams: Mapping[str, Any]) -> Self:
+        """The inverse of `hparams`; other keys are ignored."""
+        onnx = hparams["onnx"] and OnnxInput(**hparams["onnx"])
+        return cls(hparams["features"], hparams["weights_sha256"], onnx)
 
+    def hparams(self) -> dict[str, Any]:
+        """One dict of builtins, in fixed order."""
+        onnx = self.onnx and self.onnx.model_dump()
+        return {"features": self.name, "weights_sha256": self.weights_sha256, "onnx": onnx}
 
-def _merged(present: Any, given: Any) -> Any:
-    """A value given, typed; of a mapping that is there, with what is given of it."""
-    if isinstance(present, Mapping) and isinstance(given, Mapping):
-        own = {key: _merged(present[key], value) for key, value in given.items() if key in present}
-        return {**present, **own}
-    return _typed(given)
-
-
-def _typed(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _typed(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_typed(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    import yaml
-
-    try:
-        read = yaml.safe_load(value)
-    except yaml.YAMLError:
-        return value
-    return read if read is None or isinstance(read, int | float) else value
-
-
-def problems(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Every mistake in `config`: the key, the value, and what is allowed. Empty when valid."""
-    messages = [*_unusable(config), *schema_mistakes(config, schema, "the configuration")]
-    return list(dict.fromkeys(messages)) or _inconsistencies(config)
-
-
-def schema_mistakes(value: Any, schema: Mapping[str, Any], whole: str) -> list[str]:
-    """Where `value`, called `whole`, is not as a schema wants it."""
-    import jsonschema
-
-    # JSON's own integers include 1.0, which is no seed, count or part of a file's name
-    types = jsonschema.Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
-    validator = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types)(
-        schema
-    )
-    errors = sorted(
-        validator.iter_errors(value), key=lambda error: [str(key) for key in error.path]
-    )
-    return [text for error in errors for text in _messages(error, whole)]
-
-
-def _unusable(value: Any, key: str = "") -> Iterator[str]:
-    """Numbers and texts that no key may have, and that bounds and patterns let through."""
-    if isinstance(value, Mapping):
-        for name, entry in value.items():
-            if isinstance(name, str) and CONTROL.search(name):
-                yield f"{key}{name!r}: a name with a line break or control character; remove it"
-            yield from _unusable(entry, f"{key}{name}.")
-    elif isinstance(value, list):
-        for index, entry in enumerate(value):
-            yield from _unusable(entry, f"{key}{index}.")
-    elif isinstance(value, str) and CONTROL.search(value):
-        yield f"{key[:-1]}: {value!r} has a line break or control character; remove it"
-    elif isinstance(value, float) and not math.isfinite(value):
-        yield f"{key[:-1]}: {value} is no number to compute with"
-    elif isinstance(value, int | float) and abs(value) > LARGEST:
-        text = str(value)
-        shown = text if len(text) < 20 else f"{text[:6]}... ({len(text)} digits)"
-        yield f"{key[:-1]}: {shown} is too large; allowed: at most {LARGEST:.0g}"
-
-
-def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The keys of a configuration file. Raises InputError where it is not there, or has none."""
-    import yaml
-
-    try:
-        keys = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        place = os.path.abspath(path)
-        raise InputError([f"{place}: {error.strerror}; correct the path"]) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError([f"{path}: is no YAML ({reason}); correct it there"]) from error
-    if not isinstance(keys, dict) or not keys:
-        raise InputError([f"{path}: holds no keys; write what differs from config/config.yaml"])
-    return keys
-
-
-def repeated_keys(path: Path) -> list[str]:
-    """The keys that stand twice in one mapping of a YAML file, of which only the last would count,
-    each with its line. Snakemake has read the file before."""
-    import yaml
-
-    def walk(node: yaml.Node, key: str) -> Iterator[str]:
-        if isinstance(node, yaml.SequenceNode):
-            for index, entry in enumerate(node.value):
-                yield from walk(entry, f"{key}{index}.")
-        if not isinstance(node, yaml.MappingNode):
-            return
-        lines: dict[str, int] = {}
-        for name, entry in node.value:
-            line = name.start_mark.line + 1
-            if name.value in lines:
-                yield (
-                    f"{path}, line {line}: {key}{name.value} is there already, in line "
-                    f"{lines[name.value]}, and would be lost; write both as one"
-                )
-            lines[name.value] = line
-            yield from walk(entry, f"{key}{name.value}.")
-
-    document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    return list(walk(document, "")) if document else []
-
-
-def unknown_nulls(config: Mapping[str, Any], defined: Mapping[str, Container[str]]) -> list[str]:
-    """Ablations and sweeps that are set to null, though no file defines one of that name: typing
-    errors, or new ones that were left empty. `defined`: by section, the names with a value in some
-    file."""
-    otherwise = {"ablations": "write {} for one with the settings of train", "sweeps": "define it"}
-    return [
-        f"{section}.{name}: null leaves out {one} that is defined elsewhere, and none is "
-        f"called {name}; correct the name, or {otherwise[section]}"
-        for section, one in NAMED.items()
-        if isinstance(config.get(section), dict)
-        for name, value in config[section].items()
-        if value is None and name not in defined[section]
-    ]
-
-
-def _is_integer(_: Any, value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def missing_files(config: Mapping[str, Any]) -> list[str]:
-    """Files and folders that the configuration names and that are not there, with the remedy.
-
-    Snakemake alone would keep results made without them and say nothing.
-    """
-    features = config["evaluation"]["features"]
-    published = "use" if features == "efficientnet-lite0" else "download"
-    model = config["parsing"]["model"]
-    remedies = {
-        ("landmarks", "manual"): "write it, with the first line of resources/manual_landmarks.csv "
-        "(that line alone is enough to begin with), or set null",
-        ("parsing", "weights"): f"put the weights of {model} there, or null to download them",
-        ("evaluation", "weights"): f"put the weights of {features} there, or null to {published} "
-        "the published ones",
-    }
-    missing = [
-        f"{section}.{key}: {config[section][key]!r} does not exist; {remedy}"
-        for (section, key), remedy in remedies.items()
-        if config[section][key] and not os.path.isfile(config[section][key])
-    ]
-    if isinstance(features, Mapping) and not os.path.isfile(features["onnx"]):
-        missing.append(
-            f"evaluation.features.onnx: {features['onnx']!r} does not exist; export the network to "
-            "it (docs/evaluation.md), or name one of the known networks"
+    @property
+    def label(self) -> str:
+        """The network as tables name it: with the first digits of a hash that was given."""
+        return (
+            f"{self.name} (sha256 {self.weights_sha256:.8})" if self.weights_sha256 else self.name
         )
-    if config["evaluation"]["identity"] and not _installed(*IDENTITY_PACKAGES):
-        missing.append(
-            f"evaluation.identity: true needs the packages {' and '.join(IDENTITY_PACKAGES)}; run "
-            "make setup IDENTITY=1, or set false"
-        )
-    masks = config["parsing"]["manual"]
-    if masks and not os.path.isdir(masks):
-        missing.append(
-            f"parsing.manual: {masks!r} is no folder; correct the path of the label maps "
-            "(SUBSET/ID_photo.png, SUBSET/ID_sketch.png), or set null"
-        )
-    missing += [
-        f"evaluation.lpips: {path!r} does not exist; put torchvision's VGG16 and piq's weights of "
-        "LPIPS there, or null to leave LPIPS out"
-        for path in lpips_files(config) or []
-        if not os.path.isfile(path)
-    ]
-    missing += [
-        f"methods.{name}: {folder!r} is no folder; correct the path of {name}'s sketches "
-        "(SUBSET/ID.png below it), or leave the method out"
-        for name, folder in config["methods"].items()
-        if not os.path.isdir(folder)
-    ]
-    return missing
-
-
-def blocked_folders(run: str) -> list[str]:
-    """What stands where the folders of results belong and is none, links to nowhere included."""
-    return [
-        f"{folder}: is no folder, but a file or a link that leads to none, where results belong; "
-        "move it away, or mend the link"
-        for folder in ("results", f"results/{run}")
-        if os.path.lexists(folder) and not os.path.isdir(folder)
-    ]
-
-
-def draw_problems(
-    draw: Mapping[str, Any], ablations: Sequence[str], seeds: Sequence[int], epochs: Sequence[int]
-) -> list[str]:
-    """What the key `draw` names that is not there, or that no training of the run has."""
-    known = {"ablation": ablations, "seed": seeds, "epoch": epochs}
-    missing = []
-    if not Path(draw["photos"]).is_dir():
-        missing.append(f"draw.photos: {draw['photos']!r} is no folder; correct the path")
-    if draw.get("points") and not Path(draw["points"]).is_file():
-        missing.append(f"draw.points: {draw['points']!r} does not exist; correct the path")
-    return missing + [
-        f"draw.{key}: {draw[key]} is none of the run; allowed: {', '.join(map(str, values))}"
-        for key, values in known.items()
-        if draw[key] not in values
-    ]
-
-
-def named_paths(config: Mapping[str, Any]) -> dict[str, str]:
-    """The files and folders that the configuration names, by their keys."""
-    evaluation, features = config["evaluation"], config["evaluation"]["features"]
-    paths = {
-        "dataset.pairs": config["dataset"]["pairs"],
-        "landmarks.manual": config["landmarks"]["manual"],
-        "parsing.manual": config["parsing"]["manual"],
-        "parsing.weights": config["parsing"]["weights"],
-        "evaluation.weights": evaluation["weights"],
-        "evaluation.lpips": evaluation["lpips"],
-        "evaluation.features.onnx": features["onnx"] if isinstance(features, Mapping) else None,
-        **{f"methods.{name}": folder for name, folder in config["methods"].items()},
-        **{f"draw.{key}": (config["draw"] or {}).get(key) for key in ("photos", "points")},
-    }
-    return {key: path for key, path in paths.items() if path}
-
-
-def paths_with_placeholders(paths: Iterable[tuple[str, str]]) -> list[str]:
-    """What is wrong with paths, each behind what names it: Snakemake would take {x} for a wildcard
-    and <x> for a path variable."""
-    return [
-        f"{name}: {path!r} has one of the characters {{ }} < >, which Snakemake takes for "
-        "placeholders; rename the file or folder"
-        for name, path in paths
-        if PLACEHOLDER.search(path)
-    ]
-
-
-def _installed(*packages: str) -> bool:
-    """Whether all packages are there, by their names on PyPI; none is imported."""
-    try:
-        return all(metadata.version(package) for package in packages)
-    except metadata.PackageNotFoundError:
-        return False
-
-
-def _messages(error: Any, whole: str) -> list[str]:
-    """Messages for one schema error: one for each unknown or missing key, else one; `whole`: what
-    the value is called in which there is the error."""
-    key = ".".join(str(part) for part in error.absolute_path) or whole
-    prefix = "" if not error.absolute_path else f"{key}."
-    if error.validator == "anyOf" and isinstance(error.instance, Mapping):
-        options = error.schema["anyOf"]
-        of_mapping = [e for e in error.context if options[e.schema_path[0]].get("type") == "object"]
-        if of_mapping:
-            return [message for inner in of_mapping for message in _messages(inner, whole)]
-    if error.validator == "additionalProperties":
-        known = ", ".join(error.schema["properties"])
-        unknown = [name for name in error.instance if name not in error.schema["properties"]]
-        return [
-            f"{prefix}{name}: is a setting of the whole run; set it under train"
-            if name in RUN_SETTINGS
-            else f"{prefix}{name}: unknown key; known here: {known}"
-            for name in unknown
-        ]
-    if error.validator == "required":
-        missing = re.match(r"'(.+?)' is a required", error.message)
-        return [f"{prefix}{missing[1] if missing else '?'}: missing"]
-    if error.absolute_schema_path and "propertyNames" in error.absolute_schema_path:
-        key = f"{prefix}{error.instance}"
-    allowed = _allowed(error.schema)
-    hint = ""
-    if isinstance(error.instance, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", error.instance):
-        mantissa, exponent = re.split("[eE]", error.instance)
-        hint = f" (YAML reads it as text: write {mantissa}.0e{int(exponent):+d})"
-    elif error.validator == "type" and "string" in error.schema.get("type", ""):
-        in_file = f' (in quotes, and in a file, for --config takes them off: "{error.instance}")'
-        hint = in_file if isinstance(error.instance, int) else ""
-    elif isinstance(error.instance, float) and error.instance.is_integer():
-        hint = f" (write {int(error.instance)})"
-    return [f"{key}: {error.instance!r} is not allowed{hint}; allowed: {allowed}"]
-
-
-def _allowed(schema: Mapping[str, Any]) -> str:
-    """What a schema node admits, in words."""
-    if "anyOf" in schema:
-        return " or ".join(_allowed(option) for option in schema["anyOf"])
-    if "const" in schema:
-        return repr(schema["const"])
-    if "enum" in schema:
-        return ", ".join(str(value) for value in schema["enum"])
-    if schema.get("type") == "object" and "required" in schema:
-        return f"{{{', '.join(schema['required'])}}}"
-    kinds: list[str] | str = schema.get("type", "a value")
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    words = [" or ".join(KIND_WORDS.get(kind, kind) for kind in kinds)]
-    bounds = {
-        "minimum": "at least {}",
-        "exclusiveMinimum": "above {}",
-        "maximum": "at most {}",
-        "exclusiveMaximum": "below {}",
-        "minLength": "of at least {} characters",
-        "maxLength": "of at most {} characters",
-        "minItems": "of at least {} items",
-        "maxItems": "of at most {} items",
-        "minProperties": "with at least {} entries",
-        "pattern": "matching {}",
-    }
-    words += [text.format(schema[name]) for name, text in bounds.items() if name in schema]
-    if schema.get("uniqueItems"):
-        words.append("without repetition")
-    return ", ".join(words)
-
-
-def _keeps_secrets(address: str) -> bool:
-    """Whether what is sent to an address travels encrypted, or does not leave this machine."""
-    try:
-        parts = urllib.parse.urlsplit(address)
-        host, _ = parts.hostname, parts.port  # a port that is no number raises
-    except ValueError:
-        return False
-    if not host or "@" in parts.netloc or "\\" in address:  # a backslash ends the host for some
-        return False
-    here = host in ("localhost", "127.0.0.1", "::1")
-    return parts.scheme == "https" or (parts.scheme == "http" and here)
-
-
-def _unfit_for_frame(config: Mapping[str, Any]) -> Iterator[str]:
-    """What `dataset.frame` has no room for, or does not fill."""
-    frame, (width, height) = config["dataset"]["frame"], config["dataset"]["size"]
-    if max(width, height) > frame:
-        yield (
-            f"dataset.size: {width}x{height} pixels do not fit dataset.frame ({frame}); set "
-            f"dataset.frame to {FRAMES[-1]}"
-        )
-    sections = {f"ablations.{name}.": over for name, over in config["ablations"].items()}
-    for section, values in {"train.": config["train"], **sections}.items():
-        jitter = values.get("jitter", 0)
-        if jitter and not frame < jitter <= 2 * frame:
-            usual = USUAL_JITTER * frame // FRAMES[0]
-            yield (
-                f"{section}jitter: {jitter} is not allowed with frames of {frame}; allowed: 0, or "
-                f"{frame + 1} to {2 * frame} ({usual} is what {USUAL_JITTER} is to {FRAMES[0]})"
-            )
-
-
-def _inconsistencies(config: Mapping[str, Any]) -> list[str]:
-    """What a schema cannot say: keys that contradict one another."""
-    contradictions = [*_unfit_for_frame(config)]
-    epochs = config["evaluation"]["epochs"]
-    start, stop, step = epochs["start"], epochs["stop"], epochs["step"]
-    if start > stop:
-        contradictions.append(
-            f"evaluation.epochs.start: {start} is after evaluation.epochs.stop ({stop})"
-        )
-    elif (stop - start) // step >= MOST_EPOCHS:
-        contradictions.append(
-            f"evaluation.epochs: {(stop - start) // step + 1} epochs from {start} to {stop}, each "
-            f"{step}; allowed: at most {MOST_EPOCHS}; raise step"
-        )
-    elif (stop - start) % step:
-        contradictions.append(
-            f"evaluation.epochs.stop: {stop} is not reached from {start} in steps of {step}; "
-            f"the nearest is {stop - (stop - start) % step}"
-        )
-    for ablation in config["ablations"]:
-        train = ablation_config(config, ablation)
-        if stop > train.epochs:
-            third = train.epochs // 3
-            wide = max(1, min(step, third))  # a step that reaches the end
-            start_of_last = train.epochs - third // wide * wide
-            contradictions.append(
-                f"evaluation.epochs.stop: {stop} is beyond the {train.epochs} epochs that "
-                f"ablation {ablation} is trained for; allowed: at most {train.epochs}, for "
-                f"instance {{start: {start_of_last}, stop: {train.epochs}, step: {wide}}}"
-            )
-        if train.lr_decay_epochs >= train.epochs:
-            contradictions.append(
-                f"ablations.{ablation}: lr_decay_epochs {train.lr_decay_epochs} must be below "
-                f"its {train.epochs} epochs"
-            )
-    contradictions += [
-        f"{section}.{name}: ends in 20 repetitions, which Snakemake refuses; use another name"
-        for section in ("ablations", "methods")
-        for name in config[section]
-        if PERIODIC.search(name)
-    ]
-    contradictions += [
-        f"methods.{name}: an ablation has that name; give the sketches another"
-        for name in config["methods"]
-        if name in config["ablations"]
-    ]
-    contradictions += [
-        f"published.{name}: {kind} has that name; give the published values another"
-        for kind, names in {"an ablation": "ablations", "a method": "methods"}.items()
-        for name in config["published"]
-        if name in config[names]
-    ]
-    endpoint = config["landmarks"]["facepp"]["endpoint"]
-    if not _keeps_secrets(endpoint):
-        contradictions.append(
-            f"landmarks.facepp.endpoint: {endpoint!r} is not allowed; allowed: an address that "
-            "begins with https://, without a user's name (http:// on this machine alone)"
-        )
-    if config["reference"] not in config["ablations"]:
-        contradictions.append(
-            f"reference: {config['reference']!r} is no ablation; "
-            f"choose one of {', '.join(config['ablations'])}"
-        )
-    if isinstance(config["evaluation"]["features"], Mapping):
-        contradictions += [
-            f"evaluation.{key}: {config['evaluation'][key]!r} is given, but evaluation.features "
-            f"names an ONNX file, which holds all; set {key} to null"
-            for key in ("weights", "weights_sha256")
-            if config["evaluation"][key]
-        ]
-    if config["evaluation"]["primary"] == "lpips" and not config["evaluation"]["lpips"]:
-        contradictions.append(
-            "evaluation.primary: 'lpips', but LPIPS is left out; name the folder with its weights "
-            "in evaluation.lpips, or choose another metric"
-        )
-    return contradictions

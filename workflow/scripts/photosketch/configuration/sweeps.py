@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
-from photosketch.configuration import settings
+from photosketch.configuration import checks, settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Sweep:
 def expanded(config: dict[str, Any]) -> tuple[dict[str, Any], list[Sweep]]:
     """The configuration with the points of its sweeps behind its ablations, and the sweeps.
 
-    `config` has no `problems`.
+    `config` has no `config_problems`.
     """
     ablations, sweeps, _ = _expand(config)
     return {**config, "ablations": ablations}, sweeps
@@ -63,57 +63,46 @@ def shown(ablations: Iterable[str], points: Sequence[str], sweeps: Iterable[Swee
     return [name for name in ablations if name not in points or name in wanted]
 
 
-def problems(config: dict[str, Any], schema: Mapping[str, Any]) -> list[str]:
-    """Every mistake in `config` (`config.problems`) and in its sweeps. Empty when valid."""
-    mistakes = settings.problems(config, schema) + list(_mistakes(config, schema))
+def config_problems(config: Mapping[str, Any]) -> list[str]:
+    """Every mistake in `config` (`checks.config_problems`) and in its sweeps. Empty if valid."""
+    mistakes = checks.config_problems(config) + list(_sweep_problems(config))
     if mistakes:
         return list(dict.fromkeys(mistakes))
+    config = settings.canonical(config)
     ablations, sweeps, mistakes = _expand(config)
     if mistakes or not sweeps:
         return mistakes
-    return settings.problems({**config, "ablations": ablations}, schema)
+    return checks.config_problems({**config, "ablations": ablations})
 
 
-def _mistakes(config: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+def _sweep_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with the ablation, key and values of each sweep that has the right form."""
     sweeps, ablations = config.get("sweeps"), config.get("ablations")
     if not isinstance(sweeps, Mapping) or not isinstance(ablations, Mapping):
         return
-    leaves = dict(_leaves(schema["properties"]["ablations"]["additionalProperties"]))
+    nodes = checks.schema(settings.HyperParameters)["properties"]
+    losses = [f"losses.{name}" for name in settings.LossWeights.model_fields]
+    keys = [*(name for name in nodes if name != "losses"), *losses]
     for name, sweep in sweeps.items():
         if not isinstance(sweep, Mapping):
             continue
         ablation, key, values = (sweep.get(part) for part in ("ablation", "key", "values"))
         if isinstance(ablation, str) and ablation not in ablations:
             yield (
-                f"sweeps.{name}.ablation: {ablation!r} is no ablation; "
+                f"sweeps.{name}.ablation: {ablation!r} is not an ablation; "
                 f"choose one of {', '.join(map(str, ablations))}"
             )
         if not isinstance(key, str):
             continue
-        if key in settings.RUN_SETTINGS:
-            yield (
-                f"sweeps.{name}.key: {key!r} is a setting of the whole run, the same for all "
-                f"ablations; choose one of {', '.join(leaves)}"
-            )
-        elif key not in leaves:
-            yield (
-                f"sweeps.{name}.key: {key!r} is no hyper-parameter; "
-                f"choose one of {', '.join(leaves)}"
-            )
+        if key not in keys:
+            of_run = key in settings.RunSettings.model_fields
+            what = "a setting of the whole run" if of_run else "not a hyper-parameter"
+            yield f"sweeps.{name}.key: {key!r} is {what}; choose one of {', '.join(keys)}"
         elif isinstance(values, list):
             for index, value in enumerate(values):
                 place = f"sweeps.{name}.values.{index} ({_point_name(str(ablation), key, value)})"
-                yield from settings.schema_mistakes(value, leaves[key], place)
-
-
-def _leaves(schema: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The dotted keys below a schema that have a value, each with the schema of that."""
-    for name, node in schema["properties"].items():
-        if "properties" in node:
-            yield from _leaves(node, f"{prefix}{name}.")
-        else:
-            yield prefix + name, node
+                point = _with_value({}, key, value)
+                yield from checks.refusals(settings.Overrides, point, place)
 
 
 def _expand(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Sweep], list[str]]:
@@ -135,7 +124,7 @@ def _expand(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Sweep], lis
             if same and found in points:
                 mistakes.append(
                     f"sweeps.{name}.values: {points[found].value!r} and {value!r} are the same "
-                    f"ablation, {found}: {key} counts for nothing there; sweep another key"
+                    f"ablation, {found}: {key} has no effect in this ablation; sweep another key"
                 )
             elif not same and own in ablations:
                 mistakes.append(

