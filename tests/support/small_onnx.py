@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 FACTOR = 3.0
 
 
-def write(path: Path, side: int = 8, factor: float = FACTOR, beside: bool = False) -> Path:
+def write(path: Path, side: int = 16, factor: float = FACTOR, beside: bool = False) -> Path:
     """Write a network for one image [1, 3, side, side]: its first output is the image times
     `factor`, the second, made first, is not. `beside`: the factor lies in a file of its own."""
     image = [1, 3, side, side]

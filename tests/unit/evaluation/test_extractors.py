@@ -29,7 +29,7 @@ from support import inception_weights, small_onnx
 
 EFFICIENTNET = FeatureConfig("efficientnet-lite0")
 KNOWN = ["inception-tf", "inception-imagenet", "efficientnet-lite0"]
-TAKEN = OnnxInput(size=8, mean=[0.5, 0.4, 0.3], std=[0.2, 0.25, 0.5])
+TAKEN = OnnxInput(size=16, mean=[0.5, 0.4, 0.3], std=[0.2, 0.25, 0.5])
 
 
 @pytest.fixture(scope="module")
@@ -315,19 +315,19 @@ def test_an_onnx_network_sees_rgb_resized_and_scaled_and_gives_its_first_output_
 ) -> None:
     path = small_onnx.write(tmp_path / "mine.onnx")
     found = extractors.extract(sketches, extractors.load(own(path), path), batch_size=3)
-    small = np.stack([cv2.resize(one.astype(np.float32), (8, 8)) for one in sketches])  # bilinear
+    small = np.stack([cv2.resize(one.astype(np.float32), (16, 16)) for one in sketches])  # bilinear
     mean, std = (np.array(values)[:, None, None] for values in (TAKEN.mean, TAKEN.std))
     expected = small_onnx.FACTOR * (small[:, None] / 255 - mean) / std
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected.reshape(4, 3 * 8 * 8), atol=1e-4)
+    np.testing.assert_allclose(found, expected.reshape(4, 3 * 16 * 16), atol=1e-4)
 
 
 def test_channels_of_an_onnx_network_are_red_green_blue(tmp_path: Path) -> None:
     path = small_onnx.write(tmp_path / "mine.onnx", factor=1)
-    network = extractors.load(own(path, OnnxInput(size=8, mean=[0, 0, 0], std=[1, 1, 1])), path)
+    network = extractors.load(own(path, OnnxInput(size=16, mean=[0, 0, 0], std=[1, 1, 1])), path)
     colour = torch.tensor([1.0, 0.5, 0.25])
     found = network(colour[None, :, None, None].expand(1, 3, 20, 20))
-    torch.testing.assert_close(found.reshape(3, 64).mean(dim=1), colour)
+    torch.testing.assert_close(found.reshape(3, 256).mean(dim=1), colour)
 
 
 def test_the_number_of_features_is_known_before_a_run(tmp_path: Path) -> None:
@@ -335,7 +335,7 @@ def test_the_number_of_features_is_known_before_a_run(tmp_path: Path) -> None:
     assert extractors.dimensions(FeatureConfig("inception-imagenet")) == 2048
     assert extractors.dimensions(EFFICIENTNET) == 1280
     path = small_onnx.write(tmp_path / "mine.onnx")
-    assert extractors.dimensions(own(path), path) == 3 * 8 * 8
+    assert extractors.dimensions(own(path), path) == 3 * 16 * 16
 
 
 def test_an_onnx_file_that_has_changed_or_gone_is_refused(tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ def test_an_onnx_file_that_has_changed_or_gone_is_refused(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("write", "fault"),
     [
-        (partial(small_onnx.write, side=9), r"does not take \[1, 3, 8, 8\].*Expected: 9"),
+        (partial(small_onnx.write, side=9), r"does not take \[1, 3, 16, 16\].*Expected: 9"),
         (partial(small_onnx.write, beside=True), "not an ONNX .*external_data=False"),
         (partial(Path.write_text, data="no network"), "not an ONNX network in one file"),
         (partial(small_onnx.write, factor=float("inf")), "no features, or some .* not finite"),
