@@ -61,6 +61,13 @@ def test_a_mistake_is_named_with_key_value_and_what_is_allowed(config, case):
     assert all(text.isprintable() for text in told)
 
 
+@pytest.mark.parametrize("section", ["train", "dataset", "evaluation"])
+@pytest.mark.parametrize("key", [7, True, None])
+def test_a_key_that_is_not_text_is_a_mistake(config, section, key):
+    messages = sweeps.config_problems({**config, section: {**config[section], key: 1}})
+    assert any(message.startswith(f"{section}.") for message in messages)
+
+
 def test_all_mistakes_are_listed_at_once(config):
     changed = with_values(config, {"train.lr": "2e-4", "train.epochz": 3, "colour": 1, "color": 2})
     del changed["dataset"]["pairs"]
@@ -80,7 +87,7 @@ def test_sections_of_wrong_forms_are_mistakes_too(config, sections):
 @pytest.mark.parametrize(
     "overlays",
     [
-        *([name] for name in ("demo", "warp", "report2019", "tiny", "cuhk-cpu")),
+        *([name] for name in ("demo", "warp", "report2019", "tiny", "cuhk-cpu", "cufs-cpu")),
         ["demo", "questions"],
         *([name, "tiny"] for name in ("warp", "report2019", "cuhk-cpu")),
     ],

@@ -225,3 +225,22 @@ def test_faces_anywhere_in_large_images_are_searched_in_a_copy_and_then_closer(
     assert apart < 1  # of 4.7 before
     assert kept  # there is no face there
     np.testing.assert_allclose(kept.points, true + 1000)
+
+
+def test_an_image_that_mtcnn_fails_on_counts_as_one_without_a_face(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Fails:
+        """As facenet-pytorch does with a window that lies wholly outside a black image."""
+
+        def detect(self, batch: np.ndarray, landmarks: bool) -> tuple:
+            if not batch.any(axis=(1, 2, 3)).all():
+                raise IndexError("The shape of the mask [7] does not match")
+            faces = np.full((1, 5, 2), 50.0)
+            return None, [np.ones(1)] * len(batch), [faces] * len(batch)
+
+    monkeypatch.setattr(detection, "_load_mtcnn", lambda device, min_face_size: Fails())
+    white, black = np.full((80, 80), 255, np.uint8), np.zeros((80, 80), np.uint8)
+    found = detection.detect([white, black, white], "cpu")
+    assert [face is not None for face in found] == [True, False, True]
+    assert "counts as one without a face" in capsys.readouterr().out

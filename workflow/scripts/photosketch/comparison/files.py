@@ -33,7 +33,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
 
     Raises InputError if the files are not of one run and one evaluation.
     """
-    folder = Path(inputs.manifest).parent
+    folder = Path(inputs.references).parents[1]  # the manifest of aligned pairs lies deeper
     ablations, seeds, subsets, epochs = (hp[k] for k in ("ablations", "seeds", "subsets", "epochs"))
     methods, points = hp["methods"], hp["points"]
     manifest = pairs.read_manifest(inputs.manifest, config["dataset"]["pairs"])

@@ -156,8 +156,7 @@ def _settings_in_words(
 ) -> tuple[dict[str, str], str]:
     """The loss weights of each ablation and what else sets it apart; what all have in common.
 
-    A value that is left out of hyper-parameters is off, and told as such where others have it; but
-    `glad_form` and `fusion` only say how a term is meant that the ablation does not have.
+    `glad_form` and `fusion` are left out of hyper-parameters if the ablation lacks their loss.
     """
     flat = {
         name: {key: value for key, value in values.items() if key != "losses"}
@@ -166,7 +165,7 @@ def _settings_in_words(
     united = {key: value for values in flat.values() for key, value in values.items()}
 
     def is_shared(key: str, value: object) -> bool:
-        missing = value if key == "glad_form" else None
+        missing = value if key in ("glad_form", "fusion") else None
         return all(values.get(key, missing) == value for values in flat.values())
 
     shared = {key: value for key, value in united.items() if is_shared(key, value)}

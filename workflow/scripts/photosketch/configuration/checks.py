@@ -114,9 +114,13 @@ def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: s
     shown = place or shown or "the configuration"
     if error["type"] == "missing":
         return f"{shown}: missing"
+    if error["type"] == "invalid_key":
+        return f"{shown}: a key has to be text; correct the key, or put it in quotes"
     node, given = schema(model), value
     for part in path[:-1] if of_name or unknown else path:
-        node, given = _with_keys(node), given[part]
+        node = _with_keys(node)
+        # pydantic calls a key that is null 'None'
+        given = given[None if isinstance(given, Mapping) and part not in given else part]
         known = node.get("properties", {})
         node = known[part] if part in known else node.get("items") or node["additionalProperties"]
     if unknown and path[-1] in RunSettings.model_fields:
@@ -124,7 +128,7 @@ def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: s
     if unknown:
         return f"{shown}: unknown key; known here: {', '.join(_with_keys(node)['properties'])}"
     if of_name:
-        node, given = node["propertyNames"], path[-1]
+        node, given = node.get("propertyNames", {"type": "string"}), path[-1]
     text = json.dumps(given) if given is None or isinstance(given, bool) else repr(given)
     if len(text) > 100:
         text = f"{text[:6]}... ({len(text)} characters)"

@@ -179,7 +179,9 @@ class Landmarks(Section):
         ge=10,
         le=512,
     )
-    annotate: list[Annotated[str, Field(pattern="^[^/]+/[^/]+/[^/]+$")]] = setting(
+    annotate: list[
+        Annotated[str, Field(pattern="^[^/]+/[^/]+/[^/]+$"), AfterValidator(_one_line)]
+    ] = setting(
         "images that the target `annotate` shows besides those without points: "
         "SUBSET/ID/MODALITY, `*` for any text",
         "annotate",

@@ -71,7 +71,8 @@ def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> N
     """Write the table of pairs (TSV).
 
     Paths are relative to the table's folder, so that table and images can be moved together;
-    absolute if that is asked for, or if table and images have only the root folder in common.
+    absolute if that is asked for, if table and images have only the root folder in common, or if
+    the path would lead up from a folder behind a link.
     """
     # Not resolve(): a link stays the path that the user wrote.
     base = Path(os.path.abspath(path.parent))
@@ -79,7 +80,9 @@ def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> N
     def written(file: Path) -> str:
         whole = os.path.abspath(file)
         apart = os.path.commonpath([whole, base]) == base.anchor
-        return whole if absolute or apart else os.path.relpath(whole, base)
+        # `..` behind a link leads beside its target
+        linked = os.path.realpath(base) != str(base) and not Path(whole).is_relative_to(base)
+        return whole if absolute or apart or linked else os.path.relpath(whole, base)
 
     with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as table:
         writer = csv.writer(table, delimiter="\t", lineterminator="\n")

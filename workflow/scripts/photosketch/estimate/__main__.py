@@ -83,9 +83,8 @@ def by_bench(config: Mapping[str, Any], trainings: Sequence[str], pairs: int) ->
 
 def print_memory(jobs: Sequence[Any], benchmarks: pd.DataFrame) -> None:
     """The job that takes most memory: as its rule asks for it, and as it was measured."""
-    if jobs:
-        largest = max(jobs, key=lambda job: job.resources.get("mem_mb", 0))
-        asked = largest.resources.get("mem_mb", 0)
+    largest = max(jobs, key=lambda job: job.resources.get("mem_mb", 0), default=None)
+    if largest and (asked := largest.resources.get("mem_mb", 0)):
         print(f"memory of the largest job: {asked / 1e3:.1f} GB asked for ({largest.rule_name})")
     past = benchmarks.dropna(subset=["memory_mb"])
     if len(past):

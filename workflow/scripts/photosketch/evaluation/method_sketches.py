@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from photosketch.configuration.settings import FRAMES
 from photosketch.data import images
 from photosketch.data.pairs import Pair
 from photosketch.jobs.job import InputError, listed
@@ -117,7 +118,7 @@ def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple[
     if (found_width, found_height) == (width, height):
         return pixels, ""
     size = f"{found_width}x{found_height}"
-    if found_width in (256, 512) and is_padded(pixels, width, height):
+    if found_width in FRAMES and is_padded(pixels, width, height):
         left, top = (found_width - width) // 2, (found_height - height) // 2
         cut = pixels[top : top + height, left : left + width]
         return cut, f"of {size} pixels were cut to their centre"

@@ -242,6 +242,17 @@ def duration_in_words(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
+def _runs(process: int) -> bool:
+    """Whether there is such a process on this machine."""
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
 @contextlib.contextmanager
 def write_atomically(path: str | os.PathLike[str], needed: int | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes.
@@ -258,7 +269,7 @@ def write_atomically(path: str | os.PathLike[str], needed: int | None = None) ->
             process = name.removeprefix(f".{path.stem}.").removesuffix(path.suffix)
             is_temporary = process.isdecimal() and name == f".{path.stem}.{process}{path.suffix}"
             # a process on another node, which Snakemake has given up, counts as ended
-            if is_temporary and not os.path.exists(f"/proc/{process}"):
+            if is_temporary and not _runs(int(process)):
                 path.with_name(name).unlink(missing_ok=True)
         yield temporary
         with open(temporary, "rb") as written:

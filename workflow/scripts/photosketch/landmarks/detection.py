@@ -84,7 +84,16 @@ def _faces_by_image(
     def detected(batch: Image) -> list[list[Detection]]:
         if min(batch.shape[1:3]) * (SMALLEST_CELL / min_face_size) < SMALLEST_CELL:
             return [[] for _ in batch]  # MTCNN fails without any scale to search
-        _, scores, points = mtcnn.detect(batch, landmarks=True)  # the largest face first
+        try:
+            _, scores, points = mtcnn.detect(batch, landmarks=True)  # the largest face first
+        except (IndexError, RuntimeError) as error:
+            # facenet-pytorch fails if it follows a window that lies wholly outside an image
+            if isinstance(error, RuntimeError) and "non-empty list" not in str(error):
+                raise
+            if len(batch) == 1:
+                print(f"MTCNN fails on an image, which counts as one without a face ({error})")
+                return [[]]
+            return [faces for image in batch for faces in detected(image[None])]
         return [
             [
                 Detection(np.asarray(face, np.float32) - MTCNN_OFFSET, float(score))

@@ -211,7 +211,7 @@ def _post(service: Service, picture: bytes, what: str) -> str:
         raise _UnavailableError(f"the connection failed ({type(error).__name__})") from None
     text = response.text.replace(service.key, "***").replace(service.secret, "***")
     try:
-        message = str(json.loads(text).get("error_message", ""))
+        message = str(json.loads(text).get("error_message") or "")
     except (ValueError, AttributeError):
         message = ""
     status = response.status_code

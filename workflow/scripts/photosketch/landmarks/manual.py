@@ -8,6 +8,7 @@ cells, and the header again if tables were joined.
 import csv
 import difflib
 import io
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -116,18 +117,20 @@ def _read_rows(path: Path) -> tuple[pd.DataFrame, dict[int, str]]:
         raise InputError([f"{path}: cannot be read ({error}); save it as CSV in UTF-8"]) from None
     declared = text.startswith("sep=")  # as some spreadsheets begin
     try:
-        cells = pd.read_csv(
-            io.StringIO(text),
-            sep=None,
-            engine="python",
-            header=None,
-            names=range(MOST_CELLS),
-            index_col=False,
-            skiprows=int(declared),
-            skip_blank_lines=False,
-            dtype=str,
-            keep_default_na=False,
-        )
+        with warnings.catch_warnings():  # of empty cells behind the last column
+            warnings.simplefilter("ignore", pd.errors.ParserWarning)
+            cells = pd.read_csv(
+                io.StringIO(text),
+                sep=None,
+                engine="python",
+                header=None,
+                names=range(MOST_CELLS),
+                index_col=False,
+                skiprows=int(declared),
+                skip_blank_lines=False,
+                dtype=str,
+                keep_default_na=False,
+            )
     except (csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InputError(
             [

@@ -34,6 +34,10 @@ def parse_grabcut(image: Image, points: Points) -> Labels:
     random state is set for that).
     """
     points = np.asarray(points, np.float32)
+    x, y = points[:2].mean(axis=0)
+    height, width = image.shape[:2]
+    if np.hypot(*(points[1] - points[0])) < 2 or not (0 <= x < width and 0 <= y < height):
+        raise ValueError(f"the eyes lie at {points[:2].tolist()}: not apart, or not in the image")
     assert image.dtype == np.uint8 and image.shape[2:] in ((), (3,)) and points.shape == (5, 2)
     across, down = points[1] - points[0]
     distance = float(np.hypot(across, down))
@@ -42,7 +46,6 @@ def parse_grabcut(image: Image, points: Points) -> Labels:
         return _parse_upright(image, points)
     cosine, sine = np.array([across, down], np.float64) * EYE_DISTANCE / distance**2
     turn = np.array([[cosine, sine], [-sine, cosine]])
-    height, width = image.shape[:2]
     corners = np.array([(0, 0), (width - 1, 0), (0, height - 1), (width - 1, height - 1)])
     corners = (corners @ turn.T).astype(np.float32)
     upright = Similarity(turn, -corners.min(0))

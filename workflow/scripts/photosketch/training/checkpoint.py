@@ -150,7 +150,7 @@ class Saver:
         """Copy `state` and start writing it; waits for the save before it.
 
         With `due`, an epoch and what is to be said about it, the generator in the state is also
-        written as that of the epoch. Raises runtime.InputError where the save before failed.
+        written as that of the epoch. Raises InputError if the save before failed.
         """
         self.wait()
         copy = copied(state)
@@ -162,7 +162,7 @@ class Saver:
             self.wait()
 
     def wait(self) -> None:
-        """Wait until all is on disk. Raises runtime.InputError where it cannot be written."""
+        """Wait until all is on disk. Raises InputError if it cannot be written."""
         pending, self._pending = self._pending, None
         if pending is not None:
             pending.result()
@@ -208,7 +208,7 @@ class Saver:
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Raise runtime.InputError where less than `needed` bytes are free for `folder`."""
+    """Raise InputError if less than `needed` bytes are free for `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if free < needed:
