@@ -212,7 +212,7 @@ def test_a_label_map_by_hand_wins_and_parses_no_face_again(project):
     (project.folder / "masks/notes.txt").write_text("to do")
     done = project.snakemake(target)
     assert done.returncode != 0
-    assert "has values that are no class" in done.stdout
+    assert "has values that are not a class" in done.stdout
     assert "masks/notes.txt: is the label map of no pair" in done.stdout
 
 
