@@ -14,6 +14,7 @@ from photosketch.data import images
 pillow_heif.register_heif_opener()
 PIXELS = np.random.default_rng(0).integers(0, 256, (25, 20, 3), np.uint8)
 GRAY = PIXELS[..., 0]
+CLEAR = int(GRAY[0, 0])
 HALF = np.where(np.arange(20) < 10, 255, 0).astype(np.uint8) * np.ones((25, 1), np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 LAB = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
@@ -41,7 +42,7 @@ def with_chunk(name, *numbers, pixels=PIXELS, size=4):
 
 def with_primaries(red_x, pixels=PIXELS):
     """Those of sRGB, but for the red one."""
-    numbers = (31270, 32900, red_x, 33000, 30000, 60000, 15000, 6000)
+    numbers = 31270, 32900, red_x, 33000, 30000, 60000, 15000, 6000
     return with_chunk(b"cHRM", *numbers, pixels=pixels)
 
 
@@ -59,11 +60,11 @@ def sixteen(pixels, kind):
     return cv2.imencode(kind, levels if levels.ndim == 2 else levels[..., ::-1])[1].tobytes()
 
 
-def sixteen_with_a_transparent_colour():
-    """A 16-bit PNG whose chunk tRNS names a colour."""
-    data, chunk = sixteen(PIXELS, ".png"), b"tRNS" + bytes([9, 9] * 3)
-    at = data.index(b"IDAT") - 4
-    return data[:at] + (6).to_bytes(4) + chunk + zlib.crc32(chunk).to_bytes(4) + data[at:]
+def chunk_added(png, chunk):
+    """The PNG with a chunk (name and data) before its pixels."""
+    at = png.index(b"IDAT") - 4
+    length, check = (number.to_bytes(4) for number in (len(chunk) - 4, zlib.crc32(chunk)))
+    return png[:at] + length + chunk + check + png[at:]
 
 
 def on_white(pixels, alpha):
@@ -72,19 +73,14 @@ def on_white(pixels, alpha):
 
 
 PALETTE = Image.fromarray(PIXELS).quantize(200)
-WIDE = np.asarray(
-    ImageCms.profileToProfile(
-        Image.fromarray(PIXELS),
-        ImageCms.ImageCmsProfile(io.BytesIO(wide_gamut())),
-        ImageCms.createProfile("sRGB"),
-    )
-)
+PROFILES = ImageCms.ImageCmsProfile(io.BytesIO(wide_gamut())), ImageCms.createProfile("sRGB")
+WIDE = np.asarray(ImageCms.profileToProfile(Image.fromarray(PIXELS), *PROFILES))
 SEEN = {
     "PNG": (encoded(), PIXELS),
     "BMP": (encoded(kind="BMP"), PIXELS),
     "TIFF": (encoded(kind="TIFF"), PIXELS),
     "WebP": (encoded(kind="WEBP", lossless=True), PIXELS),
-    "HEIF": (encoded(np.full_like(PIXELS, 99), "HEIF"), np.full_like(PIXELS, 99)),
+    "HEIF": (encoded(PIXELS * 0 + 99, "HEIF"), PIXELS * 0 + 99),
     "gray": (encoded(GRAY), GRAY),
     "black and white": (encoded(Image.fromarray(GRAY > 127)), np.where(GRAY > 127, 255, 0)),
     "to be turned right": (turned(6, "PNG"), np.rot90(PIXELS, -1)),
@@ -96,15 +92,9 @@ SEEN = {
         encoded(transparency=tuple(PIXELS[3, 4].tolist())),
         np.where((PIXELS[3, 4] == PIXELS).all(-1, keepdims=True), 255, PIXELS),
     ),
-    "a transparent gray": (
-        encoded(GRAY, transparency=int(GRAY[0, 0])),
-        np.where(GRAY[0, 0] == GRAY, 255, GRAY),
-    ),
+    "a transparent gray": (encoded(GRAY, transparency=CLEAR), np.where(GRAY == CLEAR, 255, GRAY)),
     "a palette": (encoded(PALETTE), np.asarray(PALETTE.convert("RGB"))),
-    "a palette, transparent": (
-        encoded(PALETTE, transparency=bytes(256)),
-        np.full_like(PIXELS, 255),
-    ),
+    "a palette, transparent": (encoded(PALETTE, transparency=bytes(256)), PIXELS * 0 + 255),
     "16-bit colours": (sixteen(PIXELS, ".png"), PIXELS),
     "16-bit gray": (sixteen(GRAY, ".png"), GRAY),
     "16-bit gray, a TIFF": (sixteen(GRAY, ".tif"), GRAY),
@@ -139,7 +129,6 @@ def test_a_profile_changes_colours_and_gray_is_itu_601():
 
 
 PNG = encoded()
-EXIF = b"eXIf" + b"II*\0"
 REFUSED = {
     "other primaries": (with_primaries(70800), "other colours"),
     "another gamma": (with_chunk(b"gAMA", 100_000), "other colours"),
@@ -147,15 +136,15 @@ REFUSED = {
     "a broken profile": (encoded(icc_profile=b"junk"), "can't be applied"),
     "the profile of another kind": (encoded(icc_profile=LAB), "can't be applied"),
     "floating point": (encoded(GRAY.astype(np.float32), "TIFF"), "16 bits"),
-    "a transparent colour of 16 bits": (sixteen_with_a_transparent_colour(), "16 and transp"),
+    "a transparent colour of 16 bits": (
+        chunk_added(sixteen(PIXELS, ".png"), b"tRNS" + bytes([9, 9] * 3)),
+        "16 and transp",
+    ),
     "text": (b"text", "not an intact image (PNG, JPEG"),
     "nothing": (b"", "not an intact image"),
     "a signature": (b"\x89PNG\r\n\x1a\n", "not an intact image"),
     "half a picture": (PNG[: len(PNG) // 2], "not an intact image"),
-    "broken EXIF": (
-        PNG[:33] + (4).to_bytes(4) + EXIF + zlib.crc32(EXIF).to_bytes(4) + PNG[33:],
-        "not an intact image",
-    ),
+    "broken EXIF": (chunk_added(PNG, b"eXIfII*\0"), "not an intact image"),
     **{
         kind: (encoded(np.full((16, 16, 3), 9, np.uint8), kind), "not an intact image (PNG")
         for kind in ("EPS", "PDF", "PPM", "ICNS")

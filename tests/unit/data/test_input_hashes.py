@@ -9,6 +9,11 @@ from photosketch.jobs import job
 
 
 @pytest.fixture
+def memory(tmp_path):
+    return tmp_path / "memory.json"
+
+
+@pytest.fixture
 def images(tmp_path):
     files = [tmp_path / f"{number}.jpg" for number in range(3)]
     for number, file in enumerate(files):
@@ -17,15 +22,13 @@ def images(tmp_path):
 
 
 def replace_by_an_older_file(file, content):
-    other = file.with_name("other")
+    other, before = file.with_name("other"), file.stat()
     other.write_bytes(content)
-    before = file.stat()
     os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns - 10**12))
     os.replace(other, file)
 
 
-def test_an_older_file_of_the_same_size_is_another(images, tmp_path):
-    memory = tmp_path / "memory.json"
+def test_an_older_file_of_the_same_size_is_another(images, memory):
     first = input_hashes.digest(images, memory)
     replace_by_an_older_file(images[1], b"x" * 100)
     assert input_hashes.digest(images, memory) != first
@@ -33,8 +36,7 @@ def test_an_older_file_of_the_same_size_is_another(images, tmp_path):
     assert input_hashes.digest(images, memory) == first
 
 
-def test_a_file_with_its_old_time_set_back_is_another(images, tmp_path):
-    memory = tmp_path / "memory.json"
+def test_a_file_with_its_old_time_set_back_is_another(images, memory):
     first = input_hashes.digest(images, memory)
     times = images[0].stat()
     images[0].write_bytes(b"y" * 100)
@@ -52,8 +54,8 @@ def test_names_order_and_absence_count(images, tmp_path):
     assert len(digests) == 4
 
 
-def test_only_what_changed_is_read_again(images, tmp_path, monkeypatch):
-    memory, hashed = tmp_path / "memory.json", []
+def test_only_what_changed_is_read_again(images, memory, monkeypatch):
+    hashed = []
     first = input_hashes.digest(images, memory)
     monkeypatch.setattr(
         input_hashes, "file_sha256", lambda path: hashed.append(path) or job.file_sha256(path)
@@ -66,8 +68,7 @@ def test_only_what_changed_is_read_again(images, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', '{"a": [1, 2]}', "\x00"])
-def test_a_damaged_memory_costs_time_alone(images, tmp_path, text):
-    memory = tmp_path / "memory.json"
+def test_a_damaged_memory_costs_time_alone(images, memory, text):
     first = input_hashes.digest(images, memory)
     memory.write_text(text)
     assert input_hashes.digest(images, memory) == first
