@@ -26,8 +26,7 @@ def test_a_folding_displacement_is_shrunk_and_flagged():
     found = without_folds(folding)
     assert found.shrunk
     assert jacobian(found.map).min() >= LEAST_JACOBIAN
-    gentle = without_folds(folding / 50)
-    assert not gentle.shrunk
+    assert not without_folds(folding / 50).shrunk
 
 
 def test_a_map_is_rounded_to_a_64th_of_a_pixel_and_its_determinants_are_of_that():

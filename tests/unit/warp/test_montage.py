@@ -11,12 +11,7 @@ from photosketch.warp.montage import overlay, warp_montage
 def test_the_montage_shows_the_ink_over_the_photo(subset):
     warped, scores = subset.warp()
     shown = warp_montage(
-        "pencil",
-        "face",
-        subset.pairs,
-        subset.parsings,
-        warped,
-        scores.assign(worse=[False, True]),
+        "pencil", "face", subset.pairs, subset.parsings, warped, scores.assign(worse=[False, True])
     )
     picture = np.asarray(shown)
     assert picture.shape[1] > 2 * len(CELLS) * 130

@@ -11,39 +11,34 @@ from photosketch.warp.files import write_warped
 from photosketch.warp.pack import with_warped_sketches
 
 
+@pytest.fixture(scope="module")
+def written(subset, tmp_path_factory):
+    """The warped pairs, and the files of warp, labels and points."""
+    folder, (warped, _) = tmp_path_factory.mktemp("files"), subset.warp()
+    write_warped(warped, folder / "w.npz")
+    write_parsings(subset.parsings, folder / "p.npz")
+    subset.table.to_csv(folder / "l.csv", index=False)
+    return warped, *({"pencil": folder / name} for name in ("w.npz", "p.npz", "l.csv"))
+
+
 @pytest.mark.parametrize("channels", [1, 3])
-def test_packing_replaces_the_sketches_alone(subset, tmp_path, channels):
-    warped, _ = subset.warp()
-    write_warped(warped, tmp_path / "w.npz")
-    write_parsings(subset.parsings, tmp_path / "p.npz")
-    subset.table.to_csv(tmp_path / "l.csv", index=False)
-    files = {name: {"pencil": tmp_path / file} for name, file in
-             (("warp", "w.npz"), ("parsing", "p.npz"), ("landmarks", "l.csv"))}  # fmt: skip
-    streamed = pack(
-        subset.pairs[::-1],
-        files["landmarks"],
-        files["parsing"],
-        frame=256,
-        pad_value=7,
-        sketch_channels=channels,
-    )
+def test_packing_replaces_the_sketches_alone(subset, written, tmp_path, channels):
+    warped, maps, labels, points = written
+    options = {"frame": 256, "pad_value": 7, "sketch_channels": channels}
+    streamed = pack(subset.pairs[::-1], points, labels, **options)
     write_packed(streamed, tmp_path / "train.npz")
     packed = read_packed(tmp_path / "train.npz")
-    changed = with_warped_sketches(packed, files["warp"], files["parsing"])
+    changed = with_warped_sketches(packed, maps, labels)
     for name, values in packed.items():
         if name != "sketch":
             assert (changed[name] == values).all(), name
     x, y = packed["offset"]
     inside = changed["sketch"][:, y : y + 250, x : x + 200]
-    for channel in range(channels):
-        assert (inside[..., channel] == warped.sketches[::-1]).all()
+    assert (inside == warped.sketches[::-1, ..., None]).all() and inside.shape[-1] == channels
     assert (changed["sketch"][:, :y] == 7).all()
 
 
-def test_packing_names_every_pair_that_is_missing(subset, tmp_path):
-    warped, _ = subset.warp()
-    write_warped(warped, tmp_path / "w.npz")
-    write_parsings(subset.parsings, tmp_path / "p.npz")
+def test_packing_names_every_pair_that_is_missing(written):
     packed = {
         "ids": np.array(["a", "x"]),
         "subset": np.array(["pencil", "pencil"]),
@@ -51,6 +46,5 @@ def test_packing_names_every_pair_that_is_missing(subset, tmp_path):
         "size": np.array([200, 250]),
         "offset": np.array([28, 3]),
     }
-    files = [{"pencil": tmp_path / name} for name in ("w.npz", "p.npz")]
     with pytest.raises(InputError, match="pencil x"):
-        with_warped_sketches(packed, *files)
+        with_warped_sketches(packed, *written[1:3])
