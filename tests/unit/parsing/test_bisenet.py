@@ -25,63 +25,43 @@ def test_without_a_gpu_the_network_runs_on_the_cpu_and_the_log_says_so(weights, 
     assert f"{weights}: OpenCV {cv2.__version__} runs the network on cpu" in capsys.readouterr().out
 
 
-@pytest.fixture
-def as_if_with_gpu(monkeypatch):
-    """Makes OpenCV seem to have a GPU, which runs networks or refuses to.
-
-    Returns a list of what is then asked of each network that is read: options, backend, target.
-    """
-
-    def prepare(refuses):
-        asked, read = [], cv2.dnn.readNetFromONNX
-
-        def reader(onnx, **options):
-            network, chosen = read(onnx, **options), [options]
-            asked.append(chosen)
-
-            def forward():
-                if refuses and len(chosen) > 1:
-                    raise cv2.error("a layer is not implemented")
-                return network.forward()
-
-            return SimpleNamespace(
-                setPreferableBackend=chosen.append,
-                setPreferableTarget=chosen.append,
-                setInput=network.setInput,
-                forward=forward,
-            )
-
-        monkeypatch.setattr(cv2.cuda, "getCudaEnabledDeviceCount", lambda: 1)
-        targets = (cv2.dnn.DNN_TARGET_CUDA,)
-        monkeypatch.setattr(cv2.dnn, "getAvailableTargets", lambda backend: targets)
-        monkeypatch.setattr(cv2.dnn, "readNetFromONNX", reader)
-        return asked
-
-    return prepare
+# The other engine knows no GPU.
+ON_GPU = [{"engine": cv2.dnn.ENGINE_CLASSIC}, cv2.dnn.DNN_BACKEND_CUDA, cv2.dnn.DNN_TARGET_CUDA]
 
 
-def test_a_gpu_that_opencv_can_use_is_used(weights, as_if_with_gpu, capsys):
-    asked = as_if_with_gpu(refuses=False)
-    assert load(weights).device == "cuda"
-    options = {"engine": cv2.dnn.ENGINE_CLASSIC}  # the other engine knows no GPU
-    assert asked == [[options, cv2.dnn.DNN_BACKEND_CUDA, cv2.dnn.DNN_TARGET_CUDA]]
-    assert "runs the network on cuda" in capsys.readouterr().out
-
-
-def test_a_gpu_that_does_not_run_the_network_is_left_and_the_log_says_so(
-    weights, as_if_with_gpu, capsys
+@pytest.mark.parametrize(
+    ("targets", "refuses", "device", "asked_first", "told"),
+    [
+        (ON_GPU[2:], False, "cuda", ON_GPU, ""),
+        (ON_GPU[2:], True, "cpu", ON_GPU, "the GPU does not run the network"),
+        ((), True, "cpu", [{}], ""),  # OpenCV was not built for it
+    ],
+)
+def test_a_gpu_that_opencv_can_use_is_used_and_another_left(
+    weights, monkeypatch, capsys, targets, refuses, device, asked_first, told
 ):
-    as_if_with_gpu(refuses=True)
-    assert load(weights).device == "cpu"
-    out = capsys.readouterr().out
-    assert "the GPU does not run the network" in out and "a layer is not implemented" in out
-    assert "runs the network on cpu" in out
+    asked, read = [], cv2.dnn.readNetFromONNX
 
+    def reader(onnx, **options):
+        network, chosen = read(onnx, **options), [options]
+        asked.append(chosen)
 
-def test_a_gpu_that_opencv_was_not_built_for_is_not_asked(weights, monkeypatch):
+        def forward():
+            if refuses and len(chosen) > 1:
+                raise cv2.error("a layer is not implemented")
+            return network.forward()
+
+        choose = {f"setPreferable{what}": chosen.append for what in ("Backend", "Target")}
+        return SimpleNamespace(setInput=network.setInput, forward=forward, **choose)
+
     monkeypatch.setattr(cv2.cuda, "getCudaEnabledDeviceCount", lambda: 1)
-    monkeypatch.setattr(cv2.dnn, "getAvailableTargets", lambda backend: ())
-    assert load(weights).device == "cpu"
+    monkeypatch.setattr(cv2.dnn, "getAvailableTargets", lambda backend: targets)
+    monkeypatch.setattr(cv2.dnn, "readNetFromONNX", reader)
+    assert load(weights).device == device
+    assert asked[0] == asked_first
+    out = capsys.readouterr().out
+    assert f"runs the network on {device}" in out and told in out
+    assert ("a layer is not implemented" in out) == bool(told)
 
 
 def test_each_of_the_19_classes_becomes_ours(parser):
@@ -107,13 +87,6 @@ def test_more_images_than_a_batch_of_any_size_keep_their_order_and_edges(parser)
         assert (labels == expected).mean() > 0.95  # black on white has a gray edge, a pixel wide
 
 
-def test_gray_sketches_are_parsed_as_their_rgb_copies(parser):
-    image = face()
-    gray, colour = parser.parse([image[..., 0], image])
-    assert np.array_equal(gray, colour)
-    assert (gray[130, 100], gray[70, 100], gray[20, 20]) == (SKIN, HAIR, BACKGROUND)
-
-
 def test_threads_share_a_parser(parser):
     images = [np.roll(face(), 10 * i, 1) for i in range(6)]
     with ThreadPoolExecutor(3) as pool:
@@ -122,20 +95,18 @@ def test_threads_share_a_parser(parser):
 
 
 def test_a_missing_or_another_file_says_what_to_put_where(weights, tmp_path):
+    published = "releases/download/weights/resnet34.onnx", "5b805bba7b5660ab"
     for path in (tmp_path / "absent.onnx", weights):
         with pytest.raises(InputError) as caught:
             Parser("resnet34", path)
-        message = str(caught.value)
-        for part in (str(path), "releases/download/weights/resnet34.onnx", "5b805bba7b5660ab"):
-            assert part in message
-        assert "set parsing.weights to its path" in message
+        for part in (str(path), *published, "set parsing.weights to its path"):
+            assert part in str(caught.value)
 
 
 def test_what_is_no_face_parser_is_refused(tmp_path):
-    text = tmp_path / "text.onnx"
-    text.write_bytes(b"no network")
     other = small_parser.write(tmp_path / "other.onnx", classes=8)
-    cut = tmp_path / "cut.onnx"
+    text, cut = tmp_path / "text.onnx", tmp_path / "cut.onnx"
+    text.write_bytes(b"no network")
     cut.write_bytes(other.read_bytes()[:-300])
     for path in (text, cut, other):
         with pytest.raises(InputError, match=f"{path.name}: not a face-parsing network"):

@@ -128,12 +128,8 @@ def test_a_face_must_be_as_large_as_its_points_say(parser):
 
 def test_parsings_are_read_as_they_were_written(tmp_path):
     labels = np.random.default_rng(0).integers(0, 8, (2, 3, 5, 4), np.uint8)
-    marks = {
-        "fallback": (("1", "photo"),),
-        "unparsed": ("m-2",),
-        "faceless": ("m-2",),
-        "manual": (("3", "sketch"),),
-    }
+    marks = {"fallback": (("1", "photo"),), "manual": (("3", "sketch"),)}
+    marks |= {"unparsed": ("m-2",), "faceless": ("m-2",)}
     for given in ({}, marks):
         parsings = Parsings(("1", "m-2", "3"), *labels, **given)
         write_parsings(parsings, tmp_path / "a.npz")
