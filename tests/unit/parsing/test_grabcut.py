@@ -1,4 +1,4 @@
-"""GrabCut's labels against the truth of generated faces, and the paths that features follow."""
+"""GrabCut's labels against the truth of generated faces."""
 
 from functools import cache
 
@@ -13,7 +13,6 @@ from photosketch.landmarks import detection
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.head import turned_corners
 from photosketch.parsing.labels import BACKGROUND, BROWS, CLASSES, CLOTHES, EYES, MOUTH, NOSE, SKIN
-from photosketch.parsing.lines import ends, ridge, trace
 from support.faces.looks import CHARCOAL, LOOKS, PENCIL, SANGUINE
 from support.faces.pair import draw_pair
 from support.sides import view
@@ -175,30 +174,6 @@ def test_the_same_picture_gives_the_same_labels_whatever_ran_before():
         assert np.array_equal(first, parse_grabcut(image, points))
     finally:
         cv2.setNumThreads(threads)
-
-
-def test_a_path_gathers_most_without_leaping():
-    score = np.zeros((12, 9), np.float32)
-    rows = np.array([3, 3, 4, 6, 8, 8, 7, 6, 6])
-    score[rows, np.arange(9)] = 1
-    score[0, 4] = 1.5  # worth more, but too far away
-    assert trace(score, 0.01).tolist() == rows.tolist()
-    assert np.ptp(trace(score, 100.0)) == 0
-
-
-def test_a_ridge_stands_above_both_sides():
-    field = np.zeros((9, 2), np.float32)
-    field[4, 0] = 1  # a line
-    field[4:, 1] = 1  # a step
-    assert ridge(field, 2)[4].tolist() == [1, 0]
-
-
-def test_ends_lie_where_a_line_fades_within_bounds():
-    values = np.array([0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 1], np.float32)
-    assert ends(values, 5, 0.5, 1, 5) == [2, 9]
-    assert ends(values, 5, 0.5, 4, 5) == [1, 9]
-    assert ends(values, 5, 0.5, 1, 2) == [3, 7]
-    assert ends(values, 5, -1, 1, 20) == [0, 11]
 
 
 @pytest.mark.slow
