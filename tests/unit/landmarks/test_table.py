@@ -1,27 +1,21 @@
 """Landmark tables: written, read, refused."""
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from photosketch.jobs.job import InputError
-from photosketch.landmarks.table import (
-    COLUMNS,
-    COORDINATES,
-    points_of,
-    read_landmarks,
-    write_landmarks,
-)
+from photosketch.landmarks.table import COLUMNS, points_of, read_landmarks, write_landmarks
+
+HEADER = ",".join(COLUMNS)
 
 
-def table_of(points: np.ndarray, score: float = 0.9) -> pd.DataFrame:
+def table_of(points, score=0.9):
     row = ["1", "photo", *points.ravel().tolist(), score, "mtcnn"]
     return pd.DataFrame([row], columns=list(COLUMNS))
 
 
-def test_table_comes_back_as_written(tmp_path: Path) -> None:
+def test_table_comes_back_as_written(tmp_path):
     points = np.arange(10, dtype=np.float32).reshape(5, 2) + 0.1234
     table = table_of(points)
     table["id"] = "NA"
@@ -34,7 +28,7 @@ def test_table_comes_back_as_written(tmp_path: Path) -> None:
     assert points_of(read, "1", "photo").dtype == np.float32
     assert list(read["score"].isna()) == [False, True]
     assert (tmp_path / "t.csv").read_text().splitlines() == [
-        "id,modality," + ",".join(COORDINATES) + ",score,source",
+        HEADER,
         "NA,photo,0.123,1.123,2.123,3.123,4.123,5.123,6.123,7.123,8.123,9.123,0.9,mtcnn",
         "1,photo,20.123,21.123,22.123,23.123,24.123,25.123,26.123,27.123,28.123,29.123,,manual",
     ]
@@ -46,16 +40,17 @@ def test_table_comes_back_as_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "told"),
     [
-        "id,modality\n1,photo\n",
-        f"{','.join(COLUMNS)}\n1,drawing{',1' * 11},mtcnn\n",
-        f"{','.join(COLUMNS)}\n1,photo,x{',1' * 10},mtcnn\n",
-        f"{','.join(COLUMNS)}\n1,photo,inf{',1' * 10},mtcnn\n",
-        f"{','.join(COLUMNS)}\n" + 2 * f"1,photo{',1' * 11},mtcnn\n",
+        ("id,modality\n1,photo\n", ""),
+        (f"{HEADER}\n1,drawing{',1' * 11},mtcnn\n", "modality drawing"),
+        (f"{HEADER}\n1,photo,x{',1' * 10},mtcnn\n", ""),
+        (f"{HEADER}\n1,photo,inf{',1' * 10},mtcnn\n", "a coordinate is not a number"),
+        (f"{HEADER}\n1,photo,{',1' * 10},mtcnn\n", "a coordinate is not a number"),
+        (f"{HEADER}\n" + 2 * f"1,photo{',1' * 11},mtcnn\n", "repeats photo 1"),
     ],
 )
-def test_a_damaged_table_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_damaged_table_is_refused(tmp_path, text, told):
     (tmp_path / "t.csv").write_text(text)
-    with pytest.raises(InputError, match=r"t\.csv: .*delete it.*merge_landmarks"):
+    with pytest.raises(InputError, match=rf"t\.csv: .*{told}.*; delete it: .*merge_landmarks"):
         read_landmarks(tmp_path / "t.csv")
