@@ -1,7 +1,5 @@
 """APDrawing: pictures with photo and drawing side by side, cut in two."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,16 +8,16 @@ from photosketch.data.pairs import index_pairs, read_image
 from photosketch.datasets.__main__ import main
 
 
-def picture(path: Path, level: int, width: int = 32, height: int = 20) -> None:
+def picture(path, level, width=32):
     """The photo (left) red, the drawing of the gray level."""
-    pixels = np.full((height, width, 3), level, np.uint8)
+    pixels = np.full((20, width, 3), level, np.uint8)
     pixels[:, : width // 2] = (level, 0, 0)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
 
 
 @pytest.fixture
-def apdrawing(tmp_path: Path) -> Path:
+def apdrawing(tmp_path):
     folder = tmp_path / "APDrawingDB"
     for level, name in enumerate(("train/1.png", "train/1_1.png", "test/10.png", "test/2.png")):
         picture(folder / "data" / name, 100 + level)
@@ -28,33 +26,23 @@ def apdrawing(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("below", ["", "data"])
-def test_the_left_half_is_the_photo_and_the_right_one_the_drawing(
-    apdrawing: Path, tmp_path: Path, below: str
-) -> None:
+def test_the_left_half_is_the_photo_and_the_right_one_the_drawing(apdrawing, tmp_path, below):
     output = tmp_path / "out"
     assert main(["apdrawing", str(apdrawing / below), "--output", str(output)]) == 0
     pairs = index_pairs(output / "pairs.tsv", (16, 20))
-    assert [(pair.id, pair.split) for pair in pairs] == [
-        ("1_1", "train"),
-        ("1", "train"),
-        ("2", "test"),
-        ("10", "test"),
-    ]
-    assert {pair.subset for pair in pairs} == {"APDrawing"}
+    rows = [f"{pair.subset} {pair.id} {pair.split}" for pair in pairs]
+    assert rows == [f"APDrawing {row}" for row in ("1_1 train", "1 train", "2 test", "10 test")]
     assert (read_image(pairs[3], "photo") == (102, 0, 0)).all()
     assert (read_image(pairs[3], "sketch") == 102).all()
     assert sorted(path.name for path in output.iterdir()) == ["halves", "pairs.tsv"]
 
 
-def test_all_problems_are_listed_and_nothing_is_written(
-    apdrawing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_all_problems_are_listed_and_nothing_is_written(apdrawing, tmp_path, capsys):
     data = apdrawing / "data"
-    picture(data / "test/1.png", 7)
-    picture(data / "train/odd.png", 7, width=31)
-    picture(data / "train/single.png", 7, width=20)
+    widths = {"test/1": 32, "train/odd": 31, "train/single": 20, "train/0 (1)": 32}
+    for name, width in widths.items():
+        picture(data / f"{name}.png", 7, width)
     (data / "train/broken.png").write_bytes(b"no image")
-    picture(data / "train/0 (1).png", 7)
     output = tmp_path / "out"
     assert main(["apdrawing", str(apdrawing), "--output", str(output)]) == 1
     said = capsys.readouterr().err.splitlines()
@@ -65,15 +53,11 @@ def test_all_problems_are_listed_and_nothing_is_written(
         f"{data}/train/odd.png is 31x20 pixels",
         f"{data}/train/single.png is 20x20 pixels",
     ]
-    assert len(said) == len(beginnings), said
-    for line, beginning in zip(said, beginnings, strict=True):
-        assert line.startswith(beginning)
+    assert all(line.startswith(own) for line, own in zip(said, beginnings, strict=True)), said
     assert not output.exists()
 
 
-def test_photos_alone_are_left_out_and_missing_parts_are_named(
-    apdrawing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_photos_alone_are_left_out_and_missing_parts_are_named(apdrawing, tmp_path, capsys):
     picture(apdrawing / "data/test_single/someone.png", 7)
     assert main(["apdrawing", str(apdrawing), "--output", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().err == f"left aside: {apdrawing}/data/test_single\n"

@@ -13,14 +13,14 @@ from photosketch.datasets.folders import draw_splits, find_pairs
 from photosketch.jobs.job import InputError
 
 
-def touch(*paths: Path) -> None:
+def touch(*paths):
     for path in paths:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> tuple[Path, Path]:
+def two(tmp_path):
     photos, sketches = tmp_path / "photos", tmp_path / "drawn"
     for number in range(1, 11):
         touch(photos / f"{number}.jpg", sketches / f"{number}.png")
@@ -28,15 +28,13 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
     return photos, sketches
 
 
-def problems_of(*folders: Path, **options: float | str) -> list[str]:
+def problems_of(*folders, **options):
     with pytest.raises(InputError) as caught:
         find_pairs(folders, folders[0].parent / "out", **options)
     return caught.value.problems
 
 
-def test_two_folders_are_matched_by_name_with_the_shares_asked_for(
-    two: tuple[Path, Path], tmp_path: Path
-) -> None:
+def test_two_folders_are_matched_by_name_with_the_shares_asked_for(two, tmp_path):
     shares = ["--subset", "mine", "--test-share", "0.3", "--validation-share", "0.1"]
     arguments = ["folders", *map(str, two), *shares, "--output", str(tmp_path / "my.tsv")]
     assert main(arguments) == 0
@@ -47,7 +45,7 @@ def test_two_folders_are_matched_by_name_with_the_shares_asked_for(
     assert Counter(row["split"] for row in rows) == {"train": 5, "test": 3, "val": 2}
 
 
-def test_the_draw_depends_on_seed_subset_and_names_alone() -> None:
+def test_the_draw_depends_on_seed_subset_and_names_alone():
     names = [str(number) for number in range(200)]
     first, _ = draw_splits(names, "mine", 0.25, 0.1, seed=0)
     assert Counter(first.values()) == {"test": 50, "val": 20, "train": 130}
@@ -62,7 +60,7 @@ def test_the_draw_depends_on_seed_subset_and_names_alone() -> None:
     assert [name for name in names[:9] if draw[name] == "test"] == ["1", "2", "5"]
 
 
-def test_one_folder_holds_pictures_side_by_side(tmp_path: Path, capsys) -> None:
+def test_one_folder_holds_pictures_side_by_side(tmp_path, capsys):
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number in range(5):
@@ -75,11 +73,10 @@ def test_one_folder_holds_pictures_side_by_side(tmp_path: Path, capsys) -> None:
     rows = read_table(folder / "pairs.tsv")
     assert rows[3]["photo"] == "halves/photos/3.png"
     sketch = np.asarray(Image.open(folder / rows[3]["sketch"]))
-    assert sketch.shape[:2] == (10, 8)
-    assert (sketch == 103).all()
+    assert sketch.shape[:2] == (10, 8) and (sketch == 103).all()
 
 
-def test_all_problems_are_listed_at_once(two: tuple[Path, Path]) -> None:
+def test_all_problems_are_listed_at_once(two):
     photos, sketches = two
     touch(photos / "a b.png", sketches / "a b.png", photos / "3.png", sketches / "only.png")
     (sketches / "7.png").unlink()
@@ -91,23 +88,17 @@ def test_all_problems_are_listed_at_once(two: tuple[Path, Path]) -> None:
         f"{photos}/a b.png: the name of an image becomes an id, and id 'a b' cannot be",
         "--test-share 1.5: is not a share",
     ]
-    assert len(problems) == len(expected), problems
-    for problem, beginning in zip(problems, expected, strict=True):
-        assert problem.startswith(beginning)
+    assert all(map(str.startswith, problems, expected)) and len(problems) == len(expected), problems
 
 
 @pytest.mark.parametrize("subset", ["all", "my faces/all", "all_last"])
-def test_a_subset_that_the_workflow_refuses_is_refused_with_all_else(
-    two: tuple[Path, Path], subset: str
-) -> None:
+def test_a_subset_that_the_workflow_refuses_is_refused_with_all_else(two, subset):
     first, second = problems_of(*two, subset=subset, test_share=1.5)
     assert first.startswith(f"--subset: subset {subset!r} ")
     assert second.startswith("--test-share 1.5")
 
 
-def test_folders_without_images_and_shares_that_leave_nothing_are_refused(
-    two: tuple[Path, Path],
-) -> None:
+def test_folders_without_images_and_shares_that_leave_nothing_are_refused(two):
     photos, sketches = two
     [problem] = problems_of(photos, sketches, test_share=0.7, validation_share=0.3)
     assert "of 10 pairs 7 are for testing and 3 for validation" in problem
@@ -119,7 +110,7 @@ def test_folders_without_images_and_shares_that_leave_nothing_are_refused(
     assert missing == f"{photos}/none: is not a folder; correct the path"
 
 
-def test_names_of_another_scheme_are_told_once(tmp_path: Path) -> None:
+def test_names_of_another_scheme_are_told_once(tmp_path):
     for name in ("anna", "hans", "uwe"):
         touch(tmp_path / f"photos/{name}_foto.jpg", tmp_path / f"drawn/drawing-of-{name}.png")
     (problem,) = problems_of(tmp_path / "photos", tmp_path / "drawn")
@@ -129,8 +120,8 @@ def test_names_of_another_scheme_are_told_once(tmp_path: Path) -> None:
 
 
 def test_of_many_problems_the_console_is_told_twenty_and_where_all_are(
-    two: tuple[Path, Path], tmp_path: Path, monkeypatch, capsys
-) -> None:
+    two, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     photos, sketches = two
     touch(*(photos / f"alone{number}.jpg" for number in range(25)))

@@ -1,8 +1,6 @@
 """FS2K: its annotations as its repository documents them, on trees made here."""
 
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,18 +13,18 @@ TRAIN = [("photo1/image0110", 0), ("photo2/image0003", 2), ("photo1/image0007", 
 TEST = [("photo3/image0001", 0), ("photo1/image0002", 0)]
 
 
-def touch(path: Path) -> None:
+def touch(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
 
 
-def entry(name: str, style: int) -> dict[str, Any]:
+def entry(name, style):
     """An annotation with some of the keys that the repository shows."""
     return {"image_name": name, "skin_patch": [163, 139], "hair": 0, "style": style}
 
 
 @pytest.fixture
-def fs2k(tmp_path: Path) -> Path:
+def fs2k(tmp_path):
     folder = tmp_path / "FS2K"
     for name, _ in TRAIN + TEST:
         suffix = {"photo2/image0003": ".png", "photo1/image0002": ".JPG"}.get(name, ".jpg")
@@ -39,17 +37,17 @@ def fs2k(tmp_path: Path) -> Path:
     return folder
 
 
-def annotate(folder: Path, split: str, entries: Any) -> None:
+def annotate(folder, split, entries):
     (folder / f"anno_{split}.json").write_text(json.dumps(entries))
 
 
-def problems_of(folder: Path) -> list[str]:
+def problems_of(folder):
     with pytest.raises(InputError) as caught:
         find_pairs(folder)
     return caught.value.problems
 
 
-def test_styles_are_subsets_and_ids_have_no_slash(fs2k: Path) -> None:
+def test_styles_are_subsets_and_ids_have_no_slash(fs2k):
     assert main(["fs2k", str(fs2k), "--output", str(fs2k)]) == 0
     rows = read_table(fs2k / "pairs.tsv")
     assert [(row["subset"], row["id"], row["split"]) for row in rows] == [
@@ -65,7 +63,7 @@ def test_styles_are_subsets_and_ids_have_no_slash(fs2k: Path) -> None:
     assert rows[4]["photo"] == "photo/photo2/image0003.png"
 
 
-def test_all_problems_are_listed_at_once_with_file_and_remedy(fs2k: Path) -> None:
+def test_all_problems_are_listed_at_once_with_file_and_remedy(fs2k):
     (fs2k / "photo/photo1/image0110.jpg").unlink()
     touch(fs2k / "sketch/sketch1/sketch0002.png")
     broken = [entry("photo1/image0007", 1), entry("image0001", 0), entry("photo3/image0001", 3), 7]
@@ -86,7 +84,7 @@ def test_all_problems_are_listed_at_once_with_file_and_remedy(fs2k: Path) -> Non
         assert any(text.startswith(beginning) and rest in text for text in problems), beginning
 
 
-def test_annotations_that_are_missing_or_no_json_are_named(fs2k: Path) -> None:
+def test_annotations_that_are_missing_or_no_json_are_named(fs2k):
     (fs2k / "anno_test.json").unlink()
     (fs2k / "anno_train.json").write_text("[{]")
     train, test = problems_of(fs2k)
@@ -95,7 +93,7 @@ def test_annotations_that_are_missing_or_no_json_are_named(fs2k: Path) -> None:
     assert problems_of(fs2k / "elsewhere")[0].startswith(f"{fs2k}/elsewhere: is not a folder")
 
 
-def test_images_that_no_annotation_names_are_a_note(fs2k: Path) -> None:
+def test_images_that_no_annotation_names_are_a_note(fs2k):
     touch(fs2k / "photo/photo1/image0999.jpg")
     touch(fs2k / "sketch/sketch4/sketch0001.jpg")
     assert find_pairs(fs2k).notes == [
