@@ -1,7 +1,5 @@
 """Published results that are numbered in the order of the test pairs."""
 
-from pathlib import Path
-
 import pytest
 
 from photosketch.configuration.checks import refusals
@@ -12,31 +10,26 @@ from photosketch.datasets.numbered import planned_copies, write_copies
 NUMBERING = [("CUHK", "f-1"), ("CUHK", "m-2"), ("AR", "7"), ("AR", "12")]
 
 
-def results(folder: Path, *names: str) -> Path:
+def results(folder, *names):
     folder.mkdir()
     for name in names:
         (folder / name).write_text(name)
     return folder
 
 
-def test_numbers_become_the_names_of_test_pairs_with_the_suffix_of_the_file(tmp_path: Path) -> None:
+def test_numbers_become_the_names_of_test_pairs_with_the_suffix_of_the_file(tmp_path):
     folder = results(tmp_path / "MDAL", "1.jpg", "02.PNG", "3.png", "4.jpeg", "readme.txt")
     copies, problems = planned_copies(folder, NUMBERING, set(NUMBERING), tmp_path / "out")
     assert problems == []
     write_copies(copies)
-    written = {
-        str(path.relative_to(tmp_path / "out")): path.read_text()
-        for path in (tmp_path / "out").rglob("*.*")
-    }
-    assert written == {
-        "CUHK/f-1.jpg": "1.jpg",
-        "CUHK/m-2.png": "02.PNG",
-        "AR/7.png": "3.png",
-        "AR/12.jpeg": "4.jpeg",
+    files = {path.relative_to(tmp_path / "out"): path for path in (tmp_path / "out").rglob("*.*")}
+    assert {str(name): path.read_text() for name, path in files.items()} == {
+        **{"CUHK/f-1.jpg": "1.jpg", "CUHK/m-2.png": "02.PNG"},
+        **{"AR/7.png": "3.png", "AR/12.jpeg": "4.jpeg"},
     }
 
 
-def test_pairs_that_are_not_in_the_table_need_no_result_and_get_none(tmp_path: Path) -> None:
+def test_pairs_that_are_not_in_the_table_need_no_result_and_get_none(tmp_path):
     folder = results(tmp_path / "MDAL", "1.jpg", "3.jpg", "4.jpg")
     copies, problems = planned_copies(folder, NUMBERING, set(NUMBERING[2:]), tmp_path / "out")
     assert problems == []
@@ -46,7 +39,7 @@ def test_pairs_that_are_not_in_the_table_need_no_result_and_get_none(tmp_path: P
     ]
 
 
-def test_all_problems_are_listed_with_what_the_numbers_mean(tmp_path: Path) -> None:
+def test_all_problems_are_listed_with_what_the_numbers_mean(tmp_path):
     folder = results(tmp_path / "MDAL", "1.jpg", "1.png", "2.bmp", "5.jpg", "face.jpg")
     _, problems = planned_copies(folder, NUMBERING, set(NUMBERING), tmp_path / "out")
     expected = [
@@ -56,14 +49,12 @@ def test_all_problems_are_listed_with_what_the_numbers_mean(tmp_path: Path) -> N
         f"{folder}/5.jpg: is called by no number",
         f"{folder}: lacks the results 2 (CUHK m-2), 3 (AR 7), 4 (AR 12)",
     ]
-    assert len(problems) == len(expected), problems
-    for problem, beginning in zip(problems, expected, strict=True):
-        assert problem.startswith(beginning)
+    assert all(map(str.startswith, problems, expected)) and len(problems) == len(expected), problems
     [empty] = planned_copies(folder / "none", NUMBERING, set(NUMBERING), tmp_path / "out")[1]
     assert empty == f"{folder}/none: is not a folder with results 1 to 4; correct the path"
 
 
-def test_results_of_another_call_that_would_stay_among_these_are_refused(tmp_path: Path) -> None:
+def test_results_of_another_call_that_would_stay_among_these_are_refused(tmp_path):
     folder = results(tmp_path / "MDAL", "1.png", "2.png", "3.png", "4.png")
     target = tmp_path / "out"
     copies, _ = planned_copies(folder, NUMBERING, set(NUMBERING), target)
@@ -78,8 +69,8 @@ def test_results_of_another_call_that_would_stay_among_these_are_refused(tmp_pat
 
 
 def test_a_folder_whose_name_is_none_for_methods_is_told_with_all_else_and_nothing_is_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+    tmp_path, capsys
+):
     theirs = results(tmp_path / "My results", "1.png")
     missing = tmp_path / "none"
     output = tmp_path / "out"
@@ -92,6 +83,6 @@ def test_a_folder_whose_name_is_none_for_methods_is_told_with_all_else_and_nothi
 
 
 @pytest.mark.parametrize("name", ["MDAL", "2-b_C", "a.b", "_a", "é", "a b", 64 * "a", 65 * "a"])
-def test_a_name_for_methods_is_what_the_settings_say(name: str) -> None:
+def test_a_name_for_methods_is_what_the_settings_say(name):
     drawn = {"photos": "photos", "ablation": name, "seed": 0, "epoch": 1}
     assert bool(METHOD_NAME.fullmatch(name)) == (not refusals(Draw, drawn))
