@@ -24,21 +24,15 @@ def scores(
     seed and epoch; `counts`: images by subset; `columns`: the same value in every row."""
     counts = counts or {"CUHK": 10, "AR": 11, "all": 12}
     rows = [
-        {
-            "ablation": ablation,
-            "seed": seed,
-            "epoch": epoch,
-            "subset": subset,
-            "n": n,
-            "fid": fid(index, place, seed, epoch),
-        }
+        (ablation, seed, epoch, subset, n, fid(index, place, seed, epoch))
         for index, ablation in enumerate(ablations)
         for seed in seeds
         for epoch in epochs
         for place, (subset, n) in enumerate(counts.items())
     ]
+    names = ["ablation", "seed", "epoch", "subset", "n", "fid"]
     others = {"fid_other": 40.0, "features": "inception-tf", "note": ""}
-    return pd.DataFrame(rows).assign(**others | columns)
+    return pd.DataFrame(rows, columns=names).assign(**others | columns)
 
 
 def compared(scores: pd.DataFrame, **fields: Any) -> Comparison:

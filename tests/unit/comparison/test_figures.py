@@ -22,13 +22,10 @@ LONG_NOTE = (
 
 
 def made_up(seeds=(0,), epochs=(5, 10), note: str = "") -> pd.DataFrame:
-    return comparisons.scores(
-        lambda index, place, seed, epoch: 100 * index + 10 * place + epoch + 2 * seed,
-        ABLATIONS,
-        seeds=seeds,
-        epochs=epochs,
-        note=note,
-    )
+    def fid(index: int, place: int, seed: int, epoch: int) -> float:
+        return 100 * index + 10 * place + epoch + 2 * seed
+
+    return comparisons.scores(fid, ABLATIONS, seeds=seeds, epochs=epochs, note=note)
 
 
 def drawn_curves(scores: pd.DataFrame, **fields) -> Figure:
@@ -113,12 +110,8 @@ def test_published_values_of_the_same_features_are_thin_named_lines(epochs) -> N
     ]
     levels = [[line.get_ydata()[0] for line in lines] for lines in added]
     assert levels == [[31.5], [], [28.0, 26.96], []]
-    assert named(figure) == [
-        ["later (published) 31.50"],
-        [],
-        ["later (published) 26.96", "report (published) 28.00"],
-        [],
-    ]
+    pooled = ["later (published) 26.96", "report (published) 28.00"]
+    assert named(figure) == [["later (published) 31.50"], [], pooled, []]
     assert added[0][0].get_linewidth() < figure.axes[0].get_lines()[0].get_linewidth()
     assert figure.axes[0].get_legend_handles_labels()[1] == (ABLATIONS if len(epochs) > 1 else [])
 
@@ -133,34 +126,33 @@ def test_names_of_values_that_lie_close_together_do_not_overlap() -> None:
     assert all(above - below > 0.05 for below, above in pairwise(places))
 
 
-def test_a_single_subset_is_not_shown_twice_and_breaks_a_long_note() -> None:
-    scores = made_up(note=LONG_NOTE)
-    figure = drawn_curves(scores[scores["subset"].isin(["AR", "all"])])
-    assert visible_panels(figure) == ["AR  (n = 11)"]
+@pytest.mark.parametrize(
+    ("subsets", "seeds", "epochs", "panels"),
+    [
+        (["AR", "all"], [0], [5, 10], 1),  # one subset is not shown twice
+        (["CUHK", "AR", "all"], [0, 1], [8], 3),
+        (["CUHK", "AR", "all"], [0, 1], range(500, 801, 10), 3),
+    ],
+)
+def test_heading_long_note_legend_and_panels_do_not_overlap(subsets, seeds, epochs, panels) -> None:
+    scores = made_up(seeds, epochs, LONG_NOTE)
+    figure = drawn_curves(scores[scores["subset"].isin(subsets)])
+    assert len(visible_panels(figure)) == panels
+    assert (visible_panels(figure)[0] == "AR  (n = 11)") == (panels == 1)
     assert texts(figure).split()[-len(LONG_NOTE.split()) :] == LONG_NOTE.split()
     comparisons.assert_nothing_overlaps(figure)
 
 
-@pytest.mark.parametrize("epochs", [[8], list(range(500, 801, 10))])
-def test_heading_note_legend_and_panels_do_not_overlap(epochs: list[int]) -> None:
-    comparisons.assert_nothing_overlaps(drawn_curves(made_up([0, 1], epochs, LONG_NOTE)))
+CHOSEN = [("baseline", 0, 5), ("baseline", 1, 15), ("local", 0, 10), ("local", 1, 10)]
+OF_TWO_SEEDS = ["baseline: epochs 5, 15 of seeds 0, 1", "local: epochs 10, 10 of seeds 0, 1"]
+OF_ONE_SEED = ["baseline: epoch 5", "local: epoch 5"]
 
 
 @pytest.mark.parametrize(
     ("seeds", "chosen", "titles", "rings"),
     [
-        (
-            [0, 1],
-            [("baseline", 0, 5), ("baseline", 1, 15), ("local", 0, 10), ("local", 1, 10)],
-            ["baseline: epochs 5, 15 of seeds 0, 1", "local: epochs 10, 10 of seeds 0, 1"],
-            [[(5, 25), (15, 37)], [(10, 130), (10, 132)]],
-        ),
-        (
-            [0],
-            [("baseline", 0, 5), ("local", 0, 5)],
-            ["baseline: epoch 5", "local: epoch 5"],
-            [[(5, 25)], [(5, 125)]],
-        ),
+        ([0, 1], CHOSEN, OF_TWO_SEEDS, [[(5, 25), (15, 37)], [(10, 130), (10, 132)]]),
+        ([0], [("baseline", 0, 5), ("local", 0, 5)], OF_ONE_SEED, [[(5, 25)], [(5, 125)]]),
     ],
 )
 def test_what_an_epoch_was_chosen_from_has_a_ring_per_seed(seeds, chosen, titles, rings) -> None:
@@ -169,8 +161,7 @@ def test_what_an_epoch_was_chosen_from_has_a_ring_per_seed(seeds, chosen, titles
     figure = figures.validation_curves(Choice("kid", scores, epochs))
     assert visible_panels(figure) == titles
     assert "KID ×1000 of the 12 validation pairs" in texts(figure)
-    assert "mind this" in texts(figure)
-    assert ("seeds" in texts(figure)) == (len(seeds) > 1)
+    assert "mind this" in texts(figure) and ("seeds" in texts(figure)) == (len(seeds) > 1)
     for axis, expected in zip(figure.axes, rings, strict=True):
         marked = [line for line in axis.get_lines() if len(line.get_xdata()) == 1]
         places = [tuple(map(float, line.get_xydata()[0])) for line in marked]
@@ -190,16 +181,14 @@ def find(canvas: np.ndarray, image: np.ndarray) -> tuple[int, int]:
 
 def test_a_grid_holds_every_image_untouched_in_its_row_and_column(listed, tmp_path: Path) -> None:
     sketches = np.random.default_rng(1).integers(0, 256, (3, 250, 200), np.uint8)
-    drawn = {"baseline": Samples(*ids_and_subsets(listed), sketches)}
-    counts = {"AR": 3, "all": 3}
-    scores = comparisons.scores(lambda *_: 1.0, ["baseline"], counts=counts)
-    comparison = comparisons.compared(scores, people=listed, drawn=drawn)
-    grid = figures.people_grid(comparison, "AR")
+    scores = comparisons.scores(lambda *_: 1.0, ["baseline"], counts={"AR": 3, "all": 3})
+    shown = {"people": listed, "drawn": {"baseline": Samples(*ids_and_subsets(listed), sketches)}}
+    grid = figures.people_grid(comparisons.compared(scores, **shown), "AR")
     canvas = np.asarray(grid)
     photos = [find(canvas, np.asarray(Image.open(pair.photo).convert("RGB"))) for pair in listed]
     places = [find(canvas, sketch) for sketch in sketches]
     assert [y for _, y in photos] == [y for _, y in places]
     assert len({y for _, y in places}) == 3
     assert {x - photo_x for (x, _), (photo_x, _) in zip(places, photos, strict=True)} == {416}
-    noted = comparisons.compared(scores.assign(note="mind this"), people=listed, drawn=drawn)
+    noted = comparisons.compared(scores.assign(note="mind this"), **shown)
     assert figures.people_grid(noted, "AR").height > grid.height

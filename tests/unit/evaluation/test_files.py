@@ -16,12 +16,6 @@ from photosketch.jobs.job import InputError
 from photosketch.training.samples import Samples, write_samples
 
 
-def draw(path: Path, people: list[tuple[str, str]]) -> None:
-    sketches = np.stack([np.full((5, 4), index, np.uint8) for index in range(len(people))])
-    subset, ids = zip(*people, strict=True)
-    write_samples(Samples(np.array(ids), np.array(subset), sketches), path)
-
-
 def test_features_survive_the_file(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(2, 2048)).astype(np.float32)
     real = Features(np.array(["1", "2"]), np.array(["AR", "AR"]), values)
@@ -34,17 +28,18 @@ def test_features_survive_the_file(tmp_path: Path) -> None:
 
 def test_samples_of_other_people_are_reported(tmp_path: Path) -> None:
     people = [("AR", "1"), ("AR", "2"), ("XM2VTS", "1")]
-    subset, ids = zip(*people, strict=True)
-    real = Features(np.array(ids), np.array(subset), np.zeros((3, 2048), np.float32))
-    same, other, shuffled = (tmp_path / f"{name}.npz" for name in ("same", "other", "shuffled"))
-    draw(same, people)
-    draw(other, [("AR", "1"), ("AR", "3"), ("XM2VTS", "1")])
-    draw(shuffled, people[::-1])
-    assert sample_problems(same, real) == []
-    [problem] = sample_problems(other, real)
-    assert "other.npz" in problem
-    assert "lacks AR 2; has besides AR 3" in problem
-    [problem] = sample_problems(shuffled, real)
+    subset, ids = np.array(people).T
+    real = Features(ids, subset, np.zeros((3, 2048), np.float32))
+
+    def problems(drawn: list[tuple[str, str]]) -> list[str]:
+        subset, ids = np.array(drawn).T
+        write_samples(Samples(ids, subset, np.zeros((3, 5, 4), np.uint8)), tmp_path / "drawn.npz")
+        return sample_problems(tmp_path / "drawn.npz", real)
+
+    assert problems(people) == []
+    [problem] = problems([("AR", "1"), ("AR", "3"), ("XM2VTS", "1")])
+    assert "drawn.npz" in problem and "lacks AR 2; has besides AR 3" in problem
+    [problem] = problems(people[::-1])
     assert "another order" in problem
 
 

@@ -12,7 +12,12 @@ from photosketch.data.pairs import Pair
 from photosketch.evaluation import method_sketches
 from photosketch.jobs.job import InputError
 
-PEOPLE = [Pair("AR", name, "test", "p", "s", 200, 250, "0", "1") for name in ("1", "2")]
+
+def people(*names: str) -> list[Pair]:
+    return [Pair("AR", name, "test", "p", "s", 200, 250, "0", "1") for name in names]
+
+
+PEOPLE = people("1", "2")
 
 
 def save(path: Path, width: int, height: int, mode: str = "L") -> np.ndarray:
@@ -25,10 +30,18 @@ def save(path: Path, width: int, height: int, mode: str = "L") -> np.ndarray:
     return np.asarray(image.convert("L"))
 
 
+def problems_of(folder: Path, people: list[Pair]) -> list[str]:
+    with pytest.raises(InputError) as error:
+        method_sketches.collect(folder, people)
+    return error.value.problems
+
+
 def test_sketches_of_the_input_size_come_in_the_order_of_the_people(tmp_path: Path) -> None:
-    second = save(tmp_path / "AR/2.png", 200, 250)
-    first = save(tmp_path / "AR/1.png", 200, 250, "RGB")
-    sketches, notes = method_sketches.collect(tmp_path, PEOPLE)
+    second = save(tmp_path / "elsewhere/m.1.png", 200, 250)  # an id may hold a dot
+    first = save(tmp_path / "elsewhere/1.png", 200, 250, "RGB")
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs/AR").symlink_to(tmp_path / "elsewhere")  # and the folder may be a link
+    sketches, notes = method_sketches.collect(tmp_path / "theirs", people("1", "m.1"))
     assert (sketches == np.stack([first, second])).all()
     assert notes == []
 
@@ -82,18 +95,12 @@ def test_missing_doubled_and_broken_images_are_named_at_once(tmp_path: Path) -> 
     save(tmp_path / "AR/1.png", 200, 250)
     save(tmp_path / "AR/1.jpg", 200, 250)
     (tmp_path / "AR/3.png").write_bytes(b"no image")
-    third = Pair("AR", "3", "test", "p", "s", 200, 250, "0", "1")
-    doubled, missing, broken = problems_of(tmp_path, [*PEOPLE, third])
+    doubled, missing, broken = problems_of(tmp_path, people("1", "2", "3"))
     assert f"{tmp_path}/AR/1.jpg and {tmp_path}/AR/1.png: more than one sketch" in doubled
     assert f"{tmp_path}/AR/2.png: no sketch of test pair AR 2" in missing
     assert f"{tmp_path}/AR/3.png: is not an intact image" in broken
-
-
-def test_an_id_may_hold_a_dot(tmp_path: Path) -> None:
-    person = Pair("AR", "m.1", "test", "p", "s", 200, 250, "0", "1")
-    expected = save(tmp_path / "AR/m.1.png", 200, 250)
-    sketches, _ = method_sketches.collect(tmp_path, [person])
-    assert (sketches[0] == expected).all()
+    (no_folder,) = problems_of(tmp_path / "nowhere", PEOPLE)
+    assert f"{tmp_path}/nowhere is no folder" in no_folder
 
 
 def test_only_images_right_in_a_subsets_folder_are_taken(tmp_path: Path) -> None:
@@ -121,22 +128,7 @@ def test_names_of_files_are_told_as_text_that_is_no_markup(tmp_path: Path) -> No
     note.encode()
 
 
-def test_a_subsets_folder_may_be_a_link(tmp_path: Path) -> None:
-    expected = save(tmp_path / "elsewhere/1.png", 200, 250)
-    (tmp_path / "theirs").mkdir()
-    (tmp_path / "theirs/AR").symlink_to(tmp_path / "elsewhere")
-    sketches, notes = method_sketches.collect(tmp_path / "theirs", PEOPLE[:1])
-    assert (sketches[0] == expected).all()
-    assert notes == []
-
-
-def test_a_folder_that_is_not_there_is_one_problem(tmp_path: Path) -> None:
-    (problem,) = problems_of(tmp_path / "nowhere", PEOPLE)
-    assert f"{tmp_path}/nowhere is no folder" in problem
-
-
 def test_images_are_read_as_people_see_them(tmp_path: Path) -> None:
-    people = [Pair("AR", str(i), "test", "p", "s", 200, 250, "0", "1") for i in range(4)]
     gray = save(tmp_path / "AR/0.png", 200, 250)
     ink = np.dstack([np.zeros_like(gray), 255 - gray])  # black throughout, drawn in its alpha
     Image.fromarray(ink).save(tmp_path / "AR/1.png")
@@ -144,12 +136,6 @@ def test_images_are_read_as_people_see_them(tmp_path: Path) -> None:
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.fromarray(np.rot90(gray)).save(tmp_path / "AR/3.png", exif=turned)
-    sketches, _ = method_sketches.collect(tmp_path, people)
+    sketches, _ = method_sketches.collect(tmp_path, people("0", "1", "2", "3"))
     for sketch in sketches:
         np.testing.assert_allclose(sketch.astype(int), gray, atol=1)
-
-
-def problems_of(folder: Path, people: list[Pair]) -> list[str]:
-    with pytest.raises(InputError) as error:
-        method_sketches.collect(folder, people)
-    return error.value.problems

@@ -37,10 +37,10 @@ def test_stretching_spans_all_levels_linearly_and_rounds() -> None:
     np.testing.assert_array_equal(protocol.stretched(whole), whole)
 
 
-def test_a_sketch_of_a_single_level_stays_as_it_is() -> None:
-    for level in (0, 128, 255):
-        plain = np.full((1, 16, 16), level, np.uint8)
-        np.testing.assert_array_equal(protocol.as_scored(plain, "report2019"), plain)
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_sketch_of_a_single_level_stays_as_it_is(level: int) -> None:
+    plain = np.full((1, 16, 16), level, np.uint8)
+    np.testing.assert_array_equal(protocol.as_scored(plain, "report2019"), plain)
 
 
 def test_each_drawn_sketch_is_stretched_by_itself_and_goes_through_jpeg(
@@ -48,8 +48,7 @@ def test_each_drawn_sketch_is_stretched_by_itself_and_goes_through_jpeg(
 ) -> None:
     sketches[0] //= 2
     scored = protocol.as_scored(sketches, "report2019")
-    assert scored.shape == sketches.shape
-    assert scored.dtype == np.uint8
+    assert (scored.shape, scored.dtype) == (sketches.shape, np.uint8)
     for sketch, found in zip(sketches, scored, strict=True):
         file = io.BytesIO()
         Image.fromarray(protocol.stretched(sketch)).save(file, "JPEG")  # Pillow's default quality
@@ -81,11 +80,8 @@ def test_true_sketches_keep_their_tint_where_they_are_scored_as_the_report_did(
 def test_epochs_are_scored_as_the_protocol_says_and_samples_stay_as_drawn(
     sketches: np.ndarray, tmp_path: Path
 ) -> None:
-    people = Features(
-        np.array([str(i) for i in range(6)]),
-        np.array(["AR"] * 6),
-        extract(255 - sketches, CoarsePixels()),
-    )
+    features = extract(255 - sketches, CoarsePixels())
+    people = Features(np.arange(6).astype(str), np.array(["AR"] * 6), features)
     truth, networks = Truth.of(people, 255 - sketches), Networks(CoarsePixels())
     samples = tmp_path / "epoch5.npz"
     write_samples(Samples(people.ids, people.subset, sketches), samples)
@@ -99,8 +95,5 @@ def test_epochs_are_scored_as_the_protocol_says_and_samples_stay_as_drawn(
     plain, _, _ = evaluate_epochs("local", {5: samples}, truth, networks, StringIO())
     assert plain["fid"].tolist() != scored["fid"].tolist()
     assert samples.read_bytes() == before
-
-
-def test_scores_that_are_made_as_in_the_report_say_so() -> None:
-    assert protocol.protocol_remark("as_drawn") == ""
     assert "report of 2019" in protocol.protocol_remark("report2019")
+    assert protocol.protocol_remark("as_drawn") == ""

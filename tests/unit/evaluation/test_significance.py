@@ -16,7 +16,7 @@ SUBSET = np.array(["CUHK"] * 24 + ["AR"] * 16)
 
 
 def features(count: int = 40, dimensions: int = 64, seed: int = 0) -> np.ndarray:
-    """Features of unequal scale."""
+    """Of unequal scale."""
     random = np.random.default_rng(seed)
     return random.normal(size=(count, dimensions)) * np.linspace(0.2, 2, dimensions)
 
@@ -26,20 +26,21 @@ def drawn_by(quality: float, real: np.ndarray, seed: int) -> np.ndarray:
     return (real + quality * np.random.default_rng(seed).normal(size=real.shape))[None]
 
 
-def paired_kid(real: np.ndarray, generated: np.ndarray) -> float:
-    products = InnerProducts.of(real, generated)
-    return distances.weighted_kid(products, np.ones(len(real), int))
+def compared(real: np.ndarray, a: np.ndarray, b: np.ndarray, images=({}, {}), subset=SUBSET):
+    """The table of differences of a run a to a run b (features [1, N, d] each) by its metrics of
+    single images too, the rows named by subset and metric."""
+    counts = significance.resample(subset, draws=60)
+    runs = {
+        name: [significance.resampled_scores(real, run, own, subset, counts)]
+        for name, run, own in zip("ab", (a, b), images, strict=True)
+    }
+    table = significance.against_reference(runs, subset, "b", LOWER, "fid")
+    return table.set_index(["subset", "metric"])
 
 
 def verdicts(a: np.ndarray, b: np.ndarray, real: np.ndarray) -> dict[str, str]:
-    """The pooled verdict on runs a against runs b, by metric."""
-    counts = significance.resample(SUBSET, draws=60)
-    runs = {
-        name: [significance.resampled_scores(real, run, {}, SUBSET, counts) for run in several]
-        for name, several in (("b", b), ("a", a))
-    }
-    table = significance.against_reference(runs, SUBSET, "b", LOWER, "fid")
-    return table[table["subset"] == "all"].set_index("metric")["run_verdict"].to_dict()
+    """The pooled verdict on a run a against a run b, by metric."""
+    return compared(real, a, b).loc["all", "run_verdict"].to_dict()
 
 
 def row(method: list, reference: list, **more) -> pd.Series:
@@ -97,53 +98,40 @@ def test_scores_are_means_over_epochs_and_start_with_those_of_the_sample() -> No
     scores = significance.resampled_scores(real, generated, {"ssim": ssim}, SUBSET, counts)
     expected = np.mean([distances.fid(real[24:], epoch[24:]) for epoch in generated])
     assert scores["AR", "fid"][0] == pytest.approx(expected)
-    assert scores["all", "kid"][0] == pytest.approx(
-        np.mean([paired_kid(real, epoch) for epoch in generated])
-    )
+    products, once = InnerProducts.of(real, real), np.ones(40, int)
+    kids = [distances.weighted_kid(products.against(real, epoch), once) for epoch in generated]
+    assert scores["all", "kid"][0] == pytest.approx(np.mean(kids))
     repeated = np.repeat(np.arange(40), counts[2])
     assert scores["all", "ssim"][2] == pytest.approx(ssim[:, repeated].mean())
 
 
 def test_images_without_a_value_are_left_out_as_in_the_table_of_scores() -> None:
     """`seam` is missing for people without a border to measure, for every method alike."""
-    real, counts = features(), significance.resample(SUBSET, draws=60)
+    real = features()
     seams = 1 + np.random.default_rng(0).random((2, 1, 40))  # of two methods
     seams[0] += 1
     seams[:, :, [3, 30]] = np.nan
-    alone = np.where(SUBSET == "AR", np.nan, seams)  # a subset without any value
-    for images in (seams, alone):
-        runs = {
-            name: [significance.resampled_scores(real, real[None], {"seam": own}, SUBSET, counts)]
-            for name, own in zip("ab", images, strict=True)
-        }
-        table = significance.against_reference(runs, SUBSET, "b", LOWER, "fid")
-        lines = table[table["metric"] == "seam"].set_index("subset")
-        for place, mask in {"CUHK": SUBSET == "CUHK", "AR": SUBSET == "AR", "all": True}.items():
-            measured = mask & ~np.isnan(images[0, 0])
-            if not measured.any():
-                assert np.isnan(lines.loc[place, "difference"])
-                assert lines.loc[place, "run_verdict"] == "undecided"
-                continue
-            means = images[:, 0, measured].mean(axis=1)
-            assert lines.loc[place, "difference"] == pytest.approx(means[0] - means[1])
-            assert lines.loc[place, "run_verdict"] == "worse"
+    table = compared(real, real[None], real[None], [{"seam": own} for own in seams])
+    for place, mask in {"CUHK": SUBSET == "CUHK", "AR": SUBSET == "AR", "all": True}.items():
+        means = seams[:, 0, mask & ~np.isnan(seams[0, 0])].mean(axis=1)
+        line = table.loc[(place, "seam")]
+        assert line["difference"] == pytest.approx(means[0] - means[1])
+        assert line["run_verdict"] == "worse"
+    none = [{"seam": own} for own in np.where(SUBSET == "AR", np.nan, seams)]
+    table = compared(real, real[None], real[None], none)
+    assert table.xs("seam", level="metric")["run_verdict"].to_dict() == {
+        "CUHK": "worse",
+        "AR": "undecided",
+        "all": "worse",
+    }
+    assert np.isnan(table.loc[("AR", "seam"), "difference"])
 
 
 def test_a_planted_better_method_is_called_better_and_the_other_worse() -> None:
     real = features()
-    good, bad = [drawn_by(0.3, real, 1)], [drawn_by(1.0, real, 2) + 0.4]
-    assert verdicts(np.stack(good), np.stack(bad), real) == {"fid": "better", "kid": "better"}
-    assert verdicts(np.stack(bad), np.stack(good), real) == {"fid": "worse", "kid": "worse"}
-
-
-def test_two_draws_of_one_method_are_called_undecided() -> None:
-    undecided = {"fid": 0, "kid": 0}
-    for trial in range(30):
-        real = features(seed=1000 + trial)
-        a, b = drawn_by(0.7, real, 2 * trial), drawn_by(0.7, real, 2 * trial + 1)
-        for metric, found in verdicts(a[None], b[None], real).items():
-            undecided[metric] += found == "undecided"
-    assert min(undecided.values()) >= 27, undecided
+    good, bad = drawn_by(0.3, real, 1), drawn_by(1.0, real, 2) + 0.4
+    assert verdicts(good, bad, real) == {"fid": "better", "kid": "better"}
+    assert verdicts(bad, good, real) == {"fid": "worse", "kid": "worse"}
 
 
 def test_the_standard_error_of_a_mean_over_images_is_the_textbooks() -> None:
@@ -187,30 +175,32 @@ def test_seeds_of_one_method_that_scatter_are_called_undecided(seeds: int) -> No
     assert said <= 12
 
 
+def seeds_of(noise: int, *values: float) -> list[np.ndarray]:
+    return [scattered(value, noise) for value in values]
+
+
 def test_a_difference_far_beyond_the_scatter_of_seeds_is_called() -> None:
-    method = [scattered(value, 1) for value in (24.8, 25.0, 25.1)]
-    other = [scattered(value, 2) for value in (29.9, 30.0, 30.3)]
+    method, other = seeds_of(1, 24.8, 25.0, 25.1), seeds_of(2, 29.9, 30.0, 30.3)
     assert row(method, other)["verdict"] == "better"
     assert row(other, method)["verdict"] == "worse"
 
 
 def test_every_verdict_follows_from_the_interval_beside_it() -> None:
-    once = row([scattered(1.0, 1)], [scattered(9.0, 2)])
+    once = row(seeds_of(1, 1.0), seeds_of(2, 9.0))
     assert once["run_low"] < once["difference"] < once["run_high"] < 0
     assert (once["run_verdict"], once["verdict"], once["seeds"]) == ("better", "undecided", 1)
     assert np.isnan(once["low"]) and np.isnan(once["high"])
-    apart = row([scattered(v, 1) for v in (10.0, 20.0)], [scattered(v, 2) for v in (14.0, 24.0)])
+    apart = row(seeds_of(1, 10.0, 20.0), seeds_of(2, 14.0, 24.0))
     assert (apart["run_verdict"], apart["verdict"]) == ("better", "undecided")
-    assert apart["run_high"] < 0
-    assert apart["low"] < apart["run_low"] and apart["high"] > 0
+    assert apart["low"] < apart["run_low"] < apart["run_high"] < 0 < apart["high"]
 
 
 def test_fixed_images_are_decided_against_an_ablation_with_several_seeds() -> None:
-    seeds = [scattered(value, 2) for value in (29.7, 30.0, 30.3)]
-    found = row([scattered(20.0, 1)], seeds, fixed=["a"])
+    image, seeds = seeds_of(1, 20.0), seeds_of(2, 29.7, 30.0, 30.3)
+    found = row(image, seeds, fixed=["a"])
     assert (found["verdict"], found["seeds"], found["role"]) == ("better", 0, "descriptive")
-    assert row([scattered(20.0, 1)], seeds[:1], fixed=["a"])["verdict"] == "undecided"
-    assert row([scattered(20.0, 1)], seeds)["verdict"] == "undecided"
+    assert row(image, seeds[:1], fixed=["a"])["verdict"] == "undecided"
+    assert row(image, seeds)["verdict"] == "undecided"
 
 
 def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_lines() -> None:
@@ -238,52 +228,46 @@ def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_li
 
 @pytest.mark.parametrize(("seeds", "column"), [(1, "run_verdict"), (3, "verdict")])
 def test_with_nothing_true_few_tables_hold_a_false_primary_verdict(seeds: int, column: str) -> None:
-    false = 0
+    false, subset = {"fid": 0, "kid": 0}, SUBSET[4:28]
     for trial in range(25):
-        random = np.random.default_rng(trial)
-        runs = nothing_true(
-            random, SUBSET[4:28], dimensions=16, seeds=seeds, scatter=0.3 * (seeds > 1), draws=25
-        )
-        false += says_something(tabulated(runs, SUBSET[4:28]), column)
-    assert false <= 4  # of tables that are false in 6%, one in 60 such counts is above
+        random, scatter = np.random.default_rng(trial), 0.3 * (seeds > 1)
+        runs = nothing_true(random, subset, dimensions=16, seeds=seeds, scatter=scatter, draws=25)
+        for primary in false:
+            false[primary] += says_something(tabulated(runs, subset, primary), column)
+    assert max(false.values()) <= 4  # of tables false in 6%, one in 60 such counts is above
 
 
 def test_a_true_difference_of_a_few_standard_errors_is_found() -> None:
     said = 0
     for trial in range(20):
         real = features(seed=trial)
-        runs = [drawn_by(size, real, 50 + trial)[None] for size in (0.5, 0.9)]
+        runs = [drawn_by(size, real, 50 + trial) for size in (0.5, 0.9)]
         said += verdicts(*runs, real)["fid"] == "better"
     assert said >= 18
 
 
-def test_scores_that_do_not_differ_give_no_interval_and_no_verdict() -> None:
-    same = row([np.full(61, 3.0)], [np.full(61, 5.0)])
-    assert same["difference"] == -2
-    assert np.isnan(same["run_low"]) and same["run_verdict"] == "undecided"
-    rounded = scattered(30.0, 1)
-    equal = row([rounded * (1 + 1e-15)], [rounded])
-    assert np.isnan(equal["run_low"]) and equal["run_verdict"] == "undecided"
-    still = row([np.full(61, 3.0), np.full(61, 4.0)], [np.full(61, 8.0), np.full(61, 8.5)])
-    assert np.isnan(still["low"]) and still["verdict"] == "undecided"
+@pytest.mark.parametrize(
+    ("method", "reference", "which"),
+    [
+        ([np.full(61, 3.0)], [np.full(61, 5.0)], "run_"),
+        ([scattered(30.0, 1) * (1 + 1e-15)], [scattered(30.0, 1)], "run_"),
+        ([np.full(61, 3.0), np.full(61, 4.0)], [np.full(61, 8.0), np.full(61, 8.5)], ""),
+    ],
+    ids=["without scatter", "equal but for rounding", "of several seeds"],
+)
+def test_scores_that_do_not_differ_give_no_interval_and_no_verdict(
+    method: list, reference: list, which: str
+) -> None:
+    found = row(method, reference)
+    assert found["difference"] == pytest.approx(np.mean(method) - np.mean(reference), abs=1e-9)
+    assert np.isnan(found[f"{which}low"]) and found[f"{which}verdict"] == "undecided"
 
 
 def test_two_images_have_no_interval_of_a_distance_and_a_wide_one_of_a_mean() -> None:
-    subset = np.array(["a"] * 2 + ["b"] * 2)
-    counts = significance.resample(subset, draws=60)
     real = features(4)
-    runs = {
-        name: [
-            significance.resampled_scores(
-                real, drawn_by(1, real, seed), {"ssim": features(1, 4, seed)}, subset, counts
-            )
-        ]
-        for seed, name in enumerate(("b", "a"))
-    }
-    table = significance.against_reference(runs, subset, "b", LOWER, "fid")
-    found = table.set_index(["subset", "metric"])["run_low"].notna().to_dict()
-    assert found == {
-        (place, metric): place == "all" or metric == "ssim"
-        for place in ("a", "b", "all")
-        for metric in ("fid", "kid", "ssim")
-    }
+    images = [{"ssim": features(1, 4, seed)} for seed in (1, 0)]
+    drawn = [drawn_by(1, real, seed) for seed in (1, 0)]
+    table = compared(real, *drawn, images, subset=np.array(["a"] * 2 + ["b"] * 2))
+    for (place, metric), low in table["run_low"].items():
+        assert np.isfinite(low) == (place == "all" or metric == "ssim")
+    assert len(table) == 9
