@@ -4,25 +4,17 @@ Features of a person's true sketch are x ~ N(0, I); those of the drawn one are m
 the correlation that likeness to one's own true sketch brings. The tables say what FID, FID, other
 people, and KID make of it; docs/evaluation.md has these figures.
 
-python tests/bench_distances.py [SHARE]: a smaller share of the draws, for a quick look.
+SHARE: a smaller one of the draws, for a quick look.
 """
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
-
+import bench_common
+from photosketch.evaluation import distances
 from photosketch.evaluation.cross_identity_fid import fid_of_others
-from photosketch.evaluation.distances import (
-    InnerProducts,
-    kid,
-    kid_interval,
-    weighted_fid,
-    weighted_kid,
-)
+from photosketch.evaluation.distances import InnerProducts, weighted_fid
 
 PEOPLE = 100
 DIMENSIONS = 40  # of FID's features; KID's have 8
@@ -68,10 +60,10 @@ def kids(shift: float, correlation: float, draws: int) -> dict[str, float]:
         true, noise = random.normal(size=(2, PEOPLE, 8))
         drawn = mean + correlated(correlation)(true, noise)
         products = InnerProducts.of(true, drawn)
-        low, high = kid_interval(products)
+        low, high = distances.kid_interval(products)
         held += low <= truth <= high
-        with_own.append(kid(true, drawn) - truth)
-        without.append(weighted_kid(products, once) - truth)
+        with_own.append(distances.kid(true, drawn) - truth)
+        without.append(distances.weighted_kid(products, once) - truth)
     return {
         "with_own": float(np.mean(with_own)),
         "bias": float(np.mean(without)),
@@ -107,4 +99,4 @@ def main(share: float = 1.0) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(*map(float, sys.argv[1:]))
+    bench_common.start(main)

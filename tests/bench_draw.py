@@ -1,20 +1,17 @@
 """Drawing people's own photos: photos per second, and the most memory that it takes.
 
-python tests/bench_draw.py [COUNT]: so many photos (default 100) of 4000 x 3000 pixels and one
-generated face each, by a narrow generator with local networks, on the CPU or the GPU that is there.
+COUNT photos of 4000 x 3000 pixels and one generated face each, by a narrow generator with local
+networks, on the CPU or the GPU that is there.
 """
 
 import resource
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import torch
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
-
+import bench_common
 from photosketch.draw.folder import draw_photos
 from photosketch.draw.photos import find_photos
 from photosketch.draw.sketcher import Sketcher
@@ -32,12 +29,10 @@ def main(count: int = 100) -> dict[str, float]:
         Image.fromarray(image).save(folder / "photos/0.jpg", quality=92)
         for number in range(1, count):
             (folder / f"photos/{number}.jpg").hardlink_to(folder / "photos/0.jpg")
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = bench_common.device()
         sketcher = Sketcher.load(generator_file(folder, local=True), device)
         photos = find_photos([folder / "photos"], folder / "drawn")
-        started = time.perf_counter()
-        drawn = draw_photos(sketcher, photos, folder / "drawn")
-        seconds = time.perf_counter() - started
+        seconds, drawn = bench_common.timed(lambda: draw_photos(sketcher, photos, folder / "drawn"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
         f"{count} photos of {SIZE[0]}x{SIZE[1]}, {drawn.faces} faces: "
@@ -48,4 +43,4 @@ def main(count: int = 100) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    bench_common.start(main)

@@ -5,13 +5,12 @@ where FID rises from each strength to the next: between damaged and true sketche
 people, as runs are scored, and against the true sketches of 50 others. Beside EfficientNet stands
 an Inception of random weights, made here.
 
-python tests/bench_features.py: on the test pairs of CUHK in the folder PHOTOSKETCH_CUFS, else on
-generated ones. Takes minutes, most of them for Inception.
+On the test pairs of CUHK in the folder PHOTOSKETCH_CUFS, else on generated ones. Takes minutes,
+most of them for Inception.
 """
 
 import hashlib
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,10 +20,8 @@ import numpy as np
 import torch
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
-
+import bench_common
 from photosketch.configuration.settings import FeatureConfig
-from photosketch.data.pairs import index_pairs, select
 from photosketch.evaluation import distances, extractors
 from photosketch.evaluation.scores import stack_gray_photos, stack_sketches
 from support import inception_weights
@@ -68,9 +65,7 @@ MIXED = (0.1, 0.2, 0.4, 0.8)  # share of photos among the sketches
 
 def sketches_and_photos() -> tuple[np.ndarray, np.ndarray, str]:
     """Of PEOPLE people, [N, H, W] uint8 each, and where they are from."""
-    folder = os.environ.get("PHOTOSKETCH_CUFS")
-    if folder:
-        pairs = select(index_pairs(Path(folder, "pairs.tsv"), (200, 250)), split="test")[:PEOPLE]
+    if pairs := bench_common.real_pairs("test")[:PEOPLE]:
         return stack_sketches(pairs), stack_gray_photos(pairs), "CUHK"
     drawn = [draw_pair(seed, PENCIL) for seed in range(PEOPLE)]
     photos = [cv2.cvtColor(pair.photo, cv2.COLOR_RGB2GRAY) for pair in drawn]
@@ -147,4 +142,4 @@ def main() -> dict[str, dict[str, tuple[float, float]]]:
 
 if __name__ == "__main__":
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads())))
-    main()
+    bench_common.start(main)

@@ -4,34 +4,28 @@ Planted seams darken one part of the true sketch (hair: the head outside the rec
 people, and in brackets the standard deviation over them. On generated pairs a sketch without seams
 is also laid exactly onto its photo, which true sketches are not.
 
-python tests/bench_seams.py: on the test pairs of CUHK in the folder PHOTOSKETCH_CUFS, where it is
-set, and on generated ones. Takes a minute or two.
+On the test pairs of CUHK in the folder PHOTOSKETCH_CUFS, where it is set, and on PER_LOOK generated
+ones of each look. Takes a minute or two.
 """
 
-import os
-import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
-
-from photosketch.data.pairs import index_pairs, read_image, select
+import bench_common
+from photosketch.data.pairs import Pair, read_image
 from photosketch.evaluation import seams
 from photosketch.evaluation.scores import stack_points, stack_sketches
 from photosketch.geometry.patches import PARTS
 from photosketch.landmarks import detection
 from photosketch.parsing.grabcut import parse_grabcut
-from support.faces.looks import CHARCOAL, PENCIL, SANGUINE
+from support.faces.looks import LOOKS
 from support.faces.pair import draw_pair
 from support.planted_seams import part_masks, planted
 
 CONTRASTS = (5, 10, 20, 40)
-PER_LOOK = 16
 
 
 @dataclass(frozen=True)
@@ -46,17 +40,15 @@ class People:
     aligned: np.ndarray | None = None
 
 
-def real_people(folder: Path) -> People:
-    pairs = select(index_pairs(folder / "pairs.tsv", (200, 250)), split="test")
+def real_people(pairs: list[Pair]) -> People:
     points = stack_points(pairs, {"CUHK": detection.detect_pairs(pairs, "cpu")}, "photo")
     photos = np.stack([read_image(pair, "photo") for pair in pairs])
     labels = np.stack([parse_grabcut(*face) for face in zip(photos, points, strict=True)])
     return People(points, labels, stack_sketches(pairs), photos)
 
 
-def generated_people() -> People:
-    looks = (PENCIL, CHARCOAL, SANGUINE)
-    pairs = [draw_pair(seed, look, deformation=6) for look in looks for seed in range(PER_LOOK)]
+def generated_people(per_look: int) -> People:
+    pairs = [draw_pair(seed, look, deformation=6) for look in LOOKS for seed in range(per_look)]
     fields = ("photo_landmarks", "photo_labels", "sketch", "photo")
     linear, border = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
     aligned = [cv2.remap(p.sketch, p.map, None, linear, borderMode=border) for p in pairs]
@@ -89,12 +81,10 @@ def harmless(people: People) -> dict[str, np.ndarray]:
 
 
 def report(name: str, people: People) -> None:
-    start = time.monotonic()
-    own = seams.Seams.of(people.points, people.labels, people.sketches)
-    prepared = time.monotonic() - start
-    start = time.monotonic()
-    own.scores(people.sketches)
-    scored = time.monotonic() - start
+    prepared, own = bench_common.timed(
+        lambda: seams.Seams.of(people.points, people.labels, people.sketches)
+    )
+    scored, _ = bench_common.timed(lambda: own.scores(people.sketches))
     count = len(people.sketches)
     print(
         f"\n{name}, {count} people: {1000 * prepared / count:.1f} ms an image to prepare, "
@@ -130,8 +120,12 @@ def cell(scores: np.ndarray) -> str:
     return f"{np.mean(scores):.3f} ({np.std(scores):.3f})"
 
 
-if __name__ == "__main__":
+def main(per_look: int = 16) -> None:
     cv2.setNumThreads(1)
-    if folder := os.environ.get("PHOTOSKETCH_CUFS"):
-        report("CUHK", real_people(Path(folder)))
-    report("generated", generated_people())
+    if pairs := bench_common.real_pairs("test"):
+        report("CUHK", real_people(pairs))
+    report("generated", generated_people(per_look))
+
+
+if __name__ == "__main__":
+    bench_common.start(main)

@@ -11,30 +11,27 @@ import dataclasses
 import gc
 import json
 import resource
-import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
-
+import bench_common
+from gpu_checks import trainers
 from photosketch.configuration.settings import FRAMES
+from photosketch.training.checkpoint import Saver
 from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.trainer import PLAIN, Switches, Trainer, fastest
 from support.face_batch import packed_pairs
-from support.settings import loss_weights, train_config
 
-ABLATIONS = {
-    "baseline": loss_weights(l1=100),
-    "local": loss_weights(l1=100, local=25),
-    "local_glad": loss_weights(l1=100, glad=100, local=25),
-}
+ABLATIONS = ("baseline", "local", "local_glad")
 FUSED = dataclasses.replace(PLAIN, fused_adam=True)
 # dense peak of 16-bit matrix products, FLOP/s, from NVIDIA's data sheets
 PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12}
@@ -64,25 +61,13 @@ def is_taken(switches: Switches, device: torch.device) -> bool:
 
 
 def build(
-    ablation: str,
-    switches: Switches,
-    precision: Any,
-    width: int,
-    frame: int,
-    device: torch.device,
+    ablation: str, variant: tuple[Switches, Any], width: int, frame: int, device: torch.device
 ) -> Trainer:
     """A trainer as the report's experiment has it, batch 1, `width` channels after the first."""
-    config = train_config(
-        epochs=1,
-        batch_size=1,
-        lr=0.0002,
-        beta1=0.5,
-        ngf=width,
-        ndf=width,
-        losses=ABLATIONS[ablation],
-        jitter=286 * frame // 256,
-        precision=precision,
-        frame=frame,
+    switches, precision = variant
+    jitter = 286 * frame // 256
+    config = trainers.configuration(
+        ablation, width, precision, epochs=1, frame=frame, jitter=jitter
     )
     return Trainer(config, 0, 1, device, switches)
 
@@ -103,9 +88,8 @@ def bench_ablation(
     variants = variants_on(device)
     data = packed_pairs(device, frame)
     indices = torch.tensor([0], device=device)
-    trainers = {
-        name: build(ablation, switches, precision, width, frame, device)
-        for name, (switches, precision) in variants.items()
+    built = {
+        name: build(ablation, variant, width, frame, device) for name, variant in variants.items()
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
 
@@ -113,18 +97,19 @@ def bench_ablation(
         for _ in range(count):
             trainer.advance(data, indices)
 
-    for trainer in trainers.values():
+    for trainer in built.values():
         turn(trainer, 1 if device.type == "cpu" else 5)
     for _ in range(repeats):
-        for name, trainer in trainers.items():
+        for name, trainer in built.items():
             times[name].append(timed(lambda: turn(trainer, steps), device))  # noqa: B023
     flops = count_flops(ablation, width, frame)
     peaks = {precision: matrix_rate(device, precision) for precision in ("fp32", "bf16")}
     known = [peak for model, peak in PEAKS.items() if model in device_name(device)]
     rows = []
     for name, (switches, precision) in variants.items():
-        seconds = statistics.median(passed for passed, _ in times[name]) / steps
-        spent = statistics.median(spent for _, spent in times[name]) / steps
+        seconds, spent = (np.median(times[name], axis=0) / steps).tolist()
+        speedups = np.divide(times["eager fp32"], times[name])
+        speedup, speedup_of_cpu_time = np.median(speedups, axis=0).tolist()
         row = {
             "ablation": ablation,
             "variant": name,
@@ -133,14 +118,8 @@ def bench_ablation(
             "ms": 1e3 * seconds,
             "cpu_ms": 1e3 * spent,
             "images_per_second": 1 / seconds,
-            "speedup": statistics.median(
-                plain / fast
-                for (plain, _), (fast, _) in zip(times["eager fp32"], times[name], strict=True)
-            ),
-            "speedup_of_cpu_time": statistics.median(
-                plain / fast
-                for (_, plain), (_, fast) in zip(times["eager fp32"], times[name], strict=True)
-            ),
+            "speedup": speedup,
+            "speedup_of_cpu_time": speedup_of_cpu_time,
             "gflop": flops / 1e9,
             "share_of_matrix_product": flops / seconds / peaks[precision],
         }
@@ -152,7 +131,7 @@ def bench_ablation(
 
 def count_flops(ablation: str, width: int, frame: int) -> int:
     """Floating-point operations of the convolutions of one step, forward and backward."""
-    trainer = build(ablation, PLAIN, "fp32", width, frame, torch.device("cpu"))
+    trainer = build(ablation, (PLAIN, "fp32"), width, frame, torch.device("cpu"))
     with FlopCounterMode(display=False) as counter:
         trainer.compute(packed_pairs(trainer.device, frame), torch.tensor([0]))
     return counter.get_total_flops()
@@ -169,15 +148,11 @@ def matrix_rate(device: torch.device, precision: str) -> float:
 
 def peak_memory(ablation: str, variant: str, width: int, frame: int, device: torch.device) -> float:
     """GB that a training of some steps with two saved states takes: of the GPU, or of a process."""
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import bench_training as b;"
-        "b.train_for_memory(*sys.argv[2:])"
-    )
-    arguments = [str(Path(__file__).parent), ablation, variant, str(width), str(frame), device.type]
-    arguments.append(str(torch.get_num_threads()))
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], check=True, capture_output=True, text=True
-    )
+    code = "import sys, bench_training as b; b.train_for_memory(*sys.argv[1:])"
+    arguments = [ablation, variant, width, frame, device.type, torch.get_num_threads()]
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    folder = Path(__file__).parent
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
     return float(done.stdout.splitlines()[-1])
 
 
@@ -185,14 +160,9 @@ def train_for_memory(
     ablation: str, variant: str, width: str, frame: str, kind: str, threads: str
 ) -> None:
     """The child of `peak_memory`: trains, saving after every step, and prints its peak in GB."""
-    import tempfile
-
-    from photosketch.training.checkpoint import Saver
-
     torch.set_num_threads(int(threads))
     device = torch.device(kind)
-    switches, precision = variants_on(device)[variant]
-    trainer = build(ablation, switches, precision, int(width), int(frame), device)
+    trainer = build(ablation, variants_on(device)[variant], int(width), int(frame), device)
     data, indices = packed_pairs(device, int(frame)), torch.tensor([0], device=device)
     with (
         deterministic_algorithms(),
@@ -232,30 +202,21 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--json", type=Path, help="also write the result there")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(bench_common.device())
     steps = options.steps or (50 if device.type == "cuda" else 1)
     rows = []
     for ablation in options.ablations:
+        sizes = options.width, options.frame
         with deterministic_algorithms():  # as training has them
-            measured = bench_ablation(
-                ablation, options.width, options.frame, options.repeats, steps, device
-            )
+            measured = bench_ablation(ablation, *sizes, options.repeats, steps, device)
         gc.collect()
         for row in measured:
             if not options.no_memory:
-                row["peak_gb"] = peak_memory(
-                    ablation, row["variant"], options.width, options.frame, device
-                )
+                row["peak_gb"] = peak_memory(ablation, row["variant"], *sizes, device)
             print("  ".join(_cell(key, value) for key, value in row.items()), flush=True)
         rows += measured
-    result = {
-        "device": device_name(device),
-        "threads": options.threads,
-        "width": options.width,
-        "frame": options.frame,
-        "repeats": options.repeats,
-        "rows": rows,
-    }
+    settings = {key: getattr(options, key) for key in ("threads", "width", "frame", "repeats")}
+    result = {"device": device_name(device), **settings, "rows": rows}
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(result, indent=2) + "\n")

@@ -4,18 +4,11 @@ Four methods that draw from one distribution, one of them the reference: every p
 than undecided is false, and so is the table that holds one. With one seed the verdict on the runs
 counts, with three seeds, which scatter, that on the methods. The share of lines that say better or
 worse by their own 95% intervals is told too.
-
-python tests/bench_verdicts.py [REPEATS [IMAGES [DIMENSIONS]]]
 """
-
-import sys
-from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
-
+import bench_common
 from support.nothing_true import nothing_true, says_something, tabulated
 
 MOST = 0.06  # share of tables with a false primary verdict
@@ -55,4 +48,4 @@ def main(repeats: int = 400, images: int = 24, dimensions: int = 64) -> dict[str
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    bench_common.start(main)

@@ -1,21 +1,18 @@
 """How well maps of several kinds bring generated sketches onto their photos.
 
-`python tests/bench_warp.py` prints a table: the mean distance to the true map within the head, IoU
-of the heads' masks (the warped labels), the least Jacobian determinant, and the time of a pair. All
-maps see the same parsed labels and noisy points.
+The table has the mean distance to the true map within the head, IoU of the heads' masks (the warped
+labels), the least Jacobian determinant, and the time of a pair. All maps see the same parsed labels
+and noisy points.
 """
 
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import cv2
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
-
+import bench_common
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import BACKGROUND, BROWS, EYES, MOUTH, NOSE
 from photosketch.warp.estimate import Face, estimate
@@ -23,12 +20,7 @@ from photosketch.warp.maps import at, identity, iou, jacobian, without_folds
 from support.faces.looks import LOOKS
 from support.faces.pair import draw_pair
 
-PAIRS_A_LOOK = 3
 TONES = np.array([255, 70, 190, 60, 20, 20, 20, 150], np.uint8)  # of the painted label maps
-
-
-def unmoved(photo: Face, sketch: Face) -> np.ndarray:
-    return identity(photo.labels.shape)
 
 
 def similarity(photo: Face, sketch: Face) -> np.ndarray:
@@ -137,27 +129,15 @@ def _outline(mask: np.ndarray) -> np.ndarray:
     return points[inside].astype(np.float32)
 
 
-def face(photo: Face, sketch: Face) -> np.ndarray:
-    return estimate(photo, sketch, "face").map
+KINDS: dict[str, Callable[[Face, Face], np.ndarray]] = {
+    "unmoved": lambda photo, sketch: identity(photo.labels.shape),
+    **{kind.__name__: kind for kind in (similarity, affine, splines, optical_flow, corrected_flow)},
+    "region": lambda photo, sketch: estimate(photo, sketch, "region").map,
+    "face": lambda photo, sketch: estimate(photo, sketch, "face").map,
+}
 
 
-def region(photo: Face, sketch: Face) -> np.ndarray:
-    return estimate(photo, sketch, "region").map
-
-
-KINDS: tuple[Callable[[Face, Face], np.ndarray], ...] = (
-    unmoved,
-    similarity,
-    affine,
-    splines,
-    optical_flow,
-    corrected_flow,
-    region,
-    face,
-)
-
-
-def main(pairs_a_look: int = PAIRS_A_LOOK) -> dict[str, dict[str, float]]:
+def main(pairs_a_look: int = 3) -> dict[str, dict[str, float]]:
     """Print and return, for each kind of map, the means described above."""
     cv2.setNumThreads(1)
     random = np.random.default_rng(0)
@@ -174,35 +154,27 @@ def main(pairs_a_look: int = PAIRS_A_LOOK) -> dict[str, dict[str, float]]:
             drawn.append((pair, *faces))
     results = {}
     print(f"{'map':16}{'error px':>10}{'head IoU':>10}{'Jacobian':>10}{'ms':>8}")
-    for kind in KINDS:
+    for name, kind in KINDS.items():
         rows = []
         for pair, photo, sketch in drawn:
-            started = time.process_time()
-            map = kind(photo, sketch)
-            seconds = time.process_time() - started
+            seconds, map = bench_common.timed(lambda f=(photo, sketch): kind(*f), time.process_time)  # noqa: B023
             head = pair.photo_labels != BACKGROUND
             moved = cv2.remap(
                 sketch.labels, map, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REPLICATE
             )
-            rows.append(
-                (
-                    np.linalg.norm(map - pair.map, axis=-1)[head].mean(),
-                    iou(photo.labels != BACKGROUND, moved != BACKGROUND),
-                    jacobian(map).min(),
-                    1000 * seconds,
-                )
-            )
+            error = np.linalg.norm(map - pair.map, axis=-1)[head].mean()
+            overlap = iou(photo.labels != BACKGROUND, moved != BACKGROUND)
+            rows.append((error, overlap, jacobian(map).min(), 1000 * seconds))
         error, overlap, determinant, milliseconds = np.array(rows).T
-        results[kind.__name__] = {
+        results[name] = {
             "error_px": float(error.mean()),
             "head_iou": float(overlap.mean()),
             "least_jacobian": float(determinant.min()),
             "milliseconds": float(milliseconds.mean()),
         }
-        values = results[kind.__name__].values()
-        print(f"{kind.__name__:16}" + "{:10.2f}{:10.3f}{:10.2f}{:8.0f}".format(*values))
+        print(f"{name:16}" + "{:10.2f}{:10.3f}{:10.2f}{:8.0f}".format(*results[name].values()))
     return results
 
 
 if __name__ == "__main__":
-    main()
+    bench_common.start(main)

@@ -1,17 +1,18 @@
 """How long Snakemake itself takes with many ablations: a dry run, and a run with nothing to do.
 
-`python tests/bench_workflow.py [ABLATIONS [SEEDS]]`. The results are empty files that Snakemake was
-told are up to date: measured is how it reads the configuration and what made each file.
+The results are empty files that Snakemake was told are up to date: measured is how it reads the
+configuration and what made each file.
 """
 
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import yaml
+
+import bench_common
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("Snakefile", "config", "environment.yml", "profiles", "workflow")
@@ -35,16 +36,13 @@ def overlay(ablations: int, seeds: int) -> dict[str, object]:
 
 def run(folder: Path, *arguments: str) -> tuple[float, str]:
     """The seconds that a call of snakemake takes, and what it prints."""
-    start = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments, "--configfile", "many.yaml"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
+    command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "many.yaml"]
+    seconds, done = bench_common.timed(
+        lambda: subprocess.run(command, cwd=folder, capture_output=True, text=True)
     )
     if done.returncode != 0:
         raise RuntimeError(done.stdout + done.stderr)
-    return time.perf_counter() - start, done.stdout + done.stderr
+    return seconds, done.stdout + done.stderr
 
 
 def pretend_all_is_done(folder: Path) -> int:
@@ -53,8 +51,7 @@ def pretend_all_is_done(folder: Path) -> int:
     lines = summary.splitlines()
     start = next(at for at, line in enumerate(lines) if line.startswith("output_file\t"))
     files = [line.split("\t")[0] for line in lines[start + 1 :] if "\t" in line]
-    for name in files:
-        file = folder / name
+    for file in (folder / name for name in files):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.touch()
     run(folder, "--cores", "1", "--touch", "--quiet")
@@ -65,10 +62,8 @@ def main(ablations: int = 100, seeds: int = 5) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name in COPIED:
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, folder / name)
-            else:
-                shutil.copy2(ROOT / name, folder / name)
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+            copy(ROOT / name, folder / name)
         (folder / "many.yaml").write_text(yaml.safe_dump(overlay(ablations, seeds)))
         dry_run, _ = run(folder, "--cores", "1", "--dry-run", "--quiet")
         files = pretend_all_is_done(folder)
@@ -84,4 +79,4 @@ def main(ablations: int = 100, seeds: int = 5) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    bench_common.start(main)

@@ -1,6 +1,7 @@
 """The demo's committed faces and the painter behind them: what is drawn, what is said about it, and
 what detectors make of it."""
 
+from itertools import combinations
 from pathlib import Path
 
 import cv2
@@ -28,17 +29,13 @@ def demo(root: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def table(demo: Path) -> pd.DataFrame:
-    return pd.read_csv(demo / "pairs.tsv", sep="\t", dtype=str)
-
-
-@pytest.fixture(scope="session")
 def pairs() -> list[DemoPair]:
     """One pair for every hair style, with the looks taking turns."""
     return [draw_pair(seed, LOOKS[seed % 3]) for seed in range(len(HAIR_STYLES))]
 
 
-def test_the_table_names_the_files_there_are(demo: Path, table: pd.DataFrame) -> None:
+def test_the_table_names_the_files_there_are(demo: Path) -> None:
+    table = pd.read_csv(demo / "pairs.tsv", sep="\t", dtype=str)
     assert list(table.columns) == ["subset", "id", "split", "photo", "sketch"]
     counts = table.groupby(["subset", "split"], sort=False).size().to_dict()
     assert counts == {(look.name, s): n for look in LOOKS for s, n in (("train", 8), ("test", 6))}
@@ -59,8 +56,8 @@ def differing(written: Path, committed: Path) -> int:
         if path.read_bytes() != other.read_bytes():
             different += 1
             ours, theirs = (cv2.imread(str(file), -1).astype(int) for file in (path, other))
-            assert np.abs(ours - theirs).max() <= 2, path
-            assert np.abs(ours - theirs).mean() < 0.002, path
+            apart = np.abs(ours - theirs)
+            assert apart.max() <= 2 and apart.mean() < 0.002, path
     return different
 
 
@@ -84,21 +81,17 @@ def test_manual_landmarks_are_those_of_the_faded_sketches(demo: Path) -> None:
     assert list(manual.columns) == ["subset", "id", "modality", *COORDINATES]
     assert set(manual.modality) == {"sketch"}
     assert dict(zip(manual.subset, manual.id.astype(int) - 1, strict=True)) == FADED
-    for row, look in zip(manual.itertuples(), LOOKS, strict=True):
-        points = np.reshape([getattr(row, name) for name in COORDINATES], (5, 2))
-        true = demo_pair(look, FADED[look.name]).sketch_landmarks
-        np.testing.assert_allclose(points, true, atol=0.006)
+    true = [demo_pair(look, FADED[look.name]).sketch_landmarks.ravel() for look in LOOKS]
+    np.testing.assert_allclose(manual[list(COORDINATES)], true, atol=0.006)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_detectors_find_all_faces_but_the_faded(
-    demo: Path, table: pd.DataFrame, modality: str
-) -> None:
+def test_detectors_find_all_faces_but_the_faded(demo: Path, modality: str) -> None:
     errors = []
     for look in LOOKS:
-        paths = table[table.subset == look.name][modality]
-        images = [cv2.imread(str(demo / path))[..., ::-1] for path in paths]
+        paths = sorted(demo.glob(f"{look.name}/{modality}*/*"))
+        images = [cv2.imread(str(path))[..., ::-1] for path in paths]
         detections = detect([variant for image in images for variant in shaken(image)], "cpu")
         for position in range(PAIRS):
             found = detections[4 * position : 4 * position + 4]
@@ -130,9 +123,8 @@ def test_a_seed_is_the_same_face_in_every_look() -> None:
 
 def test_neighbouring_seeds_are_different_people(pairs: list[DemoPair]) -> None:
     hair = [pair.photo_labels == HAIR for pair in pairs]
-    for index, mask in enumerate(hair):
-        for other in hair[index + 1 :]:
-            assert (mask & other).sum() / (mask | other).sum() < 0.93
+    for mask, other in combinations(hair, 2):
+        assert (mask & other).sum() / (mask | other).sum() < 0.93
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -167,9 +159,8 @@ def test_labels_agree_with_pixels(pairs: list[DemoPair]) -> None:
         assert drawn[pair.sketch_labels == BROWS].mean() < drawn[pair.sketch_labels == SKIN].mean()
 
 
-@pytest.mark.parametrize("amplitude", [6.0, 10.0])
-def test_the_map_is_smooth_and_free_of_folds(amplitude: float) -> None:
-    for seed in range(4):
+def test_the_map_is_smooth_and_free_of_folds() -> None:
+    for seed, amplitude in enumerate((10.0, 10.0, 10.0, 10.0, 6.0)):
         backward = draw_pair(seed, deformation=amplitude).map
         shift = np.linalg.norm(backward - GRID, axis=-1)
         assert shift.max() == pytest.approx(amplitude, abs=1e-3)

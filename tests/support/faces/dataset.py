@@ -33,12 +33,9 @@ def demo_pair(look: Look, position: int) -> DemoPair:
 def write_pair(folder: Path, look: Look, position: int, pair: DemoPair) -> dict[str, str]:
     """Write photo and sketch of a pair; its row of pairs.tsv."""
     id = f"{position + 1:02d}"
-    photo, sketch = (
-        f"{look.name}/photos/{id}.jpg",
-        f"{look.name}/sketches/{id}{look.sketch_suffix}",
-    )
-    images = {photo: pair.photo, sketch: colour_sketch(pair.sketch, look)}
-    for path, image in images.items():
+    photo = f"{look.name}/photos/{id}.jpg"
+    sketch = f"{look.name}/sketches/{id}{look.sketch_suffix}"
+    for path, image in ((photo, pair.photo), (sketch, colour_sketch(pair.sketch, look))):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         options = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.endswith(".jpg") else []
         bgr = image if image.ndim == 2 else image[..., ::-1]

@@ -32,19 +32,26 @@ def vector(values: npt.ArrayLike) -> Array:
 
 def axes(scale: int = SCALE, margin: int = MARGIN) -> tuple[Array, Array]:
     """x [W] of the columns and y [H] of the rows of a grid, in finished pixels."""
-    x = (np.arange(scale * (WIDTH + 2 * margin)) + 0.5) / scale - 0.5 - margin
-    y = (np.arange(scale * (HEIGHT + 2 * margin)) + 0.5) / scale - 0.5 - margin
-    return x.astype(np.float32), y.astype(np.float32)
+    x, y = (
+        vector((np.arange(scale * (size + 2 * margin)) + 0.5) / scale - 0.5 - margin)
+        for size in (WIDTH, HEIGHT)
+    )
+    return x, y
 
 
 def to_canvas(points: Points) -> Array:
     """Finished pixels to canvas pixels (pixel centres at integers in both)."""
-    return (np.asarray(points, np.float32) + 0.5 + MARGIN) * SCALE - 0.5
+    return (vector(points) + 0.5 + MARGIN) * SCALE - 0.5
+
+
+def shrunk(fine: Array) -> Array:
+    """From canvas resolution to that of the images, by the mean."""
+    return cv2.resize(fine, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
 
 
 def curve(points: Points, closed: bool = False, steps: int = 8) -> Array:
     """A smooth (Catmull-Rom) line through the points, `steps` pieces between each two."""
-    p = np.asarray(points, np.float32)
+    p = vector(points)
     if closed:
         p = np.concatenate([p[-1:], p, p[:2]])
     else:
@@ -58,9 +65,14 @@ def curve(points: Points, closed: bool = False, steps: int = 8) -> Array:
 
 def mirrored(points: Points, centre: float) -> Array:
     """A line and its mirror image after it; x is counted from the middle line, where it ends."""
-    left = np.asarray(points, np.float32)
+    left = vector(points)
     right = left[::-1] * [-1, 1]
-    return (np.concatenate([left, right[1:]]) + [centre, 0]).astype(np.float32)
+    return vector(np.concatenate([left, right[1:]]) + [centre, 0])
+
+
+def arch(points: Points, centre: float) -> Array:
+    """The curve through a line and its mirror image."""
+    return curve(mirrored(points, centre))
 
 
 def ellipse(centre: Sequence[float], radii: Sequence[float], angle: float = 0.0) -> Array:
@@ -68,38 +80,38 @@ def ellipse(centre: Sequence[float], radii: Sequence[float], angle: float = 0.0)
     t = np.linspace(0, 2 * np.pi, 48, endpoint=False, dtype=np.float32)
     x, y = radii[0] * np.cos(t), radii[1] * np.sin(t)
     turned = [x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)]
-    return np.stack(turned, axis=1) + np.asarray(centre, np.float32)
+    return np.stack(turned, axis=1) + vector(centre)
 
 
-def ribbon(line: Array, width: float, taper: Sequence[float] = (0.15, 1.0, 0.15)) -> Array:
+def ribbon(line: Array, width: float, *taper: float) -> Array:
     """The outline of a pen stroke along a line; `taper`: its relative widths from end to end."""
+    taper = taper or (0.15, 1.0, 0.15)
     along = np.gradient(line, axis=0)
     normal = np.stack([-along[:, 1], along[:, 0]], axis=1)
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
     position = np.linspace(0, 1, len(line))
     half = width / 2 * np.interp(position, np.linspace(0, 1, len(taper)), taper)[:, None]
-    return np.concatenate([line + half * normal, (line - half * normal)[::-1]]).astype(np.float32)
+    return vector(np.concatenate([line + half * normal, (line - half * normal)[::-1]]))
 
 
-def bumps(rows: Sequence[tuple[float, float, float, float, float]], x: Array, y: Array) -> Array:
+def bumps(rows: Points, x: Array, y: Array) -> Array:
     """The sum of Gaussian bumps (centre x, centre y, sigma x, sigma y, height) on a grid [H, W]."""
-    cx, cy, sx, sy, height = np.asarray(rows, np.float32).T[:, :, None]  # [K, 1] each
+    cx, cy, sx, sy, height = np.asarray(rows).T[:, :, None]  # [K, 1] each
     across = np.exp(-0.5 * ((x - cx) / sx) ** 2)  # [K, W]
     down = np.exp(-0.5 * ((y - cy) / sy) ** 2)  # [K, H]
-    return ((height * down).T @ across).astype(np.float32)
+    return vector((height * down).T @ across)
 
 
 def uniform(texture: Array) -> Array:
     """A bell-shaped texture brought to values spread evenly over 0..1."""
     z = (texture - texture.mean()) / texture.std()
-    return (0.5 + 0.5 * np.tanh(0.8 * z)).astype(np.float32)
+    return vector(0.5 + 0.5 * np.tanh(0.8 * z))
 
 
 def sample(layer: Array, points: Array, interpolation: int = cv2.INTER_LINEAR) -> Array:
     """A layer of the canvas at points [H, W, 2]; beyond its border the border's values."""
-    return cv2.remap(  # type: ignore[call-overload]
-        layer, to_canvas(points), None, interpolation, borderMode=cv2.BORDER_REPLICATE
-    )
+    border = cv2.BORDER_REPLICATE
+    return cv2.remap(layer, to_canvas(points), None, interpolation, borderMode=border)
 
 
 def strokes(rng: np.random.Generator, angle: float, length: float, width: float) -> Array:
@@ -127,19 +139,21 @@ class Shape:
     mask: Array
     window: tuple[slice, slice]
 
-    def times(self, canvas_mask: Array) -> "Shape":
-        """This shape thinned by a mask of the whole canvas."""
-        return Shape(self.mask * canvas_mask[self.window], self.window)
-
-    def faded(self, opacity: float) -> "Shape":
-        """This shape made more transparent."""
-        return Shape(self.mask * np.float32(opacity), self.window)
+    def times(self, opacity: Tone) -> "Shape":
+        """This shape made more transparent, everywhere or by a mask of the whole canvas."""
+        return Shape(self.mask * _within(opacity, self.window), self.window)
 
     def on_canvas(self) -> Array:
         """The mask over the whole canvas."""
         whole = np.zeros((ROWS, COLUMNS), np.float32)
         whole[self.window] = self.mask
         return whole
+
+
+def _within(values: Colour | Tone, window: tuple[slice, slice]) -> Array:
+    """What a window shows of values, of one for all pixels or one for each."""
+    values = vector(values)
+    return values[window] if values.ndim > 1 else values
 
 
 def fill(outline: Points, softness: float = 0.35) -> Shape:
@@ -162,14 +176,10 @@ class Canvas:
     grain: the texture of its strokes, 0..1. lines: its contour strokes, 0..1. labels: classes.
     """
 
-    def __init__(self, colour: Colour, tone: Tone, grain: Array) -> None:
-        self.rgb = np.empty((ROWS, COLUMNS, 3), np.float32)
-        self.rgb[:] = colour
-        self.tone = np.empty((ROWS, COLUMNS), np.float32)
-        self.tone[:] = tone
-        self.hatch = grain
-        self.grain = grain.copy()
-        self.lines = np.zeros((ROWS, COLUMNS), np.float32)
+    def __init__(self, colour: Array, grain: Array) -> None:
+        self.rgb = colour
+        self.hatch, self.grain = grain, grain.copy()
+        self.tone, self.lines = np.zeros((2, ROWS, COLUMNS), np.float32)
         self.labels = np.zeros((ROWS, COLUMNS), np.uint8)
 
     def paint(
@@ -182,13 +192,11 @@ class Canvas:
     ) -> None:
         """Cover a shape; colour, tone and grain may be arrays over the whole canvas."""
         window, mask = shape.window, shape.mask
-        rgb = colour[window] if isinstance(colour, np.ndarray) and colour.ndim == 3 else colour
-        shade = tone[window] if isinstance(tone, np.ndarray) else tone
-        self.rgb[window] += mask[..., None] * (np.asarray(rgb, np.float32) - self.rgb[window])
-        self.tone[window] += mask * (shade - self.tone[window])
+        self.rgb[window] += mask[..., None] * (_within(colour, window) - self.rgb[window])
         self.lines[window] *= 1 - mask
         texture = self.hatch if grain is None else grain
-        self.grain[window] += mask * (texture[window] - self.grain[window])
+        for layer, values in ((self.tone, tone), (self.grain, texture)):
+            layer[window] += mask * (_within(values, window) - layer[window])
         if label is not None:
             self.mark(shape, label)
 
@@ -198,6 +206,6 @@ class Canvas:
 
     def line(self, points: Array, width: float, strength: float, *taper: float) -> None:
         """A contour stroke of the sketch, absent from the photo."""
-        shape = fill(ribbon(points, width, taper or (0.3, 1.0, 0.3)), 0.3)
+        shape = fill(ribbon(points, width, *(taper or (0.3, 1.0, 0.3))), 0.3)
         below = self.lines[shape.window]
         np.maximum(below, strength * shape.mask, out=below)

@@ -22,12 +22,9 @@ class Look:
     irises: tuple[Rgb, ...]
     clothes: tuple[Rgb, ...]
     light: Light
-    paper: float  # gray of the bare paper
-    ink: float  # gray of the darkest stroke
-    stroke_angle: float  # degrees, anticlockwise from the right
-    stroke_length: float
-    stroke_width: float
-    stroke_contrast: float
+    grays: tuple[float, float]  # of the bare paper, of the darkest stroke
+    strokes: tuple[float, float, float]  # degrees (anticlockwise from the right), length, width
+    contrast: float  # of the strokes
     roughness: float  # of the paper, 0..1
     sketch_suffix: str
     # RGB added to ink and paper for a coloured sketch file; their luma is 0, so gray stays gray.
@@ -42,12 +39,9 @@ PENCIL = Look(
     irises=((70, 45, 28), (52, 34, 24)),
     clothes=((205, 200, 180), (60, 72, 100), (150, 60, 60), (120, 130, 120)),
     light=Light((-0.12, -0.42, 1.0), 0.32, 0.5),
-    paper=252,
-    ink=45,
-    stroke_angle=55,
-    stroke_length=11,
-    stroke_width=0.28,
-    stroke_contrast=1.7,
+    grays=(252, 45),
+    strokes=(55, 11, 0.28),
+    contrast=1.7,
     roughness=0.06,
     sketch_suffix=".jpg",
 )
@@ -59,12 +53,9 @@ CHARCOAL = Look(
     irises=((70, 45, 28), (52, 34, 24)),
     clothes=((220, 220, 215), (40, 42, 48), (176, 150, 60), (90, 110, 90)),
     light=Light((-0.55, -0.5, 0.95), 0.36, 0.7),
-    paper=238,
-    ink=18,
-    stroke_angle=40,
-    stroke_length=8,
-    stroke_width=0.5,
-    stroke_contrast=1.0,
+    grays=(238, 18),
+    strokes=(40, 8, 0.5),
+    contrast=1.0,
     roughness=0.22,
     sketch_suffix=".png",
 )
@@ -76,12 +67,9 @@ SANGUINE = Look(
     irises=((70, 45, 28), (96, 110, 120), (88, 96, 60)),
     clothes=((90, 40, 50), (70, 90, 80), (230, 220, 200), (60, 60, 90)),
     light=Light((0.42, -0.45, 1.0), 0.38, 0.6),
-    paper=232,
-    ink=46,
-    stroke_angle=-38,
-    stroke_length=12,
-    stroke_width=0.4,
-    stroke_contrast=1.6,
+    grays=(232, 46),
+    strokes=(-38, 12, 0.4),
+    contrast=1.6,
     roughness=0.12,
     sketch_suffix=".jpg",
     tint=((55.0, -20.0, -41.3), (12.0, 0.0, -31.5)),
@@ -93,18 +81,19 @@ def pick_palette(look: Look, rng: np.random.Generator) -> Palette:
     """Colours of one person, near those of the look."""
 
     def pick(colours: Sequence[Rgb], spread: float) -> Rgb:
-        r, g, b = colours[int(rng.integers(len(colours)))]
-        scale = 1 + float(rng.uniform(-spread, spread))
-        return min(r * scale, 252), min(g * scale, 252), min(b * scale, 252)
+        colour = colours[int(rng.integers(len(colours)))]
+        scale = 1 + rng.uniform(-spread, spread)
+        r, g, b = (min(part * scale, 252) for part in colour)
+        return r, g, b
 
     skin = pick(look.skins, 0.03)
-    redness = float(rng.uniform(0, 1))
-    lips = (skin[0] * (0.92 - 0.06 * redness), skin[1] * (0.68 - 0.1 * redness))
+    redness = rng.uniform(0, 1)
+    lips = (0.92 - 0.06 * redness, 0.68 - 0.1 * redness, 0.68 - 0.08 * redness)
     return Palette(
         skin=skin,
         hair=pick(look.hairs, 0.1),
         iris=pick(look.irises, 0.1),
-        lips=(*lips, skin[2] * (0.68 - 0.08 * redness)),
+        lips=(skin[0] * lips[0], skin[1] * lips[1], skin[2] * lips[2]),
         clothes=pick(look.clothes, 0.08),
     )
 
@@ -114,27 +103,25 @@ def blank_canvas(look: Look, rng: np.random.Generator) -> Canvas:
     x, y = draw.axes()
     glow = 1.08 - 0.14 * np.hypot((x[None] - 100) / 120, (y[:, None] - 110) / 150)
     backdrop = np.minimum(vector(look.background) * glow[..., None], 255)
-    strokes = draw.strokes(rng, look.stroke_angle, look.stroke_length, look.stroke_width)
-    return Canvas(backdrop, 0.0, strokes)
+    return Canvas(backdrop, draw.strokes(rng, *look.strokes))
 
 
 def take_photo(canvas: Canvas, rng: np.random.Generator) -> Image:
     """The photo [H, W, 3] uint8 RGB: slightly out of focus, with the noise of a sensor."""
     margin = draw.SCALE * draw.MARGIN
-    blurred = cv2.GaussianBlur(canvas.rgb, (0, 0), 0.7)[margin:-margin, margin:-margin]
-    photo = cv2.resize(blurred, (draw.WIDTH, draw.HEIGHT), interpolation=cv2.INTER_AREA)
+    photo = draw.shrunk(cv2.GaussianBlur(canvas.rgb, (0, 0), 0.7)[margin:-margin, margin:-margin])
     return to_bytes(photo + 1.6 * rng.standard_normal(photo.shape, dtype=np.float32))
 
 
 def draw_sketch(canvas: Canvas, look: Look, ink: float, rng: np.random.Generator) -> Array:
     """The sketch on the canvas [ROWS, COLUMNS], gray 0..255: shading in strokes, then contours."""
-    tone = canvas.tone
+    tone, (bare, darkest) = canvas.tone, look.grays
     strokes = tone**0.75 * np.sqrt(1 - tone) * (0.5 - canvas.grain)
     contours = canvas.lines * (0.7 + 0.3 * canvas.grain)
-    dark = np.maximum(tone + look.stroke_contrast * strokes, contours)
+    dark = np.maximum(tone + look.contrast * strokes, contours)
     paper = draw.cloud(rng, 0.7)
     dark = np.clip(dark * (1 - look.roughness * np.maximum(0.5 + 0.5 * paper, 0)), 0, 1)
-    return (look.paper - ink * dark * (look.paper - look.ink) + paper).astype(np.float32)
+    return vector(bare - ink * dark * (bare - darkest) + paper)
 
 
 def colour_sketch(sketch: Image, look: Look) -> Image:
@@ -142,8 +129,8 @@ def colour_sketch(sketch: Image, look: Look) -> Image:
     is where the look has no tint."""
     if look.tint is None:
         return sketch
-    ink, paper = vector(look.tint)
-    bareness = np.clip((sketch[..., None] - look.ink) / (look.paper - look.ink), 0, 1)
+    (ink, paper), (bare, darkest) = vector(look.tint), look.grays
+    bareness = np.clip((sketch[..., None] - darkest) / (bare - darkest), 0, 1)
     return to_bytes(sketch[..., None] + ink + bareness * (paper - ink))
 
 

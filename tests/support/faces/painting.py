@@ -4,31 +4,20 @@ Light and shadow come from a height map of the face lit from one side, because t
 sockets and lips is what a face detector looks for.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from photosketch.parsing.labels import BROWS, CLOTHES, EYES, HAIR, MOUTH, NOSE, SKIN
 from support.faces import drawing as draw
-from support.faces.drawing import (
-    Array,
-    Canvas,
-    Shape,
-    curve,
-    ellipse,
-    fill,
-    mirrored,
-    ribbon,
-    vector,
-)
-from support.faces.people import SIDES, Person, face_outline, hair_outlines
+from support.faces.drawing import Array, Canvas, Shape, arch, curve, ellipse, fill, ribbon, vector
+from support.faces.people import SIDES, Person
 
 Rgb = tuple[float, float, float]
 
 
-@dataclass(frozen=True)
-class Palette:
+class Palette(NamedTuple):
     """Colours of one person, RGB 0..255."""
 
     skin: Rgb
@@ -38,8 +27,7 @@ class Palette:
     clothes: Rgb
 
 
-@dataclass(frozen=True)
-class Light:
+class Light(NamedTuple):
     """Where the light comes from (x right, y down, z to the viewer) and how hard it is."""
 
     direction: tuple[float, float, float]
@@ -51,7 +39,7 @@ def paint_person(
     canvas: Canvas, person: Person, palette: Palette, light: Light, rng: np.random.Generator
 ) -> None:
     """Paint a person from back to front over whatever background the canvas has."""
-    outer, hairline = hair_outlines(person)
+    outer, hairline = person.hair_outlines()
     skin = _skin(person, palette, light, rng)
     hair = _hair(person, palette, light, rng)
 
@@ -74,7 +62,7 @@ def paint_person(
         reach = 0.95 if person.hair.cover == 1 else 0.99  # not to show past the edge of the hair
         scalp = crown + reach * (outer - crown)
         canvas.paint(fill(scalp, 0.5), shaded, skin.tone, SKIN)
-    outline = face_outline(person)
+    outline = person.face_outline()
     canvas.paint(fill(outline, 0.5), shaded, skin.tone, SKIN)
     middle = np.argmin(np.abs(outline - [person.centre, person.eye_line - 82]).sum(1))
     jaw = np.roll(outline, -int(middle), axis=0)
@@ -83,35 +71,35 @@ def paint_person(
     for (ex, ey), side in zip(person.eyes, SIDES, strict=True):
         _paint_eye(canvas, person, palette, ex, ey, side)
     _paint_nose(canvas, person, palette)
-    _paint_mouth(canvas, person, palette, skin.shade)
+    _paint_mouth(canvas, person, palette, skin.grain)
     _paint_brows(canvas, person, palette, hair.grain)
     ragged = _ragged(front, hair.grain)
     canvas.mark(ragged, HAIR)
-    canvas.paint(ragged.faded(person.hair.cover), hair.rgb, hair.tone, grain=hair.grain)
+    canvas.paint(ragged.times(person.hair.cover), hair.rgb, hair.tone, grain=hair.grain)
     canvas.line(outer, 0.9, 0.5)
 
 
-@dataclass(frozen=True)
-class _Skin:
+class _Layer(NamedTuple):
     rgb: Array  # [ROWS, COLUMNS, 3]
     tone: Array  # [ROWS, COLUMNS]
-    shade: Array  # [ROWS, COLUMNS], 1 on the forehead
+    grain: Array  # [ROWS, COLUMNS]: strands of hair, 0..1; the skin's shade, 1 on the forehead
 
 
-def _skin(person: Person, palette: Palette, light: Light, rng: np.random.Generator) -> _Skin:
+def _skin(person: Person, palette: Palette, light: Light, rng: np.random.Generator) -> _Layer:
     x, y = draw.axes()
     c, e, w = person.centre, person.eye_line, person.half_width
     shade = _lit(_relief(person, x, y), light)
     column, row = draw.to_canvas((c, e - 40)).astype(int)
     shade /= shade[row, column]
     rgb = _shaded_skin(palette.skin, shade * (1 + 0.007 * draw.cloud(rng, 1.5)))
-    cheeks = draw.bumps([(c + side * 0.55 * w, e + 30, 12, 10, 1) for side in SIDES], x, y)
-    rgb *= 1 - cheeks[..., None] * vector([0, 0.07, 0.06])
-    beard = draw.bumps([(c + s, person.chin - 26, 15, 15, 0.62) for s in (-20, 0, 20)], x, y)
-    beard = person.stubble * np.minimum(beard, 0.7) * (1 + 0.12 * draw.cloud(rng, 0.7))
+    cheeks = [(c + side * 0.55 * w, e + 30, 12, 10, 1) for side in SIDES]
+    rgb *= 1 - draw.bumps(vector(cheeks), x, y)[..., None] * vector([0, 0.07, 0.06])
+    beard = vector([(c + s, person.chin - 26, 15, 15, 0.62) for s in (-20, 0, 20)])
+    beard = person.stubble * np.minimum(draw.bumps(beard, x, y), 0.7)
+    beard *= 1 + 0.12 * draw.cloud(rng, 0.7)
     rgb += 0.9 * beard[..., None] * (0.4 * vector(palette.hair) + 20 - 0.5 * rgb)
     tone = _darkness(palette.skin) + 1.05 * (0.93 - shade) + 0.16 * beard
-    return _Skin(rgb, np.clip(tone, 0.01, 0.85), shade)
+    return _Layer(rgb, np.clip(tone, 0.01, 0.85), shade)
 
 
 def _darkness(skin: Rgb) -> float:
@@ -133,7 +121,7 @@ def _relief(person: Person, x: Array, y: Array) -> Array:
     across = ((x - c) / (1.06 * w))[None, :]
     down = ((y - middle) / np.where(y > middle, person.chin - e + 2, 108))[:, None]
     dome = 0.85 * w * np.sqrt(1 - np.minimum(np.abs(across) ** 2.3 + np.abs(down) ** 2.6, 0.97))
-    rows: list[tuple[float, float, float, float, float]] = [
+    rows = [
         (nx, ny - 2.5, 6.6, 5.5, 8.0),  # tip of the nose
         (nx, ny - 12.5, 6.0, 10.0, 6.0),  # its bridge
         (nx, e + 2, 5.5, 12.0, 3.0),
@@ -153,7 +141,7 @@ def _relief(person: Person, x: Array, y: Array) -> Array:
             (ex - side * 13, ey + 1, 5.0, 6.0, -1.8),  # its inner corner
             (ex, ey, 8.0, 4.5, 2.0),  # eyeball
         ]
-    return dome + draw.bumps(rows, x, y)
+    return dome + draw.bumps(vector(rows), x, y)
 
 
 def _lit(height: Array, light: Light) -> Array:
@@ -165,14 +153,7 @@ def _lit(height: Array, light: Light) -> Array:
     return light.ambient + (1 - light.ambient) * np.maximum(facing, 0)
 
 
-@dataclass(frozen=True)
-class _Hair:
-    rgb: Array  # [ROWS, COLUMNS, 3]
-    tone: Array  # [ROWS, COLUMNS]
-    grain: Array  # [ROWS, COLUMNS], the strands, 0..1
-
-
-def _hair(person: Person, palette: Palette, light: Light, rng: np.random.Generator) -> _Hair:
+def _hair(person: Person, palette: Palette, light: Light, rng: np.random.Generator) -> _Layer:
     x, y = draw.axes()
     strands = _strands(person, rng, x, y)
     dx = ((x - person.centre) / person.half_width)[None, :]
@@ -185,7 +166,7 @@ def _hair(person: Person, palette: Palette, light: Light, rng: np.random.Generat
     rgb = vector(palette.hair) * shade[..., None] + 10 * strands[..., None]
     darkness = (1 - sum(palette.hair) / 3 / 255) ** 0.6
     tone = np.clip(darkness * (1.15 - 0.35 * bright - 0.55 * gloss), 0.12, 0.96)
-    return _Hair(rgb, tone, strands)
+    return _Layer(rgb, tone, strands)
 
 
 def _strands(person: Person, rng: np.random.Generator, x: Array, y: Array) -> Array:
@@ -222,7 +203,7 @@ def _paint_neck(canvas: Canvas, person: Person, palette: Palette) -> None:
     shade = (0.62 + 0.3 * below_chin) * (1 - 0.3 * np.minimum(side, 1.2) ** 3)
     tone = np.clip(_darkness(palette.skin) + 0.75 * (1 - shade), 0, 0.9)
     left = [(-1.2 * w, 275), (-0.72 * w, chin + 24), (-0.64 * w, chin + 4), (-0.66 * w, chin - 40)]
-    neck = mirrored([*left, (0, chin - 60)], c)
+    neck = draw.mirrored([*left, (0, chin - 60)], c)
     canvas.paint(fill(neck, 0.5), _shaded_skin(palette.skin, shade), tone, SKIN)
     for sign in SIDES:
         edge = [(0.65, chin - 12), (0.65, chin + 6), (0.74, chin + 24)]
@@ -244,16 +225,14 @@ def _paint_clothes(
 
     shoulder = [(-2.3 * w, top + 30), (-1.4 * w, top + 12), (-0.72 * w, top)]
     dip = [shoulder[-1], (-0.36 * w, top + 0.55 * depth), (0, top + depth)]
-    edge = mirrored(dip, c)
+    edge = draw.mirrored(dip, c)
     neckline = edge if person.collar in ("shirt", "vee") else curve(edge)
     left, right = (curve(vector(shoulder) * [sign, 1] + [c, 0]) for sign in (1, -1))
     corners = [(c - 2.4 * w, 280), (c + 2.4 * w, 280)]
     body = np.concatenate([corners[:1], left, neckline, right[::-1], corners[1:]])
     canvas.paint(fill(body, 0.45), rgb, tone, CLOTHES)
-    for line in (left, right):
-        canvas.line(line, 1.2, 0.7)
-    canvas.line(neckline, 1.3, 0.8)
-
+    for line, width, strength in ((left, 1.2, 0.7), (right, 1.2, 0.7), (neckline, 1.3, 0.8)):
+        canvas.line(line, width, strength)
     if person.collar == "shirt":
         for sign in SIDES:
             flap = [(0.72, -6), (0.95, 12), (0.5, 32), (0.02, depth), (0.3, 0.5 * depth)]
@@ -262,7 +241,7 @@ def _paint_clothes(
             canvas.line(outline[:4], 1.1, 0.8)
     elif person.collar != "vee":
         thickness = 5.0 if person.collar == "round" else 14.0
-        band = ribbon(neckline + [0, thickness / 2 + 0.5], thickness, (0.8, 1, 0.8))
+        band = ribbon(neckline + [0, thickness / 2 + 0.5], thickness, 0.8, 1, 0.8)
         canvas.paint(fill(band), 0.88 * rgb, np.minimum(tone + 0.08, 1), CLOTHES)
         canvas.line(neckline + [0, thickness + 1], 0.9, 0.6)
 
@@ -287,9 +266,8 @@ def _paint_eye(
     def placed(*points: tuple[float, float]) -> Array:
         """A line through points relative to the eye, x towards the temple, which may be raised."""
         p = vector(points)
-        return curve(
-            np.stack([x + side * p[:, 0], y + p[:, 1] - person.eye_tilt * p[:, 0]], axis=1)
-        )
+        columns = [x + side * p[:, 0], y + p[:, 1] - person.eye_tilt * p[:, 0]]
+        return curve(np.stack(columns, axis=1))
 
     inner, outer = (-a, 2.2), (a, 0.8)
     upper = placed(inner, (-0.62 * a, -0.55 * h), (-0.1 * a, -h), (0.55 * a, -0.72 * h), outer)
@@ -298,7 +276,7 @@ def _paint_eye(
         *((-0.95 * a, -0.1 * h), (-0.55 * a, -1.35 * h), (0, -1.95 * h)),
         *((0.6 * a, -1.6 * h), (1.1 * a, -0.3 * h)),
     )
-    canvas.paint(fill(ribbon(crease, 2.2), 0.7).faded(0.5), 0.55 * skin, 0.5)
+    canvas.paint(fill(ribbon(crease, 2.2), 0.7).times(0.5), 0.55 * skin, 0.5)
     canvas.line(crease, 0.9, 0.6)
 
     opening = fill(np.concatenate([upper, lower[::-1]]), 0.3)
@@ -310,13 +288,13 @@ def _paint_eye(
     canvas.paint(fill(glow, 0.6).times(inside), palette.iris, 0.62)
     canvas.paint(fill(pupil, 0.25).times(inside), (12, 10, 10), 0.98)
     under_lid = fill(ribbon(upper + vector([0, 1.6]), 3.0), 0.6).times(inside)
-    canvas.paint(under_lid.faded(0.55), (60, 45, 40), 0.6)
-    canvas.paint(fill(glint, 0.25).times(inside).faded(0.9), (250, 250, 250), 0.0)
+    canvas.paint(under_lid.times(0.55), (60, 45, 40), 0.6)
+    canvas.paint(fill(glint, 0.25).times(inside).times(0.9), (250, 250, 250), 0.0)
 
     lashes = (0.4, 1.0, 1.0, 0.9, 0.5)
-    canvas.paint(fill(ribbon(upper, 2.2, lashes), 0.3), (32, 24, 22), 0.97, EYES)
+    canvas.paint(fill(ribbon(upper, 2.2, *lashes), 0.3), (32, 24, 22), 0.97, EYES)
     canvas.line(upper, 1.8, 0.95, *lashes)
-    canvas.paint(fill(ribbon(lower, 1.3), 0.4).faded(0.6), 0.42 * skin, 0.6)
+    canvas.paint(fill(ribbon(lower, 1.3), 0.4).times(0.6), 0.42 * skin, 0.6)
     canvas.line(lower, 0.8, 0.55)
 
 
@@ -326,15 +304,15 @@ def _paint_nose(canvas: Canvas, person: Person, palette: Palette) -> None:
     skin = vector(palette.skin)
     left = [(-4.5, person.eye_line + 2), (-5.5, base - 16), (-0.82 * w, base - 5), (-w, base + 1.5)]
     left += [(-0.6 * w, base + 6), (0, base + 7)]
-    canvas.mark(fill(curve(mirrored(left, x), closed=True)), NOSE)
-    under = curve(mirrored([(-0.8 * w, base + 4.0), (-0.4 * w, base + 4.6), (0, base + 6.4)], x))
-    canvas.paint(fill(ribbon(under, 3.4), 1.0).faded(0.5), 0.47 * skin, 0.5)
+    canvas.mark(fill(curve(draw.mirrored(left, x), closed=True)), NOSE)
+    under = arch([(-0.8 * w, base + 4.0), (-0.4 * w, base + 4.6), (0, base + 6.4)], x)
+    canvas.paint(fill(ribbon(under, 3.4), 1.0).times(0.5), 0.47 * skin, 0.5)
     for side in SIDES:
         nostril = ellipse((x + side * 0.42 * w, base + 3.2), (2.9, 1.5), -side * 0.25)
-        canvas.paint(fill(nostril, 0.4).faded(0.9), 0.2 * skin, 0.92)
+        canvas.paint(fill(nostril, 0.4).times(0.9), 0.2 * skin, 0.92)
         edge = [(0.74 * w, -5), (1.02 * w, -0.5), (0.98 * w, 3.4), (0.66 * w, 4.4)]
         wing = curve(vector(edge) * [side, 1] + [x, base])
-        canvas.paint(fill(ribbon(wing, 2.0), 0.6).faded(0.55), 0.47 * skin, 0.55)
+        canvas.paint(fill(ribbon(wing, 2.0), 0.6).times(0.55), 0.47 * skin, 0.55)
         canvas.line(wing, 1.1, 0.75)
     canvas.line(under, 1.0, 0.5)
 
@@ -344,20 +322,20 @@ def _paint_mouth(canvas: Canvas, person: Person, palette: Palette, shade: Array)
     middle = y + person.mouth_curve
     corner = (-w, y)
     between = (-0.5 * w, y + 0.7 * person.mouth_curve)
-    line = curve(mirrored([corner, between, (-0.14 * w, middle - 0.6), (0, middle + 0.3)], x))
+    line = arch([corner, between, (-0.14 * w, middle - 0.6), (0, middle + 0.3)], x)
     peak = [(-0.55 * w, y - 0.6 * t), (-0.2 * w, y - 1.05 * t), (0, y - 0.78 * t)]
-    top = curve(mirrored([corner, *peak], x))
-    bottom = curve(mirrored([corner, (-0.55 * w, y + 0.75 * t), (0, y + 1.25 * t)], x))
+    top = arch([corner, *peak], x)
+    bottom = arch([corner, (-0.55 * w, y + 0.75 * t), (0, y + 1.25 * t)], x)
     lips = vector(palette.lips)
-    lower = fill(np.concatenate([line, bottom[::-1]]), 0.6).faded(0.9)
-    upper = fill(np.concatenate([top, line[::-1]]), 0.5).faded(0.9)
-    gleam = fill(ellipse((x, y + 0.7 * t), (0.35 * w, 0.22 * t)), 1.0).faded(0.25)
+    lower = fill(np.concatenate([line, bottom[::-1]]), 0.6).times(0.9)
+    upper = fill(np.concatenate([top, line[::-1]]), 0.5).times(0.9)
+    gleam = fill(ellipse((x, y + 0.7 * t), (0.35 * w, 0.22 * t)), 1.0).times(0.25)
     lower_tone = np.clip(0.25 + 0.8 * (1 - shade), 0.1, 0.6)
     upper_tone = np.clip(0.42 + 0.8 * (1 - shade), 0.2, 0.75)
     canvas.paint(lower, lips * np.minimum(shade, 1.1)[..., None], lower_tone, MOUTH)
     canvas.paint(upper, 0.8 * lips * shade[..., None], upper_tone, MOUTH)
     canvas.paint(gleam, (255, 235, 230), 0.05)
-    canvas.paint(fill(ribbon(line, 1.9, (0.5, 0.8, 1.0, 0.8, 0.5)), 0.35), 0.3 * lips, 0.92, MOUTH)
+    canvas.paint(fill(ribbon(line, 1.9, 0.5, 0.8, 1.0, 0.8, 0.5), 0.35), 0.3 * lips, 0.92, MOUTH)
     canvas.line(line, 1.3, 0.9, 0.6, 0.9, 1.0, 0.9, 0.6)
     canvas.line(bottom[8:-8], 0.9, 0.4)
     canvas.line(top, 0.8, 0.4)
@@ -366,9 +344,9 @@ def _paint_mouth(canvas: Canvas, person: Person, palette: Palette, shade: Array)
 def _paint_brows(canvas: Canvas, person: Person, palette: Palette, strands: Array) -> None:
     colour = vector(palette.hair) * min(0.62, 80 / max(palette.hair)) + 6
     x = vector([-12.0, -4.5, 5.5, 12.5, 18.5])  # from the nose to the temple
-    arch = person.brow_arch * vector([0.0, 0.7, 1.2, 0.9, -0.5])
-    y = -person.brow_height - arch - person.brow_tilt * x
+    bow = person.brow_arch * vector([0.0, 0.7, 1.2, 0.9, -0.5])
+    y = -person.brow_height - bow - person.brow_tilt * x
     for (ex, ey), side in zip(person.eyes, SIDES, strict=True):
         line = curve(np.stack([ex + side * x, ey + y], axis=1))
-        brow = fill(ribbon(line, person.brow_thickness, (0.65, 1.0, 0.95, 0.7, 0.15)), 0.5)
+        brow = fill(ribbon(line, person.brow_thickness, 0.65, 1.0, 0.95, 0.7, 0.15), 0.5)
         canvas.paint(brow.times(0.8 + 0.2 * strands), colour, 0.85, BROWS)

@@ -1,6 +1,6 @@
 """A generated pair of face photo and sketch whose every landmark, label and shift is known."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -8,18 +8,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from support.faces import drawing as draw
+from support.faces import looks
 from support.faces.drawing import Array, Image
-from support.faces.looks import (
-    PENCIL,
-    Look,
-    blank_canvas,
-    draw_sketch,
-    pick_palette,
-    take_photo,
-    to_bytes,
-)
+from support.faces.looks import PENCIL, Look
 from support.faces.painting import paint_person
-from support.faces.people import SIDES, Person, invent
+from support.faces.people import SIDES, Person
 
 
 @dataclass(frozen=True)
@@ -64,35 +57,28 @@ def draw_pair(
     streams = np.random.SeedSequence(seed).spawn(6)
     form, colour, texture, sensor, stroke, stray = (np.random.default_rng(s) for s in streams)
 
-    person = invent(form, seed)
-    drift = _drift(person, stray, deformation)
-    (mouth_x, mouth_y), (dx, dy) = person.mouth, mouth_shift
-    person = replace(person, mouth=(mouth_x + dx, mouth_y + dy))
-    canvas = blank_canvas(look, stroke)
-    paint_person(canvas, person, pick_palette(look, colour), look.light, texture)
+    person = Person(form, seed)
+    drift = _Drift.of(person, stray, deformation)
+    person.mouth = tuple(np.add(person.mouth, mouth_shift).tolist())
+    canvas = looks.blank_canvas(look, stroke)
+    paint_person(canvas, person, looks.pick_palette(look, colour), look.light, texture)
 
     x, y = draw.axes(scale=1, margin=0)
     grid = np.stack(np.meshgrid(x, y), axis=-1)  # [H, W, 2]
-    origins = _origins(drift)  # [2 H, 2 W, 2]
-    drawn = draw_sketch(canvas, look, ink, stroke)
-    sketch = _shrunk(draw.sample(drawn, origins, cv2.INTER_CUBIC))
+    origins = drift.origins()  # [2 H, 2 W, 2]
+    drawn = looks.draw_sketch(canvas, look, ink, stroke)
     pair = DemoPair(
-        photo=take_photo(canvas, sensor),
-        sketch=to_bytes(sketch),
+        photo=looks.take_photo(canvas, sensor),
+        sketch=looks.to_bytes(draw.shrunk(draw.sample(drawn, origins, cv2.INTER_CUBIC))),
         photo_landmarks=person.landmarks,
         sketch_landmarks=person.landmarks + drift.at(person.landmarks),
         photo_labels=_labels(canvas.labels, grid),
-        sketch_labels=_labels(canvas.labels, _shrunk(origins)),
+        sketch_labels=_labels(canvas.labels, draw.shrunk(origins)),
         map=grid + drift.on_grid(x, y),
     )
     for array in vars(pair).values():
         array.flags.writeable = False
     return pair
-
-
-def _shrunk(fine: Array) -> Array:
-    """From canvas resolution to that of the images, by the mean."""
-    return cv2.resize(fine, (draw.WIDTH, draw.HEIGHT), interpolation=cv2.INTER_AREA)
 
 
 def _labels(labels: Image, positions: Array) -> Image:
@@ -103,56 +89,50 @@ def _labels(labels: Image, positions: Array) -> Image:
 
 @dataclass(frozen=True)
 class _Drift:
-    """A smooth displacement: Gaussians of one width around some places."""
+    """How a draughtsman strays, smoothly: Gaussians of one width around some places."""
 
     places: Array  # [K, 2]
     weights: Array  # [K, 2]
-    reach: float  # their standard deviation
+    reach: float = 34.0  # their standard deviation
+
+    @classmethod
+    def of(cls, person: Person, rng: np.random.Generator, amplitude: float) -> "_Drift":
+        """The eyes stay, as the images are aligned by them; the rest wanders.
+
+        The displacement of each place is drawn, the field through them (ridge-regularised, which
+        keeps it free of folds) is scaled to `amplitude` pixels at its largest within the frame.
+        """
+        c, e, w = person.centre, person.eye_line, person.half_width
+        mx, my = person.mouth
+        middle = [(*person.nose, 0.4), (mx, my, 0.8), (c, person.chin, 1.0), (c, e - 90, 1.0)]
+        sides = ((0.85, my), (1, e - 40), (1, 235))
+        outline = [(c + s * a * w, y, 1.0) for s in SIDES for a, y in sides]
+        anchors = np.array([*((x, y, 0.02) for x, y in person.eyes), *middle, *outline])  # [K, 3]
+        places, freedom = anchors[:, :2], anchors[:, 2:]
+        wanted = freedom * rng.uniform(-1, 1, places.shape)
+        square = ((places[:, None] - places) ** 2).sum(-1)
+        gram = np.exp(-0.5 * square / cls.reach**2)
+        weights = np.linalg.solve(gram + 0.05 * np.eye(len(places)), wanted)
+        field = cls(places, weights).on_grid(*draw.axes(scale=1, margin=0))
+        weights *= amplitude / np.linalg.norm(field, axis=-1).max()
+        return cls(draw.vector(places), draw.vector(weights))
 
     def on_grid(self, x: Array, y: Array) -> Array:
         """Displacement [H, W, 2] on the grid of x [W] and y [H]."""
-        across = np.exp(-0.5 * ((x - self.places[:, :1]) / self.reach) ** 2)  # [K, W]
-        down = np.exp(-0.5 * ((y - self.places[:, 1:]) / self.reach) ** 2)  # [K, H]
-        dx, dy = ((weight[:, None] * down).T @ across for weight in self.weights.T)
-        return np.stack([dx, dy], axis=-1).astype(np.float32)
+        reach = np.full_like(self.places, self.reach)
+        columns = (np.column_stack([self.places, reach, weight]) for weight in self.weights.T)
+        return np.stack([draw.bumps(rows, x, y) for rows in columns], axis=-1)
 
     def at(self, points: Array) -> Array:
         """Displacement [N, 2] at points [N, 2]."""
         square = ((points[:, None] - self.places) ** 2).sum(-1)  # [N, K]
-        return (np.exp(-0.5 * square / self.reach**2) @ self.weights).astype(np.float32)
+        return draw.vector(np.exp(-0.5 * square / self.reach**2) @ self.weights)
 
-
-def _drift(person: Person, rng: np.random.Generator, amplitude: float) -> _Drift:
-    """How a draughtsman strays: the eyes stay, as the images are aligned by them, the rest wanders.
-
-    The displacement of each place is drawn, the field through them (ridge-regularised, which keeps
-    it free of folds) is scaled to `amplitude` pixels at its largest within the frame.
-    """
-    c, e, w = person.centre, person.eye_line, person.half_width
-    (mx, my), reach = person.mouth, 34.0
-    middle = [(*person.nose, 0.4), (mx, my, 0.8), (c, person.chin, 1.0), (c, e - 90, 1.0)]
-    outline = [
-        (c + s * a * w, y, 1.0) for s in SIDES for a, y in ((0.85, my), (1, e - 40), (1, 235))
-    ]
-    anchors = np.array([*((x, y, 0.02) for x, y in person.eyes), *middle, *outline])  # [K, 3]
-    places, freedom = anchors[:, :2], anchors[:, 2:]
-    wanted = freedom * rng.uniform(-1, 1, places.shape)
-    square = ((places[:, None] - places) ** 2).sum(-1)
-    gram = np.exp(-0.5 * square / reach**2)
-    weights = np.linalg.solve(gram + 0.05 * np.eye(len(places)), wanted)
-    field = _Drift(places, weights, reach).on_grid(*draw.axes(scale=1, margin=0))
-    weights *= amplitude / np.linalg.norm(field, axis=-1).max()
-    return _Drift(places.astype(np.float32), weights.astype(np.float32), reach)
-
-
-def _origins(drift: _Drift) -> Array:
-    """Where each point of the sketch lies in the undeformed one, at canvas resolution [2H, 2W, 2].
-
-    Inverts p -> p + d(p) by iterating p = q - d(p), which contracts because d changes slowly.
-    """
-    field = drift.on_grid(*draw.axes())
-    sketch = np.stack(np.meshgrid(*draw.axes(margin=0)), axis=-1)
-    origin = sketch
-    for _ in range(10):
-        origin = sketch - draw.sample(field, origin)
-    return origin
+    def origins(self) -> Array:
+        """Where each point of the sketch lies in the undeformed one, at canvas resolution
+        [2H, 2W, 2]: inverts p -> p + d(p) by iterating p = q - d(p), as d changes slowly."""
+        field = self.on_grid(*draw.axes())
+        origin = sketch = np.stack(np.meshgrid(*draw.axes(margin=0)), axis=-1)
+        for _ in range(10):
+            origin = sketch - draw.sample(field, origin)
+        return origin
