@@ -1,5 +1,6 @@
 """Where a job computes: one GPU a slot, the CPU where that is asked for, an error where neither."""
 
+import contextlib
 import os
 import re
 import select
@@ -14,89 +15,63 @@ from photosketch.jobs import devices
 from photosketch.jobs.job import InputError
 
 SIMULATED = """
-import sys, time, torch
+import sys, time
+from types import SimpleNamespace
 from photosketch.jobs import devices
-torch.cuda.is_available = lambda: True
-torch.cuda.device_count = lambda: int(sys.argv[2])
-class Properties:
-    def __init__(self, index):
-        self.name, self.uuid = f"simulated {index}", f"{sys.argv[4]}{index}"
-        self.major, self.minor = 9, 0
-torch.cuda.get_device_properties = Properties
-torch.cuda.get_arch_list = lambda: ["sm_90"]
-torch.cuda.set_device = lambda index: None
-torch.cuda.synchronize = lambda: None
-slots, folder = int(sys.argv[3]), sys.argv[1]
-device = devices.acquire_device(sys.stderr, slots=slots, lock_folder=folder)
-print(device.index, flush=True)
+folder, count, slots = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+cuda = SimpleNamespace(
+    is_available=lambda: True,
+    device_count=lambda: count,
+    get_device_properties=lambda index: SimpleNamespace(
+        name=f"simulated {index}", uuid=f"GPU-{index}", major=9, minor=0
+    ),
+    get_arch_list=lambda: ["sm_90"],
+    set_device=lambda index: None,
+    synchronize=lambda: None,
+)
+sys.modules["torch"] = SimpleNamespace(cuda=cuda, device=lambda kind, index: index)
+print(devices.acquire_device(sys.stderr, slots=slots, lock_folder=folder), flush=True)
 time.sleep(600)
 """
 
 
-def _unscheduled():
-    """The environment without what a scheduler would have told the tests."""
-    told = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")
-    return {name: value for name, value in os.environ.items() if name not in told}
-
-
-def simulated_jobs(count, folder, devices, slots=1, uuid="GPU-"):
-    return [
+@contextlib.contextmanager
+def simulated_jobs(count, *arguments):
+    told = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")  # by a scheduler to the tests
+    environment = {name: value for name, value in os.environ.items() if name not in told}
+    jobs = [
         subprocess.Popen(
-            [sys.executable, "-c", SIMULATED, str(folder), str(devices), str(slots), uuid],
+            [sys.executable, "-c", SIMULATED, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**_unscheduled(), "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         for _ in range(count)
     ]
+    try:
+        yield jobs
+    finally:
+        for job in jobs:
+            job.kill()
+            job.communicate()
 
 
-@pytest.mark.parametrize("devices, slots", [(4, 1), (1, 2)])
+def device_of(job):
+    return next(int(line) for line in job.stdout if line.strip().isdigit())
+
+
+@pytest.mark.parametrize("devices, slots", [(3, 1), (1, 2)])
 def test_jobs_take_a_slot_each_wait_for_a_free_one_and_free_it_on_sigkill(tmp_path, devices, slots):
-    jobs = simulated_jobs(devices * slots + 1, tmp_path, devices, slots)
-    try:
-        waiting = _the_waiting_one(jobs)
+    with simulated_jobs(devices * slots + 1, tmp_path, devices, slots) as jobs:
+        ready, _, _ = select.select([job.stderr for job in jobs], [], [], 120)
+        assert ready, "no job says that it waits"
+        assert "every GPU is in use" in ready[0].readline()
+        [waiting] = [job for job in jobs if job.stderr is ready[0]]
         holders = [job for job in jobs if job is not waiting]
-        assert sorted(_device(job) for job in holders) == sorted([*range(devices)] * slots)
-        freed = holders[0]
-        freed.kill()
-        assert _device(waiting) in range(devices)
-    finally:
-        _end(jobs)
-
-
-def test_device_0_of_a_job_confined_to_another_device_is_not_waited_for(tmp_path):
-    jobs = [
-        *simulated_jobs(1, tmp_path, 1, uuid="GPU-a-"),
-        *simulated_jobs(1, tmp_path, 1, uuid="GPU-b-"),
-    ]
-    try:
-        assert [_device(job) for job in jobs] == [0, 0]
-    finally:
-        _end(jobs)
-
-
-def _end(jobs):
-    for job in jobs:
-        job.kill()
-        job.communicate()
-
-
-def _the_waiting_one(jobs):
-    """The first of the jobs that says it is waiting."""
-    streams = {job.stderr: job for job in jobs}
-    ready, _, _ = select.select(list(streams), [], [], 120)
-    assert ready, "no job says that it waits"
-    assert "every GPU is in use" in ready[0].readline()
-    return streams[ready[0]]
-
-
-def _device(job):
-    for line in job.stdout:
-        if line.strip().isdigit():
-            return int(line)
-    raise AssertionError("the job ended without a device")
+        assert sorted(map(device_of, holders)) == sorted([*range(devices)] * slots)
+        holders[0].kill()
+        assert device_of(waiting) in range(devices)
 
 
 @pytest.fixture
@@ -105,9 +80,9 @@ def cards(tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "CARDS", str(tmp_path / "nvidia[0-9]*"))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    (tmp_path / "nvidiactl").touch()
 
     def put(count):
-        (tmp_path / "nvidiactl").touch()
         for index in range(count):
             (tmp_path / f"nvidia{index}").touch()
 
@@ -158,23 +133,18 @@ def acquire(tmp_path, wanted="auto", **options):
 
 
 OLD_DRIVER = "driver on your system is too old"
-INSTALL = "Install a driver for CUDA.*set device: cpu"
-HIDDEN = {"CUDA_VISIBLE_DEVICES": ""}
 
 
 @pytest.mark.parametrize(
-    ("count", "options", "printed"),
+    ("options", "printed"),
     [
-        (0, {}, f"{OLD_DRIVER}\\): running on the CPU"),
-        (0, {"in_short": True}, "^no GPU: running on the CPU$"),
-        (1, {"wanted": "cpu"}, "device is cpu"),
-        (1, {"asked": False}, "no GPU was asked for"),
+        ({}, f"{OLD_DRIVER}\\): running on the CPU"),
+        ({"in_short": True}, "^no GPU: running on the CPU$"),
     ],
 )
 def test_without_a_gpu_the_cpu_is_taken_and_the_log_says_why(
-    tmp_path, cards, unseen, capsys, count, options, printed
+    tmp_path, cards, unseen, capsys, options, printed
 ):
-    cards(count)
     assert acquire(tmp_path, **options).type == "cpu"
     output = capsys.readouterr()
     assert re.search(printed, output.out)
@@ -184,14 +154,12 @@ def test_without_a_gpu_the_cpu_is_taken_and_the_log_says_why(
 @pytest.mark.parametrize(
     ("count", "options", "environment", "problem"),
     [
-        (1, {}, {}, f"{OLD_DRIVER}.*{INSTALL}"),
+        (1, {}, {}, f"{OLD_DRIVER}.*Install a driver for CUDA.*set device: cpu"),
         (1, {"in_short": True}, {}, OLD_DRIVER),
         (0, {"wanted": "cuda"}, {}, f"torch sees no GPU.*{OLD_DRIVER}"),
         (0, {"wanted": "cuda", "in_short": True}, {}, OLD_DRIVER),
-        (1, {"wanted": "cuda"}, {}, "torch sees no GPU"),
-        (1, {}, HIDDEN, "CUDA_VISIBLE_DEVICES is ''"),
+        (1, {}, {"CUDA_VISIBLE_DEVICES": ""}, "CUDA_VISIBLE_DEVICES is ''"),
         (0, {}, {"SLURM_JOB_ID": "7"}, "SLURM gave this job no GPU.*Have the scheduler give"),
-        (1, {}, {"SLURM_JOB_ID": "7"}, "SLURM gave this job no GPU.*Have the scheduler give"),
     ],
 )
 def test_a_gpu_that_is_there_or_asked_for_and_not_seen_is_an_error(
@@ -204,27 +172,29 @@ def test_a_gpu_that_is_there_or_asked_for_and_not_seen_is_an_error(
         acquire(tmp_path, **options)
 
 
-@pytest.mark.parametrize("options", [{"wanted": "cpu"}, {"asked": False}])
+@pytest.mark.parametrize(
+    ("options", "printed"),
+    [({"wanted": "cpu"}, "device is cpu"), ({"asked": False}, "no GPU was asked for")],
+)
 def test_a_job_that_wants_none_takes_none_also_under_a_scheduler(
-    tmp_path, cards, seen, monkeypatch, options
+    tmp_path, cards, seen, monkeypatch, capsys, options, printed
 ):
     opened = seen((9, 0))
     cards(1)
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     assert acquire(tmp_path, **options).type == "cpu"
+    assert printed in capsys.readouterr().out
     assert not opened
 
 
 def test_no_devices_although_torch_is_available_is_not_waited_for(tmp_path, cards, seen):
     seen()
-    cards(0)
     assert acquire(tmp_path).type == "cpu"
 
 
 def test_the_device_taken_is_made_current(tmp_path, cards, seen):
     opened = seen((9, 0), (9, 0))
-    assert acquire(tmp_path).index == 0
-    assert acquire(tmp_path).index == 1  # the first lock is still held
+    assert [acquire(tmp_path).index for _ in range(2)] == [0, 1]  # the first lock is still held
     assert opened == [0, 1]
 
 
@@ -269,14 +239,19 @@ def test_code_of_an_architecture_runs_on_the_cards_it_is_for(capability, built, 
     assert devices.is_served(capability, built) == served
 
 
-def test_slices_of_one_gpu_are_told_apart_by_the_name_that_makes_them_visible(
-    tmp_path, cards, seen, monkeypatch
+@pytest.mark.parametrize(
+    ("uuids", "visible", "locks"),
+    [
+        (["GPU-a", "GPU-b"], ["", ""], ["gpu-GPU-a0.lock", "gpu-GPU-b0.lock"]),
+        (["GPU-c"] * 2, ["MIG-a1", "MIG-GPU-b/3/0"], ["MIG-GPU-b-3-0.lock", "MIG-a1.lock"]),
+    ],
+    ids=["other cards", "slices of one card"],
+)
+def test_device_0_of_a_job_confined_to_another_device_is_not_waited_for(
+    tmp_path, cards, seen, monkeypatch, uuids, visible, locks
 ):
-    seen((9, 0), uuid="GPU-parent")
-    taken = []
-    for name in ("MIG-a1", "MIG-GPU-b/3/0"):
+    for uuid, name in zip(uuids, visible, strict=True):
+        seen((9, 0), uuid=uuid)
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", name)
-        taken.append(acquire(tmp_path).index)
-    assert taken == [0, 0]
-    locks = sorted(path.name for path in (tmp_path / "locks").iterdir())
-    assert locks == ["MIG-GPU-b-3-0.lock", "MIG-a1.lock"]
+        assert acquire(tmp_path).index == 0
+    assert sorted(path.name for path in (tmp_path / "locks").iterdir()) == locks

@@ -1,16 +1,13 @@
 """Logs, whole files, clear errors, and a folder for one job at a time."""
 
 import errno
-import hashlib
 import os
 import platform
 import re
-import signal
 import subprocess
 import sys
 import tempfile
 import textwrap
-import threading
 from collections import namedtuple
 from pathlib import Path
 
@@ -32,7 +29,7 @@ CTRL_C = (
 )
 FULL_LOG = "for number in (1, 2):\n    os.dup2(os.open('/dev/full', os.O_WRONLY), number)\n"
 NOT_UTF_8 = "os.fsdecode(b'caf\\xe9')"
-GPU = """
+GPU = """import types
 torch = sys.modules["torch"] = types.SimpleNamespace(__version__="2", set_num_threads=print)
 torch.cuda = types.SimpleNamespace(
     is_initialized=lambda: used,
@@ -40,25 +37,22 @@ torch.cuda = types.SimpleNamespace(
     max_memory_allocated=lambda device: [5_000_000, 2_345_600_000][device],
 )
 """
-COMPARE = code_version.code_version("compare.py")
 
 
-def python(code: str, *arguments: object) -> subprocess.CompletedProcess:
+def python(code: str, *arguments: object, imports=IMPORTS) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-c", IMPORTS + code, *map(str, arguments)],
+        [sys.executable, "-c", imports + code, *map(str, arguments)],
         capture_output=True,
         text=True,
         env=ENVIRONMENT,
-        timeout=60,
+        timeout=300,
     )
 
 
-def run_job(log: Path, body: str, arguments: str = "1") -> tuple[int, str, str]:
+def run_job(log: Path, body: str, arguments: str = "1", before: str = "") -> tuple[int, str, str]:
     """Exit code, console and log of a process that runs `body` inside runtime.job."""
-    code = (
-        f"with runtime.job(sys.argv[1], {arguments}) as console:\n{textwrap.indent(body, '    ')}"
-    )
-    done = python(code, log)
+    body = textwrap.indent(body, "    ")
+    done = python(f"{before}with runtime.job(sys.argv[1], {arguments}) as console:\n{body}", log)
     assert done.stdout == ""
     return done.returncode, done.stderr, log.read_text()
 
@@ -94,9 +88,11 @@ def test_what_killed_writes_of_a_file_left_is_removed_by_its_next_write(tmp_path
     assert set(tmp_path.iterdir()) == {target, *kept}
 
 
-@pytest.mark.parametrize("needed", [None, 3_210_000_000])
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_told_with_folder_space_and_remedy(tmp_path, code, needed):
+@pytest.mark.parametrize(
+    ("code", "needed", "size"),
+    [(errno.ENOSPC, 3_210_000_000, "3.21 GB"), (errno.EDQUOT, None, "more than 2.0 MB")],
+)
+def test_a_full_disk_is_told_with_folder_space_and_remedy(tmp_path, code, needed, size):
     target = tmp_path / "new" / "table.csv"
     with (
         pytest.raises(runtime.InputError) as caught,
@@ -105,7 +101,6 @@ def test_a_full_disk_is_told_with_folder_space_and_remedy(tmp_path, code, needed
         temporary.write_bytes(bytes(2_000_000))
         raise OSError(code, os.strerror(code))
     [problem] = caught.value.problems
-    size = "3.21 GB" if needed else "more than 2.0 MB"
     assert problem.startswith(f"{target.parent}: no room for table.csv, which needs {size}: ")
     assert f"are free there ({os.strerror(code)}); make room" in problem
     assert not list(target.parent.iterdir())
@@ -113,54 +108,39 @@ def test_a_full_disk_is_told_with_folder_space_and_remedy(tmp_path, code, needed
 
 def test_another_error_of_the_disk_is_not_taken_for_a_lack_of_room(tmp_path):
     (tmp_path / "file").touch()
-    with (
-        pytest.raises(FileExistsError),
-        runtime.write_atomically(tmp_path / "file" / "table.csv"),
-    ):
+    target = tmp_path / "file" / "table.csv"
+    with pytest.raises(FileExistsError), runtime.write_atomically(target):
         raise AssertionError("nothing can be written there")
 
 
-def test_the_hash_of_a_file_is_that_of_its_content(tmp_path):
-    path = tmp_path / "file.bin"
-    path.write_bytes(b"content" * 100_000)
-    assert runtime.file_sha256(path) == hashlib.sha256(b"content" * 100_000).hexdigest()
-
-
-def test_output_of_python_and_of_native_code_goes_to_the_log_and_the_console_stays(tmp_path):
-    body = (
-        "print('python')\nos.write(1, b'native\\n')\nos.system('echo child >&2')\n"
-        "print('person', file=console)"
-    )
-    code, console, log = run_job(tmp_path / "job.log", body)
-    assert (code, console) == (0, "person\n")
-    assert {"python", "native", "child"} == set(log.split())
-
-
-@pytest.mark.parametrize("used", [True, False])
-def test_a_job_that_used_a_gpu_ends_its_log_with_the_peak_of_its_memory(tmp_path, used):
-    body = f"import types\nused = {used}\n{GPU}print('work')"
-    peak = "peak GPU memory: 2346 MB\n" if used else ""
-    assert run_job(tmp_path / "job.log", body) == (0, "", f"work\n{peak}")
+OUTPUT = """print('python')
+os.write(1, b'native\\n')
+os.system('echo child >&2')
+print('person', file=console)"""
 
 
 @pytest.mark.parametrize(
-    ("body", "code", "told"),
+    ("body", "code", "told", "logged"),
     [
-        (
-            "raise runtime.InputError(['first problem', 'second problem'])",
-            1,
-            "first problem\nsecond problem\n",
-        ),
-        ("raise runtime.InterruptedJobError('stopped, saved')", 75, "stopped, saved\n"),
-        (CTRL_C, 130, "interrupted by Ctrl-C, run again to go on ({log})\n"),
-        (f"print({NOT_UTF_8})\nraise runtime.InputError([{NOT_UTF_8}])", 1, "caf\\udce9\n"),
+        (OUTPUT, 0, "person\n", {"python", "native", "child"}),
+        (f"used = False\n{GPU}print('work')", 0, "", {"work"}),
+        (f"used = True\n{GPU}print('work')", 0, "", {"work", "peak GPU memory: 2346 MB"}),
+        ("raise runtime.InputError(['first', 'second'])", 1, "first\nsecond\n", set()),
+        ("raise runtime.InterruptedJobError('stopped, saved')", 75, "stopped, saved\n", set()),
+        (CTRL_C, 130, "interrupted by Ctrl-C, run again to go on ({log})\n", set()),
+        (f"print({NOT_UTF_8})\nraise runtime.InputError(['no'])", 1, "no\n", {"caf\\udce9"}),
+        (f"raise runtime.InputError([{NOT_UTF_8}])", 1, "caf\\udce9\n", set()),
     ],
 )
-def test_a_job_ends_with_its_exit_code_and_without_a_traceback(tmp_path, body, code, told):
+def test_output_goes_to_the_log_and_what_ends_a_job_to_the_console_too_without_a_traceback(
+    tmp_path, body, code, told, logged
+):
     log = tmp_path / "job.log"
-    ended, console, logged = run_job(log, body)
+    ended, console, written = run_job(log, body)
     assert (ended, console) == (code, told.format(log=log))
-    assert logged == console * (2 if "print" in body else 1)
+    assert sorted(written.splitlines()) == sorted(
+        {*logged, *(console.splitlines() if code else [])}
+    )
 
 
 def test_another_error_leaves_its_traceback_in_the_log_and_says_where(tmp_path):
@@ -174,14 +154,16 @@ def test_another_error_leaves_its_traceback_in_the_log_and_says_where(tmp_path):
     ("body", "told"),
     [
         ("raise runtime.InputError(['no room'])", "no room\n"),
-        ("print('work', flush=True)", "No space left on device"),
-        ("print('work', flush=True)", "are free beside the log: make room"),
+        (
+            "print('work', flush=True)",
+            "No space left on device.*free beside the log: make room",
+        ),
     ],
 )
 def test_a_job_whose_log_is_on_a_full_disk_tells_the_console(tmp_path, body, told):
     code, console, _ = run_job(tmp_path / "job.log", FULL_LOG + body)
     assert code != 0
-    assert told in console
+    assert re.search(told, console, re.DOTALL)
 
 
 def test_a_log_that_cannot_be_opened_is_named(tmp_path):
@@ -198,10 +180,7 @@ def test_a_log_that_cannot_be_opened_is_named(tmp_path):
     ],
 )
 def test_ctrl_c_while_a_script_imports_its_modules_is_one_line_and_no_traceback(before, ending):
-    script = f"snakemake = 'put here by Snakemake'\n{IMPORTS}{before}{CTRL_C}"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=ENVIRONMENT, timeout=60
-    )
+    done = python(f"{before}{CTRL_C}", imports=f"snakemake = 'put here by Snakemake'\n{IMPORTS}")
     assert done.returncode != 0
     assert done.stderr.endswith(ending)
     assert ("Traceback" in done.stderr) == bool(before)
@@ -209,14 +188,13 @@ def test_ctrl_c_while_a_script_imports_its_modules_is_one_line_and_no_traceback(
 
 def test_the_log_of_a_script_begins_with_versions_and_ends_with_the_time(tmp_path):
     log = tmp_path / "job.log"
-    code = (
-        f"import numpy\nwith runtime.job(sys.argv[1], 2, '/a/compare.py', {COMPARE!r}):\n    pass"
-    )
-    assert python(code, log).returncode == 0
-    first, last = log.read_text().splitlines()
-    assert first == (
-        f"compare.py: Python {platform.python_version()}, numpy {np.__version__}; threads: 2"
-    )
+    version = code_version.code_version("compare.py")
+    arguments = f"2, '/a/compare.py', {version!r}"
+    code, _, written = run_job(log, "pass", arguments, before="import numpy\n")
+    assert code == 0
+    first, last = written.splitlines()
+    versions = f"Python {platform.python_version()}, numpy {np.__version__}"
+    assert first == f"compare.py: {versions}; threads: 2"
     assert re.fullmatch(r"finished after \d+ s", last)
 
 
@@ -229,17 +207,15 @@ def test_a_job_whose_code_was_edited_after_planning_does_not_begin(tmp_path):
 
 
 def test_a_job_uses_no_more_threads_than_it_was_given_processors(tmp_path):
-    body = (
-        "blas = threadpoolctl.ThreadpoolController().select(user_api='blas').info()\n"
-        "    print(torch.get_num_threads(), cv2.getNumThreads(), {b['num_threads'] for b in blas})"
-    )
-    code = (
+    before = (
         "import torch, cv2, threadpoolctl\n"
         f"os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[:1]})\n"
-        f"with runtime.job(sys.argv[1], 4):\n    {body}\n"
     )
-    assert python(code, tmp_path / "job.log").returncode == 0
-    assert (tmp_path / "job.log").read_text() == "1 1 {1}\n"
+    body = (
+        "blas = threadpoolctl.ThreadpoolController().select(user_api='blas').info()\n"
+        "print(torch.get_num_threads(), cv2.getNumThreads(), {b['num_threads'] for b in blas})"
+    )
+    assert run_job(tmp_path / "job.log", body, "4", before) == (0, "", "1 1 {1}\n")
 
 
 def test_of_many_problems_the_console_is_told_20_and_the_log_all_each_once(tmp_path):
@@ -271,21 +247,10 @@ def test_all_is_told_if_no_file_can_hold_it(tmp_path, monkeypatch):
     assert runtime.told(problems) == problems
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.2, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min"),
-        (12 * 60 + 20, "12 min"),
-        (3599, "1 h 0 min"),
-        (2 * 3600 + 10 * 60, "2 h 10 min"),
-        (86399, "1 d 0 h"),
-        (76 * 3600, "3 d 4 h"),
-    ],
-)
-def test_a_duration_has_its_two_largest_units(seconds, words):
-    assert runtime.duration_in_words(seconds) == words
+def test_a_duration_has_its_two_largest_units():
+    seconds = (0.2, 59.4, 59.6, 12 * 60 + 20, 3599, 2 * 3600 + 10 * 60, 86399, 76 * 3600)
+    words = "0 s, 59 s, 1 min, 12 min, 1 h 0 min, 2 h 10 min, 1 d 0 h, 3 d 4 h"
+    assert ", ".join(map(runtime.duration_in_words, seconds)) == words
 
 
 HOLDER = """
@@ -329,22 +294,13 @@ def test_a_job_that_waits_leaves_the_log_to_the_one_at_work(tmp_path, holder):
     assert f"in use by process {holder.pid}" in (tmp_path / "console").read_text()
 
 
-def test_a_second_writer_is_refused_with_the_name_of_the_first(tmp_path, holder, capsys):
+def test_a_second_writer_is_refused_with_the_name_of_the_first(tmp_path, holder):
     with (
         pytest.raises(runtime.InputError, match=rf"run is in use by process {holder.pid} on \S+:"),
         runtime.sole_writer(tmp_path / "run", sys.stderr, patience=0),
     ):
         raise AssertionError("two at work")
     assert not runtime.is_claimed(tmp_path / "run")
-
-
-def test_a_second_writer_waits_for_the_end_of_the_first_and_says_so(tmp_path, holder, capsys):
-    threading.Timer(0.5, holder.kill).start()
-    with runtime.sole_writer(tmp_path / "run", sys.stderr):
-        assert holder.wait() == -signal.SIGKILL
-    output = capsys.readouterr()
-    assert output.out == output.err
-    assert f"in use by process {holder.pid}" in output.err and "waiting" in output.err
 
 
 def test_without_locks_the_job_goes_on_and_says_so(tmp_path, monkeypatch, capsys):

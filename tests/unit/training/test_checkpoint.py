@@ -1,6 +1,6 @@
 """States on disk: whole, checked, and of one fingerprint only."""
 
-import json
+import os
 import resource
 
 import pytest
@@ -11,22 +11,28 @@ from photosketch.training import checkpoint
 
 
 def state(images, fingerprint="same"):
-    return {"fingerprint": fingerprint, "images": images, "weight": torch.full((3,), float(images))}
+    weights = {"weight": torch.full((3,), float(images))}
+    return {"fingerprint": fingerprint, "images": images, "generator": {"weights": weights}}
 
 
-def test_the_newest_state_comes_back_and_two_are_kept(tmp_path):
+def weight_of(loaded):
+    return loaded["generator"]["weights"]["weight"].tolist()
+
+
+@pytest.mark.parametrize("states", [1, 2])
+def test_the_newest_state_comes_back_and_so_many_are_kept(tmp_path, states):
     for images in (1, 2, 3):
-        checkpoint.save_state(tmp_path, state(images))
-    assert len(list(tmp_path.glob("state-*"))) == 2
+        checkpoint.save_state(tmp_path, state(images), states)
+    kept = [f"state-{images:012d}.bin" for images in (1, 2, 3)[-states:]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == kept
     loaded = checkpoint.load_state(tmp_path, "same")
-    assert loaded["images"] == 3
-    assert torch.equal(loaded["weight"], torch.full((3,), 3.0))
+    assert (loaded["images"], weight_of(loaded)) == (3, [3.0] * 3)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "bit flipped"])
 def test_a_damaged_state_is_named_and_its_predecessor_taken(tmp_path, capsys, damage):
-    checkpoint.save_state(tmp_path, state(1))
-    checkpoint.save_state(tmp_path, state(2))
+    for images in (1, 2):
+        checkpoint.save_state(tmp_path, state(images))
     newest = max(tmp_path.glob("state-*"))
     content = bytearray(newest.read_bytes())
     if damage == "truncated":
@@ -53,36 +59,23 @@ def test_what_a_killed_write_left_behind_is_cleared(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_a_generator_file_carries_its_weights_and_what_it_is(tmp_path):
-    network = torch.nn.BatchNorm2d(3)
-    checkpoint.save_generator(
-        tmp_path, 7, network.state_dict(), {"epoch": 7, "hparams": {"ngf": 2}}
-    )
-    weights, about = checkpoint.read_generator(tmp_path / "generator_epoch7.safetensors")
-    assert about == {"epoch": 7, "hparams": {"ngf": 2}}
-    assert weights.keys() == network.state_dict().keys()
-
-
-def test_publishing_gives_a_second_name_newer_than_before(tmp_path):
-    source = tmp_path / "source.txt"
-    source.write_text(json.dumps(1))
-    target = tmp_path / "target.txt"
-    target.write_text("old")
-    checkpoint.publish(source, target)
-    assert target.read_text() == "1"
-    assert target.samefile(source)
-
-
-def test_publishing_copies_where_hard_links_fail(tmp_path, monkeypatch):
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_publishing_gives_a_second_name_or_a_copy_where_hard_links_fail(
+    tmp_path, monkeypatch, hard_links
+):
     def refuse(*_):
         raise OSError("no hard links here")
 
-    monkeypatch.setattr(checkpoint.os, "link", refuse)
-    source = tmp_path / "source.txt"
-    source.write_text("content")
-    checkpoint.publish(source, tmp_path / "target.txt")
-    assert (tmp_path / "target.txt").read_text() == "content"
-    assert not (tmp_path / "target.txt").samefile(source)
+    if not hard_links:
+        monkeypatch.setattr(checkpoint.os, "link", refuse)
+    source, target = tmp_path / "source.txt", tmp_path / "target.txt"
+    source.write_text("new")
+    target.write_text("old")
+    os.utime(source, (0, 0))
+    checkpoint.publish(source, target)
+    assert target.read_text() == "new"
+    assert target.samefile(source) == hard_links
+    assert target.stat().st_mtime > 0  # newer than what it was made from
 
 
 def test_fingerprints_differ_with_any_part_and_not_with_key_order():
@@ -92,26 +85,14 @@ def test_fingerprints_differ_with_any_part_and_not_with_key_order():
     assert checkpoint.fingerprint(hparams={"a": 1, "b": 2}, seed=1) != first
 
 
-def test_on_request_only_the_last_state_is_kept(tmp_path):
-    for images in (1, 2, 3):
-        checkpoint.save_state(tmp_path, state(images), states=1)
-    assert [path.name for path in tmp_path.iterdir()] == ["state-000000000003.bin"]
-
-
-def full_state(images):
-    weights = {"weight": torch.full((3,), float(images))}
-    return {**state(images), "generator": {"weights": weights}}
-
-
 def test_a_save_writes_what_the_state_was_when_it_was_asked_for(tmp_path):
     with checkpoint.Saver(tmp_path) as saver:
-        current = full_state(1)
+        current = state(1)
         saver.save(current, due=(4, {"epoch": 4}))
-        current["weight"].fill_(9)
         current["generator"]["weights"]["weight"].fill_(9)
-    assert torch.equal(checkpoint.load_state(tmp_path, "same")["weight"], torch.ones(3))
+    assert weight_of(checkpoint.load_state(tmp_path, "same")) == [1.0] * 3
     weights, about = checkpoint.read_generator(checkpoint.generator_path(tmp_path, 4))
-    assert torch.equal(weights["weight"], torch.ones(3))
+    assert weights["weight"].tolist() == [1.0] * 3
     assert about == {"epoch": 4}
 
 
@@ -120,40 +101,43 @@ def test_no_state_is_past_a_generator_that_could_not_be_written(tmp_path, monkey
         raise OSError("refused")
 
     with checkpoint.Saver(tmp_path) as saver:
-        saver.save(full_state(1))
+        saver.save(state(1))
         saver.wait()
         monkeypatch.setattr("safetensors.torch.save_file", refuse)
-        saver.save(full_state(2), due=(4, {}))
+        saver.save(state(2), due=(4, {}))
         with pytest.raises(job.InputError, match="refused"):
             saver.wait()
     assert checkpoint.load_state(tmp_path, "same")["images"] == 1
 
 
-def test_an_error_of_the_thread_is_raised_by_the_next_call_or_at_the_end(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (checkpoint.Saver.wait, KeyError),
+        (lambda saver: saver.save(state(2)), KeyError),
+        (lambda saver: None, KeyError),
+        (lambda saver: 1 / 0, ZeroDivisionError),
+    ],
+    ids=["wait", "save", "end", "end with another error"],
+)
+def test_an_error_of_the_thread_is_raised_by_the_next_call_or_at_the_end(
+    tmp_path, monkeypatch, call, error
+):
     monkeypatch.setattr(checkpoint.torch, "save", lambda *_: {}["key"])
-    for call in (
-        checkpoint.Saver.wait,
-        lambda saver: saver.save(full_state(2)),
-        lambda saver: None,
-    ):
-        with pytest.raises(KeyError), checkpoint.Saver(tmp_path) as saver:
-            saver.save(full_state(1))
-            call(saver)
-    with pytest.raises(ZeroDivisionError), checkpoint.Saver(tmp_path) as saver:
-        saver.save(full_state(1))
-        1 / 0  # noqa: B018
+    with pytest.raises(error), checkpoint.Saver(tmp_path) as saver:
+        saver.save(state(1))
+        call(saver)
 
 
 def test_a_write_that_the_disk_refuses_leaves_the_state_before_it(tmp_path):
     """A limit on the size of files stands in for a full disk: the kernel refuses in mid-write."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with checkpoint.Saver(tmp_path) as saver:
-        saver.save(full_state(1))
+        saver.save(state(1))
         saver.wait()
-        big = {**full_state(2), "more": torch.zeros(1_000_000)}
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
         try:
-            saver.save(big)
+            saver.save({**state(2), "more": torch.zeros(1_000_000)})
             with pytest.raises(job.InputError, match=r"after 2 images cannot be written.*kept"):
                 saver.wait()
         finally:

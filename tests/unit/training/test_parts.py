@@ -4,11 +4,11 @@ import torch
 from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.landmarks.table import LANDMARK_NAMES
 from photosketch.training.parts import (
-    Regions,
     compose,
     crop,
     find_regions,
     inside,
+    masks,
     paste,
     rectangles,
     split,
@@ -16,17 +16,21 @@ from photosketch.training.parts import (
 from support.face_batch import FRAME, POINTS, face_batch
 
 
-def corners_of(landmarks):
-    return {
-        patch.name: tuple(corner)
-        for patch, corner in zip(PATCHES, rectangles(landmarks, FRAME)[0].tolist(), strict=True)
-    }
+@pytest.fixture
+def batch():
+    return face_batch(count=2)
+
+
+@pytest.fixture
+def regions(batch):
+    batch.landmarks[1] += torch.tensor([5.0, -8.0])
+    return find_regions(batch.landmarks, batch.foreground)
 
 
 def test_patches_lie_around_their_points():
-    landmarks = torch.tensor([[[100, 120], [160, 122], [130, 150], [110, 180], [151, 185]]])
-
-    assert corners_of(landmarks.float()) == {
+    landmarks = torch.tensor([[[100.0, 120], [160, 122], [130, 150], [110, 180], [151, 185]]])
+    corners = map(tuple, rectangles(landmarks, FRAME)[0].tolist())
+    assert dict(zip((patch.name for patch in PATCHES), corners, strict=True)) == {
         "left_eye": (100 - 28, 120 - 4 - 20),
         "right_eye": (160 - 28, 122 - 4 - 20),
         "nose": (130 - 24, 150 - 8 - 24),
@@ -36,18 +40,12 @@ def test_patches_lie_around_their_points():
 
 def test_patches_take_their_points_by_the_order_of_landmarks():
     taken = {patch.name: LANDMARK_NAMES[patch.points] for patch in PATCHES}
-
-    assert taken == {
-        "left_eye": ("left_eye",),
-        "right_eye": ("right_eye",),
-        "nose": ("nose",),
-        "mouth": ("mouth_left", "mouth_right"),
-    }
+    own = {name: (name,) for name in ("left_eye", "right_eye", "nose")}
+    assert taken == {**own, "mouth": ("mouth_left", "mouth_right")}
 
 
 def test_corners_move_with_the_points_when_these_move_by_whole_pixels():
     landmarks = torch.tensor([POINTS]) + 0.5
-
     for step in range(4):
         moved = rectangles(landmarks + step, FRAME) - rectangles(landmarks, FRAME)
         assert (moved == step).all()
@@ -56,19 +54,15 @@ def test_corners_move_with_the_points_when_these_move_by_whole_pixels():
 @pytest.mark.parametrize("place", [-40.0, 5.0, 251.0, 400.0])
 def test_patches_are_clamped_into_the_frame(place):
     corners = rectangles(torch.full((1, 5, 2), place), FRAME)
-
-    for index, patch in enumerate(PATCHES):
-        x, y = corners[0, index].tolist()
-        at_left_top = place < FRAME / 2
-        assert (x, y) == ((0, 0) if at_left_top else (FRAME - patch.width, FRAME - patch.height))
+    for patch, corner in zip(PATCHES, corners[0].tolist(), strict=True):
+        last = [FRAME - patch.width, FRAME - patch.height]
+        assert corner == ([0, 0] if place < FRAME / 2 else last)
 
 
 def test_crop_reads_each_samples_own_rectangle():
     image = torch.rand(2, 3, FRAME, FRAME)
     corners = torch.tensor([[0, 216], [200, 7]])
-
     cropped = crop(image, corners, height=40, width=56)
-
     assert cropped.shape == (2, 3, 40, 56)
     assert torch.equal(cropped[0], image[0, :, 216:256, 0:56])
     assert torch.equal(cropped[1], image[1, :, 7:47, 200:256])
@@ -77,9 +71,7 @@ def test_crop_reads_each_samples_own_rectangle():
 def test_paste_puts_back_what_crop_took_and_leaves_the_rest_white():
     image = torch.rand(2, 1, FRAME, FRAME)
     corners = torch.tensor([[3, 50], [208, 208]])
-
     pasted = paste(crop(image, corners, 48, 48), corners, FRAME)
-
     covered = inside(corners, 48, 48, FRAME)
     assert covered.sum(dim=(1, 2, 3)).tolist() == [48 * 48, 48 * 48]
     assert torch.equal(pasted, torch.where(covered, image, 1.0))
@@ -88,66 +80,49 @@ def test_paste_puts_back_what_crop_took_and_leaves_the_rest_white():
 def test_gradients_of_crop_and_paste_reach_just_their_rectangle():
     image = torch.rand(1, 1, FRAME, FRAME, requires_grad=True)
     corners = torch.tensor([[10, 20]])
-
     (3 * paste(crop(image, corners, 40, 64), corners, FRAME)).sum().backward()
-
     assert torch.equal(image.grad, 3 * inside(corners, 40, 64, FRAME).float())
 
 
-def test_hair_and_background_are_what_the_rectangles_and_the_head_mask_leave():
-    batch = face_batch()
-    regions = find_regions(batch.landmarks, batch.foreground)
-
-    covered = torch.zeros(1, 1, FRAME, FRAME, dtype=torch.bool)
-    for patch, (x, y) in zip(PATCHES, regions.corners[0].tolist(), strict=True):
-        covered[..., y : y + patch.height, x : x + patch.width] = True
+def test_hair_and_background_are_what_the_rectangles_and_the_head_mask_leave(batch, regions):
+    covered = torch.zeros(2, 1, FRAME, FRAME, dtype=torch.bool)
+    for sample, corners in enumerate(regions.corners.tolist()):
+        for patch, (x, y) in zip(PATCHES, corners, strict=True):
+            covered[sample, :, y : y + patch.height, x : x + patch.width] = True
     assert torch.equal(regions.background, ~batch.foreground)
     assert torch.equal(regions.hair, batch.foreground & ~covered)
     assert regions.background[~batch.valid].all()
 
 
-def test_split_makes_hair_and_background_black_outside_their_masks():
-    batch = face_batch(sketch_channels=3)
-    regions = find_regions(batch.landmarks, batch.foreground)
-
-    parts = split(batch.sketch, regions)
-
+def test_split_makes_hair_and_background_black_outside_their_masks(batch, regions):
+    parts = split(batch.photo, regions)
     assert tuple(parts) == PARTS
     for name, mask in (("hair", regions.hair), ("background", regions.background)):
-        assert torch.equal(parts[name], torch.where(mask, batch.sketch, -1.0))
+        assert torch.equal(parts[name], torch.where(mask, batch.photo, -1.0))
 
 
-def test_composing_the_parts_of_an_image_gives_the_image():
-    batch = face_batch(count=2)
-    regions = find_regions(batch.landmarks, batch.foreground)
-
+def test_composing_the_parts_of_an_image_gives_the_image(batch, regions):
     assert torch.equal(compose(split(batch.sketch, regions), regions), batch.sketch)
 
 
-def test_overlapping_parts_are_composed_by_the_minimum():
-    batch = face_batch()
-    regions = find_regions(batch.landmarks, batch.foreground)
+def test_overlapping_parts_are_composed_by_the_minimum(batch, regions):
     values = dict(zip(PARTS, (0.5, 0.1, -0.2, 0.0, 0.9, 0.3), strict=True))
     parts = {
         name: torch.full_like(part, values[name])
         for name, part in split(batch.sketch, regions).items()
     }
-
-    composed = compose(parts, regions)
-
-    expected = torch.ones_like(composed)
-    masks = dict(zip(PARTS, part_masks(regions), strict=True))
-    for name, mask in masks.items():
+    expected = torch.ones_like(batch.sketch)
+    where = dict(zip(PARTS, masks(regions).split(1, dim=1), strict=True))
+    for name, mask in where.items():
         expected = torch.where(mask, expected.clamp(max=values[name]), expected)
-    assert (masks["left_eye"] & masks["right_eye"]).any(), "no overlap: the test shows nothing"
-    assert torch.equal(composed, expected)
+    assert (where["left_eye"] & where["right_eye"]).any(), "no overlap: the test shows nothing"
+    assert torch.equal(compose(parts, regions), expected)
 
 
-def test_the_parts_of_an_enlarged_frame_are_the_parts_enlarged():
+def test_the_parts_of_an_enlarged_frame_are_the_parts_enlarged(batch):
     def enlarged(image):
         return image.repeat_interleave(2, dim=-1).repeat_interleave(2, dim=-2)
 
-    batch = face_batch(count=2)
     # the mouth's corners on even columns, so that their middle is a pixel in both frames
     points = torch.tensor([[103.0, 129], [154, 129], [128, 157], [108, 182], [150, 184]])
     landmarks = points + torch.tensor([0, 90.0])[:, None, None]  # the second clamped
@@ -161,11 +136,3 @@ def test_the_parts_of_an_enlarged_frame_are_the_parts_enlarged():
     for name, part in split(batch.sketch, regions).items():
         assert torch.equal(parts[name], enlarged(part)), name
     assert torch.equal(compose(parts, large), enlarged(batch.sketch))
-
-
-def part_masks(regions: Regions) -> list[torch.Tensor]:
-    covered = [
-        inside(regions.corners[:, index], patch.height, patch.width, FRAME)
-        for index, patch in enumerate(PATCHES)
-    ]
-    return [*covered, regions.hair, regions.background]

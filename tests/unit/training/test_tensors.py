@@ -75,15 +75,6 @@ def test_a_batch_without_jitter_is_the_packed_frame(load):
     assert torch.equal(batch.foreground, batch.parsing[:, None] != 0)
 
 
-def test_pixels_span_minus_one_to_one(load):
-    arrays = packed_arrays()
-    arrays["photo"][0, 0, 0] = (0, 255, 51)
-
-    photo = load(arrays).batch(torch.tensor([0])).photo
-
-    assert photo[0, :, 0, 0].tolist() == pytest.approx([-1, 1, -0.6])
-
-
 @pytest.mark.parametrize(
     ("pad_value", "frame", "jitter"), [(0, FRAME, JITTER), (255, FRAME, JITTER), (9, 512, 572)]
 )
@@ -102,22 +93,20 @@ def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value(load, pad_value
         photo = np.pad(arrays["photo"][sample], [*margins, (0, 0)], constant_values=pad_value)
         sketch = np.pad(arrays["sketch"][sample, ..., 0], margins, constant_values=pad_value)
         parsing = np.pad(arrays["parsing"][sample], margins)
-        photo_back = (batch.photo[sample].permute(1, 2, 0).double().numpy() + 1) * 127.5
-        sketch_back = (batch.sketch[sample, 0].double().numpy() + 1) * 127.5
-        assert np.array_equal(photo_back.round(), photo[window])
-        assert np.array_equal(sketch_back.round(), sketch[window])
+        drawn = torch.cat([batch.photo[sample], batch.sketch[sample]]).permute(1, 2, 0)
+        pixels = ((drawn.double().numpy() + 1) * 127.5).round()
+        assert np.array_equal(pixels, np.dstack([photo[window], sketch[window]]))
         assert np.array_equal(batch.parsing[sample].numpy(), parsing[window])
 
 
 def test_photo_sketch_parsing_valid_and_landmarks_move_together(load):
     arrays = packed_arrays(count=1)
+    x, y = OFFSET
+    points = [[x, y], [x + 199, y], [120, 99], [x, y + 249], [x + 199, y + 249]]
+    arrays["landmarks"][0] = points
     for name in ("photo", "sketch", "parsing"):
         arrays[name][:] = 0
-    x, y = OFFSET
-    arrays["landmarks"][0] = [[x, y], [x + 199, y], [120, 99], [x, y + 249], [x + 199, y + 249]]
-    for column, row in arrays["landmarks"][0].astype(int):
-        for name in ("photo", "sketch", "parsing"):
-            arrays[name][0, row, column] = 5
+        arrays[name][0, [row for _, row in points], [column for column, _ in points]] = 5
     packed = load(arrays)
     seen = 0
 
@@ -144,39 +133,16 @@ def test_photo_sketch_parsing_valid_and_landmarks_move_together(load):
     assert seen > 5, "hardly a marker was inside a crop: the test shows nothing"
 
 
-def test_the_middle_offset_moves_nothing(load):
-    packed = load(packed_arrays())
-    indices = torch.tensor([0, 2])
-
-    still = packed.batch(indices)
-    middle = packed.batch(indices, JITTER, torch.full((2, 2), 15))
-
-    for name in ("photo", "sketch", "landmarks", "parsing", "valid"):
-        assert torch.equal(getattr(still, name), getattr(middle, name))
-
-
-def test_drawn_offsets_cover_every_place_of_the_crop():
+def test_drawn_offsets_cover_every_place_of_the_crop_and_follow_the_random_state():
     torch.manual_seed(0)
-
     offsets = sample_jitter(2000, JITTER, FRAME, CPU)
-
     assert offsets.shape == (2000, 2)
     assert offsets.dtype == torch.int64
     for axis in (0, 1):
         assert offsets[:, axis].unique().tolist() == list(range(31))
     assert not torch.equal(offsets[:, 0], offsets[:, 1])
-
-
-def test_offsets_follow_the_random_state():
-    torch.manual_seed(7)
-    first = sample_jitter(4, JITTER, FRAME, CPU)
-    torch.manual_seed(7)
-
-    assert torch.equal(sample_jitter(4, JITTER, FRAME, CPU), first)
-
-
-def test_jitter_zero_draws_nothing():
-    assert sample_jitter(4, 0, FRAME, CPU) is None
+    torch.manual_seed(0)
+    assert torch.equal(sample_jitter(2000, JITTER, FRAME, CPU), offsets)
 
 
 def test_a_flipped_frame_is_the_jittered_one_mirrored_with_its_points_and_labels(load):
@@ -198,24 +164,6 @@ def test_a_flipped_frame_is_the_jittered_one_mirrored_with_its_points_and_labels
     assert torch.equal(batch.landmarks[0], torch.stack([255 - x, y], dim=1)[[1, 0, 2, 4, 3]])
 
 
-def test_a_flipped_point_lies_on_what_is_now_on_its_side(load):
-    """Each point of the packed photo is marked with a gray level of its own."""
-    arrays = packed_arrays(count=1)
-    arrays["landmarks"][0] = [[90, 120], [150, 123], [117, 150], [101, 181], [140, 180]]
-    for index, (column, row) in enumerate(arrays["landmarks"][0].astype(int)):
-        arrays["photo"][0, row, column] = 10 * index
-
-    batch = load(arrays).batch(torch.tensor([0]), flips=torch.tensor([True]))
-
-    found = [batch.photo[0, 0, y, x].item() for x, y in batch.landmarks[0].long()]
-    seen = [round((value + 1) * 127.5) for value in found]
-    assert seen == [10 * index for index in MIRRORED_POINTS]
-    by_name = dict(zip(LANDMARK_NAMES, batch.landmarks[0].tolist(), strict=True))
-    assert by_name["left_eye"] == [255 - 150, 123]  # left is the viewer's left, as before
-    assert by_name["left_eye"][0] < by_name["right_eye"][0]
-    assert by_name["mouth_left"][0] < by_name["mouth_right"][0]
-
-
 def test_points_change_sides_by_their_names_and_labels_have_no_sides():
     other_side = {"left": "right", "right": "left"}
     names = [
@@ -225,13 +173,11 @@ def test_points_change_sides_by_their_names_and_labels_have_no_sides():
     assert not [name for name in CLASSES if "left" in name or "right" in name]
 
 
-def test_half_of_the_frames_are_flipped_and_no_number_is_drawn_without_flips():
-    torch.manual_seed(0)
+def test_half_of_the_frames_are_flipped_and_nothing_is_drawn_without_flips_or_jitter():
     before = torch.get_rng_state()
     assert sample_flips(2000, False, CPU) is None
+    assert sample_jitter(2000, 0, FRAME, CPU) is None
     assert torch.equal(torch.get_rng_state(), before)
-
     flips = sample_flips(2000, True, CPU)
-
     assert flips.dtype == torch.bool
     assert 900 < flips.sum() < 1100
