@@ -12,12 +12,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
-    device = devices.acquire_device(
-        console,
-        snakemake.config["device"],
-        snakemake.config["gpu_slots"],
-        asked=bool(snakemake.resources.get("gpu")),
-    )
+    device = devices.device_of_job(console, snakemake.config, snakemake.resources)
     subset = snakemake.wildcards.subset
     listed = pairs.select(
         pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"]), subset

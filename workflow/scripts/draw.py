@@ -13,12 +13,7 @@ if TYPE_CHECKING:
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
     output = Path(snakemake.output.faces).parent
-    device = devices.acquire_device(
-        console,
-        snakemake.config["device"],
-        snakemake.config["gpu_slots"],
-        asked=bool(snakemake.resources.get("gpu")),
-    )
+    device = devices.device_of_job(console, snakemake.config, snakemake.resources)
     sketcher = Sketcher.load(snakemake.input.generator, device, hp["statistics"])
     listed = photos.find_photos([hp["photos"]], output)
     points = photos.read_points(Path(hp["points"]), listed) if hp["points"] else {}

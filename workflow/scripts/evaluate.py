@@ -33,12 +33,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         raise job.InputError(problems)
     identity, scored_as = hp["identity"], hp["scored_as"]
     networks = Networks.load(hp, files.get("weights"), files.get("lpips", ()))
-    device = devices.acquire_device(
-        console,
-        snakemake.config["device"],
-        snakemake.config["gpu_slots"],
-        asked=bool(snakemake.resources.get("gpu")),
-    )
+    device = devices.device_of_job(console, snakemake.config, snakemake.resources)
     networks = networks.to(device)
     people = pairs.select(
         pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]),

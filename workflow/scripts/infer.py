@@ -14,12 +14,7 @@ if TYPE_CHECKING:
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
-    device = devices.acquire_device(
-        console,
-        snakemake.config["device"],
-        snakemake.config["gpu_slots"],
-        asked=bool(snakemake.resources.get("gpu")),
-    )
+    device = devices.device_of_job(console, snakemake.config, snakemake.resources)
     data = tensors.load_packed(snakemake.input.tensors, device)
     ids, subset = np.array(data.ids), np.array(data.subset)
     seed = int(snakemake.wildcards.seed)

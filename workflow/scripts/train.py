@@ -17,12 +17,7 @@ folder = Path(snakemake.output.log).parent
 with job.job(
     snakemake.log[0], snakemake.threads, __file__, snakemake.params.code, alone_in=folder
 ) as console:
-    device = devices.acquire_device(
-        console,
-        snakemake.config["device"],
-        snakemake.config["gpu_slots"],
-        asked=bool(snakemake.resources.get("gpu")),
-    )
+    device = devices.device_of_job(console, snakemake.config, snakemake.resources)
     checks.check_room(Path(snakemake.input.tensors), device, console)
     with job.staged(snakemake.input.tensors) as packed:
         data = tensors.load_packed(packed, device)

@@ -7,9 +7,9 @@ import glob
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from photosketch.jobs.job import InputError, say, try_lock
 
@@ -21,6 +21,14 @@ CARDS = "/dev/nvidia[0-9]*"  # a file for each card of this machine
 ON_THE_CPU = (
     "set device: cpu in the configuration (--device cpu) to run on the CPU, many times slower"
 )
+
+
+def device_of_job(
+    console: TextIO, config: Mapping[str, Any], resources: Mapping[str, Any]
+) -> "torch.device":
+    """The device of a job by the run's configuration; `resources` is what its scheduler gave."""
+    asked = bool(resources.get("gpu"))
+    return acquire_device(console, config["device"], config["gpu_slots"], asked)
 
 
 def acquire_device(

@@ -34,11 +34,11 @@ def parse_grabcut(image: Image, points: Points) -> Labels:
     random state is set for that).
     """
     points = np.asarray(points, np.float32)
+    assert image.dtype == np.uint8 and image.shape[2:] in ((), (3,)) and points.shape == (5, 2)
     x, y = points[:2].mean(axis=0)
     height, width = image.shape[:2]
     if np.hypot(*(points[1] - points[0])) < 2 or not (0 <= x < width and 0 <= y < height):
         raise ValueError(f"the eyes lie at {points[:2].tolist()}: not apart, or not in the image")
-    assert image.dtype == np.uint8 and image.shape[2:] in ((), (3,)) and points.shape == (5, 2)
     across, down = points[1] - points[0]
     distance = float(np.hypot(across, down))
     usual_size = _SCALES[0] <= distance / EYE_DISTANCE <= _SCALES[1]

@@ -106,12 +106,8 @@ def _read_map(
         with Image.open(path, formats=["PNG"]) as image:
             given, mode = image.size, image.mode
             transparent = "transparency" in image.info
-            # pixels of another size are not decoded: they may be too many
-            pixels = (
-                np.asarray(image.convert("RGB") if mode == "P" else image, np.int64)
-                if (given == size)
-                else np.empty(0, np.int64)
-            )
+            if given == size:  # a picture of another size may be too large to decode
+                pixels = np.asarray(image.convert("RGB") if mode == "P" else image, np.int64)
     except Exception as error:  # what broken files make Pillow raise has no class in common
         raise ValueError(f"is not an intact PNG ({error}); replace it") from error
     if given != size:
