@@ -78,6 +78,7 @@ rule compare:
             "features": FEATURES.label,
             "chosen_by": config["evaluation"]["chosen_by"] if VALIDATED else None,
             "published": config["published"],
+            "people": config["comparison"]["people"],
         },
         code=code_version("compare.py"),
     message:

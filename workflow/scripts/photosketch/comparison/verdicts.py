@@ -10,8 +10,6 @@ from photosketch.comparison.tables import Table, in_unit
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, Metric
 
-ANCHOR = "verdicts"  # of the table of the primary metric
-
 
 @dataclass(frozen=True)
 class _Claim:
@@ -79,7 +77,8 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
             "said of the ablations themselves."
         )
     return Table(
-        f"Difference to {first['reference']}: {metric.name}, all subsets (primary)",
+        f"Difference to {first['reference']}: {metric.name}"
+        f"{', all subsets' if POOLED in comparison.columns else ''} (primary)",
         ["method", *(text for c in claims for text in (c.interval, f"verdict on {c.subject}"))],
         [
             [
@@ -97,13 +96,17 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
             f"these very runs. {over_seeds}",
         ],
         _contradictions(lines, differences, claims[-1]),
-        ANCHOR,
     )
 
 
 def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
     differences, subsets, last = comparison.differences, comparison.subsets, claims[-1]
     several = len(claims) > 1
+    pooled_name, *_ = subsets
+    if POOLED in comparison.columns:
+        pooled_name = "all subsets"
+    else:
+        subsets = []
     rows = []
     for (method, key), group in differences.groupby(["ablation", "metric"], sort=False):
         metric, by_subset = BY_KEY[key], group.set_index("subset")
@@ -125,7 +128,7 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
         f"out zero. If nothing truly differs, up to 5% of these {known} "
         f"{last.interval + ' ' if several else ''}lines, {known / 20:.1f}, would say so by chance."
     ]
-    if several:
+    if several and subsets:
         remarks.append(f"The subsets' intervals are {last.interval}.")
     if comparison.points:
         remarks.append(
@@ -137,7 +140,7 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
     if differences[last.low].isna().any():
         remarks.append("[–, –]: no interval, of too few test images or scores that do not differ.")
     pooled_heads = [
-        f"all subsets, {claim.interval}" if several else "all subsets" for claim in claims
+        f"{pooled_name}, {claim.interval}" if several else pooled_name for claim in claims
     ]
     return Table(
         f"Difference to {differences['reference'].iloc[0]}: all metrics and subsets (descriptive)",

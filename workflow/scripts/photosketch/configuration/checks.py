@@ -354,6 +354,16 @@ def draw_problems(
     ]
 
 
+def unknown_people(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]) -> list[str]:
+    """The people of the grids that are not test people; `pairs`: rows of the table of pairs."""
+    test = {f"{row['subset']}/{row['id']}" for row in pairs if row["split"] == "test"}
+    return [
+        f"comparison.people: {name} is not a test pair of dataset.pairs; write SUBSET/ID"
+        for name in config["comparison"]["people"]
+        if name not in test
+    ]
+
+
 def unknown_published_subsets(config: Mapping[str, Any], subsets: Iterable[str]) -> list[str]:
     """Published values of subsets that the table of pairs does not have."""
     known = [*subsets, "all"]

@@ -498,6 +498,16 @@ class Evaluation(Section):
     )
 
 
+class ComparisonSettings(Section):
+    """What the comparison shows."""
+
+    people: Annotated[list[Text], AfterValidator(_unique)] = setting(
+        "the test people of the grids, as SUBSET/ID; of a subset without any, six are taken that "
+        "lie evenly in the table of the pairs",
+        "compare",
+    )
+
+
 class Draw(Section):
     """What the target `draw` draws, and with which generator."""
 
@@ -560,6 +570,7 @@ class Config(Section):
     )
     inference: Inference
     evaluation: Evaluation
+    comparison: ComparisonSettings
     draw: Draw | None = setting(
         "the target `draw` draws the faces of the photos in a folder with a generator of the run: "
         "{photos: FOLDER, ablation, seed, epoch}, and `points` (CSV) for photos in which no face "

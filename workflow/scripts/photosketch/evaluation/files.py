@@ -18,6 +18,7 @@ from photosketch.data.storage import (
 from photosketch.jobs.job import InputError
 
 POOLED = "all"  # the name, in tables, of all subsets together
+PHOTOS = "photo in gray"  # what tables call the photos, scored as if they were drawn
 # that every table has
 COLUMNS = ["epoch", "subset", "n", "fid", "kid", "fid_other", "features", "note"]
 _SCORED_BY = "evaluate, evaluate_method or evaluate_validation"

@@ -1,0 +1,61 @@
+"""What came out of a run, in a few sentences made from its numbers."""
+
+from photosketch.comparison.summary import Comparison, seeds_in_words
+from photosketch.comparison.tables import number
+from photosketch.evaluation.files import PHOTOS, POOLED
+from photosketch.evaluation.metrics import BY_KEY
+
+FEW_PAIRS = 20  # validation pairs, below which the choice of an epoch says little
+FEW_EPOCHS = 3  # evaluated epochs, below which their deviation says little
+ORDER = ("better", "worse", "undecided")
+
+
+def conclusion(comparison: Comparison) -> list[str]:
+    """The lowest FID, the verdicts on the differences to the reference, and reasons for doubt."""
+    summary = comparison.summary
+    lowest = summary.loc[summary[POOLED].idxmin()]
+    people, seeds = comparison.counts[POOLED], comparison.seeds
+    sentences = [
+        f"{lowest['ablation']} has the lowest FID: {number(summary, lowest[POOLED])} on {people} "
+        f"test people with {seeds_in_words(seeds)}.",
+        *_verdicts(comparison),
+    ]
+    photo = comparison.without_epochs(POOLED).get(PHOTOS)
+    if photo is not None and photo < lowest[POOLED]:
+        sentences.append(
+            f"The photo in gray has a lower FID ({number(summary, photo)}) than every drawn "
+            "sketch: the generators are not trained enough yet."
+        )
+    if comparison.choice:
+        pooled = comparison.choice.scores["subset"] == POOLED
+        pairs = int(comparison.choice.scores.loc[pooled, "n"].iloc[0])
+        if pairs < FEW_PAIRS:
+            sentences.append(f"{pairs} validation pairs are too few to choose an epoch by.")
+    if len(comparison.epochs) < FEW_EPOCHS:
+        sentences.append(
+            f"With {len(comparison.epochs)} evaluated epoch{'s' * (len(comparison.epochs) > 1)}, "
+            "the scatter over epochs is unknown."
+        )
+    return sentences
+
+
+def _verdicts(comparison: Comparison) -> list[str]:
+    """One sentence for all primary verdicts, and what it does not say."""
+    if comparison.differences.empty:
+        return []
+    primary = comparison.differences[comparison.differences["role"] == "primary"]
+    if primary.empty:
+        return []
+    several = len(comparison.seeds) > 1
+    by_verdict = primary.groupby("verdict" if several else "run_verdict")["ablation"].agg(list)
+    said = [
+        f"{' and '.join(by_verdict[verdict])} {'is' if len(by_verdict[verdict]) == 1 else 'are'} "
+        f"{verdict}"
+        for verdict in ORDER
+        if verdict in by_verdict
+    ]
+    metric, reference = primary["metric"].iloc[0], primary["reference"].iloc[0]
+    sentences = [f"Compared with {reference} in {BY_KEY[metric].name}, {'; '.join(said)}."]
+    if not several:
+        sentences.append("One seed: another run of the same ablations may say otherwise.")
+    return sentences
