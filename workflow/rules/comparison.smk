@@ -71,6 +71,7 @@ rule compare:
             "points": SWEEP_POINTS,
             "shown": SHOWN,
             "reference": config["reference"],
+            "contrasts": config["evaluation"]["contrasts"],
             "methods": METHODS,
             "seeds": SEEDS,
             "epochs": EPOCHS,

@@ -145,9 +145,11 @@ def line(ablation: str, subset: str, metric: str = "fid", **values) -> dict[str,
 
 def differing(*lines: dict[str, object], seeds: int = 1, **fields: Any) -> list[Table]:
     """The tables of these lines and of one undecided line of CUHK for each method and metric."""
+    keys = dict.fromkeys((one["ablation"], one["reference"], one["metric"]) for one in lines)
+    there = {(x["ablation"], x["reference"], x["metric"]) for x in lines if x["subset"] == "CUHK"}
     others = [
-        line(*key, **BY_SEEDS | {"seeds": seeds})
-        for key in dict.fromkeys((one["ablation"], "CUHK", one["metric"]) for one in lines)
+        line(ablation, "CUHK", metric, **BY_SEEDS | {"seeds": seeds, "reference": reference})
+        for ablation, reference, metric in keys.keys() - there
     ]
     every = pd.DataFrame([*lines, *others])
     return difference_tables(compared(seeds, {"differences": every, **fields}))
@@ -192,6 +194,21 @@ def test_a_subset_says_better_or_worse_in_its_cell() -> None:
     assert "without seeds, only descriptive: theirs." in remarks
     assert "[–, –]: no interval" in remarks
     assert not table.warnings
+
+
+def test_pairs_of_several_references_name_both_sides() -> None:
+    primary, descriptive = differing(
+        line("glad_1", "all", **PRIMARY),
+        line("glad_1", "AR"),
+        line("both", "all", **PRIMARY | BETTER | {"reference": "glad_1"}),
+        line("both", "AR", **WORSE | {"reference": "glad_1"}),
+        line("both", "CUHK", reference="glad_1"),
+    )
+    assert primary.title == "Differences: FID, all subsets (primary)"
+    assert [row[:2] for row in primary.rows] == [["glad_1", "baseline"], ["both", "glad_1"]]
+    assert list(descriptive.head)[:3] == ["method", "compared with", "metric"]
+    (warning,) = primary.warnings
+    assert "both is better" in warning
 
 
 def test_a_pooled_better_that_hides_a_subset_worse_is_warned_of() -> None:

@@ -31,9 +31,7 @@ def test_float16_weights_draw_the_same_within_one_gray_level(tmp_path, local):
     for seed in range(10):
         pair = draw_pair(seed)
         given = pair.photo, pair.photo_landmarks
-        drawn = [
-            sketcher(*given, aligned=True)[0].image.astype(int) for sketcher in (whole, half)
-        ]
+        drawn = [sketcher(*given, aligned=True)[0].image.astype(int) for sketcher in (whole, half)]
         assert np.abs(drawn[0] - drawn[1]).max() <= 1
         assert drawn[0].std() > 1
 

@@ -47,15 +47,16 @@ def _verdicts(comparison: Comparison) -> list[str]:
     if primary.empty:
         return []
     several = len(comparison.seeds) > 1
-    by_verdict = primary.groupby("verdict" if several else "run_verdict")["ablation"].agg(list)
-    said = [
-        f"{' and '.join(by_verdict[verdict])} {'is' if len(by_verdict[verdict]) == 1 else 'are'} "
-        f"{verdict}"
-        for verdict in ORDER
-        if verdict in by_verdict
-    ]
-    metric, reference = primary["metric"].iloc[0], primary["reference"].iloc[0]
-    sentences = [f"Compared with {reference} in {BY_KEY[metric].name}, {'; '.join(said)}."]
+    metric = BY_KEY[primary["metric"].iloc[0]].name
+    sentences = []
+    for reference, lines in primary.groupby("reference", sort=False):
+        by_verdict = lines.groupby("verdict" if several else "run_verdict")["ablation"].agg(list)
+        said = [
+            f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} {verdict}"
+            for verdict in ORDER
+            if (names := by_verdict.get(verdict))
+        ]
+        sentences.append(f"Compared with {reference} in {metric}, {'; '.join(said)}.")
     if not several:
         sentences.append("One seed: another run of the same ablations may say otherwise.")
     return sentences

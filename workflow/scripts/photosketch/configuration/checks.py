@@ -187,6 +187,16 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
             f"choose one of {', '.join(config['ablations'])}"
         )
     evaluation = config["evaluation"]
+    compared = [*config["ablations"], *config["methods"]]
+    for index, pair in enumerate(evaluation["contrasts"]):
+        for name in pair:
+            if name not in compared:
+                yield (
+                    f"evaluation.contrasts.{index}: {name!r} is not an ablation or method; "
+                    f"choose two of {', '.join(compared)}"
+                )
+        if pair[0] == pair[1]:
+            yield f"evaluation.contrasts.{index}: {pair[0]} twice; name two different ablations"
     if isinstance(evaluation["features"], Mapping):
         for key in ("weights", "weights_sha256"):
             if evaluation[key]:

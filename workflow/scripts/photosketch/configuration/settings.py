@@ -485,6 +485,12 @@ class Evaluation(Section):
         "([docs/significance.md](../docs/significance.md)). Decide before you look",
         "estimate_differences",
     )
+    contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = setting(
+        "pairs of ablations or methods, [first, second], whose difference is estimated beside the "
+        "differences to `reference`. A pair of ablations has a part in the primary lines and makes "
+        "all primary intervals wider: decide before you look",
+        "estimate_differences",
+    )
     chosen_by: Literal["fid", "kid"] = setting(
         "with validation pairs: the distance whose lowest value on these pairs chooses each run's "
         "epoch; FID is biased at small n, KID is not",
