@@ -32,8 +32,9 @@ def training_seconds(measured: Mapping[str, Any], train: TrainConfig, pairs: int
     """The seconds that one training on so many pairs takes; None where that was not measured.
 
     `measured` is what tests/bench_training.py gives: steps of one pair, for one width and frame,
-    with the fusion of APDrawingGAN. Of the gradient loss without local networks it has no row: that
-    counts as `baseline`, whose step it makes longer by the gradients of two sketches.
+    with pix2pix's decoder and the fusion of APDrawingGAN. Of the gradient loss without local
+    networks it has no row: that counts as `baseline`, whose step it makes longer by the gradients
+    of two sketches.
     """
     local = train.losses.local > 0
     if (
@@ -41,6 +42,7 @@ def training_seconds(measured: Mapping[str, Any], train: TrainConfig, pairs: int
         or not (train.ngf == train.ndf == measured["width"])
         or train.frame != measured["frame"]
         or (local and train.fusion != "apdrawing")
+        or train.decoder != "transposed"
     ):
         return None
     kind = "baseline"
