@@ -33,7 +33,9 @@ GladForm = Literal["magnitude", "squared", "cosine"]
 DecoderName = Literal["transposed", "resize"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
-ScoredAs = Literal["as_drawn", "report2019"]
+ScoredAs = Literal[
+    "as_drawn", "report2019", "genre2021", "genre2021_saved", "hida2023_saved", "resized256"
+]
 FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
 LARGEST = 10**15  # of any number in the configuration
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -507,10 +509,10 @@ class Evaluation(Section):
         "compare, if there are validation pairs",
     )
     scored_as: ScoredAs = setting(
-        "`report2019`: each drawn sketch (of ablations and `methods` alike) is stretched from its "
-        "darkest to its lightest gray and saved as JPEG of quality 75 before it is scored, and "
-        "FID and KID compare it with true sketches in colour. Samples stay as drawn, and tables "
-        "and figures say so: [docs/protocols.md](../docs/protocols.md)",
+        "what is done to drawn and true sketches before they are scored, as published code does "
+        "it: stretched levels, JPEG, colour, part and size of the image "
+        "([docs/protocols.md](../docs/protocols.md#how-sketches-are-scored) compares them). "
+        "Samples stay as drawn, and tables and figures name the preset",
     )
 
 
