@@ -36,10 +36,8 @@ $(VENV)/ready-%: requirements-%.txt $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-# narrow networks gain nothing from a second thread: one thread a job, as many jobs as cores
 demo: $(VENV)/ready  ## the whole workflow on generated faces, minutes
-	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
-	  --configfile config/demo.yaml
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
 
 OUTPUT ?= results/draw
 draw: $(VENV)/ready  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)
