@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photosketch.configuration.settings import RunSettings, TrainConfig, evaluated_epochs
-from photosketch.jobs import devices, job, provenance, run_plan
+from photosketch.jobs import devices, job, run_plan
 from photosketch.training import checks, loop, tensorboard_log, tensors
 from photosketch.training.kept_trainings import Training
 from photosketch.training.trainer import Trainer
@@ -28,6 +28,13 @@ with job.job(
     if config.losses.local:
         page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
         checks.check_faces(data, ablation, aligned=aligned, page_command=page_command)
+    about = loop.describe_run(
+        data,
+        aligned=aligned,
+        run=snakemake.config["run"],
+        ablation=ablation,
+        code=snakemake.params.code,
+    )
     run = loop.Run(
         name=f"{ablation}, seed {seed}",
         folder=folder,
@@ -37,16 +44,10 @@ with job.job(
             code=snakemake.params.code,
             data=data_sha256,
             seed=seed,
-            commit=provenance.head(provenance.PROJECT) or "unknown",
+            commit=about["commit"],
         ),
         settings=RunSettings.from_config(snakemake.config["train"]),
-        about=loop.describe_run(
-            data,
-            aligned=aligned,
-            run=snakemake.config["run"],
-            ablation=ablation,
-            code=snakemake.params.code,
-        ),
+        about=about,
     )
     trainer = Trainer(config, seed, data.sketch_channels, device)
     loop.train(trainer, data, run, console, tensorboard_log.Live)
