@@ -28,7 +28,8 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     done = estimate(project)
     assert done.returncode == 0, done.stdout
     assert "jobs: 0, nothing to do\n" in done.stdout
-    assert "time" not in done.stdout
+    assert "time:" not in done.stdout
+    assert "trainings of earlier values: 0.0 GB (make clean-replaced RUN=small" in done.stdout
 
     sweep = {"ablation": "local", "key": "losses.local", "values": [25, 5]}
     project.configure(seeds=[0, 1], sweeps={"weights": sweep})
@@ -87,7 +88,7 @@ def test_the_disk_is_what_a_finished_run_has_filled(finished):
     for kind, size in expected.items():
         assert disk[kind] == pytest.approx(size, rel=0.1), kind
     # torch adds some 300 bytes to each of up to 1,147 tensors: much in networks as narrow as these
-    states = list(finished.results.glob("train/*/*/.state/*.bin"))
+    states = list(finished.results.glob("train/*/*/.state/*/*.bin"))
     assert len(states) == 6
     added = sum(path.stat().st_size for path in states) - disk["states for resuming"]
     assert 0 < added < 6 * 350_000

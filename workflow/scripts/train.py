@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from photosketch.configuration.settings import RunSettings, TrainConfig, evaluated_epochs
 from photosketch.jobs import devices, job, run_plan
-from photosketch.training import checkpoint, checks, loop, tensorboard_log, tensors
+from photosketch.training import checks, loop, tensorboard_log, tensors
+from photosketch.training.kept_trainings import Training
 from photosketch.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -27,25 +28,26 @@ with job.job(
     if config.losses.local:
         page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
         checks.check_faces(data, ablation, aligned=aligned, page_command=page_command)
-    continuable = {k: v for k, v in snakemake.params.hp.items() if k != "epochs"}
+    about = loop.describe_run(
+        data,
+        aligned=aligned,
+        run=snakemake.config["run"],
+        ablation=ablation,
+        code=snakemake.params.code,
+    )
     run = loop.Run(
         name=f"{ablation}, seed {seed}",
         folder=folder,
         due=evaluated_epochs(snakemake.config),
-        fingerprint=checkpoint.fingerprint(
-            hparams=snakemake.params.hp if config.lr_decay_epochs else continuable,
+        training=Training(
+            hparams=snakemake.params.hp,
             code=snakemake.params.code,
             data=data_sha256,
             seed=seed,
+            commit=about["commit"],
         ),
         settings=RunSettings.from_config(snakemake.config["train"]),
-        about=loop.describe_run(
-            data,
-            aligned=aligned,
-            run=snakemake.config["run"],
-            ablation=ablation,
-            code=snakemake.params.code,
-        ),
+        about=about,
     )
     trainer = Trainer(config, seed, data.sketch_channels, device)
     loop.train(trainer, data, run, console, tensorboard_log.Live)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from photosketch.configuration import checks, sweeps
-from photosketch.configuration.settings import canonical
+from photosketch.configuration.settings import canonical, results_name
 from photosketch.jobs.job import InputError
 
 # the sections of what an overlay can leave out by null, and what one of them is
@@ -18,6 +18,7 @@ def load(
     config: Mapping[str, Any], files: Sequence[Mapping[str, Any]], given: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any], list[sweeps.Sweep]]:
     """The configuration as written, the same with the points of sweeps as ablations, and these.
+    Both have the name of the folder of results as `run`.
 
     `config`: `files` merged, then what --config has `given`. Raises InputError with all mistakes.
     """
@@ -26,11 +27,11 @@ def load(
     config = without_dropped(config)
     mistakes += sweeps.config_problems(config) or [
         *checks.missing_files(canonical(config)),
-        *checks.blocked_folders(config["run"]),
+        *checks.blocked_folders(results_name(config)),
     ]
     if mistakes:
         raise InputError(mistakes)
-    written = canonical(config)
+    written = {**canonical(config), "run": results_name(config)}
     return written, *sweeps.expanded(written)
 
 

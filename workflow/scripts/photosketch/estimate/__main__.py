@@ -21,10 +21,11 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from photosketch.comparison import costs
 from photosketch.configuration import sweeps
 from photosketch.configuration.loading import read_overlay, without_dropped
-from photosketch.configuration.settings import ablation_config
+from photosketch.configuration.settings import ablation_config, results_name
 from photosketch.data import pairs
 from photosketch.estimate import expectations
 from photosketch.jobs.job import InputError, duration_in_words, told
+from photosketch.training import kept_trainings
 
 BENCH = Path("results/bench.json")
 PROFILE = "profiles/default/config.yaml"  # says what makes a file stale
@@ -127,7 +128,8 @@ def main(overlays: Sequence[str]) -> None:
     table = pairs.read_table(config["dataset"]["pairs"])
     jobs = Counter(job.rule_name for job in planned)
     disk = expectations.expected_bytes(config, table)
-    benchmarks = costs.read_benchmarks(Path("results", config["run"], "benchmarks"))
+    results = Path("results", results_name(config))
+    benchmarks = costs.read_benchmarks(results / "benchmarks")
     past = expectations.past_seconds(jobs, benchmarks)
     trainings = [job.wildcards["ablation"] for job in planned if job.rule_name == "train"]
     trained, _, _ = expectations.pairs_by_split(config, table)
@@ -138,6 +140,14 @@ def main(overlays: Sequence[str]) -> None:
     print(f"disk of the whole run: {sum(disk.values()) / 1e9:.1f} GB")
     for kind, size in disk.items():
         print(f"  {kind:24} {size / 1e9:>8.2f} GB")
+    aside = sum(kept_trainings.set_aside(results).values())
+    keep = config["train"]["keep_replaced"]
+    most = keep * (disk["generators"] + disk["states for resuming"])
+    print(
+        f"trainings of earlier values: {aside / 1e9:.1f} GB (make clean-replaced "
+        f"RUN={results.name} removes them), at most {most / 1e9:.1f} GB "
+        f"(train.keep_replaced: {keep})"
+    )
     print_memory(planned, benchmarks)
     print_time(jobs, past, None if "train" in past else by_bench(config, trainings, trained))
 
