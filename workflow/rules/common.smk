@@ -6,7 +6,6 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import update_config
 
 sys.path.append(f"{PROJECT}/workflow/scripts")
 
@@ -49,8 +48,7 @@ if (
     HOSTED
 ):  # config is what the other workflow gave, whose own files are no concern of ours
     files, given = [base, dict(config)], {}
-    config = yaml_file(PROJECT / "config/config.yaml")
-    update_config(config, files[1])
+    config = loading.merged(*files)
 else:
     config_files = list(map(Path, workflow.configfiles))
     if repeated := [

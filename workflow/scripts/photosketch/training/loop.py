@@ -10,7 +10,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -19,12 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from photosketch.configuration.settings import RunSettings, TrainConfig
+from photosketch.configuration.settings import RunSettings, TrainConfig, evaluated_epochs
 from photosketch.geometry.similarity import template
 from photosketch.jobs import job, provenance
 from photosketch.jobs.progress import Bar
-from photosketch.training import checkpoint, networks, tensors
-from photosketch.training.checks import lack_of_memory_explained
+from photosketch.training import checkpoint, checks, networks, tensors
 from photosketch.training.determinism import derive_seed, deterministic_algorithms
 from photosketch.training.trainer import Trainer
 
@@ -60,6 +59,53 @@ class Run:
         ]
 
 
+def train_packed(
+    path: Path,
+    folder: Path,
+    *,
+    ablation: str,
+    seed: int,
+    config: Mapping[str, Any],
+    hparams: Mapping[str, Any],
+    code: str,
+    device: torch.device,
+    page_command: str,
+    console: TextIO,
+    watch: "type[Live] | None" = None,
+) -> None:
+    """Train one ablation with one seed on the packed pairs at `path`, as `train` does, into
+    `folder`.
+
+    `config` is the whole configuration, of which `hparams` are the ablation's hyper-parameters;
+    `code` is the code version, and `page_command` makes the page to click points on. Raises
+    InputError also if the packed pairs do not fit the device or the configuration.
+    """
+    checks.check_room(path, device, console)
+    with job.staged(path) as packed:
+        data = tensors.load_packed(packed, device)
+        data_sha256 = job.file_sha256(packed)
+    train_config = TrainConfig.from_hparams(hparams)
+    aligned = config["dataset"]["align"] != "none"
+    checks.check_frames(data, path, config["dataset"])
+    if train_config.losses.local:
+        checks.check_faces(data, ablation, aligned=aligned, page_command=page_command)
+    continuable = {key: value for key, value in hparams.items() if key != "epochs"}
+    run = Run(
+        name=f"{ablation}, seed {seed}",
+        folder=folder,
+        due=evaluated_epochs(config),
+        fingerprint=checkpoint.fingerprint(
+            hparams=hparams if train_config.lr_decay_epochs else continuable,
+            code=code,
+            data=data_sha256,
+            seed=seed,
+        ),
+        settings=RunSettings.from_config(config["train"]),
+        about=describe_run(data, aligned=aligned, run=config["run"], ablation=ablation, code=code),
+    )
+    train(Trainer(train_config, seed, data.sketch_channels, device), data, run, console, watch)
+
+
 def train(
     trainer: Trainer,
     data: tensors.PackedSet,
@@ -82,7 +128,7 @@ def train(
     config, pairs = trainer.config, len(data)
     with (
         deterministic_algorithms(),
-        lack_of_memory_explained(config, trainer.device),
+        checks.lack_of_memory_explained(config, trainer.device),
         _stop_requests() as stop,
         checkpoint.Saver(run.work, run.settings.states) as saver,
     ):
