@@ -10,15 +10,15 @@ export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup demo draw test test-fast test-cluster lint bench gpu-check estimate board pins config-docs
+.PHONY: help setup demo test test-fast test-cluster lint bench gpu-check estimate board pins config-docs
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 # make setup ONNX=1 IDENTITY=1: with the extras of requirements-onnx.txt and requirements-identity.txt
-setup: $(VENV)/ready $(if $(ONNX),$(VENV)/ready-onnx) $(if $(IDENTITY),$(VENV)/ready-identity)  ## every package, pinned, into .venv (ONNX=1, IDENTITY=1: with extras)
+setup: $(VENV)/ready $(if $(ONNX),$(VENV)/ready-onnx) $(if $(IDENTITY),$(VENV)/ready-identity)  ## every package, pinned, and the command photosketch into .venv (ONNX=1, IDENTITY=1: with extras)
 
-$(VENV)/ready: requirements.txt
+$(VENV)/ready: requirements.txt pyproject.toml
 	@case '$(CURDIR)' in *[\ {}]*) \
 	  echo "Snakemake starts no job under a path with a space or a brace: move $(CURDIR)"; exit 1;; esac
 	@for python in $(PYTHON); do \
@@ -30,6 +30,7 @@ $(VENV)/ready: requirements.txt
 	echo "None of $(PYTHON) is a Python 3.11, 3.12 or 3.13 with venv (Debian, Ubuntu:" \
 	  "apt install python3 python3-venv). Set PYTHON=/path/to/python"; exit 1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(VENV)/ready-%: requirements-%.txt $(VENV)/ready
@@ -40,11 +41,6 @@ $(VENV)/ready-%: requirements-%.txt $(VENV)/ready
 demo: $(VENV)/ready  ## the whole workflow on generated faces, minutes
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
 	  --configfile config/demo.yaml
-
-OUTPUT ?= results/draw
-draw: $(VENV)/ready  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)
-	@test -n "$(MODEL)" -a -n "$(PHOTOS)" || { echo "usage: make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder [OUTPUT=folder] [FORCE=1]"; exit 1; }
-	$(BIN)/python -m photosketch.draw '$(MODEL)' '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
 
 # one more than there are cores, up to four: some tests wait
 WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 3 ? cores + 1 : 4)))

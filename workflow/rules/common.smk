@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-sys.path.append(f"{PROJECT}/workflow/scripts")
+# before a library that the environment has installed, perhaps from another folder
+sys.path.insert(0, LIBRARY)
 
 from photosketch.configuration import checks, loading, settings, sweeps
 from photosketch.data import input_hashes, weights
@@ -16,6 +17,8 @@ from photosketch.evaluation import method_sketches, metrics
 from photosketch.jobs import code_version as code_versions
 from photosketch.jobs import run_plan
 from photosketch.jobs.job import InputError, told
+
+sys.path.remove(LIBRARY)  # a host may have modules of the scripts' names
 
 MISTAKES = "The configuration has mistakes:"
 

@@ -9,10 +9,11 @@ from typing import Any
 from photosketch.configuration import checks, sweeps
 from photosketch.configuration.settings import canonical
 from photosketch.jobs.job import InputError
+from photosketch.jobs.provenance import PROJECT
 
 # the sections of what an overlay can leave out by null, and what one of them is
 NAMED = {"ablations": "an ablation", "sweeps": "a sweep"}
-DEFAULTS = Path(__file__).parents[4] / "config" / "config.yaml"
+DEFAULTS = PROJECT / "config" / "config.yaml"
 JSON_WORDS = ("null", "true", "false")  # which Snakemake takes for text behind --config
 
 
