@@ -10,7 +10,7 @@ export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup demo test test-fast test-cluster lint bench gpu-check estimate board pins config-docs
+.PHONY: help setup demo test test-fast test-cluster lint bench gpu-check estimate clean-replaced board pins config-docs
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -80,6 +80,9 @@ PORT ?= 6006
 board: $(VENV)/ready  ## watch trainings in TensorBoard (RUN=name of the run, PORT=6006)
 	@test -d results/$(RUN)/train || { echo "results/$(RUN)/train: no training of this run yet (RUN=name)"; exit 1; }
 	$(BIN)/tensorboard --logdir results/$(RUN)/train --host 127.0.0.1 --port $(PORT)
+
+clean-replaced: $(VENV)/ready  ## remove trainings of earlier values (RUN=name of the run)
+	$(BIN)/python -m photosketch.training.kept_trainings results/$(RUN)
 
 config-docs: $(VENV)/ready  ## write the schema and the table of config/README.md from the settings
 	$(BIN)/python -m photosketch.configuration.reference

@@ -172,7 +172,7 @@ def train_for_memory(
         for _ in range(3):
             trainer.advance(data, indices)
             trainer.is_finite()
-            saver.save(trainer.state("bench"))
+            saver.save(trainer.state())
     if kind == "cuda":
         print(torch.cuda.max_memory_allocated() / 1e9)
     else:

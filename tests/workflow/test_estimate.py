@@ -87,7 +87,7 @@ def test_the_disk_is_what_a_finished_run_has_filled(finished):
     for kind, size in expected.items():
         assert disk[kind] == pytest.approx(size, rel=0.1), kind
     # torch adds some 300 bytes to each of up to 1,147 tensors: much in networks as narrow as these
-    states = list(finished.results.glob("train/*/*/.state/*.bin"))
+    states = list(finished.results.glob("train/*/*/.state/*/*.bin"))
     assert len(states) == 6
     added = sum(path.stat().st_size for path in states) - disk["states for resuming"]
     assert 0 < added < 6 * 350_000

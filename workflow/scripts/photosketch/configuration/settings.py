@@ -308,10 +308,17 @@ class RunSettings(Section):
         "nothing",
     )
     keep: Literal["all", "last"] = setting(
-        "states for resuming that stay in `train/{ablation}/seed{seed}/.state/`: the newest two, "
-        "so that a damaged one has a predecessor, or the newest alone. A state takes three times "
+        "states for resuming that stay of each training: the newest two, so that a damaged "
+        "one has a predecessor, or the newest alone. A state takes three times "
         "the weights (0.7 GB for `baseline`, 1 GB for the local networks). A setting of the whole "
         "run",
+        "nothing",
+    )
+    keep_replaced: Natural = setting(
+        "trainings of earlier values that stay of each ablation and seed, with states and "
+        "generators, so that a value set back trains nothing; those by other code and unfinished "
+        "ones go first, and `make clean-replaced` removes all. At width 64 a training with 31 "
+        "generators takes 7 to 8 GB. A setting of the whole run",
         "nothing",
     )
 
