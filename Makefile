@@ -71,7 +71,7 @@ gpu-check: $(VENV)/ready  ## is everything right on the GPU at hand, and how fas
 	$(BIN)/python tests/gpu_check.py
 
 estimate: $(VENV)/ready  ## what a run is going to take (CONFIG=my.yaml)
-	$(BIN)/python -m photosketch.estimate $(CONFIG)
+	$(BIN)/photosketch estimate $(CONFIG)
 
 RUN ?= cufs
 PORT ?= 6006
