@@ -126,7 +126,7 @@ def time_jobs(
     """Rule -> seconds of those of the jobs that can be timed, and lines that say by what."""
     threads = {job.wildcards["ablation"]: job.threads for job in jobs if job.rule_name in TRAINED}
     parsing = None
-    if config["parsing"]["backend"] == "grabcut" and any(
+    if config["parsing"]["backend"] != "onnx" and any(
         job.rule_name == "parse_faces" for job in jobs
     ):
         parsing = timing.parsing_seconds(table[0]["photo"], config["dataset"])
