@@ -37,10 +37,8 @@ $(VENV)/ready-%: requirements-%.txt $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-# narrow networks gain nothing from a second thread: one thread a job, as many jobs as cores
 demo: $(VENV)/ready  ## the whole workflow on generated faces, minutes
-	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
-	  --configfile config/demo.yaml
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
 
 # one more than there are cores, up to four: some tests wait
 WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 3 ? cores + 1 : 4)))

@@ -46,6 +46,18 @@ def test_every_page_of_docs_is_linked_from_the_readme():
     assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= linked
 
 
+def test_folders_that_documented_commands_read_and_write_are_ignored_by_git():
+    pages = [*DOCUMENTS, *(ROOT / "config").glob("*.yaml")]
+    command = r"(?:--output |OUTPUT=|PHOTOS=|--results |datasets [a-z]\w+ )([\w/]+)"
+    named = {name for page in pages for name in re.findall(command, page.read_text())}
+    folders = {name for name in named if not re.match("results/|FOLDER|DIR|folder", name)}
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git repository")
+    asked = ["git", "check-ignore", *sorted(folders)]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
+    assert set(done.stdout.split()) == folders
+
+
 def test_every_make_target_that_is_named_exists_and_is_listed():
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))

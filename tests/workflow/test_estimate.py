@@ -26,7 +26,8 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     done = estimate(project)
     assert done.returncode == 0, done.stdout
     assert "jobs: 0, nothing to do\n" in done.stdout
-    assert "time" not in done.stdout
+    assert "time:" not in done.stdout
+    assert "trainings of earlier values: 0.0 GB (make clean-replaced RUN=small" in done.stdout
 
     sweep = {"ablation": "local", "key": "losses.local", "values": [25, 5]}
     project.configure(seeds=[0, 1], sweeps={"weights": sweep})

@@ -417,6 +417,15 @@ def test_files_that_are_not_overlays_are_named(tmp_path, text, fault):
     assert problem.startswith(f"{file}: {fault}")
 
 
+@pytest.mark.parametrize("order", [("tiny", "cuhk-cpu"), ("cuhk-cpu", "tiny")])
+def test_a_trial_keeps_run_and_seeds_and_has_results_of_its_own(config, order):
+    config = {**with_overlays(config, *order), "seeds": [3, 4]}
+    config["dataset"]["pairs"] = str(ROOT / "resources/demo/pairs.tsv")
+    for loaded in loading.load(config, [config], {})[:2]:
+        assert (loaded["run"], loaded["seeds"]) == ("cuhk-cpu-tiny", [3, 4])
+    assert loading.load({**config, "trial": None}, [config], {})[0]["run"] == "cuhk-cpu"
+
+
 def test_what_stands_in_the_place_of_results_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert checks.blocked_folders("mine") == []

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from photosketch.configuration import checks, sweeps
-from photosketch.configuration.settings import canonical
+from photosketch.configuration.settings import canonical, results_name
 from photosketch.jobs.job import InputError
 from photosketch.jobs.provenance import PROJECT
 
@@ -25,6 +25,7 @@ def load(
     complete: bool = True,
 ) -> tuple[dict[str, Any], dict[str, Any], list[sweeps.Sweep]]:
     """The configuration as written, the same with the points of sweeps as ablations, and these.
+    Both have the name of the folder of results as `run`.
 
     `config`: `files` merged, then what --config has `given`. Unless `complete`, files that it names
     may be missing. Raises InputError with all mistakes.
@@ -34,10 +35,13 @@ def load(
     config = without_dropped(config)
     problems = sweeps.config_problems(config)
     if complete and not problems:
-        problems = checks.missing_files(canonical(config)) + checks.blocked_folders(config["run"])
+        problems = [
+            *checks.missing_files(canonical(config)),
+            *checks.blocked_folders(results_name(config)),
+        ]
     if mistakes + problems:
         raise InputError(mistakes + problems)
-    written = canonical(config)
+    written = {**canonical(config), "run": results_name(config)}
     return written, *sweeps.expanded(written)
 
 

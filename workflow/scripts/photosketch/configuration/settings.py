@@ -521,6 +521,11 @@ class Config(Section):
     """Configuration of the photo -> sketch ablations."""
 
     run: Name = setting("results go to `results/{run}/`", "nothing: another run is another folder")
+    trial: Name | None = setting(
+        "results go to `results/{run}-{trial}/` instead, so that a trial of a run "
+        "(`config/tiny.yaml`) keeps the run's results",
+        "nothing: another trial is another folder",
+    )
     dataset: Dataset
     landmarks: Landmarks
     parsing: Parsing
@@ -579,6 +584,11 @@ def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
     """The configuration in one order and with one type for each value (100.0 for 100 as a weight),
     so that how it is written makes no difference. Raises pydantic's ValidationError."""
     return Config.model_validate(config).model_dump(exclude_unset=True)
+
+
+def results_name(config: Mapping[str, Any]) -> str:
+    """The name of a run's folder below `results`: with that of its trial."""
+    return "-".join(filter(None, (config["run"], config["trial"])))
 
 
 def ablation_order(merged: Iterable[str], base: Iterable[str]) -> list[str]:

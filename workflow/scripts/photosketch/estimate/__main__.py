@@ -30,6 +30,7 @@ from photosketch.estimate import expectations, timing
 from photosketch.jobs import devices
 from photosketch.jobs.job import InputError, duration_in_words, listed, told
 from photosketch.jobs.provenance import PROJECT
+from photosketch.training import kept_trainings
 
 TRAINED = ("train", "infer", "infer_validation")  # rules that take as long as an ablation's steps
 PROFILE = "profiles/default/config.yaml"  # says what makes a file stale
@@ -198,7 +199,8 @@ def report(overlays: Sequence[str]) -> None:
     table = pairs.read_table(config["dataset"]["pairs"])
     jobs = Counter(job.rule_name for job in planned)
     disk = expectations.expected_bytes(config, table)
-    benchmarks = costs.read_benchmarks(Path("results", config["run"], "benchmarks"))
+    results = Path("results", config["run"])
+    benchmarks = costs.read_benchmarks(results / "benchmarks")
     past = expectations.past_seconds(jobs, benchmarks)
 
     print(f"jobs: {len(planned)}" if planned else "jobs: 0, nothing to do")
@@ -207,6 +209,14 @@ def report(overlays: Sequence[str]) -> None:
     print(f"disk of the whole run: {sum(disk.values()) / 1e9:.1f} GB")
     for kind, size in disk.items():
         print(f"  {kind:24} {size / 1e9:>8.2f} GB")
+    aside = sum(kept_trainings.set_aside(results).values())
+    keep = config["train"]["keep_replaced"]
+    most = keep * (disk["generators"] + disk["states for resuming"])
+    print(
+        f"trainings of earlier values: {aside / 1e9:.1f} GB (make clean-replaced "
+        f"RUN={results.name} removes them), at most {most / 1e9:.1f} GB "
+        f"(train.keep_replaced: {keep})"
+    )
     print_memory(planned, benchmarks)
     if planned:
         unknown = [job for job in planned if job.rule_name not in past]

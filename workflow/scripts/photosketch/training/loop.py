@@ -79,6 +79,7 @@ def train_packed(
     checks.check_frames(data, path, config["dataset"])
     if train_config.losses.local:
         checks.check_faces(data, ablation, aligned=aligned, page_command=page_command)
+    about = describe_run(data, aligned=aligned, run=config["run"], ablation=ablation, code=code)
     run = Run(
         name=f"{ablation}, seed {seed}",
         folder=folder,
@@ -88,10 +89,10 @@ def train_packed(
             code=code,
             data=data_sha256,
             seed=seed,
-            commit=provenance.head(provenance.PROJECT) or "unknown",
+            commit=about["commit"],
         ),
         settings=RunSettings.from_config(config["train"]),
-        about=describe_run(data, aligned=aligned, run=config["run"], ablation=ablation, code=code),
+        about=about,
     )
     train(Trainer(train_config, seed, data.sketch_channels, device), data, run, console, watch)
 
