@@ -10,7 +10,7 @@ export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup demo test test-fast test-cluster lint bench gpu-check estimate clean-replaced board pins config-docs
+.PHONY: help setup demo draw test test-fast test-cluster lint bench gpu-check estimate clean-replaced board pins config-docs
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -39,6 +39,11 @@ $(VENV)/ready-%: requirements-%.txt $(VENV)/ready
 
 demo: $(VENV)/ready  ## the whole workflow on generated faces, minutes
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
+
+OUTPUT ?= results/draw
+draw: $(VENV)/ready  ## sketches of your own photos (PHOTOS=folder, MODEL=generator.safetensors of a run)
+	@test -n "$(PHOTOS)" || { echo "usage: make draw PHOTOS=folder [MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors] [OUTPUT=folder] [FORCE=1]"; exit 1; }
+	$(BIN)/photosketch draw $(if $(MODEL),'$(MODEL)') '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
 
 # one more than there are cores, up to four: some tests wait
 WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 3 ? cores + 1 : 4)))
