@@ -60,7 +60,7 @@ def planned_jobs(overlays: Sequence[str]) -> list[Any]:
         logging.getLogger("snakemake.logging").addHandler(planned)
         try:
             workflow = api.workflow(
-                resource_settings=ResourceSettings(cores=os.cpu_count()),
+                resource_settings=ResourceSettings(cores=len(os.sched_getaffinity(0))),
                 config_settings=ConfigSettings(configfiles=[Path(path) for path in overlays]),
                 snakefile=Path("Snakefile"),
             )
