@@ -8,7 +8,6 @@ import pytest
 from photosketch.configuration.loading import load_overlays
 from photosketch.data import pairs
 from photosketch.estimate import expectations
-from photosketch.estimate.__main__ import main
 
 
 def estimate(project) -> subprocess.CompletedProcess:
@@ -55,12 +54,6 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     assert done.returncode != 0
     assert "seeds.1: 1.0 is not allowed (write 1)" in done.stdout
     assert "jobs:" not in done.stdout
-
-
-def test_elsewhere_it_says_where_to_go(project, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert main(["--configfile", str(project.overlay)]) == 1
-    assert f"{tmp_path}: not the folder of the workflow; first cd " in capsys.readouterr().err
 
 
 def test_the_disk_is_what_a_finished_run_has_filled(finished):

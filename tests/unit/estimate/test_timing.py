@@ -6,7 +6,7 @@ import torch
 from photosketch.configuration.loading import load_overlays
 from photosketch.configuration.settings import ablation_config
 from photosketch.estimate import timing
-from photosketch.estimate.__main__ import Clock
+from photosketch.estimate.__main__ import Clock, main
 from photosketch.jobs.job import InputError
 from support.settings import loss_weights, train_config
 
@@ -77,3 +77,9 @@ def test_the_other_precision_is_told_by_what_it_saves_or_costs(monkeypatch, nati
     assert len(timed) == 2 + 2 * native
     mixed = {**config["ablations"], "local": {"losses": {"local": 25}, "precision": "bf16"}}
     assert Clock({**config, "ablations": mixed}).precision(["baseline", "local"]) is None
+
+
+def test_in_another_folder_it_says_where_to_go(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--configfile", "my.yaml"]) == 1
+    assert f"{tmp_path}: not the folder of the workflow; first cd " in capsys.readouterr().err

@@ -5,11 +5,13 @@ import io
 import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 from snakemake.cli import parse_args
 
+from photosketch import __main__
 from photosketch.__main__ import main as photosketch
 from photosketch.jobs import run_plan
 from photosketch.training.__main__ import main as train
@@ -93,6 +95,20 @@ def test_photosketch_takes_what_is_printed(document, words, tmp_path, monkeypatc
         command(given)
     if "NAME" not in words:
         assert "usage:" not in told.getvalue()
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_remedy(monkeypatch, capsys):
+    def run(command, arguments):
+        raise ModuleNotFoundError(name=command)
+
+    monkeypatch.setattr(__main__, "_run", run)
+    monkeypatch.setattr(__main__, "COMMANDS", ("pandas", "photosketch.nothing"))
+    assert photosketch(["pandas"]) == 1
+    assert f"pandas is not installed for {sys.executable}; run `make setup` in {ROOT} and" in (
+        capsys.readouterr().err
+    )
+    with pytest.raises(ModuleNotFoundError):  # a fault of our own
+        photosketch(["photosketch.nothing"])
 
 
 def test_the_command_for_another_target_is_the_user_s_own(tmp_path, monkeypatch):

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 from photosketch.jobs.provenance import PROJECT
 
+COMMANDS = ("datasets", "estimate", "train", "draw")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
@@ -23,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hidden = argparse.SUPPRESS
-    parser.add_argument("command", choices=("datasets", "estimate", "train", "draw"), help=hidden)
+    parser.add_argument("command", choices=COMMANDS, help=hidden)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=hidden)
     asked = parser.parse_args(arguments)
     try:

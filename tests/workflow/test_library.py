@@ -1,4 +1,4 @@
-"""A training made by the command on another machine is brought back to the workflow."""
+"""The workflow and its library: what others installed, and trainings made by the library alone."""
 
 import shutil
 import subprocess
@@ -29,3 +29,10 @@ def test_the_workflow_takes_over_its_states_without_a_step(unrun, tmp_path):
     for file in trained.glob("*.*"):
         assert (place / file.name).read_bytes() == file.read_bytes(), file.name
     assert "Nothing to be done" in unrun.snakemake(log, "--dry-run").stdout
+
+
+def test_jobs_take_the_library_of_their_project_whatever_is_installed(unrun, tmp_path):
+    (tmp_path / "photosketch").mkdir()
+    (tmp_path / "photosketch/__init__.py").write_text("raise ImportError('of another folder')")
+    done = unrun.snakemake("results/small/pairs.tsv", PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stdout
