@@ -28,7 +28,7 @@ from photosketch.configuration.settings import TrainConfig, ablation_config
 from photosketch.data import pairs
 from photosketch.estimate import expectations, timing
 from photosketch.jobs import devices
-from photosketch.jobs.job import InputError, duration_in_words, listed, told
+from photosketch.jobs.job import InputError, counted, duration_in_words, listed, told
 from photosketch.jobs.provenance import PROJECT
 from photosketch.training import kept_trainings
 
@@ -127,10 +127,10 @@ def time_jobs(
     """Rule -> seconds of those of the jobs that can be timed, and lines that say by what."""
     threads = {job.wildcards["ablation"]: job.threads for job in jobs if job.rule_name in TRAINED}
     parsing = None
-    if config["parsing"]["backend"] != "onnx" and any(
-        job.rule_name == "parse_faces" for job in jobs
-    ):
-        parsing = timing.parsing_seconds(table[0]["photo"], config["dataset"])
+    photos = pairs.image_files(config["dataset"]["pairs"], table)
+    by_grabcut = config["parsing"]["backend"] != "onnx"
+    if photos and by_grabcut and any(job.rule_name == "parse_faces" for job in jobs):
+        parsing = timing.parsing_seconds(photos[0], config["dataset"])
     if not threads:
         return expectations.timed_seconds(jobs, config, table, {}, parsing), []
     print(f"timing steps of {listed(threads)}", file=sys.stderr)
@@ -146,7 +146,8 @@ def time_jobs(
             precision = clock.precision(trainings) if trainings else None
     except InputError as error:
         return expectations.timed_seconds(jobs, config, table, {}, parsing), error.problems
-    place = "GPU" if clock.device.type == "cuda" else f"CPU, {max(threads.values())} threads"
+    most = counted(max(threads.values()), "thread")
+    place = "GPU" if clock.device.type == "cuda" else f"CPU, {most}"
     images = listed(f"{name} {speed.image:.2g}" for name, speed in speeds.items())
     lines = [f"seconds for an image ({place}): {images}", *([precision] if precision else [])]
     return expectations.timed_seconds(jobs, config, table, speeds, parsing), lines
