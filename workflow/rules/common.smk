@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import update_config
 
-sys.path.append(f"{PROJECT}/workflow/scripts")
+# before a library that the environment has installed, perhaps from another folder
+sys.path.insert(0, LIBRARY)
 
 from photosketch.configuration import checks, loading, settings, sweeps
 from photosketch.data import input_hashes, weights
@@ -17,6 +17,8 @@ from photosketch.evaluation import method_sketches, metrics
 from photosketch.jobs import code_version as code_versions
 from photosketch.jobs import devices, run_plan
 from photosketch.jobs.job import InputError, counted, told
+
+sys.path.remove(LIBRARY)  # a host may have modules of the scripts' names
 
 MISTAKES = "The configuration has mistakes:"
 
@@ -49,8 +51,7 @@ if (
     HOSTED
 ):  # config is what the other workflow gave, whose own files are no concern of ours
     files, given = [base, dict(config)], {}
-    config = yaml_file(PROJECT / "config/config.yaml")
-    update_config(config, files[1])
+    config = loading.merged(*files)
 else:
     config_files = list(map(Path, workflow.configfiles))
     if repeated := [

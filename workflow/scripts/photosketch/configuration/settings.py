@@ -628,6 +628,11 @@ def local_ablations(config: Mapping[str, Any]) -> list[str]:
     return [name for name in config["ablations"] if ablation_config(config, name).losses.local]
 
 
+def training_tensors(warp: str) -> str:
+    """The name of the file of packed pairs that ablations with this `warp` train on."""
+    return "train.npz" if warp == "none" else f"train_{warp}.npz"
+
+
 def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:
     """The epochs whose generators are kept and scored; `stop` is one of them."""
     epochs = config["evaluation"]["epochs"]

@@ -1,4 +1,4 @@
-"""`python -m photosketch.datasets NAME FOLDER ...` writes the table of pairs of a data set."""
+"""`photosketch datasets NAME FOLDER ...` writes the table of pairs of a data set."""
 
 import argparse
 import re
@@ -16,7 +16,7 @@ METHOD_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # `name` of the conf
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m photosketch.datasets",
+        prog="photosketch datasets",
         description="Write the table of pairs (dataset.pairs) of a data set from what is on disk.",
     )
     commands = parser.add_subparsers(metavar="NAME", required=True)

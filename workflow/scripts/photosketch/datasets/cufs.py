@@ -1,7 +1,6 @@
 """The table of pairs for a folder with CUFS, the CUHK Face Sketch Database (Wang & Tang 2009).
 
-    export PYTHONPATH=workflow/scripts
-    python -m photosketch.datasets cufs FOLDER --split rslcr --output FOLDER/pairs.tsv
+    photosketch datasets cufs FOLDER --split rslcr --output FOLDER/pairs.tsv
 
 The aligned 200x250 release is expected as
 
@@ -224,7 +223,7 @@ def _file_names(part: str, kind: str, ids: Mapping[str, str]) -> dict[str, str]:
 def add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
 ) -> argparse.ArgumentParser:
-    """Add `cufs` to the commands of `python -m photosketch.datasets`."""
+    """Add `cufs` to the commands of `photosketch datasets`."""
     parser = commands.add_parser(
         "cufs",
         help="CUFS, the CUHK Face Sketch Database",

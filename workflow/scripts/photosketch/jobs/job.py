@@ -21,8 +21,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-import threadpoolctl
-
 from photosketch.jobs.code_version import code_version
 
 INTERRUPTED = 75  # exit code of an interrupted job: EX_TEMPFAIL, "try again later"
@@ -162,6 +160,8 @@ def _set_threads(threads: int) -> None:
     Never more than the processors that this process may use: a scheduler may have given fewer.
     BLAS gets one: its sums depend on their number, and its matrices are small here.
     """
+    import threadpoolctl  # not with the others: the training command does without it
+
     threads = min(threads, len(os.sched_getaffinity(0)))
     threadpoolctl.threadpool_limits(1, "blas")
     if "torch" in sys.modules:
