@@ -20,7 +20,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from photosketch.comparison import costs
 from photosketch.configuration import sweeps
-from photosketch.configuration.loading import read_overlay, without_dropped
+from photosketch.configuration.loading import read_overlay, read_overlays, without_dropped
 from photosketch.configuration.settings import ablation_config
 from photosketch.data import pairs
 from photosketch.estimate import expectations
@@ -119,9 +119,9 @@ def print_time(jobs: Mapping[str, int], past: Mapping[str, float], bench: float 
 
 
 def main(overlays: Sequence[str]) -> None:
-    config = read_overlay("config/config.yaml")
-    for path in overlays:
-        update_config(config, read_overlay(path))
+    config, *others = read_overlays(["config/config.yaml", *overlays])
+    for keys in others:
+        update_config(config, keys)
     planned = planned_jobs(overlays)  # which checks the configuration
     config, _ = sweeps.expanded(without_dropped(config))
     table = pairs.read_table(config["dataset"]["pairs"])
