@@ -7,6 +7,7 @@ import numpy as np
 from photosketch.jobs import devices, job
 from photosketch.jobs.progress import Bar
 from photosketch.training import inference, tensors
+from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.samples import Samples, write_samples
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     seed = int(snakemake.wildcards.seed)
     jobs = list(zip(hp["epochs"], snakemake.input.generators, snakemake.output, strict=True))
     name = f"{snakemake.wildcards.ablation}, seed {seed}"
-    with Bar(name, len(jobs) * len(data), console) as bar:
+    with Bar(name, len(jobs) * len(data), console) as bar, deterministic_algorithms():
         for place, (epoch, source, target) in enumerate(jobs, 1):
             bar.part = f"drawing epoch {epoch} ({place}/{len(jobs)})"
             expected = {"hparams": hp["hparams"], "seed": seed, "epoch": epoch}

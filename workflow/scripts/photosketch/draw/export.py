@@ -75,7 +75,7 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
 
 def by_instance(network: UNet) -> nn.Module:
     """A copy whose batch normalisation always goes by the single image, and without dropout: for
-    one image what `networks.instance_statistics` gives, but for the dropout."""
+    one image what `networks.as_at_test_time` gives, but for the dropout."""
     own = copy.deepcopy(network).eval()
     for module in list(own.modules()):
         for name, child in module.named_children():

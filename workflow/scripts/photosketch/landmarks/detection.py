@@ -5,6 +5,7 @@ Networks"; networks, weights and cascade are facenet-pytorch's.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -105,9 +106,11 @@ def _faces_by_image(
             for faces, of_image in zip(points, scores, strict=True)
         ]
 
-    threads = torch.get_num_threads() if torch.device(device).type == "cpu" else 1
+    on_cpu = torch.device(device).type == "cpu"
+    threads = torch.get_num_threads() if on_cpu else 1
+    # of the whole process: not to be touched where it has no effect
     full_precision = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    with full_precision, workers(threads) as pool:
+    with workers(threads) as pool, nullcontext() if on_cpu else full_precision:
         found = in_order(pool, detected, _equal_sized(images), ahead=threads)
         return [faces for by_image in found for faces in by_image]
 

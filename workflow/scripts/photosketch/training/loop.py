@@ -310,8 +310,11 @@ def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[
     generator = trainer.generator.module
     count = min(SAMPLES, len(data))
     batch = data.batch(torch.arange(count, device=trainer.device))
-    with torch.no_grad(), networks.instance_statistics(generator):
-        drawn = generator(batch.photo, batch.landmarks, batch.foreground).image
+    random = torch.Generator(trainer.device).manual_seed(0)
+    with torch.no_grad():
+        drawn = networks.as_at_test_time(generator, random)(
+            batch.photo, batch.landmarks, batch.foreground
+        ).image
     names = [f"{data.subset[index]} {data.ids[index]}" for index in range(count)]
     pictures = []
     for image in (batch.photo, batch.sketch, drawn):  # [B, C, F, F] in -1..1, gray or RGB
