@@ -41,6 +41,7 @@ with job.job(
         settings=RunSettings.from_config(snakemake.config["train"]),
         about=loop.describe_run(
             data,
+            data_sha256=data_sha256,
             aligned=aligned,
             run=snakemake.config["run"],
             ablation=ablation,

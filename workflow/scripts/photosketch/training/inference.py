@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from photosketch.configuration.settings import TrainConfig
+from photosketch.configuration.settings import TrainConfig, differences
 from photosketch.data.images import gray
 from photosketch.jobs.job import InputError
 from photosketch.jobs.progress import Bar
@@ -27,20 +27,16 @@ def load_generator(
 ) -> networks.Generator:
     """The generator of a checkpoint, built as its metadata says.
 
-    `expected`: what that has to say (hparams, seed, epoch). Raises InputError if it says something
-    else, as if the file of another run was copied into place.
+    `expected`: what that has to say (hparams, seed, epoch, training_set_sha256). Raises InputError
+    if it says something else, as if the file of another run was copied into place.
     """
     weights, about = checkpoint.read_generator(path)
     if expected:
-        # The number of epochs may differ: a run that was made longer keeps its earlier generators.
-        found = {**{key: about.get(key) for key in expected}, **about["hparams"]}
-        wanted = {**expected, **expected["hparams"]}
-        problems = [
-            f"{key} {found.get(key)}, not {wanted.get(key)}"
-            for key in sorted({*found, *wanted} - {"hparams", "epochs"})
-            if found.get(key) != wanted.get(key)
-        ]
-        if problems:
+        found, wanted = (
+            {**own["hparams"], **{key: own.get(key) for key in expected if key != "hparams"}}
+            for own in (about, expected)
+        )
+        if problems := differences(found, wanted):
             remedy = "restore its own file, or delete it: it is written again by train"
             raise InputError([f"{path}: a generator of {'; '.join(problems)}; {remedy}"])
     return build(weights, about).to(device)

@@ -324,7 +324,13 @@ def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[
 
 
 def describe_run(
-    data: tensors.PackedSet, *, aligned: bool, run: str, ablation: str, code: str
+    data: tensors.PackedSet,
+    *,
+    data_sha256: str,
+    aligned: bool,
+    run: str,
+    ablation: str,
+    code: str,
 ) -> dict[str, Any]:
     """What generators say of the training on `data`, so that they draw other photos without it.
 
@@ -334,6 +340,7 @@ def describe_run(
     pad_value  gray level around them
     template   [5][2], where the points (x, y) of a face have to lie in such a picture: with
                `aligned` (dataset.align) where faces were brought to, else the training photos' mean
+    training_set_sha256  of the file of `data`
     run, ablation, commit, code (the version of the code that trains), versions: what made it
     """
     if aligned:
@@ -345,6 +352,7 @@ def describe_run(
         "size": list(data.size),
         "pad_value": data.pad_value,
         "template": points.round(3).tolist(),
+        "training_set_sha256": data_sha256,
         "run": run,
         "ablation": ablation,
         "commit": provenance.head(provenance.PROJECT) or "unknown",
