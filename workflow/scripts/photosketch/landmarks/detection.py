@@ -22,7 +22,7 @@ from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import TEMPLATE_SIZE, similarity, template
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
-from photosketch.landmarks.table import COLUMNS, faults_of
+from photosketch.landmarks.table import COLUMNS, FACES, faces_alike, faults_of
 
 if TYPE_CHECKING:
     from facenet_pytorch import MTCNN
@@ -51,6 +51,7 @@ class Detection:
 
     points: Points  # [5, 2] float32, in the order of LANDMARK_NAMES
     score: float  # MTCNN's probability that this is a face
+    alike: int = 1  # faces in the image about as large as this one, with it
 
 
 def detect(
@@ -65,7 +66,10 @@ def detect(
     Convolutions keep full float32 precision, so that CPU and GPU agree.
     """
     found = _faces_by_image(images, device, min_face_size)
-    return [faces[0] if faces else None for faces in found]
+    return [
+        replace(faces[0], alike=faces_alike(face.points for face in faces)) if faces else None
+        for faces in found
+    ]
 
 
 def detect_all(
@@ -145,7 +149,8 @@ def detect_pairs(
     *,
     min_face_size: int = 40,
 ) -> pd.DataFrame:
-    """The landmark table of a subset's pairs as detected: photo, then sketch, of each pair.
+    """The landmark table of a subset's pairs as detected, with the column FACES: photo, then sketch,
+    of each pair.
 
     Large images are searched in a copy of at most `images.LONGEST` pixels a side, and faces that
     may lie anywhere are then detected again (`look_closer`). Images without a face have no row, nor
@@ -171,7 +176,8 @@ def detect_pairs(
             ]
             if any(pair.sketch_width for pair, _ in keys):
                 detections = look_closer(keys, detections, device)
-            faces |= {(pair.id, m): face for (pair, m), face in zip(keys, detections, strict=True)}
+            for (pair, modality), first, face in zip(keys, found, detections, strict=True):
+                faces[pair.id, modality] = face and replace(face, alike=first.alike)
     rows = []
     for pair, modality in product(pairs, MODALITIES):
         face = faces[pair.id, modality]
@@ -180,8 +186,9 @@ def detect_pairs(
         elif faults := faults_of(face.points, *pair.size(modality)):
             print(f"face in the {modality} of {pair.subset} {pair.id} left out: {faults[0]}")
         else:
-            rows.append((pair.id, modality, *face.points.ravel().tolist(), face.score, "mtcnn"))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            values = *face.points.ravel().tolist(), face.score, "mtcnn", face.alike
+            rows.append((pair.id, modality, *values))
+    return pd.DataFrame(rows, columns=[*COLUMNS, FACES])
 
 
 def look_closer(
