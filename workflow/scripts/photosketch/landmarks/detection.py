@@ -149,8 +149,8 @@ def detect_pairs(
     *,
     min_face_size: int = 40,
 ) -> pd.DataFrame:
-    """The landmark table of a subset's pairs as detected, with the column FACES: photo, then sketch,
-    of each pair.
+    """The landmark table of a subset's pairs as detected, with the column FACES: photo, then
+    sketch, of each pair.
 
     Large images are searched in a copy of at most `images.LONGEST` pixels a side, and faces that
     may lie anywhere are then detected again (`look_closer`). Images without a face have no row, nor
