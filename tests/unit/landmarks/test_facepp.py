@@ -55,7 +55,7 @@ def problem(listed, requests, folder, **changes):
 def test_only_the_missed_image_is_sent_and_its_five_points_come_back(listed, tmp_path):
     with serve(found(face(POINTS))) as requests:
         table = ask(listed, requests, tmp_path / "answers")
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, "faces")
     assert table[["id", "modality", "source"]].to_numpy().tolist() == [["1", "sketch", "facepp"]]
     assert table["score"].isna().all()
     np.testing.assert_allclose(points_of(table, "1", "sketch"), POINTS)
