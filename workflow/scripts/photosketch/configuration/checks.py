@@ -237,33 +237,29 @@ def _twins(config: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{section}.{name}: {fault} {twin}{known}; change one of the two"
 
 
-def idle_train_keys(
-    config: Mapping[str, Any], overlays: Iterable[Mapping[str, Any]]
-) -> Iterator[str]:
-    """Hyper-parameters that the overlays set under `train` and that reach no ablation of the valid
-    `config`, points of sweeps included. Those of config.yaml are defaults, which may be idle."""
-    trained = {name: ablation_config(config, name) for name in config["ablations"]}
-    given: set[str] = set()
-    for overlay in overlays:
-        train = overlay.get("train")
-        if isinstance(train, Mapping):
-            losses = train.get("losses")
-            given |= {*train, *(f"losses.{key}" for key in losses or ())} - {"losses"}
+def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[str]:
+    """Hyper-parameters of `train` that were changed (`defaults`: the section in config.yaml) and
+    reach no ablation of the valid `config`, points of sweeps included."""
     for key in (*HyperParameters.model_fields, *(f"losses.{x}" for x in LossWeights.model_fields)):
         section, _, last = key.rpartition(".")
+        if key == "losses" or _at(config["train"], section)[last] == _at(defaults, section)[last]:
+            continue
         loss, _ = NO_EFFECT_WITHOUT.get(key, ("", None))
-        reached = [
-            name
+        if not any(
+            last not in _at(own, section)
+            and (not loss or getattr(ablation_config(config, name).losses, loss))
             for name, own in config["ablations"].items()
-            if last not in (own.get(section, {}) if section else own)
-            and (not loss or getattr(trained[name].losses, loss))
-        ]
-        if key in given and not reached:
+        ):
             without = f" or has losses.{loss} 0" if loss else ""
             yield (
                 f"train.{key}: has no effect, because each ablation sets {key} itself{without}; "
                 "set it in the ablations, or leave it out"
             )
+
+
+def _at(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+    """The section of values, empty where there is none; without a name the values themselves."""
+    return values.get(section, {}) if section else values
 
 
 def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:

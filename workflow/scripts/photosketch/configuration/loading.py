@@ -38,7 +38,7 @@ def load(
         raise InputError(mistakes)
     written = canonical(config)
     everything, found = sweeps.expanded(written)
-    if mistakes := [*checks.idle_train_keys(everything, [*files[1:], given])]:
+    if mistakes := [*checks.idle_train_keys(everything, files[0]["train"])]:
         raise InputError(mistakes)
     return written, everything, found
 
