@@ -118,9 +118,9 @@ def test_a_subset_named_na_or_by_a_number_is_kept_as_text(tmp_path: Path) -> Non
     path = tmp_path / "baseline" / "seed0.csv"
     path.parent.mkdir()
     path.write_text(
-        "epoch,subset,n,fid,kid,fid_other,features,note\n"
-        "1,NA,2,1.5,0.1,,inception-tf,\n1,007,2,2.5,0.1,,inception-tf,\n"
-        "1,all,4,3.5,0.1,7.5,inception-tf,\n"
+        "epoch,subset,n,fid,kid,fid_other,features,note,made_with\n"
+        "1,NA,2,1.5,0.1,,inception-tf,,{}\n1,007,2,2.5,0.1,,inception-tf,,{}\n"
+        "1,all,4,3.5,0.1,7.5,inception-tf,,{}\n"
     )
     scores = read_scores([path], ["baseline"], [0], {"NA": 2, "007": 2}, [1])
     assert compared(scores).counts == {"NA": 2, "007": 2, "all": 4}

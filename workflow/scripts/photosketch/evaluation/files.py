@@ -12,6 +12,7 @@ import pandas as pd
 
 from photosketch.configuration.settings import differences
 from photosketch.data.storage import (
+    intact,
     read_arrays,
     read_table,
     require_rows,
@@ -124,6 +125,9 @@ def read_scores(
             raise ValueError(f"{path}: expected the scores of {ablation}, seed {seed}")
         try:
             table = read_table(path, _SCORED_BY, TEXTS, COLUMNS)
+            with intact(path, _SCORED_BY):
+                rows = zip(table["made_with"], table["features"], strict=True)
+                found = [{**json.loads(text), "features": features} for text, features in rows]
         except InputError as error:
             problems += error.problems
             continue
@@ -144,12 +148,8 @@ def read_scores(
             remedy = f"delete it: {_SCORED_BY} writes it again"
             problems.append(f"{path}: {'; '.join(faults)}; {remedy}")
             continue
-        others: dict[str, None] = {}
-        for text, features in zip(table["made_with"], table["features"], strict=True):
-            found = {**json.loads(text), "features": features}
-            wanted = made_with[ablation] if made_with else found
-            others |= dict.fromkeys(differences(found, wanted))
-        if others:
+        wanted = made_with[ablation] if made_with else found[0]
+        if others := dict.fromkeys(text for row in found for text in differences(row, wanted)):
             trained = Path(path.parents[2], "train", ablation, path.stem)
             also = f" and {trained}, which trains it again" if trained.exists() else ""
             problems.append(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from photosketch.data.pairs import Pair
-from photosketch.data.storage import read_arrays, require_rows, write_arrays
+from photosketch.data.storage import intact, read_arrays, require_rows, write_arrays
 
 NAMES = ("ids", "subset", "sketches", "drawn_by")
 
@@ -49,7 +49,8 @@ def read_samples(path: str | Path, people: Sequence[tuple[str, str]] | None = No
     (subset, id), in their order, where these are given."""
     stage = "infer or collect_sketches"
     arrays = read_arrays(path, stage, NAMES)
-    samples = Samples(**{**arrays, "drawn_by": json.loads(str(arrays["drawn_by"]))})
+    with intact(path, stage):
+        samples = Samples(**{**arrays, "drawn_by": json.loads(str(arrays["drawn_by"]))})
     if people is not None:
         drawn = zip(samples.subset.tolist(), samples.ids.tolist(), strict=True)
         require_rows(path, stage, drawn, people, "the people of the table of pairs")
