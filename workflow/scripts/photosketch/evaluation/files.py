@@ -151,10 +151,12 @@ def read_scores(
         wanted = made_with[ablation] if made_with else found[0]
         if others := dict.fromkeys(text for row in found for text in differences(row, wanted)):
             trained = Path(path.parents[2], "train", ablation, path.stem)
-            also = f" and {trained}, which trains it again" if trained.exists() else ""
+            also = "its samples"
+            if not {text.split()[0] for text in others} <= {"features", "scored_as", "statistics"}:
+                also = f"{trained}, which trains it again"
             problems.append(
                 f"{path}: was made with {', '.join(others)} as in the configuration; set that "
-                f"back, or delete {path}{also}"
+                f"back, or delete {path} and {also}"
             )
             continue
         table.insert(0, "ablation", ablation)
