@@ -41,10 +41,14 @@ demo: $(VENV)/ready  ## the whole workflow on generated faces, minutes
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
 	  --configfile config/demo.yaml
 
+# a variable as one word of the shell, as it was typed: with spaces, apostrophes and dollars
+quoted = '$(subst ','\'',$(value $(1)))'
+
 OUTPUT ?= results/draw
 draw: $(VENV)/ready  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)
-	@test -n "$(MODEL)" -a -n "$(PHOTOS)" || { echo "usage: make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder [OUTPUT=folder] [FORCE=1]"; exit 1; }
-	$(BIN)/python -m photosketch.draw '$(MODEL)' '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
+	@test -n $(call quoted,MODEL) -a -n $(call quoted,PHOTOS) || { echo "usage: make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder [OUTPUT=folder] [FORCE=1]"; exit 1; }
+	$(BIN)/python -m photosketch.draw $(call quoted,MODEL) $(call quoted,PHOTOS) \
+	  --output $(call quoted,OUTPUT) $(if $(FORCE),--force)
 
 # one more than there are cores, up to four: some tests wait
 WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 3 ? cores + 1 : 4)))

@@ -1,3 +1,4 @@
+import atexit
 import gc
 import sys
 from pathlib import Path
@@ -52,6 +53,12 @@ if not HOSTED and workflow.is_main_process:
         page = Path("results", config["run"], "comparison", "index.html")
         if page.is_file() and page.stat().st_mtime >= PLAN.stat().st_mtime:
             print(f"the comparison to look at: {page}", file=sys.stderr)
+
+    onerror:
+        # Snakemake calls jobs that Ctrl-C has stopped failed: the last line says what they are.
+        if log and "Terminating processes on user request" in Path(log).read_text():
+            last = "stopped by Ctrl-C: run the same command again to go on"
+            atexit.register(print, last, file=sys.stderr)
 
 
 rule all:

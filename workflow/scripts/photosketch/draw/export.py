@@ -31,7 +31,9 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
     exists and is not to be overwritten.
     """
     problems = generator_file.faults(generator)
-    if target.exists() and not force:
+    if not problems and target.exists() and target.samefile(generator):
+        problems.append(f"{target}: is the generator itself; name another file for the ONNX model")
+    elif target.exists() and not force:
         problems.append(f"{target}: exists; name another file, or overwrite it with --force")
     if problems:
         raise InputError(problems)

@@ -24,7 +24,7 @@ from photosketch.configuration.loading import read_overlay, without_dropped
 from photosketch.configuration.settings import ablation_config
 from photosketch.data import pairs
 from photosketch.estimate import expectations
-from photosketch.jobs.job import InputError, duration_in_words, told
+from photosketch.jobs.job import command, duration_in_words
 
 BENCH = Path("results/bench.json")
 PROFILE = "profiles/default/config.yaml"  # says what makes a file stale
@@ -118,7 +118,9 @@ def print_time(jobs: Mapping[str, int], past: Mapping[str, float], bench: float 
         )
 
 
-def main(overlays: Sequence[str]) -> None:
+@command
+def main(arguments: list[str] | None = None) -> int:
+    overlays = sys.argv[1:] if arguments is None else arguments
     config = read_overlay("config/config.yaml")
     for path in overlays:
         update_config(config, read_overlay(path))
@@ -140,10 +142,8 @@ def main(overlays: Sequence[str]) -> None:
         print(f"  {kind:24} {size / 1e9:>8.2f} GB")
     print_memory(planned, benchmarks)
     print_time(jobs, past, None if "train" in past else by_bench(config, trainings, trained))
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit("\n".join(told(error.problems)))
+    sys.exit(main())

@@ -21,7 +21,7 @@ from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import TEMPLATE_SIZE, similarity, template
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
-from photosketch.landmarks.table import COLUMNS, faults_of
+from photosketch.landmarks.table import COLUMNS, NOT_UPRIGHT, faults_of
 
 if TYPE_CHECKING:
     from facenet_pytorch import MTCNN
@@ -174,8 +174,8 @@ def detect_pairs(
         face = faces[pair.id, modality]
         if face is None:
             print(f"no face found in the {modality} of {pair.subset} {pair.id}")
-        elif faults := faults_of(face.points, *pair.size(modality)):
-            print(f"face in the {modality} of {pair.subset} {pair.id} left out: {faults[0]}")
+        elif faults_of(face.points, *pair.size(modality)):
+            print(f"{modality} of {pair.subset} {pair.id}: {NOT_UPRIGHT}")
         else:
             rows.append((pair.id, modality, *face.points.ravel().tolist(), face.score, "mtcnn"))
     return pd.DataFrame(rows, columns=list(COLUMNS))

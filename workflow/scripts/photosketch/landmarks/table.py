@@ -18,6 +18,10 @@ from photosketch.jobs.job import InputError
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
 COLUMNS = ("id", "modality", *COORDINATES, "score", "source")
+NOT_UPRIGHT = (
+    "a face is left out, because it lies on its side, is upside down or leaves the image; turn the "
+    "image upright, or place its points by hand"
+)
 ImageKey = tuple[str, str, str]  # subset, id, modality
 
 
