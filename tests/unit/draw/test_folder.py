@@ -165,7 +165,7 @@ def test_a_photo_that_was_drawn_there_before_is_not_removed(tmp_path):
     photo = tmp_path / "sketches/a_1.png"
     photo.touch()
     (tmp_path / folder.LIST).write_text("sketches/a_1.png\nsketches/gone.png\n")
-    with pytest.raises(InputError, match="a_1.png: was drawn into .*; copy it elsewhere"):
+    with pytest.raises(InputError, match=r"a_1\.png: was drawn into .*; copy it elsewhere"):
         folder.clear(tmp_path, [Photo(photo, "a_1", "a_1.png")])
     assert photo.exists()
     folder.clear(tmp_path, [])

@@ -28,7 +28,7 @@ from photosketch.landmarks.manual import MANUAL_COLUMNS
             ["."],
             ["a\ufffdb\ufffd", "fl\ufffdte"],
         ),
-        (["u\u0308.jpg", "\xfc.jpg"], ["."], ["\xfc", "\xfc-2"]),
+        (["u\u0308.jpg", "\xfc.jpg"], ["."], ["\xfc.jpg", "\xfc.jpg-2"]),
     ],
 )
 def test_photos_are_searched_below_folders_and_named_apart(tmp_path, files, places, names):

@@ -302,11 +302,11 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
 
 def number(summary: pd.DataFrame, value: float) -> str:
     """With two decimals, or as many as the table's smallest mean needs for three digits; a mean
-    below a ten-thousandth of the largest counts as 0."""
+    below a hundred-thousandth of the largest counts as 0."""
     if math.isnan(value):
         return "–"
     means = summary[[name for name in summary if f"{name}_last" in summary]].abs()
-    smallest = means.where(means > 1e-4 * means.max().max()).min().min()
+    smallest = means.where(means > 1e-5 * means.max().max()).min().min()
     return f"{value:z.{_decimals(smallest)}f}"
 
 

@@ -89,9 +89,9 @@ def _write(options: argparse.Namespace) -> None:
     problems += _overwritten([*files, *(to for _, to in copies)], found.cuts, options.force)
     if problems:
         raise InputError(problems)
+    write_table(found.pairs, table, absolute=options.absolute)  # which may refuse a path
     halves.write(found.cuts)
     numbered.write_copies(copies)
-    write_table(found.pairs, table, absolute=options.absolute)
     print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
     print(*found.counts_in_words(), sep="\n")
     for name in names:

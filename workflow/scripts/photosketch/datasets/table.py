@@ -93,8 +93,8 @@ def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> N
         raise InputError(
             [
                 f"{path}: cannot hold {counted(len(unwritable), 'path')}, such as "
-                f"{unwritable[0]!r}; rename each file or folder whose name has a tab, a line break, "
-                "a space at an end, or bytes that are not UTF-8"
+                f"{unwritable[0]!r}; rename what has a tab, a line break, a space at an end or "
+                "bytes that are not UTF-8 in its name"
             ]
         )
     with write_atomically(path) as temporary:

@@ -96,10 +96,10 @@ def draw_photos(
 ) -> Drawn:
     """Draw every face of every photo into the folder `output`, one photo after another.
 
-    What was drawn there before is removed (`clear`). `points` by the photos' names, where they are known;
-    `name` and `aligned` as of a call of the sketcher; `then`: what the page to click says to do. A
-    photo that can't be drawn stops nothing and is told of in the result. `console` is told how far
-    it is.
+    What was drawn there before is removed (`clear`). `points` by the photos' names, where they are
+    known; `name` and `aligned` as of a call of the sketcher; `then`: what the page to click says to
+    do. A photo that can't be drawn stops nothing and is told of in the result. `console` is told
+    how far it is.
     """
     clear(output, photos)
     drawn = Drawn()

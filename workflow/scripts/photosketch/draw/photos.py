@@ -98,6 +98,8 @@ def read_points(file: Path, photos: Sequence[Photo]) -> dict[str, list[Points]]:
     number.
     """
     names = {photo.name for photo in photos}
+    if not file.exists():
+        raise InputError([f"{file.absolute()}: is not there; save the points of the page to it"])
     points = defaultdict(list)
     problems = []
     for row in manual_rows(file):
