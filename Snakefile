@@ -56,7 +56,9 @@ if not HOSTED and workflow.is_main_process:
 
     onerror:
         # Snakemake calls jobs that Ctrl-C has stopped failed: the last line says what they are.
-        if log and "Terminating processes on user request" in Path(log).read_text():
+        if "Terminating processes on user request" in "".join(
+            Path(file).read_text() for file in log
+        ):
             last = "stopped by Ctrl-C: run the same command again to go on"
             atexit.register(print, last, file=sys.stderr)
 
