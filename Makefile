@@ -45,9 +45,9 @@ demo: $(VENV)/ready  ## the whole workflow on generated faces, minutes
 quoted = '$(subst ','\'',$(value $(1)))'
 
 OUTPUT ?= results/draw
-draw: $(VENV)/ready  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)
-	@test -n $(call quoted,MODEL) -a -n $(call quoted,PHOTOS) || { echo "usage: make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder [OUTPUT=folder] [FORCE=1]"; exit 1; }
-	$(BIN)/python -m photosketch.draw $(call quoted,MODEL) $(call quoted,PHOTOS) \
+draw: $(VENV)/ready  ## sketches of your own photos (PHOTOS=folder, MODEL=generator.safetensors of a run)
+	@test -n $(call quoted,PHOTOS) || { echo "usage: make draw PHOTOS=folder [MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors] [OUTPUT=folder] [FORCE=1]"; exit 1; }
+	$(BIN)/python -m photosketch.draw $(if $(value MODEL),$(call quoted,MODEL)) $(call quoted,PHOTOS) \
 	  --output $(call quoted,OUTPUT) $(if $(FORCE),--force)
 
 # one more than there are cores, up to four: some tests wait
