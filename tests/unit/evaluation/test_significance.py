@@ -209,7 +209,7 @@ def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_li
         name: [{key: scattered(float(place), place) for key in score}]
         for place, name in enumerate(("base", "a", "b", "a-lr0p1", "theirs"))
     }
-    pairs = significance.pairs_to_compare(runs, "base", [])
+    pairs = pairs_to_compare(runs, "base", [])
     fixed, points = ["theirs"], ["a-lr0p1"]
     table = significance.differences(runs, SUBSET, pairs, LOWER, "fid", fixed, points)
     primary = table[table["role"] == "primary"]
@@ -238,7 +238,7 @@ def test_a_contrast_is_decided_where_the_reference_scatters_too_much() -> None:
         for noise, (name, values) in enumerate(fids.items())
     }
     contrasts = [["warp", "local"], ["local", "base"], ["local", "theirs"]]
-    pairs = significance.pairs_to_compare(runs, "base", contrasts)
+    pairs = pairs_to_compare(runs, "base", contrasts)
     assert pairs == [
         *(("local", "base"), ("warp", "base"), ("theirs", "base")),
         *(("warp", "local"), ("local", "theirs")),

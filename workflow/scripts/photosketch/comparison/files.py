@@ -23,7 +23,6 @@ from photosketch.configuration import settings
 from photosketch.configuration.sweeps import Sweep
 from photosketch.data import pairs
 from photosketch.evaluation import files
-from photosketch.evaluation.significance import pairs_to_compare
 from photosketch.figures import contact_sheet
 from photosketch.jobs import provenance
 from photosketch.jobs.job import write_atomically
@@ -62,7 +61,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         references=files.read_references(inputs.references, subsets),
         differences=files.read_differences(
             inputs.differences,
-            pairs_to_compare([*ablations, *methods], hp["reference"], hp["contrasts"]),
+            files.pairs_to_compare([*ablations, *methods], hp["reference"], hp["contrasts"]),
             subsets,
         ),
         provenance=Provenance(
