@@ -7,6 +7,7 @@ from scipy.stats import ttest_ind
 
 from photosketch.evaluation import distances, significance
 from photosketch.evaluation.distances import InnerProducts
+from photosketch.evaluation.files import pairs_to_compare
 from photosketch.evaluation.metrics import METRICS
 from support.nothing_true import nothing_true, says_something, tabulated
 
