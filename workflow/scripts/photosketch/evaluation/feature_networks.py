@@ -47,10 +47,11 @@ class _Preprocessed(nn.Module):
         self.network, self.side, self.scale = network, side, scale
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.network(self.scale(_resized(images, self.side)))
+        return self.network(self.scale(resized(images, self.side)))
 
 
-def _resized(images: torch.Tensor, side: int) -> torch.Tensor:
+def resized(images: torch.Tensor, side: int) -> torch.Tensor:
+    """[N, C, H, W] to [N, C, side, side], bilinear, without smoothing before."""
     return nn.functional.interpolate(
         images, size=(side, side), mode="bilinear", align_corners=False
     )
@@ -150,7 +151,7 @@ class OnnxNetwork(nn.Module):
         mean, std = (
             torch.tensor(values)[:, None, None] for values in (self.taken.mean, self.taken.std)
         )
-        scaled = ((_resized(images.cpu(), self.taken.size) - mean) / std).numpy()
+        scaled = ((resized(images.cpu(), self.taken.size) - mean) / std).numpy()
         return torch.from_numpy(np.stack([self._features(image) for image in scaled]))
 
     def _features(self, image: np.ndarray) -> np.ndarray:
