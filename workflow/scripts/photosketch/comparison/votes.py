@@ -20,7 +20,8 @@ def vote_tables(comparison: Comparison) -> list[Table]:
     votes = comparison.votes
     if votes is None:
         return []
-    methods = [name for name in comparison.drawn if (votes[["left", "right"]] == name).any(None)]
+    voted = {*votes["left"], *votes["right"]}
+    methods = [name for name in comparison.drawn if name in voted]
     several = votes["voter"].nunique() > 1
     return [
         _score_table(comparison, votes, methods),
