@@ -308,10 +308,17 @@ class RunSettings(Section):
         "nothing",
     )
     keep: Literal["all", "last"] = setting(
-        "states for resuming that stay in `train/{ablation}/seed{seed}/.state/`: the newest two, "
-        "so that a damaged one has a predecessor, or the newest alone. A state takes three times "
+        "states for resuming that stay of each training: the newest two, so that a damaged "
+        "one has a predecessor, or the newest alone. A state takes three times "
         "the weights (0.7 GB for `baseline`, 1 GB for the local networks). A setting of the whole "
         "run",
+        "nothing",
+    )
+    keep_replaced: Natural = setting(
+        "trainings of earlier values that stay of each ablation and seed, with states and "
+        "generators, so that a value set back trains nothing; those by other code and unfinished "
+        "ones go first, and `make clean-replaced` removes all. At width 64 a training with 31 "
+        "generators takes 7 to 8 GB. A setting of the whole run",
         "nothing",
     )
 
@@ -545,6 +552,11 @@ class Config(Section):
     """Configuration of the photo -> sketch ablations."""
 
     run: Name = setting("results go to `results/{run}/`", "nothing: another run is another folder")
+    trial: Name | None = setting(
+        "results go to `results/{run}-{trial}/` instead, so that a trial of a run "
+        "(`config/tiny.yaml`) keeps the run's results",
+        "nothing: another trial is another folder",
+    )
     dataset: Dataset
     landmarks: Landmarks
     parsing: Parsing
@@ -606,6 +618,11 @@ def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
     return Config.model_validate(config).model_dump(exclude_unset=True)
 
 
+def results_name(config: Mapping[str, Any]) -> str:
+    """The name of a run's folder below `results`: with that of its trial."""
+    return "-".join(filter(None, (config["run"], config["trial"])))
+
+
 def ablation_order(merged: Iterable[str], base: Iterable[str]) -> list[str]:
     """Ablations in the order of config.yaml (`base`), then new ones in the overlay's order."""
     merged = list(merged)
@@ -621,9 +638,34 @@ def ablation_config(config: Mapping[str, Any], ablation: str) -> TrainConfig:
     return TrainConfig(**{**values, "losses": losses, "frame": config["dataset"]["frame"]})
 
 
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """What differs between hyper-parameters, and what stands beside them, in words.
+
+    The number of epochs differs only if the learning rate falls over the last of them: a run that
+    was made longer keeps its earlier generators.
+    """
+
+    def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+        losses = {f"losses.{name}": weight for name, weight in values.get("losses", {}).items()}
+        return {**{key: value for key, value in values.items() if key != "losses"}, **losses}
+
+    found, wanted = flat(found), flat(wanted)
+    left_out = set() if wanted.get("lr_decay_epochs") else {"epochs"}
+    return [
+        f"{key} {found.get(key)}, not {wanted.get(key)}"
+        for key in sorted({*found, *wanted} - left_out)
+        if found.get(key) != wanted.get(key)
+    ]
+
+
 def local_ablations(config: Mapping[str, Any]) -> list[str]:
     """The ablations with local networks, for which faces have to lie in their place."""
     return [name for name in config["ablations"] if ablation_config(config, name).losses.local]
+
+
+def training_tensors(warp: str) -> str:
+    """The name of the file of packed pairs that ablations with this `warp` train on."""
+    return "train.npz" if warp == "none" else f"train_{warp}.npz"
 
 
 def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:
