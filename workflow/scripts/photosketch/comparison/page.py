@@ -35,6 +35,7 @@ DOCS = "../../../docs"  # seen from a run's comparison
 PAGES = {
     "Metrics": "metrics.md",
     "Differences": "significance.md",
+    "Votes": "votes.md",
     "Curves": "evaluation.md",
     "Sweep": "questions.md",
     "Cost": "running.md",

@@ -515,6 +515,11 @@ class Evaluation(Section):
         "all primary intervals wider: decide before you look",
         "estimate_differences",
     )
+    votes: Annotated[list[Text], AfterValidator(_unique)] = setting(
+        "CSV files of blind votes, one per voter, saved by the page that the target `votes` makes "
+        "([docs/votes.md](../docs/votes.md))",
+        "compare",
+    )
     chosen_by: Literal["fid", "kid"] = setting(
         "with validation pairs: the distance whose lowest value on these pairs chooses each run's "
         "epoch; FID is biased at small n, KID is not",
@@ -528,6 +533,15 @@ class Evaluation(Section):
     )
 
 
+class Voting(Section):
+    """What the page of blind votes shows."""
+
+    model_config = ConfigDict(json_schema_extra={"stale": "votes"})
+
+    faces: Positive = setting("test people whose sketches are shown; all if there are fewer")
+    seed: Natural = setting("decides who is shown, in what order, and on which side")
+
+
 class ComparisonSettings(Section):
     """What the comparison shows."""
 
@@ -536,6 +550,7 @@ class ComparisonSettings(Section):
         "lie evenly in the table of the pairs",
         "compare",
     )
+    voting: Voting
 
 
 class Draw(Section):
