@@ -18,6 +18,7 @@ from photosketch.evaluation import (
     cross_identity_fid,
     distances,
     extractors,
+    feature_networks,
     image_metrics,
     protocol,
 )
@@ -53,7 +54,7 @@ class Networks:
         files of VGG16 and of LPIPS on it, or none. Raises InputError as the loaders do.
         """
         config, seen_as = FeatureConfig.from_hparams(hp), protocol.PROTOCOLS[hp["scored_as"]]
-        features = protocol.View(extractors.load(config, weights), seen_as, config.name)
+        features = feature_networks.View(extractors.load(config, weights), seen_as, config.name)
         metric = None
         if lpips:
             vgg, layers = lpips
