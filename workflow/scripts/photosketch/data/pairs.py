@@ -137,9 +137,9 @@ def index_pairs(
         if console:
             print(line, file=console)
     pairs = []
-    for line, cells in rows:
-        photo_sha256, (width, height), _ = checked[line, "photo"]
-        sketch_sha256, sketch_size, _ = checked[line, "sketch"]
+    for number, cells in rows:
+        photo_sha256, (width, height), _ = checked[number, "photo"]
+        sketch_sha256, sketch_size, _ = checked[number, "sketch"]
         own = (None, None) if size else sketch_size
         pairs.append(
             Pair(

@@ -1,6 +1,6 @@
 """What a run is going to take: disk, and time by past jobs or by what was timed."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -40,7 +40,7 @@ def timed_seconds(
     plans them; rules that were not timed are left out."""
     trained, validated, tested = pairs_by_split(config, pairs)
     drawn = {"infer": tested, "infer_validation": validated}
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for job in jobs:
         rule, name = job.rule_name, job.wildcards.get("ablation")
         if rule == "train" and name in speeds:

@@ -67,8 +67,8 @@ class View(nn.Module):
         self.network, self.protocol = network, protocol
         scale = protocol.scale if features == "inception-imagenet" else None
         mean, std = scale or ((0.0,) * 3, (1.0,) * 3)
-        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
-        self.register_buffer("std", torch.tensor(std)[:, None, None])
+        self.mean = nn.Buffer(torch.tensor(mean)[:, None, None])
+        self.std = nn.Buffer(torch.tensor(std)[:, None, None])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         if centre := self.protocol.centre:
@@ -163,7 +163,7 @@ class OnnxNetwork(nn.Module):
         first, second = ([self._features(image) for image in (0 * noise, noise)] for _ in range(2))
         if not all(map(np.array_equal, first, second)):
             fault = "gives one image other features each time; export it with dropout off (eval())"
-        elif np.array_equal(*first):
+        elif np.array_equal(first[0], first[1]):
             fault = "gives a black image and noise the same features; export another output"
         else:
             return

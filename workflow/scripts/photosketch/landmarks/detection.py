@@ -177,7 +177,7 @@ def detect_pairs(
             if any(pair.sketch_width for pair, _ in keys):
                 detections = look_closer(keys, detections, device)
             for (pair, modality), first, face in zip(keys, found, detections, strict=True):
-                faces[pair.id, modality] = face and replace(face, alike=first.alike)
+                faces[pair.id, modality] = first and face and replace(face, alike=first.alike)
     rows = []
     for pair, modality in product(pairs, MODALITIES):
         face = faces[pair.id, modality]
