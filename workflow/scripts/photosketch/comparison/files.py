@@ -106,7 +106,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
 
 
 def devices(logs: Iterable[str | Path]) -> str:
-    """The devices that jobs named in their logs; unknown where the logs are gone."""
+    """The devices that jobs named in their logs; unknown if the logs are gone."""
     names: dict[str, None] = {}
     for path in map(Path, logs):
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

@@ -74,7 +74,7 @@ class Comparison:
     sketches of others' methods, None without them; references, differences: as `read_references`
     and `read_differences` give them; notes: on the others' sketches; choice: None without
     validation pairs; reference: the ablation that others are compared with; points: the ablations
-    that are there for sweeps alone; published: values of other runs, of whatever features; costs:
+    that are there for sweeps alone; published: values of other runs, of any features; costs:
     as `read_benchmarks` gives them. For gallery and grids, by method shown: drawn, the sketches of
     `people`, the test pairs; in_grids: SUBSET/ID of the people asked for; image_scores, metrics of
     single sketches by key, [E, N] each, of which the last epoch's are those of `drawn`; votes: on

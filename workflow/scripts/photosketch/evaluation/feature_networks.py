@@ -1,7 +1,7 @@
 """The networks whose features FID and KID compare: [N, 3, H, W] in 0..1 -> [N, D], in test mode.
 
 Each resizes images to the square that it was trained with (bilinear) and scales them as then.
-Libraries are imported where a network needs them: some take seconds.
+Libraries are imported when a network needs them: some take seconds.
 """
 
 from collections.abc import Callable, Mapping
@@ -145,7 +145,7 @@ def _fold(module: nn.Module, convolution: str, norm: str) -> None:
 
 
 class OnnxNetwork(nn.Module):
-    """A network of one's own, run by onnxruntime on the CPU, whatever the device of the images.
+    """Your own network, run by onnxruntime on the CPU on whatever device the images are.
 
     Its first output, flattened, are the features. Images go in one by one, so that a network
     exported for one image at a time will do.
@@ -155,7 +155,7 @@ class OnnxNetwork(nn.Module):
         """The network is tried on two images, twice each.
 
         Raises InputError without onnxruntime, and if the file is not a network for such images, or
-        one whose features are no function of the image, or the same for every image.
+        if its features change from run to run or are the same for every image.
         """
         super().__init__()
         self.file, self.taken, self.session = file, taken, _onnx_session(file)

@@ -113,9 +113,9 @@ def read_scores(
     ablation the features, and all that the column of this name holds as JSON. Rows come in that
     order, then by epoch, then by subset with `all` last.
 
-    Raises InputError, with every problem, where a table lacks columns, has other rows than one for
+    Raises InputError, with every problem, if a table lacks columns, has other rows than one for
     each epoch and subset, or scores of another number of images, or was not `made_with` that, or
-    where two tables were not made alike (features, remarks).
+    if two tables differ in features or remarks.
     """
     images = {**counts, POOLED: sum(counts.values())}
     expected = list(product(sorted(epochs), images))
@@ -195,7 +195,7 @@ def read_image_scores(
 def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:
     """The scores of real images: name, subset, n, kid, and the other metrics of some.
 
-    Raises InputError where a name has a subset twice, or another one than these and `all`.
+    Raises InputError if a name has a subset twice, or another one than these and `all`.
     """
     stage = "extract_real_features"
     table = read_table(path, stage, ("name", "subset"))

@@ -17,7 +17,7 @@ class Metric:
     its 95% interval. per_image: a value per image, and the mean over a set; else of whole sets
     alone. Shown are `decimals` of a value times `scale`, in `unit`; None: two decimals, or three
     digits of small values. remark: what a reader has to know; left_out: what is said in its place
-    where it could not be computed.
+    if it could not be computed.
     """
 
     key: str
@@ -44,7 +44,7 @@ METRICS = (
         lower_is_better=True,
         scale=1000.0,
         unit="×1000",
-        remark="KID: over the whole sets, unbiased: a drawn sketch is held against the true "
+        remark="KID: over the whole sets, unbiased: a drawn sketch is compared with the true "
         "sketches of all people but its own; [95% interval by the jackknife over people].",
     ),
     Metric(

@@ -2,7 +2,7 @@
 
 Presets by name, each read off published code that docs/protocols.md names file by file. Levels and
 JPEG change what every metric scores; what part of the image is seen, at what size and by what
-scale, changes FID and KID alone, of drawn and of true sketches alike.
+scale, changes FID and KID alone, of both drawn and true sketches.
 """
 
 import io
@@ -61,7 +61,7 @@ PROTOCOLS: dict[ScoredAs, Protocol] = {
 
 
 def protocol_remark(scored_as: ScoredAs) -> str:
-    """What every table and figure of scores must say; empty where nothing."""
+    """What every table and figure of scores must say; empty if nothing."""
     return PROTOCOLS[scored_as].note
 
 

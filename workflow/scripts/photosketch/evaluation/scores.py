@@ -153,7 +153,7 @@ def evaluate(
 
     Returns a table by subset (subset, n, every metric of `metrics.METRICS`, kid_low, kid_high), a
     table by image (subset, id, every metric of single images), and the features [N, D] float32.
-    LPIPS and identity are left out where their networks are not given, seam where the truth has no
+    LPIPS and identity are left out if their networks are not given, seam if the truth has no
     seams. Networks and truth must be on one device. `bar` is told of every image.
     """
     subset = truth.features.subset
