@@ -153,7 +153,7 @@ def _faults_of_text(document: "yaml.Node | None") -> list[str]:
 
 
 def _is_plain(node: "yaml.Node") -> bool:
-    """Whether a scalar is not a number, or is a number that everybody reads the same way. In YAML 1.1
+    """Whether a scalar is not a number, or a number that everybody reads the same way. In YAML 1.1
     010 is 8 and 1:30 is 90."""
     kind, text = node.tag.rpartition(":")[2], node.value
     if kind == "int":

@@ -338,7 +338,7 @@ def _check_images(
 
 
 def _nearly_same(rows: _Rows, checked: _Images) -> list[str]:
-    """Images of two splits that are nearly the same (one may be the other, saved again), in words."""
+    """Images of two splits that are nearly the same, in words; one may be the other saved again."""
     import numpy as np
 
     found = []
