@@ -40,10 +40,14 @@ $(VENV)/ready-%: requirements-%.txt $(VENV)/ready
 demo: $(VENV)/ready  ## the whole workflow on generated faces, minutes
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
 
+# a variable as one word of the shell, as it was typed: with spaces, apostrophes and dollars
+quoted = '$(subst ','\'',$(value $(1)))'
+
 OUTPUT ?= results/draw
 draw: $(VENV)/ready  ## sketches of your own photos (PHOTOS=folder, MODEL=generator.safetensors of a run)
-	@test -n "$(PHOTOS)" || { echo "usage: make draw PHOTOS=folder [MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors] [OUTPUT=folder] [FORCE=1]"; exit 1; }
-	$(BIN)/photosketch draw $(if $(MODEL),'$(MODEL)') '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
+	@test -n $(call quoted,PHOTOS) || { echo "usage: make draw PHOTOS=folder [MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors] [OUTPUT=folder] [FORCE=1]"; exit 1; }
+	$(BIN)/photosketch draw $(if $(value MODEL),$(call quoted,MODEL)) $(call quoted,PHOTOS) \
+	  --output $(call quoted,OUTPUT) $(if $(FORCE),--force)
 
 # one more than there are cores, up to four: some tests wait
 WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 3 ? cores + 1 : 4)))

@@ -1,3 +1,4 @@
+import atexit
 import gc
 import os
 import sys
@@ -58,6 +59,14 @@ if not HOSTED and workflow.is_main_process:
         page = Path("results", config["run"], "comparison", "index.html")
         if page.is_file() and page.stat().st_mtime >= PLAN.stat().st_mtime:
             print(f"the comparison to look at: {page}", file=sys.stderr)
+
+    onerror:
+        # Snakemake calls jobs that Ctrl-C has stopped failed: the last line says what they are.
+        if "Terminating processes on user request" in "".join(
+            Path(file).read_text() for file in log
+        ):
+            last = "stopped by Ctrl-C: run the same command again to go on"
+            atexit.register(print, last, file=sys.stderr)
 
 
 rule all:

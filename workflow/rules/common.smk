@@ -4,7 +4,6 @@ import re
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 
 # before a library that the environment has installed, perhaps from another folder
@@ -35,10 +34,6 @@ def refuse(heading, problems):
     raise Refused("\n  ".join([heading, *told(problems, heading)]))
 
 
-def yaml_file(path):
-    return yaml.safe_load(Path(path).read_text()) or {}
-
-
 for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items():
     if re.search(r"[\s{}]", path):
         refuse(
@@ -46,22 +41,19 @@ for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items(
             [path],
         )
 
-base = yaml_file(PROJECT / "config/config.yaml")
-if (
-    HOSTED
-):  # config is what the other workflow gave, whose own files are no concern of ours
-    files, given = [base, dict(config)], {}
-    config = loading.merged(*files)
-else:
-    config_files = list(map(Path, workflow.configfiles))
-    if repeated := [
-        key for file in config_files for key in loading.repeated_keys(file)
-    ]:
-        refuse(MISTAKES, repeated)
-    files, given = map(yaml_file, config_files), workflow.config_settings.config
-
+CONFIG = PROJECT / "config/config.yaml"
+# config is what another workflow gave, whose own files are no concern of ours
+others = [] if HOSTED else map(Path, workflow.configfiles)
+given = {} if HOSTED else workflow.config_settings.config
 try:
-    written, config, SWEEPS = loading.load(config, list(files), given)
+    files = loading.read_overlays(
+        [CONFIG, *(path for path in others if path.resolve() != CONFIG.resolve())]
+    )
+    base = files[0]
+    if HOSTED:
+        files.append(dict(config))
+        config = loading.merged(*files)
+    written, config, SWEEPS = loading.load(config, files, given)
 except InputError as error:
     refuse(MISTAKES, error.problems)
 try:

@@ -223,6 +223,7 @@ rule estimate_differences:
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(240),
+        gpu=0,
     params:
         hp={
             "runs": [ablation for ablation in ABLATIONS for _ in SEEDS] + METHODS,

@@ -33,6 +33,7 @@ rule warp_sketches:
     resources:
         mem_mb=by_attempt(2000),  # 0.3 GB, two minutes for 188 pairs
         runtime=by_attempt(30),
+        gpu=0,
     params:
         hp=lambda wildcards: {
             "mode": wildcards.mode,

@@ -7,6 +7,7 @@ from scipy.stats import ttest_ind
 
 from photosketch.evaluation import distances, significance
 from photosketch.evaluation.distances import InnerProducts
+from photosketch.evaluation.files import pairs_to_compare
 from photosketch.evaluation.metrics import METRICS
 from support.nothing_true import nothing_true, says_something, tabulated
 
@@ -209,7 +210,7 @@ def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_li
         name: [{key: scattered(float(place), place) for key in score}]
         for place, name in enumerate(("base", "a", "b", "a-lr0p1", "theirs"))
     }
-    pairs = significance.pairs_to_compare(runs, "base", [])
+    pairs = pairs_to_compare(runs, "base", [])
     fixed, points = ["theirs"], ["a-lr0p1"]
     table = significance.differences(runs, SUBSET, pairs, LOWER, "fid", fixed, points)
     primary = table[table["role"] == "primary"]
@@ -238,7 +239,7 @@ def test_a_contrast_is_decided_where_the_reference_scatters_too_much() -> None:
         for noise, (name, values) in enumerate(fids.items())
     }
     contrasts = [["warp", "local"], ["local", "base"], ["local", "theirs"]]
-    pairs = significance.pairs_to_compare(runs, "base", contrasts)
+    pairs = pairs_to_compare(runs, "base", contrasts)
     assert pairs == [
         *(("local", "base"), ("warp", "base"), ("theirs", "base")),
         *(("warp", "local"), ("local", "theirs")),

@@ -13,6 +13,8 @@ from photosketch.data.pairs import Pair
 from photosketch.evaluation.files import POOLED
 from photosketch.training.samples import Samples
 
+FEWEST_TO_CHOOSE_BY = 20  # validation pairs: of fewer another draw easily has another lowest value
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -51,6 +53,13 @@ class Choice:
     metric: str
     scores: pd.DataFrame
     epochs: pd.DataFrame
+
+    @property
+    def pairs(self) -> str:
+        """How many validation pairs there are, in words."""
+        count = int(self.scores.loc[self.scores["subset"] == POOLED, "n"].iloc[0])
+        few = f" (fewer than {FEWEST_TO_CHOOSE_BY}: too few to choose by)"
+        return f"{count} validation pairs{few if count < FEWEST_TO_CHOOSE_BY else ''}"
 
     def at_epochs(self, scores: pd.DataFrame) -> pd.DataFrame:
         """The scores of each run at its chosen epoch alone."""

@@ -623,6 +623,26 @@ def ablation_config(config: Mapping[str, Any], ablation: str) -> TrainConfig:
     return TrainConfig(**{**values, "losses": losses, "frame": config["dataset"]["frame"]})
 
 
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """What differs between hyper-parameters, and what stands beside them, in words.
+
+    The number of epochs differs only if the learning rate falls over the last of them: a run that
+    was made longer keeps its earlier generators.
+    """
+
+    def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+        losses = {f"losses.{name}": weight for name, weight in values.get("losses", {}).items()}
+        return {**{key: value for key, value in values.items() if key != "losses"}, **losses}
+
+    found, wanted = flat(found), flat(wanted)
+    left_out = set() if wanted.get("lr_decay_epochs") else {"epochs"}
+    return [
+        f"{key} {found.get(key)}, not {wanted.get(key)}"
+        for key in sorted({*found, *wanted} - left_out)
+        if found.get(key) != wanted.get(key)
+    ]
+
+
 def local_ablations(config: Mapping[str, Any]) -> list[str]:
     """The ablations with local networks, for which faces have to lie in their place."""
     return [name for name in config["ablations"] if ablation_config(config, name).losses.local]

@@ -38,6 +38,7 @@ from photosketch.datasets.table import (
     holds_images,
     images_in,
     left_aside,
+    listed,
     plain,
     unpaired,
 )
@@ -92,11 +93,11 @@ def find_pairs(folder: Path, split: str, split_table: Path = SPLIT_TABLE) -> Fou
         beside += more
         if absent:
             notes.append(
-                f"{part}: {len(absent)} of {len(ids)} pairs are not there: {', '.join(absent)}"
+                f"{part}: {len(absent)} of {len(ids)} pairs are not there: {listed(absent, 5)}"
             )
         complete = [name for name in ids if name in photos and name in sketches]
         if unassigned := [name for name in complete if not ids[name]]:
-            notes.append(f"{part}: the split {split} leaves out {', '.join(unassigned)}")
+            notes.append(f"{part}: the split {split} leaves out {listed(unassigned, 5)}")
         pairs += [
             ListedPair(part, name, ids[name], photos[name], sketches[name])
             for name in complete

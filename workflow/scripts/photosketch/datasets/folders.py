@@ -71,7 +71,7 @@ def find_pairs(
         problems += halves.problems(photos.values())
         cuts = [halves.planned(picture, output / "halves") for picture in photos.values()]
         files = {cut.picture.stem: (cut.photo, cut.sketch) for cut in cuts}
-    problems += unusable_names(photos[id] for id in files)
+    problems += unusable_names({**(sketches[0] if sketches else {}), **photos}.values())
     splits, faults = draw_splits(list(files), subset, test_share, validation_share, seed)
     problems += faults
     if problems:
@@ -105,9 +105,8 @@ def draw_splits(
             f"pairs {test} are for testing and {validation} for validation, which leaves none to "
             "train on; lower the shares or add pairs"
         ]
-    drawn = sorted(
-        names, key=lambda name: hashlib.sha256(f"{seed}:{subset}:{name}".encode()).digest()
-    )
+    keys = {name: f"{seed}:{subset}:{name}".encode(errors="surrogateescape") for name in names}
+    drawn = sorted(names, key=lambda name: hashlib.sha256(keys[name]).digest())
     splits = ["test"] * test + ["val"] * validation + ["train"] * (len(names) - test - validation)
     return dict(zip(drawn, splits, strict=True)), []
 

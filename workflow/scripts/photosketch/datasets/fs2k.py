@@ -83,7 +83,7 @@ def find_pairs(folder: Path) -> Found:
 def _read_annotations(path: Path) -> tuple[list[tuple[str, str, int]], list[str]]:
     """(group, number, style) of an annotation file's entries, and the problems met."""
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return [], [f"{path}: is not there; FS2K holds {FILES}"]
     except (OSError, ValueError) as error:

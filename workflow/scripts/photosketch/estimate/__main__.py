@@ -28,7 +28,7 @@ from photosketch.configuration.settings import TrainConfig, ablation_config
 from photosketch.data import pairs
 from photosketch.estimate import expectations, timing
 from photosketch.jobs import devices
-from photosketch.jobs.job import InputError, counted, duration_in_words, listed, told
+from photosketch.jobs.job import InputError, command, counted, duration_in_words, listed
 from photosketch.jobs.provenance import PROJECT
 from photosketch.training import kept_trainings
 
@@ -224,6 +224,7 @@ def report(overlays: Sequence[str]) -> None:
         print_time(jobs, past, *time_jobs(unknown, config, table))
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
     parser = argparse.ArgumentParser(
@@ -236,11 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--configfile", nargs="+", default=[], metavar="CONFIGFILE", help="the same, as snakemake's"
     )
     asked = parser.parse_args(arguments)
-    try:
-        report([*asked.overlays, *asked.configfile])
-    except InputError as error:
-        print(*told(error.problems), sep="\n", file=sys.stderr)
-        return 1
+    report([*asked.overlays, *asked.configfile])
     return 0
 
 

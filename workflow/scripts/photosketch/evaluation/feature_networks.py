@@ -129,13 +129,22 @@ class OnnxNetwork(nn.Module):
     """
 
     def __init__(self, file: Path, taken: OnnxInput) -> None:
-        """The network is tried on a blank image.
+        """The network is tried on two images, twice each.
 
-        Raises InputError without onnxruntime, and if the file is not a network for such images.
+        Raises InputError without onnxruntime, and if the file is not a network for such images, or
+        one whose features are no function of the image, or the same for every image.
         """
         super().__init__()
         self.file, self.taken, self.session = file, taken, _onnx_session(file)
-        self(torch.zeros(1, 3, taken.size, taken.size))
+        noise = np.random.default_rng(0).random((3, taken.size, taken.size), np.float32)
+        first, second = ([self._features(image) for image in (0 * noise, noise)] for _ in range(2))
+        if not all(map(np.array_equal, first, second)):
+            fault = "gives one image other features each time; export it with dropout off (eval())"
+        elif np.array_equal(*first):
+            fault = "gives a black image and noise the same features; export another output"
+        else:
+            return
+        raise InputError([f"{file}: {fault}"])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         mean, std = (

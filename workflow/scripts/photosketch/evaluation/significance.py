@@ -10,7 +10,7 @@ One metric over all subsets is primary: its intervals are wide enough to hold fo
 ablations at once (Bonferroni). All other lines are descriptive, those of sweeps' points among them.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -161,14 +161,6 @@ def verdict(low: float, high: float, lower_is_better: bool) -> str:
     if low <= 0 <= high or np.isnan(low) or np.isnan(high):
         return "undecided"
     return "better" if (high < 0) == lower_is_better else "worse"
-
-
-def pairs_to_compare(
-    methods: Iterable[str], reference: str, contrasts: Iterable[Sequence[str]]
-) -> list[tuple[str, str]]:
-    """Each method with the reference, then the contrasts, each pair once."""
-    pairs = [(name, reference) for name in methods if name != reference]
-    return list(dict.fromkeys([*pairs, *((first, second) for first, second in contrasts)]))
 
 
 def differences(

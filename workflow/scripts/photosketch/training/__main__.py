@@ -17,17 +17,15 @@ from photosketch.configuration import loading
 from photosketch.configuration.settings import ablation_config, training_tensors
 from photosketch.jobs import devices
 from photosketch.jobs.code_version import code_version
-from photosketch.jobs.job import INTERRUPTED, InputError, InterruptedJobError, sole_writer, told
+from photosketch.jobs.job import INTERRUPTED, InputError, InterruptedJobError, command, sole_writer
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
     asked = _parser().parse_args(arguments)
     try:
         _train(asked)
-    except InputError as error:
-        print(*told(error.problems), sep="\n", file=sys.stderr)
-        return 1
     except InterruptedJobError as stop:
         print(stop, file=sys.stderr)
         return INTERRUPTED

@@ -44,14 +44,15 @@ def check_room(tensors: Path, device: torch.device, console: TextIO) -> None:
     all of it, has less memory free."""
     size, free = tensors.stat().st_size, free_memory(device)
     place = "the GPU's memory" if device.type == "cuda" else "memory"
-    job.say(f"training set: {size / 1e6:.0f} MB, to lie in {place}", console)
+    words = job.size_in_words(size)
+    job.say(f"training set: {words}, to lie in {place}", console)
     if size > free:
         other = ", or device: cpu" if device.type == "cuda" else ""
         raise job.InputError(
             [
-                f"{tensors}: the training set of {size / 1e9:.2f} GB does not fit into {place}, of "
-                f"which {free / 1e9:.2f} GB are free; train on fewer pairs (dataset.pairs){other}, "
-                "or give the job more memory"
+                f"{tensors}: the training set of {words} does not fit into {place}, of "
+                f"which {job.size_in_words(free)} are free; train on fewer pairs "
+                f"(dataset.pairs){other}, or give the job more memory"
             ]
         )
 

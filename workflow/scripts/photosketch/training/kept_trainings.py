@@ -118,9 +118,10 @@ def _is_past(folder: Path, due: Sequence[int], pairs: int) -> bool:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move what people watch of a training."""
+    """Move what people watch of a training, but for what a killed job has already moved."""
     for path in itertools.chain(*map(source.glob, SHOWN)):
-        path.rename(target / path.name)
+        if not (target / path.name).exists():
+            path.rename(target / path.name)
 
 
 def _described(earlier: Training, training: Training) -> str:
@@ -164,7 +165,7 @@ def set_aside(results: Path) -> dict[Path, int]:
 
 def main(results: Path) -> None:
     if not results.is_dir():
-        sys.exit(f"{results}: no such run; name one by RUN")
+        sys.exit(f"{results}: there is no such run; set RUN to the name of a folder in results")
     removed = set_aside(results)
     for path in removed:
         if path.is_dir():

@@ -79,7 +79,14 @@ def train_packed(
     checks.check_frames(data, path, config["dataset"])
     if train_config.losses.local:
         checks.check_faces(data, ablation, aligned=aligned, page_command=page_command)
-    about = describe_run(data, aligned=aligned, run=config["run"], ablation=ablation, code=code)
+    about = describe_run(
+        data,
+        data_sha256=data_sha256,
+        aligned=aligned,
+        run=config["run"],
+        ablation=ablation,
+        code=code,
+    )
     run = Run(
         name=f"{ablation}, seed {seed}",
         folder=folder,
@@ -353,8 +360,11 @@ def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[
     generator = trainer.generator.module
     count = min(SAMPLES, len(data))
     batch = data.batch(torch.arange(count, device=trainer.device))
-    with torch.no_grad(), networks.instance_statistics(generator):
-        drawn = generator(batch.photo, batch.landmarks, batch.foreground).image
+    random = torch.Generator(trainer.device).manual_seed(0)
+    with torch.no_grad():
+        drawn = networks.as_at_test_time(generator, random)(
+            batch.photo, batch.landmarks, batch.foreground
+        ).image
     names = [f"{data.subset[index]} {data.ids[index]}" for index in range(count)]
     pictures = []
     for image in (batch.photo, batch.sketch, drawn):  # [B, C, F, F] in -1..1, gray or RGB
@@ -364,7 +374,13 @@ def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[
 
 
 def describe_run(
-    data: tensors.PackedSet, *, aligned: bool, run: str, ablation: str, code: str
+    data: tensors.PackedSet,
+    *,
+    data_sha256: str,
+    aligned: bool,
+    run: str,
+    ablation: str,
+    code: str,
 ) -> dict[str, Any]:
     """What generators say of the training on `data`, so that they draw other photos without it.
 
@@ -374,6 +390,7 @@ def describe_run(
     pad_value  gray level around them
     template   [5][2], where the points (x, y) of a face have to lie in such a picture: with
                `aligned` (dataset.align) where faces were brought to, else the training photos' mean
+    training_set_sha256  of the file of `data`
     run, ablation, commit, code (the version of the code that trains), versions: what made it
     """
     if aligned:
@@ -385,6 +402,7 @@ def describe_run(
         "size": list(data.size),
         "pad_value": data.pad_value,
         "template": points.round(3).tolist(),
+        "training_set_sha256": data_sha256,
         "run": run,
         "ablation": ablation,
         "commit": provenance.head(provenance.PROJECT) or "unknown",

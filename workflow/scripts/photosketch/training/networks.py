@@ -8,9 +8,10 @@
 Images are [B, C, F, F] in [-1, 1], F the side of the frame; photos have three channels.
 """
 
-import contextlib
+import copy
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from photosketch.training.layers import HalfDropout
 from photosketch.training.parts import Regions, blacken, find_regions, split
 
 PHOTO_CHANNELS = 3
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class UNet(nn.Module):
@@ -238,23 +240,17 @@ def initialise(network: nn.Module, seed: int) -> None:
             nn.init.zeros_(module.bias)
 
 
-@contextlib.contextmanager
-def instance_statistics(network: nn.Module) -> Iterator[None]:
-    """Within the block `network` behaves as at test time in [1]; afterwards as before.
+def as_at_test_time(network: Module, random: torch.Generator) -> Module:
+    """A copy that shares the weights of `network` and behaves as at test time in [1].
 
-    Normalisation uses the statistics of the batch at hand (with one image, that image's) and
-    dropout stays on, as in training, but the running statistics are left alone.
+    Normalisation uses the statistics of the batch at hand (with one image, that image's) and leaves
+    the running statistics alone. Dropout stays on, from `random`, a generator of the device.
     """
-    modes = [(module, module.training) for module in network.modules()]
-    norms = [module for module, _ in modes if isinstance(module, nn.BatchNorm2d)]
-    tracking = [norm.track_running_stats for norm in norms]
-    network.train()
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm, tracked in zip(norms, tracking, strict=True):
-            norm.track_running_stats = tracked
-        for module, training in modes:
-            module.training = training
+    tensors = [*network.parameters(), *network.buffers()]
+    own = copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}).train()
+    for module in own.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.track_running_stats = False
+        elif isinstance(module, HalfDropout):
+            module.random = random
+    return own
