@@ -82,7 +82,7 @@ def test_the_version_is_the_same_everywhere():
 @pytest.fixture
 def bare(tmp_path):
     """A folder with the Makefile and no environment."""
-    for name in ("Makefile", "requirements.txt"):
+    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     return tmp_path
 
@@ -108,13 +108,15 @@ def test_setup_takes_the_first_python_that_can_make_an_environment(bare):
         "esac\n"
     )
     pip = bare / "pip"
-    pip.write_text('#!/bin/sh\necho "$@" > installed\n')
+    pip.write_text('#!/bin/sh\necho "$@" >> installed\n')
     for script in (shim, working, pip):
         script.chmod(0o755)
     done = setup(bare, bare / "nothing", shim, working)
     assert done.returncode == 0, done.stderr
     assert f"Python 3.12.0, called {working}" in done.stdout
-    assert "-r requirements.txt" in (bare / "installed").read_text()
+    installed = (bare / "installed").read_text()
+    assert "-r requirements.txt" in installed
+    assert "--editable ." in installed
 
 
 def test_setup_without_a_python_says_what_to_install(bare):

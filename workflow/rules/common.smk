@@ -4,11 +4,10 @@ import re
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import update_config
 
-sys.path.append(f"{PROJECT}/workflow/scripts")
+# before a library that the environment has installed, perhaps from another folder
+sys.path.insert(0, LIBRARY)
 
 from photosketch.configuration import checks, loading, settings, sweeps
 from photosketch.data import input_hashes, weights
@@ -17,6 +16,8 @@ from photosketch.evaluation import method_sketches, metrics
 from photosketch.jobs import code_version as code_versions
 from photosketch.jobs import devices, run_plan
 from photosketch.jobs.job import InputError, counted, told
+
+sys.path.remove(LIBRARY)  # a host may have modules of the scripts' names
 
 MISTAKES = "The configuration has mistakes:"
 
@@ -33,10 +34,6 @@ def refuse(heading, problems):
     raise Refused("\n  ".join([heading, *told(problems, heading)]))
 
 
-def yaml_file(path):
-    return yaml.safe_load(Path(path).read_text()) or {}
-
-
 for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items():
     if re.search(r"[\s{}]", path):
         refuse(
@@ -44,23 +41,19 @@ for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items(
             [path],
         )
 
-base = yaml_file(PROJECT / "config/config.yaml")
-if (
-    HOSTED
-):  # config is what the other workflow gave, whose own files are no concern of ours
-    files, given = [base, dict(config)], {}
-    config = yaml_file(PROJECT / "config/config.yaml")
-    update_config(config, files[1])
-else:
-    config_files = list(map(Path, workflow.configfiles))
-    if repeated := [
-        key for file in config_files for key in loading.repeated_keys(file)
-    ]:
-        refuse(MISTAKES, repeated)
-    files, given = map(yaml_file, config_files), workflow.config_settings.config
-
+CONFIG = PROJECT / "config/config.yaml"
+# config is what another workflow gave, whose own files are no concern of ours
+others = [] if HOSTED else map(Path, workflow.configfiles)
+given = {} if HOSTED else workflow.config_settings.config
 try:
-    written, config, SWEEPS = loading.load(config, list(files), given)
+    files = loading.read_overlays(
+        [CONFIG, *(path for path in others if path.resolve() != CONFIG.resolve())]
+    )
+    base = files[0]
+    if HOSTED:
+        files.append(dict(config))
+        config = loading.merged(*files)
+    written, config, SWEEPS = loading.load(config, files, given)
 except InputError as error:
     refuse(MISTAKES, error.problems)
 try:

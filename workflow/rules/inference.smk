@@ -5,6 +5,8 @@ rule infer:
     input:
         tensors="<results>/tensors/test.npz",
         generators=rules.train.output.generators,
+        # a generator names the hash of what it was trained on
+        training=lambda wildcards: TRAINING_TENSORS[wildcards.ablation],
     output:
         expand(
             "<results>/samples/{{ablation}}/seed{{seed}}/epoch{epoch}.npz",
@@ -38,6 +40,7 @@ use rule infer as infer_validation with:
     input:
         tensors="<results>/tensors/val.npz",
         generators=rules.train.output.generators,
+        training=lambda wildcards: TRAINING_TENSORS[wildcards.ablation],
     output:
         expand(
             "<results>/validation/{{ablation}}/seed{{seed}}/epoch{epoch}.npz",

@@ -94,7 +94,9 @@ rule merge_landmarks:
 
 rule show_landmarks:
     input:
+        **given_files(facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
+        detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
         landmarks=expand("<results>/landmarks/{subset}.csv", subset=SUBSETS),
     output:
         sources=report(

@@ -1,7 +1,9 @@
 """States on disk: whole and checked."""
 
+import errno
 import os
 import resource
+from pathlib import Path
 
 import pytest
 import torch
@@ -42,6 +44,19 @@ def test_a_damaged_state_is_named_and_its_predecessor_taken(tmp_path, capsys, da
     newest.write_bytes(content)
     assert checkpoint.load_state(tmp_path)["images"] == 1
     assert f"{newest} is damaged" in capsys.readouterr().out
+
+
+def test_a_state_that_cannot_be_read_is_kept(tmp_path, monkeypatch):
+    checkpoint.save_state(tmp_path, state(1))
+
+    def refuse(_):
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(job.InputError, match=r"cannot be read \(Stale file handle"):
+            checkpoint.load_state(tmp_path)
+    assert checkpoint.load_state(tmp_path)["images"] == 1
 
 
 def test_what_a_killed_write_left_behind_is_cleared(tmp_path):

@@ -108,10 +108,11 @@ def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path, fusion):
 def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_path):
     config = small_config(epochs=3)
     trainer = Trainer(config, 0, 1, CPU, PLAIN)
-    about = {**trainer.about(), "epoch": 2}
+    about = {**trainer.about(), "epoch": 2, "training_set_sha256": "0123"}
     save_generator(tmp_path, 2, trainer.generator.module.state_dict(), about)
     path = generator_path(tmp_path, 2)
     own = {"hparams": config.hparams(), "seed": 0, "epoch": 2}
+    own["training_set_sha256"] = "0123"
     inference.load_generator(path, CPU, own)
     inference.load_generator(path, CPU, {**own, "hparams": {**own["hparams"], "epochs": 5}})
 
@@ -120,6 +121,7 @@ def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_p
         ({**own, "seed": 1}, "seed 0, not 1"),
         ({**own, "epoch": 3}, "epoch 2, not 3"),
         ({**own, "hparams": other}, "glad_form None, not magnitude; losses"),
+        ({**own, "training_set_sha256": "45"}, "training_set_sha256 0123, not 45"),
     ):
         with pytest.raises(InputError, match=said) as caught:
             inference.load_generator(path, CPU, wrong)

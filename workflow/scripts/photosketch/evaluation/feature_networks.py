@@ -47,10 +47,11 @@ class _Preprocessed(nn.Module):
         self.network, self.side, self.scale = network, side, scale
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.network(self.scale(_resized(images, self.side)))
+        return self.network(self.scale(resized(images, self.side)))
 
 
-def _resized(images: torch.Tensor, side: int) -> torch.Tensor:
+def resized(images: torch.Tensor, side: int) -> torch.Tensor:
+    """[N, C, H, W] to [N, C, side, side], bilinear, without smoothing before."""
     return nn.functional.interpolate(
         images, size=(side, side), mode="bilinear", align_corners=False
     )
@@ -129,19 +130,28 @@ class OnnxNetwork(nn.Module):
     """
 
     def __init__(self, file: Path, taken: OnnxInput) -> None:
-        """The network is tried on a blank image.
+        """The network is tried on two images, twice each.
 
-        Raises InputError without onnxruntime, and if the file is not a network for such images.
+        Raises InputError without onnxruntime, and if the file is not a network for such images, or
+        one whose features are no function of the image, or the same for every image.
         """
         super().__init__()
         self.file, self.taken, self.session = file, taken, _onnx_session(file)
-        self(torch.zeros(1, 3, taken.size, taken.size))
+        noise = np.random.default_rng(0).random((3, taken.size, taken.size), np.float32)
+        first, second = ([self._features(image) for image in (0 * noise, noise)] for _ in range(2))
+        if not all(map(np.array_equal, first, second)):
+            fault = "gives one image other features each time; export it with dropout off (eval())"
+        elif np.array_equal(*first):
+            fault = "gives a black image and noise the same features; export another output"
+        else:
+            return
+        raise InputError([f"{file}: {fault}"])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         mean, std = (
             torch.tensor(values)[:, None, None] for values in (self.taken.mean, self.taken.std)
         )
-        scaled = ((_resized(images.cpu(), self.taken.size) - mean) / std).numpy()
+        scaled = ((resized(images.cpu(), self.taken.size) - mean) / std).numpy()
         return torch.from_numpy(np.stack([self._features(image) for image in scaled]))
 
     def _features(self, image: np.ndarray) -> np.ndarray:

@@ -81,7 +81,8 @@ def acquire_device(
             for index in cards:
                 properties = torch.cuda.get_device_properties(index)
                 suffix = f"-slot{slot}" if slot else ""
-                lock = try_lock(folder / f"{_lock_name(properties.uuid)}{suffix}.lock")
+                name = f"{_lock_name(properties.uuid)}{suffix}.lock"
+                lock = try_lock(folder / name, console)
                 if lock is None:
                     continue
                 if not _opened(index):

@@ -30,7 +30,7 @@ from typing import Any, Self
 import torch
 from safetensors import SafetensorError
 
-from photosketch.data.storage import read_tensors, write_tensors
+from photosketch.data.storage import intact, read_tensors, write_tensors
 from photosketch.jobs import job
 from photosketch.jobs.job import file_sha256
 
@@ -57,7 +57,8 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     """
     job.remove_hidden_files(folder)
     for path in sorted(folder.glob("state-*.bin"), reverse=True):
-        content = memoryview(path.read_bytes())
+        with intact(path, "train"):
+            content = memoryview(path.read_bytes())
         payload, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
         if hashlib.sha256(payload).digest() == digest:
             return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
@@ -197,11 +198,11 @@ class Saver:
                 save_generator(self.folder, epoch, state["generator"]["weights"], about)
             save_state(self.folder, state, self.states)
         except (OSError, RuntimeError, SafetensorError, job.InputError) as error:
-            free = shutil.disk_usage(self.folder).free
+            free = job.size_in_words(shutil.disk_usage(self.folder).free)
             raise job.InputError(
                 [
                     f"{self.folder}: the state after {state['images']} images cannot be written "
-                    f"({error}); {free / 1e9:.2f} GB are free there. The state before it is kept: "
+                    f"({error}); {free} are free there. The state before it is kept: "
                     "make room, or set train.keep to last, and run again"
                 ]
             ) from error
@@ -214,8 +215,9 @@ def check_space(folder: Path, needed: int) -> None:
     if free < needed:
         raise job.InputError(
             [
-                f"{folder}: the run will write {needed / 1e9:.2f} GB more, and {free / 1e9:.2f} GB "
-                "are free there; make room (make clean-replaced), evaluate fewer epochs "
+                f"{folder}: the run will write {job.size_in_words(needed)} more, and "
+                f"{job.size_in_words(free)} are free there; make room (make clean-replaced), "
+                "evaluate fewer epochs "
                 "(evaluation.epochs), or keep one state instead of two (train.keep: last)"
             ]
         )

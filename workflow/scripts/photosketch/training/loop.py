@@ -10,7 +10,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -19,12 +19,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from photosketch.configuration.settings import RunSettings, TrainConfig
+from photosketch.configuration.settings import RunSettings, TrainConfig, evaluated_epochs
 from photosketch.geometry.similarity import template
 from photosketch.jobs import job, provenance
 from photosketch.jobs.progress import Bar
-from photosketch.training import checkpoint, kept_trainings, networks, tensors
-from photosketch.training.checks import lack_of_memory_explained
+from photosketch.training import checkpoint, checks, kept_trainings, networks, tensors
 from photosketch.training.determinism import derive_seed, deterministic_algorithms
 from photosketch.training.kept_trainings import Training
 from photosketch.training.trainer import Trainer
@@ -48,6 +47,61 @@ class Run:
     training: Training  # what it is made of, and how far it is
     settings: RunSettings
     about: dict[str, Any] = field(default_factory=dict)  # what generators say of their run
+
+
+def train_packed(
+    path: Path,
+    folder: Path,
+    *,
+    ablation: str,
+    seed: int,
+    config: Mapping[str, Any],
+    hparams: Mapping[str, Any],
+    code: str,
+    device: torch.device,
+    page_command: str,
+    console: TextIO,
+    watch: "type[Live] | None" = None,
+) -> None:
+    """Train one ablation with one seed on the packed pairs at `path`, as `train` does, into
+    `folder`.
+
+    `config` is the whole configuration, of which `hparams` are the ablation's hyper-parameters;
+    `code` is the code version, and `page_command` makes the page to click points on. Raises
+    InputError also if the packed pairs do not fit the device or the configuration.
+    """
+    checks.check_room(path, device, console)
+    with job.staged(path) as packed:
+        data = tensors.load_packed(packed, device)
+        data_sha256 = job.file_sha256(packed)
+    train_config = TrainConfig.from_hparams(hparams)
+    aligned = config["dataset"]["align"] != "none"
+    checks.check_frames(data, path, config["dataset"])
+    if train_config.losses.local:
+        checks.check_faces(data, ablation, aligned=aligned, page_command=page_command)
+    about = describe_run(
+        data,
+        data_sha256=data_sha256,
+        aligned=aligned,
+        run=config["run"],
+        ablation=ablation,
+        code=code,
+    )
+    run = Run(
+        name=f"{ablation}, seed {seed}",
+        folder=folder,
+        due=evaluated_epochs(config),
+        training=Training(
+            hparams=dict(hparams),
+            code=code,
+            data=data_sha256,
+            seed=seed,
+            commit=about["commit"],
+        ),
+        settings=RunSettings.from_config(config["train"]),
+        about=about,
+    )
+    train(Trainer(train_config, seed, data.sketch_channels, device), data, run, console, watch)
 
 
 def train(
@@ -78,7 +132,7 @@ def train(
         job.say(f"{run.name}: {line}", console)
     with (
         deterministic_algorithms(),
-        lack_of_memory_explained(config, trainer.device),
+        checks.lack_of_memory_explained(config, trainer.device),
         _stop_requests() as stop,
         checkpoint.Saver(states, run.settings.states) as saver,
     ):
@@ -306,8 +360,11 @@ def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[
     generator = trainer.generator.module
     count = min(SAMPLES, len(data))
     batch = data.batch(torch.arange(count, device=trainer.device))
-    with torch.no_grad(), networks.instance_statistics(generator):
-        drawn = generator(batch.photo, batch.landmarks, batch.foreground).image
+    random = torch.Generator(trainer.device).manual_seed(0)
+    with torch.no_grad():
+        drawn = networks.as_at_test_time(generator, random)(
+            batch.photo, batch.landmarks, batch.foreground
+        ).image
     names = [f"{data.subset[index]} {data.ids[index]}" for index in range(count)]
     pictures = []
     for image in (batch.photo, batch.sketch, drawn):  # [B, C, F, F] in -1..1, gray or RGB
@@ -317,7 +374,13 @@ def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[
 
 
 def describe_run(
-    data: tensors.PackedSet, *, aligned: bool, run: str, ablation: str, code: str
+    data: tensors.PackedSet,
+    *,
+    data_sha256: str,
+    aligned: bool,
+    run: str,
+    ablation: str,
+    code: str,
 ) -> dict[str, Any]:
     """What generators say of the training on `data`, so that they draw other photos without it.
 
@@ -327,6 +390,7 @@ def describe_run(
     pad_value  gray level around them
     template   [5][2], where the points (x, y) of a face have to lie in such a picture: with
                `aligned` (dataset.align) where faces were brought to, else the training photos' mean
+    training_set_sha256  of the file of `data`
     run, ablation, commit, code (the version of the code that trains), versions: what made it
     """
     if aligned:
@@ -338,6 +402,7 @@ def describe_run(
         "size": list(data.size),
         "pad_value": data.pad_value,
         "template": points.round(3).tolist(),
+        "training_set_sha256": data_sha256,
         "run": run,
         "ablation": ablation,
         "commit": provenance.head(provenance.PROJECT) or "unknown",
