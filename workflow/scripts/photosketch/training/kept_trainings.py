@@ -19,10 +19,8 @@ from photosketch.jobs.job import duration_in_words, size_in_words, write_atomica
 from photosketch.training import checkpoint
 
 RECORD = "training.json"
-SHOWN = (
-    "strips",
-    "events.out.tfevents.*",
-)  # what people watch: beside the training in use, else in its folder
+# what people watch: beside the training in use, else in its folder
+SHOWN = ("strips", "events.out.tfevents.*")
 
 
 @dataclasses.dataclass
