@@ -20,12 +20,13 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn, ParamSpec, TextIO
 
 import threadpoolctl
 
 from photosketch.jobs.code_version import code_version
 
+Arguments = ParamSpec("Arguments")
 INTERRUPTED = 75  # exit code of an interrupted job: EX_TEMPFAIL, "try again later"
 SHOWN, LAST_SHOWN = 20, 4  # problems on the console, the last ones among them
 LONGEST, END = 2000, 400  # characters of a problem on the console, the last ones among them
@@ -118,18 +119,18 @@ def _end(console: TextIO, shown: Iterable[str], logged: Iterable[str], code: int
     sys.exit(code)
 
 
-def command(main: Callable[[list[str] | None], int]) -> Callable[[list[str] | None], int]:
+def command(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
     """The `main` of a program without a log, so that errors end in sentences and an exit code.
 
     The exit code is 1 after an InputError or a file that can't be used, and 130 after Ctrl-C.
     """
 
     @functools.wraps(main)
-    def run(arguments: list[str] | None = None) -> int:
+    def run(*arguments: Arguments.args, **options: Arguments.kwargs) -> int:
         # names of files need not be UTF-8
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         try:
-            return main(arguments)
+            return main(*arguments, **options)
         except InputError as error:
             problems = error.problems
         except OSError as error:
