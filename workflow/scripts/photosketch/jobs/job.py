@@ -8,6 +8,7 @@ import errno
 import fcntl
 import functools
 import hashlib
+import io
 import os
 import platform
 import shutil
@@ -127,8 +128,8 @@ def command(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
 
     @functools.wraps(main)
     def run(*arguments: Arguments.args, **options: Arguments.kwargs) -> int:
-        # names of files need not be UTF-8
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return main(*arguments, **options)
         except InputError as error:
