@@ -1,5 +1,6 @@
 """The scores of a set of sketches, and of real images in their place."""
 
+import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -102,12 +103,14 @@ def test_epochs_are_scored_one_after_the_other_and_every_image_is_counted(
     real, files = truth.features, {}
     for epoch, sketches in ((5, 255 - truth.measured.sketches), (10, truth.measured.sketches)):
         files[epoch] = tmp_path / f"{epoch}.npz"
-        write_samples(Samples(real.ids, real.subset, sketches), files[epoch])
+        write_samples(Samples(real.ids, real.subset, sketches, {"lr": epoch}), files[epoch])
     run = "local, seed 0"
     scores, images, features = evaluate_epochs(run, files, truth, NETWORKS, StringIO())
     first, _, last = capsys.readouterr().out.splitlines()
     assert scores["epoch"].tolist() == [5] * 3 + [10] * 3
     assert images["epoch"].tolist() == [5] * 9 + [10] * 9
+    made_with = [json.loads(text) for text in scores["made_with"].unique()]
+    assert made_with == [{"scored_as": "as_drawn", "lr": epoch} for epoch in (5, 10)]
     expected, _, drawn = evaluate(255 - truth.measured.sketches, truth, NETWORKS)
     assert scores["fid"][:3].tolist() == expected["fid"].tolist()
     assert features.epochs.tolist() == [5, 10]

@@ -142,7 +142,7 @@ def test_a_place_where_nothing_can_be_written_is_named_in_a_sentence(tmp_path, p
 )
 def test_what_ends_a_program_is_told_in_sentences(capsys, error, code, told):
     @runtime.command
-    def main():
+    def main(_arguments):
         raise error
 
     assert main() == code

@@ -110,6 +110,7 @@ def test_portrait_is_the_largest_of_the_faces_that_score_well(monkeypatch, score
     monkeypatch.setattr(detection, "_load_mtcnn", lambda *_: answers)
     [face] = detection.detect([black], "cpu")
     assert face.points[0, 0] == portrait - detection.MTCNN_OFFSET
+    assert face.alike == count
     [several] = detection.detect_all([black], "cpu")
     rightness = [face.points[0, 0] for face in several]
     assert len(several) == count and rightness == sorted(rightness)

@@ -354,7 +354,7 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
         rows,
         [
             f"Each run's epoch is the one with the lowest {BY_KEY[choice.metric].name} of all "
-            "validation pairs together; the test pairs have no part in the choice. ± deviation "
+            f"{choice.pairs} together; the test pairs have no part in the choice. ± deviation "
             "over seeds.",
             _KID.remark,
             f"{_PHOTOS} It has no epochs.",

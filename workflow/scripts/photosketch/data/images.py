@@ -94,6 +94,18 @@ def gray(pixels: "np.ndarray") -> "np.ndarray":
     return pixels if pixels.ndim == 2 else np.asarray(fromarray(pixels).convert("L"))
 
 
+def thumbnail(pixels: "np.ndarray") -> "np.ndarray":
+    """An image [H, W, 3] uint8 as 256 float32 numbers, a perceptual hash: the dot product of two is
+    the correlation of their gray pictures of 16 x 16 pixels; 0 if one of the images is blank."""
+    import numpy as np
+    from PIL import Image
+
+    small = Image.fromarray(gray(pixels)).resize((16, 16), Image.Resampling.BOX)
+    values = np.asarray(small, np.float32).ravel()
+    values -= values.mean()
+    return values / max(float(np.linalg.norm(values)), 1e-6)
+
+
 def reduced_size(size: Size) -> Size:
     """(width, height) of an image's reduced copy: at most LONGEST pixels a side, else the same."""
     scale = min(1.0, LONGEST / max(size))

@@ -1,9 +1,9 @@
-"""`python -m photosketch.datasets NAME FOLDER ...` writes the table of pairs of a data set."""
+"""`photosketch datasets NAME FOLDER ...` writes the table of pairs of a data set."""
 
 import argparse
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from photosketch.datasets import apdrawing, cufs, folders, fs2k, halves, numbered
@@ -14,10 +14,10 @@ METHOD_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # `name` of the conf
 
 
 @command
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m photosketch.datasets",
+        prog="photosketch datasets",
         description="Write the table of pairs (dataset.pairs) of a data set from what is on disk.",
     )
     commands = parser.add_subparsers(metavar="NAME", required=True)
@@ -47,7 +47,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NUMBERED",
-        help="a folder of a method's results, numbered in the order of the test pairs: copied to "
+        help="a folder of a method's results, numbered in the order of the test pairs or named by "
+        "their ids (FS2K: photo1_image0110, also with _fake_B behind): copied to "
         "results/NUMBERED/SUBSET/ID beside the table, for `methods`; may be given several times",
     )
 

@@ -1,8 +1,7 @@
 """The table of pairs for photos and sketches in two folders, or side by side in one.
 
-    export PYTHONPATH=workflow/scripts
-    python -m photosketch.datasets folders PHOTOS SKETCHES --test-share 0.2 --output mine
-    python -m photosketch.datasets folders PICTURES --test-share 0.2 --output mine
+    photosketch datasets folders PHOTOS SKETCHES --test-share 0.2 --output mine
+    photosketch datasets folders PICTURES --test-share 0.2 --output mine
 
 Two folders: a photo and its sketch have the same name, but for the suffix. One: each picture has
 the photo on the left and its sketch on the right; the halves are written to
@@ -127,7 +126,7 @@ def _unmatched(photos: dict[str, Path], sketches: dict[str, Path]) -> list[str]:
 def add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
 ) -> argparse.ArgumentParser:
-    """Add `folders` to the commands of `python -m photosketch.datasets`."""
+    """Add `folders` to the commands of `photosketch datasets`."""
     parser = commands.add_parser(
         "folders",
         help="photos and sketches in two folders, or side by side in one",

@@ -1,8 +1,7 @@
 """The table of pairs for a folder with FS2K (Fan et al. 2021, "Deep Facial Synthesis: A New
 Challenge"; github.com/DengPingFan/FS2K).
 
-    export PYTHONPATH=workflow/scripts
-    python -m photosketch.datasets fs2k FS2K --output FS2K
+    photosketch datasets fs2k FS2K --output FS2K
 
 The folder is expected as it is published:
 
@@ -111,7 +110,7 @@ def _read_annotations(path: Path) -> tuple[list[tuple[str, str, int]], list[str]
 def add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
 ) -> argparse.ArgumentParser:
-    """Add `fs2k` to the commands of `python -m photosketch.datasets`."""
+    """Add `fs2k` to the commands of `photosketch datasets`."""
     parser = commands.add_parser(
         "fs2k",
         help="FS2K, three styles of sketches",

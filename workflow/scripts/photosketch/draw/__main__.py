@@ -1,17 +1,17 @@
 """Draw the faces of photos with a trained generator.
 
-    export PYTHONPATH=workflow/scripts
-    python -m photosketch.draw my_photos --output drawn
-    python -m photosketch.draw results/RUN/train/ABLATION/seed0/generator_epoch800.safetensors \\
+    photosketch draw my_photos --output drawn
+    photosketch draw results/RUN/train/ABLATION/seed0/generator_epoch800.safetensors \\
         my_photos --output drawn
-    python -m photosketch.draw --export GENERATOR generator.onnx
-    python -m photosketch.draw --export GENERATOR half_as_large.safetensors
+    photosketch draw --export GENERATOR generator.onnx
+    photosketch draw --export GENERATOR half_as_large.safetensors
 """
 
 import argparse
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ SHOWN = 20  # photos that could not be drawn
 
 
 @command
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 where something was drawn."""
     asked = _parser().parse_args(arguments)
     asked.generator, asked.photos = generator_file.INCLUDED, asked.paths
@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m photosketch.draw",
+        prog="photosketch draw",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -129,7 +129,7 @@ def _output_faults(output: Path | None, force: bool) -> list[str]:
     if not force and output.is_dir() and any(output.iterdir()):
         return [
             f"{output}: holds files already; name another folder, or overwrite what was drawn "
-            "there with --force (make draw: FORCE=1)"
+            "there with --force"
         ]
     return []
 

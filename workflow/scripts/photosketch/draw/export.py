@@ -96,7 +96,7 @@ def _export_onnx(
 
 def by_instance(network: UNet) -> nn.Module:
     """A copy whose batch normalisation always goes by the single image, and without dropout: for
-    one image what `networks.instance_statistics` gives, but for the dropout."""
+    one image what `networks.as_at_test_time` gives, but for the dropout."""
     own = copy.deepcopy(network).eval()
     for module in list(own.modules()):
         for name, child in module.named_children():

@@ -25,13 +25,14 @@ from photosketch.data.array_types import Image, Points
 from photosketch.draw import page
 from photosketch.draw.in_place import in_place
 from photosketch.draw.photos import MODALITY, SUBSET, Photo
-from photosketch.draw.sketcher import Face, Sketch, Sketcher, read_photo, stem_of
+from photosketch.draw.sketcher import Face, Sketch, Sketcher, given_faces, read_photo, stem_of
 from photosketch.figures import contact_sheet
 from photosketch.geometry.similarity import template
 from photosketch.jobs.job import InputError, counted, write_atomically
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks import click_page
-from photosketch.landmarks.table import COORDINATES, faults_of
+from photosketch.landmarks.table import COORDINATES
+from photosketch.training.determinism import deterministic_algorithms
 
 TRANSFORM = ("xx", "xy", "x", "yx", "yy", "y")
 COLUMNS = (
@@ -104,7 +105,7 @@ def draw_photos(
     clear(output, photos)
     drawn = Drawn()
     album = _Album(output, sketcher.about, len(photos))
-    with Bar("drawing", len(photos), console) as bar:
+    with Bar("drawing", len(photos), console) as bar, deterministic_algorithms():
         for photo in photos:
             given = (points or {}).get(photo.name)
             try:
@@ -139,12 +140,7 @@ def _faces(
     sketcher: Sketcher, image: Image, given: Sequence[Points] | None
 ) -> tuple[list[Face], list[str]]:
     """The faces of a photo, and what is to be said of others."""
-    if given is None:
-        return sketcher.faces(image)
-    height, width = image.shape[:2]
-    if faults := [fault for face in given for fault in faults_of(face, width, height)]:
-        raise InputError(faults)
-    return [Face(each, 1.0, "manual") for each in given], []
+    return sketcher.faces(image) if given is None else (given_faces(image, given), [])
 
 
 def _reasons(photo: Photo, error: Exception) -> list[str]:

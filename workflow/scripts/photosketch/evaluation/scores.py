@@ -1,5 +1,6 @@
 """The scores of generated sketches, and of real images compared with the same truth."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from photosketch.evaluation import (
     cross_identity_fid,
     distances,
     extractors,
+    feature_networks,
     image_metrics,
     protocol,
 )
@@ -51,7 +53,8 @@ class Networks:
         `weights`: the file of the feature network, None for the one of its package; `lpips`: the
         files of VGG16 and of LPIPS on it, or none. Raises InputError as the loaders do.
         """
-        features = extractors.load(FeatureConfig.from_hparams(hp), weights)
+        config, seen_as = FeatureConfig.from_hparams(hp), protocol.PROTOCOLS[hp["scored_as"]]
+        features = feature_networks.View(extractors.load(config, weights), seen_as, config.name)
         metric = None
         if lpips:
             vgg, layers = lpips
@@ -127,9 +130,12 @@ def evaluate_epochs(
     with Bar(run, images, console) as bar:
         for place, (epoch, path) in enumerate(samples.items(), 1):
             bar.part = f"scoring epoch {epoch} ({place}/{len(samples)})"
-            sketches = protocol.as_scored(read_samples(path).sketches, scored_as)
+            samples_of_epoch = read_samples(path)
+            sketches = protocol.as_scored(samples_of_epoch.sketches, scored_as)
             scores, image_scores, drawn = evaluate(sketches, truth, networks, bar)
             scores.insert(0, "epoch", epoch)
+            made_with = {"scored_as": scored_as, **samples_of_epoch.drawn_by}
+            scores["made_with"] = json.dumps(made_with)
             image_scores.insert(0, "epoch", epoch)
             by_subset.append(scores)
             by_image.append(image_scores)

@@ -21,13 +21,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, ParamSpec, TextIO
-
-import threadpoolctl
+from typing import Any, NoReturn, Protocol, TextIO
 
 from photosketch.jobs.code_version import code_version
 
-Arguments = ParamSpec("Arguments")
 INTERRUPTED = 75  # exit code of an interrupted job: EX_TEMPFAIL, "try again later"
 SHOWN, LAST_SHOWN = 20, 4  # problems on the console, the last ones among them
 LONGEST, END = 2000, 400  # characters of a problem on the console, the last ones among them
@@ -120,18 +117,26 @@ def _end(console: TextIO, shown: Iterable[str], logged: Iterable[str], code: int
     sys.exit(code)
 
 
-def command(main: Callable[Arguments, int]) -> Callable[Arguments, int]:
+class Command(Protocol):
+    """A program: what is behind its name on the command line (default: sys.argv), its exit code."""
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> int: ...
+
+
+def command(
+    main: Callable[[Sequence[str] | None], int],
+) -> Command:
     """The `main` of a program without a log, so that errors end in sentences and an exit code.
 
     The exit code is 1 after an InputError or a file that can't be used, and 130 after Ctrl-C.
     """
 
     @functools.wraps(main)
-    def run(*arguments: Arguments.args, **options: Arguments.kwargs) -> int:
+    def run(arguments: Sequence[str] | None = None) -> int:
         if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
-            return main(*arguments, **options)
+            return main(arguments)
         except InputError as error:
             problems = error.problems
         except OSError as error:
@@ -196,6 +201,8 @@ def set_threads(threads: int) -> None:
     Never more than the processors that this process may use: a scheduler may have given fewer.
     BLAS gets one: its sums depend on their number, and its matrices are small here.
     """
+    import threadpoolctl  # not with the others: the training command does without it
+
     threads = min(threads, len(os.sched_getaffinity(0)))
     threadpoolctl.threadpool_limits(1, "blas")
     if "torch" in sys.modules:

@@ -2,9 +2,9 @@
 that fit the local networks."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import psutil
 import torch
@@ -63,6 +63,18 @@ def free_memory(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         return free
     return psutil.virtual_memory().available
+
+
+def check_frames(data: "PackedSet", path: Path, dataset: Mapping[str, Any]) -> None:
+    """Raise InputError if the packed pairs are not as the `dataset` section has them."""
+    found = {"frame": data.frame, "sketch_channels": data.sketch_channels}
+    if problems := [
+        f"{path}: {key} {value}, but dataset.{key} is {dataset[key]}; name the configuration that "
+        "the pairs were packed with"
+        for key, value in found.items()
+        if value != dataset[key]
+    ]:
+        raise job.InputError(problems)
 
 
 def check_faces(data: "PackedSet", ablation: str, *, aligned: bool, page_command: str) -> None:
