@@ -8,6 +8,7 @@ import errno
 import fcntl
 import functools
 import hashlib
+import io
 import os
 import platform
 import shutil
@@ -132,8 +133,8 @@ def command(
 
     @functools.wraps(main)
     def run(arguments: Sequence[str] | None = None) -> int:
-        # names of files need not be UTF-8
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return main(arguments)
         except InputError as error:
