@@ -22,7 +22,7 @@ from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import TEMPLATE_SIZE, similarity, template
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
-from photosketch.landmarks.table import COLUMNS, FACES, faces_alike, faults_of
+from photosketch.landmarks.table import COLUMNS, FACES, faces_alike, faults_of, several_faces
 
 if TYPE_CHECKING:
     from facenet_pytorch import MTCNN
@@ -188,6 +188,8 @@ def detect_pairs(
         else:
             values = *face.points.ravel().tolist(), face.score, "mtcnn", face.alike
             rows.append((pair.id, modality, *values))
+            if face.alike > 1:
+                print(several_faces(face.alike, modality, pair))
     return pd.DataFrame(rows, columns=[*COLUMNS, FACES])
 
 
