@@ -33,6 +33,7 @@ FORMATS = {
 # what every stage may use, lowest first
 FOUNDATIONS = ("jobs", "configuration", "data", "geometry", "figures")
 COMMANDS = {"draw", "estimate"}  # they stand outside the flow, and may use any stage
+ALL_COMMANDS = ""  # the folder of photosketch/__main__.py, which calls each
 HEAVY = {
     "torch",
     "torchvision",
@@ -78,7 +79,7 @@ def fault(module: str, other: str) -> str:
     """Why a module may not import another one; empty if it may."""
     own, folder = folder_of(module), folder_of(other)
     order = (*FOUNDATIONS, *STAGES)
-    if folder == own or own in COMMANDS:
+    if folder == own or own in {*COMMANDS, ALL_COMMANDS}:
         return ""
     if own not in order or folder not in order or order.index(folder) >= order.index(own):
         return f"{module} imports {other}, which does not come before it"

@@ -75,6 +75,15 @@ def test_faces_are_looked_for_before_features_are_computed(finished):
     assert sum(job.startswith("Detecting the landmarks") for job in order[:features]) == 2
 
 
+def test_two_narrow_trainings_run_at_once_on_two_cores_without_a_gpu(finished):
+    spans = []
+    for path in finished.results.glob("benchmarks/train/*/seed0.tsv"):
+        ended = path.stat().st_mtime
+        spans.append((ended - pd.read_csv(path, sep="\t")["s"].iloc[-1], ended))
+    (_, first_end), (second_start, _), _ = sorted(spans)
+    assert second_start < first_end
+
+
 def test_samples_have_the_input_size_and_differ_between_epochs_and_ablations(finished):
     drawn = {}
     for ablation in ("baseline", "local"):

@@ -1,22 +1,23 @@
 """The checked configuration, the wildcards' values, and what params are made of: `hp` and `code`."""
 
-import copy
 import re
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import update_config
 
-sys.path.append(f"{PROJECT}/workflow/scripts")
+# before a library that the environment has installed, perhaps from another folder
+sys.path.insert(0, LIBRARY)
 
 from photosketch.configuration import checks, loading, settings, sweeps
 from photosketch.data import input_hashes, weights
 from photosketch.data import pairs as pair_table
 from photosketch.evaluation import method_sketches, metrics
 from photosketch.jobs import code_version as code_versions
-from photosketch.jobs import run_plan
-from photosketch.jobs.job import InputError, told
+from photosketch.jobs import devices, run_plan
+from photosketch.jobs.job import InputError, counted, told
+
+sys.path.remove(LIBRARY)  # a host may have modules of the scripts' names
 
 MISTAKES = "The configuration has mistakes:"
 
@@ -51,8 +52,7 @@ try:
     base = files[0]
     if HOSTED:
         files.append(dict(config))
-        config = copy.deepcopy(base)
-        update_config(config, files[1])
+        config = loading.merged(*files)
     written, config, SWEEPS = loading.load(config, files, given)
 except InputError as error:
     refuse(MISTAKES, error.problems)
@@ -120,6 +120,13 @@ OPTIONS = run_plan.options(
 
 onstart:
     run_plan.write_plan(PLAN, OPTIONS)
+    due = len(list(workflow.dag.needrun_jobs()))
+    print(
+        f"results/{config['run']}: {counted(len(ABLATIONS), 'ablation')} "
+        f"({', '.join(ABLATIONS)}), {counted(len(SEEDS), 'seed')} "
+        f"({', '.join(map(str, SEEDS))}); {due} of {len(workflow.dag.jobs)} jobs are new",
+        file=sys.stderr,
+    )
 
 
 def code_version(script):
@@ -159,6 +166,23 @@ def hparams(ablation):
 def given_files(**files):
     """Named inputs or outputs without those that there are none of."""
     return {name: paths for name, paths in files.items() if paths}
+
+
+def on_cpu():
+    """Whether the jobs compute on this machine's CPU. A machine that submits jobs decides nothing."""
+    is_here = workflow.local_exec and not workflow.remote_exec
+    return is_here and not devices.may_use_gpu(config["device"])
+
+
+def gpu(wildcards):
+    """A resource: no GPU if the jobs compute on the CPU, where cores are the only limit."""
+    return 0 if on_cpu() else 1
+
+
+def network_threads(wildcards):
+    """Threads of a job that runs an ablation's networks: narrow ones gain nothing from a second."""
+    train = settings.ablation_config(config, wildcards.ablation)
+    return 1 if on_cpu() and max(train.ngf, train.ndf) <= 16 else 4
 
 
 def by_attempt(amount):

@@ -45,7 +45,7 @@ rule extract_real_features:
     resources:
         mem_mb=by_attempt(4000),  # 1.4 GB
         runtime=by_attempt(30),
-        gpu=1,
+        gpu=gpu,
     params:
         hp=SCORING,
         code=code_version("extract_real_features.py"),
@@ -78,7 +78,7 @@ rule evaluate:
     resources:
         mem_mb=by_attempt(4000),  # 1.4 GB, a minute an epoch on two CPUs
         runtime=by_attempt(120),
-        gpu=1,
+        gpu=gpu,
     params:
         hp={**SCORING, "epochs": EPOCHS, "frame": FRAME, "split": "test"},
         code=code_version("evaluate.py"),
@@ -192,7 +192,7 @@ use rule evaluate as evaluate_method with:
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(30),
-        gpu=1,
+        gpu=gpu,
     params:
         hp={**rules.evaluate.params.hp, "epochs": [0]},
         code=rules.evaluate.params.code,
@@ -223,6 +223,7 @@ rule estimate_differences:
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(240),
+        gpu=0,
     params:
         hp={
             "runs": [ablation for ablation in ABLATIONS for _ in SEEDS] + METHODS,

@@ -18,11 +18,11 @@ rule infer:
         "<benchmarks>/infer/{ablation}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 4
+    threads: network_threads
     resources:
         mem_mb=by_attempt(4000),  # 0.6 GB with narrow networks
         runtime=by_attempt(60),
-        gpu=1,
+        gpu=gpu,
     params:
         hp=lambda wildcards: {
             "epochs": EPOCHS,

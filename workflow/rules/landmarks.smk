@@ -17,7 +17,7 @@ rule detect_landmarks:
     resources:
         mem_mb=by_attempt(2000),  # 1.1 GB however many images, half a minute for 376
         runtime=by_attempt(30),
-        gpu=1,
+        gpu=gpu,
     params:
         hp={"min_face_size": config["landmarks"]["min_face_size"]},
         code=code_version("detect_landmarks.py"),

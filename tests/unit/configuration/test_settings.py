@@ -180,14 +180,19 @@ def test_hyper_parameters_that_lack_a_value_are_refused(config, lacking):
 
 
 def test_keys_that_change_no_result_are_not_hyper_parameters(config):
-    values = {"train.strip_every": 7, "train.state_minutes": 0.5, "train.keep": "last"}
-    changed = with_values(config, {**values, "device": "cpu", "gpu_slots": 3})
+    values = {"strip_every": 7, "state_minutes": 0.5, "keep": "last", "keep_replaced": 3}
+    changed = with_values(
+        config,
+        {
+            **{f"train.{key}": value for key, value in values.items()},
+            "device": "cpu",
+            "gpu_slots": 3,
+        },
+    )
     assert sweeps.config_problems(changed) == []
     hparams = [settings.ablation_config(each, "glad").hparams() for each in (config, changed)]
     assert hparams[0] == hparams[1]
-    assert RunSettings.from_config(changed["train"]).model_dump() == {
-        key.removeprefix("train."): value for key, value in values.items()
-    }
+    assert RunSettings.from_config(changed["train"]).model_dump() == values
 
 
 def test_an_ablation_overrides_only_what_it_names(config):
@@ -478,6 +483,15 @@ def test_files_that_are_not_overlays_are_named(tmp_path, text, fault):
         loading.read_overlay(file)
     (problem,) = caught.value.problems
     assert problem.startswith(f"{file}: {fault}")
+
+
+@pytest.mark.parametrize("order", [("tiny", "cuhk-cpu"), ("cuhk-cpu", "tiny")])
+def test_a_trial_keeps_run_and_seeds_and_has_results_of_its_own(config, order):
+    config = {**with_overlays(config, *order), "seeds": [3, 4]}
+    config["dataset"]["pairs"] = str(ROOT / "resources/demo/pairs.tsv")
+    for loaded in loading.load(config, [config], {})[:2]:
+        assert (loaded["run"], loaded["seeds"]) == ("cuhk-cpu-tiny", [3, 4])
+    assert loading.load({**config, "trial": None}, [config], {})[0]["run"] == "cuhk-cpu"
 
 
 def test_what_stands_in_the_place_of_results_is_named(tmp_path, monkeypatch):

@@ -213,7 +213,7 @@ def test_paths_of_a_table_below_or_beside_the_data_are_relative_unless_absolute_
     command = ["cufs", str(ar.parent), "--output", str(tmp_path / table)]
     assert main([*command, "--absolute"]) == 0
     assert all(row["photo"].startswith(str(ar)) for row in read_table(tmp_path / table))
-    assert main(command) == 0
+    assert main([*command, "--force"]) == 0
     tmp_path.rename(moved)
     rows = read_table(moved / table)
     moved.rename(tmp_path)

@@ -73,3 +73,13 @@ def test_local_networks_and_a_file_that_is_there_are_refused(tmp_path, capsys, l
     assert command.main(["--export", str(path), str(target)]) == 1
     assert said in capsys.readouterr().err
     assert not target.exists() if local else target.read_text() == "mine"
+
+
+def test_the_generator_is_not_overwritten(tmp_path, capsys):
+    path = generator_file(tmp_path)
+    (tmp_path / "link").symlink_to(path)
+    before = path.read_bytes()
+    for target in (path, tmp_path / "link"):
+        assert command.main(["--export", str(path), str(target), "--force"]) == 1
+        assert f"{target}: is the generator itself" in capsys.readouterr().err
+    assert path.read_bytes() == before

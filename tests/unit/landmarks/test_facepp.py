@@ -186,7 +186,7 @@ def test_unset_variables_are_named_and_their_values_are_not(monkeypatch):
 def test_damaged_kept_answer_is_named(listed, tmp_path, text):
     path = tmp_path / f"{listed[0].sketch_sha256}.json"
     path.write_text(text)
-    assert f"{path}: is not an answer of Face++" in problem(listed, None, tmp_path)
+    assert f"{path}: is damaged (" in problem(listed, None, tmp_path)
 
 
 ENDPOINTS = {

@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.configuration.settings import RunSettings
 from photosketch.jobs.job import InputError
 from photosketch.training import inference, loop, networks, tensors
 from photosketch.training.checkpoint import generator_path, save_generator
 from photosketch.training.trainer import PLAIN, Trainer
 from support.face_batch import packed_pairs
 from support.settings import loss_weights
-from support.small_training import small_config
+from support.small_training import small_config, small_run
 
 CPU = torch.device("cpu")
 
@@ -130,9 +129,7 @@ def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_p
 
 
 def test_training_leaves_a_generator_that_inference_can_read(tmp_path):
-    config = small_config(epochs=1)
-    settings = RunSettings(strip_every=0, state_minutes=5.0, keep="all")
-    run = loop.Run("test", tmp_path, [1], "f", settings)
-    loop.train(Trainer(config, 0, 1, CPU), random_set(), run, io.StringIO())
+    trainer = Trainer(small_config(epochs=1), 0, 1, CPU)
+    loop.train(trainer, random_set(), small_run(trainer, tmp_path, [1]), io.StringIO())
     loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)
     assert draw(loaded, random_set(1)).shape == (1, 250, 200)

@@ -363,12 +363,13 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
 
 
 def number(summary: pd.DataFrame, value: float) -> str:
-    """With two decimals, or as many as the table's smallest mean needs for three digits."""
+    """With two decimals, or as many as the table's smallest mean needs for three digits; a mean
+    below a hundred-thousandth of the largest counts as 0."""
     if math.isnan(value):
         return "–"
     means = summary[[name for name in summary if f"{name}_last" in summary]].abs()
-    smallest = means.where(means > 0).min().min()
-    return f"{value:.{_decimals(smallest)}f}"
+    smallest = means.where(means > 1e-5 * means.max().max()).min().min()
+    return f"{value:z.{_decimals(smallest)}f}"
 
 
 def mean_and_deviation(summary: pd.DataFrame, row: pd.Series, subset: str) -> str:
@@ -403,12 +404,12 @@ def in_unit(metric: Metric, value: float, size: float, sign: str = "") -> str:
         return "–"
     decimals = metric.decimals
     if decimals is None:
-        decimals = min(8, _decimals(abs(size * metric.scale)))
-    return f"{value * metric.scale:{sign}.{decimals}f}".replace("-", "−")
+        decimals = _decimals(abs(size * metric.scale))
+    return f"{value * metric.scale:{sign}z.{decimals}f}".replace("-", "−")
 
 
 def _decimals(size: float) -> int:
-    """Two decimals, or three digits of small values."""
-    if not size or math.isnan(size):
+    """Two decimals, or three digits of small values down to a millionth."""
+    if math.isnan(size) or size < 1e-6:
         return 2
     return max(2, 2 - math.floor(math.log10(size)))

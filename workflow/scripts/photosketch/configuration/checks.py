@@ -352,12 +352,12 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     missing = paths_with_placeholders((key, path) for key, path in paths.items() if path)
     for key, (path, remedy) in files.items():
         if path and not os.path.isfile(path):
-            missing.append(f"{key}: {path!r} does not exist; {remedy}")
+            missing.append(f"{key}: {path!r} {_lack(path)}; {remedy}")
     for key, (path, remedy) in folders.items():
         if path and not os.path.isdir(path):
             missing.append(f"{key}: {path!r} is not a folder; {remedy}")
     missing += [
-        f"evaluation.lpips: {path!r} does not exist; put torchvision's VGG16 and piq's weights of "
+        f"evaluation.lpips: {path!r} {_lack(path)}; put torchvision's VGG16 and piq's weights of "
         "LPIPS there, or null to leave LPIPS out"
         for path in lpips_files(config) or []
         if not os.path.isfile(path)
@@ -368,6 +368,11 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
             "make setup IDENTITY=1, or set false"
         )
     return missing
+
+
+def _lack(path: str) -> str:
+    """What is wrong with a path where no file is."""
+    return "is not a file" if os.path.exists(path) else "does not exist"
 
 
 def _installed(*packages: str) -> bool:
@@ -407,7 +412,7 @@ def draw_problems(
     if not os.path.isdir(draw["photos"]):
         missing.append(f"draw.photos: {draw['photos']!r} is not a folder; correct the path")
     if points and not os.path.isfile(points):
-        missing.append(f"draw.points: {points!r} does not exist; correct the path")
+        missing.append(f"draw.points: {points!r} {_lack(points)}; correct the path")
     return missing + [
         f"draw.{key}: {draw[key]} is not one of the run's; allowed: {', '.join(map(str, values))}"
         for key, values in known.items()

@@ -1,5 +1,6 @@
 """The configuration as it is read: from YAML files and --config to one checked dict."""
 
+import functools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -7,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from photosketch.configuration import checks, sweeps
-from photosketch.configuration.settings import canonical
+from photosketch.configuration.settings import canonical, results_name
 from photosketch.jobs.job import InputError
+from photosketch.jobs.provenance import PROJECT
 
 if TYPE_CHECKING:
     import yaml
@@ -16,27 +18,35 @@ if TYPE_CHECKING:
 MOST_ENTRIES = 100_000  # of a file with its aliases written out: a few lines can stand for millions
 # the sections of what an overlay can leave out by null, and what one of them is
 NAMED = {"ablations": "an ablation", "sweeps": "a sweep"}
+DEFAULTS = PROJECT / "config" / "config.yaml"
 JSON_WORDS = ("null", "true", "false")  # which Snakemake takes for text behind --config
 
 
 def load(
-    config: Mapping[str, Any], files: Sequence[Mapping[str, Any]], given: Mapping[str, Any]
+    config: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    given: Mapping[str, Any],
+    *,
+    complete: bool = True,
 ) -> tuple[dict[str, Any], dict[str, Any], list[sweeps.Sweep]]:
     """The configuration as written, the same with the points of sweeps as ablations, and these.
+    Both have the name of the folder of results as `run`.
 
-    `config`: `files`, the first of them config.yaml, merged, then what --config has `given`. Raises
-    InputError with all mistakes.
+    `config`: `files`, the first of them config.yaml, merged, then what --config has `given`. Unless
+    `complete`, files that it names may be missing. Raises InputError with all mistakes.
     """
     config = with_typed_values(config, given)
     mistakes = unknown_nulls(config, files)
     config = without_dropped(config)
-    mistakes += sweeps.config_problems(config) or [
-        *checks.missing_files(canonical(config)),
-        *checks.blocked_folders(config["run"]),
-    ]
-    if mistakes:
-        raise InputError(mistakes)
-    written = canonical(config)
+    problems = sweeps.config_problems(config)
+    if complete and not problems:
+        problems = [
+            *checks.missing_files(canonical(config)),
+            *checks.blocked_folders(results_name(config)),
+        ]
+    if mistakes + problems:
+        raise InputError(mistakes + problems)
+    written = {**canonical(config), "run": results_name(config)}
     everything, found = sweeps.expanded(written)
     if mistakes := [*checks.idle_train_keys(everything, files[0]["train"])]:
         raise InputError(mistakes)
@@ -54,6 +64,23 @@ def read_overlays(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any
     if problems:
         raise InputError(problems)
     return overlays
+
+
+def load_overlays(paths: Iterable[str | os.PathLike[str]]) -> dict[str, Any]:
+    """What `load` makes of config/config.yaml with overlays, with the points of sweeps as
+    ablations. Files that it names may be missing."""
+    files = read_overlays([DEFAULTS, *paths])
+    _, config, _ = load(functools.reduce(merged, files), files, {}, complete=False)
+    return config
+
+
+def merged(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with the keys of an overlay, mapping by mapping, as Snakemake merges."""
+    both = {**config, **overlay}
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(config.get(key), Mapping):
+            both[key] = merged(config[key], value)
+    return both
 
 
 def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -308,10 +308,17 @@ class RunSettings(Section):
         "nothing",
     )
     keep: Literal["all", "last"] = setting(
-        "states for resuming that stay in `train/{ablation}/seed{seed}/.state/`: the newest two, "
-        "so that a damaged one has a predecessor, or the newest alone. A state takes three times "
+        "states for resuming that stay of each training: the newest two, so that a damaged "
+        "one has a predecessor, or the newest alone. A state takes three times "
         "the weights (0.7 GB for `baseline`, 1 GB for the local networks). A setting of the whole "
         "run",
+        "nothing",
+    )
+    keep_replaced: Natural = setting(
+        "trainings of earlier values that stay of each ablation and seed, with states and "
+        "generators, so that a value set back trains nothing; those by other code and unfinished "
+        "ones go first, and `make clean-replaced` removes all. At width 64 a training with 31 "
+        "generators takes 7 to 8 GB. A setting of the whole run",
         "nothing",
     )
 
@@ -530,6 +537,11 @@ class Config(Section):
     """Configuration of the photo -> sketch ablations."""
 
     run: Name = setting("results go to `results/{run}/`", "nothing: another run is another folder")
+    trial: Name | None = setting(
+        "results go to `results/{run}-{trial}/` instead, so that a trial of a run "
+        "(`config/tiny.yaml`) keeps the run's results",
+        "nothing: another trial is another folder",
+    )
     dataset: Dataset
     landmarks: Landmarks
     parsing: Parsing
@@ -591,6 +603,11 @@ def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
     return Config.model_validate(config).model_dump(exclude_unset=True)
 
 
+def results_name(config: Mapping[str, Any]) -> str:
+    """The name of a run's folder below `results`: with that of its trial."""
+    return "-".join(filter(None, (config["run"], config["trial"])))
+
+
 def ablation_order(merged: Iterable[str], base: Iterable[str]) -> list[str]:
     """Ablations in the order of config.yaml (`base`), then new ones in the overlay's order."""
     merged = list(merged)
@@ -629,6 +646,11 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
 def local_ablations(config: Mapping[str, Any]) -> list[str]:
     """The ablations with local networks, for which faces have to lie in their place."""
     return [name for name in config["ablations"] if ablation_config(config, name).losses.local]
+
+
+def training_tensors(warp: str) -> str:
+    """The name of the file of packed pairs that ablations with this `warp` train on."""
+    return "train.npz" if warp == "none" else f"train_{warp}.npz"
 
 
 def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:

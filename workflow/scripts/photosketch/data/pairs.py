@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from photosketch.configuration.settings import FRAMES, PERIODIC
 from photosketch.data import images
 from photosketch.data.storage import intact, read_picture, require_rows
-from photosketch.jobs.job import InputError, counted, listed, write_atomically
+from photosketch.jobs.job import InputError, counted, listed, read_file, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -162,7 +162,7 @@ def index_pairs(
 def _read_rows(table: Path) -> tuple[_Rows, list[str]]:
     """The rows of a table and the problems of rows with too few or too many cells."""
     try:
-        text = table.read_text(encoding="utf-8-sig")
+        text = read_file(table).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except FileNotFoundError:
         fault = (
             "there is no such table of pairs; correct the path, or write the table "
@@ -175,9 +175,7 @@ def _read_rows(table: Path) -> tuple[_Rows, list[str]]:
     except UnicodeDecodeError as error:
         fault = f"cannot be read ({error}); save it as UTF-8 text with tabs"
         raise InputError([f"{table}: {fault}"]) from None
-    header, *lines = [
-        [cell.strip() for cell in line.split("\t")] for line in text.splitlines()
-    ] or [[]]
+    header, *lines = [[cell.strip() for cell in line.split("\t")] for line in text.split("\n")]
     if sorted(header) != sorted(COLUMNS):
         groups = {
             "missing": [name for name in COLUMNS if name not in header],
@@ -499,7 +497,7 @@ def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.n
         return pixels if colour else images.gray(pixels)
     path = pair.photo if modality == "photo" else pair.sketch
     try:
-        data = Path(path).read_bytes()
+        data = read_file(path)
     except OSError as error:
         fault = f"cannot be read ({error.strerror}); restore the file"
         raise InputError([f"{path}: {fault}"]) from None

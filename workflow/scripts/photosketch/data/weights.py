@@ -4,7 +4,6 @@ checking them.
 Light and free of torch, because the Snakefile takes the files' names from here.
 """
 
-import os
 import shutil
 import urllib.request
 from dataclasses import dataclass, replace
@@ -144,9 +143,13 @@ def verify_weights(
 
     Raises InputError if the file is missing or another one.
     """
-    if not os.path.isfile(path):
-        raise InputError([f"{path}: no such weights file. {published.remedy()}"])
-    actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
+    try:
+        actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
+    except FileNotFoundError:
+        raise InputError([f"{path}: no such weights file. {published.remedy()}"]) from None
+    except OSError as error:
+        fault = f"{path}: cannot be read ({error.strerror}); correct the path or its permissions"
+        raise InputError([fault]) from None
     if actual.startswith(expected):
         return
     size = f", {published.size:,} bytes" if published.size and not sha256 else ""

@@ -1,7 +1,6 @@
 """The table of pairs for a folder with CUFS, the CUHK Face Sketch Database (Wang & Tang 2009).
 
-    export PYTHONPATH=workflow/scripts
-    python -m photosketch.datasets cufs FOLDER --split rslcr --output FOLDER/pairs.tsv
+    photosketch datasets cufs FOLDER --split rslcr --output FOLDER/pairs.tsv
 
 The aligned 200x250 release is expected as
 
@@ -39,6 +38,7 @@ from photosketch.datasets.table import (
     holds_images,
     images_in,
     left_aside,
+    listed,
     plain,
     unpaired,
 )
@@ -93,11 +93,11 @@ def find_pairs(folder: Path, split: str, split_table: Path = SPLIT_TABLE) -> Fou
         beside += more
         if absent:
             notes.append(
-                f"{part}: {len(absent)} of {len(ids)} pairs are not there: {', '.join(absent)}"
+                f"{part}: {len(absent)} of {len(ids)} pairs are not there: {listed(absent, 5)}"
             )
         complete = [name for name in ids if name in photos and name in sketches]
         if unassigned := [name for name in complete if not ids[name]]:
-            notes.append(f"{part}: the split {split} leaves out {', '.join(unassigned)}")
+            notes.append(f"{part}: the split {split} leaves out {listed(unassigned, 5)}")
         pairs += [
             ListedPair(part, name, ids[name], photos[name], sketches[name])
             for name in complete
@@ -224,7 +224,7 @@ def _file_names(part: str, kind: str, ids: Mapping[str, str]) -> dict[str, str]:
 def add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
 ) -> argparse.ArgumentParser:
-    """Add `cufs` to the commands of `python -m photosketch.datasets`."""
+    """Add `cufs` to the commands of `photosketch datasets`."""
     parser = commands.add_parser(
         "cufs",
         help="CUFS, the CUHK Face Sketch Database",

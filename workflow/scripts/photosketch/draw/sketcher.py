@@ -26,7 +26,7 @@ from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity, similarity
 from photosketch.jobs.job import InputError
 from photosketch.landmarks import detection
-from photosketch.landmarks.table import faults_of
+from photosketch.landmarks.table import NOT_UPRIGHT, faults_of
 from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.training import checkpoint, inference, networks, pack, tensors
 
@@ -140,8 +140,8 @@ class Sketcher:
         ]
         faces, faults = [], []
         for face in detection.mean_looks(((image, one) for one in located), self.device):
-            if problems := faults_of(face.points, width, height):
-                faults.append(f"a face is left out: {problems[0]}")
+            if faults_of(face.points, width, height):
+                faults.append(NOT_UPRIGHT)
             else:
                 faces.append(Face(face.points, face.score, "mtcnn"))
         return faces, faults

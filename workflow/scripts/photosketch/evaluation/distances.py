@@ -29,7 +29,9 @@ def fid(a: np.ndarray, b: np.ndarray) -> float:
     a = (a - a.mean(axis=0)) / np.sqrt(len(a) - 1)  # S1 = a^T a
     b = (b - b.mean(axis=0)) / np.sqrt(len(b) - 1)
     nuclear_norm = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    return float(difference @ difference + (a**2).sum() + (b**2).sum() - 2 * nuclear_norm)
+    # rounding takes a distance of 0 below it
+    distance = difference @ difference + (a**2).sum() + (b**2).sum() - 2 * nuclear_norm
+    return max(float(distance), 0.0)
 
 
 def kid(a: np.ndarray, b: np.ndarray, subset: np.ndarray | None = None) -> float:
@@ -109,7 +111,8 @@ def weighted_fid(products: InnerProducts, counts: np.ndarray) -> float:
     centred = mixed - (share @ mixed) - (mixed @ share)[:, None] + means[2]
     root = np.sqrt(counts / (n - 1))
     nuclear_norm = np.linalg.svd(root[:, None] * centred * root, compute_uv=False).sum()
-    return float(means[0] + means[1] - 2 * means[2] + traces - 2 * nuclear_norm)
+    distance = means[0] + means[1] - 2 * means[2] + traces - 2 * nuclear_norm
+    return max(float(distance), 0.0)  # rounding takes 0 below it
 
 
 def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:

@@ -22,13 +22,14 @@ BORDER_TOLERANCE, BORDER_SHARE = 16, 0.98  # gray levels about the median; of th
 
 
 def image_files(folder: str | os.PathLike[str]) -> list[str]:
-    """All images below a folder, also those at a depth where none is expected, sorted."""
-    paths = {*Path(folder).glob("*/*"), *Path(folder).rglob("*")}  # rglob follows no links
-    return sorted(
-        str(path)
-        for path in paths
-        if path.suffix.lower() in images.SKETCH_SUFFIXES and os.path.isfile(path)
-    )
+    """All images in a folder and two levels below, also where none is expected, sorted."""
+    found = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if len(Path(place).relative_to(folder).parts) == 2:
+            folders.clear()
+        files = [os.path.join(place, name) for name in names]
+        found += [file for file in files if file.lower().endswith(images.SKETCH_SUFFIXES)]
+    return sorted(filter(os.path.isfile, found))
 
 
 def collect(

@@ -22,7 +22,14 @@ from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import TEMPLATE_SIZE, similarity, template
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
-from photosketch.landmarks.table import COLUMNS, FACES, faces_alike, faults_of, several_faces
+from photosketch.landmarks.table import (
+    COLUMNS,
+    FACES,
+    NOT_UPRIGHT,
+    faces_alike,
+    faults_of,
+    several_faces,
+)
 
 if TYPE_CHECKING:
     from facenet_pytorch import MTCNN
@@ -183,8 +190,8 @@ def detect_pairs(
         face = faces[pair.id, modality]
         if face is None:
             print(f"no face found in the {modality} of {pair.subset} {pair.id}")
-        elif faults := faults_of(face.points, *pair.size(modality)):
-            print(f"face in the {modality} of {pair.subset} {pair.id} left out: {faults[0]}")
+        elif faults_of(face.points, *pair.size(modality)):
+            print(f"{modality} of {pair.subset} {pair.id}: {NOT_UPRIGHT}")
         else:
             values = *face.points.ravel().tolist(), face.score, "mtcnn", face.alike
             rows.append((pair.id, modality, *values))

@@ -24,6 +24,7 @@ from pydantic import BaseModel, FiniteFloat, ValidationError
 from photosketch.data.array_types import Points
 from photosketch.data.images import points_before, reduced, reduced_size
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.data.storage import intact
 from photosketch.jobs.job import InputError, write_atomically
 from photosketch.landmarks.table import (
     COLUMNS,
@@ -133,12 +134,8 @@ def find_landmarks(
                 text = _ask(service(), pair, modality)
                 with write_atomically(path) as temporary:
                     temporary.write_text(text, encoding="utf-8")
-            try:
+            with intact(path, "facepp_landmarks"):
                 found = landmarks_of(path.read_bytes(), reduced_size(pair.size(modality)))
-            except (OSError, ValueError) as error:
-                raise InputError(
-                    [f"{path}: is not an answer of Face++ ({error}); delete it to ask again"]
-                ) from None
             if found is None:
                 print(f"Face++ finds no face in the {modality} of {pair.subset} {pair.id}")
                 continue

@@ -20,6 +20,10 @@ COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy"
 COLUMNS = ("id", "modality", *COORDINATES, "score", "source")
 FACES = "faces"  # a column of what detectors write: faces in the image about as large as this one
 ALIKE = 0.7  # of the largest face's size: a smaller face is no portrait beside it
+NOT_UPRIGHT = (
+    "a face is left out, because it lies on its side, is upside down or leaves the image; turn the "
+    "image upright, or place its points by hand"
+)
 ImageKey = tuple[str, str, str]  # subset, id, modality
 
 

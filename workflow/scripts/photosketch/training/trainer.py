@@ -262,10 +262,9 @@ class Trainer:
             "seed": self.seed,
         }
 
-    def state(self, fingerprint: str) -> dict[str, Any]:
+    def state(self) -> dict[str, Any]:
         """All that a later process needs to go on from here; the tensors are those in use."""
         return {
-            "fingerprint": fingerprint,
             "generator": self.generator.state(),
             "discriminators": self.discriminators.state(),
             **dataclasses.asdict(self.position),
