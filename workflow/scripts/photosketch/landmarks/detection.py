@@ -183,8 +183,7 @@ def detect_pairs(
             ]
             if any(pair.sketch_width for pair, _ in keys):
                 detections = look_closer(keys, detections, device)
-            for (pair, modality), first, face in zip(keys, found, detections, strict=True):
-                faces[pair.id, modality] = face and replace(face, alike=first.alike)
+            faces |= {(pair.id, m): face for (pair, m), face in zip(keys, detections, strict=True)}
     rows = []
     for pair, modality in product(pairs, MODALITIES):
         face = faces[pair.id, modality]
@@ -248,7 +247,8 @@ def mean_looks(
             if look
         ] or [first]
         points = np.mean([one.points for one in found], axis=0).astype(np.float32)
-        means.append(Detection(points, float(np.mean([one.score for one in found]))))
+        score = float(np.mean([one.score for one in found]))
+        means.append(replace(first, points=points, score=score))
     return means
 
 
