@@ -28,7 +28,7 @@ FORMATS = {
     "parsing": {"labels"},
     "warp": {"maps", "files"},
     "training": {"packed", "samples", "tensors"},
-    "evaluation": {"files", "metrics"},
+    "evaluation": {"files", "intervals", "metrics", "votes"},
 }
 # what every stage may use, lowest first
 FOUNDATIONS = ("jobs", "configuration", "data", "geometry", "figures")

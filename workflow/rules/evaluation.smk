@@ -231,7 +231,10 @@ rule estimate_differences:
             "points": SWEEP_POINTS,
             "reference": config["reference"],
             "contrasts": config["evaluation"]["contrasts"],
-            "have_local_networks": settings.local_ablations(config),
+            "networks": {
+                name: settings.ablation_config(config, name).networks
+                for name in ABLATIONS
+            },
             "primary": config["evaluation"]["primary"],
             "lower_is_better": [m.key for m in metrics.METRICS if m.lower_is_better],
         },

@@ -19,11 +19,11 @@ from photosketch.comparison.tables import (
     other_people_table,
 )
 from photosketch.comparison.verdicts import difference_tables
+from photosketch.comparison.votes import vote_tables
 from photosketch.configuration import settings
 from photosketch.configuration.sweeps import Sweep
 from photosketch.data import pairs
-from photosketch.evaluation import files
-from photosketch.evaluation.significance import pairs_to_compare
+from photosketch.evaluation import files, votes
 from photosketch.figures import contact_sheet
 from photosketch.jobs import provenance
 from photosketch.jobs.job import write_atomically
@@ -54,6 +54,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
     people = [(pair.subset, pair.id) for pair in test]
     shown = [*hp["shown"], *methods]
     samples = [read_samples(path, people) for path in [*inputs.samples, *inputs.method_samples]]
+    drawn = dict(zip(shown, samples, strict=True))
     image_scores = [files.read_image_scores(path, people, epochs) for path in inputs.images]
     image_scores += [files.read_image_scores(path, people, [0]) for path in inputs.method_images]
     defined = {name: own for name, own in config["ablations"].items() if name not in points}
@@ -62,7 +63,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         references=files.read_references(inputs.references, subsets),
         differences=files.read_differences(
             inputs.differences,
-            pairs_to_compare([*ablations, *methods], hp["reference"], hp["contrasts"]),
+            files.pairs_to_compare([*ablations, *methods], hp["reference"], hp["contrasts"]),
             subsets,
         ),
         provenance=Provenance(
@@ -94,8 +95,13 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         costs=costs.read_benchmarks(folder / "benchmarks", folder / "logs"),
         people=test,
         in_grids=hp["people"],
-        drawn=dict(zip(shown, samples, strict=True)),
+        drawn=drawn,
         image_scores=dict(zip(shown, image_scores, strict=True)),
+        votes=(
+            votes.read_votes(inputs.votes, votes.sketch_codes(drawn))
+            if inputs.get("votes")
+            else None
+        ),
     )
 
 
@@ -149,5 +155,6 @@ def grouped_tables(comparison: Comparison) -> dict[str, list[Table]]:
             *([chosen_table(comparison, comparison.choice)] if comparison.choice else []),
         ],
         "Differences": difference_tables(comparison) if len(comparison.differences) else [],
+        "Votes": vote_tables(comparison),
         **{f"Sweep {one.name}": [sweeps.table(comparison, one)] for one in comparison.sweeps},
     }

@@ -77,7 +77,8 @@ class Comparison:
     that are there for sweeps alone; published: values of other runs, of whatever features; costs:
     as `read_benchmarks` gives them. For gallery and grids, by method shown: drawn, the sketches of
     `people`, the test pairs; in_grids: SUBSET/ID of the people asked for; image_scores, metrics of
-    single sketches by key, [E, N] each, of which the last epoch's are those of `drawn`.
+    single sketches by key, [E, N] each, of which the last epoch's are those of `drawn`; votes: on
+    sketches of `drawn`, as `read_votes` gives them, None without any.
     """
 
     scores: pd.DataFrame
@@ -96,6 +97,7 @@ class Comparison:
     in_grids: Sequence[str] = ()
     drawn: Mapping[str, Samples] = field(default_factory=dict)
     image_scores: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    votes: pd.DataFrame | None = None
 
     @cached_property
     def all_scores(self) -> pd.DataFrame:

@@ -3,8 +3,9 @@
 Defaults stand in config/config.yaml alone; the schema and the table of config/README.md are written
 from these models (`make config-docs`). Free of torch and numpy, because the Snakefile imports it.
 
-What a stage is keyed by (`hp`) is complete: no default of the code fills in a value. Values that
-cannot matter are left out by the rules of `NO_EFFECT_WITHOUT` alone.
+What a stage is keyed by (`hp`) is complete: no default of the code fills in a value. Left out are
+only values without effect (`NO_EFFECT_WITHOUT`) and the value that a later hyper-parameter has in
+all runs from before it (`VALUE_BEFORE`).
 """
 
 import dataclasses
@@ -28,10 +29,13 @@ from pydantic import (
 from photosketch.jobs.job import InputError, file_sha256
 
 FusionName = Literal["apdrawing", "feather", "attention", "blend"]
-GladForm = Literal["magnitude", "squared"]
+GladForm = Literal["magnitude", "squared", "cosine"]
+DecoderName = Literal["transposed", "resize"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
-ScoredAs = Literal["as_drawn", "report2019"]
+ScoredAs = Literal[
+    "as_drawn", "report2019", "genre2021", "genre2021_saved", "hida2023_saved", "resized256"
+]
 FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
 LARGEST = 10**15  # of any number in the configuration
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -46,6 +50,9 @@ LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 # hyper-parameter: the loss without which it has no effect and is left out of `hp`, and the value
 # that is put back on reading
 NO_EFFECT_WITHOUT = {"glad_form": ("glad", "magnitude"), "fusion": ("local", "apdrawing")}
+# hyper-parameter that was added later: what all runs did before. This value is left out of `hp` and
+# put back on reading, so that existing trainings stay up to date and existing generators readable
+VALUE_BEFORE = {"decoder": "transposed"}
 
 
 def _one_line(text: str) -> str:
@@ -268,7 +275,8 @@ class HyperParameters(Section):
     )
     glad_form: GladForm = setting(
         "gradient loss: mean of the absolute or of the squared difference of the gradient "
-        "magnitudes; has an effect only if its weight is above 0",
+        "magnitudes of drawn and true sketch; `cosine`: how far the gradient directions of drawn "
+        "sketch and photo differ, as in GENRE. Has an effect only if its weight is above 0",
     )
     precision: Precision = setting(
         "`bf16`: forward and backward passes in 16 bits (weights, losses and Adam stay in 32): "
@@ -287,6 +295,11 @@ class HyperParameters(Section):
         "APDrawingGAN's, the other three are ours "
         "([docs/how-it-works.md](../docs/how-it-works.md)); has an effect only if `losses.local` "
         "is above 0",
+    )
+    decoder: DecoderName = setting(
+        "how the U-Nets double the resolution: `transposed` convolutions as in pix2pix; `resize`: "
+        "each pixel is repeated, then a 3x3 convolution, which leaves no checkerboard "
+        "([docs/how-it-works.md](../docs/how-it-works.md#the-decoder))",
     )
     flip: bool = setting(
         "half of the pairs trained on, at random, are mirrored: photo, sketch, labels and points",
@@ -342,10 +355,15 @@ class TrainConfig(HyperParameters):
 
     frame: Frame
 
+    @property
+    def networks(self) -> list[Any]:
+        """What the first weights depend on beside the seed, but for the fusion's own."""
+        return [self.ngf, self.ndf, self.decoder, self.losses.local > 0]
+
     @classmethod
     def from_hparams(cls, hparams: Mapping[str, Any]) -> Self:
         """The inverse of `hparams`. Raises InputError if a value is missing or not allowed."""
-        values, weights = dict(hparams), hparams.get("losses", {})
+        values, weights = {**VALUE_BEFORE, **hparams}, hparams.get("losses", {})
         for name, (loss, value) in NO_EFFECT_WITHOUT.items():
             if not weights.get(loss):
                 values.setdefault(name, value)
@@ -358,12 +376,11 @@ class TrainConfig(HyperParameters):
             ) from error
 
     def hparams(self) -> dict[str, Any]:
-        """One dict of builtins, in fixed order, complete but for what has no effect."""
+        """One dict of builtins, in fixed order, complete but for what the two rules leave out."""
         values = self.model_dump()
-        for name, (loss, _) in NO_EFFECT_WITHOUT.items():
-            if not values["losses"][loss]:
-                del values[name]
-        return values
+        idle = {name for name, (loss, _) in NO_EFFECT_WITHOUT.items() if not values["losses"][loss]}
+        idle |= {name for name, before in VALUE_BEFORE.items() if values[name] == before}
+        return {name: value for name, value in values.items() if name not in idle}
 
 
 def _partial(model: type[BaseModel]) -> type[Section]:
@@ -498,17 +515,31 @@ class Evaluation(Section):
         "all primary intervals wider: decide before you look",
         "estimate_differences",
     )
+    votes: Annotated[list[Text], AfterValidator(_unique)] = setting(
+        "CSV files of blind votes, one per voter, saved by the page that the target `votes` makes "
+        "([docs/votes.md](../docs/votes.md))",
+        "compare",
+    )
     chosen_by: Literal["fid", "kid"] = setting(
         "with validation pairs: the distance whose lowest value on these pairs chooses each run's "
         "epoch; FID is biased at small n, KID is not",
         "compare, if there are validation pairs",
     )
     scored_as: ScoredAs = setting(
-        "`report2019`: each drawn sketch (of ablations and `methods` alike) is stretched from its "
-        "darkest to its lightest gray and saved as JPEG of quality 75 before it is scored, and "
-        "FID and KID compare it with true sketches in colour. Samples stay as drawn, and tables "
-        "and figures say so: [docs/protocols.md](../docs/protocols.md)",
+        "what is done to drawn and true sketches before they are scored, as published code does "
+        "it: stretched levels, JPEG, colour, part and size of the image "
+        "([docs/protocols.md](../docs/protocols.md#how-sketches-are-scored) compares them). "
+        "Samples stay as drawn, and tables and figures name the preset",
     )
+
+
+class Voting(Section):
+    """What the page of blind votes shows."""
+
+    model_config = ConfigDict(json_schema_extra={"stale": "votes"})
+
+    faces: Positive = setting("test people whose sketches are shown; all if there are fewer")
+    seed: Natural = setting("decides who is shown, in what order, and on which side")
 
 
 class ComparisonSettings(Section):
@@ -519,6 +550,7 @@ class ComparisonSettings(Section):
         "lie evenly in the table of the pairs",
         "compare",
     )
+    voting: Voting
 
 
 class Draw(Section):

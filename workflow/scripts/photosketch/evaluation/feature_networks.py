@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from photosketch.configuration.settings import OnnxInput
+from photosketch.evaluation.protocol import Protocol
 from photosketch.jobs.job import InputError
 
 if TYPE_CHECKING:
@@ -47,13 +48,35 @@ class _Preprocessed(nn.Module):
         self.network, self.side, self.scale = network, side, scale
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.network(self.scale(_resized(images, self.side)))
+        return self.network(self.scale(resized(images, self.side)))
 
 
-def _resized(images: torch.Tensor, side: int) -> torch.Tensor:
+def resized(images: torch.Tensor, side: int) -> torch.Tensor:
+    """[N, C, H, W] to [N, C, side, side], bilinear, without smoothing before."""
     return nn.functional.interpolate(
         images, size=(side, side), mode="bilinear", align_corners=False
     )
+
+
+class View(nn.Module):
+    """A feature network behind what a protocol lets it see: [N, 3, H, W] in 0..1 to [N, D]."""
+
+    def __init__(self, network: nn.Module, protocol: Protocol, features: str) -> None:
+        """`features` names the network; only torchvision's Inception takes another scale."""
+        super().__init__()
+        self.network, self.protocol = network, protocol
+        scale = protocol.scale if features == "inception-imagenet" else None
+        mean, std = scale or ((0.0,) * 3, (1.0,) * 3)
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
+        self.register_buffer("std", torch.tensor(std)[:, None, None])
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if centre := self.protocol.centre:
+            top, left = ((length - centre) // 2 for length in images.shape[-2:])
+            images = images[..., max(top, 0) :, max(left, 0) :][..., :centre, :centre]
+        if self.protocol.side:
+            images = resized(images, self.protocol.side)
+        return self.network(images * self.std + self.mean)
 
 
 def _tensorflow_inception(state: State) -> nn.Module:
@@ -150,7 +173,7 @@ class OnnxNetwork(nn.Module):
         mean, std = (
             torch.tensor(values)[:, None, None] for values in (self.taken.mean, self.taken.std)
         )
-        scaled = ((_resized(images.cpu(), self.taken.size) - mean) / std).numpy()
+        scaled = ((resized(images.cpu(), self.taken.size) - mean) / std).numpy()
         return torch.from_numpy(np.stack([self._features(image) for image in scaled]))
 
     def _features(self, image: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The files of the evaluation: generated sketches, features, and tables of scores."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
@@ -204,6 +204,14 @@ def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:
     known = set(product(table["name"], [*subsets, POOLED]))
     require_rows(path, stage, keys, [key for key in dict.fromkeys(keys) if key in known])
     return table
+
+
+def pairs_to_compare(
+    methods: Iterable[str], reference: str, contrasts: Iterable[Sequence[str]]
+) -> list[tuple[str, str]]:
+    """Each method with the reference, then the contrasts, each pair once."""
+    pairs = [(name, reference) for name in methods if name != reference]
+    return list(dict.fromkeys([*pairs, *((first, second) for first, second in contrasts)]))
 
 
 def read_differences(

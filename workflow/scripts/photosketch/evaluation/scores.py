@@ -18,6 +18,7 @@ from photosketch.evaluation import (
     cross_identity_fid,
     distances,
     extractors,
+    feature_networks,
     image_metrics,
     protocol,
 )
@@ -52,7 +53,8 @@ class Networks:
         `weights`: the file of the feature network, None for the one of its package; `lpips`: the
         files of VGG16 and of LPIPS on it, or none. Raises InputError as the loaders do.
         """
-        features = extractors.load(FeatureConfig.from_hparams(hp), weights)
+        config, seen_as = FeatureConfig.from_hparams(hp), protocol.PROTOCOLS[hp["scored_as"]]
+        features = feature_networks.View(extractors.load(config, weights), seen_as, config.name)
         metric = None
         if lpips:
             vgg, layers = lpips

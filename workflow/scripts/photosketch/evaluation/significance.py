@@ -10,20 +10,18 @@ One metric over all subsets is primary: its intervals are wide enough to hold fo
 ablations at once (Bonferroni). All other lines are descriptive, those of sweeps' points among them.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit  # the quantiles of Student's t
 
 from photosketch.evaluation.distances import InnerProducts, subset_masks, weighted_distances
 from photosketch.evaluation.files import POOLED
+from photosketch.evaluation.intervals import LEVEL, Spread, interval, verdict
 from photosketch.jobs.threads import workers
 
 DRAWS = 200
-LEVEL = 0.95
 WHICH = ["ablation", "reference", "subset", "metric", "role", "seeds", "level"]
 COLUMNS = [*WHICH, "difference", "run_low", "run_high", "run_verdict", "low", "high", "verdict"]
 
@@ -96,14 +94,6 @@ def _distances(
     return scores
 
 
-@dataclass(frozen=True)
-class Spread:
-    """A variance of a difference, and the degrees of freedom of its estimate."""
-
-    variance: float
-    freedom: float
-
-
 def spread_over_images(
     method: np.ndarray, reference: np.ndarray, images: int, subsets: int = 1
 ) -> Spread:
@@ -140,35 +130,6 @@ def spread_over_seeds(sides: Sequence[np.ndarray], paired: bool = False) -> Spre
     if not variance:
         return Spread(0.0, sum(part.freedom for part in parts))
     return Spread(variance, variance**2 / sum(part.variance**2 / part.freedom for part in parts))
-
-
-def interval(estimate: float, level: float, *spreads: Spread) -> tuple[float, float]:
-    """The interval (low, high) of an estimate that scatters for one reason or for several.
-
-    Each reason alone would give a half-width by Student's t; their squares add up (Howe 1974,
-    "Approximate confidence limits on the mean of X + Y"). Satterthwaite's degrees of freedom of the
-    summed variance would trust two seeds that come out close together by chance. Missing where a
-    variance is.
-    """
-    reach = sum(
-        float(stdtrit(spread.freedom, (1 + level) / 2)) ** 2 * spread.variance for spread in spreads
-    )
-    return estimate - reach**0.5, estimate + reach**0.5
-
-
-def verdict(low: float, high: float, lower_is_better: bool) -> str:
-    """`better`, `worse` or `undecided`: what an interval of a difference says of the method."""
-    if low <= 0 <= high or np.isnan(low) or np.isnan(high):
-        return "undecided"
-    return "better" if (high < 0) == lower_is_better else "worse"
-
-
-def pairs_to_compare(
-    methods: Iterable[str], reference: str, contrasts: Iterable[Sequence[str]]
-) -> list[tuple[str, str]]:
-    """Each method with the reference, then the contrasts, each pair once."""
-    pairs = [(name, reference) for name in methods if name != reference]
-    return list(dict.fromkeys([*pairs, *((first, second) for first, second in contrasts)]))
 
 
 def differences(

@@ -1,0 +1,39 @@
+"""How often the intervals of the votes' scores hold the true score.
+
+Panels of four methods of known strength (1, 0.5, 0, -0.5), of several sizes, without and with
+scatter of the methods' strength between voters and between people. Of one voter the interval is
+over people alone, so the voters' scatter is left out.
+"""
+
+import numpy as np
+
+import bench_common
+from support.panels import coverage
+
+STRENGTHS = np.array([1.0, 0.5, 0.0, -0.5])
+LEAST = 0.93
+SIZES = ((1, 12), (2, 12), (3, 12), (5, 12), (10, 12), (5, 24), (10, 24))  # voters, people
+SCATTERS = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (1.0, 1.0))  # of voters, of people
+
+
+def main(repeats: int = 200) -> dict[tuple[float, ...], tuple[float, float]]:
+    """Print and return coverage and median half-width, by size and scatter."""
+    found = {}
+    for voters, people in SIZES:
+        for scatter in SCATTERS:
+            if voters == 1 and scatter[0]:
+                continue
+            case = (voters, people, *scatter)
+            found[case] = coverage(repeats, STRENGTHS, voters, people, *scatter)
+            covered, width = found[case]
+            print(
+                f"{voters} voters, {people} people, scatter {scatter[0]} and {scatter[1]}: "
+                f"{covered:.1%} of the intervals hold the true score, half-width {width:.2f}"
+                + ("" if covered >= LEAST else f", LESS THAN {LEAST:.0%}"),
+                flush=True,
+            )
+    return found
+
+
+if __name__ == "__main__":
+    bench_common.start(main)
