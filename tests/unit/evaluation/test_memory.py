@@ -68,9 +68,8 @@ def test_true_sketches_are_below_the_limit_in_the_expected_share() -> None:
 
 def test_each_subset_has_its_limit_and_one_of_few_people_has_none() -> None:
     training, real = np.random.default_rng(0).normal(size=(2, 50, 4))
-    people = Features(
-        np.arange(50).astype(str), np.repeat(["AR", "CUHK", "few"], [19, 21, 10]), real
-    )
+    subset = np.repeat(["AR", "CUHK", "few"], [19, 21, 10])
+    people = Features(np.arange(50).astype(str), subset, real)
     memory = Memory.of(named(training), people)
     _, ratios = memory.nearest(real)
     assert memory.limits[0] == ratios[:19].min() != memory.limits[19] == ratios[19:40].min()
@@ -78,7 +77,7 @@ def test_each_subset_has_its_limit_and_one_of_few_people_has_none() -> None:
     assert (copied[:40] == 1).all() and np.isnan(copied[40:]).all()
 
 
-def test_the_sheet_begins_with_the_most_suspicious_and_shows_the_nearest(
+def test_the_sheet_begins_with_the_most_suspicious_beside_its_nearest(
     listed: list[Pair],
 ) -> None:
     """Each drawing is of a gray of its own, by which it is found on the sheet."""

@@ -21,12 +21,8 @@ DOCUMENTS = [
     + tuple(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))
 ]
 WRITTEN_BY_THE_READER = {"my.yaml", "weights.yaml", "FILE"}  # overlays that a text lets one write
-TARGETS = {
-    "annotate",
-    "draw",
-    "samples_png",
-    *(f"results/RUN/{kind}/local/seed0_epoch800.png" for kind in ("seams", "memory")),
-}
+SHEETS = {f"results/RUN/{kind}/local/seed0_epoch800.png" for kind in ("seams", "memory")}
+TARGETS = {"annotate", "draw", "samples_png"} | SHEETS
 RUNS_NO_JOB = {"dryrun", "unlock", "report"}  # what needs no number of cores
 # of other programs, or more than a test may do; make's targets are in test_documents
 NOT_TRIED = {

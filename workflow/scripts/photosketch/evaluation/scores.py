@@ -152,7 +152,8 @@ def evaluate(
     Returns a table by subset (subset, n, every metric of `metrics.METRICS`, kid_low, kid_high), a
     table by image (subset, id, every metric of single images; with memory `nearest`, SUBSET/ID of
     the nearest training sketch), and the features [N, D] float32. LPIPS and identity are left out
-    where their networks are not given, seam and memory where the truth has none. Networks and truth must be on one device. `bar` is told of every image.
+    where their networks are not given, seam and memory where the truth has none. Networks and truth
+    must be on one device. `bar` is told of every image.
     """
     subset = truth.features.subset
     generated = extractors.extract(sketches, networks.features, networks.device, bar=bar, share=0.5)
