@@ -296,7 +296,7 @@ def metric_table(comparison: Comparison) -> Table:
             "↓ lower is better, ↑ higher is better. Means over the evaluated epochs, then over "
             "seeds; ± deviation over seeds if there are several.",
             *(m.remark for m in shown if m.remark),
-            f"{by_image}: the mean over images, each against its true sketch.",
+            f"{by_image}: the mean over images.",
             *([f"{_OTHERS} {_KID_OF_OTHERS}"] if _FID_OTHER in shown else []),
             _PHOTOS,
             *(m.left_out for m in METRICS if m not in shown and m.left_out),

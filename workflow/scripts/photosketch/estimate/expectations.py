@@ -81,7 +81,7 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
         "states for resuming": seeds * states_per_run * sum(states),
         "a state being written": max(states),  # for each training that runs at the same time
         "samples": drawings * width * height,
-        "features": (drawings + tested + validated) * features * 4,
+        "features": (drawings + len(pairs)) * features * 4,
         # photo and sketch in colour
         "aligned pictures": (config["dataset"]["align"] != "none")
         * (len(pairs) * 2 * 3 * width * height),

@@ -182,14 +182,20 @@ def read_image_scores(
 
     Raises InputError unless these are `epochs` and, in each, `people` (subset, id), in their order.
     """
-    table = read_table(path, _SCORED_BY, ("subset", "id"), ["epoch"])
+    table = read_table(path, _SCORED_BY, ("subset", "id", "nearest"), ["epoch"])
     keys = zip(table["epoch"], table["subset"], table["id"], strict=True)
     expected = [(epoch, *person) for epoch in epochs for person in people]
     require_rows(path, _SCORED_BY, keys, expected, "epochs and people")
     return {
         metric: table[metric].to_numpy(float).reshape(len(epochs), len(people))
-        for metric in table.columns.drop(["epoch", "subset", "id"])
+        for metric in table.columns.drop(["epoch", "subset", "id", "nearest"])
     }
+
+
+def read_nearest(path: str | Path) -> list[str]:
+    """SUBSET/ID of the training sketch nearest to each drawn sketch of the last epoch."""
+    table = read_table(path, _SCORED_BY, ("subset", "id", "nearest"), ["epoch"])
+    return table.loc[table["epoch"] == table["epoch"].max(), "nearest"].tolist()
 
 
 def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:

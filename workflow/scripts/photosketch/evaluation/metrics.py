@@ -78,6 +78,19 @@ METRICS = (
         "beside them, over the same in the true sketch; 1: no seam. Of photos it is not computed.",
     ),
     Metric(
+        "memory",
+        "memory",
+        per_image=True,
+        lower_is_better=True,
+        scale=100.0,
+        unit="%",
+        decimals=1,
+        remark="Memory: the share of drawn sketches that lie nearer to a training sketch, relative "
+        "to the true sketches of other test people, than 95% of the true test sketches of their "
+        "subset do. Sketches that copy nothing reach about 5%; less is no better.",
+        left_out="Memory is left out: it needs 19 test people in a subset.",
+    ),
+    Metric(
         "nlda",
         "NLDA",
         scale=100.0,
