@@ -50,6 +50,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/inference.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/comparison.smk"
+include: "workflow/rules/votes.smk"
 include: "workflow/rules/draw.smk"
 
 

@@ -28,7 +28,7 @@ FORMATS = {
     "parsing": {"labels"},
     "warp": {"maps", "files"},
     "training": {"packed", "samples", "tensors"},
-    "evaluation": {"files", "metrics"},
+    "evaluation": {"files", "intervals", "metrics", "votes"},
 }
 # what every stage may use, lowest first
 FOUNDATIONS = ("jobs", "configuration", "data", "geometry", "figures")
@@ -131,6 +131,7 @@ def test_reading_a_format_loads_no_maker_and_no_heavy_library(module):
         ("pack_warped_tensors", {"torch", "photosketch.warp.estimate"}),
         ("estimate_differences", {"torch", "cv2", "pytorch_fid"}),
         ("show_seams", {"torch", "photosketch.parsing.grabcut"}),
+        ("show_memory", {"torch", "cv2", "photosketch.evaluation.scores"}),
     ],
 )
 def test_a_script_loads_what_its_stage_needs(script, never):

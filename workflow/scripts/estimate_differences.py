@@ -4,7 +4,12 @@ from typing import TYPE_CHECKING
 
 from photosketch.data.storage import write_table
 from photosketch.evaluation import significance
-from photosketch.evaluation.files import read_features, read_image_scores, read_run_features
+from photosketch.evaluation.files import (
+    pairs_to_compare,
+    read_features,
+    read_image_scores,
+    read_run_features,
+)
 from photosketch.jobs import job
 
 if TYPE_CHECKING:
@@ -28,7 +33,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
             snakemake.threads,
         )
         runs.setdefault(name, []).append(scores)
-    pairs = significance.pairs_to_compare(runs, hp["reference"], hp["contrasts"])
+    pairs = pairs_to_compare(runs, hp["reference"], hp["contrasts"])
     networks = hp["networks"]  # of methods nothing is known
     table = significance.differences(
         runs,

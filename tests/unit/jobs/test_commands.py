@@ -24,9 +24,8 @@ DOCUMENTS = [
     if name.endswith((".md", ".ipynb"))
 ]
 WRITTEN_BY_THE_READER = {"my.yaml", "weights.yaml", "FILE"}  # overlays that a text lets one write
-TARGETS = {"annotate", "draw", "samples_png", "results/RUN/seams/local/seed0_epoch800.png"} | {
-    "results/cufs/tensors/train.npz"
-}
+SHEETS = {f"results/RUN/{kind}/local/seed0_epoch800.png" for kind in ("seams", "memory")}
+TARGETS = {"annotate", "draw", "samples_png", "votes", "results/cufs/tensors/train.npz"} | SHEETS
 RUNS_NO_JOB = {"dryrun", "unlock", "report"}  # what needs no number of cores
 # of other programs, or more than a test may do; make's targets are in test_documents
 NOT_TRIED = {
@@ -38,6 +37,7 @@ NOT_TRIED = {
     "mkdir": "the reader's folders",
     "make": "test_documents looks for the targets; their commands are those of the tests",
     "python tests/bench_verdicts.py": "a measurement of minutes",
+    "python tests/bench_votes.py": "a measurement of minutes",
     "python tests/gpu_check.py": "needs a GPU; tests/gpu runs it on one that is made up",
 }
 COMMAND = re.compile(

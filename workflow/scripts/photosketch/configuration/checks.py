@@ -258,7 +258,7 @@ def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> I
 
 
 def _at(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    """The section of values, empty where there is none; without a name the values themselves."""
+    """The section of values, empty if there is none; without a name the values themselves."""
     return values.get(section, {}) if section else values
 
 
@@ -346,6 +346,9 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     for name, path in config["methods"].items():
         remedy = f"correct the path of {name}'s sketches (SUBSET/ID.png), or leave the method out"
         folders[f"methods.{name}"] = (path, remedy)
+    for index, path in enumerate(evaluation["votes"]):
+        remedy = "correct the path of the voter's file, or leave it out"
+        files[f"evaluation.votes.{index}"] = (path, remedy)
     paths = {key: path for key, (path, _) in {**files, **folders}.items()}
     paths |= {"dataset.pairs": config["dataset"]["pairs"], "evaluation.lpips": evaluation["lpips"]}
     paths |= {f"draw.{key}": draw.get(key) for key in ("photos", "points")}

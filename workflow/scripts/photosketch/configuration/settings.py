@@ -447,7 +447,7 @@ Share = Annotated[Float, Field(ge=0, le=1)]
 
 
 class OnnxInput(Section):
-    """What an ONNX network of one's own takes: RGB images of size x size pixels; from each channel
+    """What your own ONNX network takes: RGB images of size x size pixels; from each channel
     in 0..1 its `mean` is subtracted, and the difference is divided by its `std`."""
 
     size: int = setting("side in pixels of its square input", ge=16, le=2048)
@@ -458,7 +458,7 @@ class OnnxInput(Section):
 
 
 class OnnxFeatures(OnnxInput):
-    onnx: Text = setting("path of an ONNX network of one's own")
+    onnx: Text = setting("path of your own ONNX network")
 
 
 FeatureName = Literal["inception-tf", "inception-imagenet", "efficientnet-lite0"]
@@ -503,7 +503,7 @@ class Evaluation(Section):
         "each drawn sketch: rank 1 and AUC, and the same for the true sketches. Needs `make setup "
         "IDENTITY=1` (105 MB); a tenth of a second per image",
     )
-    primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam"] = setting(
+    primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "memory"] = setting(
         "the primary metric: the intervals of its difference to `reference`, over all subsets, "
         "hold for all ablations at once; all other differences are descriptive "
         "([docs/significance.md](../docs/significance.md)). Decide before you look",
@@ -514,6 +514,11 @@ class Evaluation(Section):
         "differences to `reference`. A pair of ablations has a part in the primary lines and makes "
         "all primary intervals wider: decide before you look",
         "estimate_differences",
+    )
+    votes: Annotated[list[Text], AfterValidator(_unique)] = setting(
+        "CSV files of blind votes, one per voter, saved by the page that the target `votes` makes "
+        "([docs/votes.md](../docs/votes.md))",
+        "compare",
     )
     chosen_by: Literal["fid", "kid"] = setting(
         "with validation pairs: the distance whose lowest value on these pairs chooses each run's "
@@ -528,6 +533,15 @@ class Evaluation(Section):
     )
 
 
+class Voting(Section):
+    """What the page of blind votes shows."""
+
+    model_config = ConfigDict(json_schema_extra={"stale": "votes"})
+
+    faces: Positive = setting("test people whose sketches are shown; all if there are fewer")
+    seed: Natural = setting("decides who is shown, in what order, and on which side")
+
+
 class ComparisonSettings(Section):
     """What the comparison shows."""
 
@@ -536,6 +550,7 @@ class ComparisonSettings(Section):
         "lie evenly in the table of the pairs",
         "compare",
     )
+    voting: Voting
 
 
 class Draw(Section):
@@ -684,7 +699,7 @@ def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]
 def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> list[str]:
     """What in the configuration needs the points of the sketches of a split, in words.
 
-    Whatever needs those of any split needs those of the test split.
+    If something needs the points of any split, it needs those of the test split.
     Empty: the photos' are enough, and a sketch in which nothing finds a face stops no run.
     """
     warped = [name for name in config["ablations"] if ablation_config(config, name).warp != "none"]
@@ -700,7 +715,7 @@ def warp_min_face_size(config: Mapping[str, Any]) -> int:
     """The smallest face, in pixels, that MTCNN looks for in warped sketches.
 
     `landmarks.min_face_size` is of the input images. Aligned faces are as large as `dataset.size`
-    has them, whatever their size was: the usual value, scaled with it.
+    has them: the usual value, scaled with `dataset.size`.
     """
     if config["dataset"]["align"] == "none":
         return int(config["landmarks"]["min_face_size"])

@@ -20,7 +20,7 @@ class PublishedWeights:
 
     url: str
     sha256: str
-    setting: str  # the configuration key that names a copy of one's own
+    setting: str  # the configuration key that names your own copy
     size: int | None = None  # bytes
     goes_by: str = "its path"  # what that key is set to
 
@@ -56,7 +56,7 @@ class PackagedWeights:
     version: str
     file: str  # within site-packages
     sha256: str
-    setting: str | None  # the configuration key that names a copy of one's own, if there is one
+    setting: str | None  # the configuration key that names your own copy, if there is one
     size: int  # bytes
     command: str = "make setup"  # what installs the package
 
