@@ -22,7 +22,7 @@ import yaml
 from support.snakemake_server import run_snakemake
 
 COPIED = ("Snakefile", "environment.yml", "config", "profiles", "resources", "workflow")
-NOT_COPIED = shutil.ignore_patterns("__pycache__", "cufs", "demo", "readme", "weights")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", "cufs", "demo", "readme", "*.onnx", "*.pth")
 OVERLAY = {
     "run": "small",
     "device": "cpu",
