@@ -13,6 +13,7 @@ DRAWN_FILES = sorted(
 rule draw:
     input:
         generator=drawing_generator,
+        person=PERSON_NETWORK,
     output:
         faces="<results>/draw/faces.csv",
     log:

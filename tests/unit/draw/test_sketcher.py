@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from photosketch.draw import Sketcher
 from photosketch.jobs.job import InputError
-from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import inference, pack, tensors
 from support.faces.pair import draw_pair
 from support.generators import PLACES, generator_file, group_photo
@@ -44,7 +44,7 @@ def test_every_face_is_drawn_from_left_to_right_at_its_place(tmp_path):
 
 def test_a_test_pairs_name_points_and_labels_give_the_runs_own_sample(sketcher, person):
     photo, points = person
-    labels = parse_grabcut(photo, points)
+    labels = parse_segmentation(photo, points)
     data = tensors.PackedSet(
         ids=["7"],
         subset=["pencil"],
@@ -77,7 +77,7 @@ def test_seed_and_statistics_can_be_chosen(tmp_path, person):
 
 
 def test_without_local_networks_labels_are_not_asked_for(tmp_path, person, monkeypatch):
-    monkeypatch.setattr("photosketch.draw.sketcher.parse_grabcut", None)
+    monkeypatch.setattr("photosketch.draw.sketcher.parse_segmentation", None)
     photo, points = person
     assert len(Sketcher.load(generator_file(tmp_path))(photo, points)) == 1
 

@@ -76,6 +76,10 @@ def setting(meaning: str, stale: str | None = None, **bounds: Any) -> Any:
     return Field(description=meaning, json_schema_extra=extra, **bounds)
 
 
+def _parser_name(value: Any) -> Any:
+    return "segmentation" if value == "grabcut" else value
+
+
 Float = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[int, Field(ge=1, le=LARGEST)]
 Natural = Annotated[int, Field(ge=0, le=LARGEST)]
@@ -194,8 +198,9 @@ class Parsing(Section):
 
     model_config = ConfigDict(json_schema_extra={"stale": "parse_faces, warp_sketches"})
 
-    backend: Literal["grabcut", "onnx"] = setting(
-        "how label maps are made: `grabcut` from the image and the five points; `onnx` by a "
+    backend: Annotated[Literal["segmentation", "onnx"], BeforeValidator(_parser_name)] = setting(
+        "how label maps are made: `segmentation` from the image and the five points, the head by a "
+        "small network (the former name `grabcut` means the same); `onnx` by a "
         "learned network (BiSeNet, trained on photos of CelebAMask-HQ), which OpenCV runs: on a "
         "GPU if it was built with CUDA (its packages on PyPI are not), else on the CPU",
     )
@@ -210,7 +215,7 @@ class Parsing(Section):
         "expected hash of the ONNX file; null: that of the published one",
     )
     fallback: bool = setting(
-        "true: grabcut parses an image in which the network finds no face, and the log, the "
+        "true: `segmentation` parses an image in which the network finds no face, and the log, the "
         "console and the montage name it. false: such photos stop the run, named all at once, "
         "unless their labels are drawn by hand; such sketches have no labels, which stops only a "
         "warp",
@@ -636,7 +641,7 @@ def parser_hparams(config: Mapping[str, Any]) -> dict[str, Any]:
     """What label maps depend on; without `onnx` the keys of the learned network have no effect."""
     parsing = config["parsing"]
     of_network = ("model", "weights_sha256", "fallback") if parsing["backend"] == "onnx" else ()
-    return {name: parsing[name] for name in ("backend", *of_network)}
+    return {name: _parser_name(parsing[name]) for name in ("backend", *of_network)}
 
 
 def feature_file(config: Mapping[str, Any]) -> str | None:

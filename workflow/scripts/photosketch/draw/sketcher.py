@@ -27,7 +27,7 @@ from photosketch.geometry.similarity import Similarity, similarity
 from photosketch.jobs.job import InputError
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import faults_of
-from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import checkpoint, inference, networks, pack, tensors
 
 MIN_FACE_SIZE = 40  # pixels, in a copy of the photo of images.LONGEST pixels at most
@@ -152,7 +152,7 @@ class Sketcher:
             transform = similarity(face.points, np.array(self.about["template"]))
             picture = resampled(image, transform, self.size)
         points = transform(face.points)
-        labels = parse_grabcut(picture, points) if self.needs_parsing else None
+        labels = parse_segmentation(picture, points) if self.needs_parsing else None
         return Sketch(face, self.sketch(picture, points, labels, name), picture, transform)
 
     def sketch(self, picture: Image, points: Points, labels: Labels | None, name: str) -> Image:
