@@ -60,15 +60,15 @@ def head_mask(image: Image, frame: FaceFrame, fill: Mask) -> Mask:
     likely = person_probability(bust)[:height, left : left + width]
     person = (likely > 0.5) & ~fill | face
     head = _cut(colours, person, face, fill, frame)
-    # the piece that holds the face, without holes
-    _, pieces = cv2.connectedComponents(head.astype(np.uint8), connectivity=4)
-    column = int(np.clip(round(frame.x), 0, head.shape[1] - 1))
-    free = pieces != pieces[frame.row(atlas.FACE_MIDDLE, len(head)), column]
+    free = ~head
     if image.ndim == 3:  # below a person cut out on white the network sees shoulders
         free |= (image.min(2) >= _WHITE) & ~face
     _, pieces = cv2.connectedComponents(free.astype(np.uint8), connectivity=4)
     borders = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
-    return ~(np.isin(pieces, borders) & free | fill)
+    head = ~(np.isin(pieces, borders) & free | fill)  # without holes
+    _, pieces = cv2.connectedComponents(head.astype(np.uint8), connectivity=4)
+    column = int(np.clip(round(frame.x), 0, width - 1))
+    return pieces == pieces[frame.row(atlas.FACE_MIDDLE, height), column]
 
 
 def person_probability(image: Image) -> Field:
