@@ -49,9 +49,9 @@ demo: $(READY)  ## the whole workflow on generated faces, minutes
 	  --configfile config/demo.yaml
 
 OUTPUT ?= results/draw
-draw: $(READY)  ## sketches of your own photos (MODEL=generator.safetensors PHOTOS=folder)
-	@test -n "$(MODEL)" -a -n "$(PHOTOS)" || { echo "usage: make draw MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors PHOTOS=folder [OUTPUT=folder] [FORCE=1]"; exit 1; }
-	$(BIN)/python -m photosketch.draw '$(MODEL)' '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
+draw: $(READY)  ## sketches of your own photos (PHOTOS=folder, MODEL=generator.safetensors of a run)
+	@test -n "$(PHOTOS)" || { echo "usage: make draw PHOTOS=folder [MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors] [OUTPUT=folder] [FORCE=1]"; exit 1; }
+	$(BIN)/python -m photosketch.draw $(if $(MODEL),'$(MODEL)') '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
 
 # one more than there are cores, up to four: some tests wait
 WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 3 ? cores + 1 : 4)))

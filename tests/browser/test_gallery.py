@@ -75,9 +75,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
     )
     figure = folder / "figure.png"
     Image.new("L", (40, 40)).save(figure)
-    grids = dict.fromkeys(SUBSETS, figure)
-    shown = [tables.metric_table(comparison)]
-    text = page.index_html(comparison, shown, figure, None, grids, {})
+    shown = {"Metrics": [tables.metric_table(comparison)]}
+    text = page.index_html(comparison, shown, {"Curves": [figure]}, [folder / "fid.csv"])
     (folder / "index.html").write_text(text, encoding="utf-8")
     return folder / "index.html", ssim
 
@@ -110,8 +109,40 @@ def first_cells(driver: Any) -> list[str]:
     return [row.text.splitlines()[0] for row in rows]
 
 
-def test_the_table_comes_first_and_sorts_by_number_with_pointer_and_keyboard(opened: Any) -> None:
-    assert find(opened, "main section").get_attribute("id") == "table"
+def test_conclusion_faces_and_table_stand_on_the_first_screen(opened: Any) -> None:
+    order = [
+        find(opened, selector).rect["y"]
+        for selector in ("#conclusion", "#faces", "#fid", "#gallery")
+    ]
+    assert order == sorted(order)
+    assert order[2] < 900
+    assert (
+        "baseline has the lowest FID: 99.00 on 33 test people" in find(opened, "#conclusion").text
+    )
+    captions = opened.find_elements("css selector", "#faces figcaption")
+    assert [caption.text for caption in captions] == ["photo", "true sketch", *METHODS]
+
+
+def test_a_link_opens_its_section_and_the_navigation_stays_in_view(opened: Any) -> None:
+    metrics = find(opened, "#metrics")
+    assert not metrics.get_attribute("open")
+    for _ in range(2):  # also if the section is closed again
+        find(opened, "nav a[href='#metrics']").click()
+        assert metrics.get_attribute("open")
+        assert (
+            0
+            <= opened.execute_script("return arguments[0].getBoundingClientRect().top", metrics)
+            < 300
+        )
+        find(opened, "#metrics summary").click()
+    top = opened.execute_script("return document.querySelector('nav').getBoundingClientRect().top")
+    assert top == pytest.approx(0, abs=1)
+
+
+def test_the_table_of_fid_comes_first_and_sorts_by_number_with_pointer_and_keyboard(
+    opened: Any,
+) -> None:
+    assert find(opened, "main section").get_attribute("id") == "fid"
     assert first_cells(opened) == ["baseline", "local"]
     button = find(opened, ".grouped thead th.mean button")
     button.click()
@@ -134,9 +165,11 @@ def test_the_table_comes_first_and_sorts_by_number_with_pointer_and_keyboard(ope
 def test_every_name_of_every_table_sorts_and_more_of_what_is_better_comes_first(
     opened: Any,
 ) -> None:
+    find(opened, "nav a[href='#metrics']").click()
     heads = opened.find_elements("css selector", ".sortable thead th")
     assert len(heads) == 1 + 3 + 6 + 5
     for head in heads:
+        opened.execute_script("arguments[0].scrollIntoView({block: 'center'})", head)
         find(head, "button").click()
         assert opened.find_elements("css selector", ".sortable th[aria-sort]")
     ssim = heads[-1]
@@ -194,13 +227,16 @@ def test_a_person_without_a_score_has_a_dash_and_comes_last_either_way(opened: A
     assert find(opened, "#scores tr:last-child td:last-child").text == "\u2013"
 
 
-def test_hovering_shows_the_true_sketch_in_place(opened: Any) -> None:
+def test_hovering_shows_the_true_sketch_with_that_caption(opened: Any) -> None:
     images = opened.find_elements("css selector", ".person:first-child img")
+    caption = find(opened, ".person:first-child button:nth-child(3) span")
     own = images[2].get_attribute("src")
     ActionChains(opened).move_to_element(images[2]).perform()
     assert images[2].get_attribute("src") == images[1].get_attribute("src")
-    ActionChains(opened).move_to_element(find(opened, "h1")).perform()
+    assert caption.text.startswith("true sketch")
+    ActionChains(opened).move_to_element(find(opened, "#count")).perform()
     assert images[2].get_attribute("src") == own
+    assert caption.text.startswith("baseline")
 
 
 def divide(driver: Any) -> float:

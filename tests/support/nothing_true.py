@@ -1,5 +1,7 @@
 """Runs with nothing true in them: all methods draw from one distribution."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -17,6 +19,7 @@ def nothing_true(
     correlation: float = 0.5,
     seeds: int = 1,
     scatter: float = 0.0,
+    shared: float = 0.0,
     draws: int = significance.DRAWS,
 ) -> Runs:
     """The resampled scores of four methods, none better than another.
@@ -25,6 +28,7 @@ def nothing_true(
     with the true sketch's, all off by one same step. With one seed the four runs are alike: what
     differs is the noise of the single image. With several, each run is off by a step of its own of
     the size `scatter` as well, of one distribution for all methods: runs differ, methods do not.
+    `shared`: the share of a step's variance that the runs of one seed have in common.
     """
     scale = np.linspace(0.2, 2, dimensions)
     person = random.normal(size=(len(subset), dimensions))
@@ -33,20 +37,33 @@ def nothing_true(
         noise = random.normal(size=person.shape)
         return scale * (correlation**0.5 * person + (1 - correlation) ** 0.5 * noise)
 
-    def run() -> dict[tuple[str, str], np.ndarray]:
-        generated = drawn() + 0.3 + scatter * random.normal(size=dimensions)
-        ssim = random.normal(person[:, 0]) + scatter * random.normal()
+    def step(common: np.ndarray) -> np.ndarray:
+        own = random.normal(size=common.shape)
+        return scatter * (shared**0.5 * common + (1 - shared) ** 0.5 * own)
+
+    def run(common: np.ndarray) -> dict[tuple[str, str], np.ndarray]:
+        moved = step(common)
+        generated = drawn() + 0.3 + moved[1:]
+        ssim = random.normal(person[:, 0]) + moved[0]
         images = {"ssim": ssim[None]}
         return significance.resampled_scores(real, generated[None], images, subset, counts)
 
     real, counts = drawn(), significance.resample(subset, draws, seed=int(random.integers(1 << 31)))
-    return {name: [run() for _ in range(seeds)] for name in METHODS}
+    steps = random.normal(size=(seeds, dimensions + 1))
+    return {name: [run(common) for common in steps] for name in METHODS}
 
 
-def tabulated(runs: Runs, subset: np.ndarray, primary: str = "fid") -> pd.DataFrame:
-    """Their table of differences, by a primary metric."""
-    lower = ["fid", "kid"]
-    return significance.against_reference(runs, subset, METHODS[0], lower, primary)
+def tabulated(
+    runs: Runs,
+    subset: np.ndarray,
+    primary: str = "fid",
+    contrasts: Sequence[Sequence[str]] = (),
+    paired: bool = False,
+) -> pd.DataFrame:
+    """Their table of differences, by a primary metric; `paired`: by seed, in all pairs."""
+    pairs = significance.pairs_to_compare(runs, METHODS[0], contrasts)
+    together = pairs if paired else []
+    return significance.differences(runs, subset, pairs, ["fid", "kid"], primary, paired=together)
 
 
 def says_something(table: pd.DataFrame, column: str) -> bool:

@@ -82,7 +82,10 @@ if mistakes := checks.paths_with_placeholders(images):
     refuse("Images cannot be used:", mistakes)
 
 SUBSETS = pair_table.subsets(PAIRS)
-if mistakes := checks.unknown_published_subsets(config, SUBSETS):
+if mistakes := [
+    *checks.unknown_published_subsets(config, SUBSETS),
+    *checks.unknown_people(config, PAIRS),
+]:
     refuse(MISTAKES, mistakes)
 
 SEEDS = config["seeds"]

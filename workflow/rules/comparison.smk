@@ -71,6 +71,7 @@ rule compare:
             "points": SWEEP_POINTS,
             "shown": SHOWN,
             "reference": config["reference"],
+            "contrasts": config["evaluation"]["contrasts"],
             "methods": METHODS,
             "seeds": SEEDS,
             "epochs": EPOCHS,
@@ -78,6 +79,7 @@ rule compare:
             "features": FEATURES.label,
             "chosen_by": config["evaluation"]["chosen_by"] if VALIDATED else None,
             "published": config["published"],
+            "people": config["comparison"]["people"],
         },
         code=code_version("compare.py"),
     message:

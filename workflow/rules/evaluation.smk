@@ -229,11 +229,13 @@ rule estimate_differences:
             "methods": METHODS,
             "points": SWEEP_POINTS,
             "reference": config["reference"],
+            "contrasts": config["evaluation"]["contrasts"],
+            "have_local_networks": settings.local_ablations(config),
             "primary": config["evaluation"]["primary"],
             "lower_is_better": [m.key for m in metrics.METRICS if m.lower_is_better],
         },
         code=code_version("estimate_differences.py"),
     message:
-        "Estimating how far the ablations are from {params.hp[reference]}"
+        "Estimating the differences of the ablations to {params.hp[reference]}"
     script:
         "../scripts/estimate_differences.py"

@@ -1,4 +1,4 @@
-"""How far each method is from the reference ablation, with intervals and a verdict."""
+"""How far methods are from the reference and from each other, with intervals and verdicts."""
 
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,21 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
             snakemake.threads,
         )
         runs.setdefault(name, []).append(scores)
-    table = significance.against_reference(
+    pairs = significance.pairs_to_compare(runs, hp["reference"], hp["contrasts"])
+    have_local = hp["have_local_networks"]
+    table = significance.differences(
         runs,
         real.subset,
-        hp["reference"],
+        pairs,
         hp["lower_is_better"],
         hp["primary"],
         fixed=hp["methods"],
         points=hp["points"],
+        paired=[
+            pair
+            for pair in pairs
+            if not set(pair) & set(hp["methods"])
+            and len({name in have_local for name in pair}) == 1
+        ],
     )
     write_table(table, snakemake.output[0])

@@ -116,6 +116,15 @@ def test_published_values_of_the_same_features_are_thin_named_lines(epochs) -> N
     assert figure.axes[0].get_legend_handles_labels()[1] == (ABLATIONS if len(epochs) > 1 else [])
 
 
+@pytest.mark.parametrize(
+    ("epochs", "ticks"),
+    [([6, 8, 12], [6, 8, 12]), (range(500, 801, 10), [500, 550, 600, 650, 700, 750, 800])],
+)
+def test_only_evaluated_epochs_are_named_below_the_curves(epochs, ticks) -> None:
+    axis = drawn_curves(made_up([0], epochs)).axes[0]
+    assert axis.get_xticks().tolist() == ticks
+
+
 def test_names_of_values_that_lie_close_together_do_not_overlap() -> None:
     close = [Published(f"p{i}", "", "inception-tf", {"CUHK": 30 + i / 100}) for i in range(5)]
     axis = drawn_curves(made_up(), published=close).axes[0]
@@ -130,6 +139,7 @@ def test_names_of_values_that_lie_close_together_do_not_overlap() -> None:
     ("subsets", "seeds", "epochs", "panels"),
     [
         (["AR", "all"], [0], [5, 10], 1),  # one subset is not shown twice
+        (["AR", "all"], [0, 1], [5, 10], 1),
         (["CUHK", "AR", "all"], [0, 1], [8], 3),
         (["CUHK", "AR", "all"], [0, 1], range(500, 801, 10), 3),
     ],

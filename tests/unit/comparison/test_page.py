@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -15,7 +14,6 @@ from photosketch.comparison import page
 from photosketch.comparison.files import devices
 from photosketch.comparison.summary import Comparison, Provenance, Published
 from photosketch.comparison.tables import Table
-from photosketch.comparison.verdicts import ANCHOR
 from support import comparisons
 
 COMMON = {"epochs": 12, "losses": {"l1": 100.0}}
@@ -27,7 +25,7 @@ REFERENCES = pd.DataFrame(
 TABLE = Table(
     "More", ["", "<SSIM>"], [["baseline", "−0.5 [−1, 2] worse"]], ["A <remark>."], ["A doubt."]
 )
-VERDICTS = Table("Difference", ["", "FID"], [["local", "1"]], anchor=ANCHOR)
+VERDICTS = Table("Difference", ["", "FID"], [["local", "1"]])
 PUBLISHED = Published("report", "A <report>", "inception-tf", {"all": 28.0})
 
 
@@ -96,13 +94,12 @@ def shown(tmp_path: Path):
         return tmp_path / f"{shade}.png"
 
     def read(comparison: Comparison, *more: Table, chosen: bool = False, sweeps=()) -> Reader:
+        curves = [picture(10), *([picture(20)] if chosen else [])]
         text = page.index_html(
             comparison,
-            [TABLE, *more],
-            picture(10),
-            picture(20) if chosen else None,
-            {"CUHK": picture(40), "AR": picture(80)},
-            {name: picture(30) for name in sweeps},
+            {"Metrics": [TABLE], "Differences": more, **{name: [] for name in sweeps}},
+            {"Curves": curves, **{name: [picture(30)] for name in sweeps}},
+            ["a/fid.csv", "a/grid_CUHK.png"],
         )
         return Reader(text)
 
@@ -112,10 +109,11 @@ def shown(tmp_path: Path):
 def test_markdown_gives_mean_deviation_and_last_epoch_with_n_in_the_header() -> None:
     lines = markdown(published=[PUBLISHED]).splitlines()
     cells = [[c.strip() for c in x.strip("| ").split(" | ")] for x in lines if x.startswith("|")]
-    header = ["Ablation", "CUHK (n = 10)", "AR (n = 11)", "all subsets (n = 12)"]
+    header = ["method", "CUHK (n = 10)", "AR (n = 11)", "all subsets (n = 12)"]
     photo = ["photo in gray", "55.00", "–", "66.00"]
     assert cells[0] == cells[6] == header
-    assert cells[2] == ["baseline", "101.50 ± 0.71", "111.50 ± 0.71", "121.50 ± 0.71"]
+    bold = [f"**{mean} ± 0.71**" for mean in ("101.50", "111.50", "121.50")]
+    assert cells[2] == ["baseline", *bold]
     assert cells[4:6] == [photo, ["report (published)", "–", "–", "28.00"]]
     assert cells[8] == ["baseline", "102.00", "112.00", "122.00"]
     assert cells[10] == photo  # real images have no epochs
@@ -143,7 +141,7 @@ def test_markdown_says_what_a_value_is(seeds, epochs, said) -> None:
 def test_the_page_holds_the_tables_and_every_picture(shown) -> None:
     reader = shown(compared(published=[PUBLISHED]))
     heads, kinds, baseline, local, photo, published, more_head, more = reader.rows
-    assert heads == ["Ablation", "CUHK n = 10", "AR n = 11", "all subsets n = 12"]
+    assert heads == ["method", "CUHK n = 10", "AR n = 11", "all subsets n = 12"]
     assert kinds == ["mean ± s.d.", "epoch 16"] * 3
     assert baseline[1:3] == ["101.50 ± 0.71", "102.00"]
     assert baseline[0].startswith("baseline")
@@ -156,24 +154,26 @@ def test_the_page_holds_the_tables_and_every_picture(shown) -> None:
     said = {"−0.5", "[−1, 2]", "worse", "A <remark>.", "A doubt.", "0123, clean"}
     assert said <= set(reader.words)
     assert any("report: A <report>." in text for text in reader.words)
-    assert reader.shades == pytest.approx([10, 40, 80], abs=2)
-    assert reader.kinds == ["data:image/png;base64", *["data:image/webp;base64"] * 2]
+    assert reader.shades == pytest.approx([10], abs=2)
+    assert reader.kinds == ["data:image/png;base64"]
+    assert {"fid.csv", "grid_CUHK.png", "../../../docs/metrics.md"} <= set(reader.references)
 
 
-def test_what_a_run_has_besides_gets_its_place_and_its_link(shown) -> None:
-    plain, full = shown(compared()), shown(compared(), VERDICTS, chosen=True, sweeps=["weights"])
-    assert full.shades == pytest.approx([10, 20, 30, 40, 80], abs=2)
-    links = {"#verdicts", "#sweep-weights"}
+def test_what_a_run_has_besides_gets_its_section_and_its_link(shown) -> None:
+    plain = shown(compared())
+    full = shown(compared(), VERDICTS, chosen=True, sweeps=["Sweep weights"])
+    assert full.shades == pytest.approx([30, 10, 20], abs=2)
+    links = {"#differences", "#sweep-weights"}
     assert links <= set(full.references)
     assert not links & set(plain.references)
-    titles = {"On the validation pairs", "Sweep weights"}
+    titles = {"Differences", "Sweep weights"}
     assert titles <= set(full.words)
     assert not titles & set(plain.words)
 
 
 def test_random_features_are_labelled(shown) -> None:
     assert "not comparable" in markdown(note="not comparable")
-    assert "not comparable" in shown(compared(note="not comparable")).words
+    assert "not comparable." in shown(compared(note="not comparable")).words
     assert not any("not comparable" in text for text in [markdown(), *shown(compared()).words])
 
 
@@ -200,18 +200,12 @@ def test_the_page_tells_the_ablations_settings_from_the_common_ones(shown, hpara
 
 def test_the_page_asks_for_nothing_outside_itself(shown) -> None:
     reader = shown(compared())
-    inside = ("data:image/png;base64,", "data:image/webp;base64,", "data:,", "#")
+    beside = ("../../../docs/", "fid.csv", "grid_CUHK.png")  # followed on a click alone
+    inside = ("data:image/png;base64,", "data:image/webp;base64,", "data:,", "#", *beside)
     assert reader.references
     assert all(link.startswith(inside) for link in reader.references)
     assert not {"iframe", "object"} & set(reader.tags)
     assert not any(text in "".join(reader.words) for text in ("url(", "@import"))
-
-
-def test_a_grid_that_webp_cannot_hold_is_embedded_as_it_is(tmp_path, monkeypatch) -> None:
-    Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "grid.png")
-    assert page.grid_uri(tmp_path / "grid.png").startswith("data:image/webp;")
-    monkeypatch.setattr(page, "WEBP_SIDE", 63)
-    assert page.grid_uri(tmp_path / "grid.png").startswith("data:image/png;")
 
 
 def test_the_page_counts_other_peoples_methods_beside_the_ablations(shown) -> None:

@@ -8,13 +8,13 @@ import pytest
 
 from photosketch.comparison import tables
 from photosketch.comparison.costs import cost_table, read_benchmarks
-from photosketch.comparison.files import other_tables
+from photosketch.comparison.files import grouped_tables
 from photosketch.comparison.summary import Published
 from photosketch.comparison.tables import Table, fid_table, metric_table, other_people_table
 from photosketch.comparison.verdicts import difference_tables
 from support import comparisons
 
-COUNTS = {"AR": 9, "all": 9}
+COUNTS = {"AR": 9, "CUHK": 4, "all": 13}
 OTHERS = "other people's real sketches"
 REFERENCES = pd.DataFrame(
     [
@@ -75,8 +75,8 @@ def test_what_was_computed_is_explained_and_what_was_not_is_named(metrics, said,
     assert all(text in remarks for text in said)
     assert not any(text in remarks for text in not_said)
     others = [] if NO_OTHERS in said else ["FID, other people"]
-    titles = [table.title for table in other_tables(comparison)]
-    assert titles == [*others, "All metrics, all subsets"]
+    titles = [table.title for table in grouped_tables(comparison)["Metrics"]]
+    assert titles == ["All metrics, all subsets", *others]
 
 
 def test_real_images_stand_only_where_they_have_the_metric() -> None:
@@ -87,12 +87,17 @@ def test_real_images_stand_only_where_they_have_the_metric() -> None:
     true_sketches = metric_table(comparison).rows[-1]
     assert true_sketches == ["true sketches", "–", "–", "–", "–", "28.0", "0.900"]
     other = other_people_table(comparison)
-    assert list(other.head) == ["method", "AR (n = 2 × 4)", "all subsets (n = 2 × 4)"]
+    assert list(other.head) == [
+        "method",
+        "AR (n = 2 × 4)",
+        "CUHK (n = 2 × 2)",
+        "all subsets (n = 2 × 6)",
+    ]
     assert other.rows == [
-        ["baseline", "40.00", "40.00"],
-        ["glad_1", "40.00", "40.00"],
-        ["photo in gray", "90.00", "90.00"],
-        [OTHERS, "–", "35.00"],
+        ["baseline", "40.00", "40.00", "40.00"],
+        ["glad_1", "40.00", "40.00", "40.00"],
+        ["photo in gray", "90.00", "–", "90.00"],
+        [OTHERS, "–", "–", "35.00"],
     ]
 
 
@@ -104,13 +109,29 @@ def test_published_values_of_the_same_features_are_rows_and_others_are_named() -
     table = fid_table(compared(fields={"published": [report, later, other]}))
     assert table.rows == [
         *plain.rows,
-        ["report_glad (published)", "–", "28.00"],
-        ["later (published)", "31.50", "26.96"],
+        ["report_glad (published)", "–", "–", "28.00"],
+        ["later (published)", "31.50", "–", "26.96"],
     ]
     assert "report_glad, later: A report, 2019." in table.remarks[-2]
     assert "other (inception-imagenet)" in table.remarks[-1]
     only = fid_table(compared(fields={"published": [other]}))
     assert [*plain.remarks, table.remarks[-1]] == list(only.remarks)
+
+
+def test_a_run_of_one_subset_has_no_column_twice_and_the_best_is_bold() -> None:
+    report = Published("report", "A report", "inception-tf", {"all": 28.0})
+    one = comparisons.compared(
+        comparisons.scores(lambda index, *_: 20.0 - index, counts={"AR": 9, "all": 9}),
+        references=REFERENCES,
+        published=[report],
+    )
+    table = fid_table(one)
+    assert list(table.head) == ["method", "AR (n = 9)"]
+    assert table.rows[2:] == [["photo in gray", "70.00"], ["report (published)", "28.00"]]
+    assert "**19.00 ± 0.00**" in table.markdown()
+    assert r"\textbf{19.00 $\pm$ 0.00}" in table.latex("fid")
+    assert "20.00 ± 0.00**" not in table.markdown()
+    assert metric_table(one).title == "All metrics"
 
 
 def line(ablation: str, subset: str, metric: str = "fid", **values) -> dict[str, object]:
@@ -123,7 +144,15 @@ def line(ablation: str, subset: str, metric: str = "fid", **values) -> dict[str,
 
 
 def differing(*lines: dict[str, object], seeds: int = 1, **fields: Any) -> list[Table]:
-    return difference_tables(compared(seeds, {"differences": pd.DataFrame(lines), **fields}))
+    """The tables of these lines and of one undecided line of CUHK for each method and metric."""
+    keys = dict.fromkeys((one["ablation"], one["reference"], one["metric"]) for one in lines)
+    there = {(x["ablation"], x["reference"], x["metric"]) for x in lines if x["subset"] == "CUHK"}
+    others = [
+        line(ablation, "CUHK", metric, **BY_SEEDS | {"seeds": seeds, "reference": reference})
+        for ablation, reference, metric in keys.keys() - there
+    ]
+    every = pd.DataFrame([*lines, *others])
+    return difference_tables(compared(seeds, {"differences": every, **fields}))
 
 
 PRIMARY = {"role": "primary", "level": 0.975}
@@ -154,16 +183,32 @@ def test_a_subset_says_better_or_worse_in_its_cell() -> None:
         line("theirs", "AR", **NO_INTERVAL),
         points=["local-local5"],
     )
+    undecided = "−0.50 [−1.25, +0.25]"
     assert table.rows == [
-        ["glad_1", "FID", "primary: above", "+2.10 [+1.50, +2.70] worse"],
-        ["theirs", "FID", "−1.50 [−2.25, −0.75] better", "−0.50 [–, –]"],
+        ["glad_1", "FID", "primary: above", "+2.10 [+1.50, +2.70] worse", undecided],
+        ["theirs", "FID", "−1.50 [−2.25, −0.75] better", "−0.50 [–, –]", undecided],
     ]
     remarks = " ".join(table.remarks)
-    assert "up to 5% of these 2 lines, 0.1, would" in remarks
+    assert "up to 5% of these 4 lines, 0.2, would" in remarks
     assert "without a part in the primary lines: local-local5." in remarks
     assert "without seeds, only descriptive: theirs." in remarks
     assert "[–, –]: no interval" in remarks
     assert not table.warnings
+
+
+def test_pairs_of_several_references_name_both_sides() -> None:
+    primary, descriptive = differing(
+        line("glad_1", "all", **PRIMARY),
+        line("glad_1", "AR"),
+        line("both", "all", **PRIMARY | BETTER | {"reference": "glad_1"}),
+        line("both", "AR", **WORSE | {"reference": "glad_1"}),
+        line("both", "CUHK", reference="glad_1"),
+    )
+    assert primary.title == "Differences: FID, all subsets (primary)"
+    assert [row[:2] for row in primary.rows] == [["glad_1", "baseline"], ["both", "glad_1"]]
+    assert list(descriptive.head)[:3] == ["method", "compared with", "metric"]
+    (warning,) = primary.warnings
+    assert "both is better" in warning
 
 
 def test_a_pooled_better_that_hides_a_subset_worse_is_warned_of() -> None:
@@ -176,7 +221,7 @@ def test_a_pooled_better_that_hides_a_subset_worse_is_warned_of() -> None:
     (warning,) = primary.warnings
     assert warning.startswith("Warning: glad_1 is better by FID over all subsets, but worse on AR")
     assert f"**{warning}**" in primary.markdown()
-    assert "but worse on AR" in primary.latex()
+    assert "but worse on AR" in primary.latex("x")
     assert not descriptive.warnings
 
 
@@ -188,11 +233,12 @@ def test_without_other_ablations_no_difference_is_primary() -> None:
 def test_special_characters_are_escaped_in_markdown_and_latex() -> None:
     table = Table("A & B", ["", "100 %"], [["glad_1 | x", "1 ± 2"]], ["Mind <this>."])
     assert "| glad_1 \\| x | 1 ± 2 |" in table.markdown()
-    latex = table.latex("a_network")
+    latex = table.latex("a-b", "a_network")
     assert r"glad\_1 | x & 1 $\pm$ 2 \\" in latex
     assert r" & 100 \% \\" in latex
-    assert r"\caption{A \& B. a\_network. Mind \textless{}this\textgreater{}.}" in latex
-    assert latex.count(r"\begin") == latex.count(r"\end") == 2
+    assert r"\caption{A \& B.}" + "\n" + r"\label{tab:a-b}" in latex
+    assert r"\footnotesize a\_network. Mind \textless{}this\textgreater{}." in latex
+    assert latex.count(r"\begin") == latex.count(r"\end{") == 2
 
 
 def test_small_values_keep_three_digits() -> None:

@@ -227,6 +227,18 @@ def test_the_warp_overlay_adds_two_ablations_and_changes_nothing_else(config):
     assert merged == config
 
 
+def test_people_of_the_grids_have_to_be_test_people(config):
+    pairs = [
+        {"subset": "AR", "id": "1", "split": "test"},
+        {"subset": "AR", "id": "2", "split": "train"},
+    ]
+    config["comparison"] = {"people": ["AR/1"]}
+    assert checks.unknown_people(config, pairs) == []
+    config["comparison"] = {"people": ["AR/2", "1"]}
+    unknown = checks.unknown_people(config, pairs)
+    assert [text.partition(":")[2].split()[0] for text in unknown] == ["AR/2", "1"]
+
+
 def test_published_values_of_unknown_subsets_are_named(config):
     config["published"] = {"paper": {"source": "a", "features": "b", "fid": {"all": 28, "AR": 30}}}
     assert checks.unknown_published_subsets(config, ["AR"]) == []

@@ -189,7 +189,8 @@ def table_of(columns, others=("value",)):
 def test_rows_lost_and_rows_doubled_are_named_with_the_remedy(tmp_path):
     user, path = write_user_table(tmp_path), tmp_path / "table"
     people = {"subset": ["AR", "AR"], "id": ["7", "8"]}
-    differences = {"ablation": "glad", "subset": ["AR", "all"], "metric": "fid"}
+    differences = {"ablation": "glad", "reference": "baseline"}
+    differences |= {"subset": ["AR", "all"], "metric": "fid"}
     warped = {"id": ["7", "8"], "worse": [True, False], "shrunk": False}
     cases = [
         ("AR 7", lambda: read_manifest(path, user), partial(write_manifest, [*map(pair, "78")])),
@@ -200,8 +201,8 @@ def test_rows_lost_and_rows_doubled_are_named_with_the_remedy(tmp_path):
         ),
         ("7", lambda: read_scores(path, ["7", "8"]), table_of(warped)),
         (
-            "glad AR fid",
-            lambda: files.read_differences(path, ["glad"], ["AR"]),
+            "glad baseline AR fid",
+            lambda: files.read_differences(path, [("glad", "baseline")], ["AR"]),
             table_of(differences, DIFFERENCES),
         ),
     ]

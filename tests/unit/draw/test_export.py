@@ -1,4 +1,4 @@
-"""A generator as ONNX: the same pictures as torch, and only where that can be."""
+"""A generator in another file draws the same pictures."""
 
 import json
 from pathlib import Path
@@ -7,17 +7,38 @@ import numpy as np
 import pytest
 import torch
 
+from photosketch.draw import Sketcher
 from photosketch.draw import __main__ as command
 from photosketch.training import checkpoint, inference
 from photosketch.training.layers import HalfDropout
 from photosketch.training.networks import instance_statistics
+from support.faces.pair import draw_pair
 from support.generators import generator_file
 
-pytest.importorskip("onnxscript", reason="the extra for ONNX is not installed (make setup ONNX=1)")
-ort = pytest.importorskip("onnxruntime")
+WITHOUT_ONNX = "the extra for ONNX is not installed (make setup ONNX=1)"
+
+
+@pytest.mark.parametrize("local", [False, True], ids=["baseline", "local"])
+def test_float16_weights_draw_the_same_within_one_gray_level(tmp_path, local):
+    path, target = generator_file(tmp_path, local=local), tmp_path / "half.safetensors"
+    assert command.main(["--export", str(path), str(target)]) == 0
+    assert target.stat().st_size < 0.6 * path.stat().st_size
+    whole, half = Sketcher.load(path), Sketcher.load(target)
+    assert half.about == whole.about
+    assert {value.dtype for value in half.generator.state_dict().values()} == {
+        value.dtype for value in whole.generator.state_dict().values()
+    }
+    for seed in range(10):
+        pair = draw_pair(seed)
+        given = pair.photo, pair.photo_landmarks
+        drawn = [sketcher(*given, aligned=True)[0].image.astype(int) for sketcher in (whole, half)]
+        assert np.abs(drawn[0] - drawn[1]).max() <= 1
+        assert drawn[0].std() > 1
 
 
 def test_the_file_gives_what_torch_gives_without_dropout(tmp_path, recwarn):
+    pytest.importorskip("onnxscript", reason=WITHOUT_ONNX)
+    ort = pytest.importorskip("onnxruntime", reason=WITHOUT_ONNX)
     path = generator_file(tmp_path)
     target = tmp_path / "generator.onnx"
     assert command.main(["--export", str(path), str(target)]) == 0

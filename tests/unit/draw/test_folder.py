@@ -136,6 +136,18 @@ def test_all_that_is_wrong_is_told_at_once_by_whole_paths(tmp_path, monkeypatch,
     assert len(said.splitlines()) == 4
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--output", "drawn"], "name the photos behind the generator"),
+        (["--export"], "--export: name a generator and the file to write"),
+    ],
+)
+def test_a_generator_alone_is_not_enough(generator, capsys, arguments, said):
+    assert draw(generator, *arguments) == 1
+    assert said in capsys.readouterr().err
+
+
 def test_a_photo_without_a_face_is_clicked_and_then_drawn(generator, tmp_path, capsys):
     """With the points of the page, the way out that is printed works."""
     photo = tmp_path / "wall.png"

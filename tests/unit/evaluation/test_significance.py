@@ -34,7 +34,7 @@ def compared(real: np.ndarray, a: np.ndarray, b: np.ndarray, images=({}, {}), su
         name: [significance.resampled_scores(real, run, own, subset, counts)]
         for name, run, own in zip("ab", (a, b), images, strict=True)
     }
-    table = significance.against_reference(runs, subset, "b", LOWER, "fid")
+    table = significance.differences(runs, subset, [("a", "b")], LOWER, "fid")
     return table.set_index(["subset", "metric"])
 
 
@@ -49,7 +49,7 @@ def row(method: list, reference: list, **more) -> pd.Series:
         name: [{("all", "fid"): np.asarray(scores)} for scores in several]
         for name, several in (("b", reference), ("a", method))
     }
-    return significance.against_reference(runs, SUBSET, "b", LOWER, "fid", **more).iloc[0]
+    return significance.differences(runs, SUBSET, [("a", "b")], LOWER, "fid", **more).iloc[0]
 
 
 def scattered(value: float, seed: int, size: float = 0.1) -> np.ndarray:
@@ -209,9 +209,9 @@ def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_li
         name: [{key: scattered(float(place), place) for key in score}]
         for place, name in enumerate(("base", "a", "b", "a-lr0p1", "theirs"))
     }
-    table = significance.against_reference(
-        runs, SUBSET, "base", LOWER, "fid", fixed=["theirs"], points=["a-lr0p1"]
-    )
+    pairs = significance.pairs_to_compare(runs, "base", [])
+    fixed, points = ["theirs"], ["a-lr0p1"]
+    table = significance.differences(runs, SUBSET, pairs, LOWER, "fid", fixed, points)
     primary = table[table["role"] == "primary"]
     assert primary["ablation"].tolist() == ["a", "b"]
     assert set(primary["metric"]) == {"fid"} and set(primary["subset"]) == {"all"}
@@ -224,6 +224,50 @@ def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_li
     pooled = table["subset"] == "all"
     of_a = width[(table["ablation"] == "a") & pooled].to_numpy()
     assert of_a.max() > 1.1 * of_a.min()  # the same scores, FID's held to account
+
+
+def test_a_contrast_is_decided_where_the_reference_scatters_too_much() -> None:
+    fids = {
+        "base": (125.0, 159.0, 144.0),
+        "local": (146.0, 147.0, 148.0),
+        "warp": (107.0, 108.0, 109.0),
+        "theirs": (30.0,),
+    }
+    runs = {
+        name: [{("all", "fid"): scores} for scores in seeds_of(noise, *values)]
+        for noise, (name, values) in enumerate(fids.items())
+    }
+    contrasts = [["warp", "local"], ["local", "base"], ["local", "theirs"]]
+    pairs = significance.pairs_to_compare(runs, "base", contrasts)
+    assert pairs == [
+        *(("local", "base"), ("warp", "base"), ("theirs", "base")),
+        *(("warp", "local"), ("local", "theirs")),
+    ]
+    table = significance.differences(runs, SUBSET, pairs, LOWER, "fid", fixed=["theirs"])
+    table = table.set_index(["ablation", "reference"])
+    primary = table[table["role"] == "primary"]
+    assert list(primary.index) == [("local", "base"), ("warp", "base"), ("warp", "local")]
+    assert set(primary["level"].round(6)) == {round(1 - 0.05 / 3, 6)}
+    assert table.loc[("warp", "base"), "verdict"] == "undecided"
+    assert table.loc[("warp", "local"), "verdict"] == "better"
+    assert table.loc[("local", "theirs"), "verdict"] == "worse"
+
+
+def test_runs_that_share_a_seed_are_compared_pair_by_pair_on_request() -> None:
+    runs = {
+        name: [{("all", "fid"): scattered(value, noise, 1e-3)} for value in values]
+        for noise, (name, values) in enumerate(
+            {"a": (20.0, 30.0, 40.0), "b": (21.0, 31.1, 40.9)}.items()
+        )
+    }
+    lines = [
+        significance.differences(runs, SUBSET, [("a", "b")], LOWER, "fid", paired=pairs).iloc[0]
+        for pairs in ([], [("a", "b")])
+    ]
+    assert [one["verdict"] for one in lines] == ["undecided", "better"]
+    assert lines[0]["difference"] == lines[1]["difference"] == pytest.approx(-1.0)
+    expected = 4.303 * 0.1 / 3**0.5  # t(2) times the standard error of -1, -1.1, -0.9
+    assert lines[1]["high"] + 1 == pytest.approx(expected, rel=0.02)
 
 
 @pytest.mark.parametrize(("seeds", "column"), [(1, "run_verdict"), (3, "verdict")])

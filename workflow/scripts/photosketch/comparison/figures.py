@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from photosketch.comparison.summary import Choice, Comparison, subset_name
@@ -25,6 +24,7 @@ from photosketch.jobs.job import write_atomically
 # Okabe & Ito 2008, told apart with any colour vision; the yellow, too faint on white, left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 ROWS = 6  # test people in a grid
+MOST_TICKS = 7  # epochs named below an axis
 _NAME_HEIGHT = 0.055  # of a published value, as part of a panel's height
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 STYLE: dict[Any, Any] = {
@@ -72,15 +72,17 @@ def panels(
     down = math.ceil(count / across)
     width = size[0] * across
     lines = [(textwrap.wrap(text, int(12 * (width - 0.3))), colour) for text, colour in texts]
-    header = 0.5 + line * (sum(len(wrapped) for wrapped, _ in lines) + legend_rows)
+    headings = textwrap.wrap(heading, int(9.5 * (width - 0.3)))
+    above = 0.5 + line * (len(headings) - 1)
+    header = above + line * (sum(len(wrapped) for wrapped, _ in lines) + legend_rows)
     height = size[1] * down + header
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, rect=(0, 0, 1, 1 - header / height))
     figure = Figure(figsize=(width, height), dpi=150, layout=layout)
     axes = figure.subplots(down, across, squeeze=False, **shared).ravel()
     for axis in axes[count:]:
         axis.set_visible(False)
-    left, top = 0.15 / width, 1 - 1.8 * line / height
-    figure.text(left, 1 - 0.6 * line / height, heading, va="top", fontsize=13)
+    left, top = 0.15 / width, 1 - (above - 0.05) / height
+    figure.text(left, 1 - 0.6 * line / height, "\n".join(headings), va="top", fontsize=13)
     for wrapped, colour in lines:
         for text in wrapped:
             figure.text(left, top, text, va="top", color=colour)
@@ -160,7 +162,7 @@ def validation_curves(choice: Choice) -> Figure:
             axis.plot(by_epoch.mean(axis=1), color=colour, linewidth=1.8, marker="o", markersize=3)
             for seed, epoch in chosen.items():
                 axis.plot(epoch, by_epoch.loc[epoch, seed], **RING)
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+            axis.set_xticks(_shown_epochs(by_epoch.index))
             axis.tick_params(labelbottom=True)
             epochs, seeds = (", ".join(map(str, values)) for values in (chosen, chosen.index))
             text = f"epochs {epochs} of seeds {seeds}" if len(chosen) > 1 else f"epoch {epochs}"
@@ -191,7 +193,13 @@ def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
         if by_epoch.shape[1] > 1:
             _band(axis, by_epoch, colour)
     axis.set_xlabel("epoch")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    axis.set_xticks(_shown_epochs(scores["epoch"]))
+
+
+def _shown_epochs(epochs: Iterable[int]) -> list[int]:
+    """The evaluated epochs that stand below an axis, evenly spaced and at most MOST_TICKS."""
+    known = sorted(set(epochs))
+    return known[:: math.ceil(len(known) / MOST_TICKS)]
 
 
 def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
@@ -247,10 +255,13 @@ def _levels(axis: Axes, comparison: Comparison, subsets: Sequence[str]) -> None:
 
 
 def people_grid(comparison: Comparison, subset: str) -> Image.Image:
-    """Some of the test people of a subset: photo, true sketch, and what each method drew, at their
-    own resolution, untouched."""
+    """Test people of a subset: photo, true sketch, and what each method drew, untouched.
+
+    Those that `comparison.people` names, or else ROWS of them."""
     people = pairs.select(comparison.people, subset=subset)
-    people = [people[index] for index in contact_sheet.evenly_spaced(len(people), ROWS)]
+    asked = [pair for pair in people if f"{subset}/{pair.id}" in comparison.in_grids]
+    evenly = [people[index] for index in contact_sheet.evenly_spaced(len(people), ROWS)]
+    people = asked or evenly
     ids = [pair.id for pair in people]
     columns = {
         "photo": [pairs.read_image(pair, "photo") for pair in people],

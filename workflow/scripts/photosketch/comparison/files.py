@@ -14,6 +14,7 @@ from photosketch.comparison.tables import (
     Table,
     chosen_table,
     fid_table,
+    latex_document,
     metric_table,
     other_people_table,
 )
@@ -22,6 +23,7 @@ from photosketch.configuration import settings
 from photosketch.configuration.sweeps import Sweep
 from photosketch.data import pairs
 from photosketch.evaluation import files
+from photosketch.evaluation.significance import pairs_to_compare
 from photosketch.figures import contact_sheet
 from photosketch.jobs import provenance
 from photosketch.jobs.job import write_atomically
@@ -56,7 +58,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         references=files.read_references(inputs.references, subsets),
         differences=files.read_differences(
             inputs.differences,
-            [name for name in [*ablations, *methods] if name != config["reference"]],
+            pairs_to_compare([*ablations, *methods], hp["reference"], hp["contrasts"]),
             subsets,
         ),
         provenance=Provenance(
@@ -83,6 +85,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         published=[Published(name, **entry) for name, entry in hp["published"].items()],
         costs=costs.read_benchmarks(folder / "benchmarks", folder / "logs"),
         people=test,
+        in_grids=hp["people"],
         drawn=dict(zip(shown, samples, strict=True)),
         image_scores=dict(zip(shown, image_scores, strict=True)),
     )
@@ -101,38 +104,42 @@ def devices(logs: Iterable[str | Path]) -> str:
 
 def write_comparison(comparison: Comparison, subsets: Sequence[str], output: Any) -> None:
     """Write the files of the rule `compare`, whose names `output` has; `subsets`: of its grids."""
-    pictures = {"curves": figures.curves(comparison)}
+    curves = {output.curves: figures.curves(comparison)}
     if comparison.choice:
-        pictures["validation_curves"] = figures.validation_curves(comparison.choice)
-    for name, picture in pictures.items():
-        figures.save(picture, output[name])
-    swept = dict(zip((s.name for s in comparison.sweeps), output.get("sweeps", []), strict=True))
-    for sweep in comparison.sweeps:
-        figures.save(sweeps.figure(comparison, sweep), swept[sweep.name])
-    grids = dict(zip(subsets, output.grids, strict=True))
-    for subset, path in grids.items():
+        curves[output.validation_curves] = figures.validation_curves(comparison.choice)
+    swept = dict(zip(output.get("sweeps", []), comparison.sweeps, strict=True))
+    drawn = {path: sweeps.figure(comparison, sweep) for path, sweep in swept.items()}
+    for path, picture in {**curves, **drawn}.items():
+        figures.save(picture, path)
+    for subset, path in zip(subsets, output.grids, strict=True):
         contact_sheet.save(figures.people_grid(comparison, subset), path)
-    fid, others = fid_table(comparison), other_tables(comparison)
-    tables = [*others, costs.cost_table(comparison.costs)]
+    sections = grouped_tables(comparison)
+    tables = [table for group in sections.values() for table in group]
+    cost = costs.cost_table(comparison.costs)
+    pictures = {"Curves": list(curves)}
+    pictures |= {f"Sweep {sweep.name}": [path] for path, sweep in swept.items()}
+    beside = [output.csv, output.latex, output.markdown, *output.grids]
     for path, text in {
         output.csv: comparison.summary.to_csv(index=False),
-        output.markdown: page.fid_markdown(comparison, tables),
-        output.latex: "\n".join(table.latex(comparison.note) for table in [fid, *others]),
+        output.markdown: page.fid_markdown(comparison, [*tables, cost]),
+        output.latex: latex_document([fid_table(comparison), *tables], comparison.note),
         output.page: page.index_html(
-            comparison, tables, output.curves, output.get("validation_curves"), grids, swept
+            comparison, {**sections, "Curves": [], "Cost": [cost]}, pictures, beside
         ),
     }.items():
         with write_atomically(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
 
-def other_tables(comparison: Comparison) -> list[Table]:
-    """What follows FID: FID, other people, and the chosen epochs, where there are any, all metrics,
-    the differences, the sweeps."""
-    return [
-        *([other_people_table(comparison)] if comparison.scores["fid_other"].notna().any() else []),
-        *([chosen_table(comparison, comparison.choice)] if comparison.choice else []),
-        metric_table(comparison),
-        *(difference_tables(comparison) if len(comparison.differences) else []),
-        *(sweeps.table(comparison, sweep) for sweep in comparison.sweeps),
-    ]
+def grouped_tables(comparison: Comparison) -> dict[str, list[Table]]:
+    """The tables that follow that of FID, by the section of the page that shows them."""
+    has_others = comparison.scores["fid_other"].notna().any()
+    return {
+        "Metrics": [
+            metric_table(comparison),
+            *([other_people_table(comparison)] if has_others else []),
+            *([chosen_table(comparison, comparison.choice)] if comparison.choice else []),
+        ],
+        "Differences": difference_tables(comparison) if len(comparison.differences) else [],
+        **{f"Sweep {one.name}": [sweeps.table(comparison, one)] for one in comparison.sweeps},
+    }

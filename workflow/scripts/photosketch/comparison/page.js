@@ -36,6 +36,17 @@
     });
   });
 
+  /* A link into a section that is closed opens it. */
+  const reveal = () => {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    if (target && target.tagName === "DETAILS") { target.open = true; target.scrollIntoView(); }
+  };
+  window.addEventListener("hashchange", reveal);
+  document.querySelectorAll("nav a").forEach((link) => link.addEventListener("click", () => {
+    if (link.hash === location.hash) reveal();
+  }));
+  reveal();
+
   /* Gallery: which people, in which order. */
   const option = (select, value, text) => { make("option", text, select).value = value; };
   option(at("subset"), "", "all");
@@ -83,11 +94,17 @@
       if (column > 1) {
         const value = person.scores[metric().key][column - 2];
         make("small", metric().name + " " + written(value, 3), caption);
-        /* Hovering over a drawing shows the true sketch in its place. */
+        /* Hovering over a drawing shows the true sketch in its place, and says so. */
+        const label = caption.firstChild;
+        const swap = (shown) => {
+          image.src = person.images[shown];
+          label.data = columns[shown] + " ";
+          button.classList.toggle("true", shown === 1);
+        };
         button.addEventListener("pointerenter", (event) => {
-          if (event.pointerType === "mouse") image.src = person.images[1];
+          if (event.pointerType === "mouse") swap(1);
         });
-        button.addEventListener("pointerleave", () => { image.src = person.images[column]; });
+        button.addEventListener("pointerleave", () => swap(column));
       }
       button.addEventListener("click", () => open(place, column));
     });

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from photosketch.comparison import verdicts
+from photosketch.comparison.conclusion import conclusion
 from photosketch.comparison.figures import COLOURS
 from photosketch.comparison.summary import (
     Comparison,
@@ -29,25 +28,34 @@ from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import METRICS
 from photosketch.figures import page as pages
 
-WEBP_SIDE = 16_383  # pixels, the longest that a WebP can have
+FACES = 6  # pictures in the row above the table
+DOCS = "../../../docs"  # seen from a run's comparison
+# the page of the documentation that explains a section, by the first word of its title
+PAGES = {
+    "Metrics": "metrics.md",
+    "Differences": "significance.md",
+    "Curves": "evaluation.md",
+    "Sweep": "questions.md",
+    "Cost": "running.md",
+}
 
 
 def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
     """The table of FID in Markdown, with what a reader has to know of it; `tables` follow."""
     summary, epochs, note = comparison.summary, comparison.epochs, comparison.note
     fid = fid_table(comparison)
-    head = ["Ablation", *fid.head[1:]]
     lines = [f"# FID of run {comparison.provenance.run}", ""]
     if note:
         lines += [f"**{note}**", ""]
-    lines += markdown_lines(head, fid.rows)
+    lines += [*conclusion(comparison), ""]
+    lines += markdown_lines(fid.head, fid.marked(lambda cell: f"**{cell}**"))
     if len(epochs) > 1:
         last = [
-            [row["ablation"], *(number(summary, row[f"{s}_last"]) for s in comparison.counts)]
+            [row["ablation"], *(number(summary, row[f"{s}_last"]) for s in comparison.columns)]
             for _, row in summary.iterrows()
         ]
         last += fixed_rows(comparison, with_published=False)
-        lines += ["", f"At the last epoch, {epochs[-1]}:", "", *markdown_lines(head, last)]
+        lines += ["", f"At the last epoch, {epochs[-1]}:", "", *markdown_lines(fid.head, last)]
     lines += ["", *(f"- {sentence}" for sentence in fid.remarks), ""]
     lines += [f"{table.markdown()}\n" for table in tables]
     lines += [f"- {name}: {value}" for name, value in comparison.provenance.facts.items()]
@@ -56,41 +64,30 @@ def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
 
 def index_html(
     comparison: Comparison,
-    tables: Sequence[Table],
-    curves: str | Path,
-    validation_curves: str | Path | None,
-    grids: Mapping[str, str | Path],
-    sweeps: Mapping[str, str | Path],
+    tables: Mapping[str, Sequence[Table]],
+    pictures: Mapping[str, Sequence[str | Path]],
+    files: Sequence[str | Path],
 ) -> str:
-    """One page that needs nothing beside it: tables, gallery, curves, sweeps, a grid per subset.
+    """One page that needs nothing beside it: conclusion, faces, FID, gallery, and sections to open.
 
-    `tables` follow the table of FID. `curves`, `grids` (by subset), `sweeps` (by name) and, where
-    there are any, `validation_curves`: PNG files, to be embedded.
+    `tables` and `pictures` (PNG files, to be embedded) by the section that shows them; `files`:
+    those beside the page that it links to.
     """
     summary, provenance = comparison.summary, comparison.provenance
     own, shared = _settings_in_words(provenance.hparams)
     several = len(comparison.epochs) > 1
-    over_epochs = [
-        (png_uri(curves), "FID over epochs, a panel per subset, a line per ablation", "")
+    fid = fid_table(comparison)
+    names = [
+        name for name in dict.fromkeys([*tables, *pictures]) if tables.get(name) or name in pictures
     ]
-    if validation_curves is not None:
-        description = "The choice of an epoch, a panel per ablation"
-        over_epochs += [(png_uri(validation_curves), description, "On the validation pairs")]
-    # an anchor, what the link to it says, the heading, and pictures: URI, description, heading
-    sections = [("curves", "Curves", "Over the epochs", over_epochs)]
-    for name, path in sweeps.items():
-        description = f"Each metric over the values of the sweep {name}"
-        title = f"Sweep {name}"
-        sections.append((f"sweep-{name}", title, title, [(png_uri(path), description, "")]))
-    for index, (subset, path) in enumerate(grids.items()):
-        description = f"Photos, sketches and results of {subset}"
-        sections.append((f"grid-{index}", subset, subset, [(grid_uri(path), description, "")]))
     return pages.render(
         __file__,
         title=f"Face sketches: run {provenance.run}",
         lead=_lead(comparison),
+        conclusion=conclusion(comparison),
+        faces=_faces(comparison),
         note=comparison.note,
-        columns=[(subset_name(subset), n) for subset, n in comparison.counts.items()],
+        columns=[(subset_name(subset), n) for subset, n in comparison.columns.items()],
         last=f"epoch {comparison.epochs[-1]}" if several else "",
         kind=(
             "mean ± s.d."
@@ -103,22 +100,51 @@ def index_html(
                 "settings": own.get(row["ablation"], ""),
                 "colour": COLOURS[index % len(COLOURS)],
                 "cells": [
-                    (mean_and_deviation(summary, row, s), number(summary, row[f"{s}_last"]))
-                    for s in comparison.counts
+                    (
+                        mean_and_deviation(summary, row, s),
+                        number(summary, row[f"{s}_last"]),
+                        (index, place) in fid.best,
+                    )
+                    for place, s in enumerate(comparison.columns, 1)
                 ],
             }
             for index, (_, row) in enumerate(summary.iterrows())
         ],
         fixed=fixed_rows(comparison, with_published=True),
-        remarks=fid_table(comparison).remarks,
-        tables=tables,
+        remarks=fid.remarks,
+        sections=[
+            {
+                "anchor": name.lower().replace(" ", "-"),
+                "title": name,
+                "page": PAGES[name.partition(" ")[0]],
+                "tables": tables.get(name, []),
+                "pictures": [(png_uri(path), Path(path).stem) for path in pictures.get(name, [])],
+            }
+            for name in names
+        ],
         parts=_parts,
-        verdicts=verdicts.ANCHOR if verdicts.ANCHOR in {t.anchor for t in tables} else "",
-        sections=sections,
+        files=[Path(path).name for path in files],
+        docs=DOCS,
         settings={**_settings(comparison, shared), **provenance.facts},
         configuration=provenance.configuration,
         gallery=gallery(comparison),
     )
+
+
+def _faces(comparison: Comparison) -> list[tuple[str, str, str]]:
+    """Six pictures of one test person: URI, what it is of, and a caption. The photo, the true
+    sketch, and what the first methods drew."""
+    if not comparison.people:
+        return []
+    index = len(comparison.people) // 2
+    person = comparison.people[index]
+    pictures = {"photo": read_image(person, "photo"), "true sketch": read_image(person, "sketch")}
+    pictures |= {name: samples.sketches[index] for name, samples in comparison.drawn.items()}
+    shown = list(pictures.items())[:FACES]
+    return [
+        (pages.image_uri(image), f"{name} of {person.subset} {person.id}", name)
+        for name, image in shown
+    ]
 
 
 def _parts(cell: str) -> list[str]:
@@ -191,14 +217,6 @@ def _listed(values: Mapping[str, Any]) -> str:
 def png_uri(path: str | Path) -> str:
     """A PNG file as a data URI."""
     return pages.data_uri(Path(path).read_bytes(), "png")
-
-
-def grid_uri(path: str | Path) -> str:
-    """A PNG file of faces as a WebP data URI, an eighth of the size; as it is where WebP holds no
-    picture so large."""
-    with Image.open(path) as picture:
-        fits = max(picture.size) <= WEBP_SIDE
-        return pages.image_uri(np.asarray(picture)) if fits else png_uri(path)
 
 
 def gallery(comparison: Comparison) -> dict[str, Any]:

@@ -67,8 +67,8 @@ class Comparison:
     validation pairs; reference: the ablation that others are compared with; points: the ablations
     that are there for sweeps alone; published: values of other runs, of whatever features; costs:
     as `read_benchmarks` gives them. For gallery and grids, by method shown: drawn, the sketches of
-    `people`, the test pairs; image_scores, metrics of single sketches by key, [E, N] each, of which
-    the last epoch's are those of `drawn`.
+    `people`, the test pairs; in_grids: SUBSET/ID of the people asked for; image_scores, metrics of
+    single sketches by key, [E, N] each, of which the last epoch's are those of `drawn`.
     """
 
     scores: pd.DataFrame
@@ -84,6 +84,7 @@ class Comparison:
     published: Sequence[Published] = ()
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)
     people: Sequence[Pair] = ()
+    in_grids: Sequence[str] = ()
     drawn: Mapping[str, Samples] = field(default_factory=dict)
     image_scores: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
 
@@ -122,6 +123,12 @@ class Comparison:
         """Number of test images of each subset and of `all`, in the table's order."""
         first = self.scores.drop_duplicates("subset")
         return {str(subset): int(n) for subset, n in zip(first["subset"], first["n"], strict=True)}
+
+    @property
+    def columns(self) -> dict[str, int]:
+        """The subsets of a table's columns: `counts`, without `all` if there is only one subset."""
+        one = len(self.counts) == 2
+        return {name: n for name, n in self.counts.items() if not (one and name == POOLED)}
 
     @property
     def epochs(self) -> list[int]:

@@ -1,7 +1,9 @@
 """Tables of the comparison: made once, of cells of text, for Markdown, LaTeX and the page."""
 
+import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -32,48 +34,84 @@ _FID, _KID, _FID_OTHER = BY_KEY["fid"], BY_KEY["kid"], BY_KEY["fid_other"]
 @dataclass(frozen=True)
 class Table:
     """A heading, the names of the columns, rows of cells as text, and what a reader has to know:
-    warnings before all else, and remarks."""
+    warnings before all else, and remarks. `best`: row and column of the best value of a column."""
 
     title: str
     head: Sequence[str]
     rows: Sequence[Sequence[str]]
     remarks: Sequence[str] = ()
     warnings: Sequence[str] = ()
-    anchor: str = ""  # what a link of the page leads to it by
+    best: Collection[tuple[int, int]] = ()
+
+    def marked(self, mark: Callable[[str], str]) -> list[list[str]]:
+        """The rows, with `mark` applied to the best values."""
+        return [
+            [mark(cell) if (i, j) in self.best else cell for j, cell in enumerate(row)]
+            for i, row in enumerate(self.rows)
+        ]
 
     def markdown(self) -> str:
-        lines = [f"## {self.title}", "", *markdown_lines(self.head, self.rows)]
+        bold = self.marked(lambda cell: f"**{cell}**")
+        lines = [f"## {self.title}", "", *markdown_lines(self.head, bold)]
         lines += [line for text in self.warnings for line in ("", f"**{text}**")]
         if self.remarks:
             lines += ["", *(f"- {text}" for text in self.remarks)]
         return "\n".join(lines)
 
-    def latex(self, note: str = "") -> str:
-        """A booktabs table; its caption has the note on the features, warnings and remarks."""
-        notes = [f"{note}."] if note else []
-        caption = " ".join([f"{self.title}.", *notes, *self.warnings, *self.remarks])
+    def latex(self, label: str, note: str = "") -> str:
+        """A booktabs table no wider than the text, with its title as caption.
+
+        The note on the features, warnings and remarks stand below it in small print.
+        """
+        texts = [*([f"{note}."] if note else []), *self.warnings, *self.remarks]
+        escaped = dataclasses.replace(
+            self, rows=[[cell.translate(_LATEX) for cell in row] for row in self.rows]
+        )
+        bold = escaped.marked(lambda cell: rf"\textbf{{{cell}}}")
         head, *rows = (
-            " & ".join(cell.translate(_LATEX) for cell in row) + r" \\"
-            for row in [self.head, *self.rows]
+            " & ".join(row) + r" \\"
+            for row in [[cell.translate(_LATEX) for cell in self.head], *bold]
         )
         return "\n".join(
             [
                 r"\begin{table}",
                 r"\centering",
-                rf"\caption{{{caption.translate(_LATEX)}}}",
+                rf"\caption{{{self.title.translate(_LATEX)}.}}",
+                rf"\label{{tab:{label}}}",
+                r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
                 rf"\begin{{tabular}}{{l{'r' * (len(self.head) - 1)}}}",
                 r"\toprule",
                 head,
                 r"\midrule",
                 *rows,
                 r"\bottomrule",
-                r"\end{tabular}",
+                r"\end{tabular}}",
+                rf"\par\smallskip\footnotesize {' '.join(texts).translate(_LATEX)}",
                 r"\end{table}",
                 "",
             ]
         )
 
 
+def latex_document(tables: Sequence[Table], note: str) -> str:
+    """All tables as one file: `pdflatex` shows it, and a paper takes it by `\\input`."""
+    texts = [table.latex(re.sub("[^a-z0-9]+", "-", table.title.lower()), note) for table in tables]
+    return "\n".join([_LATEX_HEAD, *texts, _LATEX_END])
+
+
+_LATEX_HEAD = r"""% Shown by itself: pdflatex tables.tex
+% In a paper: \usepackage{booktabs,graphicx} and \input{tables}
+\ifdefined\thesection\else
+\documentclass{article}
+\usepackage{booktabs,graphicx}
+\begin{document}
+\def\tablesbythemselves{}
+\fi
+"""
+_LATEX_END = r"""\ifdefined\tablesbythemselves
+\end{document}
+\fi
+"""
 _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -116,7 +154,7 @@ def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
 
 def fid_table(comparison: Comparison) -> Table:
     """FID per subset of every method and of the photos in gray, and published values."""
-    counts, comparable = comparison.counts, comparison.comparable
+    counts, comparable = comparison.columns, comparison.comparable
     rows = [
         [
             row["ablation"],
@@ -136,7 +174,19 @@ def fid_table(comparison: Comparison) -> Table:
             _scatter(comparison.epochs, comparison.seeds),
             *_published_remarks(comparable, left_out),
         ],
+        best=best_cells([(comparison.summary[subset], True) for subset in counts]),
     )
+
+
+def best_cells(columns: Sequence[tuple[Sequence[float], bool]]) -> set[tuple[int, int]]:
+    """Row and column in a table of the best of each column's values, of which the lower one is the
+    better or not. The first column of a table has names. A column without values has no best."""
+    best = set()
+    for place, (values, lower_is_better) in enumerate(columns, 1):
+        known = [(-v if lower_is_better else v, row) for row, v in enumerate(values) if v == v]
+        if len(known) > 1:
+            best.add((max(known)[1], place))
+    return best
 
 
 def fixed_rows(comparison: Comparison, with_published: bool) -> list[list[str]]:
@@ -148,9 +198,16 @@ def fixed_rows(comparison: Comparison, with_published: bool) -> list[list[str]]:
     if with_published:
         levels |= {entry.label: entry.fid for entry in comparison.comparable}
     return [
-        [name, *(number(comparison.summary, fid.get(s, math.nan)) for s in comparison.counts)]
+        [name, *(number(comparison.summary, value) for value in _by_column(comparison, fid))]
         for name, fid in levels.items()
     ]
+
+
+def _by_column(comparison: Comparison, values: Mapping[str, float] | pd.Series) -> list[float]:
+    """Values by subset in the order of the columns, NaN if there is none. The only subset of a run
+    may have the value of all."""
+    pooled = math.nan if POOLED in comparison.columns else values.get(POOLED, math.nan)
+    return [values.get(subset, pooled) for subset in comparison.columns]
 
 
 def _scatter(epochs: Sequence[int], seeds: Sequence[int]) -> str:
@@ -190,14 +247,14 @@ def _published_remarks(shown: Sequence[Published], left_out: Sequence[Published]
 
 def other_people_table(comparison: Comparison) -> Table:
     """FID, other people, per subset of every method and of the real reference points."""
-    summary, counts = comparison.summary, comparison.counts
+    summary, counts = comparison.summary, comparison.columns
     halves = {subset: counts[subset] // 2 for subset in comparison.subsets}
     halves[POOLED] = sum(halves.values())
     rows = [
         [row["ablation"], *(number(summary, row[f"{subset}_other"]) for subset in counts)]
         for _, row in summary.iterrows()
     ] + [
-        [name, *(number(summary, own["fid_other"].get(subset, math.nan)) for subset in counts)]
+        [name, *(number(summary, value) for value in _by_column(comparison, own["fid_other"]))]
         for name, own in _references_with(_FID_OTHER, comparison.references).items()
     ]
     return Table(
@@ -223,13 +280,16 @@ def metric_table(comparison: Comparison) -> Table:
     """
     shown = shown_metrics(comparison.all_scores)
     rows = []
+    drawn = comparison.all_scores[comparison.all_scores["subset"] == POOLED]
+    means = drawn.groupby(["ablation", "seed"], sort=False).mean(numeric_only=True)
+    by_method = means.groupby("ablation", sort=False).mean()
     for table, name in ((comparison.all_scores, "ablation"), (comparison.references, "name")):
         for method, own in table[table["subset"] == POOLED].groupby(name, sort=False):
             values = own.groupby("seed").mean(numeric_only=True) if "seed" in own else own
             rows.append([str(method), *(_with_interval(metric, values) for metric in shown)])
     by_image = ", ".join(metric.name for metric in shown if metric.per_image)
     return Table(
-        "All metrics, all subsets",
+        "All metrics, all subsets" if POOLED in comparison.columns else "All metrics",
         ["method", *map(with_arrow, shown)],
         rows,
         [
@@ -242,6 +302,7 @@ def metric_table(comparison: Comparison) -> Table:
             *(m.left_out for m in METRICS if m not in shown and m.left_out),
             *comparison.notes,
         ],
+        best=best_cells([(by_method[m.key], m.lower_is_better) for m in shown]),
     )
 
 
@@ -260,7 +321,8 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
 
     The photos in gray follow; they have no epoch.
     """
-    scores, subsets = comparison.scores, comparison.subsets
+    scores, subsets = comparison.scores, [s for s in comparison.columns if s != POOLED]
+    subsets = subsets if len(subsets) > 1 else []
     at_chosen = choice.at_epochs(scores)
     window = scores[scores["subset"] == POOLED].groupby(["ablation", "seed"])["fid"].mean()
     rows = []

@@ -1,4 +1,4 @@
-"""Tables of the differences to the reference: intervals and verdicts, primary and descriptive."""
+"""Tables of the differences of pairs: intervals and verdicts, primary and descriptive."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,6 @@ from photosketch.comparison.summary import Comparison
 from photosketch.comparison.tables import Table, in_unit
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, Metric
-
-ANCHOR = "verdicts"  # of the table of the primary metric
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ _METHODS = _Claim("the methods", "over images and seeds", "low", "high", "verdic
 
 
 def difference_tables(comparison: Comparison) -> list[Table]:
-    """Each method against the reference: the primary lines, if there are any, and all others.
+    """Each pair of methods: the primary lines, if there are any, and all others.
 
     Both verdicts where there are several seeds, the one on the very runs alone where there is one.
     """
@@ -61,7 +59,7 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
     metric = BY_KEY[first["metric"]]
     better = "lower" if metric.lower_is_better else "higher"
     at_once = (
-        f"The intervals hold for all {count} ablations at once with 95% (each for itself with "
+        f"The intervals hold for all {count} lines at once with 95% (each for itself with "
         f"{100 * first['level']:.1f}%)"
         if count > 1
         else "The interval holds with 95%"
@@ -79,11 +77,17 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
             "said of the ablations themselves."
         )
     return Table(
-        f"Difference to {first['reference']}: {metric.name}, all subsets (primary)",
-        ["method", *(text for c in claims for text in (c.interval, f"verdict on {c.subject}"))],
+        f"{_heading(differences)}: {metric.name}"
+        f"{', all subsets' if POOLED in comparison.columns else ''} (primary)",
+        [
+            "method",
+            *_partner_head(differences),
+            *(text for c in claims for text in (c.interval, f"verdict on {c.subject}")),
+        ],
         [
             [
                 row["ablation"],
+                *_partner(differences, row["reference"]),
                 *(cell for c in claims for cell in (c.cell(metric, row), row[c.verdict])),
             ]
             for _, row in lines.iterrows()
@@ -97,21 +101,27 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
             f"these very runs. {over_seeds}",
         ],
         _contradictions(lines, differences, claims[-1]),
-        ANCHOR,
     )
 
 
 def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
     differences, subsets, last = comparison.differences, comparison.subsets, claims[-1]
     several = len(claims) > 1
+    pooled_name, *_ = subsets
+    if POOLED in comparison.columns:
+        pooled_name = "all subsets"
+    else:
+        subsets = []
     rows = []
-    for (method, key), group in differences.groupby(["ablation", "metric"], sort=False):
+    by_pair = differences.groupby(["ablation", "reference", "metric"], sort=False)
+    for (method, reference, key), group in by_pair:
         metric, by_subset = BY_KEY[key], group.set_index("subset")
         pooled = by_subset.loc[POOLED]
         is_primary = pooled["role"] == "primary"
         rows.append(
             [
                 method,
+                *_partner(differences, reference),
                 metric.heading,
                 *("primary: above" if is_primary else c.marked(metric, pooled) for c in claims),
                 *(last.marked(metric, by_subset.loc[subset]) for subset in subsets),
@@ -125,7 +135,7 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
         f"out zero. If nothing truly differs, up to 5% of these {known} "
         f"{last.interval + ' ' if several else ''}lines, {known / 20:.1f}, would say so by chance."
     ]
-    if several:
+    if several and subsets:
         remarks.append(f"The subsets' intervals are {last.interval}.")
     if comparison.points:
         remarks.append(
@@ -137,15 +147,30 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
     if differences[last.low].isna().any():
         remarks.append("[–, –]: no interval, of too few test images or scores that do not differ.")
     pooled_heads = [
-        f"all subsets, {claim.interval}" if several else "all subsets" for claim in claims
+        f"{pooled_name}, {claim.interval}" if several else pooled_name for claim in claims
     ]
     return Table(
-        f"Difference to {differences['reference'].iloc[0]}: all metrics and subsets (descriptive)",
-        ["method", "metric", *pooled_heads, *subsets],
+        f"{_heading(differences)}: all metrics and subsets (descriptive)",
+        ["method", *_partner_head(differences), "metric", *pooled_heads, *subsets],
         rows,
         remarks,
         _contradictions(lines[lines["subset"] == POOLED], differences, last),
     )
+
+
+def _heading(differences: pd.DataFrame) -> str:
+    """The one reference of all pairs, or none."""
+    one, *others = differences["reference"].unique()
+    return "Differences" if others else f"Difference to {one}"
+
+
+def _partner_head(differences: pd.DataFrame) -> list[str]:
+    return ["compared with"] if differences["reference"].nunique() > 1 else []
+
+
+def _partner(differences: pd.DataFrame, reference: str) -> list[str]:
+    """The cell of a row that names its reference, if pairs have several."""
+    return [reference] if _partner_head(differences) else []
 
 
 def _contradictions(pooled: pd.DataFrame, differences: pd.DataFrame, claim: _Claim) -> list[str]:
@@ -153,7 +178,8 @@ def _contradictions(pooled: pd.DataFrame, differences: pd.DataFrame, claim: _Cla
     warnings = []
     for _, row in pooled[pooled[claim.verdict] != "undecided"].iterrows():
         opposite = {"better": "worse", "worse": "better"}[row[claim.verdict]]
-        same = (differences[["ablation", "metric"]] == row[["ablation", "metric"]]).all(axis=1)
+        pair = ["ablation", "reference", "metric"]
+        same = (differences[pair] == row[pair]).all(axis=1)
         subsets = differences.loc[same & (differences[claim.verdict] == opposite), "subset"]
         if len(subsets):
             warnings.append(

@@ -187,6 +187,16 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
             f"choose one of {', '.join(config['ablations'])}"
         )
     evaluation = config["evaluation"]
+    compared = [*config["ablations"], *config["methods"]]
+    for index, pair in enumerate(evaluation["contrasts"]):
+        for name in pair:
+            if name not in compared:
+                yield (
+                    f"evaluation.contrasts.{index}: {name!r} is not an ablation or method; "
+                    f"choose two of {', '.join(compared)}"
+                )
+        if pair[0] == pair[1]:
+            yield f"evaluation.contrasts.{index}: {pair[0]} twice; name two different ablations"
     if isinstance(evaluation["features"], Mapping):
         for key in ("weights", "weights_sha256"):
             if evaluation[key]:
@@ -351,6 +361,16 @@ def draw_problems(
         f"draw.{key}: {draw[key]} is not one of the run's; allowed: {', '.join(map(str, values))}"
         for key, values in known.items()
         if draw[key] not in values
+    ]
+
+
+def unknown_people(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]) -> list[str]:
+    """The people of the grids that are not test people; `pairs`: rows of the table of pairs."""
+    test = {f"{row['subset']}/{row['id']}" for row in pairs if row["split"] == "test"}
+    return [
+        f"comparison.people: {name} is not a test pair of dataset.pairs; write SUBSET/ID"
+        for name in config["comparison"]["people"]
+        if name not in test
     ]
 
 

@@ -490,6 +490,12 @@ class Evaluation(Section):
         "([docs/significance.md](../docs/significance.md)). Decide before you look",
         "estimate_differences",
     )
+    contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = setting(
+        "pairs of ablations or methods, [first, second], whose difference is estimated beside the "
+        "differences to `reference`. A pair of ablations has a part in the primary lines and makes "
+        "all primary intervals wider: decide before you look",
+        "estimate_differences",
+    )
     chosen_by: Literal["fid", "kid"] = setting(
         "with validation pairs: the distance whose lowest value on these pairs chooses each run's "
         "epoch; FID is biased at small n, KID is not",
@@ -500,6 +506,16 @@ class Evaluation(Section):
         "darkest to its lightest gray and saved as JPEG of quality 75 before it is scored, and "
         "FID and KID compare it with true sketches in colour. Samples stay as drawn, and tables "
         "and figures say so: [docs/protocols.md](../docs/protocols.md)",
+    )
+
+
+class ComparisonSettings(Section):
+    """What the comparison shows."""
+
+    people: Annotated[list[Text], AfterValidator(_unique)] = setting(
+        "the test people of the grids, as SUBSET/ID; of a subset without any, six are taken that "
+        "lie evenly in the table of the pairs",
+        "compare",
     )
 
 
@@ -565,6 +581,7 @@ class Config(Section):
     )
     inference: Inference
     evaluation: Evaluation
+    comparison: ComparisonSettings
     draw: Draw | None = setting(
         "the target `draw` draws the faces of the photos in a folder with a generator of the run: "
         "{photos: FOLDER, ablation, seed, epoch}, and `points` (CSV) for photos in which no face "

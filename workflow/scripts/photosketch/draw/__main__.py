@@ -1,9 +1,11 @@
 """Draw the faces of photos with a trained generator.
 
     export PYTHONPATH=workflow/scripts
+    python -m photosketch.draw my_photos --output drawn
     python -m photosketch.draw results/RUN/train/ABLATION/seed0/generator_epoch800.safetensors \\
         my_photos --output drawn
     python -m photosketch.draw --export GENERATOR generator.onnx
+    python -m photosketch.draw --export GENERATOR half_as_large.safetensors
 """
 
 import argparse
@@ -29,7 +31,12 @@ SHOWN = 20  # photos that could not be drawn
 def main(arguments: list[str] | None = None) -> int:
     """The exit code: 0 where something was drawn."""
     asked = _parser().parse_args(arguments)
+    asked.generator, asked.photos = generator_file.INCLUDED, asked.paths
+    if Path(asked.paths[0]).suffix == ".safetensors":
+        asked.generator, asked.photos = Path(asked.paths[0]), asked.paths[1:]
     try:
+        if asked.export and len(asked.photos) != 1:
+            raise InputError(["--export: name a generator and the file to write"])
         if asked.export:
             from photosketch.draw.export import export
 
@@ -49,8 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("generator", type=Path, metavar="GENERATOR", help="a safetensors file of a training")
-    add("photos", nargs="+", metavar="PHOTO_OR_FOLDER", help="files, or folders of files")
+    add(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="a generator (NAME.safetensors; default: the included one), then photos or folders",
+    )
     add("--output", type=Path, metavar="DIR", help="the folder to draw into")
     add("--points", type=Path, metavar="CSV", help="points placed by hand (DIR/points.html)")
     add("--name", metavar="SUBSET/ID", help="draw the only photo as this one (dropout's seed)")
@@ -60,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--threads", type=int, metavar="N", help="of the CPU (default: all)")
     add("--force", action="store_true", help="overwrite what is in DIR")
-    add("--export", action="store_true", help="write the generator to the ONNX file named second")
+    add("--export", action="store_true", help="write the generator to NAME.onnx or .safetensors")
     return parser
 
 
@@ -92,6 +103,8 @@ def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Poi
     """The photos, and the points given for them. Raises InputError with all that keeps the command
     from beginning."""
     problems = [*generator_file.faults(asked.generator), *_output_faults(asked.output, asked.force)]
+    if not asked.photos:
+        problems.append(f"{asked.generator}: name the photos behind the generator")
     photos: list[Photo] = []
     points: dict[str, list[Points]] = {}
     try:

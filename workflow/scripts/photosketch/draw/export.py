@@ -1,34 +1,37 @@
-"""A generator without local networks as one ONNX file, for programs of others.
+"""A generator in another file: half as large, or as ONNX for programs of others.
 
-The file takes `photo` [1, 3, F, F] float32 in [-1, 1], RGB in the middle of a frame padded as in
-training, and gives `sketch` [1, C, F, F] in [-1, 1]. Normalisation is by the image's own
-statistics, as when test photos are drawn, written as instance normalisation; dropout, which is on
-there, is off.
+`GENERATOR.safetensors` holds the weights as float16 and draws like the original. An ONNX file is
+possible only without local networks. It takes `photo` [1, 3, F, F] float32 in [-1, 1], RGB in the
+middle of a frame padded as in training, and gives `sketch` [1, C, F, F] in [-1, 1]. It normalises
+by the statistics of the single image, as the workflow does when it draws test photos. Unlike the
+workflow it draws without dropout.
 """
 
 import copy
 import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
+from photosketch.data.storage import write_tensors
 from photosketch.draw import generator_file
 from photosketch.draw.sketcher import read_generator
 from photosketch.jobs.job import InputError, write_atomically
-from photosketch.training import inference
+from photosketch.training import checkpoint, inference, networks
 from photosketch.training.networks import PHOTO_CHANNELS, UNet
 
 OPSET = 18
 
 
 def export(generator: Path, target: Path, *, force: bool = False) -> None:
-    """Write the ONNX file `target` of a generator file.
+    """Write `target`: float16 weights if its name ends in .safetensors, else ONNX.
 
-    What the generator says of itself is in the model's metadata, key `photosketch`. Raises
-    InputError where it has local networks, the extra for ONNX is not installed, or the target
-    exists and is not to be overwritten.
+    Either file repeats what the generator's file says of itself; ONNX has it in the model's
+    metadata, key `photosketch`. Raises InputError if the target exists and `force` is not given
+    or, for ONNX, if the generator has local networks or the extra for ONNX is not installed.
     """
     problems = generator_file.faults(generator)
     if target.exists() and not force:
@@ -36,12 +39,28 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
     if problems:
         raise InputError(problems)
     weights, about = read_generator(generator)
-    network = inference.build(weights, about)
+    if target.suffix == ".safetensors":
+        write_tensors(target, halved(weights), about)
+    else:
+        _export_onnx(generator, inference.build(weights, about), about, target)
+
+
+def halved(weights: checkpoint.Weights) -> checkpoint.Weights:
+    """Weights as float16; running statistics, which reach further, stay float32."""
+    return {
+        name: value.half() if value.dtype == torch.float32 and ".running_" not in name else value
+        for name, value in weights.items()
+    }
+
+
+def _export_onnx(
+    generator: Path, network: networks.Generator, about: dict[str, Any], target: Path
+) -> None:
     if network.local is not None:
         raise InputError(
             [
                 f"{generator}: has local networks, which cut each photo by its points and labels; "
-                "only generators without (losses.local 0) are exported"
+                "only generators without (losses.local 0) are exported to ONNX"
             ]
         )
     try:

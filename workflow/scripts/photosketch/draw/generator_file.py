@@ -10,9 +10,12 @@ from safetensors import safe_open
 
 from photosketch.configuration.settings import TrainConfig
 from photosketch.data.storage import intact
+from photosketch.jobs import provenance
 from photosketch.jobs.job import InputError
 
 DESCRIBED = ("hparams", "size", "pad_value", "template", "needs", "frame", "seed", "epoch")
+# what draws if no generator is named; docs/model-card.md describes it
+INCLUDED = provenance.PROJECT / "resources" / "models" / "cufs.safetensors"
 NAME_ONE = "name a generator_epoch*.safetensors of a run"
 
 

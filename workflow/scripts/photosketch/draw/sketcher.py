@@ -2,7 +2,7 @@
 
     from photosketch.draw import Sketcher
 
-    sketcher = Sketcher.load("generator_epoch800.safetensors")
+    sketcher = Sketcher.load()  # or Sketcher.load("generator_epoch800.safetensors")
     for sketch in sketcher("photo.jpg"):
         print(sketch.face.points, sketch.image.shape)
 
@@ -70,12 +70,12 @@ class Sketcher:
     @classmethod
     def load(
         cls,
-        path: str | Path,
+        path: str | Path = generator_file.INCLUDED,
         device: str | torch.device = "cpu",
         statistics: inference.Statistics = "instance",
         seed: int | None = None,
     ) -> Self:
-        """The generator of a safetensors file that training wrote.
+        """The generator of a safetensors file that training wrote, by default the included one.
 
         `statistics`: instance (pix2pix: normalised by the single image, dropout on) or running.
         Raises InputError where the file is damaged or doesn't say what drawing has to know.

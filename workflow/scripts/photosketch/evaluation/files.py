@@ -18,6 +18,7 @@ from photosketch.data.storage import (
 from photosketch.jobs.job import InputError
 
 POOLED = "all"  # the name, in tables, of all subsets together
+PHOTOS = "photo in gray"  # what tables call the photos, scored as if they were drawn
 # that every table has
 COLUMNS = ["epoch", "subset", "n", "fid", "kid", "fid_other", "features", "note"]
 _SCORED_BY = "evaluate, evaluate_method or evaluate_validation"
@@ -184,17 +185,19 @@ def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:
 
 
 def read_differences(
-    path: str | Path, names: Sequence[str], subsets: Sequence[str]
+    path: str | Path, pairs: Sequence[tuple[str, str]], subsets: Sequence[str]
 ) -> pd.DataFrame:
-    """The table of `significance.against_reference`.
+    """The table of `significance.differences`.
 
-    Raises InputError unless it has one row for each of these methods, each subset with `all`, and
-    each metric.
+    Raises InputError unless it has one row for each of these pairs (method, reference), each subset
+    with `all`, and each metric.
     """
     stage = "estimate_differences"
     texts = ["ablation", "reference", "subset", "metric", "role", "run_verdict", "verdict"]
     table = read_table(path, stage, texts)
-    keys = zip(table["ablation"], table["subset"], table["metric"], strict=True)
-    expected = set(product(names, [*subsets, POOLED], table["metric"]))
+    keys = table[["ablation", "reference", "subset", "metric"]].itertuples(index=False, name=None)
+    expected = {
+        (*pair, *place) for pair, *place in product(pairs, [*subsets, POOLED], table["metric"])
+    }
     require_rows(path, stage, sorted(keys), sorted(expected), "ablations, subsets and metrics")
     return table

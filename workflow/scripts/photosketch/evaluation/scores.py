@@ -21,7 +21,7 @@ from photosketch.evaluation import (
     protocol,
 )
 from photosketch.evaluation.distances import InnerProducts, subset_masks
-from photosketch.evaluation.files import Features, Gallery, RunFeatures
+from photosketch.evaluation.files import PHOTOS, Features, Gallery, RunFeatures
 from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.recognition import FaceRecogniser, identity_scores, nlda_rank_one
 from photosketch.evaluation.seams import Seams
@@ -186,7 +186,7 @@ def reference_points(
     of_photos, _, _ = evaluate(photos, truth, networks, bar)
     tables = {
         "other people's real sketches": cross_identity_fid.true_halves(truth.features),
-        "photo in gray": of_photos,
+        PHOTOS: of_photos,
     }
     return pd.concat([table.assign(name=name) for name, table in tables.items()])
 

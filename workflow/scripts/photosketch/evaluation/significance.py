@@ -1,4 +1,4 @@
-"""Differences between methods, with intervals and verdicts: a bootstrap over test images.
+"""Differences of pairs of methods, with intervals and verdicts: a bootstrap over test images.
 
 FID, KID and means over images are computed for 200 resamples of the test images, the same ones for
 every method, so that what a resample does to all methods cancels in a difference. The bootstrap
@@ -6,11 +6,11 @@ gives the standard error alone, Student's t the interval: that takes 200 resampl
 far out would take thousands. FID itself gets no interval: with repeated images it is biased upward
 beyond the estimate.
 
-One metric over all subsets is primary: its intervals are wide enough to hold for all ablations at
-once (Bonferroni). All other lines are descriptive, those of sweeps' points among them.
+One metric over all subsets is primary: its intervals are wide enough to hold for all pairs of
+ablations at once (Bonferroni). All other lines are descriptive, those of sweeps' points among them.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -125,13 +125,16 @@ def spread_over_images(
     return Spread(variance, 1 / (1 / freedom + 1 / (len(draws) - 1)))
 
 
-def spread_over_seeds(sides: Sequence[np.ndarray]) -> Spread:
-    """How far a difference of means over runs would scatter with other seeds, by Welch's test.
+def spread_over_seeds(sides: Sequence[np.ndarray], paired: bool = False) -> Spread:
+    """How far a difference of means over runs would scatter with other seeds.
 
-    Each side is [S, B], of two runs at least; their values on the sample itself count. They hold
-    what the single run makes of the single image too, as does `spread_over_images`: together the
-    two are rather too wide than too narrow.
+    By Welch's test, or by the t-test of `paired` runs. Each side is [S, B], of two runs at least;
+    their values on the sample itself count. They hold what the single run makes of the single image
+    too, as does `spread_over_images`: together the two are rather too wide than too narrow.
     """
+    if paired:
+        method, reference = sides
+        sides = [method[:, :1] - reference[:, :1]]
     parts = [Spread(float(runs[:, 0].var(ddof=1)) / len(runs), len(runs) - 1) for runs in sides]
     variance = sum(part.variance for part in parts)
     if not variance:
@@ -160,49 +163,60 @@ def verdict(low: float, high: float, lower_is_better: bool) -> str:
     return "better" if (high < 0) == lower_is_better else "worse"
 
 
-def against_reference(
+def pairs_to_compare(
+    methods: Iterable[str], reference: str, contrasts: Iterable[Sequence[str]]
+) -> list[tuple[str, str]]:
+    """Each method with the reference, then the contrasts, each pair once."""
+    pairs = [(name, reference) for name in methods if name != reference]
+    return list(dict.fromkeys([*pairs, *((first, second) for first, second in contrasts)]))
+
+
+def differences(
     runs: Mapping[str, Sequence[Mapping[tuple[str, str], np.ndarray]]],
     subset: np.ndarray,
-    reference: str,
+    pairs: Sequence[tuple[str, str]],
     lower_is_better: Container[str],
     primary: str,
     fixed: Container[str] = (),
     points: Container[str] = (),
+    paired: Container[tuple[str, str]] = (),
 ) -> pd.DataFrame:
-    """One row per method other than `reference`, subset and metric.
+    """One row per pair of methods (the second is the reference), subset and metric.
 
     `runs`: for each method the `resampled_scores` of each of its seeds; `subset` [N]: that of each
     image; `lower_is_better`: the keys of the metrics of which less is better; `primary`: the key of
     the primary metric; `fixed`: methods that are images and no more, so that nothing of them varies
-    with a seed; `points`: methods that are there for a sweep alone.
+    with a seed; `points`: methods that are there for a sweep alone; `paired`: pairs whose runs of
+    one seed belong together, because they begin with the same weights.
 
     Columns: ablation, reference, subset, metric; role (primary: the primary metric over all subsets
-    of methods that are neither fixed nor points; all else is descriptive); seeds (of the method, 0
+    of pairs without fixed methods and points; all else is descriptive); seeds (of the method, 0
     of fixed ones); level (of both intervals: 0.95; of primary rows 1 - 0.05 / their number);
     difference; run_low, run_high, run_verdict (over test images: of these very runs); low, high,
     verdict (over test images and seeds: of the methods. Missing, and so undecided, where a side
     that has seeds has one alone).
     """
-    outside = [reference, *(name for name in runs if name in fixed or name in points)]
-    family = [name for name in runs if name not in outside]
+    outside = [name for name in runs if name in fixed or name in points]
+    family = [pair for pair in pairs if not set(pair) & set(outside)]
     sizes = {name: (int(mask.sum()), 1) for name, mask in subset_masks(subset).items()}
     sizes[POOLED] = (len(subset), len(sizes) - 1)
     rows = []
-    for name, own in runs.items():
-        if name == reference:
-            continue
+    for name, reference in pairs:
+        own = runs[name]
         for place, metric in own[0]:
             method = np.stack([scores[place, metric] for scores in own])
             other = np.stack([scores[place, metric] for scores in runs[reference]])
-            is_primary = metric == primary and place == POOLED and name in family
+            is_primary = metric == primary and place == POOLED and (name, reference) in family
             level = 1 - (1 - LEVEL) / len(family) if is_primary else LEVEL
             estimate = float(method[:, 0].mean() - other[:, 0].mean())
             on_images = spread_over_images(method, other, *sizes[place])
             run_low, run_high = interval(estimate, level, on_images)
             low = high = float("nan")
-            trained = [other] if name in fixed else [method, other]
-            if min(map(len, trained)) > 1:
-                low, high = interval(estimate, level, on_images, spread_over_seeds(trained))
+            sides = {name: method, reference: other}
+            trained = [values for side, values in sides.items() if side not in fixed]
+            if trained and min(map(len, trained)) > 1:
+                on_seeds = spread_over_seeds(trained, (name, reference) in paired)
+                low, high = interval(estimate, level, on_images, on_seeds)
             lower = metric in lower_is_better
             rows.append(
                 {

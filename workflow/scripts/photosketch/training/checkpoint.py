@@ -85,9 +85,16 @@ def save_generator(folder: Path, epoch: int, weights: Weights, about: dict[str, 
 
 
 def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
-    """The state dict of a generator file and what was written about it. Raises InputError if they
-    are not what was written."""
-    return read_tensors(path, "train")
+    """The state dict of a generator file and what was written about it.
+
+    Weights stored as float16 become float32. Raises InputError if they are not what was written.
+    """
+    weights, about = read_tensors(path, "train")
+    widened = {
+        name: value.float() if value.dtype == torch.float16 else value
+        for name, value in weights.items()
+    }
+    return widened, about
 
 
 def publish(source: Path, target: Path) -> None:
