@@ -1,5 +1,6 @@
 """Faces of any photo: found, brought to their place, and drawn as a run draws them."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,6 +8,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from photosketch.draw import Sketcher
+from photosketch.geometry.resampling import resampled
 from photosketch.jobs.job import InputError
 from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import inference, pack, tensors
@@ -79,7 +81,28 @@ def test_seed_and_statistics_can_be_chosen(tmp_path, person):
 def test_without_local_networks_labels_are_not_asked_for(tmp_path, person, monkeypatch):
     monkeypatch.setattr("photosketch.draw.sketcher.parse_segmentation", None)
     photo, points = person
-    assert len(Sketcher.load(generator_file(tmp_path))(photo, points)) == 1
+    sketcher = Sketcher.load(generator_file(tmp_path), background="keep")
+    assert len(sketcher(photo, points)) == 1
+
+
+def test_a_busy_background_is_made_white_unless_it_is_kept_or_the_photo_is_aligned(tmp_path):
+    pair = draw_pair(0)
+    truth = pair.photo_labels > 0
+    noise = np.random.default_rng(0).uniform(40, 250, (10, 8, 3)).astype(np.float32)
+    scene = cv2.resize(noise, (200, 250), interpolation=cv2.INTER_CUBIC).clip(0, 255)
+    photo = np.where(truth[..., None], pair.photo, scene.astype(np.uint8))
+    path, points = generator_file(tmp_path), pair.photo_landmarks
+    (white,) = Sketcher.load(path)(photo, points)
+    (kept,) = Sketcher.load(path, background="keep")(photo, points)
+    (aligned,) = Sketcher.load(path)(photo, points, aligned=True)
+    drawn = np.repeat(truth[..., None], 3, 2) * np.uint8(255)
+    outside = resampled(drawn, white.transform, (200, 250))
+    away = cv2.dilate(outside, np.ones((21, 21)))[..., 0] == 0
+    inside = cv2.erode(outside, np.ones((21, 21)))[..., 0] == 255
+    assert (white.photo[away] == 255).mean() > 0.99
+    assert (white.photo[inside] == kept.photo[inside]).mean() > 0.99
+    assert np.ptp(kept.photo[away]) > 100
+    assert np.array_equal(aligned.photo, photo)
 
 
 def test_a_photo_of_another_size_is_not_taken_for_an_aligned_one(tmp_path, person):

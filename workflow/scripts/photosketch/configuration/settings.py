@@ -31,6 +31,7 @@ FusionName = Literal["apdrawing", "feather", "attention", "blend"]
 GladForm = Literal["magnitude", "squared"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
+Background = Literal["white", "keep"]  # of photos that are drawn
 ScoredAs = Literal["as_drawn", "report2019"]
 FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
 LARGEST = 10**15  # of any number in the configuration
@@ -529,6 +530,9 @@ class Draw(Section):
     points: Text | None = Field(
         None, description="points placed by hand on photos in which no face is found (CSV)"
     )
+    background: Background = Field(
+        "white", description="`white`: all but the person is made white; `keep`: nothing is"
+    )
 
 
 class Config(Section):
@@ -584,7 +588,8 @@ class Config(Section):
     comparison: ComparisonSettings
     draw: Draw | None = setting(
         "the target `draw` draws the faces of the photos in a folder with a generator of the run: "
-        "{photos: FOLDER, ablation, seed, epoch}, and `points` (CSV) for photos in which no face "
+        "{photos: FOLDER, ablation, seed, epoch}, `background` (`white`, the default, or `keep`) "
+        "and `points` (CSV) for photos in which no face "
         "is found ([docs/own-photos.md](../docs/own-photos.md))",
         "draw",
     )
