@@ -71,11 +71,11 @@ def test_counts_tell_sources_and_flags_apart():
     photos[4] += 50
     both = pd.concat([table(photos), table(faces(2), "sketch", "facepp")])
     counted = review.counts({"AR": review.reviewed(both)}, pairs(9))
-    columns = ["subset", "modality", "mtcnn", "manual", "facepp", "far_outside", "without_points"]
-    assert list(counted) == columns
+    sources = ["mtcnn", "manual", "facepp", "mesh"]
+    assert list(counted) == ["subset", "modality", *sources, "far_outside", "without_points"]
     assert counted.to_numpy().tolist() == [
-        ["AR", "photo", 9, 0, 0, 1, 0],
-        ["AR", "sketch", 0, 0, 2, 0, 7],
+        ["AR", "photo", 9, 0, 0, 0, 1, 0],
+        ["AR", "sketch", 0, 0, 2, 0, 0, 7],
     ]
 
 

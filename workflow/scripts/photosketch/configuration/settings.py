@@ -191,6 +191,13 @@ class Landmarks(Section):
         "SUBSET/ID/MODALITY, `*` for any text",
         "annotate",
     )
+    mesh: bool = setting(
+        "true: an image in which MTCNN finds no face gets the points of MediaPipe's face mesh, "
+        "looked for where the other faces of its subset are, unless points of Face++ or placed by "
+        "hand are there. `merge_landmarks` names such images, and the target `annotate` shows "
+        "them. Has no effect with `dataset.align`",
+        "detect_landmarks",
+    )
     facepp: Facepp
 
 
