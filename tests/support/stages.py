@@ -64,7 +64,7 @@ def up_to_the_warp(pairs: list, landmarks: Path, threads: int) -> dict[str, np.n
             )
             for modality in ("photo", "sketch")
         )
-        return _Fit(*faces).displacement()
+        return _Fit(*faces, "face").displacement()
 
     with workers(threads) as pool:
         displacements = np.stack(list(pool.map(unrounded, range(len(pairs)))))
