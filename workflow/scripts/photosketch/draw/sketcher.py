@@ -168,7 +168,7 @@ class Sketcher:
         whitened = self.background == "white" and not aligned
         labels = parse_segmentation(picture, points) if whitened or self.needs_parsing else None
         if whitened:
-            picture = on_white(picture, labels != BACKGROUND)
+            picture = on_white(picture, np.not_equal(labels, BACKGROUND))
         return Sketch(face, self.sketch(picture, points, labels, name), picture, transform)
 
     def sketch(self, picture: Image, points: Points, labels: Labels | None, name: str) -> Image:
