@@ -53,6 +53,13 @@ def lattice_share(sketches: np.ndarray, period: int) -> float:
     return (power[::step, ::step].sum() - power[0, 0]) / (power.sum() - power[0, 0])
 
 
+def report(name: str, sketches: np.ndarray, true: np.ndarray) -> None:
+    """Print the shares, and how far the sketches are from the true ones."""
+    shares = " | ".join(f"{100 * lattice_share(sketches, period):.3f}%" for period in PERIODS)
+    error = np.abs(sketches.astype(float) - true).mean()
+    print(f"| {name} | {shares} | {error:.1f} |", flush=True)
+
+
 def main(width: int = 16, steps: int = 400, faces: int = 40, sheet: str = "") -> None:
     device = torch.device("cpu")
     training, test = (packed(bench_common.real_pairs(split)) for split in ("train", "test"))
@@ -64,6 +71,7 @@ def main(width: int = 16, steps: int = 400, faces: int = 40, sheet: str = "") ->
     )
     x, y = test.offset
     shown = {"true sketches": test.sketch[:, y : y + 250, x : x + 200, 0].numpy()}
+    report("true sketches", shown["true sketches"], shown["true sketches"])
     for decoder in ("transposed", "resize"):
         config = train_config(ngf=width, ndf=width, lr=0.0002, jitter=286, decoder=decoder)
         trainer = Trainer(config, 0, 1, device)
@@ -71,10 +79,7 @@ def main(width: int = 16, steps: int = 400, faces: int = 40, sheet: str = "") ->
             trainer.advance(training, torch.tensor([step % len(training)]))
         generator = trainer.generator.module
         shown[decoder] = draw(generator, test, "instance", 0, 1, device)
-    for name, sketches in shown.items():
-        shares = [f"{100 * lattice_share(sketches, period):.3f}%" for period in PERIODS]
-        error = np.abs(sketches.astype(float) - shown["true sketches"]).mean()
-        print(f"{name}: L1 {error:.1f}, share at periods 2, 4, 8: {', '.join(shares)}", flush=True)
+        report(decoder, shown[decoder], shown["true sketches"])
     if sheet:
         rows = [np.hstack(list(sketches[:6])) for sketches in shown.values()]
         Image.fromarray(np.vstack(rows).repeat(2, 0).repeat(2, 1)).save(sheet)

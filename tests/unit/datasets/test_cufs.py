@@ -220,7 +220,7 @@ def test_results_follow_the_list_that_their_authors_order_them_by(whole, tmp_pat
         find_pairs(whole, "cagan", order=order)
     assert caught.value.problems == [
         f"{order}, line 2: AR/photos/3.jpg is in the list already; correct the line",
-        f"{order}, line 3: houses/1.jpg is no PART/.../NAME.jpg of CUFS; correct the line",
+        f"{order}, line 3: houses/1.jpg is not a PART/.../NAME.jpg of CUFS; correct the line",
     ]
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import nn
 
 from photosketch.data.pairs import Pair, index_pairs
-from photosketch.evaluation import protocol
+from photosketch.evaluation import feature_networks, protocol
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features
 from photosketch.evaluation.scores import Networks, Truth, evaluate, evaluate_epochs
@@ -89,7 +89,7 @@ def test_torchvisions_inception_takes_the_scale_of_the_published_code(preset, by
     taken_by = {"inception-imagenet": by_their_code, "inception-tf": lambda x: 2 * x - 1}
     images = torch.rand(2, 3, 20, 30)
     for features, expected in taken_by.items():
-        view = protocol.View(nn.Identity(), protocol.PROTOCOLS[preset], features)
+        view = feature_networks.View(nn.Identity(), protocol.PROTOCOLS[preset], features)
         taken = 2 * view(images) - 1  # as `feature_networks` has it
         torch.testing.assert_close(taken[:, 1], expected(images[:, 1]), rtol=0, atol=1e-6)
 
@@ -99,7 +99,9 @@ def test_torchvisions_inception_takes_the_scale_of_the_published_code(preset, by
 )
 def test_feature_networks_see_the_part_and_size_that_the_preset_names(preset, size):
     images = torch.arange(250.0)[:, None].expand(1, 3, 250, 200)
-    seen = protocol.View(nn.Identity(), protocol.PROTOCOLS[preset], "efficientnet-lite0")(images)
+    seen = feature_networks.View(nn.Identity(), protocol.PROTOCOLS[preset], "efficientnet-lite0")(
+        images
+    )
     assert seen.shape[-2:] == size
     top, bottom = seen[0, 0, 0, 0].item(), seen[0, 0, -1, 0].item()
     assert (top, bottom) == ((25, 224) if preset == "genre2021_saved" else (0, 249))

@@ -223,13 +223,16 @@ def png_uri(path: str | Path) -> str:
 
 def gallery(comparison: Comparison) -> dict[str, Any]:
     """What the page's script shows: every test face with its images and its metrics of the last
-    epoch. A missing metric (NaN, as `seam` of a person without a border to measure) is null."""
+    epoch. A missing metric (NaN, as `seam` of a person without a border to measure) is null.
+    `training` has the sketches that are nearest to a drawn one, by SUBSET/ID, each once."""
     people, scores = comparison.people, comparison.image_scores.values()
     metrics = [metric for metric in METRICS if all(metric.key in by_key for by_key in scores)]
     last = {
-        metric.key: np.round([by_key[metric.key][-1] for by_key in scores], 5)  # [methods, N]
+        # [methods, N]
+        metric.key: np.round([metric.scale * by_key[metric.key][-1] for by_key in scores], 5)
         for metric in metrics
     }
+    shown = {name for names in comparison.nearest.values() for name in names}
     return {
         "methods": list(comparison.drawn),
         "subsets": list(dict.fromkeys(pair.subset for pair in people)),
@@ -245,6 +248,7 @@ def gallery(comparison: Comparison) -> dict[str, Any]:
                     *(pages.image_uri(read_image(pair, kind)) for kind in ("photo", "sketch")),
                     *(pages.image_uri(s.sketches[index]) for s in comparison.drawn.values()),
                 ],
+                "nearest": [names[index] for names in comparison.nearest.values()],
                 "scores": {
                     key: [None if np.isnan(value) else value for value in values[:, index].tolist()]
                     for key, values in last.items()
@@ -252,6 +256,11 @@ def gallery(comparison: Comparison) -> dict[str, Any]:
             }
             for index, pair in enumerate(people)
         ],
+        "training": {
+            name: pages.image_uri(read_image(pair, "sketch"))
+            for pair in comparison.training
+            if (name := f"{pair.subset}/{pair.id}") in shown
+        },
         "width": people[0].width if people else 0,
         "height": people[0].height if people else 0,
     }

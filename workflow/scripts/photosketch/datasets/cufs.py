@@ -148,7 +148,7 @@ def _read_order(
         part = SUBSETS.get(plain(photo.parts[0]), "")
         id = part and _file_names(part, "sketches", splits[part]).get(photo.stem.lower())
         if not id or (part, id) in numbered:
-            fault = "is in the list already" if id else "is no PART/.../NAME.jpg of CUFS"
+            fault = "is in the list already" if id else "is not a PART/.../NAME.jpg of CUFS"
             problems.append(f"{path}, line {number}: {photo} {fault}; correct the line")
         else:
             numbered.append((part, id))

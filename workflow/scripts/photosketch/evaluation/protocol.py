@@ -2,7 +2,7 @@
 
 Presets by name, each read off published code that docs/protocols.md names file by file. Levels and
 JPEG change what every metric scores; what part of the image is seen, at what size and by what
-scale, changes FID and KID alone, of drawn and of true sketches alike.
+scale, changes FID and KID alone, of both drawn and true sketches.
 """
 
 import io
@@ -10,13 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import nn
 
 from photosketch.configuration.settings import ScoredAs
 from photosketch.data.pairs import Pair, read_image
-from photosketch.evaluation.feature_networks import resized
 
 JPEG_QUALITY = 75  # Pillow's default
 # (mean, std) that turn 0..1 into x, of which torchvision's Inception takes 2 x - 1. The copies of
@@ -63,29 +60,8 @@ PROTOCOLS: dict[ScoredAs, Protocol] = {
 }
 
 
-class View(nn.Module):
-    """A feature network behind what a protocol lets it see: [N, 3, H, W] in 0..1 to [N, D]."""
-
-    def __init__(self, network: nn.Module, protocol: Protocol, features: str) -> None:
-        """`features` names the network; only torchvision's Inception takes another scale."""
-        super().__init__()
-        self.network, self.protocol = network, protocol
-        scale = protocol.scale if features == "inception-imagenet" else None
-        mean, std = scale or ((0.0,) * 3, (1.0,) * 3)
-        self.register_buffer("mean", torch.tensor(mean)[:, None, None])
-        self.register_buffer("std", torch.tensor(std)[:, None, None])
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if centre := self.protocol.centre:
-            top, left = ((length - centre) // 2 for length in images.shape[-2:])
-            images = images[..., max(top, 0) :, max(left, 0) :][..., :centre, :centre]
-        if self.protocol.side:
-            images = resized(images, self.protocol.side)
-        return self.network(images * self.std + self.mean)
-
-
 def protocol_remark(scored_as: ScoredAs) -> str:
-    """What every table and figure of scores must say; empty where nothing."""
+    """What every table and figure of scores must say; empty if nothing."""
     return PROTOCOLS[scored_as].note
 
 

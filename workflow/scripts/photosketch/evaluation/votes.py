@@ -153,11 +153,10 @@ def spread(votes: pd.DataFrame, influence: np.ndarray) -> Spread:
     first two. The degrees of freedom are Satterthwaite's. With one voter the spread is over people
     alone.
     """
-    person = votes.groupby(PERSON).ngroup()
-    groupings = [votes["voter"], person, votes["voter"] + "\0" + person.astype(str)]
-    if votes["voter"].nunique() == 1:
-        groupings = [person]
-    sums = [pd.Series(influence).groupby(group.to_numpy()).sum() for group in groupings]
+    voter, person = (votes.groupby(by).ngroup().to_numpy() for by in ("voter", PERSON))
+    both = np.unique(voter * len(votes) + person, return_inverse=True)[1]
+    groupings = [voter, person, both] if voter.any() else [person]
+    sums = [np.bincount(group, influence) for group in groupings]
     freedom = np.array([len(by) - 1 for by in sums])
     if not freedom.min() or not influence.any():  # one person, or votes that are all alike
         return Spread(float("nan"), float("nan"))
