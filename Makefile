@@ -13,15 +13,15 @@ export PYTHONPATH := workflow/scripts
 # packages of the user's own site folder stay out
 export PYTHONNOUSERSITE := 1
 
-.PHONY: help setup demo draw test test-fast test-cluster lint bench gpu-check estimate board pins config-docs
+.PHONY: help setup demo draw test test-fast test-cluster lint bench gpu-check estimate clean-replaced board pins config-docs
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 # make setup ONNX=1 IDENTITY=1: with the extras of requirements-onnx.txt and requirements-identity.txt
-setup: $(READY) $(if $(ONNX),$(VENV)/ready-onnx) $(if $(IDENTITY),$(VENV)/ready-identity)  ## every package, pinned, into .venv (ONNX=1, IDENTITY=1: with extras)
+setup: $(READY) $(if $(ONNX),$(VENV)/ready-onnx) $(if $(IDENTITY),$(VENV)/ready-identity)  ## every package, pinned, and the command photosketch into .venv (ONNX=1, IDENTITY=1: with extras)
 
-$(VENV)/ready: requirements.txt
+$(VENV)/ready: requirements.txt pyproject.toml
 	@case '$(CURDIR)' in *[\ {}]*) \
 	  echo "Snakemake starts no job under a path with a space or a brace: move $(CURDIR)"; exit 1;; esac
 	@for python in $(PYTHON); do \
@@ -33,6 +33,7 @@ $(VENV)/ready: requirements.txt
 	echo "None of $(PYTHON) is a Python 3.11, 3.12 or 3.13 with venv (Debian, Ubuntu:" \
 	  "apt install python3 python3-venv). Set PYTHON=/path/to/python"; exit 1
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 # a pattern of two targets is one recipe for both
@@ -43,15 +44,17 @@ $(VENV)/ready-%: requirements-%.txt $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-# narrow networks gain nothing from a second thread: one thread a job, as many jobs as cores
 demo: $(READY)  ## the whole workflow on generated faces, minutes
-	$(BIN)/snakemake --cores $(CORES) --resources gpu=$(CORES) --max-threads 1 \
-	  --configfile config/demo.yaml
+	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
+
+# a variable as one word of the shell, as it was typed: with spaces, apostrophes and dollars
+quoted = '$(subst ','\'',$(value $(1)))'
 
 OUTPUT ?= results/draw
 draw: $(READY)  ## sketches of your own photos (PHOTOS=folder, MODEL=generator.safetensors of a run)
-	@test -n "$(PHOTOS)" || { echo "usage: make draw PHOTOS=folder [MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors] [OUTPUT=folder] [FORCE=1]"; exit 1; }
-	$(BIN)/python -m photosketch.draw $(if $(MODEL),'$(MODEL)') '$(PHOTOS)' --output '$(OUTPUT)' $(if $(FORCE),--force)
+	@test -n $(call quoted,PHOTOS) || { echo "usage: make draw PHOTOS=folder [MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors] [OUTPUT=folder] [FORCE=1]"; exit 1; }
+	$(BIN)/photosketch draw $(if $(value MODEL),$(call quoted,MODEL)) $(call quoted,PHOTOS) \
+	  --output $(call quoted,OUTPUT) $(if $(FORCE),--force)
 
 # one more than there are cores, up to four: some tests wait
 WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 3 ? cores + 1 : 4)))
@@ -81,8 +84,8 @@ bench: $(READY)  ## every measurement, to results/bench.json
 gpu-check: $(READY)  ## is everything right on the GPU at hand, and how fast?
 	$(BIN)/python tests/gpu_check.py
 
-estimate: $(VENV)/ready  ## what a run is going to take (CONFIG=my.yaml)
-	$(BIN)/python -m photosketch.estimate $(CONFIG)
+estimate: $(READY)  ## what a run is going to take (CONFIG=my.yaml)
+	$(BIN)/photosketch estimate $(CONFIG)
 
 RUN ?= cufs
 PORT ?= 6006
@@ -91,6 +94,9 @@ PORT ?= 6006
 board: $(VENV)/ready  ## watch trainings in TensorBoard (RUN=name of the run, PORT=6006)
 	@test -d results/$(RUN)/train || { echo "results/$(RUN)/train: no training of this run yet (RUN=name)"; exit 1; }
 	$(BIN)/tensorboard --logdir results/$(RUN)/train --host 127.0.0.1 --port $(PORT)
+
+clean-replaced: $(VENV)/ready  ## remove trainings of earlier values (RUN=name of the run)
+	$(BIN)/python -m photosketch.training.kept_trainings results/$(RUN)
 
 config-docs: $(VENV)/ready  ## write the schema and the table of config/README.md from the settings
 	$(BIN)/python -m photosketch.configuration.reference

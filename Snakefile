@@ -1,4 +1,6 @@
+import atexit
 import gc
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +12,12 @@ PROJECT = Path(str(workflow.current_basedir))  # wherever snakemake is called
 # as a module of another workflow
 HOSTED = PROJECT.resolve() != Path(workflow.basedir).resolve()
 
+LIBRARY = f"{PROJECT}/workflow/scripts"
+
 if not HOSTED:  # these hold for the whole process
+    # Jobs too take the library of this folder, whatever the environment has installed.
+    found = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{LIBRARY}{os.pathsep}{found}" if found else LIBRARY
     # 100 ablations of 5 seeds are a graph of 33,000 files, hardly any of it garbage: collecting at
     # every 700 new objects takes a tenth of a dry run.
     gc.set_threshold(100_000, 20, 20)
@@ -43,6 +50,7 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/inference.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/comparison.smk"
+include: "workflow/rules/votes.smk"
 include: "workflow/rules/draw.smk"
 
 
@@ -52,6 +60,14 @@ if not HOSTED and workflow.is_main_process:
         page = Path("results", config["run"], "comparison", "index.html")
         if page.is_file() and page.stat().st_mtime >= PLAN.stat().st_mtime:
             print(f"the comparison to look at: {page}", file=sys.stderr)
+
+    onerror:
+        # Snakemake calls jobs that Ctrl-C has stopped failed: the last line says what they are.
+        if "Terminating processes on user request" in "".join(
+            Path(file).read_text() for file in log
+        ):
+            last = "stopped by Ctrl-C: run the same command again to go on"
+            atexit.register(print, last, file=sys.stderr)
 
 
 rule all:

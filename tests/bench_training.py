@@ -52,14 +52,6 @@ def variants_on(device: torch.device) -> dict[str, tuple[Switches, str]]:
     return variants
 
 
-def is_taken(switches: Switches, device: torch.device) -> bool:
-    """Whether these are what training takes on the device; a CPU records no graph."""
-    taken = fastest(device)
-    if device.type == "cpu":
-        taken = dataclasses.replace(taken, graph=False)
-    return switches == taken
-
-
 def build(
     ablation: str, variant: tuple[Switches, Any], width: int, frame: int, device: torch.device
 ) -> Trainer:
@@ -106,7 +98,7 @@ def bench_ablation(
     peaks = {precision: matrix_rate(device, precision) for precision in ("fp32", "bf16")}
     known = [peak for model, peak in PEAKS.items() if model in device_name(device)]
     rows = []
-    for name, (switches, precision) in variants.items():
+    for name, (_, precision) in variants.items():
         seconds, spent = (np.median(times[name], axis=0) / steps).tolist()
         speedups = np.divide(times["eager fp32"], times[name])
         speedup, speedup_of_cpu_time = np.median(speedups, axis=0).tolist()
@@ -114,7 +106,6 @@ def bench_ablation(
             "ablation": ablation,
             "variant": name,
             "precision": precision,
-            "taken": is_taken(switches, device),  # `make estimate` reads these
             "ms": 1e3 * seconds,
             "cpu_ms": 1e3 * spent,
             "images_per_second": 1 / seconds,
@@ -172,7 +163,7 @@ def train_for_memory(
         for _ in range(3):
             trainer.advance(data, indices)
             trainer.is_finite()
-            saver.save(trainer.state("bench"))
+            saver.save(trainer.state())
     if kind == "cuda":
         print(torch.cuda.max_memory_allocated() / 1e9)
     else:

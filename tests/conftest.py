@@ -117,6 +117,7 @@ def browser(chromium: "Chrome", downloads: Path) -> "Chrome":
     for command, values in (
         ("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(downloads)}),
         ("Emulation.clearDeviceMetricsOverride", {}),
+        ("Emulation.setEmulatedMedia", {"features": []}),
     ):
         chromium.execute_cdp_cmd(command, values)
     chromium.set_window_size(1400, 900)

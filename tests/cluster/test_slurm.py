@@ -118,7 +118,7 @@ def running(project, *targets: str) -> Iterator[subprocess.Popen]:
 
 def saved_images(project) -> int:
     """The images seen by the newest saved state of the training, 0 without one."""
-    names = project.results.glob("train/baseline/seed0/.state/state-*.bin")
+    names = project.results.glob("train/baseline/seed0/.state/*/state-*.bin")
     return max((int(path.stem.removeprefix("state-")) for path in names), default=0)
 
 

@@ -9,6 +9,7 @@ import torch
 from gpu_checks import trainers
 from gpu_checks.result import Result, verdict
 from photosketch.training import checkpoint, inference
+from photosketch.training.determinism import deterministic_algorithms
 from support.face_batch import packed_pairs
 
 
@@ -28,17 +29,18 @@ def twice(device: str, width: int, ablation: str) -> Result:
     with tempfile.TemporaryDirectory() as folder:
         path = _written(folder, device, width, ablation)
         for statistics in ("instance", "running"):
-            first, second = (
-                inference.draw(
-                    inference.load_generator(path, place),
-                    packed_pairs(place),
-                    statistics,
-                    0,
-                    1,
-                    place,
+            with deterministic_algorithms():
+                first, second = (
+                    inference.draw(
+                        inference.load_generator(path, place),
+                        packed_pairs(place),
+                        statistics,
+                        0,
+                        1,
+                        place,
+                    )
+                    for _ in range(2)
                 )
-                for _ in range(2)
-            )
             if not np.array_equal(first, second):
                 problems.append(f"{statistics}: {(first != second).mean():.2%} of pixels differ")
     return verdict(problems, "equal to the byte")

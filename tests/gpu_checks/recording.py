@@ -53,7 +53,7 @@ def _trained(config, recordable: bool) -> tuple[Trainer, list[torch.Tensor]]:
     trainer = trainers.build(config, "cuda")
     trainer.recordable = recordable
     terms = trainers.advance(trainer, STEPS)
-    return trainer, [*trainers.values(trainer.state("")), terms.cpu()]
+    return trainer, [*trainers.values(trainer.state()), terms.cpu()]
 
 
 def on_every_device(device: str, width: int) -> Result:

@@ -13,10 +13,10 @@ import torch
 
 from gpu_checks import trainers
 from gpu_checks.result import Result, verdict
-from photosketch.configuration.settings import RunSettings
 from photosketch.training import checkpoint, loop
 from photosketch.training.determinism import deterministic_algorithms
 from support.face_batch import packed_pairs
+from support.small_training import small_run
 
 EPOCHS = 8  # of three pairs; each saves a state, 0.7 GB at width 64
 TRAIN = "import sys; from gpu_checks.saving import train; train(*sys.argv[1:])"
@@ -26,8 +26,7 @@ def train(folder: str, device: str, width: str) -> None:
     """Train the baseline in `folder`, saving after each epoch; goes on from a saved state."""
     config = trainers.configuration("baseline", int(width), epochs=EPOCHS)
     trainer = trainers.build(config, device)
-    settings = RunSettings(strip_every=0, state_minutes=0.0, keep="last")
-    run = loop.Run("check", Path(folder), [EPOCHS], "check", settings)
+    run = small_run(trainer, folder, [EPOCHS], state_minutes=0.0, keep="last")
     loop.train(trainer, packed_pairs(trainer.device), run, io.StringIO())
 
 
@@ -40,11 +39,11 @@ def killed_and_resumed(device: str, width: int) -> Result:
             [sys.executable, "-c", TRAIN, broken, device, str(width)],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
-        while not [*broken.glob(".state/state-*.bin")] and job.poll() is None:
+        while not [*broken.glob(".state/*/state-*.bin")] and job.poll() is None:
             time.sleep(0.01)
         job.send_signal(signal.SIGKILL)
         ended = job.wait() != -signal.SIGKILL
-        saved = [path.stem for path in broken.glob(".state/state-*.bin")]
+        saved = [path.stem for path in broken.glob(".state/*/state-*.bin")]
         train(str(broken), device, str(width))
         generators = [
             checkpoint.generator_path(folder, EPOCHS).read_bytes() for folder in (whole, broken)
@@ -63,13 +62,13 @@ def while_training_goes_on(device: str, width: int) -> Result:
         trainers.advance(quiet, 10)
         if device == "cuda":
             torch.cuda.synchronize()
-        expected = trainers.values(checkpoint.copied(quiet.state("check"), to_host=True))
+        expected = trainers.values(checkpoint.copied(quiet.state(), to_host=True))
         busy = trainers.build(config, device)
         with checkpoint.Saver(Path(folder)) as saver:
             trainers.advance(busy, 10)
-            saver.save(busy.state("check"))
+            saver.save(busy.state())
             trainers.advance(busy, 10)
-        saved = trainers.values(checkpoint.load_state(Path(folder), "check"))
+        saved = trainers.values(checkpoint.load_state(Path(folder)))
     count = trainers.unequal(expected, saved)
     problems = [f"{count} of {len(expected)} tensors of the state differ"] if count else []
     return verdict(problems, f"{len(expected)} tensors equal")

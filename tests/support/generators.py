@@ -27,6 +27,7 @@ def generator_file(folder: Path, *, local: bool = False, seed: int = 3) -> Path:
     trainer = Trainer(config, seed, 1, CPU)
     about = loop.describe_run(
         usual_faces(),
+        data_sha256="4567",
         aligned=False,
         run="small",
         ablation="local" if local else "baseline",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from photosketch.evaluation import significance
+from photosketch.evaluation.files import pairs_to_compare
 
 METHODS = ("reference", "a", "b", "c")
 Runs = dict[str, list[dict[tuple[str, str], np.ndarray]]]
@@ -61,7 +62,7 @@ def tabulated(
     paired: bool = False,
 ) -> pd.DataFrame:
     """Their table of differences, by a primary metric; `paired`: by seed, in all pairs."""
-    pairs = significance.pairs_to_compare(runs, METHODS[0], contrasts)
+    pairs = pairs_to_compare(runs, METHODS[0], contrasts)
     together = pairs if paired else []
     return significance.differences(runs, subset, pairs, ["fid", "kid"], primary, paired=together)
 

@@ -91,8 +91,7 @@ class Project:
         return (self.folder / "printed").read_text()
 
     def command(self, *arguments: str, cores: int = 2) -> list[str]:
-        # narrow networks gain nothing from a second thread
-        run = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--max-threads", "1"]
+        run = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
         return [*run, *arguments, "--configfile", str(self.overlay)]
 
     def environment(self) -> dict[str, str]:
@@ -168,7 +167,7 @@ def finished(fresh, tmp_path_factory, worker_id) -> Project:
         project = Project(folder)
         if empty:
             shutil.copytree(fresh.folder, folder)
-            done = project.snakemake("--resources", "gpu=2")  # two at a time, where one is usual
+            done = project.snakemake()
             assert done.returncode == 0, done.stdout
     assert (project.results / "comparison/fid.csv").exists(), "the small run failed"
     return project

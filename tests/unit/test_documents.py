@@ -46,6 +46,18 @@ def test_every_page_of_docs_is_linked_from_the_readme():
     assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} <= linked
 
 
+def test_folders_that_documented_commands_read_and_write_are_ignored_by_git():
+    pages = [*DOCUMENTS, *(ROOT / "config").glob("*.yaml")]
+    command = r"(?:--output |OUTPUT=|PHOTOS=|--results |datasets [a-z]\w+ )([\w/]+)"
+    named = {name for page in pages for name in re.findall(command, page.read_text())}
+    folders = {name for name in named if not re.match("results/|FOLDER|DIR|folder", name)}
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git repository")
+    asked = ["git", "check-ignore", *sorted(folders)]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True)
+    assert set(done.stdout.split()) == folders
+
+
 def test_every_make_target_that_is_named_exists_and_is_listed():
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
@@ -70,7 +82,7 @@ def test_the_version_is_the_same_everywhere():
 @pytest.fixture
 def bare(tmp_path):
     """A folder with the Makefile and no environment."""
-    for name in ("Makefile", "requirements.txt"):
+    for name in ("Makefile", "requirements.txt", "pyproject.toml"):
         (tmp_path / name).write_text((ROOT / name).read_text())
     return tmp_path
 
@@ -96,13 +108,15 @@ def test_setup_takes_the_first_python_that_can_make_an_environment(bare):
         "esac\n"
     )
     pip = bare / "pip"
-    pip.write_text('#!/bin/sh\necho "$@" > installed\n')
+    pip.write_text('#!/bin/sh\necho "$@" >> installed\n')
     for script in (shim, working, pip):
         script.chmod(0o755)
     done = setup(bare, bare / "nothing", shim, working)
     assert done.returncode == 0, done.stderr
     assert f"Python 3.12.0, called {working}" in done.stdout
-    assert "-r requirements.txt" in (bare / "installed").read_text()
+    installed = (bare / "installed").read_text()
+    assert "-r requirements.txt" in installed
+    assert "--editable ." in installed
 
 
 def test_setup_without_a_python_says_what_to_install(bare):

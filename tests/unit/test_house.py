@@ -28,11 +28,12 @@ FORMATS = {
     "parsing": {"labels"},
     "warp": {"maps", "files"},
     "training": {"packed", "samples", "tensors"},
-    "evaluation": {"files", "metrics"},
+    "evaluation": {"files", "intervals", "metrics", "votes"},
 }
 # what every stage may use, lowest first
 FOUNDATIONS = ("jobs", "configuration", "data", "geometry", "figures")
 COMMANDS = {"draw", "estimate"}  # they stand outside the flow, and may use any stage
+ALL_COMMANDS = ""  # the folder of photosketch/__main__.py, which calls each
 HEAVY = {
     "torch",
     "torchvision",
@@ -78,7 +79,7 @@ def fault(module: str, other: str) -> str:
     """Why a module may not import another one; empty if it may."""
     own, folder = folder_of(module), folder_of(other)
     order = (*FOUNDATIONS, *STAGES)
-    if folder == own or own in COMMANDS:
+    if folder == own or own in {*COMMANDS, ALL_COMMANDS}:
         return ""
     if own not in order or folder not in order or order.index(folder) >= order.index(own):
         return f"{module} imports {other}, which does not come before it"
@@ -130,6 +131,7 @@ def test_reading_a_format_loads_no_maker_and_no_heavy_library(module):
         ("pack_warped_tensors", {"torch", "photosketch.warp.estimate"}),
         ("estimate_differences", {"torch", "cv2", "pytorch_fid"}),
         ("show_seams", {"torch", "photosketch.parsing.segmentation"}),
+        ("show_memory", {"torch", "cv2", "photosketch.evaluation.scores"}),
     ],
 )
 def test_a_script_loads_what_its_stage_needs(script, never):

@@ -39,10 +39,12 @@ def test_a_profile_that_replaces_the_default_keeps_what_does_not_depend_on_the_m
 
 
 @pytest.mark.parametrize("rule", sorted(RULES - LOCAL))
-def test_a_rule_that_goes_to_a_cluster_asks_for_more_memory_and_time_with_each_attempt(rule):
+def test_a_rule_that_goes_to_a_cluster_says_all_it_needs_without_defaults_of_a_profile(rule):
+    """More memory and time with each attempt."""
     asked = RESOURCES.get(rule) or RESOURCES[BASES[rule]]
     assert re.search(r"^        mem_mb=by_attempt\(\d+\),", asked, re.MULTILINE)
     assert re.search(r"^        runtime=by_attempt\(\d+\),", asked, re.MULTILINE)
+    assert re.search(r"^        gpu=(0|1|gpu),", asked, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", ["slurm", "cluster-generic"])

@@ -48,16 +48,17 @@ def run(project, *arguments):
 
 @pytest.mark.slow
 def test_jobs_go_through_the_scheduler_with_what_they_need(unrun, scheduler):
-    done = run(unrun, "results/small/parsing/pencil.npz")
+    # which replaces default resources of a profile
+    done = run(unrun, "results/small/parsing/pencil.npz", "--default-resources", "mem_mb=2000")
     assert done.returncode == 0, done.stdout
     asked = []
     for call in scheduler.glob("*.call/arguments"):
         words = call.read_text().split("\0")
         select, walltime = (words[at + 1] for at, word in enumerate(words) if word == "-l")
-        asked.append((words[words.index("-N") + 1].removeprefix("photosketch-"), select, walltime))
+        asked.append((words[words.index("-N") + 1], select, walltime))
     assert sorted(asked) == [
-        ("detect_landmarks", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
-        ("detect_landmarks", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
+        ("detect_landmark", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
+        ("detect_landmark", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
         ("parse_faces", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
     ]
 

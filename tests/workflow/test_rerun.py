@@ -264,6 +264,43 @@ def test_code_edited_after_planning_is_not_run_as_what_was_planned(project):
     assert project.stale()["parse_faces"] == 2  # the first as well, by the code that it edited
 
 
+def test_a_weight_set_back_trains_nothing_and_gives_the_same_bytes(project):
+    folder = project.results / "train/baseline/seed0"
+
+    def files():
+        paths = [*folder.glob("generator_*"), folder / "train_log.csv"]
+        return {path.name: path.read_bytes() for path in paths}
+
+    def train(l1):
+        project.configure(ablations={"baseline": {"losses": {"l1": l1}}})
+        done = project.snakemake("results/small/train/baseline/seed0/train_log.csv")
+        assert done.returncode == 0, done.stdout
+        assert "(baseline, local, local_glad), 1 seed (0); 1 of " in done.stdout
+        return done.stdout
+
+    before = files()
+    told = train(200)
+    assert "baseline, seed 0: the training with losses.l1 100 (3 epochs, " in told
+    assert files().keys() == before.keys() and files() != before
+    told = train(100)
+    assert "baseline, seed 0: the training with losses.l1 200 (3 epochs, " in told
+    assert files() == before
+    log = (project.results / "logs/train/baseline/seed0.log").read_text()
+    assert "resuming after epoch 3" in log
+    assert "epoch 1:" not in log
+
+
+def test_a_trial_of_a_run_lies_beside_it(project):
+    done = project.snakemake(
+        "results/small-tiny/pairs.tsv", overlays=[project.folder / "config/tiny.yaml"]
+    )
+    assert done.returncode == 0, done.stdout
+    assert (
+        "results/small-tiny: 3 ablations (baseline, local, local_glad), 1 seed (0); " in done.stdout
+    )
+    assert project.stale() == Counter()
+
+
 def test_an_ablation_with_another_number_of_epochs_goes_on_from_its_state(project):
     project.configure(train={"epochs": 4}, ablations={"local": None, "local_glad": None})
     assert project.stale() == chain("baseline")

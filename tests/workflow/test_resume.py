@@ -1,4 +1,4 @@
-"""A killed training job goes on from its last state; a changed weight in between starts afresh."""
+"""A killed training job goes on from its last state; a changed weight is another training."""
 
 import os
 import re
@@ -49,11 +49,13 @@ def stop_after_first_due_epoch(project, sent: int, **environment) -> list[str]:
     Gives the names of the programs that were the parents of the training's processes.
     """
     state = project.results / "train/baseline/seed0/.state"
-    for old in state.glob("*"):
-        old.unlink()
+    shutil.rmtree(state)
     run = project.start(TARGET, **environment)
-    due = state / "generator_epoch2.safetensors"
-    wait_for("second epoch", 120, due.exists, run, project.printed)
+
+    def due():
+        return list(state.glob("*/generator_epoch2.safetensors"))
+
+    wait_for("second epoch", 120, due, run, project.printed)
     jobs = training_processes(project.folder)
     assert jobs
     parents = [parent_of(job) for job in jobs]
@@ -63,7 +65,7 @@ def stop_after_first_due_epoch(project, sent: int, **environment) -> list[str]:
         os.kill(job, sent)
     assert run.wait(60) != 0
     assert not (project.folder / TARGET).exists()
-    assert list(state.glob("state-*"))
+    assert list(state.glob("*/state-*"))
     return parents
 
 
@@ -95,7 +97,7 @@ def test_a_stopped_training_goes_on_and_ends_like_an_undisturbed_one(prepared, t
     prepared.configure(ablations={**ONLY_BASELINE, "baseline": {"losses": {"l1": 100}}})
     done = prepared.snakemake(TARGET)
     assert done.returncode == 0, done.stdout
-    assert "starting afresh" in log.read_text()
+    assert "the training with losses.l1 90 (" in log.read_text()
     assert "epoch 1:" in log.read_text()
     undisturbed = generators(prepared), (prepared.folder / LOG).read_text()
 
@@ -113,6 +115,8 @@ def test_ctrl_c_saves_with_one_line(prepared):
     printed = prepared.printed()
     assert printed.count("told to stop after") == 1
     assert "Traceback" not in printed
+    last = "stopped by Ctrl-C: run the same command again to go on"
+    assert printed.splitlines()[-1] == last
     log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
     assert "Traceback" not in log
 
@@ -122,7 +126,7 @@ def test_a_training_that_outlived_snakemake_gives_way_to_its_successor(prepared)
     shutil.rmtree(state)
     prepared.configure(train={**LONG, "epochs": 400})
     killed = prepared.start(TARGET)
-    wait_for("saved state", 120, lambda: list(state.glob("state-*")), killed, prepared.printed)
+    wait_for("saved state", 120, lambda: list(state.glob("*/state-*")), killed, prepared.printed)
     (orphan,) = training_processes(prepared.folder)
     killed.kill()
     killed.wait()

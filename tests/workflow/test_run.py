@@ -75,6 +75,15 @@ def test_faces_are_looked_for_before_features_are_computed(finished):
     assert sum(job.startswith("Detecting the landmarks") for job in order[:features]) == 2
 
 
+def test_two_narrow_trainings_run_at_once_on_two_cores_without_a_gpu(finished):
+    spans = []
+    for path in finished.results.glob("benchmarks/train/*/seed0.tsv"):
+        ended = path.stat().st_mtime
+        spans.append((ended - pd.read_csv(path, sep="\t")["s"].iloc[-1], ended))
+    (_, first_end), (second_start, _), _ = sorted(spans)
+    assert second_start < first_end
+
+
 def test_samples_have_the_input_size_and_differ_between_epochs_and_ablations(finished):
     drawn = {}
     for ablation in ("baseline", "local"):
@@ -132,6 +141,21 @@ def test_seams_of_every_sketch_are_in_the_tables_and_in_the_gallery(finished):
     assert "| seam ↓ |" in (finished.results / "comparison/fid.md").read_text()
     page = (finished.results / "comparison/index.html").read_text()
     assert '{"key":"seam","name":"seam","lower":true}' in page
+
+
+def test_the_nearest_training_sketches_are_in_the_gallery_and_on_a_sheet(project):
+    images = pd.read_csv(project.results / "evaluation/local/seed0_images.csv")
+    faces = pd.read_csv(project.folder / "faces/pairs.tsv", sep="\t", dtype=str)
+    training = faces[faces["split"] == "train"]
+    assert set(images["nearest"]) <= set(training["subset"] + "/" + training["id"])
+    page = (project.results / "comparison/index.html").read_text()
+    last = images[images["epoch"] == 3]
+    assert all(f'"{name}":"data:image/webp' in page for name in last["nearest"])
+    assert "Memory is left out: it needs 19 test people in a subset." in page
+    sheet = "results/small/memory/local/seed0_epoch3.png"
+    done = project.snakemake(sheet)
+    assert done.returncode == 0, done.stdout
+    assert (project.folder / sheet).stat().st_size > 10_000
 
 
 def test_the_page_says_what_made_it_and_shows_every_test_face(finished):

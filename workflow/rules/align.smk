@@ -50,6 +50,7 @@ rule align_faces:
     resources:
         mem_mb=by_attempt(4000),  # a thread holds a few pictures, of up to 0.2 GB each
         runtime=by_attempt(60),
+        gpu=0,
     params:
         hp={
             "align": config["dataset"]["align"],

@@ -4,19 +4,20 @@ import re
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
-from snakemake.utils import update_config
 
-sys.path.append(f"{PROJECT}/workflow/scripts")
+# before a library that the environment has installed, perhaps from another folder
+sys.path.insert(0, LIBRARY)
 
 from photosketch.configuration import checks, loading, settings, sweeps
 from photosketch.data import input_hashes, weights
 from photosketch.data import pairs as pair_table
 from photosketch.evaluation import method_sketches, metrics
 from photosketch.jobs import code_version as code_versions
-from photosketch.jobs import run_plan
-from photosketch.jobs.job import InputError, told
+from photosketch.jobs import devices, run_plan
+from photosketch.jobs.job import InputError, counted, told
+
+sys.path.remove(LIBRARY)  # a host may have modules of the scripts' names
 
 MISTAKES = "The configuration has mistakes:"
 
@@ -33,10 +34,6 @@ def refuse(heading, problems):
     raise Refused("\n  ".join([heading, *told(problems, heading)]))
 
 
-def yaml_file(path):
-    return yaml.safe_load(Path(path).read_text()) or {}
-
-
 for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items():
     if re.search(r"[\s{}]", path):
         refuse(
@@ -44,23 +41,19 @@ for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items(
             [path],
         )
 
-base = yaml_file(PROJECT / "config/config.yaml")
-if (
-    HOSTED
-):  # config is what the other workflow gave, whose own files are no concern of ours
-    files, given = [base, dict(config)], {}
-    config = yaml_file(PROJECT / "config/config.yaml")
-    update_config(config, files[1])
-else:
-    config_files = list(map(Path, workflow.configfiles))
-    if repeated := [
-        key for file in config_files for key in loading.repeated_keys(file)
-    ]:
-        refuse(MISTAKES, repeated)
-    files, given = map(yaml_file, config_files), workflow.config_settings.config
-
+CONFIG = PROJECT / "config/config.yaml"
+# config is what another workflow gave, whose own files are no concern of ours
+others = [] if HOSTED else map(Path, workflow.configfiles)
+given = {} if HOSTED else workflow.config_settings.config
 try:
-    written, config, SWEEPS = loading.load(config, list(files), given)
+    files = loading.read_overlays(
+        [CONFIG, *(path for path in others if path.resolve() != CONFIG.resolve())]
+    )
+    base = files[0]
+    if HOSTED:
+        files.append(dict(config))
+        config = loading.merged(*files)
+    written, config, SWEEPS = loading.load(config, files, given)
 except InputError as error:
     refuse(MISTAKES, error.problems)
 try:
@@ -127,6 +120,13 @@ OPTIONS = run_plan.options(
 
 onstart:
     run_plan.write_plan(PLAN, OPTIONS)
+    due = len(list(workflow.dag.needrun_jobs()))
+    print(
+        f"results/{config['run']}: {counted(len(ABLATIONS), 'ablation')} "
+        f"({', '.join(ABLATIONS)}), {counted(len(SEEDS), 'seed')} "
+        f"({', '.join(map(str, SEEDS))}); {due} of {len(workflow.dag.jobs)} jobs are new",
+        file=sys.stderr,
+    )
 
 
 def code_version(script):
@@ -166,6 +166,23 @@ def hparams(ablation):
 def given_files(**files):
     """Named inputs or outputs without those that there are none of."""
     return {name: paths for name, paths in files.items() if paths}
+
+
+def on_cpu():
+    """Whether the jobs compute on this machine's CPU. A machine that submits jobs decides nothing."""
+    is_here = workflow.local_exec and not workflow.remote_exec
+    return is_here and not devices.may_use_gpu(config["device"])
+
+
+def gpu(wildcards):
+    """A resource: no GPU if the jobs compute on the CPU, where cores are the only limit."""
+    return 0 if on_cpu() else 1
+
+
+def network_threads(wildcards):
+    """Threads of a job that runs an ablation's networks: narrow ones gain nothing from a second."""
+    train = settings.ablation_config(config, wildcards.ablation)
+    return 1 if on_cpu() and max(train.ngf, train.ndf) <= 16 else 4
 
 
 def by_attempt(amount):

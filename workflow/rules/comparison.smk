@@ -1,9 +1,12 @@
 """The comparison of the ablations: table, curves, figure grids, and one page with all of them."""
 
+VOTES = config["evaluation"]["votes"]
+
 
 rule compare:
     input:
         **IMAGES,
+        **given_files(votes=VOTES),
         scores=expand(rules.evaluate.output.scores, ablation=ABLATIONS, seed=SEEDS),
         images=expand(rules.evaluate.output.images, ablation=SHOWN, seed=SEEDS[0]),
         samples=expand(
@@ -72,6 +75,7 @@ rule compare:
             "shown": SHOWN,
             "reference": config["reference"],
             "contrasts": config["evaluation"]["contrasts"],
+            "votes": VOTES and input_hashes.digest(VOTES),
             "methods": METHODS,
             "seeds": SEEDS,
             "epochs": EPOCHS,

@@ -26,7 +26,7 @@ rule draw:
     resources:
         mem_mb=by_attempt(4000),
         runtime=by_attempt(120),
-        gpu=1,
+        gpu=gpu,
     params:
         hp=lambda wildcards: {
             "photos": DRAW["photos"],

@@ -5,6 +5,8 @@ rule infer:
     input:
         tensors="<results>/tensors/test.npz",
         generators=rules.train.output.generators,
+        # a generator names the hash of what it was trained on
+        training=lambda wildcards: TRAINING_TENSORS[wildcards.ablation],
     output:
         expand(
             "<results>/samples/{{ablation}}/seed{{seed}}/epoch{epoch}.npz",
@@ -16,11 +18,11 @@ rule infer:
         "<benchmarks>/infer/{ablation}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 4
+    threads: network_threads
     resources:
         mem_mb=by_attempt(4000),  # 0.6 GB with narrow networks
         runtime=by_attempt(60),
-        gpu=1,
+        gpu=gpu,
     params:
         hp=lambda wildcards: {
             "epochs": EPOCHS,
@@ -38,6 +40,7 @@ use rule infer as infer_validation with:
     input:
         tensors="<results>/tensors/val.npz",
         generators=rules.train.output.generators,
+        training=lambda wildcards: TRAINING_TENSORS[wildcards.ablation],
     output:
         expand(
             "<results>/validation/{{ablation}}/seed{{seed}}/epoch{epoch}.npz",

@@ -21,7 +21,7 @@ rule detect_landmarks:
     resources:
         mem_mb=by_attempt(2000),  # 1.1 GB however many images, half a minute for 376
         runtime=by_attempt(30),
-        gpu=1,
+        gpu=gpu,
     params:
         hp={"min_face_size": config["landmarks"]["min_face_size"], "mesh": MESH},
         code=code_version("detect_landmarks.py"),
@@ -98,7 +98,9 @@ rule merge_landmarks:
 
 rule show_landmarks:
     input:
+        **given_files(facepp=FACEPP_TABLES),
         manifest="<results>/pairs.tsv",
+        detected=expand("<results>/landmarks/detected/{subset}.csv", subset=SUBSETS),
         landmarks=expand("<results>/landmarks/{subset}.csv", subset=SUBSETS),
     output:
         sources=report(

@@ -28,6 +28,7 @@ rule parse_faces:
     resources:
         mem_mb=by_attempt(2000),  # 0.2 GB, a minute for 188 pairs
         runtime=by_attempt(30),
+        gpu=0,
     params:
         hp=PARSER_HPARAMS,
         code=code_version("parse_faces.py"),

@@ -46,11 +46,11 @@ rule train:
         "<benchmarks>/train/{ablation}/seed{seed}.tsv"
     conda:
         "../../environment.yml"
-    threads: 4
+    threads: network_threads
     resources:
         mem_mb=by_attempt(8000),  # 3.8 GB with the local networks, 5.6 with frames of 512
         runtime=by_attempt(480),
-        gpu=1,
+        gpu=gpu,
     params:
         hp=lambda wildcards: hparams(wildcards.ablation),
         code=code_version("train.py"),

@@ -4,7 +4,7 @@ WARPS = {name: settings.ablation_config(config, name).warp for name in ABLATIONS
 MODES = sorted(set(WARPS.values()) - {"none"})
 # the packed training pairs of each ablation, their sketches warped or not
 TRAINING_TENSORS = {
-    name: f"<results>/tensors/train{'' if warp == 'none' else '_' + warp}.npz"
+    name: f"<results>/tensors/{settings.training_tensors(warp)}"
     for name, warp in WARPS.items()
 }
 
@@ -34,6 +34,7 @@ rule warp_sketches:
     resources:
         mem_mb=by_attempt(2000),  # 0.3 GB, two minutes for 188 pairs
         runtime=by_attempt(30),
+        gpu=0,
     params:
         hp=lambda wildcards: {
             "mode": wildcards.mode,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from photosketch.data import pairs
 from photosketch.jobs import devices, job
 from photosketch.landmarks import detection, mesh
-from photosketch.landmarks.table import write_landmarks
+from photosketch.landmarks.table import FACES, write_landmarks
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -26,3 +26,8 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     write_landmarks(table, snakemake.output[0])
     images = len(listed) * len(pairs.MODALITIES)
     job.say(f"{subset}: {len(table)} of {images} faces found in {seconds:.1f} s", console)
+    several = table[table[FACES] > 1]
+    if len(several):
+        named = job.listed(f"{row.modality} of {row.id}" for row in several.itertuples())
+        line = f"{subset}: several faces of about one size, of which the largest is taken: {named}"
+        job.say(f"{line}; to correct the points, name these images in landmarks.annotate", console)

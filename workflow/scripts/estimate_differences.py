@@ -4,7 +4,12 @@ from typing import TYPE_CHECKING
 
 from photosketch.data.storage import write_table
 from photosketch.evaluation import significance
-from photosketch.evaluation.files import read_features, read_image_scores, read_run_features
+from photosketch.evaluation.files import (
+    pairs_to_compare,
+    read_features,
+    read_image_scores,
+    read_run_features,
+)
 from photosketch.jobs import job
 
 if TYPE_CHECKING:
@@ -28,8 +33,8 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
             snakemake.threads,
         )
         runs.setdefault(name, []).append(scores)
-    pairs = significance.pairs_to_compare(runs, hp["reference"], hp["contrasts"])
-    have_local = hp["have_local_networks"]
+    pairs = pairs_to_compare(runs, hp["reference"], hp["contrasts"])
+    networks = hp["networks"]  # of methods nothing is known
     table = significance.differences(
         runs,
         real.subset,
@@ -41,8 +46,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         paired=[
             pair
             for pair in pairs
-            if not set(pair) & set(hp["methods"])
-            and len({name in have_local for name in pair}) == 1
+            if networks.keys() >= set(pair) and networks[pair[0]] == networks[pair[1]]
         ],
     )
     write_table(table, snakemake.output[0])

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
-    manifest = pairs.index_pairs(snakemake.input.table, hp["size"])
+    manifest = pairs.index_pairs(snakemake.input.table, hp["size"], console)
     if hp["validation"]:
         manifest = pairs.with_validation(manifest, hp["validation"])
     pairs.write_manifest(manifest, snakemake.output[0])

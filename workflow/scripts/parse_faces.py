@@ -36,7 +36,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     for id, modality in parsings.fallback:
         job.say(f"{subset} {id}: no face found in the {modality}: parsed by segmentation", console)
     if parsings.faceless:
-        job.say(f"{subset}: photos without a face: {', '.join(parsings.faceless)}", console)
+        job.say(f"{subset}: photos without a face: {job.listed(parsings.faceless, 5)}", console)
     if parsings.unparsed:
-        job.say(f"{subset}: sketches without labels: {', '.join(parsings.unparsed)}", console)
+        job.say(f"{subset}: sketches without labels: {job.listed(parsings.unparsed, 5)}", console)
     job.say(f"{subset}: {len(subset_pairs)} pairs parsed in {seconds:.1f} s", console)

@@ -15,11 +15,17 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     hp, config, output = snakemake.params.hp, snakemake.config, snakemake.output
     annotate = run_plan.command(run_plan.plan_file(config["run"]), "annotate")
     aligns, frame = hp["aligns"], hp["frame"]
+    files = snakemake.input
+    found = [
+        read_tables(hp["subsets"], paths)
+        for paths in (files.detected, files.get("facepp"))
+        if paths
+    ]
     tables = {
-        subset: review.reviewed(table, aligns=aligns)
-        for subset, table in read_tables(hp["subsets"], snakemake.input.landmarks).items()
+        subset: review.reviewed(table, [each[subset] for each in found], aligns=aligns)
+        for subset, table in read_tables(hp["subsets"], files.landmarks).items()
     }
-    listed = pairs.read_manifest(snakemake.input.manifest, config["dataset"]["pairs"])
+    listed = pairs.read_manifest(files.manifest, config["dataset"]["pairs"])
     with job.write_atomically(output.sources) as temporary:
         review.counts(tables, listed).to_csv(temporary, index=False)
     montages = iter(output.montages)
@@ -28,11 +34,19 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
             own = pairs.select(listed, subset)
             picture = review.montage(own, table, modality, aligns=aligns, frame=frame)
             contact_sheet.save(picture, next(montages))
-        far = table[table["far"]]
-        for row in far.itertuples():
+        far, several = table[table["far"]], table[table["faces"] > 1]
+        faults = [
+            (row, f"lie {row.distance:.1f} spreads from the usual shape of {subset}")
+            for row in far.itertuples()
+        ]
+        faults += [
+            (row, f"are of the largest of {row.faces} faces about as large as each other")
+            for row in several.itertuples()
+        ]
+        for row, fault in faults:
             print(
-                f"{subset} {row.id}, {row.modality}: points of {row.source} lie {row.distance:.1f} "
-                f"spreads from the usual shape of {subset}; look at them, and to correct them "
-                f"add {subset}/{row.id}/{row.modality} to landmarks.annotate, then `{annotate}`"
+                f"{subset} {row.id}, {row.modality}: points of {row.source} {fault}; look at them, "
+                f"and to correct them add {subset}/{row.id}/{row.modality} to landmarks.annotate, "
+                f"then `{annotate}`"
             )
         job.say(f"{subset}: {len(far)} of {len(table)} images with points far outside", console)

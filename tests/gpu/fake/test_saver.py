@@ -37,7 +37,6 @@ def events(monkeypatch) -> list[tuple]:
 def test_a_save_waits_for_its_copies_on_the_stream_that_made_them(tmp_path, events):
     state = {
         "images": 4,
-        "fingerprint": "f",
         "generator": {"weights": {"w": torch.arange(8.0).to(DEVICE)}},
     }
     stream = torch.cuda.Stream(DEVICE)
@@ -45,11 +44,11 @@ def test_a_save_waits_for_its_copies_on_the_stream_that_made_them(tmp_path, even
         saver.save(state)
     order = [("copied",), ("recorded", stream), ("waited for",), ("copied to host",)]
     assert events == order
-    saved = checkpoint.load_state(tmp_path, "f")
+    saved = checkpoint.load_state(tmp_path)
     assert torch.equal(saved["generator"]["weights"]["w"], torch.arange(8.0))
 
 
 def test_a_state_in_host_memory_waits_for_nothing(tmp_path, events):
     with checkpoint.Saver(tmp_path) as saver:
-        saver.save({"images": 4, "fingerprint": "f", "w": torch.arange(8.0)})
+        saver.save({"images": 4, "w": torch.arange(8.0)})
     assert events == [("copied",), ("copied to host",)]

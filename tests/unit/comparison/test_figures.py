@@ -170,7 +170,8 @@ def test_what_an_epoch_was_chosen_from_has_a_ring_per_seed(seeds, chosen, titles
     epochs = pd.DataFrame(chosen, columns=["ablation", "seed", "epoch"])
     figure = figures.validation_curves(Choice("kid", scores, epochs))
     assert visible_panels(figure) == titles
-    assert "KID ×1000 of the 12 validation pairs" in texts(figure)
+    assert "KID ×1000 of the validation pairs" in texts(figure)
+    assert "12 validation pairs (fewer than 20: too few to choose by)" in texts(figure)
     assert "mind this" in texts(figure) and ("seeds" in texts(figure)) == (len(seeds) > 1)
     for axis, expected in zip(figure.axes, rings, strict=True):
         marked = [line for line in axis.get_lines() if len(line.get_xdata()) == 1]

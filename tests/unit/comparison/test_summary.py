@@ -1,5 +1,6 @@
 """The comparison table: which numbers it holds, and which evaluations it refuses to mix."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +27,9 @@ def write_scores(folder: Path, ablation: str, seed: int, fids: Fids, **changes: 
         for epoch, values in fids.items()
         for (subset, n), fid in zip(COUNTS.items(), values, strict=True)
     ]
-    table = pd.DataFrame(rows).assign(**{"features": "inception-tf", "note": "", **changes})
+    table = pd.DataFrame(rows).assign(
+        **{"features": "inception-tf", "note": "", "made_with": "{}", **changes}
+    )
     path = folder / ablation / f"seed{seed}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(path, index=False)
@@ -115,9 +118,9 @@ def test_a_subset_named_na_or_by_a_number_is_kept_as_text(tmp_path: Path) -> Non
     path = tmp_path / "baseline" / "seed0.csv"
     path.parent.mkdir()
     path.write_text(
-        "epoch,subset,n,fid,kid,fid_other,features,note\n"
-        "1,NA,2,1.5,0.1,,inception-tf,\n1,007,2,2.5,0.1,,inception-tf,\n"
-        "1,all,4,3.5,0.1,7.5,inception-tf,\n"
+        "epoch,subset,n,fid,kid,fid_other,features,note,made_with\n"
+        "1,NA,2,1.5,0.1,,inception-tf,,{}\n1,007,2,2.5,0.1,,inception-tf,,{}\n"
+        "1,all,4,3.5,0.1,7.5,inception-tf,,{}\n"
     )
     scores = read_scores([path], ["baseline"], [0], {"NA": 2, "007": 2}, [1])
     assert compared(scores).counts == {"NA": 2, "007": 2, "all": 4}
@@ -145,7 +148,7 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
         for name, (fids, columns, _) in changes.items()
     }
     with open(paths["g"], "a") as file:
-        file.write("10,XM2VTS,5,1,1,1,inception-tf,\n")
+        file.write("10,XM2VTS,5,1,1,1,inception-tf,,{}\n")
     paths["e"].write_text("epoch,subset,fid\n10,CUHK,1\n")
     with pytest.raises(InputError) as error:
         read_scores(list(paths.values()), list(paths), [0], IMAGES, [10])
@@ -159,6 +162,31 @@ def test_tables_given_in_another_order_are_not_mistaken_for_one_another(tmp_path
     paths = [write_scores(tmp_path, name, 0, {10: (1, 2, 3)}) for name in ("baseline", "local")]
     with pytest.raises(ValueError, match="expected the scores of baseline, seed 0"):
         read_scores(paths[::-1], ["baseline", "local"], [0], IMAGES, [10])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({}, None),
+        ({"epochs": 12}, None),  # a run that was made longer
+        ({"epochs": 12, "lr_decay_epochs": 2}, "epochs 10, not 12, lr_decay_epochs 0, not 2 as"),
+        ({"losses": {"l1": 50.0}}, r"losses.l1 100.0, not 50.0 as .*delete .*train/a/seed0, which"),
+        ({"statistics": "running"}, "statistics instance, not running as .* and its samples"),
+        ({"features": "efficientnet-lite0"}, "features inception-tf, not efficientnet-lite0"),
+        ({"fusion": "blend"}, "fusion None, not blend"),
+    ],
+)
+def test_scores_that_were_made_with_something_else_are_refused(
+    tmp_path: Path, wanted: dict, said: str | None
+) -> None:
+    made = {"statistics": "instance", "epochs": 10, "lr_decay_epochs": 0, "losses": {"l1": 100.0}}
+    path = write_scores(tmp_path / "evaluation", "a", 0, {1: (1, 1, 1)}, made_with=json.dumps(made))
+    given = [path], ["a"], [0], IMAGES, [1], {"a": {**made, "features": "inception-tf", **wanted}}
+    if said is None:
+        assert len(read_scores(*given)) == 3
+        return
+    with pytest.raises(InputError, match=f"seed0.csv: was made with {said}"):
+        read_scores(*given)
 
 
 def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_scores(

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from photosketch.comparison import sweeps
+from photosketch.comparison import sweeps, tables
 from photosketch.comparison.summary import Comparison, choose_epochs
 from photosketch.configuration.sweeps import Point, Sweep
 from support import comparisons
@@ -78,15 +78,28 @@ def test_the_best_value_is_that_of_the_validation_pairs(chosen_by: str) -> None:
     comparison = compared(chosen_by=chosen_by)
     figure = sweeps.figure(comparison, SWEEP)
     assert drawn(figure)["best on the validation pairs"] == [(5, 34.5)]  # on the test pairs 50 is
-    assert "Best on the validation pairs: losses.local = 5" in texts(figure)
+    few = "9 validation pairs (fewer than 20: too few to choose by)"
+    assert f"Best on the {few}: losses.local = 5" in texts(figure)
     table = sweeps.table(comparison, SWEEP)
     [sentence] = table.remarks
-    assert "on the test pairs, at these epochs: FID = 34.00 ± 1.41" in sentence
-    assert ("KID ×1000 = 33.0" in sentence) == (chosen_by == "kid")
+    assert "on the test pairs, over all evaluated epochs: FID = 34.50 ± 1.41" in sentence
+    assert ("KID ×1000 = 33.5" in sentence) == (chosen_by == "kid")
     names = ["50 local-local50", "0 baseline (local-local0)", "5 local-local5"]
     assert [" ".join(row[:2]) for row in table.rows] == names
     assert [row[3].endswith("lowest") for row in table.rows] == [False, False, True]
     assert table.rows[2][2::2] == ["34.50 ± 1.41", "34.00 ± 1.41"]
+
+
+@pytest.mark.parametrize(("pairs", "few"), [(2, True), (19, True), (20, False), (188, False)])
+def test_fewer_than_twenty_validation_pairs_are_called_too_few(pairs: int, few: bool) -> None:
+    choice = choose_epochs(scores(VALIDATION, 1).assign(n=pairs), "fid")
+    comparison = compared()
+    for text in (
+        sweeps.best_on_validation(comparison, choice, SWEEP).sentence,
+        tables.chosen_table(comparison, choice).remarks[0],
+    ):
+        assert f"{pairs} validation pairs" in text
+        assert ("too few to choose by" in text) == few
 
 
 def test_without_validation_pairs_no_value_is_called_best() -> None:

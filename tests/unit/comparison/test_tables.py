@@ -167,7 +167,7 @@ def test_a_primary_verdict_stands_beside_the_interval_it_follows_from() -> None:
     assert table.title == "Difference to baseline: FID, all subsets (primary)"
     assert list(table.head) == ["method", "over images", "verdict on these runs"]
     assert table.rows == [["glad_1", "−1.50 [−2.25, −0.75]", "better"]]
-    assert "nothing can be said of the ablations themselves" in table.remarks[1]
+    assert "nothing can be said about the ablations themselves" in table.remarks[1]
     primary = line("glad_1", "all", **PRIMARY | BETTER | BY_SEEDS)
     several, _ = differing(primary, line("glad_1", "AR"), seeds=2)
     assert list(several.head)[3:] == ["over images and seeds", "verdict on the methods"]
@@ -269,3 +269,21 @@ def test_costs_add_up_over_the_jobs_of_a_rule(tmp_path: Path) -> None:
     table = cost_table(read_benchmarks(tmp_path, tmp_path / "logs"))
     assert table.head[-1] == "peak GPU memory, GB"
     assert {row[0]: row[-1] for row in table.rows} == {"train": "2.3", "compare": "–"}
+
+
+@pytest.mark.parametrize(
+    ("means", "value", "shown"),
+    [
+        ((355.86, 1.42e-14), 355.8578418, "355.86"),  # a method with the true sketches
+        ((355.86, 1.42e-14), 1.42e-14, "0.00"),
+        ((355.86, 1.42e-14), -1.1e-13, "0.00"),
+        ((355.86, 0.0501), 0.0501, "0.0501"),
+        ((0.0, 0.0), 0.0, "0.00"),
+    ],
+)
+def test_a_value_near_zero_does_not_give_a_table_more_decimals(means, value, shown) -> None:
+    summary = pd.DataFrame({"all": means, "all_last": means})
+    assert tables.number(summary, value) == shown
+    kid = tables.BY_KEY["kid"]
+    assert tables.in_unit(kid, -1.2e-17, 1e-17) == "0.00"
+    assert tables.in_unit(kid, 1e-9, 1e-9) == "0.00000100"

@@ -126,11 +126,12 @@ def test_hparams_are_complete_but_for_what_has_no_effect(config):
     by_loss = {
         name: settings.ablation_config(config, name).hparams() for name in config["ablations"]
     }
-    everything = {*settings.HyperParameters.model_fields, "frame"}
+    everything = {*settings.HyperParameters.model_fields, "frame"} - {"decoder"}
     assert everything - by_loss["local_glad"].keys() == set()
     assert everything - by_loss["baseline"].keys() == {"glad_form", "fusion"}
     assert everything - by_loss["glad"].keys() == {"fusion"}
     assert everything - by_loss["local"].keys() == {"glad_form"}
+    assert not any("decoder" in hparams for hparams in by_loss.values())
     assert by_loss["baseline"]["losses"] == {"l1": 100.0, "glad": 0.0, "local": 0.0}
 
 
@@ -142,7 +143,7 @@ def test_hparams_change_with_every_value_that_has_an_effect(config, ablation):
     for key, value in {
         **{"epochs": 801, "batch_size": 2, "lr": 0.1, "beta1": 0, "lr_decay_epochs": 1, "ngf": 2},
         **{"ndf": 2, "jitter": 0, "precision": "bf16", "warp": "face", "flip": True},
-        **{"glad_form": "squared", "fusion": "blend"},
+        **{"glad_form": "squared", "fusion": "blend", "decoder": "resize"},
     }.items():
         changed = settings.ablation_config(with_values(config, {f"train.{key}": value}), ablation)
         idle = {"glad_form": "glad", "fusion": "local"}.get(key, "l1") not in ablation
@@ -151,6 +152,13 @@ def test_hparams_change_with_every_value_that_has_an_effect(config, ablation):
         assert TrainConfig.from_hparams(changed.hparams()).hparams() == changed.hparams()
     large = with_values(config, {"dataset.frame": 512, "train.jitter": 0})
     assert settings.ablation_config(large, ablation).hparams()["frame"] == 512
+
+
+def test_hyper_parameters_from_before_the_decoder_mean_what_they_meant(config):
+    before = settings.ablation_config(config, "local").hparams()
+    assert TrainConfig.from_hparams(before).decoder == "transposed"
+    chosen = {**before, "decoder": "resize"}
+    assert TrainConfig.from_hparams(chosen).hparams() == chosen
 
 
 def test_how_values_are_written_makes_no_difference(config):
@@ -180,14 +188,19 @@ def test_hyper_parameters_that_lack_a_value_are_refused(config, lacking):
 
 
 def test_keys_that_change_no_result_are_not_hyper_parameters(config):
-    values = {"train.strip_every": 7, "train.state_minutes": 0.5, "train.keep": "last"}
-    changed = with_values(config, {**values, "device": "cpu", "gpu_slots": 3})
+    values = {"strip_every": 7, "state_minutes": 0.5, "keep": "last", "keep_replaced": 3}
+    changed = with_values(
+        config,
+        {
+            **{f"train.{key}": value for key, value in values.items()},
+            "device": "cpu",
+            "gpu_slots": 3,
+        },
+    )
     assert sweeps.config_problems(changed) == []
     hparams = [settings.ablation_config(each, "glad").hparams() for each in (config, changed)]
     assert hparams[0] == hparams[1]
-    assert RunSettings.from_config(changed["train"]).model_dump() == {
-        key.removeprefix("train."): value for key, value in values.items()
-    }
+    assert RunSettings.from_config(changed["train"]).model_dump() == values
 
 
 def test_an_ablation_overrides_only_what_it_names(config):
@@ -359,19 +372,48 @@ def test_the_primary_metric_is_one_whose_differences_are_resampled():
     assert sorted(primary["enum"]) == sorted(resampled)
 
 
-def test_a_key_that_stands_twice_is_named_with_both_lines(tmp_path):
+BOMB = (
+    "a0: &a0 ["
+    + "1, " * 20
+    + "]\n"
+    + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 20)}]\n" for i in range(1, 8))
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "faults"),
+    [
+        (
+            "ablations:\n  a: {}\n  b: {}\n  a: {ngf: 3}\n",
+            ["4: ablations.a is there already, in line 2"],
+        ),
+        ("run: a\nseeds: [{a: 1, a: 2}]\nrun: b", ["2: seeds.0.a is there", "3: run is there"]),
+        (
+            "seeds: [010]",
+            ["1: seeds.0: 010 would be read as 8; write the number in decimal digits"],
+        ),
+        (
+            "seeds:\n- 1:30\n- 1_0",
+            ["2: seeds.0: 1:30 would be read as 90", "3: seeds.1: 1_0 would"],
+        ),
+        ("train: {lr: 1:30.5, ngf: 0x1F}", ["1: train.lr: 1:30.5 would", "1: train.ngf: 0x1F"]),
+        ("train: {beta1: -0b1}", ["1: train.beta1: -0b1 would be read as -1"]),
+        ("draw: &a {photos: *a}", ["1: draw.photos contains itself, by an alias"]),
+        ("seeds: &a [0, *a]", ["1: seeds.1 contains itself"]),
+        (BOMB, ["1: aliases make more than 100,000 entries"]),
+        ("a: &a {x: 1}\nb: {<<: *a, y: [0, -1, 0.5, .5, 1.0e-5, '010', 2026-01-01]}", []),
+    ],
+)
+def test_what_yaml_would_lose_or_read_otherwise_is_named_with_its_line(tmp_path, text, faults):
     file = tmp_path / "overlay.yaml"
-    file.write_text(
-        "train: {lr: 0.1}\nablations:\n  a: {}\n  b: {}\n  a: {ngf: 3}\ntrain: {ngf: 2}\n"
-    )
-    inner, outer = sorted(loading.repeated_keys(file))
-    assert f"{file}, line 5: ablations.a is there already, in line 3" in inner
-    assert f"{file}, line 6: train is there already, in line 1" in outer
-    file.write_text("seeds: [{a: 1, a: 2}]\n")
-    assert "seeds.0.a is there already" in loading.repeated_keys(file)[0]
-    for text in ("", "a: 1\nb: {a: 1}\n"):
-        file.write_text(text)
-        assert loading.repeated_keys(file) == []
+    file.write_text(text)
+    if not faults:
+        assert loading.read_overlay(file) == yaml.safe_load(text)
+        return
+    with pytest.raises(InputError) as caught:
+        loading.read_overlays([file])
+    for fault, problem in zip(faults, caught.value.problems, strict=True):
+        assert problem.startswith(f"{file}, line {fault}")
 
 
 def test_null_leaves_out_what_is_defined_elsewhere(config):
@@ -396,14 +438,37 @@ def test_values_of_the_command_line_are_read_as_those_of_a_file():
         "seeds": ["0", "1"],
         "device": "cuda",
         "landmarks": {"manual": "null", "annotate": ["AR/1/photo"]},
+        "evaluation": {"epochs": {"start": "010", "step": "1:30"}},
     }
+    before["evaluation"] = {"epochs": {"start": 1, "step": 1}}
     assert loading.with_typed_values(before, given) == {
         "train": {"lr": 0.2, "flip": True, "ngf": 64},
         "seeds": [0, 1],
         "device": "cuda",
         "landmarks": {"manual": None, "annotate": ["AR/1/photo"]},
+        "evaluation": {"epochs": {"start": "010", "step": "1:30"}},  # refused, as written
         "run": "cufs",
     }
+
+
+@pytest.mark.parametrize(
+    ("train", "ablations", "idle"),
+    [
+        ({"losses": {"l1": 50}}, {}, ["losses.l1"]),
+        ({"losses": {"l1": 50}}, {"plain": {}}, []),
+        ({"losses": {"l1": 100}, "fusion": "apdrawing"}, {"local": None, "local_glad": None}, []),
+        ({"fusion": "feather", "ngf": 8}, {"local": None, "local_glad": None}, ["fusion"]),
+        ({"fusion": "feather"}, {"local": {"fusion": "blend"}, "local_glad": None}, ["fusion"]),
+        ({"fusion": "feather", "glad_form": "squared"}, {}, []),
+    ],
+)
+def test_keys_of_an_overlay_that_reach_no_ablation_are_named(config, train, ablations, idle):
+    overlay = {"train": train, "ablations": ablations}
+    merged = copy.deepcopy(config)
+    update_config(merged, overlay)
+    merged = settings.canonical(loading.without_dropped(merged))
+    told = [*checks.idle_train_keys(merged, config["train"])]
+    assert [text.partition(":")[0] for text in told] == [f"train.{key}" for key in idle]
 
 
 @pytest.mark.parametrize(
@@ -411,7 +476,11 @@ def test_values_of_the_command_line_are_read_as_those_of_a_file():
     [
         (None, "No such file or directory; correct the path"),
         *((text, "holds no keys; ") for text in ("", "7", "- run")),
-        *((text, "is not YAML (") for text in ("run: {a: 1", "\trun: a", b"\xff\xfe\x00")),
+        *(
+            (text, "is not YAML (")
+            for text in ("run: {a: 1", "\trun: a", "[" * 9999, "a: 2024-13-45")
+        ),
+        (b"\xff\xfe\x00", "is not UTF-8 (invalid start byte); save it as UTF-8"),
     ],
 )
 def test_files_that_are_not_overlays_are_named(tmp_path, text, fault):
@@ -422,6 +491,15 @@ def test_files_that_are_not_overlays_are_named(tmp_path, text, fault):
         loading.read_overlay(file)
     (problem,) = caught.value.problems
     assert problem.startswith(f"{file}: {fault}")
+
+
+@pytest.mark.parametrize("order", [("tiny", "cuhk-cpu"), ("cuhk-cpu", "tiny")])
+def test_a_trial_keeps_run_and_seeds_and_has_results_of_its_own(config, order):
+    config = {**with_overlays(config, *order), "seeds": [3, 4]}
+    config["dataset"]["pairs"] = str(ROOT / "resources/demo/pairs.tsv")
+    for loaded in loading.load(config, [config], {})[:2]:
+        assert (loaded["run"], loaded["seeds"]) == ("cuhk-cpu-tiny", [3, 4])
+    assert loading.load({**config, "trial": None}, [config], {})[0]["run"] == "cuhk-cpu"
 
 
 def test_what_stands_in_the_place_of_results_is_named(tmp_path, monkeypatch):
@@ -443,4 +521,4 @@ def test_what_stands_in_the_place_of_results_is_named(tmp_path, monkeypatch):
 def test_the_former_name_of_the_parser_is_read_and_hashed_as_the_present_one(config, name):
     changed = with_values(config, {"parsing.backend": name})
     assert settings.parser_hparams(changed) == {"backend": "segmentation"}
-    assert not checks.problems(changed)
+    assert not checks.config_problems(changed)

@@ -46,12 +46,6 @@ def test_a_point_with_the_hyper_parameters_of_an_ablation_is_that_one(config):
         ("local-local25", "local"),
         ("local-local0p5", "local-local0p5"),
     ]
-    # of several that are alike, the one that is swept
-    alike = {**config, "ablations": {"first": {"lr": 0.1}, "second": {"lr": 0.1}}}
-    _, [sweep] = expanded(
-        {**alike, "reference": "first"}, rates={"ablation": "second", "key": "lr", "values": [0.1]}
-    )
-    assert [point.ablation for point in sweep.points] == ["second"]
 
 
 def test_a_point_that_is_written_as_an_ablation_is_one_of_those(config):

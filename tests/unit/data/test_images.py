@@ -1,6 +1,7 @@
 """Image files of any make are read as people see them, or refused with a remedy."""
 
 import io
+import os
 import zlib
 
 import cv2
@@ -72,6 +73,16 @@ def on_white(pixels, alpha):
     return np.round(pixels * share + 255 * (1 - share))
 
 
+GROUND = np.full((64, 96, 3), 99, np.uint8)
+
+
+def rotated():
+    """A HEIF with a rotation of its own, and the same in its EXIF."""
+    exif = Image.Exif()
+    exif[274] = 6
+    return encoded(GROUND, "HEIF", exif=exif.tobytes())
+
+
 PALETTE = Image.fromarray(PIXELS).quantize(200)
 PROFILES = ImageCms.ImageCmsProfile(io.BytesIO(wide_gamut())), ImageCms.createProfile("sRGB")
 WIDE = np.asarray(ImageCms.profileToProfile(Image.fromarray(PIXELS), *PROFILES))
@@ -85,6 +96,8 @@ SEEN = {
     "black and white": (encoded(Image.fromarray(GRAY > 127)), np.where(GRAY > 127, 255, 0)),
     "to be turned right": (turned(6, "PNG"), np.rot90(PIXELS, -1)),
     "to be mirrored, a TIFF": (turned(2, "TIFF"), PIXELS[:, ::-1]),
+    "turned by its rotation, a HEIF": (rotated(), GROUND.transpose(1, 0, 2)),
+    "not turned by EXIF, a HEIF": (rotated().replace(b"irot", b"free"), GROUND),
     "to be turned left, a WebP": (turned(8, "WEBP"), np.rot90(PIXELS, 1)),
     "alpha": (encoded(np.dstack([PIXELS, HALF])), on_white(PIXELS, HALF)),
     "gray with alpha": (encoded(np.dstack([GRAY, HALF])), on_white(GRAY, HALF)),
@@ -171,7 +184,23 @@ def test_damaged_files_end_in_one_kind_of_error_whatever_pillow_makes_of_them():
             assert "; " in str(error)
 
 
-@pytest.mark.parametrize("size", [(8193, 8192), (16384, 16384)])
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("no\u0308.png", "rename the file"),
+        ("no.png", "correct the path"),
+        ("pipe", "a pipe or a device, not a file"),
+        ("", "Is a directory"),
+    ],
+)
+def test_a_path_without_a_file_is_told_in_a_sentence(tmp_path, name, fault):
+    (tmp_path / "n\xf6.png").touch()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(images.FaultyError, match=fault):
+        images.file_bytes(tmp_path / name)
+
+
+@pytest.mark.parametrize("size", [(8193, 8192), (16384, 16384), (30000, 30000)])
 def test_too_many_pixels_are_not_decoded(monkeypatch, size):
     header = encoded(Image.new("1", (9, 9)))
     sized = b"IHDR" + b"".join(length.to_bytes(4) for length in size) + header[24:29]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import io
 import subprocess
 import sys
 
@@ -70,6 +71,34 @@ def test_a_good_table_becomes_a_manifest_and_comes_back(folder):
     assert pairs.read_manifest(folder / "manifest.tsv") == found
     header = (folder / "manifest.tsv").read_text().splitlines()[0]
     assert header == f"{HEADER}\twidth\theight\tphoto_sha256\tsketch_sha256"
+
+
+@pytest.mark.parametrize(
+    ("change", "split", "named"),
+    [
+        (lambda photo: photo, "test", True),  # saved as JPEG
+        (lambda photo: photo.convert("L"), "test", True),
+        (lambda photo: photo.point(lambda value: 20 + value * 0.7), "val", True),
+        (lambda photo: photo, "train", False),
+        (lambda photo: Image.new("RGB", SIZE, "white"), "test", False),
+        (lambda photo: photo.transpose(Image.Transpose.ROTATE_180), "test", False),
+    ],
+)
+def test_images_that_are_nearly_the_same_in_two_splits_are_named(
+    folder, capsys, change, split, named
+):
+    coarse = np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8)
+    photo = Image.fromarray(coarse).resize(SIZE, Image.Resampling.BICUBIC)
+    photo.save(folder / "photos/1.png")
+    change(photo).save(folder / "photos/9.jpg", quality=60)
+    other = row(5, split).replace("photos/5.png", "photos/9.jpg")
+    more = [row(6, "val")] if split == "val" else []
+    console = io.StringIO()
+    pairs.index_pairs(write_table(folder, [*ROWS, other, *more]), SIZE, console)
+    said = f"photo of AR 1 (train) and of AR 5 ({split})"
+    assert (said in capsys.readouterr().out) == named
+    expected = f"pairs.tsv: 1 image nearly the same in two splits: {said}; if they show"
+    assert (expected in console.getvalue()) == bool(console.getvalue()) == named
 
 
 def test_paths_are_relative_below_the_working_directory_else_absolute(folder, monkeypatch):

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import re
 import tempfile
 import zipfile
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from photosketch.align.files import read_alignment
 from photosketch.comparison.costs import read_benchmarks
@@ -170,6 +172,28 @@ def test_a_file_that_cannot_be_read_is_not_called_damaged(error, told):
         raise MemoryError
 
 
+def test_a_generator_that_cannot_be_opened_is_not_called_missing(tmp_path, monkeypatch):
+    """safetensors itself says so."""
+    (tmp_path / "g.safetensors").touch()
+
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(InputError, match=r"cannot be read \(Permission denied"):
+        read_generator(tmp_path / "g.safetensors")
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o002, 0o664)])
+def test_tensors_are_for_whom_the_umask_lets_read_all_other_files(tmp_path, umask, mode):
+    before = os.umask(umask)
+    try:
+        storage.write_tensors(tmp_path / "g.safetensors", {"a": torch.zeros(2)}, {})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "g.safetensors").stat().st_mode & 0o777 == mode
+
+
 def pair(id):
     return Pair("AR", id, "test", f"{id}.jpg", f"{id}.png", 200, 250, "0" * 64, "1" * 64)
 
@@ -197,7 +221,7 @@ def test_rows_lost_and_rows_doubled_are_named_with_the_remedy(tmp_path):
         (
             "2 AR 7",
             lambda: files.read_image_scores(path, [("AR", "7"), ("AR", "8")], [2]),
-            table_of({"epoch": 2, **people}),
+            table_of({"epoch": 2, "nearest": "AR/9", **people}),
         ),
         ("7", lambda: read_scores(path, ["7", "8"]), table_of(warped)),
         (

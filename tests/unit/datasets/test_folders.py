@@ -1,5 +1,6 @@
 """Photos and sketches in two folders or side by side, and the draw of test pairs."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -25,6 +26,7 @@ def two(tmp_path):
     for number in range(1, 11):
         touch(photos / f"{number}.jpg", sketches / f"{number}.png")
     touch(photos / "Thumbs.db")
+    (photos / "9.jpg").rename(photos / "9.HEIC")
     return photos, sketches
 
 
@@ -67,8 +69,8 @@ def test_one_folder_holds_pictures_side_by_side(tmp_path, capsys):
         pixels = np.full((10, 16), 50, np.uint8)
         pixels[:, 8:] = 100 + number
         Image.fromarray(pixels).save(folder / f"{number}.png")
-    for _ in range(2):  # the halves of the first time are not taken for more pictures
-        assert main(["folders", str(folder), "--output", str(folder)]) == 0
+    for again in ([], ["--force"]):  # the halves of the first time are not more pictures
+        assert main(["folders", str(folder), "--output", str(folder), *again]) == 0
         assert capsys.readouterr().err == ""
     rows = read_table(folder / "pairs.tsv")
     assert rows[3]["photo"] == "halves/photos/3.png"
@@ -108,6 +110,28 @@ def test_folders_without_images_and_shares_that_leave_nothing_are_refused(two):
     empty, missing = problems_of(sketches.parent, photos / "none", subset="mine")
     assert empty.startswith(f"{sketches.parent}: holds no images (its folder drawn does)")
     assert missing == f"{photos}/none: is not a folder; correct the path"
+
+
+def test_pictures_are_not_overwritten_by_their_own_halves(tmp_path, capsys):
+    folder = tmp_path / "halves/photos"
+    folder.mkdir(parents=True)
+    for number in range(4):
+        Image.new("L", (16, 10)).save(folder / f"{number}.png")
+    command = ["folders", str(folder), "--output", str(tmp_path), "--force"]
+    assert main(command) == 1
+    assert "2.png and 1 more: would be cut and overwritten" in capsys.readouterr().err
+    assert {Image.open(path).size for path in folder.iterdir()} == {(16, 10)}
+
+
+def test_names_that_cannot_be_ids_are_refused_whatever_their_encoding(two):
+    photos, sketches = two
+    names = [os.fsdecode("\u5f20".encode("gbk")), "caf\xe9"]
+    touch(*(photos / f"{name}.HEIC" for name in names))
+    touch(*(sketches / f"{name}.png" for name in (names[0], "cafe\u0301")))  # another Unicode form
+    problems = problems_of(photos, sketches)
+    assert len(problems) == 3
+    assert all("cannot be part of a file name" in line for line in problems)
+    assert all(line.endswith("; rename it") for line in problems)
 
 
 def test_names_of_another_scheme_are_told_once(tmp_path):

@@ -38,7 +38,8 @@ def fs2k(tmp_path):
 
 
 def annotate(folder, split, entries):
-    (folder / f"anno_{split}.json").write_text(json.dumps(entries))
+    text = "\ufeff" + json.dumps(entries)  # as some editors save it
+    (folder / f"anno_{split}.json").write_text(text)
 
 
 def problems_of(folder):

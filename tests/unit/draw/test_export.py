@@ -11,7 +11,7 @@ from photosketch.draw import Sketcher
 from photosketch.draw import __main__ as command
 from photosketch.training import checkpoint, inference
 from photosketch.training.layers import HalfDropout
-from photosketch.training.networks import instance_statistics
+from photosketch.training.networks import as_at_test_time
 from support.faces.pair import draw_pair
 from support.generators import generator_file
 
@@ -49,8 +49,8 @@ def test_the_file_gives_what_torch_gives_without_dropout(tmp_path, recwarn):
         if isinstance(module, HalfDropout):
             module.forward = lambda features: features
     photo = torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    with torch.no_grad(), instance_statistics(network):
-        wanted = network(photo).numpy()
+    with torch.no_grad():
+        wanted = as_at_test_time(network, torch.Generator())(photo).numpy()
     session = ort.InferenceSession(target.read_bytes(), providers=["CPUExecutionProvider"])
     (given,) = session.run(["sketch"], {"photo": photo.numpy()})
     assert np.abs(given - wanted).max() < 1e-4
@@ -73,3 +73,13 @@ def test_local_networks_and_a_file_that_is_there_are_refused(tmp_path, capsys, l
     assert command.main(["--export", str(path), str(target)]) == 1
     assert said in capsys.readouterr().err
     assert not target.exists() if local else target.read_text() == "mine"
+
+
+def test_the_generator_is_not_overwritten(tmp_path, capsys):
+    path = generator_file(tmp_path)
+    (tmp_path / "link").symlink_to(path)
+    before = path.read_bytes()
+    for target in (path, tmp_path / "link"):
+        assert command.main(["--export", str(path), str(target), "--force"]) == 1
+        assert f"{target}: is the generator itself" in capsys.readouterr().err
+    assert path.read_bytes() == before

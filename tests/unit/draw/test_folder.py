@@ -15,6 +15,9 @@ import pytest
 from PIL import Image
 
 from photosketch.draw import __main__ as command
+from photosketch.draw import folder
+from photosketch.draw.photos import Photo
+from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS
 from support.faces.pair import draw_pair
 from support.generators import generator_file, group_photo
@@ -27,7 +30,7 @@ def generator(tmp_path_factory):
 
 def write_kinds(folder) -> list[str]:
     """One face in each kind of file that people have, 200x250 but for large.bmp; their names.
-    One name is too long for a copy's name, one is not text."""
+    One name is too long for a copy's name, one is not text, one has a line break."""
     pillow_heif.register_heif_opener()
     face = Image.fromarray(draw_pair(1).photo)
     exif = Image.Exif()
@@ -44,6 +47,7 @@ def write_kinds(folder) -> list[str]:
         "deep.png": Image.fromarray(levels),
         "web.webp": face,
         "large.bmp": face.resize((1000, 1250)),
+        "new\nline.png": face,
         f"{'x' * 245}.png": face,
         os.fsdecode(b"fl\xf6te.png"): face,
     }
@@ -67,7 +71,7 @@ def test_photos_of_all_kinds_are_drawn_and_strange_files_named(generator, tmp_pa
     (photos / "bomb.png").write_bytes(bomb())
     assert draw(generator, photos, "--output", output) == 0
     faces = pd.read_csv(output / "faces.csv")
-    assert len(faces) == len(kinds) + 1 == 10
+    assert len(faces) == len(kinds) + 1 == 11
     assert set(kinds) <= {path.rpartition("/")[2] for path in faces["photo"]}
     for _, row in faces.iterrows():
         size = (1000, 1250) if row["photo"].endswith("large.bmp") else (200, 250)
@@ -77,7 +81,7 @@ def test_photos_of_all_kinds_are_drawn_and_strange_files_named(generator, tmp_pa
         eyes = row["right_eye_x"] - row["left_eye_x"]
         assert eyes == pytest.approx(51 * size[0] / 200, rel=0.15)
     said = capsys.readouterr()
-    assert "10 faces in 10 of 13 photos" in said.out
+    assert "11 faces in 11 of 14 photos" in said.out
     for name in ("notes.txt", "huge.jpg", "bomb.png"):
         assert re.search(rf"{name}: .*(not an intact image|too many (pixels )?to read)", said.err)
         assert name in (output / "index.html").read_text()
@@ -116,12 +120,80 @@ def test_nothing_is_overwritten_without_being_asked_to(generator, tmp_path, caps
     (output / "mine.txt").write_text("mine")
     assert draw(generator, tmp_path / "a.png", "--output", output) == 1
     said = capsys.readouterr().err
-    assert "--force (make draw: FORCE=1)" in said
+    assert "with --force" in said
     assert [path.name for path in output.iterdir()] == ["mine.txt"]
-    (output / "points.html").write_text("of photos that were drawn before")
+    Image.new("RGB", (300, 300), "white").save(tmp_path / "wall.png")
+    assert draw(generator, tmp_path / "wall.png", "--output", output, "--force") == 1
+    assert (output / "points.html").is_file()
     assert draw(generator, tmp_path / "a.png", "--output", output, "--force") == 0
     assert (output / "mine.txt").read_text() == "mine"
     assert not (output / "points.html").exists()
+    listed = (output / "drawn_files.txt").read_text().splitlines()
+    there = [path for path in output.rglob("*") if path.is_file()]
+    names = {str(path.relative_to(output)) for path in there}
+    assert {*listed} == names - {"mine.txt", "drawn_files.txt"}
+
+
+@pytest.mark.parametrize(
+    ("listed", "files", "link"),
+    [
+        ([], ["sketches/1.png"], ""),
+        (["sketches/1_1.png"], ["sketches/1_1.png", "index_2.html"], ""),
+        (["../elsewhere/sketches/1.png"], ["sketches/1.png"], ""),
+        ([], ["sketches/1.png"], "sketches"),
+    ],
+)
+def test_what_was_not_drawn_is_neither_removed_nor_mixed_with(tmp_path, listed, files, link):
+    output, elsewhere = tmp_path / "drawn", tmp_path / "elsewhere"
+    output.mkdir()
+    (elsewhere / "sketches").mkdir(parents=True)
+    if link:
+        (output / link).symlink_to(elsewhere / link)
+    for name in files:
+        (output / name).parent.mkdir(exist_ok=True)
+        (output / name).write_text("mine")
+    (elsewhere / "sketches/1.png").write_text("mine")
+    (output / folder.LIST).write_text("\n".join(listed))
+    with pytest.raises(InputError, match="is in the way of what is drawn"):
+        folder.clear(output, [])
+    assert {path.read_text() for path in tmp_path.rglob("*.[ph]*")} == {"mine"}
+    assert len([*output.rglob("*.html"), *elsewhere.rglob("*.png")]) >= 1
+
+
+def test_a_photo_that_was_drawn_there_before_is_not_removed(tmp_path):
+    (tmp_path / "sketches").mkdir()
+    photo = tmp_path / "sketches/a_1.png"
+    photo.touch()
+    (tmp_path / folder.LIST).write_text("sketches/a_1.png\nsketches/gone.png\n")
+    with pytest.raises(InputError, match=r"a_1\.png: was drawn into .*; copy it elsewhere"):
+        folder.clear(tmp_path, [Photo(photo, "a_1", "a_1.png")])
+    assert photo.exists()
+    folder.clear(tmp_path, [])
+    assert [*tmp_path.rglob("*.*")] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--output", "file/drawn"], "file/drawn: cannot be used (Not a directory)"),
+        (["--output", "x" * 300], "cannot be used (File name too long)"),
+        (["--output", "/proc/drawn"], "/proc/drawn: cannot be used (No such file or directory)"),
+        (["--output", "file"], "file: is no folder"),
+        (["--output", "o", "--threads", "-1"], "--threads -1: give 1 or more"),
+        (["--output", "o", "--threads", "0"], "--threads 0: give 1 or more"),
+        (["--output", "o", "--points", "."], "cannot be read (Is a directory)"),
+        (["--output", "o", "--points", "none.csv"], "none.csv: is not there"),
+    ],
+)
+def test_an_option_that_cannot_be_followed_is_a_sentence(
+    generator, tmp_path, monkeypatch, capsys, arguments, fault
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert draw(generator, "file", *arguments) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert fault in said
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_all_that_is_wrong_is_told_at_once_by_whole_paths(tmp_path, monkeypatch, capsys):

@@ -23,7 +23,12 @@ from photosketch.landmarks.manual import MANUAL_COLUMNS
             ["one", "two", "two/b.jpg"],
             ["A.png", "a.jpg", "a.jpg-2", "b"],
         ),
-        ([os.fsdecode(b"fl\xf6te.jpg")], ["."], ["fl\ufffdte"]),  # a name that is no text
+        (  # names that are no line of text, and two that look the same
+            [os.fsdecode(b"fl\xf6te.jpg"), "a\nb\u2028.jpg"],
+            ["."],
+            ["a\ufffdb\ufffd", "fl\ufffdte"],
+        ),
+        (["u\u0308.jpg", "\xfc.jpg"], ["."], ["\xfc.jpg", "\xfc.jpg-2"]),
     ],
 )
 def test_photos_are_searched_below_folders_and_named_apart(tmp_path, files, places, names):
@@ -47,6 +52,12 @@ def points_file(path, *rows):
 
 
 NUMBERS = "10,20,30,20,20,30,12,40,28,40"
+
+
+def test_points_are_read_by_names_in_another_unicode_form(tmp_path):
+    photos = [Photo(tmp_path / "a.jpg", "\xfc", "a.jpg")]
+    file = points_file(tmp_path / "p.csv", f"photos,u\u0308,photo,{NUMBERS}")
+    assert list(read_points(file, photos)) == ["\xfc"]
 
 
 def test_points_are_read_by_name_several_faces_a_photo(tmp_path):

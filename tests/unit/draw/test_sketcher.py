@@ -1,5 +1,7 @@
 """Faces of any photo: found, brought to their place, and drawn as a run draws them."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import pytest
@@ -110,6 +112,69 @@ def test_a_photo_of_another_size_is_not_taken_for_an_aligned_one(tmp_path, perso
     sketcher = Sketcher.load(generator_file(tmp_path))
     with pytest.raises(InputError, match=r"\[249, 200, 3\].*leave aligned out"):
         sketcher(photo[1:], points, aligned=True)
+
+
+def test_threads_share_a_sketcher_and_nothing_else_changes(sketcher, person):
+    photo, points = person
+    torch.manual_seed(1)
+    alone = sketcher(photo, points)[0].image
+    before = {name: value.clone() for name, value in sketcher.generator.state_dict().items()}
+    state = torch.get_rng_state(), torch.are_deterministic_algorithms_enabled()
+    with ThreadPoolExecutor(4) as pool:
+        found = [each[0].image for each in pool.map(sketcher, [photo] * 12, [points] * 12)]
+    assert all(np.array_equal(image, alone) for image in found)
+    assert (torch.get_rng_state() == state[0]).all()
+    assert torch.are_deterministic_algorithms_enabled() == state[1]
+    after = sketcher.generator.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda photo: photo / 255,
+        lambda photo: photo.astype(np.float64),
+        lambda photo: photo.astype(np.uint16),
+        lambda photo: photo > 99,
+        lambda photo: photo.transpose(2, 0, 1),
+        lambda photo: np.dstack([photo, photo[..., :1]]),
+        lambda photo: photo[..., 0],
+        lambda photo: photo[:0],
+        lambda photo: photo[None],
+    ],
+    ids=["0..1", "float", "16 bits", "bool", "channels first", "RGBA", "gray", "empty", "batch"],
+)
+def test_an_array_that_is_no_photo_is_refused_by_every_way_in(tmp_path, person, change):
+    photo, points = person
+    sketcher = Sketcher.load(generator_file(tmp_path))
+    for draw in (
+        sketcher,
+        lambda wrong: sketcher(wrong, points, aligned=True),
+        lambda wrong: sketcher.sketch(wrong, points, None, "a/1"),
+    ):
+        with pytest.raises(InputError, match=r"the photo is .*; give RGB \[H, W, 3\] uint8"):
+            draw(change(photo))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda points: points + np.nan, "left_eye_x nan is outside the image of 200x250"),
+        (lambda points: points + 1000, "is outside the image"),
+        (lambda points: points[:, ::-1], "is not left of"),
+        (lambda points: points[:4], r"have the shape \[4, 2\]; give \[5, 2\] or \[K, 5, 2\]"),
+        (np.ravel, r"have the shape \[10\]"),
+    ],
+)
+def test_points_that_no_face_has_there_are_refused(tmp_path, person, change, said):
+    photo, points = person
+    with pytest.raises(InputError, match=said):
+        Sketcher.load(generator_file(tmp_path))(photo, change(points))
+
+
+def test_unknown_statistics_are_refused(tmp_path):
+    with pytest.raises(InputError, match="statistics: 'batch' is unknown; use instance or running"):
+        Sketcher.load(generator_file(tmp_path), statistics="batch")
 
 
 def test_one_changed_weight_is_noticed(tmp_path):

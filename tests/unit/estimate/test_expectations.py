@@ -1,6 +1,7 @@
-"""What a run is going to take: disk, and time by past jobs or measured speeds."""
+"""What a run is going to take: disk, and time by past jobs or by what was timed."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 import yaml
 
 from photosketch.estimate import expectations
-from support.settings import loss_weights, train_config
+from photosketch.estimate.timing import Speed
 
 ROWS = [
     {"subset": "CUHK", "split": split}
@@ -33,7 +34,7 @@ def test_the_full_run_needs_the_disk_that_its_generators_and_states_fill(
     state = 3 * 4 * (54.4e6 + 2.77e6)
     assert disk["states for resuming"] == pytest.approx(4 * 2 * state, rel=0.01)
     assert disk["a state being written"] == pytest.approx(state, rel=0.01)
-    assert disk["features"] == (4 * 31 + 1) * 338 * 2048 * 4
+    assert disk["features"] == ((4 * 31 + 1) * 338 + 268) * 2048 * 4
     assert disk["warps"] == 0
     twice = expectations.expected_bytes({**config, "seeds": [0, 1]}, ROWS)
     for kind in ("generators", "states for resuming", "samples"):
@@ -60,7 +61,7 @@ def test_local_networks_validation_warps_and_methods_take_more(config: dict[str,
         expectations.expected_bytes(shared, ROWS),
     ):
         assert validated["samples"] == disk["samples"] * (338 + 27) // 338
-        assert validated["features"] == (4 * 31 + 1) * (338 + 27) * 2048 * 4
+        assert validated["features"] == ((4 * 31 + 1) * (338 + 27) + 241) * 2048 * 4
         assert validated["tensors"] == disk["tensors"]
 
     ablations = {**config["ablations"], "c": {"warp": "face"}, "d": {"warp": "region"}}
@@ -85,38 +86,24 @@ def test_past_jobs_are_multiplied_and_rules_without_any_are_left_out() -> None:
     assert seconds == {"train": pytest.approx(14400)}
 
 
-TRAIN = train_config(
-    epochs=10, batch_size=1, lr=0.0002, beta1=0.5, ngf=64, ndf=64, losses=loss_weights(l1=100)
-)
-LOCAL = loss_weights(l1=100, glad=100, local=25)
-MEASURED = {
-    "device": "CPU",
-    "width": 64,
-    "frame": 256,
-    "rows": [
-        {"ablation": "baseline", "precision": "fp32", "taken": False, "images_per_second": 1},
-        {"ablation": "baseline", "precision": "fp32", "taken": True, "images_per_second": 2},
-        {"ablation": "local_glad", "precision": "fp32", "taken": True, "images_per_second": 0.5},
-    ],
-}
-
-
-def test_a_training_takes_as_long_as_its_kind_at_the_speed_that_training_has():
-    assert expectations.training_seconds(MEASURED, TRAIN, 88) == pytest.approx(440)
-    local = TRAIN.model_copy(update={"losses": LOCAL})
-    assert expectations.training_seconds(MEASURED, local, 88) == pytest.approx(1760)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"batch_size": 4},
-        {"ngf": 16},
-        {"frame": 512, "jitter": 572},
-        {"precision": "bf16"},
-        {"losses": LOCAL, "fusion": "feather"},
-        {"losses": loss_weights(l1=100, local=25)},
-    ],
-)
-def test_what_was_not_measured_is_not_known(changes):
-    assert expectations.training_seconds(MEASURED, TRAIN.model_copy(update=changes), 88) is None
+def test_timed_jobs_take_as_long_as_their_images(config: dict[str, Any]) -> None:
+    config["ablations"]["b"] = {"epochs": 10}
+    config["dataset"] = {**config["dataset"], "validation": 0.1}
+    jobs = [
+        ("train", {"ablation": "a", "seed": "0"}, 4),
+        ("train", {"ablation": "b", "seed": "0"}, 4),
+        ("infer", {"ablation": "a", "seed": "0"}, 4),
+        ("infer_validation", {"ablation": "a", "seed": "0"}, 4),
+        ("parse_faces", {"subset": "CUHK"}, 2),
+        ("compare", {}, 1),
+    ]
+    planned = [SimpleNamespace(rule_name=r, wildcards=w, threads=t) for r, w, t in jobs]
+    speeds = {name: Speed(image, drawing=0.25) for name, image in (("a", 1.0), ("b", 2.0))}
+    seconds = expectations.timed_seconds(planned, config, ROWS, speeds, parsing=0.1)
+    assert seconds == {
+        "train": pytest.approx(800 * 241 + 2 * 10 * 241),
+        "infer": pytest.approx(31 * 338 / 4),
+        "infer_validation": pytest.approx(31 * 27 / 4),
+        "parse_faces": pytest.approx(2 * 606 * 0.1 / 2),
+    }
+    assert expectations.timed_seconds(planned, config, ROWS, {}, None) == {}

@@ -309,8 +309,14 @@ def test_an_onnx_file_that_has_changed_or_gone_is_refused(tmp_path: Path) -> Non
         (partial(small_onnx.write, beside=True), "not an ONNX .*external_data=False"),
         (partial(Path.write_text, data="no network"), "not an ONNX network in one file"),
         (partial(small_onnx.write, factor=float("inf")), "no features, or some .* not finite"),
+        (partial(small_onnx.write, factor=0), "gives a black image and noise the same features"),
+        (partial(small_onnx.write, noise="Dropout"), "gives one image other features each time"),
+        (partial(small_onnx.write, noise="RandomNormalLike"), "gives one image other features"),
     ],
-    ids=["for another size", "with weights beside it", "no network", "gives infinity"],
+    ids=[
+        *("for another size", "with weights beside it", "no network", "gives infinity"),
+        *("constant", "with dropout on", "with noise"),
+    ],
 )
 def test_an_onnx_file_that_gives_no_features_is_refused(
     write: Callable[[Path], object], fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

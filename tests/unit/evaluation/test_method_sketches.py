@@ -100,7 +100,17 @@ def test_missing_doubled_and_broken_images_are_named_at_once(tmp_path: Path) -> 
     assert f"{tmp_path}/AR/2.png: no sketch of test pair AR 2" in missing
     assert f"{tmp_path}/AR/3.png: is not an intact image" in broken
     (no_folder,) = problems_of(tmp_path / "nowhere", PEOPLE)
-    assert f"{tmp_path}/nowhere is no folder" in no_folder
+    assert f"{tmp_path}/nowhere is not a folder" in no_folder
+
+
+def test_folders_are_not_searched_without_end(tmp_path: Path) -> None:
+    for place in ("AR", "old/AR", "old/AR/deeper"):
+        (tmp_path / place).mkdir(parents=True, exist_ok=True)
+        (tmp_path / place / "1.PNG").touch()
+    (tmp_path / "old/again").symlink_to(tmp_path)
+    (tmp_path / "linked").symlink_to(tmp_path / "AR")
+    found = method_sketches.image_files(tmp_path)
+    assert found == [str(tmp_path / name / "1.PNG") for name in ("AR", "linked", "old/AR")]
 
 
 def test_only_images_right_in_a_subsets_folder_are_taken(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The scores of a set of sketches, and of real images in their place."""
 
+import json
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -14,6 +15,7 @@ from photosketch.data.pairs import Pair
 from photosketch.evaluation import distances
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features, Gallery
+from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.metrics import METRICS
 from photosketch.evaluation.scores import (
     Networks,
@@ -86,14 +88,16 @@ def test_what_is_computed_are_the_metrics_of_the_registry_and_no_others(truth: T
     labels = np.zeros((9, 40, 40), np.uint8)
     labels[:, 12:28, 12:28] = 1
     seams = Seams.of(points, labels, truth.measured.sketches)
-    scores, images, _ = evaluate(sketches, replace(truth, gallery=gallery, seams=seams), networks)
+    known = replace(truth, gallery=gallery, seams=seams, memory=Memory(people, people, np.ones(9)))
+    scores, images, _ = evaluate(sketches, known, networks)
     every = [metric.key for metric in METRICS]
     per_image = [metric.key for metric in METRICS if metric.per_image]
     assert list(scores.columns.drop(["subset", "n", "kid_low", "kid_high"])) == every
-    assert list(images.columns.drop(["subset", "id"])) == per_image
+    assert list(images.columns.drop(["subset", "id", "nearest"])) == per_image
     scores, images, _ = evaluate(sketches, truth, NETWORKS)
-    assert set(every) - set(scores) == {"lpips", "seam", "identity_rank1", "identity_auc"}
-    assert set(per_image) - set(images) == {"lpips", "seam"}
+    left_out = {"lpips", "seam", "memory"}
+    assert set(every) - set(scores) == left_out | {"identity_rank1", "identity_auc"}
+    assert set(per_image) - set(images) == left_out
 
 
 def test_epochs_are_scored_one_after_the_other_and_every_image_is_counted(
@@ -102,12 +106,14 @@ def test_epochs_are_scored_one_after_the_other_and_every_image_is_counted(
     real, files = truth.features, {}
     for epoch, sketches in ((5, 255 - truth.measured.sketches), (10, truth.measured.sketches)):
         files[epoch] = tmp_path / f"{epoch}.npz"
-        write_samples(Samples(real.ids, real.subset, sketches), files[epoch])
+        write_samples(Samples(real.ids, real.subset, sketches, {"lr": epoch}), files[epoch])
     run = "local, seed 0"
     scores, images, features = evaluate_epochs(run, files, truth, NETWORKS, StringIO())
     first, _, last = capsys.readouterr().out.splitlines()
     assert scores["epoch"].tolist() == [5] * 3 + [10] * 3
     assert images["epoch"].tolist() == [5] * 9 + [10] * 9
+    made_with = [json.loads(text) for text in scores["made_with"].unique()]
+    assert made_with == [{"scored_as": "as_drawn", "lr": epoch} for epoch in (5, 10)]
     expected, _, drawn = evaluate(255 - truth.measured.sketches, truth, NETWORKS)
     assert scores["fid"][:3].tolist() == expected["fid"].tolist()
     assert features.epochs.tolist() == [5, 10]

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_ind
 
-from photosketch.evaluation import distances, significance
+from photosketch.evaluation import distances, intervals, significance
 from photosketch.evaluation.distances import InnerProducts
+from photosketch.evaluation.files import pairs_to_compare
 from photosketch.evaluation.metrics import METRICS
 from support.nothing_true import nothing_true, says_something, tabulated
 
@@ -150,16 +151,16 @@ def test_seeds_alone_give_the_interval_of_welchs_test() -> None:
     spread = significance.spread_over_seeds([first, second])
     estimate = float(first.mean() - second.mean())
     expected = ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
-    found = significance.interval(estimate, 0.95, spread)
+    found = intervals.interval(estimate, 0.95, spread)
     assert found == pytest.approx((expected.low[0], expected.high[0]))
     alike = significance.spread_over_seeds([np.full((3, 1), 2.0), np.full((2, 1), 5.0)])
-    assert significance.interval(-3, 0.95, alike) == (-3, -3)
+    assert intervals.interval(-3, 0.95, alike) == (-3, -3)
 
 
 def test_half_widths_of_images_and_seeds_add_as_squares() -> None:
-    images, seeds = significance.Spread(4.0, 50), significance.Spread(9.0, 3)
-    halves = [significance.interval(0, 0.9, spread)[1] for spread in (images, seeds)]
-    low, high = significance.interval(1, 0.9, images, seeds)
+    images, seeds = intervals.Spread(4.0, 50), intervals.Spread(9.0, 3)
+    halves = [intervals.interval(0, 0.9, spread)[1] for spread in (images, seeds)]
+    low, high = intervals.interval(1, 0.9, images, seeds)
     assert (low, high) == pytest.approx((1 - np.hypot(*halves), 1 + np.hypot(*halves)))
 
 
@@ -209,7 +210,7 @@ def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_li
         name: [{key: scattered(float(place), place) for key in score}]
         for place, name in enumerate(("base", "a", "b", "a-lr0p1", "theirs"))
     }
-    pairs = significance.pairs_to_compare(runs, "base", [])
+    pairs = pairs_to_compare(runs, "base", [])
     fixed, points = ["theirs"], ["a-lr0p1"]
     table = significance.differences(runs, SUBSET, pairs, LOWER, "fid", fixed, points)
     primary = table[table["role"] == "primary"]
@@ -238,7 +239,7 @@ def test_a_contrast_is_decided_where_the_reference_scatters_too_much() -> None:
         for noise, (name, values) in enumerate(fids.items())
     }
     contrasts = [["warp", "local"], ["local", "base"], ["local", "theirs"]]
-    pairs = significance.pairs_to_compare(runs, "base", contrasts)
+    pairs = pairs_to_compare(runs, "base", contrasts)
     assert pairs == [
         *(("local", "base"), ("warp", "base"), ("theirs", "base")),
         *(("warp", "local"), ("local", "theirs")),

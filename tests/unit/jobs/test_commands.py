@@ -2,26 +2,30 @@
 
 import contextlib
 import io
+import json
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 from snakemake.cli import parse_args
 
-from photosketch.datasets.__main__ import main as datasets
-from photosketch.draw.__main__ import main as draw
+from photosketch import __main__
+from photosketch.__main__ import main as photosketch
 from photosketch.jobs import run_plan
+from photosketch.training.__main__ import main as train
 
-PROGRAMS = {"photosketch.datasets": datasets, "photosketch.draw": draw}
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = [
     ROOT / name
     for name in ("README.md", "CONTRIBUTING.md", "config/README.md")
-    + tuple(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))
+    + tuple(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.*")))
+    if name.endswith((".md", ".ipynb"))
 ]
 WRITTEN_BY_THE_READER = {"my.yaml", "weights.yaml", "FILE"}  # overlays that a text lets one write
-TARGETS = {"annotate", "draw", "samples_png", "results/RUN/seams/local/seed0_epoch800.png"}
+SHEETS = {f"results/RUN/{kind}/local/seed0_epoch800.png" for kind in ("seams", "memory")}
+TARGETS = {"annotate", "draw", "samples_png", "votes", "results/cufs/tensors/train.npz"} | SHEETS
 RUNS_NO_JOB = {"dryrun", "unlock", "report"}  # what needs no number of cores
 # of other programs, or more than a test may do; make's targets are in test_documents
 NOT_TRIED = {
@@ -30,16 +34,24 @@ NOT_TRIED = {
     "nano": "an editor",
     "scancel": "SLURM's; tests/cluster ends jobs in its way",
     "srun": "SLURM's",
+    "mkdir": "the reader's folders",
     "make": "test_documents looks for the targets; their commands are those of the tests",
     "python tests/bench_verdicts.py": "a measurement of minutes",
+    "python tests/bench_votes.py": "a measurement of minutes",
     "python tests/gpu_check.py": "needs a GPU; tests/gpu runs it on one that is made up",
 }
-COMMAND = re.compile(r"snakemake -|snakemake [a-z]\S* -|(PYTHONPATH=\S+ )?python -m photosketch")
+COMMAND = re.compile(
+    r"snakemake -|snakemake [a-z]\S* -|photosketch (--)?[a-z]|PYTHONPATH=\S+ python -m photosketch"
+)
 
 
 def commands(document: Path) -> list[list[str]]:
-    """The words of each command: lines of blocks without a language, and code within sentences."""
+    """The words of each command: lines of blocks without a language, code within sentences, and
+    what the cells of a notebook call."""
     text = document.read_text()
+    if document.suffix == ".ipynb":
+        cells = [line for cell in json.loads(text)["cells"] for line in cell["source"]]
+        text = "".join(f"```\n{line[1:]}\n```\n" for line in cells if line.startswith("!"))
     blocks = re.findall(r"^ *```\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL)
     lines = [line.strip() for block in blocks for line in block.splitlines()]
     prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
@@ -73,15 +85,30 @@ def test_snakemake_takes_what_is_printed(document, words):
         assert options.cores or options.workflow_profile, "fails without --cores"
 
 
-@pytest.mark.parametrize(("document", "words"), typed("python"))
-def test_programs_take_what_is_printed(document, words, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("document", "words"), [*typed("photosketch"), *typed("python")], ids=str)
+def test_photosketch_takes_what_is_printed(document, words, tmp_path, monkeypatch):
     """Up to the files, which are not there: told in a sentence, and no mistake of the options."""
     monkeypatch.chdir(tmp_path)
+    command, given = (train, words[2:]) if words[0] == "-m" else (photosketch, words)
     told = io.StringIO()
     with contextlib.redirect_stderr(told), contextlib.suppress(SystemExit):
-        PROGRAMS[words[1]](words[2:])
+        command(given)
     if "NAME" not in words:
         assert "usage:" not in told.getvalue()
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_remedy(monkeypatch, capsys):
+    def run(command, arguments):
+        raise ModuleNotFoundError(name=command)
+
+    monkeypatch.setattr(__main__, "_run", run)
+    monkeypatch.setattr(__main__, "COMMANDS", ("pandas", "photosketch.nothing"))
+    assert photosketch(["pandas"]) == 1
+    assert f"pandas is not installed for {sys.executable}; run `make setup` in {ROOT} and" in (
+        capsys.readouterr().err
+    )
+    with pytest.raises(ModuleNotFoundError):  # a fault of our own
+        photosketch(["photosketch.nothing"])
 
 
 def test_the_command_for_another_target_is_the_user_s_own(tmp_path, monkeypatch):

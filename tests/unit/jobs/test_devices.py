@@ -174,7 +174,7 @@ def test_a_gpu_that_is_there_or_asked_for_and_not_seen_is_an_error(
 
 @pytest.mark.parametrize(
     ("options", "printed"),
-    [({"wanted": "cpu"}, "device is cpu"), ({"asked": False}, "no GPU was asked for")],
+    [({"wanted": "cpu"}, "device is cpu"), ({"asked": False}, "resource gpu is 0")],
 )
 def test_a_job_that_wants_none_takes_none_also_under_a_scheduler(
     tmp_path, cards, seen, monkeypatch, capsys, options, printed
@@ -185,6 +185,28 @@ def test_a_job_that_wants_none_takes_none_also_under_a_scheduler(
     assert acquire(tmp_path, **options).type == "cpu"
     assert printed in capsys.readouterr().out
     assert not opened
+
+
+@pytest.mark.parametrize(
+    ("wanted", "card", "environment", "may"),
+    [
+        ("auto", False, {}, False),
+        ("auto", True, {}, True),
+        ("auto", False, {"SLURM_JOB_ID": "7"}, True),
+        ("cpu", True, {}, False),
+        ("cuda", False, {}, True),
+    ],
+)
+def test_a_job_may_use_a_gpu_if_the_machine_or_the_scheduler_may_have_one(
+    tmp_path, monkeypatch, wanted, card, environment, may
+):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(devices, "POSSIBLE_CARDS", (str(tmp_path / "kfd"), str(tmp_path / "dxg")))
+    if card:
+        (tmp_path / "dxg").touch()
+    assert devices.may_use_gpu(wanted) == may
 
 
 def test_no_devices_although_torch_is_available_is_not_waited_for(tmp_path, cards, seen):

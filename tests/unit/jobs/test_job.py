@@ -106,11 +106,64 @@ def test_a_full_disk_is_told_with_folder_space_and_remedy(tmp_path, code, needed
     assert not list(target.parent.iterdir())
 
 
-def test_another_error_of_the_disk_is_not_taken_for_a_lack_of_room(tmp_path):
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("file/table.csv", "File exists"),
+        ("file/below/table.csv", "Not a directory"),
+        (f"{'x' * 300}.csv", "File name too long"),
+        ("/proc/none/table.csv", "No such file or directory"),
+        ("folder", "Is a directory"),
+    ],
+)
+def test_a_place_where_nothing_can_be_written_is_named_in_a_sentence(tmp_path, place, reason):
     (tmp_path / "file").touch()
-    target = tmp_path / "file" / "table.csv"
-    with pytest.raises(FileExistsError), runtime.write_atomically(target):
-        raise AssertionError("nothing can be written there")
+    (tmp_path / "folder").mkdir()
+    with (
+        pytest.raises(runtime.InputError) as caught,
+        runtime.write_atomically(tmp_path / place) as temporary,
+    ):
+        temporary.touch()
+    [problem] = caught.value.problems
+    assert problem.startswith(f"{tmp_path / place}: cannot be used ({reason}); correct the path")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "told"),
+    [
+        (runtime.InputError(["first", "second"]), 1, "first\nsecond\n"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "a.tsv"),
+            1,
+            "a.tsv: cannot be used (P",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted by Ctrl-C\n"),
+    ],
+)
+def test_what_ends_a_program_is_told_in_sentences(capsys, error, code, told):
+    @runtime.command
+    def main(_arguments):
+        raise error
+
+    assert main() == code
+    assert capsys.readouterr().err.startswith(told)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_never_ends_is_not_read(tmp_path, make):
+    make(tmp_path / "a")
+    with pytest.raises(OSError, match="a pipe or a device, not a file"):
+        runtime.read_file(tmp_path / "a")
+    with pytest.raises(IsADirectoryError):
+        runtime.read_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 bytes"), (40_960, "40,960 bytes"), (100_000, "0.1 MB"), (3_210_000_000, "3.21 GB")],
+)
+def test_a_small_size_is_not_rounded_to_nothing(size, words):
+    assert runtime.size_in_words(size) == words
 
 
 OUTPUT = """print('python')
@@ -310,7 +363,8 @@ def test_without_locks_the_job_goes_on_and_says_so(tmp_path, monkeypatch, capsys
     monkeypatch.setattr(runtime.fcntl, "flock", refuse)
     with runtime.sole_writer(tmp_path / "run", sys.stderr):
         pass
-    assert "no locks in" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "no locks in" in said.err and "no locks in" in said.out
 
 
 @pytest.fixture

@@ -25,6 +25,12 @@ def test_a_commit_is_named_with_whether_the_tree_is_clean(tmp_path: Path) -> Non
     assert provenance.commit(tmp_path).endswith(", clean")
     code.write_text("b")
     assert provenance.commit(tmp_path).endswith(", with changes to 1 file")
+    git("commit", "-q", "-a", "-m", "b")
+    for own in ("CUFS/a.jpg", "my.yaml", "workflow/notes.txt"):
+        (tmp_path / own).parent.mkdir(exist_ok=True)
+        (tmp_path / own).touch()
+    (tmp_path / ".gitignore").write_text("")
+    assert provenance.commit(tmp_path).endswith(", clean")
     (tmp_path / "unpacked").mkdir()
     assert provenance.commit(tmp_path / "unpacked") == "unknown: not a git repository of its own"
 

@@ -1,5 +1,8 @@
 """Workers: libraries keep to the worker's own thread, and go on as before afterwards."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import cv2
 import numpy as np
 import threadpoolctl
@@ -23,6 +26,22 @@ def test_libraries_keep_to_the_threads_of_the_workers_and_go_on_as_before():
                 assert set(pool.map(lambda _: cv2.ipp.useIPP(), range(4))) == {False}
             assert blas_threads() == {2}
             assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_settings_are_as_before_when_several_threads_have_had_workers():
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(3)
+
+    def work(seconds):
+        with workers(1) as pool:
+            return pool.submit(time.sleep, seconds).result()
+
+    try:
+        with ThreadPoolExecutor(2) as users:
+            list(users.map(work, [0.05, 0.1]))  # the first one to begin is the first one to end
+        assert cv2.getNumThreads() == 3
     finally:
         cv2.setNumThreads(before)
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from photosketch.data import pairs
+from photosketch.geometry.similarity import template
 from photosketch.landmarks import detection
 from photosketch.landmarks.detection import Detection
 from photosketch.landmarks.table import COORDINATES, points_of
@@ -110,6 +111,7 @@ def test_portrait_is_the_largest_of_the_faces_that_score_well(monkeypatch, score
     monkeypatch.setattr(detection, "_load_mtcnn", lambda *_: answers)
     [face] = detection.detect([black], "cpu")
     assert face.points[0, 0] == portrait - detection.MTCNN_OFFSET
+    assert face.alike == count
     [several] = detection.detect_all([black], "cpu")
     rightness = [face.points[0, 0] for face in several]
     assert len(several) == count and rightness == sorted(rightness)
@@ -144,6 +146,22 @@ def test_no_batch_holds_images_of_two_splits(listed, monkeypatch):
     assert [count for count, *_ in answers.batches] == [4, 2]
 
 
+def test_several_faces_of_about_one_size_are_counted_and_named(listed, monkeypatch, capsys):
+    shape = template((200, 250))
+
+    class Two:
+        def detect(self, batch, landmarks):
+            faces = np.stack([shape, 0.9 * shape + 5])
+            return None, [np.full(2, 0.9)] * len(batch), [faces] * len(batch)
+
+    monkeypatch.setattr(detection, "_load_mtcnn", lambda *_: Two())
+    pair = listed[0]
+    assert detection.detect_pairs([pair], "cpu")["faces"].tolist() == [2, 2]
+    image = f"sketch of {pair.subset} {pair.id}"
+    said = f"2 faces of about one size in the {image}: the largest is taken"
+    assert said in capsys.readouterr().out
+
+
 def test_the_table_has_the_images_with_usable_points_and_the_log_names_the_others(
     tmp_path, faces, capsys
 ):
@@ -161,8 +179,7 @@ def test_the_table_has_the_images_with_usable_points_and_the_log_names_the_other
     left_eye = points_of(table, "00", "sketch")[0]
     assert np.linalg.norm(left_eye - faces[2].sketch_landmarks[0]) < 6
     said = capsys.readouterr().out
-    assert "face in the photo of demo 01 left out: left_eye_x -" in said
-    assert "outside the image of 200x250" in said
+    assert "photo of demo 01: a face is left out, because it lies on its side, is upside" in said
     assert "no face found in the sketch of demo 01" in said
 
 

@@ -20,6 +20,7 @@ from support.facepp_server import KEY, SECRET, error, face, found, serve
 
 POINTS = [(75.0, 125.0), (126.0, 126.0), (100.0, 154.0), (80.0, 182.0), (121.0, 183.0)]
 OTHER = [(x - 20, y + 5) for x, y in POINTS]
+SMALL = [(x / 2, y / 2) for x, y in POINTS]
 PHOTOS = frozenset({("AR", "1", "photo"), ("AR", "2", "photo")})
 ALL_BUT_ONE = PHOTOS | {("AR", "2", "sketch")}
 BUSY = error(403, "CONCURRENCY_LIMIT_EXCEEDED")
@@ -54,7 +55,7 @@ def problem(listed, requests, folder, **changes):
 def test_only_the_missed_image_is_sent_and_its_five_points_come_back(listed, tmp_path):
     with serve(found(face(POINTS))) as requests:
         table = ask(listed, requests, tmp_path / "answers")
-    assert tuple(table.columns) == COLUMNS
+    assert tuple(table.columns) == (*COLUMNS, "faces")
     assert table[["id", "modality", "source"]].to_numpy().tolist() == [["1", "sketch", "facepp"]]
     assert table["score"].isna().all()
     np.testing.assert_allclose(points_of(table, "1", "sketch"), POINTS)
@@ -158,6 +159,7 @@ WITHOUT = {**face(OTHER, side=190), "landmark": None}
     ("faces", "points"),
     [
         ([face(OTHER, 40), face(POINTS, 90), WITHOUT], POINTS),  # the largest with landmarks
+        ([face(POINTS, 90), face(SMALL, 80)], POINTS),
         ([WITHOUT], None),
         ([face(POINTS, pupils=True)], POINTS),
         ([face([POINTS[index] for index in facepp.MIRRORED])], POINTS),  # the viewer's left
@@ -168,7 +170,8 @@ def test_points_of_an_answer(faces, points):
     read = facepp.landmarks_of(found(*faces)[1], (200, 250))
     assert (read is None) == (points is None)
     if points:
-        np.testing.assert_allclose(read, points)
+        np.testing.assert_allclose(read[0], points)
+        assert read[1] == 1 + (len(faces) == 3)  # OTHER is as large by its points
 
 
 def test_unset_variables_are_named_and_their_values_are_not(monkeypatch):
@@ -183,7 +186,7 @@ def test_unset_variables_are_named_and_their_values_are_not(monkeypatch):
 def test_damaged_kept_answer_is_named(listed, tmp_path, text):
     path = tmp_path / f"{listed[0].sketch_sha256}.json"
     path.write_text(text)
-    assert f"{path}: is not an answer of Face++" in problem(listed, None, tmp_path)
+    assert f"{path}: is damaged (" in problem(listed, None, tmp_path)
 
 
 ENDPOINTS = {

@@ -70,12 +70,25 @@ def test_counts_tell_sources_and_flags_apart():
     photos = faces(9)
     photos[4] += 50
     both = pd.concat([table(photos), table(faces(2), "sketch", "facepp")])
-    counted = review.counts({"AR": review.reviewed(both)}, pairs(9))
-    sources = ["mtcnn", "manual", "facepp", "mesh"]
-    assert list(counted) == ["subset", "modality", *sources, "far_outside", "without_points"]
+    found = both.assign(faces=1)
+    found.loc[found["id"] == "1", "faces"] = 2
+    found.loc[found["id"] == "0", "source"] = "other"  # whose points were not taken
+    found.loc[found["id"] == "0", "faces"] = 3
+    counted = review.counts({"AR": review.reviewed(both, [found])}, pairs(9))
+    columns = [
+        "subset",
+        "modality",
+        "mtcnn",
+        "manual",
+        "facepp",
+        "mesh",
+        "far_outside",
+        "several_faces",
+    ]
+    assert list(counted) == [*columns, "without_points"]
     assert counted.to_numpy().tolist() == [
-        ["AR", "photo", 9, 0, 0, 0, 1, 0],
-        ["AR", "sketch", 0, 0, 2, 0, 0, 7],
+        ["AR", "photo", 9, 0, 0, 0, 1, 1, 0],
+        ["AR", "sketch", 0, 0, 2, 0, 0, 1, 7],
     ]
 
 
@@ -120,7 +133,9 @@ def test_montage_frames_what_is_far_outside_and_marks_points_in_the_sources_colo
     shown = {source for source, colour in review.COLOURS.items() if has(picture, colour)}
     assert shown == {"mtcnn", "manual"}
     assert has(picture, contact_sheet.ALARM)
-    assert not has(montage(review.reviewed(table(faces(9))), 9), contact_sheet.ALARM)
+    usual = table(faces(9))
+    assert not has(montage(review.reviewed(usual), 9), contact_sheet.ALARM)
+    assert has(montage(review.reviewed(usual, [usual.assign(faces=2)]), 9), contact_sheet.ALARM)
 
 
 def test_images_without_points_come_first_in_the_montage_without_crosses(montage):

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from photosketch.jobs.job import InputError
-from photosketch.landmarks.table import COLUMNS, points_of, read_landmarks, write_landmarks
+from photosketch.landmarks.table import (
+    COLUMNS,
+    faces_alike,
+    points_of,
+    read_landmarks,
+    write_landmarks,
+)
 
 HEADER = ",".join(COLUMNS)
 
@@ -13,6 +19,12 @@ HEADER = ",".join(COLUMNS)
 def table_of(points, score=0.9):
     row = ["1", "photo", *points.ravel().tolist(), score, "mtcnn"]
     return pd.DataFrame([row], columns=list(COLUMNS))
+
+
+@pytest.mark.parametrize(("sizes", "count"), [([3], 1), ([3, 2.9, 1], 2), ([2, 3, 2.2], 2)])
+def test_faces_are_alike_if_about_as_large_as_the_largest(sizes, count):
+    shape = np.random.default_rng(0).normal(size=(5, 2))
+    assert faces_alike(100 + size * shape for size in sizes) == count
 
 
 def test_table_comes_back_as_written(tmp_path):

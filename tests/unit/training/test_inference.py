@@ -7,14 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.configuration.settings import RunSettings
 from photosketch.jobs.job import InputError
 from photosketch.training import inference, loop, networks, tensors
 from photosketch.training.checkpoint import generator_path, save_generator
 from photosketch.training.trainer import PLAIN, Trainer
 from support.face_batch import packed_pairs
 from support.settings import loss_weights
-from support.small_training import small_config
+from support.small_training import small_config, small_run
 
 CPU = torch.device("cpu")
 
@@ -109,10 +108,11 @@ def test_a_saved_generator_draws_like_the_one_in_memory(tmp_path, fusion):
 def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_path):
     config = small_config(epochs=3)
     trainer = Trainer(config, 0, 1, CPU, PLAIN)
-    about = {**trainer.about(), "epoch": 2}
+    about = {**trainer.about(), "epoch": 2, "training_set_sha256": "0123"}
     save_generator(tmp_path, 2, trainer.generator.module.state_dict(), about)
     path = generator_path(tmp_path, 2)
     own = {"hparams": config.hparams(), "seed": 0, "epoch": 2}
+    own["training_set_sha256"] = "0123"
     inference.load_generator(path, CPU, own)
     inference.load_generator(path, CPU, {**own, "hparams": {**own["hparams"], "epochs": 5}})
 
@@ -121,6 +121,7 @@ def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_p
         ({**own, "seed": 1}, "seed 0, not 1"),
         ({**own, "epoch": 3}, "epoch 2, not 3"),
         ({**own, "hparams": other}, "glad_form None, not magnitude; losses"),
+        ({**own, "training_set_sha256": "45"}, "training_set_sha256 0123, not 45"),
     ):
         with pytest.raises(InputError, match=said) as caught:
             inference.load_generator(path, CPU, wrong)
@@ -128,9 +129,7 @@ def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_p
 
 
 def test_training_leaves_a_generator_that_inference_can_read(tmp_path):
-    config = small_config(epochs=1)
-    settings = RunSettings(strip_every=0, state_minutes=5.0, keep="all")
-    run = loop.Run("test", tmp_path, [1], "f", settings)
-    loop.train(Trainer(config, 0, 1, CPU), random_set(), run, io.StringIO())
+    trainer = Trainer(small_config(epochs=1), 0, 1, CPU)
+    loop.train(trainer, random_set(), small_run(trainer, tmp_path, [1]), io.StringIO())
     loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)
     assert draw(loaded, random_set(1)).shape == (1, 250, 200)

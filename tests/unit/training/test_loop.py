@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,11 +19,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from photosketch.configuration.settings import RunSettings
 from photosketch.jobs import job
-from photosketch.training import checkpoint, loop, tensorboard_log
+from photosketch.training import checkpoint, kept_trainings, loop, tensorboard_log
 from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
 from support.settings import loss_weights
-from support.small_training import BASELINE, LOCAL_GLAD, small_config
+from support.small_training import BASELINE, LOCAL_GLAD, small_config, small_run
 from support.waiting import wait_for
 
 CPU = torch.device("cpu")
@@ -33,15 +34,25 @@ class InterruptedForTestError(Exception):
     pass
 
 
-def run(folder, due=(2, 4), fingerprint="same", seed=0, step=Trainer.step, keep="all", **changes):
-    """Train with a trainer whose step is `step`; `changes` are of the run's settings or small."""
-    settings = {"strip_every": 0, "state_minutes": 5.0}
-    settings = {name: changes.pop(name, value) for name, value in settings.items()}
+def run(folder, due=(2, 4), seed=0, step=Trainer.step, **changes):
+    """Train with a trainer whose step is `step`; `changes` are of the run's settings or small.
+
+    Returns what the console was told.
+    """
+    names = RunSettings.model_fields.keys() & changes.keys()
+    settings = {name: changes.pop(name) for name in names}
     trainer = type("TrainerOfTest", (Trainer,), {"step": step})(
         small_config(**changes), seed, 1, CPU
     )
-    asked = loop.Run("test", folder, list(due), fingerprint, RunSettings(keep=keep, **settings))
-    loop.train(trainer, DATA, asked, io.StringIO(), tensorboard_log.Live)
+    console = io.StringIO()
+    asked = small_run(trainer, folder, list(due), **settings)
+    loop.train(trainer, DATA, asked, console, tensorboard_log.Live)
+    return console.getvalue()
+
+
+def states_of(folder: Path) -> Path:
+    """The folder of the training in use."""
+    return kept_trainings.folders(folder)[0]
 
 
 def weights_of(folder: Path, epoch: int) -> bytes:
@@ -149,7 +160,7 @@ def test_a_resumed_run_goes_on_with_the_curves_from_the_state_it_resumes_from(
     assert len(list(tmp_path.glob(tensorboard_log.EVENTS))) == 2
     assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
 
-    run(tmp_path, [1], fingerprint="other", epochs=1)
+    run(tmp_path, [1], losses=loss_weights(l1=1), epochs=1)
     assert len(list(tmp_path.glob(tensorboard_log.EVENTS))) == 1
 
 
@@ -182,14 +193,10 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(
     ("before", "due", "said"),
     [
         ({"due": [2], "epochs": 2}, [2, 4], "resuming after epoch 2"),
-        (
-            {"due": [1], "epochs": 1, "losses": loss_weights(l1=1), "fingerprint": "old"},
-            [2, 4],
-            "starting afresh",
-        ),
-        ({"due": [2], "epochs": 2}, [1, 4], "past epoch 1"),
+        ({"due": [1], "losses": loss_weights(l1=1)}, [2, 4], "with losses.l1 1 (4 epochs, "),
+        ({"due": [2], "epochs": 2}, [1, 4], "with other evaluated epochs (2 epochs, "),
     ],
-    ids=["more epochs", "another fingerprint", "an epoch that was passed without being kept"],
+    ids=["more epochs", "another weight", "an epoch that was passed without being kept"],
 )
 def test_a_run_goes_on_from_an_earlier_one_or_starts_afresh_and_says_so(
     undisturbed, tmp_path, capsys, before, due, said
@@ -200,6 +207,26 @@ def test_a_run_goes_on_from_an_earlier_one_or_starts_afresh_and_says_so(
     assert said in capsys.readouterr().out
     assert same_results(tmp_path, undisturbed, due[1:])
     assert checkpoint.generator_path(tmp_path, due[0]).exists()
+
+
+def test_a_value_set_back_takes_no_step_and_gives_the_same_files(undisturbed, tmp_path):
+    def watched():
+        return sorted(path.name for path in [*tmp_path.glob("events*"), *tmp_path.glob("strips/*")])
+
+    shutil.copytree(undisturbed, tmp_path, dirs_exist_ok=True)
+    before = watched()
+    told = run(tmp_path, losses=loss_weights(l1=200))
+    assert re.fullmatch(
+        r"test: the training with losses.l1 100 \(4 epochs, \d+ s\) is set aside; "
+        "if you change that back, the next run uses it again\n",
+        told.splitlines(keepends=True)[0],
+    )
+    assert not same_results(tmp_path, undisturbed)
+    assert not set(watched()) & set(before)
+    told = run(tmp_path, step=None)
+    assert told.startswith("test: the training with losses.l1 200 (4 epochs, ")
+    assert same_results(tmp_path, undisturbed)
+    assert watched() == before
 
 
 def test_a_finished_run_only_publishes_again_and_writes_no_events(undisturbed, tmp_path):
@@ -226,7 +253,7 @@ def broken_step(at, spoil):
 
 
 def saved_images(folder) -> int:
-    state = checkpoint.load_state(folder / ".state", "same")
+    state = checkpoint.load_state(states_of(folder))
     assert all(value.isfinite().all() for value in state["generator"]["weights"].values())
     return state["images"]
 
@@ -256,7 +283,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
     with pytest.raises(job.InputError, match=r"a weight is not finite in epoch 2, step 6,"):
         run(tmp_path, step=broken_step(5, spoil), state_minutes=0)
     assert saved_images(tmp_path) < 6
-    assert not checkpoint.generator_path(tmp_path / ".state", 2).exists()
+    assert not checkpoint.generator_path(states_of(tmp_path), 2).exists()
 
 
 def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
@@ -330,9 +357,9 @@ def test_space_is_checked_before_the_start_for_states_and_generators(
     needed = []
     monkeypatch.setattr(checkpoint, "check_space", lambda folder, space: needed.append(space))
     run(tmp_path, [1, 2], epochs=2, keep=keep)
-    written = list((tmp_path / ".state").glob("state-*"))
+    written = list(states_of(tmp_path).glob("state-*"))
     assert len(written) == states - 1
-    generators = sum(path.stat().st_size for path in (tmp_path / ".state").glob("generator_*"))
+    generators = sum(path.stat().st_size for path in states_of(tmp_path).glob("generator_*"))
     expected = states * written[0].stat().st_size + generators
     assert needed[0] == pytest.approx(expected, rel=0.35)  # narrow networks: much is file format
 
@@ -355,17 +382,14 @@ def test_an_epoch_visits_every_pair_once_in_an_order_of_its_own():
 
 KILLABLE = """
 import sys, torch
-from pathlib import Path
 from photosketch.training import loop
 from photosketch.training.trainer import Trainer
-from photosketch.configuration.settings import RunSettings
 from support.face_batch import packed_pairs
-from support.small_training import small_config
+from support.small_training import small_config, small_run
 torch.set_num_threads(1)
 loop.READ_BACK_EVERY = 1
-settings = RunSettings(strip_every=0, state_minutes=0, keep="all")
-run = loop.Run("test", Path(sys.argv[1]), [2, 20], "same", settings)
 trainer = Trainer(small_config(epochs=20), 0, 1, torch.device("cpu"))
+run = small_run(trainer, sys.argv[1], [2, 20], state_minutes=0)
 loop.train(trainer, packed_pairs(), run, sys.stderr)
 """
 
@@ -377,7 +401,7 @@ def test_runs_killed_at_any_moment_end_like_an_undisturbed_one(tmp_path):
     command = [sys.executable, "-c", KILLABLE]
 
     def states() -> set[str]:
-        return {path.name for path in (folder / ".state").glob("state-*")}
+        return {path.name for path in folder.glob(".state/*/state-*")}
 
     for seconds in (0.1, 0.3):
         before = states()

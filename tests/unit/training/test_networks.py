@@ -7,9 +7,9 @@ from photosketch.training.layers import HalfDropout, ReflectionPad
 from photosketch.training.networks import (
     PatchGAN,
     UNet,
+    as_at_test_time,
     build_discriminators,
     build_generator,
-    instance_statistics,
 )
 from photosketch.training.parts import compose, find_regions, masks
 from support.face_batch import FRAME, face_batch
@@ -147,6 +147,23 @@ def test_the_unet_has_its_layers_where_pix2pix_has_them(generator):
     assert [layer for layer in convolutions if layer.bias is not None] == [unet.ups[-1][1]]
 
 
+@pytest.mark.parametrize(("decoder", "flat"), [("transposed", False), ("resize", True)])
+def test_only_the_resize_decoder_draws_flat_from_a_flat_image(decoder, flat):
+    torch.manual_seed(0)
+    with torch.no_grad():
+        drawn = UNet(1, 1, [4, 4, 4], decoder=decoder).eval()(torch.full((1, 1, 64, 64), 0.5))
+    inner = drawn[..., 24:40, 24:40]  # which the padding doesn't reach
+    assert (inner.std() < 1e-6) == flat
+    torch.testing.assert_close(inner[..., :8, :8], inner[..., 8:, 8:], rtol=0, atol=1e-6)
+
+
+def test_resizing_doubles_in_every_network_that_draws():
+    generator = build_generator(NARROW, 1, local=True, seed=0, decoder="resize")
+    assert not any(isinstance(layer, nn.ConvTranspose2d) for layer in generator.modules())
+    batch = face_batch(count=1, sketch_channels=1)
+    assert draw(generator, batch).image.shape == (1, 1, FRAME, FRAME)
+
+
 @pytest.mark.parametrize("build", [build_generator, build_discriminators])
 def test_weights_start_as_in_pix2pix(build):
     network = build(8, 1, local=True, seed=0)
@@ -248,40 +265,29 @@ def test_each_face_of_a_batch_is_cut_at_its_own_points(generator):
             torch.testing.assert_close(drawn, alone.parts, rtol=0, atol=1e-5)
 
 
-def test_instance_statistics_leave_the_running_statistics_alone(generator, batch):
-    draw(generator, batch)
-    before = {name: value.clone() for name, value in generator.state_dict().items()}
-    with torch.no_grad(), instance_statistics(generator):
-        draw(generator, batch)
-    assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
-    draw(generator, batch)  # and afterwards they are tracked again
-    tracked = "unet.ups.0.2.running_mean"
-    assert not torch.equal(generator.state_dict()[tracked], before[tracked])
-
-
 @pytest.mark.parametrize("training", [True, False])
-def test_instance_statistics_draw_as_in_training_whatever_the_mode(generator, batch, training):
+def test_at_test_time_a_copy_draws_as_in_training_and_the_network_stays_as_it_is(
+    generator, batch, training
+):
     torch.manual_seed(1)
     expected = draw(generator, batch).image
     generator.train(training)
+    before = {name: value.clone() for name, value in generator.state_dict().items()}
+    state = torch.get_rng_state()
 
-    with instance_statistics(generator):
-        torch.manual_seed(1)
-        same = draw(generator, batch).image
-        other_dropout = draw(generator, batch).image
+    copied = as_at_test_time(generator, random := torch.Generator())
+    random.manual_seed(1)
+    assert torch.equal(draw(copied, batch).image, expected)
+    assert not torch.equal(draw(copied, batch).image, expected)  # other dropout
 
-    assert torch.equal(same, expected)
-    assert not torch.equal(other_dropout, expected)
+    assert torch.equal(torch.get_rng_state(), state)
     assert all(module.training is training for module in generator.modules())
-
-
-def test_instance_statistics_end_with_an_error_too(generator):
-    generator.eval()
-    with pytest.raises(ZeroDivisionError), instance_statistics(generator):
-        raise ZeroDivisionError
-    norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm2d)]
-    assert all(norm.track_running_stats for norm in norms)
-    assert not any(module.training for module in generator.modules())
+    for shared, own in zip(generator.parameters(), copied.parameters(), strict=True):
+        assert shared is own
+    assert all(torch.equal(value, before[name]) for name, value in generator.state_dict().items())
+    draw(generator.train(), batch)  # whose running statistics are tracked still
+    tracked = "unet.ups.0.2.running_mean"
+    assert not torch.equal(generator.state_dict()[tracked], before[tracked])
 
 
 def test_dropout_drops_half_at_places_that_do_not_depend_on_the_memory_format():

@@ -132,7 +132,7 @@ def test_steps_taken_back_leave_no_trace():
     straight, expected = trained(config(), Switches(), 3)
     trainer = Trainer(config(), 0, 1, CPU, Switches())
     for k in range(3):
-        state = checkpoint.copied(trainer.state(""))
+        state = checkpoint.copied(trainer.state())
         trainer.compute(data, torch.tensor([1]))
         trainer.undo(state)
         assert torch.equal(trainer.advance(data, torch.tensor([k])), expected[k])

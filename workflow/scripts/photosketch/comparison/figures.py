@@ -144,9 +144,8 @@ def validation_curves(choice: Choice) -> Figure:
             len(ablations),
             min(2, len(ablations)),
             (5.4, 2.7),
-            f"{metric.heading} of the {pooled['n'].iloc[0]} validation pairs over epochs (lower is "
-            "better)",
-            [(key, FAINT), (pooled["note"].iloc[0], ALARM)],
+            f"{metric.heading} of the validation pairs over epochs (lower is better)",
+            [(choice.pairs, FAINT), (key, FAINT), (pooled["note"].iloc[0], ALARM)],
             sharex=True,
             sharey=True,
         )

@@ -19,11 +19,11 @@ from photosketch.comparison.tables import (
     other_people_table,
 )
 from photosketch.comparison.verdicts import difference_tables
+from photosketch.comparison.votes import vote_tables
 from photosketch.configuration import settings
 from photosketch.configuration.sweeps import Sweep
 from photosketch.data import pairs
-from photosketch.evaluation import files
-from photosketch.evaluation.significance import pairs_to_compare
+from photosketch.evaluation import files, votes
 from photosketch.figures import contact_sheet
 from photosketch.jobs import provenance
 from photosketch.jobs.job import write_atomically
@@ -41,24 +41,30 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
     manifest = pairs.read_manifest(inputs.manifest, config["dataset"]["pairs"])
     test = pairs.select(manifest, split="test")
     counts = {name: len(pairs.select(test, name)) for name in subsets}
+    alike = {"scored_as": config["evaluation"]["scored_as"], "features": hp["features"]}
+    hparams = {name: settings.ablation_config(config, name).hparams() for name in ablations}
+    statistics = config["inference"]["statistics"]
+    made = {name: {"statistics": statistics, **alike, **own} for name, own in hparams.items()}
     choice = None
     if inputs.validation:
         validated = {name: len(pairs.select(manifest, name, "val")) for name in subsets}
         validated = {name: count for name, count in validated.items() if count}
-        scores = files.read_scores(inputs.validation, ablations, seeds, validated, epochs)
+        scores = files.read_scores(inputs.validation, ablations, seeds, validated, epochs, made)
         choice = choose_epochs(scores, hp["chosen_by"])
     people = [(pair.subset, pair.id) for pair in test]
     shown = [*hp["shown"], *methods]
     samples = [read_samples(path, people) for path in [*inputs.samples, *inputs.method_samples]]
+    drawn = dict(zip(shown, samples, strict=True))
     image_scores = [files.read_image_scores(path, people, epochs) for path in inputs.images]
     image_scores += [files.read_image_scores(path, people, [0]) for path in inputs.method_images]
+    nearest = [files.read_nearest(path) for path in [*inputs.images, *inputs.method_images]]
     defined = {name: own for name, own in config["ablations"].items() if name not in points}
     return Comparison(
-        scores=files.read_scores(inputs.scores, ablations, seeds, counts, epochs),
+        scores=files.read_scores(inputs.scores, ablations, seeds, counts, epochs, made),
         references=files.read_references(inputs.references, subsets),
         differences=files.read_differences(
             inputs.differences,
-            pairs_to_compare([*ablations, *methods], hp["reference"], hp["contrasts"]),
+            files.pairs_to_compare([*ablations, *methods], hp["reference"], hp["contrasts"]),
             subsets,
         ),
         provenance=Provenance(
@@ -69,11 +75,15 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
                 "Devices": devices(sorted((folder / "logs").glob("train/*/*.log"))),
                 "Split": pairs.counts_in_words(manifest),
             },
-            {name: settings.ablation_config(config, name).hparams() for name in ablations},
+            hparams,
             yaml.safe_dump({**config, "ablations": defined}, sort_keys=False, allow_unicode=True),
         ),
         method_scores=(
-            files.read_scores(inputs.method_scores, methods, [0], counts, [0]) if methods else None
+            files.read_scores(
+                inputs.method_scores, methods, [0], counts, [0], dict.fromkeys(methods, alike)
+            )
+            if methods
+            else None
         ),
         notes=[
             line for path in inputs.method_notes for line in Path(path).read_text().splitlines()
@@ -85,14 +95,21 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         published=[Published(name, **entry) for name, entry in hp["published"].items()],
         costs=costs.read_benchmarks(folder / "benchmarks", folder / "logs"),
         people=test,
+        training=pairs.select(manifest, split="train"),
         in_grids=hp["people"],
-        drawn=dict(zip(shown, samples, strict=True)),
+        drawn=drawn,
+        nearest=dict(zip(shown, nearest, strict=True)),
         image_scores=dict(zip(shown, image_scores, strict=True)),
+        votes=(
+            votes.read_votes(inputs.votes, votes.sketch_codes(drawn))
+            if inputs.get("votes")
+            else None
+        ),
     )
 
 
 def devices(logs: Iterable[str | Path]) -> str:
-    """The devices that jobs named in their logs; unknown where the logs are gone."""
+    """The devices that jobs named in their logs; unknown if the logs are gone."""
     names: dict[str, None] = {}
     for path in map(Path, logs):
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
@@ -141,5 +158,6 @@ def grouped_tables(comparison: Comparison) -> dict[str, list[Table]]:
             *([chosen_table(comparison, comparison.choice)] if comparison.choice else []),
         ],
         "Differences": difference_tables(comparison) if len(comparison.differences) else [],
+        "Votes": vote_tables(comparison),
         **{f"Sweep {one.name}": [sweeps.table(comparison, one)] for one in comparison.sweeps},
     }

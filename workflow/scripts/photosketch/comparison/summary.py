@@ -13,6 +13,8 @@ from photosketch.data.pairs import Pair
 from photosketch.evaluation.files import POOLED
 from photosketch.training.samples import Samples
 
+FEWEST_TO_CHOOSE_BY = 20  # validation pairs: of fewer another draw easily has another lowest value
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -52,6 +54,13 @@ class Choice:
     scores: pd.DataFrame
     epochs: pd.DataFrame
 
+    @property
+    def pairs(self) -> str:
+        """How many validation pairs there are, in words."""
+        count = int(self.scores.loc[self.scores["subset"] == POOLED, "n"].iloc[0])
+        few = f" (fewer than {FEWEST_TO_CHOOSE_BY}: too few to choose by)"
+        return f"{count} validation pairs{few if count < FEWEST_TO_CHOOSE_BY else ''}"
+
     def at_epochs(self, scores: pd.DataFrame) -> pd.DataFrame:
         """The scores of each run at its chosen epoch alone."""
         return scores.merge(self.epochs, on=["ablation", "seed", "epoch"])
@@ -65,10 +74,12 @@ class Comparison:
     sketches of others' methods, None without them; references, differences: as `read_references`
     and `read_differences` give them; notes: on the others' sketches; choice: None without
     validation pairs; reference: the ablation that others are compared with; points: the ablations
-    that are there for sweeps alone; published: values of other runs, of whatever features; costs:
+    that are there for sweeps alone; published: values of other runs, of any features; costs:
     as `read_benchmarks` gives them. For gallery and grids, by method shown: drawn, the sketches of
-    `people`, the test pairs; in_grids: SUBSET/ID of the people asked for; image_scores, metrics of
-    single sketches by key, [E, N] each, of which the last epoch's are those of `drawn`.
+    `people`, the test pairs; nearest, SUBSET/ID of the training sketch nearest to each, one of
+    `training`; in_grids: SUBSET/ID of the people asked for; image_scores, metrics of single
+    sketches by key, [E, N] each, of which the last epoch's are those of `drawn`; votes: on
+    sketches of `drawn`, as `read_votes` gives them, None without any.
     """
 
     scores: pd.DataFrame
@@ -84,9 +95,12 @@ class Comparison:
     published: Sequence[Published] = ()
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)
     people: Sequence[Pair] = ()
+    training: Sequence[Pair] = ()
     in_grids: Sequence[str] = ()
     drawn: Mapping[str, Samples] = field(default_factory=dict)
+    nearest: Mapping[str, Sequence[str]] = field(default_factory=dict)
     image_scores: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    votes: pd.DataFrame | None = None
 
     @cached_property
     def all_scores(self) -> pd.DataFrame:

@@ -35,7 +35,7 @@ class Best:
     """The point whose runs come lowest on the validation pairs, each at the epoch chosen there."""
 
     point: Point
-    sentence: str  # says so, and what its test scores at those epochs are
+    sentence: str  # says so, on how many pairs, and its test scores over all evaluated epochs
 
 
 def best_on_validation(comparison: Comparison, choice: Choice, sweep: Sweep) -> Best:
@@ -45,16 +45,22 @@ def best_on_validation(comparison: Comparison, choice: Choice, sweep: Sweep) -> 
     validation = _at_choice(choice.scores, choice, metric)
     point = min(sweep.points, key=lambda point: validation[point.ablation].mean())
     tests = ", ".join(
-        f"{shown.heading} = "
-        f"{over_seeds(shown, _at_choice(comparison.scores, choice, shown)[point.ablation])}"
+        f"{shown.heading} = {over_seeds(shown, _by_run(comparison, shown)[point.ablation])}"
         for shown in dict.fromkeys([BY_KEY["fid"], metric])
     )
     return Best(
         point,
-        f"Best on the validation pairs: {sweep.key} = {point.value}, with {metric.heading} = "
+        f"Best on the {choice.pairs}: {sweep.key} = {point.value}, with {metric.heading} = "
         f"{over_seeds(metric, validation[point.ablation])} at the epochs chosen there; on the test "
-        f"pairs, at these epochs: {tests}.",
+        f"pairs, over all evaluated epochs: {tests}.",
     )
+
+
+def _by_run(comparison: Comparison, metric: Metric) -> pd.Series:
+    """The mean over the evaluated epochs of a metric of all subsets together, by ablation and seed,
+    which table, figure and sentence show."""
+    pooled = comparison.scores[comparison.scores["subset"] == POOLED]
+    return pooled.groupby(["ablation", "seed"])[metric.key].mean()
 
 
 def _at_choice(scores: pd.DataFrame, choice: Choice, metric: Metric) -> pd.Series:
@@ -102,7 +108,7 @@ def figure(comparison: Comparison, sweep: Sweep) -> Figure:
     """A panel per metric, of all subsets together, over the value: the line is the mean over epochs
     and seeds, points are the seeds, the dashed line is the reference.
 
-    The axis is that of the numbers, logarithmic where they span a factor of 20 without a zero;
+    The axis is that of the numbers, logarithmic if they span a factor of 20 without a zero;
     values that are not numbers stand side by side. A ring marks the value that is best on the
     validation pairs.
     """
@@ -126,9 +132,8 @@ def figure(comparison: Comparison, sweep: Sweep) -> Figure:
             legend_rows=1,
             line=0.22,
         )
-        pooled = scores[scores["subset"] == POOLED]
         for metric, axis in zip(metrics, axes, strict=True):
-            by_run = metric.scale * pooled.groupby(["ablation", "seed"])[metric.key].mean()
+            by_run = metric.scale * _by_run(comparison, metric)
             _panel(axis, by_run, sweep, comparison.reference, best.point if best else None)
             axis.set_title(with_arrow(metric), fontsize=10)
         drawn.legend(*axes[0].get_legend_handles_labels(), **legend, ncols=4)

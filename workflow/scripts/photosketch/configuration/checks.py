@@ -14,10 +14,13 @@ from pydantic import BaseModel, ValidationError
 from photosketch.configuration.settings import (
     FRAMES,
     NAME,
+    NO_EFFECT_WITHOUT,
     PERIODIC,
     SHA256,
     TAGS,
     Config,
+    HyperParameters,
+    LossWeights,
     RunSettings,
     ablation_config,
     canonical,
@@ -163,6 +166,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
                 f"{USUAL_JITTER} is to {FRAMES[0]})"
             )
     yield from _wrong_epochs(config)
+    yield from _twins(config)
     for section in ("ablations", "methods"):
         for name in filter(PERIODIC.search, config[section]):
             yield (
@@ -209,6 +213,53 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
             "evaluation.primary: 'lpips', but LPIPS is left out; name the folder with its weights "
             "in evaluation.lpips, or choose another metric"
         )
+
+
+def _twins(config: Mapping[str, Any]) -> Iterator[str]:
+    """Ablations, and methods, that would be compared with themselves under another name."""
+    hparams = {name: ablation_config(config, name).hparams() for name in config["ablations"]}
+    folders = {name: os.path.realpath(path) for name, path in config["methods"].items()}
+    kinds: list[tuple[str, Mapping[str, Any], str]] = [
+        ("ablations", hparams, "has the same hyper-parameters as"),
+        ("methods", folders, "is the same folder as"),
+    ]
+    for section, values, fault in kinds:
+        names = list(values)
+        for index, name in enumerate(names):
+            if twin := next((n for n in names[:index] if values[n] == values[name]), None):
+                idle = [
+                    f"{key} has no effect without losses.{loss}"
+                    for key, (loss, _) in NO_EFFECT_WITHOUT.items()
+                    if section == "ablations" and key not in values[name]
+                    if key in config[section][name]
+                ]
+                known = f" ({'; '.join(idle)})" if idle else ""
+                yield f"{section}.{name}: {fault} {twin}{known}; change one of the two"
+
+
+def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[str]:
+    """Hyper-parameters of `train` that were changed (`defaults`: the section in config.yaml) and
+    reach no ablation of the valid `config`, points of sweeps included."""
+    for key in (*HyperParameters.model_fields, *(f"losses.{x}" for x in LossWeights.model_fields)):
+        section, _, last = key.rpartition(".")
+        if key == "losses" or _at(config["train"], section)[last] == _at(defaults, section)[last]:
+            continue
+        loss, _ = NO_EFFECT_WITHOUT.get(key, ("", None))
+        if not any(
+            last not in _at(own, section)
+            and (not loss or getattr(ablation_config(config, name).losses, loss))
+            for name, own in config["ablations"].items()
+        ):
+            without = f" or has losses.{loss} 0" if loss else ""
+            yield (
+                f"train.{key}: has no effect, because each ablation sets {key} itself{without}; "
+                "set it in the ablations, or leave it out"
+            )
+
+
+def _at(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+    """The section of values, empty if there is none; without a name the values themselves."""
+    return values.get(section, {}) if section else values
 
 
 def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:
@@ -295,18 +346,21 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     for name, path in config["methods"].items():
         remedy = f"correct the path of {name}'s sketches (SUBSET/ID.png), or leave the method out"
         folders[f"methods.{name}"] = (path, remedy)
+    for index, path in enumerate(evaluation["votes"]):
+        remedy = "correct the path of the voter's file, or leave it out"
+        files[f"evaluation.votes.{index}"] = (path, remedy)
     paths = {key: path for key, (path, _) in {**files, **folders}.items()}
     paths |= {"dataset.pairs": config["dataset"]["pairs"], "evaluation.lpips": evaluation["lpips"]}
     paths |= {f"draw.{key}": draw.get(key) for key in ("photos", "points")}
     missing = paths_with_placeholders((key, path) for key, path in paths.items() if path)
     for key, (path, remedy) in files.items():
         if path and not os.path.isfile(path):
-            missing.append(f"{key}: {path!r} does not exist; {remedy}")
+            missing.append(f"{key}: {path!r} {_lack(path)}; {remedy}")
     for key, (path, remedy) in folders.items():
         if path and not os.path.isdir(path):
             missing.append(f"{key}: {path!r} is not a folder; {remedy}")
     missing += [
-        f"evaluation.lpips: {path!r} does not exist; put torchvision's VGG16 and piq's weights of "
+        f"evaluation.lpips: {path!r} {_lack(path)}; put torchvision's VGG16 and piq's weights of "
         "LPIPS there, or null to leave LPIPS out"
         for path in lpips_files(config) or []
         if not os.path.isfile(path)
@@ -317,6 +371,11 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
             "make setup IDENTITY=1, or set false"
         )
     return missing
+
+
+def _lack(path: str) -> str:
+    """What is wrong with a path where no file is."""
+    return "is not a file" if os.path.exists(path) else "does not exist"
 
 
 def _installed(*packages: str) -> bool:
@@ -356,7 +415,7 @@ def draw_problems(
     if not os.path.isdir(draw["photos"]):
         missing.append(f"draw.photos: {draw['photos']!r} is not a folder; correct the path")
     if points and not os.path.isfile(points):
-        missing.append(f"draw.points: {points!r} does not exist; correct the path")
+        missing.append(f"draw.points: {points!r} {_lack(points)}; correct the path")
     return missing + [
         f"draw.{key}: {draw[key]} is not one of the run's; allowed: {', '.join(map(str, values))}"
         for key, values in known.items()

@@ -1,49 +1,110 @@
 """The configuration as it is read: from YAML files and --config to one checked dict."""
 
+import functools
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from photosketch.configuration import checks, sweeps
-from photosketch.configuration.settings import canonical
+from photosketch.configuration.settings import canonical, results_name
 from photosketch.jobs.job import InputError
+from photosketch.jobs.provenance import PROJECT
 
+if TYPE_CHECKING:
+    import yaml
+
+MOST_ENTRIES = 100_000  # of a file with its aliases written out: a few lines can stand for millions
 # the sections of what an overlay can leave out by null, and what one of them is
 NAMED = {"ablations": "an ablation", "sweeps": "a sweep"}
+DEFAULTS = PROJECT / "config" / "config.yaml"
 JSON_WORDS = ("null", "true", "false")  # which Snakemake takes for text behind --config
 
 
 def load(
-    config: Mapping[str, Any], files: Sequence[Mapping[str, Any]], given: Mapping[str, Any]
+    config: Mapping[str, Any],
+    files: Sequence[Mapping[str, Any]],
+    given: Mapping[str, Any],
+    *,
+    complete: bool = True,
 ) -> tuple[dict[str, Any], dict[str, Any], list[sweeps.Sweep]]:
     """The configuration as written, the same with the points of sweeps as ablations, and these.
+    Both have the name of the folder of results as `run`.
 
-    `config`: `files` merged, then what --config has `given`. Raises InputError with all mistakes.
+    `config`: `files`, the first of them config.yaml, merged, then what --config has `given`. Unless
+    `complete`, files that it names may be missing. Raises InputError with all mistakes.
     """
     config = with_typed_values(config, given)
     mistakes = unknown_nulls(config, files)
     config = without_dropped(config)
-    mistakes += sweeps.config_problems(config) or [
-        *checks.missing_files(canonical(config)),
-        *checks.blocked_folders(config["run"]),
-    ]
-    if mistakes:
+    problems = sweeps.config_problems(config)
+    if complete and not problems:
+        problems = [
+            *checks.missing_files(canonical(config)),
+            *checks.blocked_folders(results_name(config)),
+        ]
+    if mistakes + problems:
+        raise InputError(mistakes + problems)
+    written = {**canonical(config), "run": results_name(config)}
+    everything, found = sweeps.expanded(written)
+    if mistakes := [*checks.idle_train_keys(everything, files[0]["train"])]:
         raise InputError(mistakes)
-    written = canonical(config)
-    return written, *sweeps.expanded(written)
+    return written, everything, found
+
+
+def read_overlays(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any]]:
+    """What `read_overlay` gives of each file. Raises InputError with the problems of all."""
+    overlays, problems = [], []
+    for path in paths:
+        try:
+            overlays.append(read_overlay(path))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return overlays
+
+
+def load_overlays(paths: Iterable[str | os.PathLike[str]]) -> dict[str, Any]:
+    """What `load` makes of config/config.yaml with overlays, with the points of sweeps as
+    ablations. Files that it names may be missing."""
+    files = read_overlays([DEFAULTS, *paths])
+    _, config, _ = load(functools.reduce(merged, files), files, {}, complete=False)
+    return config
+
+
+def merged(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration with the keys of an overlay, mapping by mapping, as Snakemake merges."""
+    both = {**config, **overlay}
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(config.get(key), Mapping):
+            both[key] = merged(config[key], value)
+    return both
 
 
 def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The keys of a configuration file. Raises InputError if it is not there, or has none."""
+    """The keys of a configuration file.
+
+    Raises InputError if the file is not there or has no keys, and with every place where YAML would
+    give something else than is written: a key that stands twice, a number that is not decimal, an
+    anchor that contains its own alias, and aliases that stand for too many entries.
+    """
     import yaml
 
     try:
-        keys = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        document = yaml.compose(text, Loader=yaml.SafeLoader)
+        problems = [f"{path}, {fault}" for fault in _faults_of_text(document)]
+        if problems:
+            raise InputError(problems)
+        keys = yaml.safe_load(text)
     except OSError as error:
         place = os.path.abspath(path)
         raise InputError([f"{place}: {error.strerror}; correct the path"]) from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except UnicodeDecodeError as error:
+        raise InputError([f"{path}: is not UTF-8 ({error.reason}); save it as UTF-8"]) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError([f"{path}: is not YAML ({reason}); correct it there"]) from error
     if not isinstance(keys, dict) or not keys:
@@ -51,30 +112,53 @@ def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
     return keys
 
 
-def repeated_keys(path: Path) -> list[str]:
-    """The keys that stand twice in one mapping of a YAML file, of which only the last would count,
-    each with its line. Snakemake has read the file before."""
+def _faults_of_text(document: "yaml.Node | None") -> list[str]:
+    """The faults that `read_overlay` names, each with its line."""
     import yaml
 
-    def walk(node: yaml.Node, key: str) -> Iterator[str]:
-        if isinstance(node, yaml.SequenceNode):
-            for index, entry in enumerate(node.value):
-                yield from walk(entry, f"{key}{index}.")
-        if not isinstance(node, yaml.MappingNode):
-            return
-        lines: dict[str, int] = {}
-        for name, entry in node.value:
-            line = name.start_mark.line + 1
-            if name.value in lines:
-                yield (
-                    f"{path}, line {line}: {key}{name.value} is there already, in line "
-                    f"{lines[name.value]}, and would be lost; write both as one"
-                )
-            lines[name.value] = line
-            yield from walk(entry, f"{key}{name.value}.")
+    visited = 0
 
-    document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    return list(walk(document, "")) if document else []
+    def walk(node: yaml.Node, key: str, above: tuple[yaml.Node, ...]) -> Iterator[str]:
+        nonlocal visited
+        visited += 1
+        line = f"line {node.start_mark.line + 1}: {key.rstrip('.')}"
+        if node in above:
+            yield f"{line} contains itself, by an alias of its own anchor; write its value out"
+        elif visited > MOST_ENTRIES:
+            return
+        elif isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                yield from walk(item, f"{key}{index}.", (*above, node))
+        elif isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for name, item in node.value:
+                own = name.start_mark.line + 1
+                if name.value in lines:
+                    yield (
+                        f"line {own}: {key}{name.value} is there already, in line "
+                        f"{lines[name.value]}, and would be lost; write both as one"
+                    )
+                lines[name.value] = own
+                yield from walk(item, f"{key}{name.value}.", (*above, node))
+        elif not _is_plain(node):
+            yield (
+                f"{line}: {node.value} would be read as {yaml.safe_load(node.value)}; write the "
+                "number in decimal digits, or in quotes if it is a name"
+            )
+
+    faults = list(walk(document, "", ())) if document else []
+    if visited > MOST_ENTRIES:
+        faults.append(f"line 1: aliases make more than {MOST_ENTRIES:,} entries; write fewer")
+    return faults
+
+
+def _is_plain(node: "yaml.Node") -> bool:
+    """Whether a scalar is not a number, or a number that everybody reads the same way. In YAML 1.1
+    010 is 8 and 1:30 is 90."""
+    kind, text = node.tag.rpartition(":")[2], node.value
+    if kind == "int":
+        return re.fullmatch(r"[-+]?(0|[1-9]\d*)", text) is not None
+    return kind != "float" or not re.search("[:_]", text)
 
 
 def unknown_nulls(config: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -143,7 +227,9 @@ def _typed(value: Any) -> Any:
     import yaml
 
     try:
-        read = yaml.safe_load(value)
-    except yaml.YAMLError:
+        node, read = yaml.compose(value, Loader=yaml.SafeLoader), yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError):
         return value
+    if node is not None and not _is_plain(node):
+        return value  # for the schema to refuse as it is written
     return read if read is None or isinstance(read, int | float) else value

@@ -3,8 +3,9 @@
 Defaults stand in config/config.yaml alone; the schema and the table of config/README.md are written
 from these models (`make config-docs`). Free of torch and numpy, because the Snakefile imports it.
 
-What a stage is keyed by (`hp`) is complete: no default of the code fills in a value. Values that
-cannot matter are left out by the rules of `NO_EFFECT_WITHOUT` alone.
+What a stage is keyed by (`hp`) is complete: no default of the code fills in a value. Left out are
+only values without effect (`NO_EFFECT_WITHOUT`) and the value that a later hyper-parameter has in
+all runs from before it (`VALUE_BEFORE`).
 """
 
 import dataclasses
@@ -28,11 +29,14 @@ from pydantic import (
 from photosketch.jobs.job import InputError, file_sha256
 
 FusionName = Literal["apdrawing", "feather", "attention", "blend"]
-GladForm = Literal["magnitude", "squared"]
+GladForm = Literal["magnitude", "squared", "cosine"]
+DecoderName = Literal["transposed", "resize"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
 Background = Literal["white", "keep"]  # of photos that are drawn
-ScoredAs = Literal["as_drawn", "report2019"]
+ScoredAs = Literal[
+    "as_drawn", "report2019", "genre2021", "genre2021_saved", "hida2023_saved", "resized256"
+]
 FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
 LARGEST = 10**15  # of any number in the configuration
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -47,6 +51,9 @@ LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 # hyper-parameter: the loss without which it has no effect and is left out of `hp`, and the value
 # that is put back on reading
 NO_EFFECT_WITHOUT = {"glad_form": ("glad", "magnitude"), "fusion": ("local", "apdrawing")}
+# hyper-parameter that was added later: what all runs did before. This value is left out of `hp` and
+# put back on reading, so that existing trainings stay up to date and existing generators readable
+VALUE_BEFORE = {"decoder": "transposed"}
 
 
 def _one_line(text: str) -> str:
@@ -281,7 +288,8 @@ class HyperParameters(Section):
     )
     glad_form: GladForm = setting(
         "gradient loss: mean of the absolute or of the squared difference of the gradient "
-        "magnitudes; has an effect only if its weight is above 0",
+        "magnitudes of drawn and true sketch; `cosine`: how far the gradient directions of drawn "
+        "sketch and photo differ, as in GENRE. Has an effect only if its weight is above 0",
     )
     precision: Precision = setting(
         "`bf16`: forward and backward passes in 16 bits (weights, losses and Adam stay in 32): "
@@ -300,6 +308,11 @@ class HyperParameters(Section):
         "APDrawingGAN's, the other three are ours "
         "([docs/how-it-works.md](../docs/how-it-works.md)); has an effect only if `losses.local` "
         "is above 0",
+    )
+    decoder: DecoderName = setting(
+        "how the U-Nets double the resolution: `transposed` convolutions as in pix2pix; `resize`: "
+        "each pixel is repeated, then a 3x3 convolution, which leaves no checkerboard "
+        "([docs/how-it-works.md](../docs/how-it-works.md#the-decoder))",
     )
     flip: bool = setting(
         "half of the pairs trained on, at random, are mirrored: photo, sketch, labels and points",
@@ -321,10 +334,17 @@ class RunSettings(Section):
         "nothing",
     )
     keep: Literal["all", "last"] = setting(
-        "states for resuming that stay in `train/{ablation}/seed{seed}/.state/`: the newest two, "
-        "so that a damaged one has a predecessor, or the newest alone. A state takes three times "
+        "states for resuming that stay of each training: the newest two, so that a damaged "
+        "one has a predecessor, or the newest alone. A state takes three times "
         "the weights (0.7 GB for `baseline`, 1 GB for the local networks). A setting of the whole "
         "run",
+        "nothing",
+    )
+    keep_replaced: Natural = setting(
+        "trainings of earlier values that stay of each ablation and seed, with states and "
+        "generators, so that a value set back trains nothing; those by other code and unfinished "
+        "ones go first, and `make clean-replaced` removes all. At width 64 a training with 31 "
+        "generators takes 7 to 8 GB. A setting of the whole run",
         "nothing",
     )
 
@@ -348,10 +368,15 @@ class TrainConfig(HyperParameters):
 
     frame: Frame
 
+    @property
+    def networks(self) -> list[Any]:
+        """What the first weights depend on beside the seed, but for the fusion's own."""
+        return [self.ngf, self.ndf, self.decoder, self.losses.local > 0]
+
     @classmethod
     def from_hparams(cls, hparams: Mapping[str, Any]) -> Self:
         """The inverse of `hparams`. Raises InputError if a value is missing or not allowed."""
-        values, weights = dict(hparams), hparams.get("losses", {})
+        values, weights = {**VALUE_BEFORE, **hparams}, hparams.get("losses", {})
         for name, (loss, value) in NO_EFFECT_WITHOUT.items():
             if not weights.get(loss):
                 values.setdefault(name, value)
@@ -364,12 +389,11 @@ class TrainConfig(HyperParameters):
             ) from error
 
     def hparams(self) -> dict[str, Any]:
-        """One dict of builtins, in fixed order, complete but for what has no effect."""
+        """One dict of builtins, in fixed order, complete but for what the two rules leave out."""
         values = self.model_dump()
-        for name, (loss, _) in NO_EFFECT_WITHOUT.items():
-            if not values["losses"][loss]:
-                del values[name]
-        return values
+        idle = {name for name, (loss, _) in NO_EFFECT_WITHOUT.items() if not values["losses"][loss]}
+        idle |= {name for name, before in VALUE_BEFORE.items() if values[name] == before}
+        return {name: value for name, value in values.items() if name not in idle}
 
 
 def _partial(model: type[BaseModel]) -> type[Section]:
@@ -436,7 +460,7 @@ Share = Annotated[Float, Field(ge=0, le=1)]
 
 
 class OnnxInput(Section):
-    """What an ONNX network of one's own takes: RGB images of size x size pixels; from each channel
+    """What your own ONNX network takes: RGB images of size x size pixels; from each channel
     in 0..1 its `mean` is subtracted, and the difference is divided by its `std`."""
 
     size: int = setting("side in pixels of its square input", ge=16, le=2048)
@@ -447,7 +471,7 @@ class OnnxInput(Section):
 
 
 class OnnxFeatures(OnnxInput):
-    onnx: Text = setting("path of an ONNX network of one's own")
+    onnx: Text = setting("path of your own ONNX network")
 
 
 FeatureName = Literal["inception-tf", "inception-imagenet", "efficientnet-lite0"]
@@ -492,7 +516,7 @@ class Evaluation(Section):
         "each drawn sketch: rank 1 and AUC, and the same for the true sketches. Needs `make setup "
         "IDENTITY=1` (105 MB); a tenth of a second per image",
     )
-    primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam"] = setting(
+    primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "memory"] = setting(
         "the primary metric: the intervals of its difference to `reference`, over all subsets, "
         "hold for all ablations at once; all other differences are descriptive "
         "([docs/significance.md](../docs/significance.md)). Decide before you look",
@@ -504,17 +528,31 @@ class Evaluation(Section):
         "all primary intervals wider: decide before you look",
         "estimate_differences",
     )
+    votes: Annotated[list[Text], AfterValidator(_unique)] = setting(
+        "CSV files of blind votes, one per voter, saved by the page that the target `votes` makes "
+        "([docs/votes.md](../docs/votes.md))",
+        "compare",
+    )
     chosen_by: Literal["fid", "kid"] = setting(
         "with validation pairs: the distance whose lowest value on these pairs chooses each run's "
         "epoch; FID is biased at small n, KID is not",
         "compare, if there are validation pairs",
     )
     scored_as: ScoredAs = setting(
-        "`report2019`: each drawn sketch (of ablations and `methods` alike) is stretched from its "
-        "darkest to its lightest gray and saved as JPEG of quality 75 before it is scored, and "
-        "FID and KID compare it with true sketches in colour. Samples stay as drawn, and tables "
-        "and figures say so: [docs/protocols.md](../docs/protocols.md)",
+        "what is done to drawn and true sketches before they are scored, as published code does "
+        "it: stretched levels, JPEG, colour, part and size of the image "
+        "([docs/protocols.md](../docs/protocols.md#how-sketches-are-scored) compares them). "
+        "Samples stay as drawn, and tables and figures name the preset",
     )
+
+
+class Voting(Section):
+    """What the page of blind votes shows."""
+
+    model_config = ConfigDict(json_schema_extra={"stale": "votes"})
+
+    faces: Positive = setting("test people whose sketches are shown; all if there are fewer")
+    seed: Natural = setting("decides who is shown, in what order, and on which side")
 
 
 class ComparisonSettings(Section):
@@ -525,6 +563,7 @@ class ComparisonSettings(Section):
         "lie evenly in the table of the pairs",
         "compare",
     )
+    voting: Voting
 
 
 class Draw(Section):
@@ -546,6 +585,11 @@ class Config(Section):
     """Configuration of the photo -> sketch ablations."""
 
     run: Name = setting("results go to `results/{run}/`", "nothing: another run is another folder")
+    trial: Name | None = setting(
+        "results go to `results/{run}-{trial}/` instead, so that a trial of a run "
+        "(`config/tiny.yaml`) keeps the run's results",
+        "nothing: another trial is another folder",
+    )
     dataset: Dataset
     landmarks: Landmarks
     parsing: Parsing
@@ -608,6 +652,11 @@ def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
     return Config.model_validate(config).model_dump(exclude_unset=True)
 
 
+def results_name(config: Mapping[str, Any]) -> str:
+    """The name of a run's folder below `results`: with that of its trial."""
+    return "-".join(filter(None, (config["run"], config["trial"])))
+
+
 def ablation_order(merged: Iterable[str], base: Iterable[str]) -> list[str]:
     """Ablations in the order of config.yaml (`base`), then new ones in the overlay's order."""
     merged = list(merged)
@@ -623,9 +672,34 @@ def ablation_config(config: Mapping[str, Any], ablation: str) -> TrainConfig:
     return TrainConfig(**{**values, "losses": losses, "frame": config["dataset"]["frame"]})
 
 
+def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """What differs between hyper-parameters, and what stands beside them, in words.
+
+    The number of epochs differs only if the learning rate falls over the last of them: a run that
+    was made longer keeps its earlier generators.
+    """
+
+    def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+        losses = {f"losses.{name}": weight for name, weight in values.get("losses", {}).items()}
+        return {**{key: value for key, value in values.items() if key != "losses"}, **losses}
+
+    found, wanted = flat(found), flat(wanted)
+    left_out = set() if wanted.get("lr_decay_epochs") else {"epochs"}
+    return [
+        f"{key} {found.get(key)}, not {wanted.get(key)}"
+        for key in sorted({*found, *wanted} - left_out)
+        if found.get(key) != wanted.get(key)
+    ]
+
+
 def local_ablations(config: Mapping[str, Any]) -> list[str]:
     """The ablations with local networks, for which faces have to lie in their place."""
     return [name for name in config["ablations"] if ablation_config(config, name).losses.local]
+
+
+def training_tensors(warp: str) -> str:
+    """The name of the file of packed pairs that ablations with this `warp` train on."""
+    return "train.npz" if warp == "none" else f"train_{warp}.npz"
 
 
 def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:
@@ -642,7 +716,7 @@ def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]
 def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> list[str]:
     """What in the configuration needs the points of the sketches of a split, in words.
 
-    Whatever needs those of any split needs those of the test split.
+    If something needs the points of any split, it needs those of the test split.
     Empty: the photos' are enough, and a sketch in which nothing finds a face stops no run.
     """
     warped = [name for name in config["ablations"] if ablation_config(config, name).warp != "none"]
@@ -658,7 +732,7 @@ def warp_min_face_size(config: Mapping[str, Any]) -> int:
     """The smallest face, in pixels, that MTCNN looks for in warped sketches.
 
     `landmarks.min_face_size` is of the input images. Aligned faces are as large as `dataset.size`
-    has them, whatever their size was: the usual value, scaled with it.
+    has them: the usual value, scaled with `dataset.size`.
     """
     if config["dataset"]["align"] == "none":
         return int(config["landmarks"]["min_face_size"])

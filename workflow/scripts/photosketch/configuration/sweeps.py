@@ -119,9 +119,9 @@ def _expand(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Sweep], lis
             overrides = _with_value(config["ablations"][base], key, value)
             only = {**config, "ablations": {own: overrides}}
             wanted = settings.ablation_config(only, own).hparams()
-            same = [known for known, values in hparams.items() if values == wanted]
-            found = base if base in same else (same or [own])[0]
-            if same and found in points:
+            same = next((known for known, values in hparams.items() if values == wanted), None)
+            found = same or own
+            if same in points:
                 mistakes.append(
                     f"sweeps.{name}.values: {points[found].value!r} and {value!r} are the same "
                     f"ablation, {found}: {key} has no effect in this ablation; sweep another key"

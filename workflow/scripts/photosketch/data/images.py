@@ -1,13 +1,18 @@
 """Reading image files, one way for pairs, methods and own photos: as people see them.
 
-Turned as EXIF says, on white, sRGB, 8 bits a channel; of several pictures the first. What can't be
-converted without guessing is refused with a remedy. Free of numpy and Pillow at import, because the
-Snakefile loads what reads tables.
+Turned upright, on white, sRGB, 8 bits a channel; of several pictures the first. EXIF says how to
+turn an image; in HEIF the file's own rotation counts, and EXIF only informs (ISO/IEC 23008-12).
+What can't be converted without guessing is refused with a remedy. Free of numpy and Pillow at
+import, because the Snakefile loads what reads tables.
 """
 
 import io
+import os
+import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from photosketch.jobs.job import read_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
 
 # Pillow knows many more, some of which start other programs (PostScript: Ghostscript).
 KINDS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "HEIF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".heif")
 SKETCH_SUFFIXES = (".png", ".jpg", ".jpeg")  # of the files in folders of `methods`
 LARGEST = 8192 * 8192  # pixels that are decoded: telephones' 50 million pass
 LONGEST = 1600  # pixels of a side, in the copies that detection and the click page work on
@@ -35,12 +41,22 @@ class FaultyError(Exception):
 def file_bytes(path: Path) -> bytes:
     """The content of an image file. Raises FaultyError if it can't be read."""
     try:
-        return path.read_bytes()
+        return read_file(path)
     except FileNotFoundError:
-        raise FaultyError(f"is not there (looked for {path}); correct the path") from None
+        fault = f"is not there (looked for {path}); {_path_remedy(path)}"
+        raise FaultyError(fault) from None
     except OSError as error:
         fault = f"cannot be read ({error.strerror}); correct the path or its permissions"
         raise FaultyError(fault) from None
+
+
+def _path_remedy(path: Path) -> str:
+    """What to do about a file that is not there: its name may only look the same."""
+    name = unicodedata.normalize("NFC", path.name)
+    there = os.listdir(path.parent) if path.parent.is_dir() else []
+    if any(unicodedata.normalize("NFC", other) == name for other in there):
+        return "the folder has the name in another Unicode form of its accents: rename the file"
+    return "correct the path"
 
 
 def decode(data: bytes, *, colour: bool) -> "np.ndarray":
@@ -60,7 +76,8 @@ def decode(data: bytes, *, colour: bool) -> "np.ndarray":
     except FaultyError:
         raise
     except Image.DecompressionBombError:
-        raise FaultyError("has too many pixels to read; scale it down") from None
+        fault = f"has more than {LARGEST:,} pixels, too many to read; scale it down"
+        raise FaultyError(fault) from None
     except UnidentifiedImageError:
         kinds = ", ".join(KINDS)
         raise FaultyError(f"is not an intact image ({kinds}); replace it, or {REMEDY}") from None
@@ -77,6 +94,18 @@ def gray(pixels: "np.ndarray") -> "np.ndarray":
     return pixels if pixels.ndim == 2 else np.asarray(fromarray(pixels).convert("L"))
 
 
+def thumbnail(pixels: "np.ndarray") -> "np.ndarray":
+    """An image [H, W, 3] uint8 as 256 float32 numbers, a perceptual hash: the dot product of two is
+    the correlation of their gray pictures of 16 x 16 pixels; 0 if one of the images is blank."""
+    import numpy as np
+    from PIL import Image
+
+    small = Image.fromarray(gray(pixels)).resize((16, 16), Image.Resampling.BOX)
+    values = np.asarray(small, np.float32).ravel()
+    values -= values.mean()
+    return values / max(float(np.linalg.norm(values)), 1e-6)
+
+
 def reduced_size(size: Size) -> Size:
     """(width, height) of an image's reduced copy: at most LONGEST pixels a side, else the same."""
     scale = min(1.0, LONGEST / max(size))
@@ -85,7 +114,7 @@ def reduced_size(size: Size) -> Size:
 
 def reduced(image: "np.ndarray") -> "np.ndarray":
     """The copy of an image [H, W] or [H, W, 3] uint8 that detection and the click page work on: its
-    means over areas, or the image itself if it is no larger."""
+    means over areas, or the image itself if it is not larger."""
     import numpy as np
     from PIL import Image
 

@@ -33,7 +33,7 @@ LOCAL_HEADER = 30  # bytes of a member's header in a ZIP, before its name and ex
 
 @contextlib.contextmanager
 def intact(path: Path, stage: str) -> Iterator[None]:
-    """Around reading a file that `stage` wrote: whatever the block raises becomes InputError, with
+    """Around reading a file that `stage` wrote: any exception of the block becomes InputError, with
     the file, the reason and the remedy. Only a damaged file is to be deleted, not one that can't be
     read."""
     try:
@@ -160,14 +160,18 @@ def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], about: dict
 
     text = json.dumps({**about, "sha256": _digest(tensors, about)})
     with write_atomically(path) as temporary:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         save_file(dict(tensors), temporary, metadata={"photosketch": text})
+        temporary.chmod(mode)  # safetensors gives the file to its owner alone
 
 
 def read_tensors(path: Path, stage: str) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
     """What `write_tensors` wrote: tensors and `about`. Raises InputError."""
     from safetensors import safe_open
 
-    with intact(path, stage), safe_open(path, framework="pt") as file:
+    # safetensors says of a file that can't be read that it is not there
+    with intact(path, stage), open(path, "rb"), safe_open(path, framework="pt") as file:
         about = json.loads((file.metadata() or {}).get("photosketch", "{}"))
         if "sha256" not in about:
             raise ValueError("it doesn't say what it is")

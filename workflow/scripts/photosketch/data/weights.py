@@ -4,7 +4,6 @@ checking them. `python -m photosketch.data.weights` downloads those that every r
 Light and free of torch, because the Snakefile takes the files' names from here.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -28,7 +27,7 @@ class PublishedWeights:
 
     url: str
     sha256: str
-    setting: str  # the configuration key that names a copy of one's own
+    setting: str  # the configuration key that names your own copy
     size: int | None = None  # bytes
     goes_by: str = "its path"  # what that key is set to
 
@@ -64,7 +63,7 @@ class PackagedWeights:
     version: str
     file: str  # within site-packages
     sha256: str
-    setting: str | None  # the configuration key that names a copy of one's own, if there is one
+    setting: str | None  # the configuration key that names your own copy, if there is one
     size: int  # bytes
     command: str = "make setup"  # what installs the package
 
@@ -206,9 +205,13 @@ def verify_weights(
 
     Raises InputError if the file is missing or another one.
     """
-    if not os.path.isfile(path):
-        raise InputError([f"{path}: no such weights file. {published.remedy()}"])
-    actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
+    try:
+        actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
+    except FileNotFoundError:
+        raise InputError([f"{path}: no such weights file. {published.remedy()}"]) from None
+    except OSError as error:
+        fault = f"{path}: cannot be read ({error.strerror}); correct the path or its permissions"
+        raise InputError([fault]) from None
     if actual.startswith(expected):
         return
     size = f", {published.size:,} bytes" if published.size and not sha256 else ""

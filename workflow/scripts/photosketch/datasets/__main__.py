@@ -1,33 +1,29 @@
-"""`python -m photosketch.datasets NAME FOLDER ...` writes the table of pairs of a data set."""
+"""`photosketch datasets NAME FOLDER ...` writes the table of pairs of a data set."""
 
 import argparse
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from photosketch.datasets import apdrawing, cufs, folders, fs2k, halves, numbered
-from photosketch.datasets.table import write_table
-from photosketch.jobs.job import InputError, told
+from photosketch.datasets.table import Cut, write_table
+from photosketch.jobs.job import InputError, command, listed
 
 METHOD_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # `name` of the configuration's schema
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m photosketch.datasets",
+        prog="photosketch datasets",
         description="Write the table of pairs (dataset.pairs) of a data set from what is on disk.",
     )
     commands = parser.add_subparsers(metavar="NAME", required=True)
     for reader in (cufs, fs2k, apdrawing, folders):
         _add_output(reader.add_command(commands))
-    options = parser.parse_args(arguments)
-    try:
-        _write(options)
-    except InputError as error:
-        print(*told(error.problems), sep="\n", file=sys.stderr)
-        return 1
+    _write(parser.parse_args(arguments))
     return 0
 
 
@@ -44,13 +40,15 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="write absolute paths to the table (default: relative to the table's folder)",
     )
+    parser.add_argument("--force", action="store_true", help="overwrite what is there")
     parser.add_argument(
         "--results",
         type=Path,
         action="append",
         default=[],
         metavar="NUMBERED",
-        help="a folder of a method's results, numbered in the order of the test pairs: copied to "
+        help="a folder of a method's results, numbered in the order of the test pairs or named by "
+        "their ids (FS2K: photo1_image0110, also with _fake_B behind): copied to "
         "results/NUMBERED/SUBSET/ID beside the table, for `methods`; may be given several times",
     )
 
@@ -86,15 +84,30 @@ def _write(options: argparse.Namespace) -> None:
         if len(planned) < len(found.numbering):
             count = f"{len(planned)} of {len(found.numbering)}"
             notes.append(f"{folder}: {count} results are of pairs in the table, others left out")
+    if not found.pairs:
+        problems.append(f"{options.folder}: holds no pair; correct the path, or add images to it")
+    files = [table, *(to for cut in found.cuts for to in (cut.photo, cut.sketch))]
+    problems += _overwritten([*files, *(to for _, to in copies)], found.cuts, options.force)
     if problems:
         raise InputError(problems)
+    write_table(found.pairs, table, absolute=options.absolute)  # which may refuse a path
     halves.write(found.cuts)
     numbered.write_copies(copies)
-    write_table(found.pairs, table, absolute=options.absolute)
     print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
     print(*found.counts_in_words(), sep="\n")
     for name in names:
         print(f"methods: {{{name}: {table.parent / 'results' / name}}}")
+
+
+def _overwritten(files: Iterable[Path], cuts: Iterable[Cut], force: bool) -> list[str]:
+    """What writing the files would destroy: what is there, unless `force`, and pictures to cut."""
+    pictures = {cut.picture.resolve() for cut in cuts}
+    there = [path for path in files if path.exists()]
+    if own := [str(path) for path in there if path.resolve() in pictures]:
+        return [f"{listed(own, 3)}: would be cut and overwritten; give another --output"]
+    if there and not force:
+        return [f"{listed(map(str, there), 3)}: would be overwritten; move it away, or add --force"]
+    return []
 
 
 if __name__ == "__main__":

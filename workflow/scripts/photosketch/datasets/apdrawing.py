@@ -1,7 +1,6 @@
 """The table of pairs for a folder with APDrawing (Yi et al., CVPR 2019).
 
-    export PYTHONPATH=workflow/scripts
-    python -m photosketch.datasets apdrawing APDrawingDB --output APDrawing
+    photosketch datasets apdrawing APDrawingDB --output APDrawing
 
 Expected are pictures of 1024x512 pixels, the photo on the left and the drawing on the right, in
 
@@ -68,7 +67,7 @@ def find_pairs(folder: Path, output: Path) -> Found:
 def add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
 ) -> argparse.ArgumentParser:
-    """Add `apdrawing` to the commands of `python -m photosketch.datasets`."""
+    """Add `apdrawing` to the commands of `photosketch datasets`."""
     parser = commands.add_parser(
         "apdrawing",
         help="APDrawing, photo and drawing side by side",

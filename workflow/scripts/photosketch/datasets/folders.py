@@ -1,8 +1,7 @@
 """The table of pairs for photos and sketches in two folders, or side by side in one.
 
-    export PYTHONPATH=workflow/scripts
-    python -m photosketch.datasets folders PHOTOS SKETCHES --test-share 0.2 --output mine
-    python -m photosketch.datasets folders PICTURES --test-share 0.2 --output mine
+    photosketch datasets folders PHOTOS SKETCHES --test-share 0.2 --output mine
+    photosketch datasets folders PICTURES --test-share 0.2 --output mine
 
 Two folders: a photo and its sketch have the same name, but for the suffix. One: each picture has
 the photo on the left and its sketch on the right; the halves are written to
@@ -72,7 +71,7 @@ def find_pairs(
         problems += halves.problems(photos.values())
         cuts = [halves.planned(picture, output / "halves") for picture in photos.values()]
         files = {cut.picture.stem: (cut.photo, cut.sketch) for cut in cuts}
-    problems += unusable_names(photos[id] for id in files)
+    problems += unusable_names({**(sketches[0] if sketches else {}), **photos}.values())
     splits, faults = draw_splits(list(files), subset, test_share, validation_share, seed)
     problems += faults
     if problems:
@@ -106,9 +105,8 @@ def draw_splits(
             f"pairs {test} are for testing and {validation} for validation, which leaves none to "
             "train on; lower the shares or add pairs"
         ]
-    drawn = sorted(
-        names, key=lambda name: hashlib.sha256(f"{seed}:{subset}:{name}".encode()).digest()
-    )
+    keys = {name: f"{seed}:{subset}:{name}".encode(errors="surrogateescape") for name in names}
+    drawn = sorted(names, key=lambda name: hashlib.sha256(keys[name]).digest())
     splits = ["test"] * test + ["val"] * validation + ["train"] * (len(names) - test - validation)
     return dict(zip(drawn, splits, strict=True)), []
 
@@ -128,7 +126,7 @@ def _unmatched(photos: dict[str, Path], sketches: dict[str, Path]) -> list[str]:
 def add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
 ) -> argparse.ArgumentParser:
-    """Add `folders` to the commands of `python -m photosketch.datasets`."""
+    """Add `folders` to the commands of `photosketch datasets`."""
     parser = commands.add_parser(
         "folders",
         help="photos and sketches in two folders, or side by side in one",

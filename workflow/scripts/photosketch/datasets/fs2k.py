@@ -1,8 +1,7 @@
 """The table of pairs for a folder with FS2K (Fan et al. 2021, "Deep Facial Synthesis: A New
 Challenge"; github.com/DengPingFan/FS2K).
 
-    export PYTHONPATH=workflow/scripts
-    python -m photosketch.datasets fs2k FS2K --output FS2K
+    photosketch datasets fs2k FS2K --output FS2K
 
 The folder is expected as it is published:
 
@@ -84,7 +83,7 @@ def find_pairs(folder: Path) -> Found:
 def _read_annotations(path: Path) -> tuple[list[tuple[str, str, int]], list[str]]:
     """(group, number, style) of an annotation file's entries, and the problems met."""
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return [], [f"{path}: is not there; FS2K holds {FILES}"]
     except (OSError, ValueError) as error:
@@ -111,7 +110,7 @@ def _read_annotations(path: Path) -> tuple[list[tuple[str, str, int]], list[str]
 def add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
 ) -> argparse.ArgumentParser:
-    """Add `fs2k` to the commands of `python -m photosketch.datasets`."""
+    """Add `fs2k` to the commands of `photosketch datasets`."""
     parser = commands.add_parser(
         "fs2k",
         help="FS2K, three styles of sketches",

@@ -1,17 +1,17 @@
 """What every reader of a data set gives, and the table of pairs (TSV) that is written of it."""
 
-import csv
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from photosketch.data.images import SUFFIXES
 from photosketch.data.pairs import COLUMNS, name_problem
+from photosketch.jobs.job import InputError, counted, write_atomically
 from photosketch.jobs.job import listed as listed
-from photosketch.jobs.job import write_atomically
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+UNWRITABLE = re.compile(r"[\t\r\n\ud800-\udfff]|^\s|\s$")  # in a cell of the table
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> N
 
     Paths are relative to the table's folder, so that table and images can be moved together;
     absolute if that is asked for, if table and images have only the root folder in common, or if
-    the path would lead up from a folder behind a link.
+    the path would lead up from a folder behind a link. Raises InputError if the table cannot hold a
+    path.
     """
     # Not resolve(): a link stays the path that the user wrote.
     base = Path(os.path.abspath(path.parent))
@@ -84,18 +85,27 @@ def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> N
         linked = os.path.realpath(base) != str(base) and not Path(whole).is_relative_to(base)
         return whole if absolute or apart or linked else os.path.relpath(whole, base)
 
-    with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as table:
-        writer = csv.writer(table, delimiter="\t", lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for pair in pairs:
-            files = written(pair.photo), written(pair.sketch)
-            writer.writerow((pair.subset, pair.id, pair.split, *files))
+    rows = [
+        (pair.subset, pair.id, pair.split, written(pair.photo), written(pair.sketch))
+        for pair in pairs
+    ]
+    if unwritable := [cell for row in rows for cell in row[3:] if UNWRITABLE.search(cell)]:
+        raise InputError(
+            [
+                f"{path}: cannot hold {counted(len(unwritable), 'path')}, such as "
+                f"{unwritable[0]!r}; rename what has a tab, a line break, a space at an end or "
+                "bytes that are not UTF-8 in its name"
+            ]
+        )
+    with write_atomically(path) as temporary:
+        lines = ["\t".join(row) for row in (COLUMNS, *rows)]
+        temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 def images_in(folder: Path) -> list[Path]:
     """The image files directly in a folder, numbers in ascending order; none if it isn't there."""
     files = folder.iterdir() if folder.is_dir() else ()
-    images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()]
+    images = [path for path in files if path.suffix.lower() in SUFFIXES and path.is_file()]
     return sorted(images, key=lambda path: (*ascending(path.stem), path.name))
 
 
@@ -112,13 +122,14 @@ def images_by_name(folder: Path) -> tuple[dict[str, Path], list[str]]:
 
 
 def unpaired(photos: Mapping[str, Path], sketches: Mapping[str, Path]) -> list[str]:
-    """A problem for each photo without a sketch and each sketch without a photo, by name."""
+    """A problem for each photo without a sketch and each sketch without a photo, by name, but for
+    `unusable_names`."""
     kinds = {"photo": photos, "sketch": sketches}
     return [
         f"{path}: {kind} without a {other}; add the {other} of {name} or remove the {kind}"
         for kind, other in (("photo", "sketch"), ("sketch", "photo"))
         for name, path in kinds[kind].items()
-        if name not in kinds[other]
+        if name not in kinds[other] and not name_problem("id", name)
     ]
 
 

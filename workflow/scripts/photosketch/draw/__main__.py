@@ -1,26 +1,26 @@
 """Draw the faces of photos with a trained generator.
 
-    export PYTHONPATH=workflow/scripts
-    python -m photosketch.draw my_photos --output drawn
-    python -m photosketch.draw results/RUN/train/ABLATION/seed0/generator_epoch800.safetensors \\
+    photosketch draw my_photos --output drawn
+    photosketch draw results/RUN/train/ABLATION/seed0/generator_epoch800.safetensors \\
         my_photos --output drawn
-    python -m photosketch.draw --export GENERATOR generator.onnx
-    python -m photosketch.draw --export GENERATOR half_as_large.safetensors
+    photosketch draw --export GENERATOR generator.onnx
+    photosketch draw --export GENERATOR half_as_large.safetensors
 """
 
 import argparse
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from photosketch.data.array_types import Points
 from photosketch.draw import generator_file
-from photosketch.draw.photos import Photo, find_photos, read_points
+from photosketch.draw.photos import Photo, as_text, find_photos, read_points
 from photosketch.jobs import devices
 from photosketch.jobs.code_version import SCRIPTS
-from photosketch.jobs.job import InputError, counted, told
+from photosketch.jobs.job import InputError, command, counted, set_threads
 
 if TYPE_CHECKING:
     from photosketch.draw.folder import Drawn
@@ -28,30 +28,27 @@ if TYPE_CHECKING:
 SHOWN = 20  # photos that could not be drawn
 
 
-def main(arguments: list[str] | None = None) -> int:
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 where something was drawn."""
     asked = _parser().parse_args(arguments)
     asked.generator, asked.photos = generator_file.INCLUDED, asked.paths
     if Path(asked.paths[0]).suffix == ".safetensors":
         asked.generator, asked.photos = Path(asked.paths[0]), asked.paths[1:]
-    try:
-        if asked.export and len(asked.photos) != 1:
-            raise InputError(["--export: name a generator and the file to write"])
-        if asked.export:
-            from photosketch.draw.export import export
+    if asked.export and len(asked.photos) != 1:
+        raise InputError(["--export: name a generator and the file to write"])
+    if asked.export:
+        from photosketch.draw.export import export
 
-            export(asked.generator, Path(asked.photos[0]), force=asked.force)
-            print(f"wrote {asked.photos[0]}")
-            return 0
-        return _draw(asked)
-    except InputError as error:
-        print(*told(error.problems), sep="\n", file=sys.stderr)
-        return 1
+        export(asked.generator, Path(asked.photos[0]), force=asked.force)
+        print(f"wrote {asked.photos[0]}")
+        return 0
+    return _draw(asked)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m photosketch.draw",
+        prog="photosketch draw",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -71,20 +68,18 @@ def _parser() -> argparse.ArgumentParser:
     add("--background", choices=("white", "keep"), default="white", help="all but the person")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--threads", type=int, metavar="N", help="of the CPU (default: all)")
-    add("--force", action="store_true", help="overwrite what is in DIR")
+    add("--force", action="store_true", help="overwrite what was drawn into DIR")
     add("--export", action="store_true", help="write the generator to NAME.onnx or .safetensors")
     return parser
 
 
 def _draw(asked: argparse.Namespace) -> int:
     photos, points = _checked(asked)
-    import torch  # only now: it takes seconds
-
-    from photosketch.draw.folder import draw_photos
+    from photosketch.draw.folder import draw_photos  # only now: torch takes seconds
     from photosketch.draw.sketcher import Sketcher
 
     if asked.threads:
-        torch.set_num_threads(asked.threads)
+        set_threads(asked.threads)
     device = devices.acquire_device(sys.stderr, asked.device, in_short=True)
     sketcher = Sketcher.load(
         asked.generator, device, asked.statistics, asked.seed, asked.background
@@ -114,6 +109,8 @@ def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Poi
         photos = find_photos(asked.photos, asked.output or Path(os.devnull))
     except InputError as error:
         problems += error.problems
+    if asked.threads is not None and asked.threads < 1:
+        problems.append(f"--threads {asked.threads}: give 1 or more, or leave it out for all")
     if asked.name and len(photos) > 1:
         problems.append(f"--name {asked.name}: names one photo, and {len(photos)} are given")
     try:
@@ -122,6 +119,7 @@ def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Poi
         problems += error.problems
     if problems:
         raise InputError(problems)
+    asked.output.mkdir(parents=True, exist_ok=True)  # what keeps it from being made is told at once
     return photos, points
 
 
@@ -134,7 +132,7 @@ def _output_faults(output: Path | None, force: bool) -> list[str]:
     if not force and output.is_dir() and any(output.iterdir()):
         return [
             f"{output}: holds files already; name another folder, or overwrite what was drawn "
-            "there with --force (make draw: FORCE=1)"
+            "there with --force"
         ]
     return []
 
@@ -146,7 +144,7 @@ def _report(asked: argparse.Namespace, drawn: "Drawn", photos: int) -> None:
     faces = counted(drawn.faces, "face")
     print(f"{faces} in {done} of {counted(photos, 'photo')}: see {asked.output / 'index.html'}")
     for path, reasons in [*drawn.failures.items()][:SHOWN]:
-        print(f"{path}: {'; '.join(reasons)}", file=sys.stderr)
+        print(f"{as_text(Path(path))}: {'; '.join(reasons)}", file=sys.stderr)
     if (more := len(drawn.failures) - SHOWN) > 0:
         print(f"and {more} more, all in the page", file=sys.stderr)
     if drawn.faceless:

@@ -34,7 +34,9 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
     or, for ONNX, if the generator has local networks or the extra for ONNX is not installed.
     """
     problems = generator_file.faults(generator)
-    if target.exists() and not force:
+    if not problems and target.exists() and target.samefile(generator):
+        problems.append(f"{target}: is the generator itself; name another file")
+    elif target.exists() and not force:
         problems.append(f"{target}: exists; name another file, or overwrite it with --force")
     if problems:
         raise InputError(problems)
@@ -94,7 +96,7 @@ def _export_onnx(
 
 def by_instance(network: UNet) -> nn.Module:
     """A copy whose batch normalisation always goes by the single image, and without dropout: for
-    one image what `networks.instance_statistics` gives, but for the dropout."""
+    one image what `networks.as_at_test_time` gives, but for the dropout."""
     own = copy.deepcopy(network).eval()
     for module in list(own.modules()):
         for name, child in module.named_children():

@@ -6,6 +6,7 @@ contact_sheet.png       photo and sketch of each face; further sheets are number
 index.html              each photo with its sketches; further pages are numbered
 faces.csv               a row per face (COLUMNS)
 points.html             only where photos have no face: a page to click their points on
+drawn_files.txt         all of these, a line each: what drawing here again replaces
 """
 
 import csv
@@ -24,13 +25,14 @@ from photosketch.data.array_types import Image, Points
 from photosketch.draw import page
 from photosketch.draw.in_place import in_place
 from photosketch.draw.photos import MODALITY, SUBSET, Photo
-from photosketch.draw.sketcher import Face, Sketch, Sketcher, read_photo, stem_of
+from photosketch.draw.sketcher import Face, Sketch, Sketcher, given_faces, read_photo, stem_of
 from photosketch.figures import contact_sheet
 from photosketch.geometry.similarity import template
 from photosketch.jobs.job import InputError, counted, write_atomically
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks import click_page
-from photosketch.landmarks.table import COORDINATES, faults_of
+from photosketch.landmarks.table import COORDINATES
+from photosketch.training.determinism import deterministic_algorithms
 
 TRANSFORM = ("xx", "xy", "x", "yx", "yy", "y")
 COLUMNS = (
@@ -40,9 +42,9 @@ COLUMNS = (
 ON_A_PAGE = 100  # photos
 ON_A_SHEET, ACROSS, CELL = 60, 6, 150  # faces; faces in a row; width of a picture in pixels
 MOST_CLICKED = 50  # photos on the page to click
-OWN = (
-    *("sketches/**/*.png", "in_place/**/*.png", "contact_sheet*.png", "index*.html"),
-    *("faces.csv", "points.html"),
+LIST = "drawn_files.txt"
+WRITTEN = ("sketches/**/*.png", "in_place/**/*.png", "faces.csv", "points.html") + (
+    *("contact_sheet.png", "contact_sheet_[0-9]*.png", "index.html", "index_[0-9]*.html"),
 )
 
 
@@ -55,11 +57,31 @@ class Drawn:
     faceless: list[Photo] = field(default_factory=list)
 
 
-def clear(output: Path) -> None:
-    """Remove what was drawn into the folder before, and nothing else."""
-    for pattern in OWN:
-        for path in output.glob(pattern):
-            path.unlink()
+def clear(output: Path, photos: Sequence[Photo]) -> None:
+    """Remove what was drawn into the folder before, by its list, and nothing else.
+
+    Raises InputError if other files are in the places of what drawing writes, or if a photo to be
+    drawn would be removed.
+    """
+    file = output / LIST
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    there = {path for pattern in WRITTEN for path in output.glob(pattern)}
+    drawn = there & {output / line for line in lines}
+    problems = [
+        f"{path}: is in the way of what is drawn, and {file} does not list it; move it away, or "
+        "name another folder"
+        for path in sorted(there - drawn)
+    ]
+    paths = {path.resolve() for path in drawn}
+    problems += [
+        f"{photo.path}: was drawn into {output} before and would be overwritten; copy it elsewhere"
+        for photo in photos
+        if photo.path.resolve() in paths
+    ]
+    if problems:
+        raise InputError(problems)
+    for path in (*drawn, file):
+        path.unlink(missing_ok=True)
 
 
 def draw_photos(
@@ -75,16 +97,16 @@ def draw_photos(
 ) -> Drawn:
     """Draw every face of every photo into the folder `output`, one photo after another.
 
-    What was drawn there before is removed. `points` by the photos' names, where they are known;
-    `name` and `aligned` as of a call of the sketcher; `then`: what the page to click says to do. A
-    photo that can't be drawn stops nothing and is told of in the result. `console` is told how far
-    it is.
+    What was drawn there before is removed (`clear`). `points` by the photos' names, where they are
+    known; `name` and `aligned` as of a call of the sketcher; `then`: what the page to click says to
+    do. A photo that can't be drawn stops nothing and is told of in the result. `console` is told
+    how far it is.
     """
-    clear(output)
+    clear(output, photos)
     drawn = Drawn()
     whitened = sketcher.background == "white" and not aligned
     album = _Album(output, sketcher.about, len(photos), whitened)
-    with Bar("drawing", len(photos), console) as bar:
+    with Bar("drawing", len(photos), console) as bar, deterministic_algorithms():
         for photo in photos:
             given = (points or {}).get(photo.name)
             try:
@@ -111,7 +133,7 @@ def draw_photos(
             bar.update()
     album.close()
     if drawn.faceless:
-        _write_click_page(output, drawn.faceless[:MOST_CLICKED], then)
+        _write_click_page(album.file("points.html"), drawn.faceless[:MOST_CLICKED], then)
     return drawn
 
 
@@ -119,12 +141,7 @@ def _faces(
     sketcher: Sketcher, image: Image, given: Sequence[Points] | None
 ) -> tuple[list[Face], list[str]]:
     """The faces of a photo, and what is to be said of others."""
-    if given is None:
-        return sketcher.faces(image)
-    height, width = image.shape[:2]
-    if faults := [fault for face in given for fault in faults_of(face, width, height)]:
-        raise InputError(faults)
-    return [Face(each, 1.0, "manual") for each in given], []
+    return sketcher.faces(image) if given is None else (given_faces(image, given), [])
 
 
 def _reasons(photo: Photo, error: Exception) -> list[str]:
@@ -140,6 +157,7 @@ class _Album:
 
     def __init__(self, output: Path, about: Mapping[str, Any], photos: int, whitened: bool) -> None:
         self.output = output
+        output.mkdir(parents=True, exist_ok=True)
         self.title = f"Drawn by {about['run']}, {about['ablation']}"
         self.lead = f"seed {about['seed']}, epoch {about['epoch']}; {counted(photos, 'photo')}"
         if whitened:
@@ -149,6 +167,12 @@ class _Album:
         self.cards: list[page.Card] = []
         self.groups: list[contact_sheet.Group] = []
         self.page = self.sheet = 0
+
+    def file(self, name: str) -> Path:
+        """The path of a file about to be written, which is added to the list."""
+        with open(self.output / LIST, "a", encoding="utf-8") as file:
+            print(name, file=file)
+        return self.output / name
 
     def add(
         self,
@@ -160,11 +184,11 @@ class _Album:
     ) -> None:
         """Write the sketches of a photo."""
         place = f"in_place/{photo.name}.png"
-        _save(whole, self.output / place)
+        _save(whole, self.file(place))
         shown = []
         for number, sketch in enumerate(sketches, 1):
             file = f"sketches/{photo.name}_{number}.png"
-            _save(sketch.image, self.output / file)
+            _save(sketch.image, self.file(file))
             self.rows.append(_row(photo, number, file, place, sketch))
             shown.append((page.data_uri(sketch.image), f"{number}: {_found(sketch.face)}"))
             self._add_to_sheet(f"{photo.name} {number}", sketch)
@@ -183,7 +207,7 @@ class _Album:
         if self.groups:
             self._write_sheet()
         with (
-            write_atomically(self.output / "faces.csv") as temporary,
+            write_atomically(self.file("faces.csv")) as temporary,
             open(temporary, "w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.writer(file, lineterminator="\n")
@@ -204,7 +228,7 @@ class _Album:
         files = [_numbered("index", number, "html") for number in range(1, self.pages + 1)]
         links = ["" if number == self.page else file for number, file in enumerate(files)]
         text = page.page(self.title, self.lead, self.cards, links)
-        with write_atomically(self.output / files[self.page]) as temporary:
+        with write_atomically(self.file(files[self.page])) as temporary:
             temporary.write_text(text, encoding="utf-8")
         self.page += 1
         self.cards = []
@@ -212,7 +236,8 @@ class _Album:
     def _write_sheet(self) -> None:
         self.sheet += 1
         picture = contact_sheet.sheet(self.title, self.groups, ACROSS)
-        contact_sheet.save(picture, self.output / _numbered("contact_sheet", self.sheet, "png"))
+        file = self.file(_numbered("contact_sheet", self.sheet, "png"))
+        contact_sheet.save(picture, file)
         self.groups = []
 
 
@@ -240,7 +265,7 @@ def _save(image: Image, path: Path) -> None:
         Pillow.fromarray(image).save(temporary)
 
 
-def _write_click_page(output: Path, photos: Sequence[Photo], then: str) -> None:
+def _write_click_page(file: Path, photos: Sequence[Photo], then: str) -> None:
     """The page on which the points of photos without a face are placed."""
     entries = []
     for photo in photos:
@@ -256,5 +281,5 @@ def _write_click_page(output: Path, photos: Sequence[Photo], then: str) -> None:
             )
         )
     text = click_page.page(entries, [], "points.csv", then, "a face that fills the photo has it")
-    with write_atomically(output / "points.html") as temporary:
+    with write_atomically(file) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -1,6 +1,8 @@
 """Which photos are meant, what each is called in the output, and the points given for them."""
 
 import os
+import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -82,8 +84,10 @@ def _cut(name: str) -> str:
 
 
 def as_text(path: Path) -> str:
-    """A path as text that any file may hold, also where its bytes are no UTF-8."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "replace")
+    """A path as one line of text that any file may hold: accents in one Unicode form, control
+    characters and bytes that are not UTF-8 replaced."""
+    text = os.fsencode(path.as_posix()).decode("utf-8", "replace")
+    return unicodedata.normalize("NFC", re.sub("[\0-\x1f\x7f-\x9f\u2028\u2029]", "\ufffd", text))
 
 
 def read_points(file: Path, photos: Sequence[Photo]) -> dict[str, list[Points]]:
@@ -94,12 +98,12 @@ def read_points(file: Path, photos: Sequence[Photo]) -> dict[str, list[Points]]:
     number.
     """
     names = {photo.name for photo in photos}
-    if not file.is_file():
+    if not file.exists():
         raise InputError([f"{file.absolute()}: is not there; save the points of the page to it"])
     points = defaultdict(list)
     problems = []
     for row in manual_rows(file):
-        name = row["id"]
+        name = unicodedata.normalize("NFC", row["id"])
         if names and ((row["subset"], row["modality"]) != (SUBSET, MODALITY) or name not in names):
             problems.append(
                 f"{file}: {row['subset']}/{name}/{row['modality']} is none of the photos; write "

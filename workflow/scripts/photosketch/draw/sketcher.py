@@ -13,7 +13,7 @@ parsed, put on white, and drawn as test photos are (`training.drawing`).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import cv2
 import numpy as np
@@ -28,7 +28,7 @@ from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity, similarity
 from photosketch.jobs.job import InputError
 from photosketch.landmarks import detection
-from photosketch.landmarks.table import faults_of
+from photosketch.landmarks.table import NOT_UPRIGHT, faults_of
 from photosketch.parsing.labels import BACKGROUND
 from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import checkpoint, inference, networks, pack, tensors
@@ -62,7 +62,8 @@ class Sketch:
 
 @dataclass(frozen=True)
 class Sketcher:
-    """Draws faces. `about`: what the generator's file says of itself (`training.description`)."""
+    """Draws faces, in any number of threads. `about`: what the generator's file says of itself
+    (`loop.describe_run`)."""
 
     generator: networks.Generator
     about: dict[str, Any]
@@ -87,6 +88,8 @@ class Sketcher:
         backgrounds draws busy ones as black clouds; keep leaves it as it is.
         Raises InputError where the file is damaged or doesn't say what drawing has to know.
         """
+        if statistics not in (known := get_args(inference.Statistics)):
+            raise InputError([f"statistics: {statistics!r} is unknown; use {' or '.join(known)}"])
         weights, about = read_generator(path)
         device = torch.device(device)
         generator = inference.build(weights, about).to(device)
@@ -117,15 +120,15 @@ class Sketcher:
         or [K, 5, 2]: the faces, where they are known. `name`: SUBSET/ID, what dropout is seeded by;
         default: the file's stem (of an array `photo`) and the face's number from 1. With `aligned`
         the photo is drawn as it is: a picture of the size, and with a face where, training photos
-        had it. Raises InputError where the file can't be read, or is not of that size.
+        had it. Raises InputError where the file can't be read, or is not of that size, and where an
+        array is no such photo or points do not lie in it.
         """
         stem = "photo" if isinstance(photo, np.ndarray) else stem_of(Path(photo))
         image = photo if isinstance(photo, np.ndarray) else read_photo(Path(photo))
         if points is None:
             faces, _ = self.faces(image)
         else:
-            given = np.asarray(points, float).reshape(-1, 5, 2)
-            faces = [Face(each, 1.0, "manual") for each in given]
+            faces = given_faces(image, points)
         return [
             self.draw(image, face, name or f"{stem}/{number}", aligned=aligned)
             for number, face in enumerate(faces, 1)
@@ -135,6 +138,7 @@ class Sketcher:
         """The faces of a photo [H, W, 3], from left to right, and what keeps others from being
         drawn, in words. What scores far below the surest face is taken for a pattern that looks a
         little like one (`detection.detect_all`)."""
+        _check_photo(image)
         height, width = image.shape[:2]
         copy = images.reduced(image)
         (found,) = detection.detect_all([copy], self.device, min_face_size=MIN_FACE_SIZE)
@@ -144,14 +148,15 @@ class Sketcher:
         ]
         faces, faults = [], []
         for face in detection.mean_looks(((image, one) for one in located), self.device):
-            if problems := faults_of(face.points, width, height):
-                faults.append(f"a face is left out: {problems[0]}")
+            if faults_of(face.points, width, height):
+                faults.append(NOT_UPRIGHT)
             else:
                 faces.append(Face(face.points, face.score, "mtcnn"))
         return faces, faults
 
     def draw(self, image: Image, face: Face, name: str, *, aligned: bool = False) -> Sketch:
         """One face of a photo [H, W, 3]; arguments as of a call."""
+        _check_photo(image)
         if aligned:
             _check_size(image, self.size)
             transform = Similarity(np.eye(2), np.zeros(2))
@@ -173,6 +178,7 @@ class Sketcher:
         networks need. With `name`, points and labels of a test pair it is the run's own sample, on
         the same device with as many threads.
         """
+        _check_photo(picture)
         _check_size(picture, self.size)
         subset, _, id = name.rpartition("/")
         data = self._packed(subset, id, picture, points, labels)
@@ -210,6 +216,20 @@ def on_white(picture: Image, person: Mask) -> Image:
     return np.rint(255 + share * (picture.astype(np.float32) - 255)).astype(np.uint8)
 
 
+def given_faces(image: Image, points: Points | Sequence[Points]) -> list[Face]:
+    """The faces at points [5, 2] or [K, 5, 2] of a photo [H, W, 3]. Raises InputError with all that
+    is wrong with the points."""
+    _check_photo(image)
+    given = np.asarray(points, float)
+    if given.shape[-2:] != (5, 2) or given.ndim > 3:
+        raise InputError([f"points: have the shape {list(given.shape)}; give [5, 2] or [K, 5, 2]"])
+    height, width = image.shape[:2]
+    faces = given.reshape(-1, 5, 2)
+    if faults := [fault for face in faces for fault in faults_of(face, width, height)]:
+        raise InputError(faults)
+    return [Face(face, 1.0, "manual") for face in faces]
+
+
 def stem_of(path: Path) -> str:
     """A file's name without suffix, as text also where its bytes are no UTF-8."""
     return as_text(Path(path.stem))
@@ -236,9 +256,20 @@ def read_photo(path: Path) -> Image:
         raise InputError([f"{path}: {error}"]) from error
 
 
+def _check_photo(image: Image) -> None:
+    """Raise InputError unless an array is RGB [H, W, 3] uint8 with pixels."""
+    if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
+        raise InputError(
+            [
+                f"the photo is {image.dtype} {list(image.shape)}; give RGB [H, W, 3] uint8, each "
+                "value from 0 to 255"
+            ]
+        )
+
+
 def _check_size(picture: Image, size: Sequence[int]) -> None:
     height, width = picture.shape[:2]
-    if (width, height) != tuple(size) or picture.shape[2:] != (3,):
+    if (width, height) != tuple(size):
         raise InputError(
             [
                 f"the picture has the shape {list(picture.shape)}: the generator draws aligned "

@@ -1,10 +1,14 @@
-"""What a run is going to take, before it is started: jobs, disk, memory, and the time if known.
+"""Say what a run is going to take before it is started: jobs, disk, memory and time.
 
-python -m photosketch.estimate [CONFIGFILE...], from the repository's folder.
+    photosketch estimate my.yaml config/tiny.yaml
+
+from the project's folder, as for snakemake --configfile my.yaml config/tiny.yaml.
 """
 
-import json
+import argparse
+import contextlib
 import logging
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,26 +16,29 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from snakemake.api import SnakemakeApi
 from snakemake.settings.enums import Quietness, RerunTrigger
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
-from snakemake.utils import update_config
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from photosketch.comparison import costs
-from photosketch.configuration import sweeps
-from photosketch.configuration.loading import read_overlay, without_dropped
-from photosketch.configuration.settings import ablation_config
+from photosketch.configuration.loading import load_overlays, read_overlay
+from photosketch.configuration.settings import TrainConfig, ablation_config
 from photosketch.data import pairs
-from photosketch.estimate import expectations
-from photosketch.jobs.job import InputError, duration_in_words, told
+from photosketch.estimate import expectations, timing
+from photosketch.jobs import devices
+from photosketch.jobs.job import InputError, command, counted, duration_in_words, listed
+from photosketch.jobs.provenance import PROJECT
+from photosketch.training import kept_trainings
 
-BENCH = Path("results/bench.json")
+TRAINED = ("train", "infer", "infer_validation")  # rules that take as long as an ablation's steps
 PROFILE = "profiles/default/config.yaml"  # says what makes a file stale
 
 
 class PlannedJobs(logging.Handler):
-    """Keeps what Snakemake logs of each job (rule_name, wildcards, resources); prints errors."""
+    """Keeps what Snakemake logs of each job (rule_name, wildcards, threads, resources); prints
+    errors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +60,7 @@ def planned_jobs(overlays: Sequence[str]) -> list[Any]:
         logging.getLogger("snakemake.logging").addHandler(planned)
         try:
             workflow = api.workflow(
-                resource_settings=ResourceSettings(cores=1),
+                resource_settings=ResourceSettings(cores=len(os.sched_getaffinity(0))),
                 config_settings=ConfigSettings(configfiles=[Path(path) for path in overlays]),
                 snakefile=Path("Snakefile"),
             )
@@ -66,19 +73,84 @@ def planned_jobs(overlays: Sequence[str]) -> list[Any]:
     return [job for job in planned.jobs if job.rule_name != "all"]
 
 
-def by_bench(config: Mapping[str, Any], trainings: Sequence[str], pairs: int) -> float | None:
-    """Seconds that the trainings (an ablation each) take at measured speeds, None if not known."""
-    if not BENCH.is_file():
-        return None
-    measured = json.loads(BENCH.read_text(encoding="utf-8"))["training"]
-    if config["device"] == "cpu" and measured["device"] != "CPU":
-        return None
-    seconds = [
-        expectations.training_seconds(measured, ablation_config(config, name), pairs)
-        for name in trainings
-    ]
-    known = [each for each in seconds if each is not None]
-    return sum(known) if known and len(known) == len(seconds) else None
+class Clock:
+    """Times what the planned jobs do, on the device that they would get here."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        slots = 1000  # never waits for a GPU that trains: the time is that beside the other jobs
+        self.device = devices.acquire_device(sys.stderr, config["device"], slots, in_short=True)
+        self._known: dict[str, timing.Speed] = {}
+
+    def speed(self, train: TrainConfig) -> timing.Speed:
+        """The speed of an ablation; those that compute the same are timed once."""
+        same = train.model_dump(exclude={"epochs", "lr", "beta1", "lr_decay_epochs", "warp"})
+        key = repr({**same, "losses": [name for name, weight in train.losses if weight]})
+        if key not in self._known:
+            dataset, statistics = self.config["dataset"], self.config["inference"]["statistics"]
+            self._known[key] = timing.speed(train, dataset, statistics, self.device)
+        return self._known[key]
+
+    def precision(self, names: Sequence[str]) -> str | None:
+        """What the other precision would save or cost in trainings of these ablations; None if they
+        have several."""
+        trainings = {name: ablation_config(self.config, name) for name in names}
+        if len({each.precision for each in trainings.values()}) != 1:
+            return None
+        other = "bf16" if trainings[names[0]].precision == "fp32" else "fp32"
+        changed = {
+            name: each.model_copy(update={"precision": other}) for name, each in trainings.items()
+        }
+        images = {name: self.speed(each).image for name, each in trainings.items()}
+        if timing.computes_bf16(self.device):
+            before, after = (
+                sum(each[name].epochs * self.speed(each[name]).image for name in names)
+                for each in (trainings, changed)
+            )
+            timed_by, native = "steps of each", "computes"
+            times = after / before
+        else:
+            quickest = min(images, key=images.__getitem__)
+            step = timing.first_step(changed[quickest], self.config["dataset"], self.device)
+            timed_by, native = f"one step of {quickest}", "does not compute"
+            times = step / images[quickest]
+        effect = f"save {1 - times:.0%} of" if times < 1 else f"take {times:.2g} times"
+        return (
+            f"train.precision: {other} would {effect} the time of training (by {timed_by}; this "
+            f"{'GPU' if self.device.type == 'cuda' else 'processor'} {native} bf16)"
+        )
+
+
+def time_jobs(
+    jobs: Sequence[Any], config: Mapping[str, Any], table: Sequence[Mapping[str, str]]
+) -> tuple[dict[str, float], list[str]]:
+    """Rule -> seconds of those of the jobs that can be timed, and lines that say by what."""
+    threads = {job.wildcards["ablation"]: job.threads for job in jobs if job.rule_name in TRAINED}
+    parsing = None
+    photos = pairs.image_files(config["dataset"]["pairs"], table)
+    by_segmentation = config["parsing"]["backend"] != "onnx"
+    if photos and by_segmentation and any(job.rule_name == "parse_faces" for job in jobs):
+        parsing = timing.parsing_seconds(photos[0], config["dataset"])
+    if not threads:
+        return expectations.timed_seconds(jobs, config, table, {}, parsing), []
+    print(f"timing steps of {listed(threads)}", file=sys.stderr)
+    try:
+        # what belongs into a job's log
+        with contextlib.redirect_stdout(None):
+            clock = Clock(config)
+            speeds = {}
+            for name, number in threads.items():
+                torch.set_num_threads(number)
+                speeds[name] = clock.speed(ablation_config(config, name))
+            trainings = [job.wildcards["ablation"] for job in jobs if job.rule_name == "train"]
+            precision = clock.precision(trainings) if trainings else None
+    except InputError as error:
+        return expectations.timed_seconds(jobs, config, table, {}, parsing), error.problems
+    most = counted(max(threads.values()), "thread")
+    place = "GPU" if clock.device.type == "cuda" else f"CPU, {most}"
+    images = listed(f"{name} {speed.image:.2g}" for name, speed in speeds.items())
+    lines = [f"seconds for an image ({place}): {images}", *([precision] if precision else [])]
+    return expectations.timed_seconds(jobs, config, table, speeds, parsing), lines
 
 
 def print_memory(jobs: Sequence[Any], benchmarks: pd.DataFrame) -> None:
@@ -92,45 +164,45 @@ def print_memory(jobs: Sequence[Any], benchmarks: pd.DataFrame) -> None:
         print(f"  of past jobs at most {row['memory_mb'] / 1e3:.1f} GB ({row['rule']})")
 
 
-def print_time(jobs: Mapping[str, int], past: Mapping[str, float], bench: float | None) -> None:
-    """The time of the jobs that are known by their past, or by the bench, and which are not."""
-    if not jobs:
-        return
-    unknown = [rule for rule in jobs if rule not in past and (rule != "train" or bench is None)]
+def print_time(
+    jobs: Mapping[str, int],
+    past: Mapping[str, float],
+    timed: Mapping[str, float],
+    lines: Sequence[str],
+) -> None:
+    """The time of the jobs that is known by their past, or was timed, and which are not known."""
+    unknown = [rule for rule in jobs if rule not in past and rule not in timed]
     if len(unknown) == len(jobs):
         print("time: not known, no job of this run has ended yet")
     else:
-        known = duration_in_words(sum(past.values()) + (bench or 0))
+        known = duration_in_words(sum(past.values()) + sum(timed.values()))
         print(f"time, one job after the other: {'at least ' if unknown else ''}{known}")
     if past:
         print(
             f"  {duration_in_words(sum(past.values()))} as past jobs of this run took; a job that "
             "was interrupted and went on counts with its last attempt alone"
         )
-    if bench is not None:
-        print(f"  {duration_in_words(bench)} of training at the speeds in {BENCH}")
+    if timed:
+        words = duration_in_words(sum(timed.values()))
+        print(f"  {words} of {', '.join(timed)}, by what was timed on this machine")
+    for line in lines:
+        print(f"  {line}")
     if unknown and len(unknown) < len(jobs):
         print(f"  not in it: {', '.join(unknown)} (no such job of this run has ended yet)")
-    if "train" in unknown:
-        print(
-            f"  {BENCH} has no speed for these trainings: `make bench` measures those with 64 "
-            "channels and batches of 1"
-        )
 
 
-def main(overlays: Sequence[str]) -> None:
-    config = read_overlay("config/config.yaml")
-    for path in overlays:
-        update_config(config, read_overlay(path))
+def report(overlays: Sequence[str]) -> None:
+    """Print all of it. Raises InputError if there is no run to speak of."""
+    if not Path("Snakefile").is_file():
+        raise InputError([f"{Path.cwd()}: not the folder of the workflow; first cd {PROJECT}"])
     planned = planned_jobs(overlays)  # which checks the configuration
-    config, _ = sweeps.expanded(without_dropped(config))
+    config = load_overlays(overlays)
     table = pairs.read_table(config["dataset"]["pairs"])
     jobs = Counter(job.rule_name for job in planned)
     disk = expectations.expected_bytes(config, table)
-    benchmarks = costs.read_benchmarks(Path("results", config["run"], "benchmarks"))
+    results = Path("results", config["run"])
+    benchmarks = costs.read_benchmarks(results / "benchmarks")
     past = expectations.past_seconds(jobs, benchmarks)
-    trainings = [job.wildcards["ablation"] for job in planned if job.rule_name == "train"]
-    trained, _, _ = expectations.pairs_by_split(config, table)
 
     print(f"jobs: {len(planned)}" if planned else "jobs: 0, nothing to do")
     for rule, number in jobs.items():
@@ -138,12 +210,36 @@ def main(overlays: Sequence[str]) -> None:
     print(f"disk of the whole run: {sum(disk.values()) / 1e9:.1f} GB")
     for kind, size in disk.items():
         print(f"  {kind:24} {size / 1e9:>8.2f} GB")
+    aside = sum(kept_trainings.set_aside(results).values())
+    keep = config["train"]["keep_replaced"]
+    most = keep * (disk["generators"] + disk["states for resuming"])
+    print(
+        f"trainings of earlier values: {aside / 1e9:.1f} GB (make clean-replaced "
+        f"RUN={results.name} removes them), at most {most / 1e9:.1f} GB "
+        f"(train.keep_replaced: {keep})"
+    )
     print_memory(planned, benchmarks)
-    print_time(jobs, past, None if "train" in past else by_bench(config, trainings, trained))
+    if planned:
+        unknown = [job for job in planned if job.rule_name not in past]
+        print_time(jobs, past, *time_jobs(unknown, config, table))
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="photosketch estimate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overlays", nargs="*", metavar="CONFIGFILE", help="the run's overlays")
+    parser.add_argument(
+        "--configfile", nargs="+", default=[], metavar="CONFIGFILE", help="the same, as snakemake's"
+    )
+    asked = parser.parse_args(arguments)
+    report([*asked.overlays, *asked.configfile])
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit("\n".join(told(error.problems)))
+    sys.exit(main())

@@ -1,7 +1,7 @@
-"""What a run is going to take: disk, and time by past jobs or measured speeds."""
+"""What a run is going to take: disk, and time by past jobs or by what was timed."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,12 +10,12 @@ import torch
 from photosketch.configuration.settings import (
     FeatureConfig,
     RunSettings,
-    TrainConfig,
     ablation_config,
     evaluated_epochs,
     feature_file,
 )
 from photosketch.data.pairs import validation_count
+from photosketch.estimate.timing import Speed
 from photosketch.evaluation import extractors
 from photosketch.training.trainer import PLAIN, Trainer
 
@@ -28,28 +28,30 @@ def past_seconds(jobs: Mapping[str, int], benchmarks: pd.DataFrame) -> dict[str,
     return {rule: past[rule] * number for rule, number in jobs.items() if rule in past}
 
 
-def training_seconds(measured: Mapping[str, Any], train: TrainConfig, pairs: int) -> float | None:
-    """The seconds that one training on so many pairs takes; None where that was not measured.
-
-    `measured` is what tests/bench_training.py gives: steps of one pair, for one width and frame,
-    with the fusion of APDrawingGAN. Of the gradient loss without local networks it has no row: that
-    counts as `baseline`, whose step it makes longer by the gradients of two sketches.
-    """
-    local = train.losses.local > 0
-    if (
-        train.batch_size != 1
-        or not (train.ngf == train.ndf == measured["width"])
-        or train.frame != measured["frame"]
-        or (local and train.fusion != "apdrawing")
-    ):
-        return None
-    kind = "baseline"
-    if local:
-        kind = "local_glad" if train.losses.glad else "local"
-    for row in measured["rows"]:
-        if row["ablation"] == kind and row.get("taken") and row["precision"] == train.precision:
-            return train.epochs * pairs / row["images_per_second"]
-    return None
+def timed_seconds(
+    jobs: Iterable[Any],
+    config: Mapping[str, Any],
+    pairs: Sequence[Mapping[str, str]],
+    speeds: Mapping[str, Speed],
+    parsing: float | None,
+) -> dict[str, float]:
+    """Rule -> seconds that its jobs take by the speeds of their ablations, and by the seconds that
+    one thread takes to parse an image. Jobs have rule_name, wildcards and threads, as Snakemake
+    plans them; rules that were not timed are left out."""
+    trained, validated, tested = pairs_by_split(config, pairs)
+    drawn = {"infer": tested, "infer_validation": validated}
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for job in jobs:
+        rule, name = job.rule_name, job.wildcards.get("ablation")
+        if rule == "train" and name in speeds:
+            epochs = ablation_config(config, name).epochs
+            seconds[rule] += epochs * trained * speeds[name].image
+        elif rule in drawn and name in speeds:
+            seconds[rule] += len(evaluated_epochs(config)) * drawn[rule] * speeds[name].drawing
+        elif rule == "parse_faces" and parsing is not None:
+            images = 2 * sum(row["subset"] == job.wildcards["subset"] for row in pairs)
+            seconds[rule] += images * parsing / job.threads
+    return dict(seconds)
 
 
 def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]) -> dict[str, int]:
@@ -79,7 +81,7 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
         "states for resuming": seeds * states_per_run * sum(states),
         "a state being written": max(states),  # for each training that runs at the same time
         "samples": drawings * width * height,
-        "features": (drawings + tested + validated) * features * 4,
+        "features": (drawings + len(pairs)) * features * 4,
         # photo and sketch in colour
         "aligned pictures": (config["dataset"]["align"] != "none")
         * (len(pairs) * 2 * 3 * width * height),

@@ -1,14 +1,18 @@
 """The files of the evaluation: generated sketches, features, and tables of scores."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from photosketch.configuration.settings import differences
 from photosketch.data.storage import (
+    intact,
     read_arrays,
     read_table,
     require_rows,
@@ -16,11 +20,13 @@ from photosketch.data.storage import (
     write_arrays,
 )
 from photosketch.jobs.job import InputError
+from photosketch.training import samples
 
 POOLED = "all"  # the name, in tables, of all subsets together
 PHOTOS = "photo in gray"  # what tables call the photos, scored as if they were drawn
 # that every table has
-COLUMNS = ["epoch", "subset", "n", "fid", "kid", "fid_other", "features", "note"]
+COLUMNS = ["epoch", "subset", "n", "fid", "kid", "fid_other", "made_with", "features", "note"]
+TEXTS = ("subset", "made_with", "features", "note")
 _SCORED_BY = "evaluate, evaluate_method or evaluate_validation"
 
 
@@ -82,7 +88,7 @@ def sample_problems(path: str | Path, real: Features) -> list[str]:
     """Problems of a samples file: its people must be those of the real sketches, in their order."""
     stage = "infer or collect_sketches"
     people = ("ids", "subset")
-    stored = read_arrays(path, stage, (*people, "sketches"), only=people)
+    stored = read_arrays(path, stage, samples.NAMES, only=people)
     drawn = zip(stored["subset"].tolist(), stored["ids"].tolist(), strict=True)
     return row_problems(path, stage, drawn, _people(real), "the real sketches")
 
@@ -98,16 +104,18 @@ def read_scores(
     seeds: Sequence[int],
     counts: Mapping[str, int],
     epochs: Sequence[int],
+    made_with: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
     """All evaluation tables as one: ablation, seed, epoch, subset, n, fid, kid, all other metrics.
 
     `paths` are `.../{ablation}/seed{seed}.csv` for each ablation and, within it, each seed;
-    `counts` are the images of each subset, `epochs` those that were scored. Rows come in that
+    `counts` are the images of each subset, `epochs` those that were scored; `made_with`: by
+    ablation the features, and all that the column of this name holds as JSON. Rows come in that
     order, then by epoch, then by subset with `all` last.
 
-    Raises InputError, with every problem, where a table lacks columns, has other rows than one for
-    each epoch and subset, or scores of another number of images, or where two tables were not made
-    alike (features, remarks).
+    Raises InputError, with every problem, if a table lacks columns, has other rows than one for
+    each epoch and subset, or scores of another number of images, or was not `made_with` that, or
+    if two tables differ in features or remarks.
     """
     images = {**counts, POOLED: sum(counts.values())}
     expected = list(product(sorted(epochs), images))
@@ -116,7 +124,10 @@ def read_scores(
         if (path.parent.name, path.stem) != (ablation, f"seed{seed}"):
             raise ValueError(f"{path}: expected the scores of {ablation}, seed {seed}")
         try:
-            table = read_table(path, _SCORED_BY, ("subset", "features", "note"), COLUMNS)
+            table = read_table(path, _SCORED_BY, TEXTS, COLUMNS)
+            with intact(path, _SCORED_BY):
+                rows = zip(table["made_with"], table["features"], strict=True)
+                found = [{**json.loads(text), "features": features} for text, features in rows]
         except InputError as error:
             problems += error.problems
             continue
@@ -136,6 +147,17 @@ def read_scores(
         if faults:
             remedy = f"delete it: {_SCORED_BY} writes it again"
             problems.append(f"{path}: {'; '.join(faults)}; {remedy}")
+            continue
+        wanted = made_with[ablation] if made_with else found[0]
+        if others := dict.fromkeys(text for row in found for text in differences(row, wanted)):
+            trained = Path(path.parents[2], "train", ablation, path.stem)
+            also = "its samples"
+            if not {text.split()[0] for text in others} <= {"features", "scored_as", "statistics"}:
+                also = f"{trained}, which trains it again"
+            problems.append(
+                f"{path}: was made with {', '.join(others)} as in the configuration; set that "
+                f"back, or delete {path} and {also}"
+            )
             continue
         table.insert(0, "ablation", ablation)
         table.insert(1, "seed", seed)
@@ -160,20 +182,26 @@ def read_image_scores(
 
     Raises InputError unless these are `epochs` and, in each, `people` (subset, id), in their order.
     """
-    table = read_table(path, _SCORED_BY, ("subset", "id"), ["epoch"])
+    table = read_table(path, _SCORED_BY, ("subset", "id", "nearest"), ["epoch"])
     keys = zip(table["epoch"], table["subset"], table["id"], strict=True)
     expected = [(epoch, *person) for epoch in epochs for person in people]
     require_rows(path, _SCORED_BY, keys, expected, "epochs and people")
     return {
         metric: table[metric].to_numpy(float).reshape(len(epochs), len(people))
-        for metric in table.columns.drop(["epoch", "subset", "id"])
+        for metric in table.columns.drop(["epoch", "subset", "id", "nearest"])
     }
+
+
+def read_nearest(path: str | Path) -> list[str]:
+    """SUBSET/ID of the training sketch nearest to each drawn sketch of the last epoch."""
+    table = read_table(path, _SCORED_BY, ("subset", "id", "nearest"), ["epoch"])
+    return table.loc[table["epoch"] == table["epoch"].max(), "nearest"].tolist()
 
 
 def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:
     """The scores of real images: name, subset, n, kid, and the other metrics of some.
 
-    Raises InputError where a name has a subset twice, or another one than these and `all`.
+    Raises InputError if a name has a subset twice, or another one than these and `all`.
     """
     stage = "extract_real_features"
     table = read_table(path, stage, ("name", "subset"))
@@ -182,6 +210,14 @@ def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:
     known = set(product(table["name"], [*subsets, POOLED]))
     require_rows(path, stage, keys, [key for key in dict.fromkeys(keys) if key in known])
     return table
+
+
+def pairs_to_compare(
+    methods: Iterable[str], reference: str, contrasts: Iterable[Sequence[str]]
+) -> list[tuple[str, str]]:
+    """Each method with the reference, then the contrasts, each pair once."""
+    pairs = [(name, reference) for name in methods if name != reference]
+    return list(dict.fromkeys([*pairs, *((first, second) for first, second in contrasts)]))
 
 
 def read_differences(

@@ -10,20 +10,18 @@ One metric over all subsets is primary: its intervals are wide enough to hold fo
 ablations at once (Bonferroni). All other lines are descriptive, those of sweeps' points among them.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit  # the quantiles of Student's t
 
 from photosketch.evaluation.distances import InnerProducts, subset_masks, weighted_distances
 from photosketch.evaluation.files import POOLED
+from photosketch.evaluation.intervals import LEVEL, Spread, interval, verdict
 from photosketch.jobs.threads import workers
 
 DRAWS = 200
-LEVEL = 0.95
 WHICH = ["ablation", "reference", "subset", "metric", "role", "seeds", "level"]
 COLUMNS = [*WHICH, "difference", "run_low", "run_high", "run_verdict", "low", "high", "verdict"]
 
@@ -96,14 +94,6 @@ def _distances(
     return scores
 
 
-@dataclass(frozen=True)
-class Spread:
-    """A variance of a difference, and the degrees of freedom of its estimate."""
-
-    variance: float
-    freedom: float
-
-
 def spread_over_images(
     method: np.ndarray, reference: np.ndarray, images: int, subsets: int = 1
 ) -> Spread:
@@ -111,7 +101,7 @@ def spread_over_images(
 
     method [S, B], reference [R, B]: one row per run, of `resampled_scores`, on a number of images
     in so many subsets. Resamples of n images of each subset spread too little by (n - 1) / n. The
-    variance is missing where the resamples do not differ (of two images, of equal methods).
+    variance is missing if the resamples do not differ (of two images, of equal methods).
     """
     draws = method[:, 1:].mean(axis=0) - reference[:, 1:].mean(axis=0)  # [B - 1]
     draws = draws[np.isfinite(draws)]
@@ -142,35 +132,6 @@ def spread_over_seeds(sides: Sequence[np.ndarray], paired: bool = False) -> Spre
     return Spread(variance, variance**2 / sum(part.variance**2 / part.freedom for part in parts))
 
 
-def interval(estimate: float, level: float, *spreads: Spread) -> tuple[float, float]:
-    """The interval (low, high) of an estimate that scatters for one reason or for several.
-
-    Each reason alone would give a half-width by Student's t; their squares add up (Howe 1974,
-    "Approximate confidence limits on the mean of X + Y"). Satterthwaite's degrees of freedom of the
-    summed variance would trust two seeds that come out close together by chance. Missing where a
-    variance is.
-    """
-    reach = sum(
-        float(stdtrit(spread.freedom, (1 + level) / 2)) ** 2 * spread.variance for spread in spreads
-    )
-    return estimate - reach**0.5, estimate + reach**0.5
-
-
-def verdict(low: float, high: float, lower_is_better: bool) -> str:
-    """`better`, `worse` or `undecided`: what an interval of a difference says of the method."""
-    if low <= 0 <= high or np.isnan(low) or np.isnan(high):
-        return "undecided"
-    return "better" if (high < 0) == lower_is_better else "worse"
-
-
-def pairs_to_compare(
-    methods: Iterable[str], reference: str, contrasts: Iterable[Sequence[str]]
-) -> list[tuple[str, str]]:
-    """Each method with the reference, then the contrasts, each pair once."""
-    pairs = [(name, reference) for name in methods if name != reference]
-    return list(dict.fromkeys([*pairs, *((first, second) for first, second in contrasts)]))
-
-
 def differences(
     runs: Mapping[str, Sequence[Mapping[tuple[str, str], np.ndarray]]],
     subset: np.ndarray,
@@ -192,8 +153,8 @@ def differences(
     Columns: ablation, reference, subset, metric; role (primary: the primary metric over all subsets
     of pairs without fixed methods and points; all else is descriptive); seeds (of the method, 0
     of fixed ones); level (of both intervals: 0.95; of primary rows 1 - 0.05 / their number);
-    difference; run_low, run_high, run_verdict (over test images: of these very runs); low, high,
-    verdict (over test images and seeds: of the methods. Missing, and so undecided, where a side
+    difference; run_low, run_high, run_verdict (over test images: about these runs); low, high,
+    verdict (over test images and seeds: about the methods. Missing, and so undecided, if a side
     that has seeds has one alone).
     """
     outside = [name for name in runs if name in fixed or name in points]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Wanted = Literal["auto", "cpu", "cuda"]
 CARDS = "/dev/nvidia[0-9]*"  # a file for each card of this machine
+POSSIBLE_CARDS = (CARDS, "/dev/dxg", "/dev/kfd", "/dev/nvhost*")  # WSL's, AMD's, Jetson's too
 ON_THE_CPU = (
     "set device: cpu in the configuration (--device cpu) to run on the CPU, many times slower"
 )
@@ -29,6 +30,12 @@ def device_of_job(
     """The device of a job by the run's configuration; `resources` is what its scheduler gave."""
     asked = bool(resources.get("gpu"))
     return acquire_device(console, config["device"], config["gpu_slots"], asked)
+
+
+def may_use_gpu(wanted: Wanted) -> bool:
+    """Whether a job that runs where this process does may use a GPU. Known without torch."""
+    may_have_card = "SLURM_JOB_ID" in os.environ or any(map(glob.glob, POSSIBLE_CARDS))
+    return wanted == "cuda" or (wanted == "auto" and may_have_card)
 
 
 def acquire_device(
@@ -56,7 +63,8 @@ def acquire_device(
     import torch
 
     if wanted == "cpu" or not asked:
-        print(f"{'device is cpu' if asked else 'no GPU was asked for'}: running on the CPU")
+        reason = "device is cpu" if wanted == "cpu" else "the job's resource gpu is 0"
+        print(f"{reason}: running on the CPU")
         return torch.device("cpu")
     if lack := _lack_of_a_gpu():
         reason, remedy = lack
@@ -73,7 +81,8 @@ def acquire_device(
             for index in cards:
                 properties = torch.cuda.get_device_properties(index)
                 suffix = f"-slot{slot}" if slot else ""
-                lock = try_lock(folder / f"{_lock_name(properties.uuid)}{suffix}.lock")
+                name = f"{_lock_name(properties.uuid)}{suffix}.lock"
+                lock = try_lock(folder / name, console)
                 if lock is None:
                     continue
                 if not _opened(index):

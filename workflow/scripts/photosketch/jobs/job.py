@@ -8,20 +8,20 @@ import errno
 import fcntl
 import functools
 import hashlib
+import io
 import os
 import platform
 import shutil
 import signal
 import socket
+import stat
 import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
-
-import threadpoolctl
+from typing import Any, NoReturn, Protocol, TextIO
 
 from photosketch.jobs.code_version import code_version
 
@@ -76,7 +76,7 @@ def job(
     os.dup2(target, 1)
     os.dup2(target, 2)
     os.close(target)
-    _set_threads(threads)
+    set_threads(threads)
     try:
         with sole_writer(alone_in, console) if alone_in else contextlib.nullcontext():
             os.truncate(log, 0)  # not before: it may be the log of the job that worked there
@@ -115,6 +115,45 @@ def _end(console: TextIO, shown: Iterable[str], logged: Iterable[str], code: int
         for line in logged:
             print(line, file=sys.stderr)
     sys.exit(code)
+
+
+class Command(Protocol):
+    """A program: what is behind its name on the command line (default: sys.argv), its exit code."""
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> int: ...
+
+
+def command(
+    main: Callable[[Sequence[str] | None], int],
+) -> Command:
+    """The `main` of a program without a log, so that errors end in sentences and an exit code.
+
+    The exit code is 1 after an InputError or a file that can't be used, and 130 after Ctrl-C.
+    """
+
+    @functools.wraps(main)
+    def run(arguments: Sequence[str] | None = None) -> int:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
+            sys.stdout.reconfigure(errors="backslashreplace")
+        try:
+            return main(arguments)
+        except InputError as error:
+            problems = error.problems
+        except OSError as error:
+            if error.filename is None:
+                raise
+            problems = [f"{error.filename}: {_unusable(error)}"]
+        except KeyboardInterrupt:
+            print("interrupted by Ctrl-C", file=sys.stderr)
+            return 128 + signal.SIGINT
+        print(*told(problems), sep="\n", file=sys.stderr)
+        return 1
+
+    return run
+
+
+def _unusable(error: OSError) -> str:
+    return f"cannot be used ({error.strerror}); correct the path, or check its permissions and disk"
 
 
 def _say_interrupted(kind: type[BaseException], error: BaseException, trace: Any) -> None:
@@ -156,12 +195,14 @@ def _print_gpu_memory() -> None:
         print(f"peak GPU memory: {peak / 1e6:.0f} MB")
 
 
-def _set_threads(threads: int) -> None:
+def set_threads(threads: int) -> None:
     """Bound the threads of torch and OpenCV (which ignores OMP_NUM_THREADS), if imported.
 
     Never more than the processors that this process may use: a scheduler may have given fewer.
     BLAS gets one: its sums depend on their number, and its matrices are small here.
     """
+    import threadpoolctl  # not with the others: the training command does without it
+
     threads = min(threads, len(os.sched_getaffinity(0)))
     threadpoolctl.threadpool_limits(1, "blas")
     if "torch" in sys.modules:
@@ -226,8 +267,10 @@ def listed(names: Iterable[str], most: int = 10) -> str:
 
 
 def size_in_words(size: int) -> str:
-    """A size in bytes, such as 3.2 MB."""
-    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
+    """A size in bytes, such as 3.2 MB or 120 bytes."""
+    if size >= 1e9:
+        return f"{size / 1e9:.2f} GB"
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size:,} bytes"
 
 
 def duration_in_words(seconds: float) -> str:
@@ -258,8 +301,9 @@ def write_atomically(path: str | os.PathLike[str], needed: int | None = None) ->
     """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes.
 
     The temporary name keeps the suffix, because image and array writers choose the format by it.
-    Temporary files of `path` that a killed job has left are removed. Raises InputError if the disk
-    or a quota is full; `needed` is the file's size in bytes, if it is known.
+    Temporary files of `path` that a killed job has left are removed. Raises InputError if nothing
+    can be written there, or if the disk or a quota is full; `needed` is the file's size in bytes,
+    if it is known.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
@@ -272,26 +316,32 @@ def write_atomically(path: str | os.PathLike[str], needed: int | None = None) ->
             if is_temporary and not _runs(int(process)):
                 path.with_name(name).unlink(missing_ok=True)
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
         if not is_full(error):
+            names = error.filename and [temporary, path, *path.parents]
+            if names and Path(error.filename) in names:
+                raise InputError([f"{path}: {_unusable(error)}"]) from error
             raise
         there = next(folder for folder in path.absolute().parents if folder.exists())
         free = size_in_words(shutil.disk_usage(there).free)
-        written_size = temporary.stat().st_size if temporary.exists() else 0
-        size = size_in_words(needed) if needed else f"more than {size_in_words(written_size)}"
+        written = temporary.stat().st_size if temporary.exists() else 0
+        size = (
+            size_in_words(needed) if needed else written and f"more than {size_in_words(written)}"
+        )
+        needs = f", which needs {size}" if size else ""
         raise InputError(
             [
-                f"{path.parent}: no room for {path.name}, which needs {size}: {free} are free "
-                f"there ({error.strerror}); make room, or put a link to a folder on a larger disk "
-                "in its place, and run again"
+                f"{path.parent}: no room for {path.name}{needs}: {free} are free there "
+                f"({error.strerror}); make room, or put a link to a folder on a larger disk in its "
+                "place, and run again"
             ]
         ) from error
     finally:
-        with contextlib.suppress(NotADirectoryError):
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder may be a file, or read-only
+            temporary.unlink()
 
 
 @functools.cache
@@ -311,6 +361,15 @@ def remove_hidden_files(folder: Path) -> None:
 def is_full(error: BaseException) -> bool:
     """Whether an error says that a disk or a quota is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def read_file(path: str | os.PathLike[str]) -> bytes:
+    """The content of a file that a person names. Raises OSError, also if the path is a pipe or a
+    device, from which reading may never end."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
+    return Path(path).read_bytes()
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
@@ -340,10 +399,10 @@ def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
     yield path
 
 
-def try_lock(path: Path) -> int | None:
+def try_lock(path: Path, console: TextIO) -> int | None:
     """Lock a file until its descriptor, which is returned, is closed or the process ends.
 
-    None if another process holds the lock. If the file system has no locks, the log says so.
+    None if another process holds the lock. If the file system has no locks, log and console say so.
     """
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
@@ -352,7 +411,8 @@ def try_lock(path: Path) -> int | None:
         os.close(lock)
         return None
     except OSError as error:
-        print(f"no locks in {path.parent} ({error.strerror}): nothing else may work there now")
+        fault = f"no locks in {path.parent} ({error.strerror})"
+        say(f"{fault}: make sure that no other job works there", console)
     os.utime(lock)  # the age by which temporary folders are cleaned
     return lock
 
@@ -370,7 +430,7 @@ def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterato
     writer, claim = folder / ".writer", folder / ".claim"
     began = time.monotonic()
     announced = False
-    while (lock := try_lock(writer)) is None:
+    while (lock := try_lock(writer, console)) is None:
         claim.touch()
         other = writer.read_text(encoding="utf-8").strip() or "an unknown process"
         if time.monotonic() > began + patience:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[4]
 TRACKED = "workflow/scripts/photosketch"  # no commit of another repository has it
+CODE = ("Snakefile", "workflow")
 PACKAGES = (
     *("snakemake", "torch", "torchvision", "numpy", "opencv-python-headless", "piq"),
     *("pytorch-fid", "efficientnet-lite-pytorch"),
@@ -26,12 +27,13 @@ def head(project: Path) -> str | None:
 
 
 def commit(project: Path) -> str:
-    """The commit that is checked out in the folder `project`, and whether files differ from it."""
+    """The commit that is checked out in the folder `project`, and whether tracked files of the code
+    differ from it. The configuration is recorded by itself."""
     checked_out = head(project)
     if checked_out is None:
         own = " of its own" if _git(project, "rev-parse", "--show-toplevel") else ""
         return f"unknown: not a git repository{own}"
-    changed = len((_git(project, "status", "--porcelain") or "").splitlines())
+    changed = len((_git(project, "diff", "--name-only", "HEAD", "--", *CODE) or "").splitlines())
     files = f"{changed} file{'s' if changed > 1 else ''}"
     return f"{checked_out}, {f'with changes to {files}' if changed else 'clean'}"
 

@@ -5,6 +5,7 @@ Networks"; networks, weights and cascade are facenet-pytorch's.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
@@ -21,7 +22,14 @@ from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import TEMPLATE_SIZE, similarity, template
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
-from photosketch.landmarks.table import COLUMNS, faults_of
+from photosketch.landmarks.table import (
+    COLUMNS,
+    FACES,
+    NOT_UPRIGHT,
+    faces_alike,
+    faults_of,
+    several_faces,
+)
 
 if TYPE_CHECKING:
     from facenet_pytorch import MTCNN
@@ -50,6 +58,7 @@ class Detection:
 
     points: Points  # [5, 2] float32, in the order of LANDMARK_NAMES
     score: float  # MTCNN's probability that this is a face
+    alike: int = 1  # faces in the image about as large as this one, with it
 
 
 def detect(
@@ -64,7 +73,10 @@ def detect(
     Convolutions keep full float32 precision, so that CPU and GPU agree.
     """
     found = _faces_by_image(images, device, min_face_size)
-    return [faces[0] if faces else None for faces in found]
+    return [
+        replace(faces[0], alike=faces_alike(face.points for face in faces)) if faces else None
+        for faces in found
+    ]
 
 
 def detect_all(
@@ -105,9 +117,11 @@ def _faces_by_image(
             for faces, of_image in zip(points, scores, strict=True)
         ]
 
-    threads = torch.get_num_threads() if torch.device(device).type == "cpu" else 1
+    on_cpu = torch.device(device).type == "cpu"
+    threads = torch.get_num_threads() if on_cpu else 1
+    # of the whole process: not to be touched where it has no effect
     full_precision = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
-    with full_precision, workers(threads) as pool:
+    with workers(threads) as pool, nullcontext() if on_cpu else full_precision:
         found = in_order(pool, detected, _equal_sized(images), ahead=threads)
         return [faces for by_image in found for faces in by_image]
 
@@ -142,7 +156,8 @@ def detect_pairs(
     *,
     min_face_size: int = 40,
 ) -> pd.DataFrame:
-    """The landmark table of a subset's pairs as detected: photo, then sketch, of each pair.
+    """The landmark table of a subset's pairs as detected, with the column FACES: photo, then
+    sketch, of each pair.
 
     Large images are searched in a copy of at most `images.LONGEST` pixels a side, and faces that
     may lie anywhere are then detected again (`look_closer`). Images without a face have no row, nor
@@ -174,11 +189,14 @@ def detect_pairs(
         face = faces[pair.id, modality]
         if face is None:
             print(f"no face found in the {modality} of {pair.subset} {pair.id}")
-        elif faults := faults_of(face.points, *pair.size(modality)):
-            print(f"face in the {modality} of {pair.subset} {pair.id} left out: {faults[0]}")
+        elif faults_of(face.points, *pair.size(modality)):
+            print(f"{modality} of {pair.subset} {pair.id}: {NOT_UPRIGHT}")
         else:
-            rows.append((pair.id, modality, *face.points.ravel().tolist(), face.score, "mtcnn"))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            values = *face.points.ravel().tolist(), face.score, "mtcnn", face.alike
+            rows.append((pair.id, modality, *values))
+            if face.alike > 1:
+                print(several_faces(face.alike, modality, pair))
+    return pd.DataFrame(rows, columns=[*COLUMNS, FACES])
 
 
 def look_closer(
@@ -229,7 +247,8 @@ def mean_looks(
             if look
         ] or [first]
         points = np.mean([one.points for one in found], axis=0).astype(np.float32)
-        means.append(Detection(points, float(np.mean([one.score for one in found]))))
+        score = float(np.mean([one.score for one in found]))
+        means.append(replace(first, points=points, score=score))
     return means
 
 

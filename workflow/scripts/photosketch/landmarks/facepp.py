@@ -24,8 +24,16 @@ from pydantic import BaseModel, FiniteFloat, ValidationError
 from photosketch.data.array_types import Points
 from photosketch.data.images import points_before, reduced, reduced_size
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
+from photosketch.data.storage import intact
 from photosketch.jobs.job import InputError, write_atomically
-from photosketch.landmarks.table import COLUMNS, ImageKey, faults_of
+from photosketch.landmarks.table import (
+    COLUMNS,
+    FACES,
+    ImageKey,
+    faces_alike,
+    faults_of,
+    several_faces,
+)
 
 KEY_VARIABLE, SECRET_VARIABLE = "FACEPP_API_KEY", "FACEPP_API_SECRET"
 CONFIG_KEY = "landmarks.facepp"
@@ -126,23 +134,23 @@ def find_landmarks(
                 text = _ask(service(), pair, modality)
                 with write_atomically(path) as temporary:
                     temporary.write_text(text, encoding="utf-8")
-            try:
-                points = landmarks_of(path.read_bytes(), reduced_size(pair.size(modality)))
-            except (OSError, ValueError) as error:
-                raise InputError(
-                    [f"{path}: is not an answer of Face++ ({error}); delete it to ask again"]
-                ) from None
-            if points is None:
+            with intact(path, "facepp_landmarks"):
+                found = landmarks_of(path.read_bytes(), reduced_size(pair.size(modality)))
+            if found is None:
                 print(f"Face++ finds no face in the {modality} of {pair.subset} {pair.id}")
                 continue
+            points, alike = found
+            if alike > 1:
+                print(several_faces(alike, modality, pair))
             values = points_before(points, pair.size(modality)).ravel().tolist()
             # no score: the service gives no probability that this is a face
-            subset_rows.append((pair.id, modality, *values, np.nan, "facepp"))
-    return {subset: pd.DataFrame(rows[subset], columns=list(COLUMNS)) for subset in rows}
+            subset_rows.append((pair.id, modality, *values, np.nan, "facepp", alike))
+    return {subset: pd.DataFrame(rows[subset], columns=[*COLUMNS, FACES]) for subset in rows}
 
 
-def landmarks_of(answer: str | bytes, size: tuple[int, int]) -> Points | None:
-    """The points [5, 2] float32 of the largest face in an answer (JSON), None without a face.
+def landmarks_of(answer: str | bytes, size: tuple[int, int]) -> tuple[Points, int] | None:
+    """The points [5, 2] float32 of the largest face in an answer (JSON), and how many faces are
+    about as large (`faces_alike`); None without a face.
 
     None as well if the points cannot be those of an upright face in an image of `size` (width,
     height): no table has such points. Left becomes the viewer's left, whichever way the service
@@ -168,7 +176,8 @@ def landmarks_of(answer: str | bytes, size: tuple[int, int]) -> Points | None:
     largest = np.array(max(found)[1], np.float32)  # [5, 2]
     if largest[0, 0] > largest[1, 0]:
         largest = largest[MIRRORED]
-    return None if faults_of(largest, *size) else largest
+    alike = faces_alike(np.array(points) for _, points in found)
+    return None if faults_of(largest, *size) else (largest, alike)
 
 
 def _ask(service: Service, pair: Pair, modality: Modality) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from photosketch.data.pairs import MODALITIES, Pair
-from photosketch.jobs.job import InputError, write_atomically
+from photosketch.jobs.job import InputError, read_file, write_atomically
 from photosketch.landmarks.table import COORDINATES, ImageKey, point_faults
 
 KEYS = ("subset", "id", "modality")
@@ -108,12 +108,15 @@ def _read_rows(path: Path) -> tuple[pd.DataFrame, dict[int, str]]:
     """The rows of a manual file as text, indexed by line, and the problems of rows with too many
     cells by line. Raises InputError if it can't be read as a table."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_file(path).decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(
             [f"{path}: is not there; correct the path in {CONFIG_KEY}, or set it to null"]
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        fault = f"cannot be read ({error.strerror}); correct the path or its permissions"
+        raise InputError([f"{path}: {fault}"]) from None
+    except UnicodeDecodeError as error:
         raise InputError([f"{path}: cannot be read ({error}); save it as CSV in UTF-8"]) from None
     declared = text.startswith("sep=")  # as some spreadsheets begin
     try:

@@ -9,7 +9,7 @@ import pandas as pd
 from photosketch.configuration.settings import FRAMES
 from photosketch.data.pairs import MODALITIES, Modality, Pair, select
 from photosketch.geometry import patch_checks
-from photosketch.jobs.job import InputError, counted, say
+from photosketch.jobs.job import InputError, counted, listed, say
 from photosketch.landmarks.manual import CONFIG_KEY, read_manual, write_template
 from photosketch.landmarks.table import (
     COLUMNS,
@@ -185,7 +185,7 @@ def say_sources(
     if unlocated:
         say(
             f"no points for {len(unlocated)} of {len(pairs)} sketches, which nothing here needs "
-            f"(a warp would): {', '.join(unlocated)}. They get no labels; to place points: "
+            f"(a warp would): {listed(unlocated, 5)}. They get no labels; to place points: "
             f"`{page_command}`",
             console,
         )

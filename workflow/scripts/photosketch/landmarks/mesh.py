@@ -19,7 +19,7 @@ from photosketch.data.pairs import MODALITIES, SPLITS, Pair, read_image, select
 from photosketch.data.weights import MESH_NETWORK, verify_weights
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
-from photosketch.landmarks.table import COLUMNS, COORDINATES, faults_of, without_points
+from photosketch.landmarks.table import COLUMNS, COORDINATES, FACES, faults_of, without_points
 
 _SIDE = 192  # pixels, of the network's square input
 _OF_EYES, _OF_MESH = 4.0, 1.5  # the square's side: in eye distances; later in sides of the mesh
@@ -81,7 +81,7 @@ def with_missed_faces(pairs: Sequence[Pair], table: pd.DataFrame) -> pd.DataFram
             if flag > 0 and not faults_of(points, *pair.size(modality)):
                 score = 1 / (1 + np.exp(-flag))
                 rows.append((pair.id, modality, *points.ravel().tolist(), score, "mesh"))
-    more = pd.DataFrame(rows, columns=list(COLUMNS))
+    more = pd.DataFrame(rows, columns=list(COLUMNS)).assign(**{FACES: 1})
     return pd.concat([table, more], ignore_index=True) if rows else table
 
 

@@ -11,7 +11,13 @@ from photosketch.configuration.settings import FRAMES
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image, select
 from photosketch.figures import contact_sheet
 from photosketch.geometry.similarity import TEMPLATE, similarity
-from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, points_by_image, without_points
+from photosketch.landmarks.table import (
+    COORDINATES,
+    FACES,
+    LANDMARK_NAMES,
+    points_by_image,
+    without_points,
+)
 
 # by source; Okabe & Ito 2008
 COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73", "mesh": "#E69F00"}
@@ -37,10 +43,13 @@ def distances(points: np.ndarray) -> np.ndarray:
     return pixels / max(float(np.median(pixels)), MIN_SPREAD)
 
 
-def reviewed(table: pd.DataFrame, *, aligns: bool = False) -> pd.DataFrame:
-    """A subset's table with the columns `distance` and `far`: by modality, outliers first.
+def reviewed(
+    table: pd.DataFrame, found: Sequence[pd.DataFrame] = (), *, aligns: bool = False
+) -> pd.DataFrame:
+    """A subset's table with the columns `distance`, `far` and FACES: by modality, outliers first.
 
-    With `aligns` faces may lie anywhere in their images, and are compared as alignment shows them.
+    `found`: the tables of detectors, which say FACES of the images whose points are theirs. With
+    `aligns` faces may lie anywhere in their images, and are compared as alignment shows them.
     """
     tables = []
     for modality in MODALITIES:
@@ -51,12 +60,16 @@ def reviewed(table: pd.DataFrame, *, aligns: bool = False) -> pd.DataFrame:
         distance = distances(values)
         part = part.assign(distance=distance, far=distance > FAR)
         tables.append(part.sort_values("distance", ascending=False, kind="stable"))
-    return pd.concat(tables, ignore_index=True)
+    keys = ["id", "modality", "source"]
+    nothing = pd.DataFrame(columns=keys)
+    faces = pd.concat(one.reindex(columns=[*keys, FACES]) for one in [*found, nothing])
+    whole = pd.concat(tables, ignore_index=True).merge(faces, on=keys, how="left")
+    return whole.assign(**{FACES: whole[FACES].astype(float).fillna(1).astype(int)})
 
 
 def counts(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Images by subset, modality and source, how many lie far outside, of `reviewed` tables, and
-    how many of the pairs' images have no points."""
+    """Images by subset, modality and source, how many lie far outside or have several faces about
+    as large, of `reviewed` tables, and how many of the pairs' images have no points."""
     rows = []
     for (subset, table), modality in product(tables.items(), MODALITIES):
         part = table[table["modality"] == modality]
@@ -66,6 +79,7 @@ def counts(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> pd.Data
                 "modality": modality,
                 **{name: int((part["source"] == name).sum()) for name in COLOURS},
                 "far_outside": int(part["far"].sum()),
+                "several_faces": int((part[FACES] > 1).sum()),
                 "without_points": len(without_points(select(pairs, subset), table, modality)),
             }
         )
@@ -97,7 +111,8 @@ def montage(
         cell, _ = contact_sheet.fitted(read_image(pair, modality), *box)
         groups.append(contact_sheet.Group([cell], pair.id, "no points"))
     without = len(groups)
-    for id, source, distance, far in rows[["id", "source", "distance", "far"]].itertuples(False):
+    columns = ["id", "source", "distance", "far", FACES]
+    for id, source, distance, far, faces in rows[columns].itertuples(False):
         cell, scale = contact_sheet.fitted(read_image(by_id[id], modality), *box)
         pen = ImageDraw.Draw(cell)
         if not aligns and (id, "photo") in located:
@@ -106,7 +121,8 @@ def montage(
         for x, y in (located[id, modality] + 0.5) * scale:
             contact_sheet.cross(pen, x, y, COLOURS[source])
         remark = f"{source}, {distance:.1f}" + (": far" if far else "")
-        groups.append(contact_sheet.Group([cell], id, remark, alarm=far))
+        remark += f", {faces} faces" if faces > 1 else ""
+        groups.append(contact_sheet.Group([cell], id, remark, alarm=far or faces > 1))
     title = f"{pairs[0].subset}: {modality}, five points"
     return contact_sheet.sheet(title, groups, _ACROSS, _legend(rows, without, not aligns))
 

@@ -18,6 +18,12 @@ from photosketch.jobs.job import InputError
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
 COLUMNS = ("id", "modality", *COORDINATES, "score", "source")
+FACES = "faces"  # a column of what detectors write: faces in the image about as large as this one
+ALIKE = 0.7  # of the largest face's size: a smaller face is no portrait beside it
+NOT_UPRIGHT = (
+    "a face is left out, because it lies on its side, is upside down or leaves the image; turn the "
+    "image upright, or place its points by hand"
+)
 ImageKey = tuple[str, str, str]  # subset, id, modality
 
 
@@ -42,6 +48,18 @@ def read_landmarks(path: Path | str) -> pd.DataFrame:
             raise ValueError("a coordinate is not a number")
     require_rows(path, stage, zip(table["modality"], table["id"], strict=True))
     return table.astype({"score": float})
+
+
+def faces_alike(faces: Iterable[np.ndarray]) -> int:
+    """How many of an image's faces, points [5, 2] each, are about as large as the largest."""
+    sizes = np.array([np.linalg.norm(points - points.mean(axis=0)) for points in faces])
+    return int((sizes >= ALIKE * sizes.max()).sum())
+
+
+def several_faces(count: int, modality: Modality, pair: Pair) -> str:
+    """What a log says of an image with several faces about as large."""
+    image = f"{modality} of {pair.subset} {pair.id}"
+    return f"{count} faces of about one size in the {image}: the largest is taken"
 
 
 def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:

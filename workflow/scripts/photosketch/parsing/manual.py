@@ -7,6 +7,7 @@ class), the table says what each value is, so that masks of other tools can be u
 """
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from PIL import Image
 
 from photosketch.data.array_types import Labels
 from photosketch.data.pairs import MODALITIES, Pair
-from photosketch.jobs.job import InputError, listed
+from photosketch.jobs.job import InputError, listed, read_file
 from photosketch.parsing.labels import CLASS_COLOURS, CLASSES, Parsings
 from photosketch.parsing.manual_files import CONFIG_KEY, TABLE, map_files
 
@@ -103,11 +104,17 @@ def _read_map(
 ) -> Labels:
     """The labels of a file. Raises ValueError with what is wrong with it."""
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        data = read_file(path)
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror}); check its permissions") from None
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             given, mode = image.size, image.mode
             transparent = "transparency" in image.info
             if given == size:  # a picture of another size may be too large to decode
                 pixels = np.asarray(image.convert("RGB") if mode == "P" else image, np.int64)
+    except Image.DecompressionBombError:
+        raise ValueError(f"has too many pixels, its image {size[0]}x{size[1]}; scale it") from None
     except Exception as error:  # what broken files make Pillow raise has no class in common
         raise ValueError(f"is not an intact PNG ({error}); replace it") from error
     if given != size:

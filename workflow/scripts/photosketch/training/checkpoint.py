@@ -1,4 +1,17 @@
-"""Training states on disk: written whole, checked on load, kept for one fingerprint only.
+"""Training states on disk: written whole, checked on load, kept by fingerprint.
+
+results/{run}/train/{ablation}/seed{seed}/
+    generator_epoch{epoch}.safetensors, train_log.csv   published by hard links at the end
+    strips/, events.out.tfevents.*                      what people watch of the training in use
+    .state/{fingerprint}-{number}/                      a training, in use or set aside:
+        training.json                                   what it is made of (`kept_trainings`)
+        state-{images}.bin                              all that a later process needs to go on
+        generator_epoch{epoch}.safetensors              those due so far
+        strips/, events.out.tfevents.*                  while it is set aside
+
+The fingerprint hashes hyper-parameters, code, tensors and seed. The training in use is the one
+whose training.json was written last. `number` counts trainings that differ in the evaluated epochs
+alone.
 
 A state file is a `torch.save` of builtins and tensors followed by its sha256 (32 bytes). The newest
 two are kept, so that a damaged one has a predecessor, or on request the newest alone.
@@ -6,7 +19,6 @@ two are kept, so that a damaged one has a predecessor, or on request the newest 
 
 import hashlib
 import io
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,17 +30,12 @@ from typing import Any, Self
 import torch
 from safetensors import SafetensorError
 
-from photosketch.data.storage import read_tensors, write_tensors
+from photosketch.data.storage import intact, read_tensors, write_tensors
 from photosketch.jobs import job
 from photosketch.jobs.job import file_sha256
 
 DIGEST_BYTES = 32
 Weights = dict[str, torch.Tensor]
-
-
-def fingerprint(**inputs: Any) -> str:
-    """Hash of everything a run depends on; `inputs` are builtins."""
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
@@ -43,34 +50,21 @@ def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
         old.unlink()
 
 
-def load_state(folder: Path, expected: str) -> dict[str, Any] | None:
-    """The newest sound state with the `expected` fingerprint, on the CPU; None to start afresh.
+def load_state(folder: Path) -> dict[str, Any] | None:
+    """The newest sound state, on the CPU; None to start afresh.
 
-    A damaged file is named, removed and its predecessor taken. A state of another fingerprint
-    (changed weight, code or data) is named and the whole folder emptied.
+    A damaged file is named, removed and its predecessor taken.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     job.remove_hidden_files(folder)
     for path in sorted(folder.glob("state-*.bin"), reverse=True):
-        content = memoryview(path.read_bytes())
+        with intact(path, "train"):
+            content = memoryview(path.read_bytes())
         payload, digest = content[:-DIGEST_BYTES], content[-DIGEST_BYTES:]
-        if hashlib.sha256(payload).digest() != digest:
-            print(f"{path} is damaged: removed, trying the state before it")
-            path.unlink()
-            continue
-        state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-        if state["fingerprint"] == expected:
-            return state
-        print(f"{path} belongs to other hyper-parameters, code or data: discarded, starting afresh")
-        clear(folder)
-        return None
+        if hashlib.sha256(payload).digest() == digest:
+            return torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+        print(f"{path} is damaged: removed, trying the state before it")
+        path.unlink()
     return None
-
-
-def clear(folder: Path) -> None:
-    """Empty the folder of states and generators."""
-    shutil.rmtree(folder)
-    folder.mkdir()
 
 
 def generator_path(folder: Path, epoch: int) -> Path:
@@ -98,7 +92,7 @@ def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
 
 
 def publish(source: Path, target: Path) -> None:
-    """Give `source` a second name, `target`; copies where the file system has no hard links."""
+    """Give `source` a second name, `target`; copies if the file system has no hard links."""
     with job.write_atomically(target) as temporary:
         try:
             os.link(source, temporary)
@@ -121,7 +115,7 @@ def copied(value: Any, to_host: bool = False) -> Any:
 
 def _behind(copy: dict[str, Any]) -> torch.cuda.Event | None:
     """What to wait for before another thread reads a copy on a GPU, whose streams have no order
-    among themselves; None where all of it is in host memory."""
+    among themselves; None if all of it is in host memory."""
     device = next((value.device for value in _tensors(copy) if value.is_cuda), None)
     if device is None:
         return None
@@ -142,7 +136,7 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 class Saver:
     """Writes states in a thread while training goes on, one save at a time.
 
-    A save is a state, preceded by the generator of the same moment where that is due, so that no
+    A save is a state, preceded by the generator of the same moment if that is due, so that no
     state on disk is past a generator that is not there. An error of the thread is raised by the
     next call; what was on disk before is left alone.
     """
@@ -204,11 +198,11 @@ class Saver:
                 save_generator(self.folder, epoch, state["generator"]["weights"], about)
             save_state(self.folder, state, self.states)
         except (OSError, RuntimeError, SafetensorError, job.InputError) as error:
-            free = shutil.disk_usage(self.folder).free
+            free = job.size_in_words(shutil.disk_usage(self.folder).free)
             raise job.InputError(
                 [
                     f"{self.folder}: the state after {state['images']} images cannot be written "
-                    f"({error}); {free / 1e9:.2f} GB are free there. The state before it is kept: "
+                    f"({error}); {free} are free there. The state before it is kept: "
                     "make room, or set train.keep to last, and run again"
                 ]
             ) from error
@@ -221,8 +215,9 @@ def check_space(folder: Path, needed: int) -> None:
     if free < needed:
         raise job.InputError(
             [
-                f"{folder}: the run will write {needed / 1e9:.2f} GB more, and {free / 1e9:.2f} GB "
-                "are free there; make room, evaluate fewer epochs (evaluation.epochs), or keep "
-                "one state instead of two (train.keep: last)"
+                f"{folder}: the run will write {job.size_in_words(needed)} more, and "
+                f"{job.size_in_words(free)} are free there; make room (make clean-replaced), "
+                "evaluate fewer epochs "
+                "(evaluation.epochs), or keep one state instead of two (train.keep: last)"
             ]
         )

@@ -2,9 +2,9 @@
 that fit the local networks."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import psutil
 import torch
@@ -44,14 +44,15 @@ def check_room(tensors: Path, device: torch.device, console: TextIO) -> None:
     all of it, has less memory free."""
     size, free = tensors.stat().st_size, free_memory(device)
     place = "the GPU's memory" if device.type == "cuda" else "memory"
-    job.say(f"training set: {size / 1e6:.0f} MB, to lie in {place}", console)
+    words = job.size_in_words(size)
+    job.say(f"training set: {words}, to lie in {place}", console)
     if size > free:
         other = ", or device: cpu" if device.type == "cuda" else ""
         raise job.InputError(
             [
-                f"{tensors}: the training set of {size / 1e9:.2f} GB does not fit into {place}, of "
-                f"which {free / 1e9:.2f} GB are free; train on fewer pairs (dataset.pairs){other}, "
-                "or give the job more memory"
+                f"{tensors}: the training set of {words} does not fit into {place}, of "
+                f"which {job.size_in_words(free)} are free; train on fewer pairs "
+                f"(dataset.pairs){other}, or give the job more memory"
             ]
         )
 
@@ -62,6 +63,18 @@ def free_memory(device: torch.device) -> int:
         free, _ = torch.cuda.mem_get_info(device)
         return free
     return psutil.virtual_memory().available
+
+
+def check_frames(data: "PackedSet", path: Path, dataset: Mapping[str, Any]) -> None:
+    """Raise InputError if the packed pairs are not as the `dataset` section has them."""
+    found = {"frame": data.frame, "sketch_channels": data.sketch_channels}
+    if problems := [
+        f"{path}: {key} {value}, but dataset.{key} is {dataset[key]}; name the configuration that "
+        "the pairs were packed with"
+        for key, value in found.items()
+        if value != dataset[key]
+    ]:
+        raise job.InputError(problems)
 
 
 def check_faces(data: "PackedSet", ablation: str, *, aligned: bool, page_command: str) -> None:

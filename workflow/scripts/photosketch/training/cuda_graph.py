@@ -28,7 +28,7 @@ class Trainer(Protocol):
     generator: Any
     discriminators: Any
 
-    def state(self, fingerprint: str) -> dict[str, Any]: ...
+    def state(self) -> dict[str, Any]: ...
     def undo(self, before: dict[str, Any]) -> None: ...
     def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor: ...
 
@@ -49,7 +49,7 @@ class RecordedStep:
         self.indices = indices.clone()
         device = indices.device  # with its index, which the trainer's may lack
         random = torch.cuda.get_rng_state(device)
-        before = checkpoint.copied(trainer.state(""))
+        before = checkpoint.copied(trainer.state())
 
         def restart() -> None:
             trainer.undo(before)
@@ -93,7 +93,7 @@ def _outcome(trainer: Trainer, terms: Tensor, before: dict[str, Any]) -> dict[st
     """
     start = dict(_leaves(before))
     changes: dict[str, list[Tensor]] = {"terms": [terms.cpu()]}
-    for path, value in _leaves(trainer.state("")):
+    for path, value in _leaves(trainer.state()):
         kind = f"{path[0]} {path[-1].rpartition('.')[2]}"
         change = value.cpu() - start[path].cpu() if path in start else value.cpu()
         changes.setdefault(kind, []).append(change.flatten().float())

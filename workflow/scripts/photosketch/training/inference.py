@@ -6,19 +6,18 @@ the single image (so one image at a time) and dropout stays on, seeded by seed, 
 """
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from photosketch.configuration.settings import TrainConfig
+from photosketch.configuration.settings import TrainConfig, differences
 from photosketch.data.images import gray
 from photosketch.jobs.job import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.training import checkpoint, networks, tensors
-from photosketch.training.determinism import derive_seed, deterministic_algorithms
+from photosketch.training.determinism import derive_seed
 
 Statistics = Literal["instance", "running"]
 
@@ -28,20 +27,16 @@ def load_generator(
 ) -> networks.Generator:
     """The generator of a checkpoint, built as its metadata says.
 
-    `expected`: what that has to say (hparams, seed, epoch). Raises InputError if it says something
-    else, as if the file of another run was copied into place.
+    `expected`: what that has to say (hparams, seed, epoch, training_set_sha256). Raises InputError
+    if it says something else, as if the file of another run was copied into place.
     """
     weights, about = checkpoint.read_generator(path)
     if expected:
-        # The number of epochs may differ: a run that was made longer keeps its earlier generators.
-        found = {**{key: about.get(key) for key in expected}, **about["hparams"]}
-        wanted = {**expected, **expected["hparams"]}
-        problems = [
-            f"{key} {found.get(key)}, not {wanted.get(key)}"
-            for key in sorted({*found, *wanted} - {"hparams", "epochs"})
-            if found.get(key) != wanted.get(key)
-        ]
-        if problems:
+        found, wanted = (
+            {**own["hparams"], **{key: own.get(key) for key in expected if key != "hparams"}}
+            for own in (about, expected)
+        )
+        if problems := differences(found, wanted):
             remedy = "restore its own file, or delete it: it is written again by train"
             raise InputError([f"{path}: a generator of {'; '.join(problems)}; {remedy}"])
     return build(weights, about).to(device)
@@ -50,9 +45,8 @@ def load_generator(
 def build(weights: checkpoint.Weights, about: Mapping[str, Any]) -> networks.Generator:
     """The generator of what `checkpoint.read_generator` has read, on the CPU."""
     config = TrainConfig.from_hparams(about["hparams"])
-    generator = networks.Generator(
-        config.ngf, about["sketch_channels"], config.losses.local > 0, config.fusion
-    )
+    local, channels = config.losses.local > 0, about["sketch_channels"]
+    generator = networks.Generator(config.ngf, channels, local, config.fusion, config.decoder)
     generator.load_state_dict(weights)
     return generator
 
@@ -69,21 +63,23 @@ def draw(
 ) -> np.ndarray:
     """Sketches [N, H, W] uint8 gray of every photo in `data`, cropped back to the input size.
 
-    `bar` is told of each.
+    Threads may share the generator, which stays as it is, and torch's random state is not used. On
+    a GPU the same bits come again within `deterministic_algorithms` alone. `bar` is told of each.
     """
-    generator.train(statistics == "instance")
-    mode = networks.instance_statistics(generator) if statistics == "instance" else nullcontext()
+    random = torch.Generator(device)
+    network = networks.as_at_test_time(generator, random)
+    if statistics == "running":
+        network.eval()
     left, top = data.offset
     width, height = data.size
     sketches = np.empty((len(data), height, width), np.uint8)
-    with mode, deterministic_algorithms():
-        for index, (subset, name) in enumerate(zip(data.subset, data.ids, strict=True)):
-            torch.manual_seed(derive_seed(seed, "dropout", epoch, subset, name))
-            batch = data.batch(torch.tensor([index], device=device), 0, None)
-            drawn = generator(batch.photo, batch.landmarks, batch.foreground).image  # [1, C, F, F]
-            image = drawn[0, :, top : top + height, left : left + width]  # [C, H, W]
-            pixels = ((image + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
-            sketches[index] = gray(pixels.transpose(1, 2, 0)) if len(pixels) == 3 else pixels[0]
-            if bar is not None:
-                bar.update()
+    for index, (subset, name) in enumerate(zip(data.subset, data.ids, strict=True)):
+        random.manual_seed(derive_seed(seed, "dropout", epoch, subset, name))
+        batch = data.batch(torch.tensor([index], device=device), 0, None)
+        drawn = network(batch.photo, batch.landmarks, batch.foreground).image  # [1, C, F, F]
+        image = drawn[0, :, top : top + height, left : left + width]  # [C, H, W]
+        pixels = ((image + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()
+        sketches[index] = gray(pixels.transpose(1, 2, 0)) if len(pixels) == 3 else pixels[0]
+        if bar is not None:
+            bar.update()
     return sketches

@@ -13,14 +13,19 @@ class HalfDropout(nn.Dropout):
     the memory format, so that both formats drop the same values.
     """
 
+    random: torch.Generator | None = None  # of the features' device; None: torch's global state
+
     def forward(self, features: Tensor) -> Tensor:
-        """[B, C, H, W] to the same, from torch's global random state."""
+        """[B, C, H, W] to the same."""
         if not self.training:
             return features
         if features.device.type != "cpu":
-            return F.dropout(features, 0.5)
+            if self.random is None:
+                return F.dropout(features, 0.5)
+            return features * torch.empty_like(features).bernoulli_(generator=self.random).mul_(2)
         batch, channels, height, width = features.shape
-        words = torch.randint(-(2**63), 2**63 - 1, (features.numel() // 64 + 1,))
+        shape = (features.numel() // 64 + 1,)
+        words = torch.randint(-(2**63), 2**63 - 1, shape, generator=self.random)
         places = torch.arange(8, dtype=torch.uint8)
         bits = ((words.view(torch.uint8)[:, None] >> places) & 1).flatten()[: features.numel()]
         passed = bits.view(batch, height, width, channels).permute(0, 3, 1, 2)

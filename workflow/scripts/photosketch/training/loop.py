@@ -10,7 +10,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from photosketch.configuration.settings import RunSettings, TrainConfig
+from photosketch.configuration.settings import RunSettings, TrainConfig, evaluated_epochs
 from photosketch.geometry.similarity import template
 from photosketch.jobs import job, provenance
 from photosketch.jobs.progress import Bar
-from photosketch.training import checkpoint, networks, tensors
-from photosketch.training.checks import lack_of_memory_explained
+from photosketch.training import checkpoint, checks, kept_trainings, networks, tensors
 from photosketch.training.determinism import derive_seed, deterministic_algorithms
+from photosketch.training.kept_trainings import Training
 from photosketch.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -44,20 +44,64 @@ class Run:
     name: str  # in messages
     folder: Path  # of generators, log and strips
     due: list[int]  # the epochs whose generators are wanted
-    fingerprint: str  # of all that the weights depend on: what a state must have to be resumed
+    training: Training  # what it is made of, and how far it is
     settings: RunSettings
     about: dict[str, Any] = field(default_factory=dict)  # what generators say of their run
 
-    @property
-    def work(self) -> Path:
-        """The folder of states, and of generators until they are published."""
-        return self.folder / ".state"
 
-    def missing_generators(self) -> list[int]:
-        """Due epochs whose generators are not there yet."""
-        return [
-            epoch for epoch in self.due if not checkpoint.generator_path(self.work, epoch).exists()
-        ]
+def train_packed(
+    path: Path,
+    folder: Path,
+    *,
+    ablation: str,
+    seed: int,
+    config: Mapping[str, Any],
+    hparams: Mapping[str, Any],
+    code: str,
+    device: torch.device,
+    page_command: str,
+    console: TextIO,
+    watch: "type[Live] | None" = None,
+) -> None:
+    """Train one ablation with one seed on the packed pairs at `path`, as `train` does, into
+    `folder`.
+
+    `config` is the whole configuration, of which `hparams` are the ablation's hyper-parameters;
+    `code` is the code version, and `page_command` makes the page to click points on. Raises
+    InputError also if the packed pairs do not fit the device or the configuration.
+    """
+    checks.check_room(path, device, console)
+    with job.staged(path) as packed:
+        data = tensors.load_packed(packed, device)
+        data_sha256 = job.file_sha256(packed)
+    train_config = TrainConfig.from_hparams(hparams)
+    aligned = config["dataset"]["align"] != "none"
+    checks.check_frames(data, path, config["dataset"])
+    if train_config.losses.local:
+        checks.check_faces(data, ablation, aligned=aligned, page_command=page_command)
+    about = describe_run(
+        data,
+        data_sha256=data_sha256,
+        aligned=aligned,
+        run=config["run"],
+        ablation=ablation,
+        code=code,
+    )
+    run = Run(
+        name=f"{ablation}, seed {seed}",
+        folder=folder,
+        due=evaluated_epochs(config),
+        training=Training(
+            hparams=dict(hparams),
+            code=code,
+            data=data_sha256,
+            seed=seed,
+            commit=about["commit"],
+        ),
+        settings=RunSettings.from_config(config["train"]),
+        about=about,
+    )
+    train(Trainer(train_config, seed, data.sketch_channels, device), data, run, console, watch)
 
 
 def train(
@@ -67,9 +111,10 @@ def train(
     console: TextIO,
     watch: "type[Live] | None" = None,
 ) -> None:
-    """Train until every due epoch has its generator in the run's `work`, then publish them.
+    """Train until every due epoch has its generator in the folder of states, then publish them.
 
-    Takes a fresh trainer and goes on from the saved state if one serves. Writes
+    Takes a fresh trainer and goes on from the saved state if one serves; a training of other
+    fingerprint is set aside, and the console says so. Writes
     generator_epoch{epoch}.safetensors for each due epoch and train_log.csv (one row per epoch: mean
     of each unweighted term) to the run's folder; `watch` writes event files and strips there.
     States are written in the background. If another process claims the folder (`sole_writer`),
@@ -80,13 +125,18 @@ def train(
         InterruptedJobError: a signal of STOPPING came, or a claim; the state is saved.
     """
     config, pairs = trainer.config, len(data)
+    states, lines = kept_trainings.open_folder(
+        run.folder, run.training, run.due, pairs, run.settings.keep_replaced
+    )
+    for line in lines:
+        job.say(f"{run.name}: {line}", console)
     with (
         deterministic_algorithms(),
-        lack_of_memory_explained(config, trainer.device),
+        checks.lack_of_memory_explained(config, trainer.device),
         _stop_requests() as stop,
-        checkpoint.Saver(run.work, run.settings.states) as saver,
+        checkpoint.Saver(states, run.settings.states) as saver,
     ):
-        _resume(trainer, run, pairs)
+        _resume(trainer, states, pairs)
         job.remove_hidden_files(run.folder / "strips")
         if trainer.position.images < config.epochs * pairs:
             _train_epochs(trainer, data, run, console, watch, saver, stop)
@@ -94,9 +144,11 @@ def train(
     if job.is_claimed(run.folder):
         raise job.InterruptedJobError(f"{run.name}: another job waits to go on with this training")
     for epoch in run.due:
-        source = checkpoint.generator_path(run.work, epoch)
+        source = checkpoint.generator_path(states, epoch)
         checkpoint.publish(source, checkpoint.generator_path(run.folder, epoch))
     write_log(trainer.position.log[: config.epochs], run.folder / "train_log.csv")
+    run.training.finished = True
+    run.training.write(states)
 
 
 def _train_epochs(
@@ -110,7 +162,7 @@ def _train_epochs(
 ) -> None:
     """Epochs and their batches, from the trainer's position to the last epoch."""
     config, position, pairs = trainer.config, trainer.position, len(data)
-    checkpoint.check_space(run.work, _bytes_to_write(trainer, run))
+    checkpoint.check_space(saver.folder, _bytes_to_write(trainer, run, saver.folder))
     losses = LossBuffer(trainer, data, run.name)
     saved_at = time.monotonic()
 
@@ -125,7 +177,10 @@ def _train_epochs(
         if completed_epoch in run.due:
             about = {**trainer.about(), **run.about, "epoch": completed_epoch}
             due = completed_epoch, about
-        saver.save(trainer.state(run.fingerprint), due)
+        saver.save(trainer.state(), due)
+        run.training.epochs = position.images // pairs
+        run.training.seconds += time.monotonic() - saved_at
+        run.training.write(saver.folder)
         saved_at = time.monotonic()
 
     def stop_if_asked() -> None:
@@ -187,15 +242,10 @@ def learning_rate(config: TrainConfig, epoch: int) -> float:
     return config.lr * min(1.0, remaining / (config.lr_decay_epochs + 1))
 
 
-def _resume(trainer: Trainer, run: Run, pairs: int) -> None:
-    """Take over the saved state, if there is one that still serves."""
-    state = checkpoint.load_state(run.work, run.fingerprint)
+def _resume(trainer: Trainer, states: Path, pairs: int) -> None:
+    """Take over the saved state, if there is one."""
+    state = checkpoint.load_state(states)
     if state is None:
-        return
-    passed = [epoch for epoch in run.missing_generators() if epoch <= state["images"] // pairs]
-    if passed:
-        print(f"the saved state is past epoch {passed[0]}, whose generator was not kept: afresh")
-        checkpoint.clear(run.work)
         return
     trainer.restore(state)
     images = trainer.position.images
@@ -203,12 +253,12 @@ def _resume(trainer: Trainer, run: Run, pairs: int) -> None:
     print(f"resuming after epoch {done} and {seen} images, {images} images in all")
 
 
-def _bytes_to_write(trainer: Trainer, run: Run) -> int:
+def _bytes_to_write(trainer: Trainer, run: Run, folder: Path) -> int:
     """What the rest of the run adds to the disk: states (one more while written), generators."""
     states = (run.settings.states + 1) * trainer.bytes_of_state()
-    there = sum(path.stat().st_size for path in run.work.glob("state-*.bin"))
-    generators = len(run.missing_generators()) * trainer.generator.bytes()
-    return max(0, states - there) + generators
+    there = sum(path.stat().st_size for path in folder.glob("state-*.bin"))
+    missing = kept_trainings.missing_generators(folder, run.due)
+    return max(0, states - there) + len(missing) * trainer.generator.bytes()
 
 
 @contextlib.contextmanager
@@ -310,8 +360,11 @@ def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[
     generator = trainer.generator.module
     count = min(SAMPLES, len(data))
     batch = data.batch(torch.arange(count, device=trainer.device))
-    with torch.no_grad(), networks.instance_statistics(generator):
-        drawn = generator(batch.photo, batch.landmarks, batch.foreground).image
+    random = torch.Generator(trainer.device).manual_seed(0)
+    with torch.no_grad():
+        drawn = networks.as_at_test_time(generator, random)(
+            batch.photo, batch.landmarks, batch.foreground
+        ).image
     names = [f"{data.subset[index]} {data.ids[index]}" for index in range(count)]
     pictures = []
     for image in (batch.photo, batch.sketch, drawn):  # [B, C, F, F] in -1..1, gray or RGB
@@ -321,7 +374,13 @@ def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[
 
 
 def describe_run(
-    data: tensors.PackedSet, *, aligned: bool, run: str, ablation: str, code: str
+    data: tensors.PackedSet,
+    *,
+    data_sha256: str,
+    aligned: bool,
+    run: str,
+    ablation: str,
+    code: str,
 ) -> dict[str, Any]:
     """What generators say of the training on `data`, so that they draw other photos without it.
 
@@ -331,6 +390,7 @@ def describe_run(
     pad_value  gray level around them
     template   [5][2], where the points (x, y) of a face have to lie in such a picture: with
                `aligned` (dataset.align) where faces were brought to, else the training photos' mean
+    training_set_sha256  of the file of `data`
     run, ablation, commit, code (the version of the code that trains), versions: what made it
     """
     if aligned:
@@ -342,6 +402,7 @@ def describe_run(
         "size": list(data.size),
         "pad_value": data.pad_value,
         "template": points.round(3).tolist(),
+        "training_set_sha256": data_sha256,
         "run": run,
         "ablation": ablation,
         "commit": provenance.head(provenance.PROJECT) or "unknown",

@@ -1,0 +1,90 @@
+"""The time of steps and of one face on this machine, and what the other precision would change."""
+
+import pytest
+import torch
+
+from photosketch.configuration.loading import load_overlays
+from photosketch.configuration.settings import ablation_config
+from photosketch.estimate import timing
+from photosketch.estimate.__main__ import Clock, main
+from photosketch.jobs.job import InputError
+from support.settings import loss_weights, train_config
+
+CPU = torch.device("cpu")
+DATASET = {"size": [200, 250], "frame": 256, "sketch_channels": 1, "pad_value": 0}
+
+
+def test_steps_and_drawing_are_timed_for_an_image(monkeypatch):
+    monkeypatch.setattr(timing, "_timed", lambda work: (work(), 4.0)[1])
+    train = train_config(losses=loss_weights(l1=100, local=25), jitter=286, batch_size=2)
+    assert timing.speed(train, DATASET, "instance", CPU) == timing.Speed(image=2.0, drawing=4.0)
+    assert timing.first_step(train, DATASET, CPU) == 2.0
+
+
+def test_a_step_that_takes_long_is_not_repeated(monkeypatch):
+    times = iter([timing.LONG + 1, 1.0, 1.0, 1.0, 1.0])
+    monkeypatch.setattr(timing, "_timed", lambda work: next(times))
+    assert timing._seconds(list, CPU) == timing.LONG + 1
+    assert timing._seconds(list, CPU) == 1.0
+
+
+def test_a_photo_is_parsed_at_the_size_of_the_run_or_named(listed, tmp_path, monkeypatch):
+    parsed = []
+    monkeypatch.setattr(
+        timing, "parse_segmentation", lambda face, points: parsed.append(face.shape)
+    )
+    assert timing.parsing_seconds(str(listed[0].photo), {"size": [100, 125]}) < 60
+    assert parsed == [(125, 100, 3)]
+    with pytest.raises(InputError, match=r"none\.png is not there"):
+        timing.parsing_seconds(str(tmp_path / "none.png"), DATASET)
+
+
+@pytest.mark.parametrize(
+    ("flags", "native"),
+    [
+        ("flags : avx512f avx512_bf16 amx_tile", True),
+        ("flags : amx_bf16", True),
+        ("Features : asimd bf16", True),
+        ("flags : avx2 avx512f avx512_fp16", False),
+    ],
+)
+def test_bf16_is_native_by_the_flags_of_the_processor(flags, native):
+    assert bool(timing.NATIVE_BF16.search(flags)) == native
+
+
+@pytest.mark.parametrize(
+    ("native", "told"),
+    [
+        (
+            True,
+            "bf16 would save 40% of the time of training (by steps of each; this processor comp",
+        ),
+        (False, "bf16 would take 12 times the time of training (by one step of baseline; this"),
+    ],
+)
+def test_the_other_precision_is_told_by_what_it_saves_or_costs(monkeypatch, native, told):
+    timed = []
+
+    def speed(train, *_):
+        timed.append(train.precision)
+        image = 3.0 if train.losses.local else 1.0
+        return timing.Speed(0.6 * image if train.precision == "bf16" else image, 0.1)
+
+    monkeypatch.setattr(timing, "speed", speed)
+    monkeypatch.setattr(timing, "first_step", lambda *_: 12.0)
+    monkeypatch.setattr(timing, "computes_bf16", lambda device: native)
+    config = {**load_overlays([]), "device": "cpu"}
+    clock = Clock(config)
+    assert told in clock.precision(["baseline", "local", "local"])
+    assert timed == ["fp32", "fp32"] + ["bf16", "bf16"] * native
+    weaker = ablation_config(config, "local").model_copy(update={"lr": 0.1})
+    assert clock.speed(weaker).image == 3.0
+    assert len(timed) == 2 + 2 * native
+    mixed = {**config["ablations"], "local": {"losses": {"local": 25}, "precision": "bf16"}}
+    assert Clock({**config, "ablations": mixed}).precision(["baseline", "local"]) is None
+
+
+def test_in_another_folder_it_says_where_to_go(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--configfile", "my.yaml"]) == 1
+    assert f"{tmp_path}: not the folder of the workflow; first cd " in capsys.readouterr().err

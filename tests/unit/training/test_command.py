@@ -1,0 +1,97 @@
+"""`photosketch train`: the same training without Snakemake, in an environment of few packages."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from photosketch.training.__main__ import main
+from photosketch.training.packed import NAMES, write_packed
+from support.face_batch import packed_pairs
+from support.imports import SCRIPTS
+from support.waiting import wait_for
+
+OVERLAY = {
+    "run": "small",
+    "device": "cpu",
+    "train": {"epochs": 12, "ngf": 2, "ndf": 2, "state_minutes": 0},
+    "evaluation": {"epochs": {"start": 2, "stop": 12, "step": 10}},
+    "ablations": {"warped": {"warp": "face"}},
+}
+# the command where a notebook lacks the packages of the workflow: not to be found by any finder
+BARE = """if True:
+    import runpy, sys
+    absent = {"snakemake", "pandas", "cv2", "matplotlib", "jinja2", "PIL", "scipy", "tensorboard",
+              "threadpoolctl", "torchvision", "requests", "piq", "pytorch_fid", "facenet_pytorch"}
+    class Present:
+        def __init__(self, finder):
+            self.finder = finder
+        def find_spec(self, name, *where):
+            return None if name.partition(".")[0] in absent else self.finder.find_spec(name, *where)
+    sys.meta_path[:] = map(Present, sys.meta_path)
+    runpy.run_module("photosketch.training", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> tuple[Path, Path]:
+    """The packed pairs and the overlay that are brought to another machine."""
+    data = packed_pairs()
+    arrays = {name: getattr(data, name) for name in NAMES}
+    write_packed(arrays, tmp_path / "train.npz")
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump(OVERLAY))
+    return tmp_path / "train.npz", tmp_path / "my.yaml"
+
+
+def start(given: tuple[Path, Path], output: Path) -> subprocess.Popen:
+    tensors, overlay = given
+    options = ["--ablation", "local", "--config", overlay, "--output", output, "--threads", "1"]
+    return subprocess.Popen(
+        [sys.executable, "-c", BARE, tensors, *options],
+        env={"PYTHONPATH": str(SCRIPTS)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop(given, tmp_path):
+    whole, stopped = start(given, tmp_path / "whole"), start(given, tmp_path / "stopped")
+    states = tmp_path / "stopped"
+    wait_for("a state", 120, lambda: [*states.rglob("state-*.bin")], stopped, stopped.stdout.read)
+    stopped.send_signal(signal.SIGINT)
+    said, _ = stopped.communicate()
+    assert (stopped.returncode, "told to stop" in said) == (75, True), said
+    again = start(given, tmp_path / "stopped")
+    assert "resuming after epoch" in again.communicate()[0]
+    assert whole.wait() == again.returncode == 0, whole.stdout.read()
+    for name in ("generator_epoch2.safetensors", "generator_epoch12.safetensors", "train_log.csv"):
+        one, other = (tmp_path / folder / name for folder in ("whole", "stopped"))
+        assert one.read_bytes() == other.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"ablation": "locl"}, "--ablation locl: not in the configuration; choose one of baseline"),
+        ({"seed": 7}, "--seed 7: not in the configuration; choose one of 0"),
+        ({"tensors": "none.npz"}, "none.npz: is not a file; correct the path"),
+        ({"ablation": "warped"}, "ablation warped trains on train_face.npz; give it that file"),
+        ({"config": "none.yaml"}, "none.yaml: No such file or directory; correct the path"),
+        ({"train": {"epochs": 1}}, "evaluation.epochs.stop: 12 is beyond the 1 epochs"),
+        ({"dataset": {"sketch_channels": 3}}, "sketch_channels 1, but dataset.sketch_channels"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence(given, tmp_path, monkeypatch, capsys, changed, told):
+    monkeypatch.chdir(tmp_path)
+    options = {"tensors": "train.npz", "ablation": "local", "config": "my.yaml", "output": "out"}
+    sections = {key: changed.pop(key) for key in ("train", "dataset") if key in changed}
+    (tmp_path / "my.yaml").write_text(yaml.safe_dump({**OVERLAY, **sections}))
+    options |= changed
+    tensors = options.pop("tensors")
+    assert main([tensors, *(f"--{key}={value}" for key, value in options.items())]) == 1
+    assert told in capsys.readouterr().err
+    assert not [*tmp_path.rglob("generator*")]

@@ -1,0 +1,183 @@
+"""Tables of blind votes: what people prefer, how far they agree, and which metrics agree."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from photosketch.comparison.summary import Comparison, epochs_in_words, seeds_in_words
+from photosketch.comparison.tables import Table, best_cells, shown_metrics, with_arrow
+from photosketch.evaluation import votes as statistics
+from photosketch.evaluation.files import POOLED
+from photosketch.evaluation.intervals import verdict
+from photosketch.evaluation.metrics import Metric
+from photosketch.jobs.job import counted
+
+
+def vote_tables(comparison: Comparison) -> list[Table]:
+    """Scores, shares of wins, agreement with the metrics and, of several voters, between them."""
+    votes = comparison.votes
+    if votes is None:
+        return []
+    voted = {*votes["left"], *votes["right"]}
+    methods = [name for name in comparison.drawn if name in voted]
+    several = votes["voter"].nunique() > 1
+    return [
+        _score_table(comparison, votes, methods),
+        _share_table(votes, methods),
+        *([_agreement_table(votes)] if several else []),
+        _metric_table(comparison, votes, methods),
+    ]
+
+
+def _score_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str]) -> Table:
+    scores, influence = statistics.scores(votes, methods)
+    reference = comparison.reference if comparison.reference in methods else None
+    rows = []
+    for place, name in enumerate(methods):
+        row = [name, _signed(statistics.with_interval(votes, scores[place], influence[:, place]))]
+        if reference:
+            other = methods.index(reference)
+            difference = statistics.with_interval(
+                votes, scores[place] - scores[other], influence[:, place] - influence[:, other]
+            )
+            said = verdict(*difference[1:], lower_is_better=False)
+            row += ["–", "–"] if name == reference else [_signed(difference), said]
+        rows.append(row)
+    voters, people = votes["voter"].nunique(), votes.groupby(statistics.PERSON).ngroups
+    shown = (votes["true_sketch"] == "yes").mean()
+    over = "voters and test people" if voters > 1 else "test people, of this one voter,"
+    return Table(
+        "What voters prefer",
+        ["method", "score ↑", *([f"difference to {reference}", "verdict"] if reference else [])],
+        rows,
+        [
+            f"{counted(len(votes), 'vote')} of {counted(voters, 'voter')} on {people} test people; "
+            f"the true sketch was shown for {shown:.0%} of the votes. Two sketches of one person "
+            "were shown without names, in random order and on random sides.",
+            "Bradley-Terry scores, whose sum is 0: the odds that a sketch of one method is "
+            "preferred to a sketch of another are exp(difference of the scores). A tie is half a "
+            "win.",
+            f"[95% intervals] over {over} each line by itself. The sketches are those of "
+            f"{epochs_in_words(comparison.epochs[-1:])}, {seeds_in_words(comparison.seeds[:1])}: "
+            "the verdicts are about this run.",
+        ],
+        best=best_cells([(scores.tolist(), False)]),
+    )
+
+
+def _share_table(votes: pd.DataFrame, methods: list[str]) -> Table:
+    wins = statistics.wins(votes, methods)
+    counts = wins + wins.T
+    rows = [
+        [
+            name,
+            f"{wins[place].sum() / counts[place].sum():.0%}",
+            *(
+                f"{won:.0%} of {count:.0f}" if count else "–"
+                for won, count in zip(
+                    wins[place] / np.maximum(counts[place], 1), counts[place], strict=True
+                )
+            ),
+        ]
+        for place, name in enumerate(methods)
+    ]
+    return Table(
+        "Shares of wins",
+        ["method", "all", *(f"against {name}" for name in methods)],
+        rows,
+        ["Of the votes on a sketch of the method; a tie is half a win."],
+        best=best_cells([((wins.sum(axis=1) / counts.sum(axis=1)).tolist(), False)]),
+    )
+
+
+def _agreement_table(votes: pd.DataFrame) -> Table:
+    table = statistics.agreement(votes)
+    *_, pooled = table.to_dict("records")
+    chance = statistics.agreement_by_chance(pooled["ties"])
+    rows = [
+        [
+            row["voter"],
+            str(row["votes"]),
+            *(_percent(row[k]) for k in ("ties", "left", "agreement")),
+        ]
+        for row in table.to_dict("records")
+    ]
+    beyond = (pooled["agreement"] - chance) / (1 - chance)
+    return Table(
+        "Agreement between voters",
+        ["voter", "votes", "ties", "left side", "agrees with the others"],
+        rows,
+        [
+            "Left side: the share of the decided votes; far from 50%, a voter preferred a side. "
+            "Agrees: of two votes of two voters on the same two sketches, the share that are equal "
+            "(left, right or tie).",
+            f"By chance {chance:.0%} of such votes would be equal. Agreement beyond chance (0: "
+            f"none, 1: full): {'–' if math.isnan(beyond) else f'{beyond:.2f}'}.".replace("-", "−"),
+        ],
+    )
+
+
+def _metric_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str]) -> Table:
+    """How often the sketch that a metric calls better is the one that voters prefer."""
+    people = [(pair.subset, pair.id) for pair in comparison.people]
+    pooled = comparison.all_scores[comparison.all_scores["subset"] == POOLED]
+    last = {}  # the scores of the drawn sketches
+    for name, own in pooled[pooled["ablation"].isin(methods)].groupby("ablation"):
+        last[str(name)] = own[own["seed"] == own["seed"].iloc[0]].iloc[-1]
+    shown, drawn = shown_metrics(pooled), comparison.image_scores
+
+    def share(metric: Metric | None, values: Mapping[str, np.ndarray | float]) -> tuple[float, ...]:
+        sign = -1 if metric and metric.lower_is_better else 1
+        by_sketch = {
+            (*person, name): float(value) * sign
+            for name, own in values.items()
+            for person, value in zip(people, np.broadcast_to(own, len(people)), strict=True)
+        }
+        return statistics.agreement_with(votes, by_sketch)
+
+    scores = dict(zip(methods, statistics.scores(votes, methods)[0], strict=True))
+    of_sketch, of_method = [], []
+    for metric in shown:
+        of_sketch.append(
+            share(metric, {name: drawn[name][metric.key][-1] for name in methods})
+            if metric.per_image
+            else (math.nan,) * 3
+        )
+        of_method.append(share(metric, {name: last[name][metric.key] for name in methods}))
+    rows = [
+        [with_arrow(metric), _share(own), _share(whole)]
+        for metric, own, whole in zip(shown, of_sketch, of_method, strict=True)
+    ]
+    return Table(
+        "How far the metrics agree with the votes",
+        ["metric", "sketch by sketch, %", "method by method, %"],
+        [*rows, ["score of the votes", "–", _share(share(None, scores))]],
+        [
+            "The share of the decided votes for the sketch that the metric calls better (50%: by "
+            "chance), [95% interval]: by the value of the sketch itself, and by the value of its "
+            "method over all test people. The last row is the most that any order of the methods "
+            "can reach, or close to it.",
+        ],
+        best=best_cells([([one[0] for one in column], False) for column in (of_sketch, of_method)]),
+    )
+
+
+def _signed(values: tuple[float, float, float]) -> str:
+    estimate, low, high = (
+        "–" if math.isnan(value) else f"{value:+.2f}".replace("-", "−") for value in values
+    )
+    return f"{estimate} [{low}, {high}]"
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.0%}"
+
+
+def _share(values: tuple[float, ...]) -> str:
+    """In percent, without the sign."""
+    estimate, low, high = (
+        "–" if math.isnan(value) else f"{100 * min(max(value, 0), 1):.0f}" for value in values
+    )
+    return "–" if estimate == "–" else f"{estimate} [{low}, {high}]"

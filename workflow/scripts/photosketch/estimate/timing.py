@@ -1,0 +1,125 @@
+"""How long the steps of a run's trainings, and one face, take on this machine."""
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+
+from photosketch.configuration.settings import TrainConfig
+from photosketch.data import images
+from photosketch.geometry.similarity import template
+from photosketch.jobs.job import InputError
+from photosketch.jobs.threads import workers
+from photosketch.parsing.segmentation import parse_segmentation
+from photosketch.training import inference, pack
+from photosketch.training.determinism import deterministic_algorithms
+from photosketch.training.tensors import PackedSet
+from photosketch.training.trainer import Trainer
+
+LONG = 3.0  # seconds: a step on a CPU that takes longer is not repeated, nor are shorter ones
+MOST_STEPS = 20
+NATIVE_BF16 = re.compile(r"\b(avx512_|amx_)?bf16\b")  # of a processor's flags
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds that a training takes for one image, and its generator to draw one face."""
+
+    image: float
+    drawing: float
+
+
+def speed(
+    train: TrainConfig, dataset: Mapping[str, Any], statistics: inference.Statistics, device: Any
+) -> Speed:
+    """The speed of an ablation on made-up pairs; `dataset` is that section of the configuration,
+    `statistics` those that `infer` draws with."""
+    trainer, data = _trainer(train, dataset, device)
+    generator, one = trainer.generator.module, _pairs(train.frame, dataset, 1, device)
+    with deterministic_algorithms():
+        step = _seconds(lambda: _step(trainer, data), device)
+        drawing = _seconds(lambda: inference.draw(generator, one, statistics, 0, 1, device), device)
+    return Speed(step / train.batch_size, drawing)
+
+
+def first_step(train: TrainConfig, dataset: Mapping[str, Any], device: torch.device) -> float:
+    """Seconds for an image in the first step of a training."""
+    trainer, data = _trainer(train, dataset, device)
+    with deterministic_algorithms():
+        return _timed(lambda: _step(trainer, data)) / train.batch_size
+
+
+def parsing_seconds(photo: str, dataset: Mapping[str, Any]) -> float:
+    """Seconds that one thread takes to label a photo. Raises InputError if it can't be read."""
+    try:
+        pixels = images.decode(images.file_bytes(Path(photo)), colour=True)
+    except images.FaultyError as error:
+        raise InputError([f"{photo} {error}"]) from error
+    face = cv2.resize(pixels, dataset["size"], interpolation=cv2.INTER_AREA)
+    with workers(1) as pool:
+        return pool.submit(
+            _timed, lambda: parse_segmentation(face, template(dataset["size"]))
+        ).result()
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether the device has instructions for bf16; others make it up from float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return bool(NATIVE_BF16.search(Path("/proc/cpuinfo").read_text(encoding="utf-8")))
+
+
+def _trainer(
+    train: TrainConfig, dataset: Mapping[str, Any], device: torch.device
+) -> tuple[Trainer, PackedSet]:
+    trainer = Trainer(train, 0, dataset["sketch_channels"], device)
+    return trainer, _pairs(train.frame, dataset, train.batch_size, device)
+
+
+def _pairs(frame: int, dataset: Mapping[str, Any], count: int, device: Any) -> PackedSet:
+    """Noise with a face's points; all of it counts as the face."""
+    size = tuple(dataset["size"])
+    points = pack.in_frame(template(size), size, frame)
+
+    def noise(channels: int) -> torch.Tensor:
+        shape = count, frame, frame, channels
+        return torch.randint(256, shape, dtype=torch.uint8, device=device)
+
+    return PackedSet(
+        ids=[str(number) for number in range(count)],
+        subset=["noise"] * count,
+        photo=noise(3),
+        sketch=noise(dataset["sketch_channels"]),
+        landmarks=torch.from_numpy(points).to(device).expand(count, -1, -1).contiguous(),
+        parsing=torch.ones(count, frame, frame, dtype=torch.uint8, device=device),
+        size=size,
+        offset=pack.offset(size, frame),
+        pad_value=dataset["pad_value"],
+    )
+
+
+def _step(trainer: Trainer, data: PackedSet) -> None:
+    """One step, until the device has ended it."""
+    trainer.advance(data, torch.arange(len(data), device=trainer.device)).cpu()
+
+
+def _seconds(work: Callable[[], Any], device: torch.device) -> float:
+    """The mean of some calls after a first one, which on a GPU records the step."""
+    first = _timed(work)
+    if first > LONG and device.type == "cpu":
+        return first
+    times: list[float] = []
+    while len(times) < MOST_STEPS and sum(times) < LONG:
+        times.append(_timed(work))
+    return sum(times) / len(times)
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

@@ -1,0 +1,37 @@
+"""Confidence intervals of estimates that scatter for several reasons, and verdicts by them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtrit  # the quantiles of Student's t
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A variance of a difference, and the degrees of freedom of its estimate."""
+
+    variance: float
+    freedom: float
+
+
+def interval(estimate: float, level: float, *spreads: Spread) -> tuple[float, float]:
+    """The interval (low, high) of an estimate that scatters for one reason or for several.
+
+    Each reason alone would give a half-width by Student's t; their squares add up (Howe 1974,
+    "Approximate confidence limits on the mean of X + Y"). Satterthwaite's degrees of freedom of the
+    summed variance would trust two seeds that come out close together by chance. Missing if a
+    variance is.
+    """
+    reach = sum(
+        float(stdtrit(spread.freedom, (1 + level) / 2)) ** 2 * spread.variance for spread in spreads
+    )
+    return estimate - reach**0.5, estimate + reach**0.5
+
+
+def verdict(low: float, high: float, lower_is_better: bool) -> str:
+    """`better`, `worse` or `undecided`: what an interval of a difference says of the method."""
+    if low <= 0 <= high or np.isnan(low) or np.isnan(high):
+        return "undecided"
+    return "better" if (high < 0) == lower_is_better else "worse"

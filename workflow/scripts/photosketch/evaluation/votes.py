@@ -1,0 +1,231 @@
+"""Blind votes between two drawn sketches of one person: what they say of methods and of metrics.
+
+A table of votes has a row per vote: voter; subset, id (the person); left, right (the methods);
+choice (left, right or tie); true_sketch (yes: it was shown). A tie counts as half a win.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from photosketch.evaluation.intervals import LEVEL, Spread, interval
+from photosketch.jobs.job import InputError
+from photosketch.training.samples import Samples
+
+COLUMNS = ("voter", "left", "right", "choice", "true_sketch")  # of a voter's file
+WON_BY_LEFT = {"left": 1.0, "tie": 0.5, "right": 0.0}
+PERSON = ["subset", "id"]
+ALL = "all voters"
+
+
+def sketch_codes(drawn: Mapping[str, Samples]) -> pd.DataFrame:
+    """A code for each sketch of each method: code, subset, id, method. It follows from the names
+    and from the sketch, so that votes are never counted for a sketch that was drawn since."""
+    rows = [
+        (_code(method, subset, id, sketch), subset, id, method)
+        for method, samples in drawn.items()
+        for subset, id, sketch in zip(
+            samples.subset.tolist(), samples.ids.tolist(), samples.sketches, strict=True
+        )
+    ]
+    return pd.DataFrame(rows, columns=["code", *PERSON, "method"])
+
+
+def _code(method: str, subset: str, id: str, sketch: np.ndarray) -> str:
+    """Begins with a letter: programs for tables read 12e34 as a number."""
+    digest = hashlib.sha256("\0".join([method, subset, id, ""]).encode())
+    digest.update(np.ascontiguousarray(sketch).data)
+    return f"s{digest.hexdigest()[:12]}"
+
+
+def read_votes(paths: Iterable[str | Path], codes: pd.DataFrame) -> pd.DataFrame:
+    """The table of votes of all files; `codes` as of `sketch_codes`.
+
+    Raises InputError with every problem: a file that is not a file of votes, votes on sketches that
+    the run does not have, and a voter who votes twice on two sketches.
+    """
+    sketches = codes.set_index("code")
+    tables, problems = [], []
+    for path in paths:
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        except (OSError, ValueError) as error:
+            problems.append(f"{path}: cannot be read ({error}); save it from the page again")
+            continue
+        is_like_votes = tuple(table) == COLUMNS and set(table["choice"]) <= set(WON_BY_LEFT)
+        if table.empty or not is_like_votes:
+            problems.append(
+                f"{path}: is not a file of votes, which has the columns {','.join(COLUMNS)}, rows, "
+                f"and the choices {', '.join(WON_BY_LEFT)}; save it from the page again"
+            )
+            continue
+        left, right = (
+            sketches.reindex(table[side]).reset_index(drop=True) for side in ("left", "right")
+        )
+        same = (left[PERSON] == right[PERSON]).all(axis=1)  # missing values differ
+        if unknown := int((~same | (left["method"] == right["method"])).sum()):
+            problems.append(
+                f"{path}: {unknown} of {len(table)} votes are not on two sketches of "
+                "one person that this run has (were they drawn again?); vote on the page that "
+                "`snakemake votes` makes, or remove the file from evaluation.votes"
+            )
+            continue
+        tables.append(
+            table.assign(**left[PERSON], left=left["method"], right=right["method"], file=str(path))
+        )
+    if problems:
+        raise InputError(problems)
+    votes = pd.concat(tables, ignore_index=True)
+    again = votes.assign(_pair=_pairs(votes)).duplicated(["voter", "_pair"], keep=False)
+    for voter, own in votes[again].groupby("voter", sort=False):
+        problems.append(
+            f"{', '.join(own['file'].unique())}: {voter} votes more than once on the same two "
+            "sketches; remove one of the files from evaluation.votes, or change the name in the "
+            "column voter if these are two people"
+        )
+    if problems:
+        raise InputError(problems)
+    return votes[["voter", *PERSON, *COLUMNS[1:]]]
+
+
+def _pairs(votes: pd.DataFrame) -> pd.Series:
+    """What each vote is on, whichever side the sketches were shown on."""
+    methods = np.sort(votes[["left", "right"]].to_numpy(str), axis=1)
+    people = zip(votes["subset"], votes["id"], *methods.T, strict=True)
+    return pd.Series(list(people), index=votes.index)
+
+
+def won_by_left(votes: pd.DataFrame) -> np.ndarray:
+    """What the left sketch of each vote won: 1, 0, or 0.5 of a tie."""
+    return votes["choice"].map(WON_BY_LEFT).to_numpy(float)
+
+
+def wins(votes: pd.DataFrame, methods: Sequence[str]) -> np.ndarray:
+    """How often the method of the row won against that of the column, float [M, M]."""
+    left, right = (votes[side].map(list(methods).index).to_numpy() for side in ("left", "right"))
+    counts, won = np.zeros((len(methods), len(methods))), won_by_left(votes)
+    np.add.at(counts, (left, right), won)
+    np.add.at(counts, (right, left), 1 - won)
+    return counts
+
+
+def bradley_terry(wins: np.ndarray, prior: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Scores [M] with the sum 0, and the inverse [M, M] of their information.
+
+    wins [M, M]: the row's against the column's. By the model, the odds that a sketch of method i is
+    preferred to one of method j are exp(score i - score j) (Bradley & Terry 1952). A method that
+    always wins would have an endless score: `prior` times M - 1 ties, spread evenly over all pairs,
+    are added. This takes away most of the bias of few votes, like Firth's penalty (1993), which
+    weighs as much.
+    """
+    size = len(wins)
+    wins = wins + prior / size * (1 - np.eye(size))
+    votes, scores = wins + wins.T, np.zeros(size)
+    for _ in range(100):  # Newton's method
+        chance = expit(scores[:, None] - scores)
+        weights = votes * chance * (1 - chance)
+        inverse = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
+        step = inverse @ (wins - votes * chance).sum(axis=1)
+        scores = scores + step
+        if np.abs(step).max() < 1e-10:
+            return scores, inverse
+    raise AssertionError("the likelihood has one maximum, which Newton's method finds from zero")
+
+
+def scores(votes: pd.DataFrame, methods: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The Bradley-Terry scores [M] of the methods, and the influence of each vote, [n, M]."""
+    estimates, inverse = bradley_terry(wins(votes, methods))
+    left, right = (votes[side].map(list(methods).index).to_numpy() for side in ("left", "right"))
+    surprise = won_by_left(votes) - expit(estimates[left] - estimates[right])
+    return estimates, (inverse[left] - inverse[right]) * surprise[:, None]
+
+
+def spread(votes: pd.DataFrame, influence: np.ndarray) -> Spread:
+    """How far an estimate would scatter with other voters and other people in the sketches.
+
+    influence [n]: how much each vote moves the estimate. Votes of one voter depend on each other,
+    and so do votes on one person: the variance is that of sums by voter, plus that of sums by
+    person, minus that of sums by both (Cameron, Gelbach & Miller 2011), at least the larger of the
+    first two. The degrees of freedom are Satterthwaite's. With one voter the spread is over people
+    alone.
+    """
+    voter, person = (votes.groupby(by).ngroup().to_numpy() for by in ("voter", PERSON))
+    both = np.unique(voter * len(votes) + person, return_inverse=True)[1]
+    groupings = [voter, person, both] if voter.any() else [person]
+    sums = [np.bincount(group, influence) for group in groupings]
+    freedom = np.array([len(by) - 1 for by in sums])
+    if not freedom.min() or not influence.any():  # one person, or votes that are all alike
+        return Spread(float("nan"), float("nan"))
+    parts = np.array([(by**2).sum() for by in sums]) * (freedom + 1) / freedom
+    variance = parts[0]
+    if len(parts) > 1:
+        variance = max(parts[0] + parts[1] - parts[2], *parts[:2])
+    return Spread(float(variance), float(variance**2 / (parts**2 / freedom).sum()))
+
+
+def with_interval(
+    votes: pd.DataFrame, estimate: float, influence: np.ndarray
+) -> tuple[float, float, float]:
+    """An estimate and its 95% interval over voters and people."""
+    return (float(estimate), *interval(float(estimate), LEVEL, spread(votes, influence)))
+
+
+def expected_half_width(methods: int, people: int, voters: int) -> float:
+    """That of the 95% interval of a method's share of wins, at best: of like methods, with voters
+    and people who do not differ."""
+    return 1.96 * 0.5 / (voters * people * (methods - 1)) ** 0.5
+
+
+def agreement(votes: pd.DataFrame) -> pd.DataFrame:
+    """One row per voter, by name, then one of all: voter, votes, share of `ties`, share of the
+    `left` sketch among the decided votes, and `agreement`: of two votes by two voters on the same
+    two sketches, the share that are equal (NaN without such votes)."""
+    first = votes["left"] < votes["right"]
+    won = np.where(first, won_by_left(votes), 1 - won_by_left(votes))
+    items = pd.DataFrame({"voter": votes["voter"], "pair": _pairs(votes), "won": won})
+    both = items.merge(items, on="pair").query("voter_x != voter_y")
+    equal = both["won_x"] == both["won_y"]
+    rows = []
+    for voter, own in [*votes.groupby("voter"), (ALL, votes)]:
+        decided = own.loc[own["choice"] != "tie", "choice"]
+        rows.append(
+            {
+                "voter": voter,
+                "votes": len(own),
+                "ties": 1 - len(decided) / len(own),
+                "left": (decided == "left").mean(),
+                "agreement": equal[(both["voter_x"] == voter) | (voter is ALL)].mean(),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def agreement_by_chance(ties: float) -> float:
+    """The share of equal votes of two people who vote at random, with this share of ties."""
+    return ties**2 + (1 - ties) ** 2 / 2
+
+
+def agreement_with(
+    votes: pd.DataFrame, values: Mapping[tuple[str, str, str], float]
+) -> tuple[float, float, float]:
+    """The share of decided votes for the sketch with the higher value, with its 95% interval.
+
+    values: by subset, id and method of a sketch. Votes on a sketch without a value (NaN) are left
+    out; equal values count as half. NaN without any vote.
+    """
+    decided = votes[votes["choice"] != "tie"]
+    left, right = (
+        np.array([values[key] for key in zip(*(decided[c] for c in (*PERSON, side)), strict=True)])
+        for side in ("left", "right")
+    )
+    known = ~np.isnan(left - right)
+    decided, larger = decided[known], np.sign(left - right)[known]
+    if not len(decided):
+        return (float("nan"),) * 3
+    right_or_not = np.where(decided["choice"] == "left", 1 + larger, 1 - larger) / 2
+    share = right_or_not.mean()
+    return with_interval(decided, share, (right_or_not - share) / len(decided))

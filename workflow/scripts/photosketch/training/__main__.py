@@ -1,0 +1,93 @@
+"""Train one ablation with one seed on packed pairs, on a machine without the workflow.
+
+    photosketch train results/RUN/tensors/train.npz --ablation local --config my.yaml \\
+        --output trained
+
+It needs torch, numpy, safetensors, tqdm, psutil, PyYAML and pydantic. If it is stopped, the same
+command goes on from the last state. The workflow takes over what lies in trained/.state, once that
+is copied to results/RUN/train/ABLATION/seedN/.state: docs/gpu.md.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from photosketch.configuration import loading
+from photosketch.configuration.settings import ablation_config, training_tensors
+from photosketch.jobs import devices
+from photosketch.jobs.code_version import code_version
+from photosketch.jobs.job import INTERRUPTED, InputError, InterruptedJobError, command, sole_writer
+
+
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        _train(asked)
+    except InterruptedJobError as stop:
+        print(stop, file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="photosketch train",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("tensors", type=Path, metavar="TENSORS", help="packed pairs of results/RUN/tensors")
+    add("--ablation", required=True, metavar="NAME", help="one of the configuration's")
+    add("--config", type=Path, nargs="+", default=[], metavar="YAML", help="the run's overlays")
+    add("--output", type=Path, required=True, metavar="FOLDER", help="generators, log and states")
+    add("--seed", type=int, metavar="N", help="one of the configuration's (default: its first)")
+    add("--threads", type=int, metavar="N", help="of the CPU (default: all)")
+    return parser
+
+
+def _train(asked: argparse.Namespace) -> None:
+    config = loading.load_overlays(asked.config)
+    seed = config["seeds"][0] if asked.seed is None else asked.seed
+    given = {"ablation": asked.ablation, "seed": seed}
+    problems = [
+        f"--{name} {value}: not in the configuration; choose one of "
+        f"{', '.join(map(str, config[f'{name}s']))}, or add it to the overlay"
+        for name, value in given.items()
+        if value not in config[f"{name}s"]
+    ]
+    if not asked.tensors.is_file():
+        problems.append(f"{asked.tensors}: is not a file; correct the path")
+    if problems:
+        raise InputError(problems)
+    hparams = ablation_config(config, asked.ablation).hparams()
+    if asked.tensors.name != (name := training_tensors(hparams["warp"])):
+        raise InputError(
+            [f"{asked.tensors}: ablation {asked.ablation} trains on {name}; give it that file"]
+        )
+    import torch  # only now: it takes seconds
+
+    from photosketch.training import loop
+
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    device = devices.acquire_device(sys.stderr, config["device"], config["gpu_slots"])
+    with sole_writer(asked.output, sys.stderr):
+        loop.train_packed(
+            asked.tensors,
+            asked.output,
+            ablation=asked.ablation,
+            seed=seed,
+            config=config,
+            hparams=hparams,
+            code=code_version("train.py"),
+            device=device,
+            page_command="snakemake annotate --cores 1",
+            console=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

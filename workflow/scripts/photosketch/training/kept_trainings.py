@@ -1,0 +1,180 @@
+"""The trainings of one ablation and seed: a changed value sets a training aside, and once the value
+is set back, the training is there again. Where their files lie: training/checkpoint.py.
+
+python -m photosketch.training.kept_trainings RESULTS removes what is set aside in a run's results.
+"""
+
+import dataclasses
+import hashlib
+import itertools
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from photosketch.jobs.job import duration_in_words, size_in_words, write_atomically
+from photosketch.training import checkpoint
+
+RECORD = "training.json"
+# what people watch: beside the training in use, else in its folder
+SHOWN = ("strips", "events.out.tfevents.*")
+
+
+@dataclasses.dataclass
+class Training:
+    """What a training is made of, and how far it is."""
+
+    hparams: dict[str, Any]
+    code: str  # version of the code that trains
+    data: str  # sha256 of the packed tensors
+    seed: int
+    commit: str = "unknown"
+    epochs: int = 0  # completed
+    seconds: float = 0.0  # spent on them
+    finished: bool = False
+    used: float = 0.0  # when it was last written, in seconds since 1970
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that the weights depend on. The number of epochs is left out if more of them
+        continue the training: with a constant learning rate."""
+        hparams = dict(self.hparams)
+        if not hparams["lr_decay_epochs"]:
+            del hparams["epochs"]
+        inputs = [hparams, self.code, self.data, self.seed]
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The training whose states are in the folder."""
+        return cls(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
+
+    def write(self, folder: Path) -> None:
+        """Note in the folder of its states how far it is."""
+        self.used = time.time()
+        with write_atomically(folder / RECORD) as temporary:
+            temporary.write_text(json.dumps(dataclasses.asdict(self)), encoding="utf-8")
+
+
+def folders(place: Path) -> list[Path]:
+    """The folders of states below train/{ablation}/seed{seed}, the one in use first."""
+    there = [path.parent for path in place.glob(f".state/*/{RECORD}")]
+    return sorted(there, key=lambda folder: Training.read(folder).used, reverse=True)
+
+
+def missing_generators(folder: Path, due: Sequence[int]) -> list[int]:
+    """Due epochs whose generators are not there yet."""
+    return [epoch for epoch in due if not checkpoint.generator_path(folder, epoch).exists()]
+
+
+def open_folder(
+    place: Path, training: Training, due: Sequence[int], pairs: int, keep: int
+) -> tuple[Path, list[str]]:
+    """The folder of states that the training goes on in, and a line for each one set aside.
+
+    A folder that is past a due epoch without its generator doesn't serve, so a new one is begun.
+    All but `keep` of the others are removed: those by other code first, then unfinished ones, then
+    those that were used longest ago. Progress so far is put into `training`.
+    """
+    present = folders(place)
+    own = [folder for folder in present if folder.name.startswith(training.fingerprint)]
+    serving = [folder for folder in own if not _is_past(folder, due, pairs)]
+    numbered = (place / ".state" / f"{training.fingerprint}-{n}" for n in itertools.count(1))
+    chosen = serving[0] if serving else next(path for path in numbered if not path.exists())
+    if serving:
+        before = Training.read(chosen)
+        training.epochs, training.seconds = before.epochs, before.seconds
+    others = {folder: Training.read(folder) for folder in present if folder != chosen}
+    first_kept = sorted(others, key=lambda path: _rank(others[path], training))
+    lines = []
+    if present and chosen != present[0]:
+        _move(place, present[0])
+        _move(chosen, place)
+        if present[0] in first_kept[:keep]:
+            lines.append(
+                f"the training with {_described(others[present[0]], training)} is set aside; "
+                "if you change that back, the next run uses it again"
+            )
+    for folder in first_kept[keep:]:
+        shutil.rmtree(folder)
+        lines.append(
+            f"the training with {_described(others[folder], training)} is removed "
+            f"(train.keep_replaced: {keep})"
+        )
+    training.write(chosen)
+    return chosen, lines
+
+
+def _rank(other: Training, training: Training) -> tuple[bool, bool, float]:
+    return other.code != training.code, not other.finished, -other.used
+
+
+def _is_past(folder: Path, due: Sequence[int], pairs: int) -> bool:
+    images = max((int(path.stem[6:]) for path in folder.glob("state-*.bin")), default=0)
+    return any(epoch * pairs <= images for epoch in missing_generators(folder, due))
+
+
+def _move(source: Path, target: Path) -> None:
+    """Move what people watch of a training, but for what a killed job has already moved."""
+    for path in itertools.chain(*map(source.glob, SHOWN)):
+        if not (target / path.name).exists():
+            path.rename(target / path.name)
+
+
+def _described(earlier: Training, training: Training) -> str:
+    """What tells an earlier training from this one, and what it took."""
+    present = dict(_flat(training.hparams))
+    differing = [
+        f"{key} {value}"
+        for key, value in _flat(earlier.hparams)
+        if present.get(key, value) != value
+    ]
+    if earlier.code != training.code:
+        differing.append(f"other code (commit {earlier.commit:.8})")
+    if earlier.data != training.data:
+        differing.append("other training data")
+    if earlier.fingerprint == training.fingerprint:
+        differing = ["other evaluated epochs"]
+    took = f"{earlier.epochs} epochs, {duration_in_words(earlier.seconds)}"
+    return f"{', '.join(differing)} ({took})"
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted keys with their values as they are written."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def set_aside(results: Path) -> dict[Path, int]:
+    """What lies beside the states in use in results/{run}, and its size in bytes."""
+    found = {}
+    for states in results.glob("train/*/*/.state"):
+        in_use = folders(states.parent)[:1]
+        for path in states.iterdir():
+            if path not in in_use:
+                files = path.rglob("*") if path.is_dir() else [path]
+                found[path] = sum(file.stat().st_size for file in files if file.is_file())
+    return found
+
+
+def main(results: Path) -> None:
+    if not results.is_dir():
+        sys.exit(f"{results}: there is no such run; set RUN to the name of a folder in results")
+    removed = set_aside(results)
+    for path in removed:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    size = size_in_words(sum(removed.values()))
+    print(f"{results}: {size} removed of trainings that were set aside")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,27 @@
+"""Write the page of blind votes, and the table that says which sketch each code is."""
+
+from typing import TYPE_CHECKING
+
+from photosketch.comparison.votes_page import votes_page
+from photosketch.data import pairs
+from photosketch.data.storage import write_table
+from photosketch.evaluation.votes import sketch_codes
+from photosketch.jobs import job
+from photosketch.training.samples import read_samples
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
+    hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
+    manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
+    test = pairs.select(manifest, split="test")
+    people = [(pair.subset, pair.id) for pair in test]
+    paths = zip(hp["methods"], files.samples, strict=True)
+    drawn = {name: read_samples(path, people) for name, path in paths}
+    codes = sketch_codes(drawn)
+    text = votes_page(test, drawn, codes, **hp["voting"])
+    with job.write_atomically(output.page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    write_table(codes, output.key)
+    job.say(f"open {output.page} in a browser; keep {output.key} to yourself", console)
