@@ -84,7 +84,7 @@ bench: $(READY)  ## every measurement, to results/bench.json
 gpu-check: $(READY)  ## is everything right on the GPU at hand, and how fast?
 	$(BIN)/python tests/gpu_check.py
 
-estimate: $(VENV)/ready  ## what a run is going to take (CONFIG=my.yaml)
+estimate: $(READY)  ## what a run is going to take (CONFIG=my.yaml)
 	$(BIN)/photosketch estimate $(CONFIG)
 
 RUN ?= cufs

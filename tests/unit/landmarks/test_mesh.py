@@ -9,7 +9,7 @@ import pytest
 from photosketch.geometry.similarity import TEMPLATE
 from photosketch.landmarks import mesh
 from photosketch.landmarks.mesh import five_points, with_missed_faces
-from photosketch.landmarks.table import points_of
+from photosketch.landmarks.table import FACES, points_of
 from support.drawn_pairs import on_disk, true_points
 from support.faces.looks import LOOKS
 from support.faces.pair import draw_pair
@@ -42,7 +42,7 @@ def test_there_is_no_face_in_noise_nor_on_paper():
 def test_only_images_without_points_get_those_of_the_mesh(tmp_path):
     pairs = [drawn(index) for index in range(3)]
     listed = on_disk(tmp_path, "demo", "abc", pairs)
-    table = true_points("abc", pairs)
+    table = true_points("abc", pairs).assign(**{FACES: 1})
     whole = with_missed_faces(listed, table)
     pd.testing.assert_frame_equal(whole, table)
     lacking = table.drop(index=3)
