@@ -167,8 +167,8 @@ class Sketcher:
         points = transform(face.points)
         whitened = self.background == "white" and not aligned
         labels = parse_segmentation(picture, points) if whitened or self.needs_parsing else None
-        if whitened:
-            picture = on_white(picture, np.not_equal(labels, BACKGROUND))
+        if whitened and labels is not None:
+            picture = on_white(picture, labels != BACKGROUND)
         return Sketch(face, self.sketch(picture, points, labels, name), picture, transform)
 
     def sketch(self, picture: Image, points: Points, labels: Labels | None, name: str) -> Image:
