@@ -105,6 +105,8 @@ def test_a_busy_background_is_made_white_unless_it_is_kept_or_the_photo_is_align
     assert (white.photo[inside] == kept.photo[inside]).mean() > 0.99
     assert np.ptp(kept.photo[away]) > 100
     assert np.array_equal(aligned.photo, photo)
+    (cut,) = Sketcher.load(path)(photo[40:], points - [0, 40])
+    assert (cut.photo[:30] == 255).all(), "what the photo does not reach is white too"
 
 
 def test_a_photo_of_another_size_is_not_taken_for_an_aligned_one(tmp_path, person):

@@ -33,6 +33,7 @@ from photosketch.parsing.labels import BACKGROUND
 from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import checkpoint, inference, networks, pack, tensors
 
+WHITE = (255.0, 255.0, 255.0)
 MIN_FACE_SIZE = 40  # pixels, in a copy of the photo of images.LONGEST pixels at most
 
 
@@ -157,15 +158,16 @@ class Sketcher:
     def draw(self, image: Image, face: Face, name: str, *, aligned: bool = False) -> Sketch:
         """One face of a photo [H, W, 3]; arguments as of a call."""
         _check_photo(image)
+        whitened = self.background == "white" and not aligned
         if aligned:
             _check_size(image, self.size)
             transform = Similarity(np.eye(2), np.zeros(2))
             picture = image
         else:
             transform = similarity(face.points, np.array(self.about["template"]))
-            picture = resampled(image, transform, self.size)
+            fill = WHITE if whitened else None
+            picture = resampled(image, transform, self.size, fill)
         points = transform(face.points)
-        whitened = self.background == "white" and not aligned
         labels = parse_segmentation(picture, points) if whitened or self.needs_parsing else None
         if whitened and labels is not None:
             picture = on_white(picture, labels != BACKGROUND)
