@@ -44,7 +44,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
     """The page, and the SSIM of each person and method: it falls with the person's place for the
     baseline and rises for `local`. FSIM is missing for one person."""
     folder = tmp_path_factory.mktemp("page")
-    people = pairs.select(listed(folder), split="test")
+    manifest = listed(folder)
+    people, training = (pairs.select(manifest, split=split) for split in ("test", "train"))
     names = [f"{pair.subset}/{pair.id}" for pair in people]
     rising = np.linspace(0.2, 0.9, len(people))
     ssim = pd.DataFrame({"baseline": rising[::-1], "local": rising**2}, index=names)
@@ -65,6 +66,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
         ),
         provenance=Provenance("test", {}, {name: {"losses": {}} for name in METHODS}, "run: test"),
         people=people,
+        training=training,
+        nearest={name: ["CUHK/0"] * len(people) for name in METHODS},
         drawn={
             name: Samples(*ids_and_subsets(people), own)
             for name, own in zip(METHODS, sketches, strict=True)
@@ -187,7 +190,7 @@ def test_every_face_is_there_with_all_its_images_when_scrolled(
     WebDriverWait(opened, 10).until(lambda driver: len(faces(driver)) == 33)
     assert faces(opened) == list(written[1].index)
     loaded = opened.execute_script(
-        "return [...document.querySelectorAll('.strip img')].map(i => i.decode().then(() => "
+        "return [...document.querySelectorAll('.strip button img')].map(i => i.decode().then(() => "
         "i.naturalWidth)).reduce((all, one) => all.then(a => one.then(o => [...a, o])), "
         "Promise.resolve([]))"
     )
@@ -228,7 +231,7 @@ def test_a_person_without_a_score_has_a_dash_and_comes_last_either_way(opened: A
 
 
 def test_hovering_shows_the_true_sketch_with_that_caption(opened: Any) -> None:
-    images = opened.find_elements("css selector", ".person:first-child img")
+    images = opened.find_elements("css selector", ".person:first-child button img")
     caption = find(opened, ".person:first-child button:nth-child(3) span")
     own = images[2].get_attribute("src")
     ActionChains(opened).move_to_element(images[2]).perform()
@@ -239,13 +242,29 @@ def test_hovering_shows_the_true_sketch_with_that_caption(opened: Any) -> None:
     assert caption.text.startswith("baseline")
 
 
+def test_the_nearest_training_sketch_is_shown_beside_each_drawing_on_request(opened: Any) -> None:
+    data = json.loads(opened.execute_script("return document.getElementById('data').textContent"))
+    assert list(data["training"]) == ["CUHK/0"]
+    shown = opened.find_elements("css selector", ".person:first-child .strip > *")
+    assert [each.tag_name for each in shown] == ["button"] * 3 + ["figure", "button", "figure"]
+    assert [each.is_displayed() for each in shown] == [True] * 3 + [False, True, False]
+    for pressed in ("true", "false"):
+        find(opened, "#nearest").send_keys("\ue007")  # Enter
+        assert find(opened, "#nearest").get_attribute("aria-pressed") == pressed
+        assert shown[3].is_displayed() == shown[5].is_displayed() == (pressed == "true")
+        if shown[3].is_displayed():
+            assert shown[3].text == "training sketch CUHK 0"
+            assert find(shown[3], "img").get_attribute("src") == data["training"]["CUHK/0"]
+            assert find(shown[3], "img").rect["width"] == find(shown[2], "img").rect["width"]
+
+
 def divide(driver: Any) -> float:
     clip = driver.execute_script("return document.getElementById('over').style.clipPath")
     return float(clip.split()[-1].rstrip("%)"))
 
 
 def test_two_images_are_compared_by_swiping_and_by_keyboard(opened: Any) -> None:
-    images = opened.find_elements("css selector", ".person:first-child img")
+    images = opened.find_elements("css selector", ".person:first-child button img")
     sources = [image.get_attribute("src") for image in images]
     images[3].find_element("xpath", "..").send_keys("\ue007")
     assert find(opened, "#compare").get_attribute("open")
@@ -300,6 +319,7 @@ def test_nothing_is_requested_from_outside(
     assert [name for name in names if not name.startswith("data:")] == []
     data = json.loads(browser.execute_script("return document.getElementById('data').textContent"))
     sources = [image for person in data["people"] for image in person["images"]]
+    sources += data["training"].values()
     assert all(source.startswith("data:image/webp;base64,") for source in sources)
     policy = browser.execute_script("return document.querySelector('meta[http-equiv]').content")
     assert policy.startswith("default-src 'none'")

@@ -25,6 +25,7 @@ def train_config(**changes: Any) -> TrainConfig:
         "precision": "fp32",
         "warp": "none",
         "fusion": "apdrawing",
+        "decoder": "transposed",
         "flip": False,
         "losses": loss_weights(l1=100),
         "frame": 256,

@@ -37,8 +37,8 @@ def test_an_untrained_generator_is_named_with_the_command_that_makes_it(unrun):
 
 
 def test_targets_that_readme_and_docs_name_can_be_asked_for(unrun):
-    seams = "results/small/seams/local/seed0_epoch3.png"
-    done = unrun.snakemake("annotate", "samples_png", seams, "-n", "--quiet", "rules")
+    sheets = [f"results/small/{kind}/local/seed0_epoch3.png" for kind in ("seams", "memory")]
+    done = unrun.snakemake("annotate", "samples_png", *sheets, "-n", "--quiet", "rules")
     assert done.returncode == 0, done.stdout
-    for rule in ("annotate", "write_sketches", "show_seams"):
+    for rule in ("annotate", "write_sketches", "show_seams", "show_memory"):
         assert f"\n{rule} " in done.stdout

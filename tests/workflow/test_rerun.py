@@ -267,24 +267,24 @@ def test_code_edited_after_planning_is_not_run_as_what_was_planned(project):
 def test_a_weight_set_back_trains_nothing_and_gives_the_same_bytes(project):
     folder = project.results / "train/baseline/seed0"
 
-    def trained(l1):
+    def files():
+        paths = [*folder.glob("generator_*"), folder / "train_log.csv"]
+        return {path.name: path.read_bytes() for path in paths}
+
+    def train(l1):
         project.configure(ablations={"baseline": {"losses": {"l1": l1}}})
         done = project.snakemake("results/small/train/baseline/seed0/train_log.csv")
         assert done.returncode == 0, done.stdout
         assert "(baseline, local, local_glad), 1 seed (0); 1 of " in done.stdout
-        files = [*folder.glob("generator_*"), folder / "train_log.csv"]
-        return done.stdout, {path.name: path.read_bytes() for path in files}
+        return done.stdout
 
-    before = {
-        path.name: path.read_bytes()
-        for path in [*folder.glob("generator_*"), folder / "train_log.csv"]
-    }
-    told, files = trained(200)
+    before = files()
+    told = train(200)
     assert "baseline, seed 0: the training with losses.l1 100 (3 epochs, " in told
-    assert files.keys() == before.keys() and files != before
-    told, files = trained(100)
+    assert files().keys() == before.keys() and files() != before
+    told = train(100)
     assert "baseline, seed 0: the training with losses.l1 200 (3 epochs, " in told
-    assert files == before
+    assert files() == before
     log = (project.results / "logs/train/baseline/seed0.log").read_text()
     assert "resuming after epoch 3" in log
     assert "epoch 1:" not in log

@@ -143,6 +143,21 @@ def test_seams_of_every_sketch_are_in_the_tables_and_in_the_gallery(finished):
     assert '{"key":"seam","name":"seam","lower":true}' in page
 
 
+def test_the_nearest_training_sketches_are_in_the_gallery_and_on_a_sheet(project):
+    images = pd.read_csv(project.results / "evaluation/local/seed0_images.csv")
+    faces = pd.read_csv(project.folder / "faces/pairs.tsv", sep="\t", dtype=str)
+    training = faces[faces["split"] == "train"]
+    assert set(images["nearest"]) <= set(training["subset"] + "/" + training["id"])
+    page = (project.results / "comparison/index.html").read_text()
+    last = images[images["epoch"] == 3]
+    assert all(f'"{name}":"data:image/webp' in page for name in last["nearest"])
+    assert "Memory is left out: it needs 19 test people in a subset." in page
+    sheet = "results/small/memory/local/seed0_epoch3.png"
+    done = project.snakemake(sheet)
+    assert done.returncode == 0, done.stdout
+    assert (project.folder / sheet).stat().st_size > 10_000
+
+
 def test_the_page_says_what_made_it_and_shows_every_test_face(finished):
     page = (finished.results / "comparison/index.html").read_text()
     assert "not a git repository" in page

@@ -34,6 +34,7 @@ rule extract_real_features:
         **given_files(validation=VALIDATION_FEATURES if VALIDATED else None),
         **GALLERY,
         features="<results>/evaluation/real_features.npz",
+        training="<results>/evaluation/training_features.npz",
         references="<results>/evaluation/reference_points.csv",
     log:
         "<logs>/extract_real_features.log",
@@ -50,7 +51,7 @@ rule extract_real_features:
         hp=SCORING,
         code=code_version("extract_real_features.py"),
     message:
-        "Computing the features of the true test sketches"
+        "Computing the features of the true sketches"
     script:
         "../scripts/extract_real_features.py"
 
@@ -64,6 +65,7 @@ rule evaluate:
         landmarks=LANDMARKS,
         parsing=PARSINGS,
         real=rules.extract_real_features.output.features,
+        training=rules.extract_real_features.output.training,
     output:
         scores="<results>/evaluation/{ablation}/seed{seed}.csv",
         images="<results>/evaluation/{ablation}/seed{seed}_images.csv",
@@ -143,6 +145,32 @@ rule show_seams:
         "../scripts/show_seams.py"
 
 
+# what lies nearest to training sketches, on demand
+rule show_memory:
+    input:
+        **IMAGES,
+        samples="<results>/samples/{ablation}/seed{seed}/epoch{epoch}.npz",
+        features=rules.evaluate.output.features,
+        real=rules.extract_real_features.output.features,
+        training=rules.extract_real_features.output.training,
+    output:
+        "<results>/memory/{ablation}/seed{seed}_epoch{epoch}.png",
+    log:
+        "<logs>/show_memory/{ablation}/seed{seed}_epoch{epoch}.log",
+    benchmark:
+        "<benchmarks>/show_memory/{ablation}/seed{seed}_epoch{epoch}.tsv"
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        hp={},
+        code=code_version("show_memory.py"),
+    message:
+        "Showing the nearest training sketches of {wildcards.ablation}, seed {wildcards.seed}, epoch {wildcards.epoch}"
+    script:
+        "../scripts/show_memory.py"
+
+
 rule collect_sketches:
     input:
         # the folder's images are no input: their hash says more than their times
@@ -181,6 +209,7 @@ use rule evaluate as evaluate_method with:
         landmarks=LANDMARKS,
         parsing=PARSINGS,
         real=rules.extract_real_features.output.features,
+        training=rules.extract_real_features.output.training,
     output:
         scores="<results>/evaluation/{method}/seed0.csv",
         images="<results>/evaluation/{method}/seed0_images.csv",
@@ -231,7 +260,10 @@ rule estimate_differences:
             "points": SWEEP_POINTS,
             "reference": config["reference"],
             "contrasts": config["evaluation"]["contrasts"],
-            "have_local_networks": settings.local_ablations(config),
+            "networks": {
+                name: settings.ablation_config(config, name).networks
+                for name in ABLATIONS
+            },
             "primary": config["evaluation"]["primary"],
             "lower_is_better": [m.key for m in metrics.METRICS if m.lower_is_better],
         },

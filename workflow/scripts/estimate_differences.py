@@ -34,7 +34,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         )
         runs.setdefault(name, []).append(scores)
     pairs = pairs_to_compare(runs, hp["reference"], hp["contrasts"])
-    have_local = hp["have_local_networks"]
+    networks = hp["networks"]  # of methods nothing is known
     table = significance.differences(
         runs,
         real.subset,
@@ -46,8 +46,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         paired=[
             pair
             for pair in pairs
-            if not set(pair) & set(hp["methods"])
-            and len({name in have_local for name in pair}) == 1
+            if networks.keys() >= set(pair) and networks[pair[0]] == networks[pair[1]]
         ],
     )
     write_table(table, snakemake.output[0])

@@ -12,6 +12,7 @@ from photosketch.evaluation.files import (
     sample_problems,
     write_features,
 )
+from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.protocol import protocol_remark
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
 from photosketch.evaluation.seams import seams_of
@@ -45,7 +46,8 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         labels = dict(zip(hp["subsets"], map(read_photo_labels, files.parsing), strict=True))
         tables = read_tables(hp["subsets"], files.landmarks)
         seams = seams_of(people, tables, labels, hp["frame"])
-    truth = Truth.of(real, stack_sketches(people), networks.device, gallery, seams)
+    memory = Memory.of(read_features(files.training), real) if files.get("training") else None
+    truth = Truth.of(real, stack_sketches(people), networks.device, gallery, seams, memory)
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
     scores, image_scores, features = evaluate_epochs(
         run, samples, truth, networks, console, scored_as

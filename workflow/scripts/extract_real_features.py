@@ -1,4 +1,4 @@
-"""Features of the true test sketches, and the scores of real images, to read a table by."""
+"""Features of the true sketches, and the scores of real images, to read a table by."""
 
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from photosketch.data.storage import write_table
 from photosketch.evaluation import protocol
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features, write_features
+from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.scores import (
     Networks,
     Truth,
@@ -37,7 +38,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     validation = output.get("validation")
     sets = {}
-    for split in ("test", "val") if validation else ("test",):
+    for split in ("test", "train", *(["val"] if validation else [])):
         people = pairs.select(manifest, split=split)
         print(f"{network.label}: {len(people)} true {split} sketches on {device}")
         sketches = protocol.true_sketches(people, scored_as)
@@ -45,6 +46,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
             features = extract(sketches, networks.features, device, bar=bar)
         sets[split] = Features(*ids_and_subsets(people), features)
     write_features(sets["test"], output.features)
+    write_features(sets["train"], output.training)
     if validation:
         write_features(sets["val"], validation)
 
@@ -57,7 +59,8 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         write_features(gallery, output.gallery)
         page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
         true_sketches = [true_identities(test, tables, gallery, networks.faces, page_command)]
-    truth = Truth.of(sets["test"], stack_sketches(test), device, gallery)
+    memory = Memory.of(sets["train"], sets["test"])
+    truth = Truth.of(sets["test"], stack_sketches(test), device, gallery, memory=memory)
     photos = protocol.as_scored(stack_gray_photos(test), scored_as)
     with Bar("scoring photos in gray", len(test), console) as bar:
         points = reference_points(truth, photos, networks, bar)

@@ -50,10 +50,3 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
                 f"then `{annotate}`"
             )
         job.say(f"{subset}: {len(far)} of {len(table)} images with points far outside", console)
-        if len(several):
-            named = job.listed(f"{row.modality} of {row.id}" for row in several.itertuples())
-            job.say(
-                f"{subset}: several faces of about one size in the {named}; the points are the "
-                f"largest one's ({snakemake.log[0]} says how to correct them)",
-                console,
-            )

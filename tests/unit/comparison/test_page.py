@@ -191,6 +191,10 @@ FLIP = COMMON | {"jitter": 286, "flip": True}
             {"baseline": FLIP, "<local>": COMMON},  # what one alone has is not a setting of all
             {"l1 100, jitter 286, flip True", "l1 100, jitter off, flip off", "epochs 12"},
         ),
+        (
+            {"baseline": COMMON, "<local>": COMMON | {"decoder": "resize"}},
+            {"l1 100, decoder transposed", "l1 100, decoder resize", "epochs 12"},
+        ),
     ],
 )
 def test_the_page_tells_the_ablations_settings_from_the_common_ones(shown, hparams, said) -> None:

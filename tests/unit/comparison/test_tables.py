@@ -167,7 +167,7 @@ def test_a_primary_verdict_stands_beside_the_interval_it_follows_from() -> None:
     assert table.title == "Difference to baseline: FID, all subsets (primary)"
     assert list(table.head) == ["method", "over images", "verdict on these runs"]
     assert table.rows == [["glad_1", "−1.50 [−2.25, −0.75]", "better"]]
-    assert "nothing can be said of the ablations themselves" in table.remarks[1]
+    assert "nothing can be said about the ablations themselves" in table.remarks[1]
     primary = line("glad_1", "all", **PRIMARY | BETTER | BY_SEEDS)
     several, _ = differing(primary, line("glad_1", "AR"), seeds=2)
     assert list(several.head)[3:] == ["over images and seeds", "verdict on the methods"]

@@ -52,7 +52,7 @@ def test_scores_are_compared_with_the_reference_and_say_what_was_voted_on() -> N
     assert [row[3] for row in scores.rows] == ["better", "–", "undecided"]
     assert scores.best == {(0, 1)}
     assert "144 votes of 4 voters on 12 test people" in scores.remarks[0]
-    assert "epoch 10, seed 0: the verdicts are about these very runs" in scores.remarks[2]
+    assert "epoch 10, seed 0: the verdicts are about this run" in scores.remarks[2]
 
 
 def test_shares_of_each_pair_of_methods_add_up_to_all_votes() -> None:

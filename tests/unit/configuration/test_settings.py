@@ -126,11 +126,12 @@ def test_hparams_are_complete_but_for_what_has_no_effect(config):
     by_loss = {
         name: settings.ablation_config(config, name).hparams() for name in config["ablations"]
     }
-    everything = {*settings.HyperParameters.model_fields, "frame"}
+    everything = {*settings.HyperParameters.model_fields, "frame"} - {"decoder"}
     assert everything - by_loss["local_glad"].keys() == set()
     assert everything - by_loss["baseline"].keys() == {"glad_form", "fusion"}
     assert everything - by_loss["glad"].keys() == {"fusion"}
     assert everything - by_loss["local"].keys() == {"glad_form"}
+    assert not any("decoder" in hparams for hparams in by_loss.values())
     assert by_loss["baseline"]["losses"] == {"l1": 100.0, "glad": 0.0, "local": 0.0}
 
 
@@ -142,7 +143,7 @@ def test_hparams_change_with_every_value_that_has_an_effect(config, ablation):
     for key, value in {
         **{"epochs": 801, "batch_size": 2, "lr": 0.1, "beta1": 0, "lr_decay_epochs": 1, "ngf": 2},
         **{"ndf": 2, "jitter": 0, "precision": "bf16", "warp": "face", "flip": True},
-        **{"glad_form": "squared", "fusion": "blend"},
+        **{"glad_form": "squared", "fusion": "blend", "decoder": "resize"},
     }.items():
         changed = settings.ablation_config(with_values(config, {f"train.{key}": value}), ablation)
         idle = {"glad_form": "glad", "fusion": "local"}.get(key, "l1") not in ablation
@@ -151,6 +152,13 @@ def test_hparams_change_with_every_value_that_has_an_effect(config, ablation):
         assert TrainConfig.from_hparams(changed.hparams()).hparams() == changed.hparams()
     large = with_values(config, {"dataset.frame": 512, "train.jitter": 0})
     assert settings.ablation_config(large, ablation).hparams()["frame"] == 512
+
+
+def test_hyper_parameters_from_before_the_decoder_mean_what_they_meant(config):
+    before = settings.ablation_config(config, "local").hparams()
+    assert TrainConfig.from_hparams(before).decoder == "transposed"
+    chosen = {**before, "decoder": "resize"}
+    assert TrainConfig.from_hparams(chosen).hparams() == chosen
 
 
 def test_how_values_are_written_makes_no_difference(config):
@@ -507,3 +515,10 @@ def test_what_stands_in_the_place_of_results_is_named(tmp_path, monkeypatch):
     (results / "mine").write_text("a file")
     [problem] = checks.blocked_folders("mine")
     assert problem.startswith("results/mine: is not a folder")
+
+
+@pytest.mark.parametrize("name", ["segmentation", "grabcut"])
+def test_the_former_name_of_the_parser_is_read_and_hashed_as_the_present_one(config, name):
+    changed = with_values(config, {"parsing.backend": name})
+    assert settings.parser_hparams(changed) == {"backend": "segmentation"}
+    assert not checks.config_problems(changed)

@@ -221,7 +221,7 @@ def test_rows_lost_and_rows_doubled_are_named_with_the_remedy(tmp_path):
         (
             "2 AR 7",
             lambda: files.read_image_scores(path, [("AR", "7"), ("AR", "8")], [2]),
-            table_of({"epoch": 2, **people}),
+            table_of({"epoch": 2, "nearest": "AR/9", **people}),
         ),
         ("7", lambda: read_scores(path, ["7", "8"]), table_of(warped)),
         (

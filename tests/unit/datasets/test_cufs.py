@@ -205,6 +205,25 @@ def test_numbered_results_are_of_the_test_pairs_of_all_parts(whole, tmp_path, ro
     assert [part for part, _ in numbering[100:]] == ["AR"] * 43 + ["XM2VTS"] * 195
 
 
+def test_results_follow_the_list_that_their_authors_order_them_by(whole, tmp_path, root):
+    """As in SCA-GAN's list: parts by name, numbers as text, CUHK by the numbers 89 to 188."""
+    tested = find_pairs(whole, "cagan").numbering
+    numbers = {id: str(89 + place) for place, (part, id) in enumerate(tested) if part == "CUHK"}
+    in_order = sorted((part, numbers.get(id, id), id) for part, id in tested)
+    order = tmp_path / "list_test.txt"
+    order.write_text("".join(f"{p}/photos/{n}.jpg||{p}/mat/{n}.mat||9\n" for p, n, _ in in_order))
+    numbering = find_pairs(whole, "cagan", order=order).numbering
+    assert numbering == [(part, id) for part, _, id in in_order]
+    assert [part for part, _ in numbering] == ["AR"] * 43 + ["CUHK"] * 100 + ["XM2VTS"] * 195
+    order.write_text("AR/photos/3.jpg\nAR/photos/3.jpg\nhouses/1.jpg\n")
+    with pytest.raises(InputError) as caught:
+        find_pairs(whole, "cagan", order=order)
+    assert caught.value.problems == [
+        f"{order}, line 2: AR/photos/3.jpg is in the list already; correct the line",
+        f"{order}, line 3: houses/1.jpg is not a PART/.../NAME.jpg of CUFS; correct the line",
+    ]
+
+
 @pytest.mark.parametrize("table", ["cufs/pairs.tsv", "other/pairs.tsv"])
 def test_paths_of_a_table_below_or_beside_the_data_are_relative_unless_absolute_ones_are_asked_for(
     ar, tmp_path, table

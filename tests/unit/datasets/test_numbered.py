@@ -29,6 +29,30 @@ def test_numbers_become_the_names_of_test_pairs_with_the_suffix_of_the_file(tmp_
     }
 
 
+def test_results_may_have_the_names_of_people_but_where_these_are_numbers(tmp_path):
+    numbering = [("style1", "photo1_image0110"), ("style2", "photo3_image7"), ("AR", "1")]
+    folder = results(
+        tmp_path / "FSGAN", "photo1_image0110_fake_B.png", "photo3_image7.jpg", "3.png"
+    )
+    copies, problems = planned_copies(folder, numbering, set(numbering), tmp_path / "out")
+    assert problems == []
+    assert [(source.name, str(to.relative_to(tmp_path / "out"))) for source, to in copies] == [
+        ("photo1_image0110_fake_B.png", "style1/photo1_image0110.png"),
+        ("photo3_image7.jpg", "style2/photo3_image7.jpg"),
+        ("3.png", "AR/1.png"),
+    ]
+
+
+def test_test_pairs_that_no_result_is_of_are_told_with_the_remedy(tmp_path):
+    folder = results(tmp_path / "SCA-GAN", "1.jpg", "2.jpg")
+    wanted = {NUMBERING[0], NUMBERING[2]}
+    [problem] = planned_copies(folder, NUMBERING[:2], wanted, tmp_path / "out")[1]
+    assert problem == (
+        f"{folder}: no result is of the test pairs AR 7; give the --split that the results were "
+        "made with"
+    )
+
+
 def test_pairs_that_are_not_in_the_table_need_no_result_and_get_none(tmp_path):
     folder = results(tmp_path / "MDAL", "1.jpg", "3.jpg", "4.jpg")
     copies, problems = planned_copies(folder, NUMBERING, set(NUMBERING[2:]), tmp_path / "out")

@@ -9,6 +9,7 @@ from photosketch.evaluation.files import (
     Features,
     read_features,
     read_image_scores,
+    read_nearest,
     sample_problems,
     write_features,
 )
@@ -46,15 +47,16 @@ def test_samples_of_other_people_are_reported(tmp_path: Path) -> None:
 def test_metrics_of_single_sketches_are_read_by_epoch_and_image(tmp_path: Path) -> None:
     path = tmp_path / "seed0_images.csv"
     path.write_text(
-        "epoch,subset,id,ssim,fsim\n"
-        "8,NA,1,0.5,0.6\n8,NA,007,0.7,0.8\n8,AR,1,0.9,1\n"
-        "10,NA,1,0.1,0.2\n10,NA,007,0.3,0.4\n10,AR,1,0.5,0.6\n"
+        "epoch,subset,id,ssim,fsim,nearest\n"
+        "8,NA,1,0.5,0.6,NA/2\n8,NA,007,0.7,0.8,NA/2\n8,AR,1,0.9,1,NA/2\n"
+        "10,NA,1,0.1,0.2,NA/2\n10,NA,007,0.3,0.4,AR/03\n10,AR,1,0.5,0.6,AR/03\n"
     )
     people = [("NA", "1"), ("NA", "007"), ("AR", "1")]
     scores = read_image_scores(path, people, [8, 10])
     assert list(scores) == ["ssim", "fsim"]
     assert scores["ssim"].tolist() == [[0.5, 0.7, 0.9], [0.1, 0.3, 0.5]]
     assert scores["fsim"].tolist() == [[0.6, 0.8, 1], [0.2, 0.4, 0.6]]
+    assert read_nearest(path) == ["NA/2", "AR/03", "AR/03"]
     with pytest.raises(InputError, match="has besides 8 NA 007, 10 NA 007; delete it"):
         read_image_scores(path, [people[0], people[2]], [8, 10])
     with pytest.raises(InputError, match="lacks 9 NA 1, 9 NA 007, 9 AR 1"):

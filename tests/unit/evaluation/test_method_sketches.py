@@ -100,7 +100,7 @@ def test_missing_doubled_and_broken_images_are_named_at_once(tmp_path: Path) -> 
     assert f"{tmp_path}/AR/2.png: no sketch of test pair AR 2" in missing
     assert f"{tmp_path}/AR/3.png: is not an intact image" in broken
     (no_folder,) = problems_of(tmp_path / "nowhere", PEOPLE)
-    assert f"{tmp_path}/nowhere is no folder" in no_folder
+    assert f"{tmp_path}/nowhere is not a folder" in no_folder
 
 
 def test_folders_are_not_searched_without_end(tmp_path: Path) -> None:

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import nn
 
 from photosketch.data.pairs import Pair, index_pairs
-from photosketch.evaluation import protocol
+from photosketch.evaluation import feature_networks, protocol
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features
 from photosketch.evaluation.scores import Networks, Truth, evaluate, evaluate_epochs
 from photosketch.training.samples import Samples, write_samples
+
+DOCUMENTED = (Path(__file__).parents[3] / "docs" / "protocols.md").read_text()
 
 
 class CoarsePixels(nn.Module):
@@ -55,6 +58,53 @@ def test_each_drawn_sketch_is_stretched_by_itself_and_goes_through_jpeg(
         np.testing.assert_array_equal(found, np.asarray(Image.open(file)))
         assert (found != protocol.stretched(sketch)).any()
     assert protocol.as_scored(sketches, "as_drawn") is sketches
+
+
+@pytest.mark.parametrize(
+    ("preset", "levels", "jpeg"),
+    [
+        ("report2019", True, True),
+        ("genre2021", False, False),
+        ("genre2021_saved", False, True),
+        ("hida2023_saved", False, True),
+        ("resized256", False, False),
+    ],
+)
+def test_presets_change_levels_and_pixels_as_their_code_does(sketches, preset, levels, jpeg):
+    scored = protocol.as_scored(sketches, preset)
+    assert (np.ptp(scored.astype(int)) > 200) == levels
+    assert (scored != sketches).any() == (levels or jpeg)
+    assert preset in DOCUMENTED
+
+
+@pytest.mark.parametrize(
+    ("preset", "by_their_code"),
+    [
+        ("report2019", lambda x: x * (0.224 / 0.5) + (0.456 - 0.5) / 0.5),  # of green
+        ("genre2021", lambda x: x),
+        ("as_drawn", lambda x: 2 * x - 1),
+    ],
+)
+def test_torchvisions_inception_takes_the_scale_of_the_published_code(preset, by_their_code):
+    taken_by = {"inception-imagenet": by_their_code, "inception-tf": lambda x: 2 * x - 1}
+    images = torch.rand(2, 3, 20, 30)
+    for features, expected in taken_by.items():
+        view = feature_networks.View(nn.Identity(), protocol.PROTOCOLS[preset], features)
+        taken = 2 * view(images) - 1  # as `feature_networks` has it
+        torch.testing.assert_close(taken[:, 1], expected(images[:, 1]), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("preset", "size"), [("genre2021_saved", (200, 200)), ("resized256", (256, 256))]
+)
+def test_feature_networks_see_the_part_and_size_that_the_preset_names(preset, size):
+    images = torch.arange(250.0)[:, None].expand(1, 3, 250, 200)
+    seen = feature_networks.View(nn.Identity(), protocol.PROTOCOLS[preset], "efficientnet-lite0")(
+        images
+    )
+    assert seen.shape[-2:] == size
+    top, bottom = seen[0, 0, 0, 0].item(), seen[0, 0, -1, 0].item()
+    assert (top, bottom) == ((25, 224) if preset == "genre2021_saved" else (0, 249))
 
 
 def test_true_sketches_keep_their_tint_where_they_are_scored_as_the_report_did(

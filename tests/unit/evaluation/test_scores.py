@@ -15,6 +15,7 @@ from photosketch.data.pairs import Pair
 from photosketch.evaluation import distances
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features, Gallery
+from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.metrics import METRICS
 from photosketch.evaluation.scores import (
     Networks,
@@ -87,14 +88,16 @@ def test_what_is_computed_are_the_metrics_of_the_registry_and_no_others(truth: T
     labels = np.zeros((9, 40, 40), np.uint8)
     labels[:, 12:28, 12:28] = 1
     seams = Seams.of(points, labels, truth.measured.sketches)
-    scores, images, _ = evaluate(sketches, replace(truth, gallery=gallery, seams=seams), networks)
+    known = replace(truth, gallery=gallery, seams=seams, memory=Memory(people, people, np.ones(9)))
+    scores, images, _ = evaluate(sketches, known, networks)
     every = [metric.key for metric in METRICS]
     per_image = [metric.key for metric in METRICS if metric.per_image]
     assert list(scores.columns.drop(["subset", "n", "kid_low", "kid_high"])) == every
-    assert list(images.columns.drop(["subset", "id"])) == per_image
+    assert list(images.columns.drop(["subset", "id", "nearest"])) == per_image
     scores, images, _ = evaluate(sketches, truth, NETWORKS)
-    assert set(every) - set(scores) == {"lpips", "seam", "identity_rank1", "identity_auc"}
-    assert set(per_image) - set(images) == {"lpips", "seam"}
+    left_out = {"lpips", "seam", "memory"}
+    assert set(every) - set(scores) == left_out | {"identity_rank1", "identity_auc"}
+    assert set(per_image) - set(images) == left_out
 
 
 def test_epochs_are_scored_one_after_the_other_and_every_image_is_counted(

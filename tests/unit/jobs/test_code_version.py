@@ -21,8 +21,7 @@ EXEMPTED = (
     *(f"configuration/{name}" for name in ("checks", "loading", "settings", "sweeps")),
     *(f"jobs/{name}" for name in ("code_version", "devices", "job", "progress")),
     *(f"jobs/{name}" for name in ("provenance", "run_plan")),
-    CHECK,
-    WATCHED,
+    *(CHECK, WATCHED),
 )
 EXEMPT = {LIBRARY / f"{name}.py" for name in EXEMPTED}
 

@@ -24,13 +24,8 @@ DOCUMENTS = [
     if name.endswith((".md", ".ipynb"))
 ]
 WRITTEN_BY_THE_READER = {"my.yaml", "weights.yaml", "FILE"}  # overlays that a text lets one write
-TARGETS = {
-    "annotate",
-    "draw",
-    "samples_png",
-    "votes",
-    "results/RUN/seams/local/seed0_epoch800.png",
-} | {"results/cufs/tensors/train.npz"}
+SHEETS = {f"results/RUN/{kind}/local/seed0_epoch800.png" for kind in ("seams", "memory")}
+TARGETS = {"annotate", "draw", "samples_png", "votes", "results/cufs/tensors/train.npz"} | SHEETS
 RUNS_NO_JOB = {"dryrun", "unlock", "report"}  # what needs no number of cores
 # of other programs, or more than a test may do; make's targets are in test_documents
 NOT_TRIED = {

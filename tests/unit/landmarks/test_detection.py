@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from photosketch.data import pairs
+from photosketch.geometry.similarity import template
 from photosketch.landmarks import detection
 from photosketch.landmarks.detection import Detection
 from photosketch.landmarks.table import COORDINATES, points_of
@@ -143,6 +144,22 @@ def test_no_batch_holds_images_of_two_splits(listed, monkeypatch):
     first, *rest = listed
     detection.detect_pairs([first, dataclasses.replace(rest[0], split="train"), *rest[1:]], "cpu")
     assert [count for count, *_ in answers.batches] == [4, 2]
+
+
+def test_several_faces_of_about_one_size_are_counted_and_named(listed, monkeypatch, capsys):
+    shape = template((200, 250))
+
+    class Two:
+        def detect(self, batch, landmarks):
+            faces = np.stack([shape, 0.9 * shape + 5])
+            return None, [np.full(2, 0.9)] * len(batch), [faces] * len(batch)
+
+    monkeypatch.setattr(detection, "_load_mtcnn", lambda *_: Two())
+    pair = listed[0]
+    assert detection.detect_pairs([pair], "cpu")["faces"].tolist() == [2, 2]
+    image = f"sketch of {pair.subset} {pair.id}"
+    said = f"2 faces of about one size in the {image}: the largest is taken"
+    assert said in capsys.readouterr().out
 
 
 def test_the_table_has_the_images_with_usable_points_and_the_log_names_the_others(

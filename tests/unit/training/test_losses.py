@@ -1,11 +1,13 @@
 import dataclasses
 import math
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
+from photosketch.configuration.settings import GladForm
 from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training import losses
 from photosketch.training.networks import build_discriminators, build_generator
@@ -15,6 +17,7 @@ from support.face_batch import FRAME, face_batch, packed_pairs
 from support.settings import loss_weights
 
 ALL = loss_weights(l1=100, glad=10, local=25)
+FORMS = get_args(GladForm)
 
 
 def networks(local):
@@ -89,10 +92,48 @@ def test_gradient_loss_follows_its_definition(form):
     assert loss.item() == pytest.approx(slow_gradient_loss(*arrays, form == "squared"), rel=1e-5)
 
 
-def test_flat_paper_has_a_finite_gradient():
+def direct_direction_loss(sketch, photo):
+    """GENRE's computation inside the frame: convolutions of the three channels, added up."""
+    prewitt = torch.tensor([[1.0, 0.0, -1.0]]).repeat(3, 1) / 3
+    filters = torch.stack([prewitt, prewitt.T])[:, None].repeat(1, 3, 1, 1).double()  # [2, 3, 3, 3]
+    drawn, seen = (
+        torch.nn.functional.conv2d(image.expand(-1, 3, -1, -1).double(), filters)
+        for image in (sketch, photo)
+    )
+    lengths = [(each.square().sum(1) + 1e-7).sqrt() for each in (drawn, seen)]
+    return 1 - (drawn * seen).sum(1) / (lengths[0] * lengths[1])  # [B, H - 2, W - 2]
+
+
+def test_cosine_form_is_genres_loss_inside_the_image():
+    sketch, photo = torch.rand(2, 1, 16, 14) * 2 - 1, torch.rand(2, 3, 16, 14) * 2 - 1
+    valid = torch.zeros(2, 1, 16, 14, dtype=torch.bool)
+    valid[:, :, 2:13, 3:14] = True
+    expected = direct_direction_loss(sketch, photo)
+    errors = losses.direction_error(sketch, photo)[:, 0]
+    torch.testing.assert_close(errors.double(), expected, rtol=0, atol=1e-5)
+    loss = losses.gradient_loss(sketch, photo, valid, "cosine")
+    assert loss.item() == pytest.approx(expected[:, 3:10, 4:11].mean().item(), rel=1e-5)
+
+
+def test_directions_agree_whatever_the_contrast_and_oppose_in_a_negative():
+    photo = torch.rand(1, 3, 12, 12)
+    for sketch, expected in ((0.3 * photo + 0.1, 0), (-photo, 2), (torch.ones(1, 1, 12, 12), 1)):
+        assert losses.direction_error(sketch, photo).mean().item() == pytest.approx(
+            expected, abs=1e-3
+        )
+
+
+def test_a_photo_without_gradients_moves_nothing():
+    image = torch.rand(1, 1, 12, 12, requires_grad=True)
+    losses.direction_error(image, torch.zeros(1, 3, 12, 12)).sum().backward()
+    assert (image.grad == 0).all()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_flat_paper_has_a_finite_gradient(form):
     image = torch.ones(1, 1, 12, 12, requires_grad=True)
     valid = torch.ones(1, 1, 12, 12, dtype=torch.bool)
-    losses.gradient_loss(image, torch.rand(1, 1, 12, 12), valid).backward()
+    losses.gradient_loss(image, torch.rand(1, 1, 12, 12), valid, form).backward()
     assert image.grad.isfinite().all()
 
 
@@ -131,7 +172,7 @@ def test_an_empty_mask_gives_a_finite_loss_and_gradient(step, label):
 # The sums
 
 
-@pytest.mark.parametrize("form", ["magnitude", "squared"])
+@pytest.mark.parametrize("form", FORMS)
 def test_the_generators_total_is_the_weighted_sum_of_its_terms(step, form):
     batch, output = step.batch, step.output
 
@@ -142,7 +183,9 @@ def test_the_generators_total_is_the_weighted_sum_of_its_terms(step, form):
         "adversarial": losses.adversarial(judged.frame, real=True),
         "adversarial_local": sum(losses.adversarial(judged.parts[p], real=True) for p in PARTS),
         "l1": (output.image - batch.sketch).abs().mean(),
-        "glad": losses.gradient_loss(output.image, batch.sketch, batch.valid, form),
+        "glad": losses.gradient_loss(
+            output.image, batch.photo if form == "cosine" else batch.sketch, batch.valid, form
+        ),
         "local": losses.local_l1(output.parts, batch.sketch, output.regions),
     }
     assert list(terms) == list(expected)

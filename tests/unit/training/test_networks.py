@@ -147,6 +147,23 @@ def test_the_unet_has_its_layers_where_pix2pix_has_them(generator):
     assert [layer for layer in convolutions if layer.bias is not None] == [unet.ups[-1][1]]
 
 
+@pytest.mark.parametrize(("decoder", "flat"), [("transposed", False), ("resize", True)])
+def test_only_the_resize_decoder_draws_flat_from_a_flat_image(decoder, flat):
+    torch.manual_seed(0)
+    with torch.no_grad():
+        drawn = UNet(1, 1, [4, 4, 4], decoder=decoder).eval()(torch.full((1, 1, 64, 64), 0.5))
+    inner = drawn[..., 24:40, 24:40]  # which the padding doesn't reach
+    assert (inner.std() < 1e-6) == flat
+    torch.testing.assert_close(inner[..., :8, :8], inner[..., 8:, 8:], rtol=0, atol=1e-6)
+
+
+def test_resizing_doubles_in_every_network_that_draws():
+    generator = build_generator(NARROW, 1, local=True, seed=0, decoder="resize")
+    assert not any(isinstance(layer, nn.ConvTranspose2d) for layer in generator.modules())
+    batch = face_batch(count=1, sketch_channels=1)
+    assert draw(generator, batch).image.shape == (1, 1, FRAME, FRAME)
+
+
 @pytest.mark.parametrize("build", [build_generator, build_discriminators])
 def test_weights_start_as_in_pix2pix(build):
     network = build(8, 1, local=True, seed=0)

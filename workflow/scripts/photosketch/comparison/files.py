@@ -57,6 +57,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
     drawn = dict(zip(shown, samples, strict=True))
     image_scores = [files.read_image_scores(path, people, epochs) for path in inputs.images]
     image_scores += [files.read_image_scores(path, people, [0]) for path in inputs.method_images]
+    nearest = [files.read_nearest(path) for path in [*inputs.images, *inputs.method_images]]
     defined = {name: own for name, own in config["ablations"].items() if name not in points}
     return Comparison(
         scores=files.read_scores(inputs.scores, ablations, seeds, counts, epochs, made),
@@ -94,8 +95,10 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         published=[Published(name, **entry) for name, entry in hp["published"].items()],
         costs=costs.read_benchmarks(folder / "benchmarks", folder / "logs"),
         people=test,
+        training=pairs.select(manifest, split="train"),
         in_grids=hp["people"],
         drawn=drawn,
+        nearest=dict(zip(shown, nearest, strict=True)),
         image_scores=dict(zip(shown, image_scores, strict=True)),
         votes=(
             votes.read_votes(inputs.votes, votes.sketch_codes(drawn))
@@ -106,7 +109,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
 
 
 def devices(logs: Iterable[str | Path]) -> str:
-    """The devices that jobs named in their logs; unknown where the logs are gone."""
+    """The devices that jobs named in their logs; unknown if the logs are gone."""
     names: dict[str, None] = {}
     for path in map(Path, logs):
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

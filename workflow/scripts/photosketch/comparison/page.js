@@ -73,6 +73,15 @@
     return metric().lower ? -value : value;
   };
 
+  const picture = (source, description, parent) => {
+    const image = make("img", "", parent);
+    image.src = source;
+    image.width = data.width;
+    image.height = data.height;
+    image.decoding = "async";
+    image.alt = description;
+    return image;
+  };
   const card = (person, place) => {
     const article = document.createElement("article");
     article.className = "person";
@@ -84,12 +93,8 @@
     columns.forEach((name, column) => {
       const button = make("button", "", strip);
       button.type = "button";
-      const image = make("img", "", button);
-      image.src = person.images[column];
-      image.width = data.width;
-      image.height = data.height;
-      image.decoding = "async";
-      image.alt = name + " of " + person.subset + " " + person.id;
+      const who = person.subset + " " + person.id;
+      const image = picture(person.images[column], name + " of " + who, button);
       const caption = make("span", name + " ", button);
       if (column > 1) {
         const value = person.scores[metric().key][column - 2];
@@ -105,6 +110,13 @@
           if (event.pointerType === "mouse") swap(1);
         });
         button.addEventListener("pointerleave", () => swap(column));
+        const nearest = person.nearest[column - 2];
+        if (nearest) {
+          const figure = make("figure", "", strip);
+          const text = "training sketch " + nearest.replace("/", " ");
+          picture(data.training[nearest], text + ", nearest to " + name + " of " + who, figure);
+          make("figcaption", text, figure);
+        }
       }
       button.addEventListener("click", () => open(place, column));
     });
@@ -141,6 +153,11 @@
     if (on && ["listed", "disagreement"].includes(at("order").value)) at("order").value = "mean";
     arrange();
   });
+  at("nearest").addEventListener("click", () => {
+    const on = at("people").classList.toggle("nearest");
+    at("nearest").setAttribute("aria-pressed", String(on));
+  });
+  at("nearest").hidden = !Object.keys(data.training).length;
   new IntersectionObserver((entries) => {
     if (entries.some((entry) => entry.isIntersecting)) draw();
   }, { rootMargin: "1500px" }).observe(at("more"));

@@ -23,6 +23,7 @@ from photosketch.comparison.tables import (
     mean_and_deviation,
     number,
 )
+from photosketch.configuration.settings import NO_EFFECT_WITHOUT, VALUE_BEFORE
 from photosketch.data.pairs import read_image
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import METRICS
@@ -183,7 +184,7 @@ def _settings_in_words(
 ) -> tuple[dict[str, str], str]:
     """The loss weights of each ablation and what else sets it apart; what all have in common.
 
-    `glad_form` and `fusion` are left out of hyper-parameters if the ablation lacks their loss.
+    Keys that hyper-parameters leave out are of `NO_EFFECT_WITHOUT` and `VALUE_BEFORE`.
     """
     flat = {
         name: {key: value for key, value in values.items() if key != "losses"}
@@ -192,16 +193,16 @@ def _settings_in_words(
     united = {key: value for values in flat.values() for key, value in values.items()}
 
     def is_shared(key: str, value: object) -> bool:
-        missing = value if key in ("glad_form", "fusion") else None
+        missing = value if key in NO_EFFECT_WITHOUT else VALUE_BEFORE.get(key)
         return all(values.get(key, missing) == value for values in flat.values())
 
     shared = {key: value for key, value in united.items() if is_shared(key, value)}
     own = {
         name: {loss: weight for loss, weight in hparams[name]["losses"].items() if weight}
         | {
-            key: values.get(key, "off")
+            key: values.get(key, VALUE_BEFORE.get(key, "off"))
             for key in united
-            if key not in shared and (key in values or key not in ("glad_form", "fusion"))
+            if key not in shared and (key in values or key not in NO_EFFECT_WITHOUT)
         }
         for name, values in flat.items()
     }
@@ -222,13 +223,16 @@ def png_uri(path: str | Path) -> str:
 
 def gallery(comparison: Comparison) -> dict[str, Any]:
     """What the page's script shows: every test face with its images and its metrics of the last
-    epoch. A missing metric (NaN, as `seam` of a person without a border to measure) is null."""
+    epoch. A missing metric (NaN, as `seam` of a person without a border to measure) is null.
+    `training` has the sketches that are nearest to a drawn one, by SUBSET/ID, each once."""
     people, scores = comparison.people, comparison.image_scores.values()
     metrics = [metric for metric in METRICS if all(metric.key in by_key for by_key in scores)]
     last = {
-        metric.key: np.round([by_key[metric.key][-1] for by_key in scores], 5)  # [methods, N]
+        # [methods, N]
+        metric.key: np.round([metric.scale * by_key[metric.key][-1] for by_key in scores], 5)
         for metric in metrics
     }
+    shown = {name for names in comparison.nearest.values() for name in names}
     return {
         "methods": list(comparison.drawn),
         "subsets": list(dict.fromkeys(pair.subset for pair in people)),
@@ -244,6 +248,7 @@ def gallery(comparison: Comparison) -> dict[str, Any]:
                     *(pages.image_uri(read_image(pair, kind)) for kind in ("photo", "sketch")),
                     *(pages.image_uri(s.sketches[index]) for s in comparison.drawn.values()),
                 ],
+                "nearest": [names[index] for names in comparison.nearest.values()],
                 "scores": {
                     key: [None if np.isnan(value) else value for value in values[:, index].tolist()]
                     for key, values in last.items()
@@ -251,6 +256,11 @@ def gallery(comparison: Comparison) -> dict[str, Any]:
             }
             for index, pair in enumerate(people)
         ],
+        "training": {
+            name: pages.image_uri(read_image(pair, "sketch"))
+            for pair in comparison.training
+            if (name := f"{pair.subset}/{pair.id}") in shown
+        },
         "width": people[0].width if people else 0,
         "height": people[0].height if people else 0,
     }

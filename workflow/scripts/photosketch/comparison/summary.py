@@ -74,10 +74,11 @@ class Comparison:
     sketches of others' methods, None without them; references, differences: as `read_references`
     and `read_differences` give them; notes: on the others' sketches; choice: None without
     validation pairs; reference: the ablation that others are compared with; points: the ablations
-    that are there for sweeps alone; published: values of other runs, of whatever features; costs:
+    that are there for sweeps alone; published: values of other runs, of any features; costs:
     as `read_benchmarks` gives them. For gallery and grids, by method shown: drawn, the sketches of
-    `people`, the test pairs; in_grids: SUBSET/ID of the people asked for; image_scores, metrics of
-    single sketches by key, [E, N] each, of which the last epoch's are those of `drawn`; votes: on
+    `people`, the test pairs; nearest, SUBSET/ID of the training sketch nearest to each, one of
+    `training`; in_grids: SUBSET/ID of the people asked for; image_scores, metrics of single
+    sketches by key, [E, N] each, of which the last epoch's are those of `drawn`; votes: on
     sketches of `drawn`, as `read_votes` gives them, None without any.
     """
 
@@ -94,8 +95,10 @@ class Comparison:
     published: Sequence[Published] = ()
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)
     people: Sequence[Pair] = ()
+    training: Sequence[Pair] = ()
     in_grids: Sequence[str] = ()
     drawn: Mapping[str, Samples] = field(default_factory=dict)
+    nearest: Mapping[str, Sequence[str]] = field(default_factory=dict)
     image_scores: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     votes: pd.DataFrame | None = None
 

@@ -108,7 +108,7 @@ def figure(comparison: Comparison, sweep: Sweep) -> Figure:
     """A panel per metric, of all subsets together, over the value: the line is the mean over epochs
     and seeds, points are the seeds, the dashed line is the reference.
 
-    The axis is that of the numbers, logarithmic where they span a factor of 20 without a zero;
+    The axis is that of the numbers, logarithmic if they span a factor of 20 without a zero;
     values that are not numbers stand side by side. A ring marks the value that is best on the
     validation pairs.
     """

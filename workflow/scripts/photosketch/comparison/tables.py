@@ -191,7 +191,7 @@ def best_cells(columns: Sequence[tuple[Sequence[float], bool]]) -> set[tuple[int
 
 def fixed_rows(comparison: Comparison, with_published: bool) -> list[list[str]]:
     """The rows of the table of FID that have no epochs: real images, and published values of the
-    same features. A dash where one has no value."""
+    same features. A dash if one has no value."""
     levels: dict[str, Mapping[str, float] | pd.Series] = {
         name: own["fid"] for name, own in _references_with(_FID, comparison.references).items()
     }
@@ -219,7 +219,7 @@ def _scatter(epochs: Sequence[int], seeds: Sequence[int]) -> str:
         return (
             f"Mean ± standard deviation over {epochs_in_words(epochs)}; {seeds_in_words(seeds)}. "
             "The deviation is that of one run's checkpoints: it does not say how far another run "
-            "would be off, and a difference within it is no evidence."
+            "would be off, and a difference within it is not evidence."
         )
     return (
         f"{epochs_in_words(epochs).capitalize()}; {seeds_in_words(seeds)}: a single value "
@@ -261,7 +261,7 @@ def other_people_table(comparison: Comparison) -> Table:
         _FID_OTHER.name,
         ["method", *(f"{subset_name(name)} (n = 2 × {halves[name]})" for name in counts)],
         rows,
-        [_FID_OTHER.remark, "Empty where a subset has fewer than four test people.", _OTHERS],
+        [_FID_OTHER.remark, "Empty if a subset has fewer than four test people.", _OTHERS],
     )
 
 
@@ -294,9 +294,9 @@ def metric_table(comparison: Comparison) -> Table:
         rows,
         [
             "↓ lower is better, ↑ higher is better. Means over the evaluated epochs, then over "
-            "seeds; ± deviation over seeds where there are several.",
+            "seeds; ± deviation over seeds if there are several.",
             *(m.remark for m in shown if m.remark),
-            f"{by_image}: the mean over images, each against its true sketch.",
+            f"{by_image}: the mean over images.",
             *([f"{_OTHERS} {_KID_OF_OTHERS}"] if _FID_OTHER in shown else []),
             _PHOTOS,
             *(m.left_out for m in METRICS if m not in shown and m.left_out),
@@ -380,7 +380,7 @@ def mean_and_deviation(summary: pd.DataFrame, row: pd.Series, subset: str) -> st
 
 
 def over_seeds(metric: Metric, values: pd.Series) -> str:
-    """The mean of a value per seed, ± deviation where there are several."""
+    """The mean of a value per seed, ± deviation if there are several."""
     size = values.mean()
     shown = [size, values.std(ddof=1)] if len(values) > 1 else [size]
     return " ± ".join(in_unit(metric, value, size) for value in shown)

@@ -13,7 +13,7 @@ from photosketch.evaluation.metrics import BY_KEY, Metric
 
 @dataclass(frozen=True)
 class _Claim:
-    """What a verdict speaks of, the interval that it follows from, and where both are found."""
+    """What a verdict is about, its interval, and the columns of both."""
 
     subject: str
     interval: str
@@ -30,7 +30,7 @@ class _Claim:
         return f"{difference} [{low}, {high}]"
 
     def marked(self, metric: Metric, row: pd.Series) -> str:
-        """The cell with `better` or `worse` behind it, where the interval says so."""
+        """The cell with `better` or `worse` behind it, if the interval says so."""
         said = row[self.verdict]
         return self.cell(metric, row) + ("" if said == "undecided" else f" {said}")
 
@@ -42,7 +42,7 @@ _METHODS = _Claim("the methods", "over images and seeds", "low", "high", "verdic
 def difference_tables(comparison: Comparison) -> list[Table]:
     """Each pair of methods: the primary lines, if there are any, and all others.
 
-    Both verdicts where there are several seeds, the one on the very runs alone where there is one.
+    Both verdicts if there are several seeds; with one seed only the verdict on this run.
     """
     claims = [_RUNS, _METHODS] if len(comparison.seeds) > 1 else [_RUNS]
     primary = comparison.differences["role"] == "primary"
@@ -59,22 +59,20 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
     metric = BY_KEY[first["metric"]]
     better = "lower" if metric.lower_is_better else "higher"
     at_once = (
-        f"The intervals hold for all {count} lines at once with 95% (each for itself with "
-        f"{100 * first['level']:.1f}%)"
+        f"The intervals hold for all {count} lines at once with 95% (each line alone with "
+        f"{100 * first['level']:.1f}%)."
         if count > 1
-        else "The interval holds with 95%"
+        else "The interval holds with 95%."
     )
     if _METHODS in claims:
-        chance = " of the methods; runs of one method differ too."
         over_seeds = (
-            "Over images and seeds: how far the seeds of a method scatter counts as well; it "
-            "speaks of the methods."
+            "Over images and seeds: the scatter of the seeds counts as well, so the verdict is "
+            "about the methods."
         )
     else:
-        chance = "."
         over_seeds = (
-            "Another run of the same ablation may differ by as much: with one seed nothing can be "
-            "said of the ablations themselves."
+            "With one seed nothing can be said about the ablations themselves: another run of the "
+            "same ablation may differ by as much."
         )
     return Table(
         f"{_heading(differences)}: {metric.name}"
@@ -93,12 +91,12 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
             for _, row in lines.iterrows()
         ],
         [
-            f"{metric.heading}, {better} is better; means over the evaluated epochs, then over "
-            "seeds. Better or worse: the interval to the left of the verdict leaves out zero. "
-            f"{at_once}: if no ablation truly differs, about one table in twenty still says better "
-            f"or worse{chance}",
-            "Over images: a bootstrap over test images, the same ones for both sides; it speaks of "
-            f"these very runs. {over_seeds}",
+            f"{metric.heading}: {better} is better. Values are means over the evaluated epochs, "
+            "then over seeds. A verdict is better or worse if its interval excludes zero. "
+            f"{at_once} If no ablation truly differs, about 1 table in 20 still reports a "
+            "difference.",
+            "Over images: a bootstrap over test images, the same images for both sides; the "
+            f"verdict is about this run, not about the method. {over_seeds}",
         ],
         _contradictions(lines, differences, claims[-1]),
     )
@@ -131,8 +129,8 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
     known = int(lines[last.low].notna().sum())
     fixed = lines.loc[lines["seeds"] == 0, "ablation"].unique()
     remarks = [
-        "Each line has its own 95% interval; better or worse stands behind an interval that leaves "
-        f"out zero. If nothing truly differs, up to 5% of these {known} "
+        "Each line has its own 95% interval. Better or worse stands behind an interval that "
+        f"excludes zero. If nothing truly differs, up to 5% of these {known} "
         f"{last.interval + ' ' if several else ''}lines, {known / 20:.1f}, would say so by chance."
     ]
     if several and subsets:

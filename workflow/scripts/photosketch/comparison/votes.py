@@ -61,7 +61,7 @@ def _score_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str]
             "win.",
             f"[95% intervals] over {over} each line by itself. The sketches are those of "
             f"{epochs_in_words(comparison.epochs[-1:])}, {seeds_in_words(comparison.seeds[:1])}: "
-            "the verdicts are about these very runs.",
+            "the verdicts are about this run.",
         ],
         best=best_cells([(scores.tolist(), False)]),
     )

@@ -258,7 +258,7 @@ def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> I
 
 
 def _at(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    """The section of values, empty where there is none; without a name the values themselves."""
+    """The section of values, empty if there is none; without a name the values themselves."""
     return values.get(section, {}) if section else values
 
 

@@ -153,8 +153,8 @@ def _faults_of_text(document: "yaml.Node | None") -> list[str]:
 
 
 def _is_plain(node: "yaml.Node") -> bool:
-    """Whether a scalar is no number, or one that everybody reads alike: 010 would be 8 and 1:30 90
-    (YAML 1.1)."""
+    """Whether a scalar is not a number, or a number that everybody reads the same way. In YAML 1.1
+    010 is 8 and 1:30 is 90."""
     kind, text = node.tag.rpartition(":")[2], node.value
     if kind == "int":
         return re.fullmatch(r"[-+]?(0|[1-9]\d*)", text) is not None

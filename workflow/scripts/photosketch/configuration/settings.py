@@ -3,8 +3,9 @@
 Defaults stand in config/config.yaml alone; the schema and the table of config/README.md are written
 from these models (`make config-docs`). Free of torch and numpy, because the Snakefile imports it.
 
-What a stage is keyed by (`hp`) is complete: no default of the code fills in a value. Values that
-cannot matter are left out by the rules of `NO_EFFECT_WITHOUT` alone.
+What a stage is keyed by (`hp`) is complete: no default of the code fills in a value. Left out are
+only values without effect (`NO_EFFECT_WITHOUT`) and the value that a later hyper-parameter has in
+all runs from before it (`VALUE_BEFORE`).
 """
 
 import dataclasses
@@ -28,10 +29,14 @@ from pydantic import (
 from photosketch.jobs.job import InputError, file_sha256
 
 FusionName = Literal["apdrawing", "feather", "attention", "blend"]
-GladForm = Literal["magnitude", "squared"]
+GladForm = Literal["magnitude", "squared", "cosine"]
+DecoderName = Literal["transposed", "resize"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
-ScoredAs = Literal["as_drawn", "report2019"]
+Background = Literal["white", "keep"]  # of photos that are drawn
+ScoredAs = Literal[
+    "as_drawn", "report2019", "genre2021", "genre2021_saved", "hida2023_saved", "resized256"
+]
 FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
 LARGEST = 10**15  # of any number in the configuration
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -46,6 +51,9 @@ LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
 # hyper-parameter: the loss without which it has no effect and is left out of `hp`, and the value
 # that is put back on reading
 NO_EFFECT_WITHOUT = {"glad_form": ("glad", "magnitude"), "fusion": ("local", "apdrawing")}
+# hyper-parameter that was added later: what all runs did before. This value is left out of `hp` and
+# put back on reading, so that existing trainings stay up to date and existing generators readable
+VALUE_BEFORE = {"decoder": "transposed"}
 
 
 def _one_line(text: str) -> str:
@@ -74,6 +82,10 @@ def setting(meaning: str, stale: str | None = None, **bounds: Any) -> Any:
     that of its section), and its bounds."""
     extra: Any = {"stale": stale} if stale else None
     return Field(description=meaning, json_schema_extra=extra, **bounds)
+
+
+def _parser_name(value: Any) -> Any:
+    return "segmentation" if value == "grabcut" else value
 
 
 Float = Annotated[float, Field(allow_inf_nan=False)]
@@ -186,6 +198,13 @@ class Landmarks(Section):
         "SUBSET/ID/MODALITY, `*` for any text",
         "annotate",
     )
+    mesh: bool = setting(
+        "true: an image in which MTCNN finds no face gets the points of MediaPipe's face mesh, "
+        "looked for where the other faces of its subset are, unless points of Face++ or placed by "
+        "hand are there. `merge_landmarks` names such images, and the target `annotate` shows "
+        "them. Has no effect with `dataset.align`",
+        "detect_landmarks",
+    )
     facepp: Facepp
 
 
@@ -194,8 +213,9 @@ class Parsing(Section):
 
     model_config = ConfigDict(json_schema_extra={"stale": "parse_faces, warp_sketches"})
 
-    backend: Literal["grabcut", "onnx"] = setting(
-        "how label maps are made: `grabcut` from the image and the five points; `onnx` by a "
+    backend: Annotated[Literal["segmentation", "onnx"], BeforeValidator(_parser_name)] = setting(
+        "how label maps are made: `segmentation` from the image and the five points, the head by a "
+        "small network (the former name `grabcut` means the same); `onnx` by a "
         "learned network (BiSeNet, trained on photos of CelebAMask-HQ), which OpenCV runs: on a "
         "GPU if it was built with CUDA (its packages on PyPI are not), else on the CPU",
     )
@@ -210,7 +230,7 @@ class Parsing(Section):
         "expected hash of the ONNX file; null: that of the published one",
     )
     fallback: bool = setting(
-        "true: grabcut parses an image in which the network finds no face, and the log, the "
+        "true: `segmentation` parses an image in which the network finds no face, and the log, the "
         "console and the montage name it. false: such photos stop the run, named all at once, "
         "unless their labels are drawn by hand; such sketches have no labels, which stops only a "
         "warp",
@@ -268,7 +288,8 @@ class HyperParameters(Section):
     )
     glad_form: GladForm = setting(
         "gradient loss: mean of the absolute or of the squared difference of the gradient "
-        "magnitudes; has an effect only if its weight is above 0",
+        "magnitudes of drawn and true sketch; `cosine`: how far the gradient directions of drawn "
+        "sketch and photo differ, as in GENRE. Has an effect only if its weight is above 0",
     )
     precision: Precision = setting(
         "`bf16`: forward and backward passes in 16 bits (weights, losses and Adam stay in 32): "
@@ -287,6 +308,11 @@ class HyperParameters(Section):
         "APDrawingGAN's, the other three are ours "
         "([docs/how-it-works.md](../docs/how-it-works.md)); has an effect only if `losses.local` "
         "is above 0",
+    )
+    decoder: DecoderName = setting(
+        "how the U-Nets double the resolution: `transposed` convolutions as in pix2pix; `resize`: "
+        "each pixel is repeated, then a 3x3 convolution, which leaves no checkerboard "
+        "([docs/how-it-works.md](../docs/how-it-works.md#the-decoder))",
     )
     flip: bool = setting(
         "half of the pairs trained on, at random, are mirrored: photo, sketch, labels and points",
@@ -342,10 +368,15 @@ class TrainConfig(HyperParameters):
 
     frame: Frame
 
+    @property
+    def networks(self) -> list[Any]:
+        """What the first weights depend on beside the seed, but for the fusion's own."""
+        return [self.ngf, self.ndf, self.decoder, self.losses.local > 0]
+
     @classmethod
     def from_hparams(cls, hparams: Mapping[str, Any]) -> Self:
         """The inverse of `hparams`. Raises InputError if a value is missing or not allowed."""
-        values, weights = dict(hparams), hparams.get("losses", {})
+        values, weights = {**VALUE_BEFORE, **hparams}, hparams.get("losses", {})
         for name, (loss, value) in NO_EFFECT_WITHOUT.items():
             if not weights.get(loss):
                 values.setdefault(name, value)
@@ -358,12 +389,11 @@ class TrainConfig(HyperParameters):
             ) from error
 
     def hparams(self) -> dict[str, Any]:
-        """One dict of builtins, in fixed order, complete but for what has no effect."""
+        """One dict of builtins, in fixed order, complete but for what the two rules leave out."""
         values = self.model_dump()
-        for name, (loss, _) in NO_EFFECT_WITHOUT.items():
-            if not values["losses"][loss]:
-                del values[name]
-        return values
+        idle = {name for name, (loss, _) in NO_EFFECT_WITHOUT.items() if not values["losses"][loss]}
+        idle |= {name for name, before in VALUE_BEFORE.items() if values[name] == before}
+        return {name: value for name, value in values.items() if name not in idle}
 
 
 def _partial(model: type[BaseModel]) -> type[Section]:
@@ -430,7 +460,7 @@ Share = Annotated[Float, Field(ge=0, le=1)]
 
 
 class OnnxInput(Section):
-    """What an ONNX network of one's own takes: RGB images of size x size pixels; from each channel
+    """What your own ONNX network takes: RGB images of size x size pixels; from each channel
     in 0..1 its `mean` is subtracted, and the difference is divided by its `std`."""
 
     size: int = setting("side in pixels of its square input", ge=16, le=2048)
@@ -441,7 +471,7 @@ class OnnxInput(Section):
 
 
 class OnnxFeatures(OnnxInput):
-    onnx: Text = setting("path of an ONNX network of one's own")
+    onnx: Text = setting("path of your own ONNX network")
 
 
 FeatureName = Literal["inception-tf", "inception-imagenet", "efficientnet-lite0"]
@@ -486,7 +516,7 @@ class Evaluation(Section):
         "each drawn sketch: rank 1 and AUC, and the same for the true sketches. Needs `make setup "
         "IDENTITY=1` (105 MB); a tenth of a second per image",
     )
-    primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam"] = setting(
+    primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "memory"] = setting(
         "the primary metric: the intervals of its difference to `reference`, over all subsets, "
         "hold for all ablations at once; all other differences are descriptive "
         "([docs/significance.md](../docs/significance.md)). Decide before you look",
@@ -509,10 +539,10 @@ class Evaluation(Section):
         "compare, if there are validation pairs",
     )
     scored_as: ScoredAs = setting(
-        "`report2019`: each drawn sketch (of ablations and `methods` alike) is stretched from its "
-        "darkest to its lightest gray and saved as JPEG of quality 75 before it is scored, and "
-        "FID and KID compare it with true sketches in colour. Samples stay as drawn, and tables "
-        "and figures say so: [docs/protocols.md](../docs/protocols.md)",
+        "what is done to drawn and true sketches before they are scored, as published code does "
+        "it: stretched levels, JPEG, colour, part and size of the image "
+        "([docs/protocols.md](../docs/protocols.md#how-sketches-are-scored) compares them). "
+        "Samples stay as drawn, and tables and figures name the preset",
     )
 
 
@@ -545,6 +575,9 @@ class Draw(Section):
     epoch: Positive = setting("the evaluated epoch of that generator")
     points: Text | None = Field(
         None, description="points placed by hand on photos in which no face is found (CSV)"
+    )
+    background: Background = Field(
+        "white", description="`white`: all but the person is made white; `keep`: nothing is"
     )
 
 
@@ -606,7 +639,8 @@ class Config(Section):
     comparison: ComparisonSettings
     draw: Draw | None = setting(
         "the target `draw` draws the faces of the photos in a folder with a generator of the run: "
-        "{photos: FOLDER, ablation, seed, epoch}, and `points` (CSV) for photos in which no face "
+        "{photos: FOLDER, ablation, seed, epoch}, `background` (`white`, the default, or `keep`) "
+        "and `points` (CSV) for photos in which no face "
         "is found ([docs/own-photos.md](../docs/own-photos.md))",
         "draw",
     )
@@ -682,7 +716,7 @@ def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]
 def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> list[str]:
     """What in the configuration needs the points of the sketches of a split, in words.
 
-    Whatever needs those of any split needs those of the test split.
+    If something needs the points of any split, it needs those of the test split.
     Empty: the photos' are enough, and a sketch in which nothing finds a face stops no run.
     """
     warped = [name for name in config["ablations"] if ablation_config(config, name).warp != "none"]
@@ -698,7 +732,7 @@ def warp_min_face_size(config: Mapping[str, Any]) -> int:
     """The smallest face, in pixels, that MTCNN looks for in warped sketches.
 
     `landmarks.min_face_size` is of the input images. Aligned faces are as large as `dataset.size`
-    has them, whatever their size was: the usual value, scaled with it.
+    has them: the usual value, scaled with `dataset.size`.
     """
     if config["dataset"]["align"] == "none":
         return int(config["landmarks"]["min_face_size"])
@@ -710,7 +744,7 @@ def parser_hparams(config: Mapping[str, Any]) -> dict[str, Any]:
     """What label maps depend on; without `onnx` the keys of the learned network have no effect."""
     parsing = config["parsing"]
     of_network = ("model", "weights_sha256", "fallback") if parsing["backend"] == "onnx" else ()
-    return {name: parsing[name] for name in ("backend", *of_network)}
+    return {name: _parser_name(parsing[name]) for name in ("backend", *of_network)}
 
 
 def feature_file(config: Mapping[str, Any]) -> str | None:

@@ -114,7 +114,7 @@ def reduced_size(size: Size) -> Size:
 
 def reduced(image: "np.ndarray") -> "np.ndarray":
     """The copy of an image [H, W] or [H, W, 3] uint8 that detection and the click page work on: its
-    means over areas, or the image itself if it is no larger."""
+    means over areas, or the image itself if it is not larger."""
     import numpy as np
     from PIL import Image
 

@@ -137,9 +137,9 @@ def index_pairs(
         if console:
             print(line, file=console)
     pairs = []
-    for line, cells in rows:
-        photo_sha256, (width, height), _ = checked[line, "photo"]
-        sketch_sha256, sketch_size, _ = checked[line, "sketch"]
+    for number, cells in rows:
+        photo_sha256, (width, height), _ = checked[number, "photo"]
+        sketch_sha256, sketch_size, _ = checked[number, "sketch"]
         own = (None, None) if size else sketch_size
         pairs.append(
             Pair(
@@ -338,7 +338,7 @@ def _check_images(
 
 
 def _nearly_same(rows: _Rows, checked: _Images) -> list[str]:
-    """Images of two splits that are nearly the same, as where one was saved again, in words."""
+    """Images of two splits that are nearly the same, in words; one may be the other saved again."""
     import numpy as np
 
     found = []
@@ -389,7 +389,7 @@ def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
     """The pairs with a share (0 to 1) of each subset's training pairs marked `val`, in their order.
 
     Which ones depends on subset and id alone, so that it is the same on every machine. At least
-    two of a subset, because FID needs two; raises InputError where nothing is left to train on.
+    two of a subset, because FID needs two; raises InputError if nothing is left to train on.
     """
     validation: set[tuple[str, str]] = set()
     for subset in dict.fromkeys(pair.subset for pair in pairs):

@@ -33,7 +33,7 @@ LOCAL_HEADER = 30  # bytes of a member's header in a ZIP, before its name and ex
 
 @contextlib.contextmanager
 def intact(path: Path, stage: str) -> Iterator[None]:
-    """Around reading a file that `stage` wrote: whatever the block raises becomes InputError, with
+    """Around reading a file that `stage` wrote: any exception of the block becomes InputError, with
     the file, the reason and the remedy. Only a damaged file is to be deleted, not one that can't be
     read."""
     try:

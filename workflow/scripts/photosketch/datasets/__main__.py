@@ -47,7 +47,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NUMBERED",
-        help="a folder of a method's results, numbered in the order of the test pairs: copied to "
+        help="a folder of a method's results, numbered in the order of the test pairs or named by "
+        "their ids (FS2K: photo1_image0110, also with _fake_B behind): copied to "
         "results/NUMBERED/SUBSET/ID beside the table, for `methods`; may be given several times",
     )
 

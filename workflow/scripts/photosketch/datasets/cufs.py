@@ -21,6 +21,7 @@ a single part itself. Other folders beside the parts, and in a part that is comp
 aside. A pair's split is looked up in resources/splits/cufs.tsv, which has the two divisions that
 are in use (see resources/README.md). Published results are numbered over the test pairs of all
 three parts, in ascending order: by the split rslcr CUHK 1 to 100, AR 101 to 143, XM2VTS 144 to 338.
+If their authors' list of test pairs has another order, give the list by --results-order.
 """
 
 import argparse
@@ -66,10 +67,13 @@ class _Place:
     folder: Path
 
 
-def find_pairs(folder: Path, split: str, split_table: Path = SPLIT_TABLE) -> Found:
+def find_pairs(
+    folder: Path, split: str, split_table: Path = SPLIT_TABLE, order: Path | None = None
+) -> Found:
     """All pairs of a CUFS folder, CUHK before AR before XM2VTS and training before test pairs.
 
-    `split` is `rslcr` or `cagan`, a column of the split table. Raises InputError with all problems:
+    `split` is `rslcr` or `cagan`, a column of the split table; `order` the list of results that
+    `_read_order` reads. Raises InputError with all problems:
     no part at all, photos without a sketch, sketches without a photo, names that the table does not
     know or has in the other half; and, beside what is not complete, folders that may hold the rest.
     """
@@ -103,11 +107,14 @@ def find_pairs(folder: Path, split: str, split_table: Path = SPLIT_TABLE) -> Fou
             for name in complete
             if ids[name]
         ]
-    if problems:
-        raise InputError(problems)
     numbered = [
         (part, name) for part, ids in splits.items() for name, half in ids.items() if half == "test"
     ]
+    if order:
+        numbered, faults = _read_order(order, splits)
+        problems += faults
+    if problems:
+        raise InputError(problems)
     return Found(pairs, [*notes, *left_aside(beside)], numbered=numbered)
 
 
@@ -124,6 +131,28 @@ def _read_splits(path: Path, split: str) -> dict[str, dict[str, str]]:
     return {
         part: {row["id"]: row[column] for row in rows if row["subset"] == part} for part in parts
     }
+
+
+def _read_order(
+    path: Path, splits: Mapping[str, Mapping[str, str]]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """(part, id) of each line PART/.../NAME.jpg, what follows `||` aside, and the problems met."""
+    try:
+        lines = path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        return [], [f"{path}: cannot be read as text ({error}); give the list of the test pairs"]
+    numbered: list[tuple[str, str]] = []
+    problems = []
+    for number, line in enumerate(lines, start=1):
+        photo = Path(line.split("||")[0])
+        part = SUBSETS.get(plain(photo.parts[0]), "")
+        id = part and _file_names(part, "sketches", splits[part]).get(photo.stem.lower())
+        if not id or (part, id) in numbered:
+            fault = "is in the list already" if id else "is not a PART/.../NAME.jpg of CUFS"
+            problems.append(f"{path}, line {number}: {photo} {fault}; correct the line")
+        else:
+            numbered.append((part, id))
+    return numbered, problems
 
 
 def _find_parts(folder: Path) -> tuple[dict[str, Path], list[Path]]:
@@ -235,5 +264,16 @@ def add_command(
     parser.add_argument(
         "--split", choices=SPLIT_NAMES, default="rslcr", help="which division (default: rslcr)"
     )
-    parser.set_defaults(find=lambda options, _: find_pairs(options.folder, options.split))
+    parser.add_argument(
+        "--results-order",
+        type=Path,
+        metavar="LIST",
+        help="the text file that the authors of --results list their test pairs in, a line each "
+        "that begins with PART/.../NAME.jpg: result 1 is the first line's",
+    )
+    parser.set_defaults(
+        find=lambda options, _: find_pairs(
+            options.folder, options.split, order=options.results_order
+        )
+    )
     return parser

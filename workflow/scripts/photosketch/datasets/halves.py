@@ -15,7 +15,7 @@ def planned(picture: Path, folder: Path) -> Cut:
 
 
 def problems(pictures: Iterable[Path]) -> list[str]:
-    """Pictures that are no intact image, or that no two halves can be cut from."""
+    """Pictures that are not intact images, or that no two halves can be cut from."""
     found = []
     for picture in pictures:
         try:

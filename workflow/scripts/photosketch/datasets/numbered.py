@@ -1,4 +1,5 @@
-"""Published results as folders of files 1, 2, ..., brought to the names that `methods` takes."""
+"""Published results as folders of files named by numbers (1, 2, ...) or by people, brought to the
+names that `methods` takes."""
 
 import shutil
 from collections.abc import Collection, Iterable, Sequence
@@ -8,6 +9,7 @@ from photosketch.data.images import SKETCH_SUFFIXES
 from photosketch.datasets.table import images_in, listed
 from photosketch.jobs.job import write_atomically
 
+ADDED = "_fake_B"  # what pix2pix's descendants, such as FSGAN, add to a photo's name
 Copy = tuple[Path, Path]  # a file and the one it is copied to
 
 
@@ -19,18 +21,27 @@ def planned_copies(
 ) -> tuple[list[Copy], list[str]]:
     """The copies of a folder's results to `target`/{subset}/{id}, and the problems met.
 
-    numbering: (subset, id) of the results 1, 2, ...; wanted: of the test pairs that are there.
-    Results of others are left out. Images that `target` already holds under other names are a
+    numbering: (subset, id) of the results 1, 2, ...; wanted: of the test pairs that are there. A
+    file may also have its person's id for a name, if no number and one person's alone. Results of
+    others are left out. Images that `target` already holds under other names are a
     problem, for `methods` would take them for results as well.
     """
     found: dict[int, Path] = {}
     problems = []
+    ids = [name for _, name in numbering]
+    by_id = {name: number for number, name in enumerate(ids, start=1) if ids.count(name) == 1}
+    if unnumbered := sorted(set(wanted) - set(numbering)):
+        problems.append(
+            f"{folder}: no result is of the test pairs {listed(map(' '.join, unnumbered))}; give "
+            "the --split that the results were made with"
+        )
     for path in images_in(folder):
-        number = int(path.stem) if path.stem.isdecimal() else 0
+        name = path.stem.removesuffix(ADDED)
+        number = int(name) if name.isdecimal() else by_id.get(name, 0)
         if not 1 <= number <= len(numbering):
             problems.append(
                 f"{path}: is called by no number from 1 to {len(numbering)} ("
-                f"{_ranges(numbering)}); rename or remove it"
+                f"{_ranges(numbering)}) and by no person's id; rename or remove it"
             )
         elif number in found:
             problems.append(f"{path}: {found[number].name} is result {number} too; keep one")

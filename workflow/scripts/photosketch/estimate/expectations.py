@@ -1,6 +1,6 @@
 """What a run is going to take: disk, and time by past jobs or by what was timed."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -40,7 +40,7 @@ def timed_seconds(
     plans them; rules that were not timed are left out."""
     trained, validated, tested = pairs_by_split(config, pairs)
     drawn = {"infer": tested, "infer_validation": validated}
-    seconds: Counter[str] = Counter()
+    seconds: defaultdict[str, float] = defaultdict(float)
     for job in jobs:
         rule, name = job.rule_name, job.wildcards.get("ablation")
         if rule == "train" and name in speeds:
@@ -81,7 +81,7 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
         "states for resuming": seeds * states_per_run * sum(states),
         "a state being written": max(states),  # for each training that runs at the same time
         "samples": drawings * width * height,
-        "features": (drawings + tested + validated) * features * 4,
+        "features": (drawings + len(pairs)) * features * 4,
         # photo and sketch in colour
         "aligned pictures": (config["dataset"]["align"] != "none")
         * (len(pairs) * 2 * 3 * width * height),

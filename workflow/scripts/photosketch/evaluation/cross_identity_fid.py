@@ -19,9 +19,9 @@ SPLITS = 20
 def halves(subset: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Splits of people in two: rows of a half and of the other, the same for the same `subset` [N].
 
-    floor(n / 2) people of each subset on either side, subset by subset: one is left out where n is
-    odd. `SPLITS` different ones, or all where there are fewer; which half comes first makes no
-    difference. None where a half would have fewer than two people.
+    floor(n / 2) people of each subset on either side, subset by subset: one is left out if n is
+    odd. `SPLITS` different ones, or all if there are fewer; which half comes first makes no
+    difference. None if a half would have fewer than two people.
     """
     groups = [np.flatnonzero(subset == name) for name in dict.fromkeys(subset.tolist())]
     if sum(len(rows) // 2 for rows in groups) < 2:
@@ -42,7 +42,7 @@ def fid_of_others(products: InnerProducts, subset: np.ndarray) -> list[float]:
     """FID, other people, of each subset and of `all`, in the order of `subset_masks`.
 
     Drawn sketches of one half against true ones of the other and the other way round, the mean over
-    all `halves`; missing where there are none. Of half as many sketches, and so more biased than
+    all `halves`; missing if there are none. Of half as many sketches, and so more biased than
     `fid` of all.
     """
     values = []
@@ -62,7 +62,7 @@ def true_halves(truth: Features) -> pd.DataFrame:
 
     The scale of `fid_of_others`, by true sketches in the place of the drawn ones. Columns: subset,
     n (people of both halves and who was left out), kid (`kid` of different people; over all splits
-    0 whatever the sketches, because pairs within the halves and between them are the same ones),
+    always 0, because pairs within the halves and between them are the same ones),
     fid_other. Subsets that have no halves are left out.
     """
     rows = []

@@ -43,7 +43,7 @@ def kid(a: np.ndarray, b: np.ndarray, subset: np.ndarray | None = None) -> float
     `weighted_kid` takes its place. Both sets need at least two rows.
 
     `subset` [N] names the subset of row i of both sets, where their numbers are fixed: then too few
-    of the pairs within a set are of one subset, and these count for more. Missing where a subset
+    of the pairs within a set are of one subset, and these count for more. Missing if a subset
     has a single row.
     """
     a, b = _checked(a, b)
@@ -122,9 +122,9 @@ def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:
     of k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i) (Gretton et al. 2012, "A kernel
     two-sample test", lemma 6, whose pairs (x_i, y_i) may depend within themselves). `kid` has the
     terms k(x_i, y_i) besides: a person's two sketches are alike, so that they pull its mean below
-    zero where nothing differs.
+    zero if nothing differs.
 
-    Person i is there `counts[i]` times; copies of one person are not compared. Missing where all
+    Person i is there `counts[i]` times; copies of one person are not compared. Missing if all
     are copies of one.
     """
     apart = counts.sum() ** 2 - (counts**2).sum()  # ordered pairs of different people

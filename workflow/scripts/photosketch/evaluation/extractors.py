@@ -74,7 +74,7 @@ def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Modul
 
 
 def dimensions(features: FeatureConfig, weights: str | Path | None = None) -> int:
-    """How many features an image has. A network of one's own is asked, so its file is needed."""
+    """How many features an image has. Your own network is asked, so its file is needed."""
     if features.onnx:
         return load(features, weights)(torch.zeros(1, 3, 1, 1)).shape[1]
     return DIMENSIONS[features.name]

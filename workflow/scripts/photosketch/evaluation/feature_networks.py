@@ -1,7 +1,7 @@
 """The networks whose features FID and KID compare: [N, 3, H, W] in 0..1 -> [N, D], in test mode.
 
 Each resizes images to the square that it was trained with (bilinear) and scales them as then.
-Libraries are imported where a network needs them: some take seconds.
+Libraries are imported when a network needs them: some take seconds.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from photosketch.configuration.settings import OnnxInput
+from photosketch.evaluation.protocol import Protocol
 from photosketch.jobs.job import InputError
 
 if TYPE_CHECKING:
@@ -47,13 +48,35 @@ class _Preprocessed(nn.Module):
         self.network, self.side, self.scale = network, side, scale
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.network(self.scale(_resized(images, self.side)))
+        return self.network(self.scale(resized(images, self.side)))
 
 
-def _resized(images: torch.Tensor, side: int) -> torch.Tensor:
+def resized(images: torch.Tensor, side: int) -> torch.Tensor:
+    """[N, C, H, W] to [N, C, side, side], bilinear, without smoothing before."""
     return nn.functional.interpolate(
         images, size=(side, side), mode="bilinear", align_corners=False
     )
+
+
+class View(nn.Module):
+    """A feature network behind what a protocol lets it see: [N, 3, H, W] in 0..1 to [N, D]."""
+
+    def __init__(self, network: nn.Module, protocol: Protocol, features: str) -> None:
+        """`features` names the network; only torchvision's Inception takes another scale."""
+        super().__init__()
+        self.network, self.protocol = network, protocol
+        scale = protocol.scale if features == "inception-imagenet" else None
+        mean, std = scale or ((0.0,) * 3, (1.0,) * 3)
+        self.mean = nn.Buffer(torch.tensor(mean)[:, None, None])
+        self.std = nn.Buffer(torch.tensor(std)[:, None, None])
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        if centre := self.protocol.centre:
+            top, left = ((length - centre) // 2 for length in images.shape[-2:])
+            images = images[..., max(top, 0) :, max(left, 0) :][..., :centre, :centre]
+        if self.protocol.side:
+            images = resized(images, self.protocol.side)
+        return self.network(images * self.std + self.mean)
 
 
 def _tensorflow_inception(state: State) -> nn.Module:
@@ -122,7 +145,7 @@ def _fold(module: nn.Module, convolution: str, norm: str) -> None:
 
 
 class OnnxNetwork(nn.Module):
-    """A network of one's own, run by onnxruntime on the CPU, whatever the device of the images.
+    """Your own network, run by onnxruntime on the CPU on whatever device the images are.
 
     Its first output, flattened, are the features. Images go in one by one, so that a network
     exported for one image at a time will do.
@@ -132,7 +155,7 @@ class OnnxNetwork(nn.Module):
         """The network is tried on two images, twice each.
 
         Raises InputError without onnxruntime, and if the file is not a network for such images, or
-        one whose features are no function of the image, or the same for every image.
+        if its features change from run to run or are the same for every image.
         """
         super().__init__()
         self.file, self.taken, self.session = file, taken, _onnx_session(file)
@@ -140,7 +163,7 @@ class OnnxNetwork(nn.Module):
         first, second = ([self._features(image) for image in (0 * noise, noise)] for _ in range(2))
         if not all(map(np.array_equal, first, second)):
             fault = "gives one image other features each time; export it with dropout off (eval())"
-        elif np.array_equal(*first):
+        elif np.array_equal(first[0], first[1]):
             fault = "gives a black image and noise the same features; export another output"
         else:
             return
@@ -150,7 +173,7 @@ class OnnxNetwork(nn.Module):
         mean, std = (
             torch.tensor(values)[:, None, None] for values in (self.taken.mean, self.taken.std)
         )
-        scaled = ((_resized(images.cpu(), self.taken.size) - mean) / std).numpy()
+        scaled = ((resized(images.cpu(), self.taken.size) - mean) / std).numpy()
         return torch.from_numpy(np.stack([self._features(image) for image in scaled]))
 
     def _features(self, image: np.ndarray) -> np.ndarray:

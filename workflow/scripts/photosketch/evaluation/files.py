@@ -113,9 +113,9 @@ def read_scores(
     ablation the features, and all that the column of this name holds as JSON. Rows come in that
     order, then by epoch, then by subset with `all` last.
 
-    Raises InputError, with every problem, where a table lacks columns, has other rows than one for
+    Raises InputError, with every problem, if a table lacks columns, has other rows than one for
     each epoch and subset, or scores of another number of images, or was not `made_with` that, or
-    where two tables were not made alike (features, remarks).
+    if two tables differ in features or remarks.
     """
     images = {**counts, POOLED: sum(counts.values())}
     expected = list(product(sorted(epochs), images))
@@ -182,20 +182,26 @@ def read_image_scores(
 
     Raises InputError unless these are `epochs` and, in each, `people` (subset, id), in their order.
     """
-    table = read_table(path, _SCORED_BY, ("subset", "id"), ["epoch"])
+    table = read_table(path, _SCORED_BY, ("subset", "id", "nearest"), ["epoch"])
     keys = zip(table["epoch"], table["subset"], table["id"], strict=True)
     expected = [(epoch, *person) for epoch in epochs for person in people]
     require_rows(path, _SCORED_BY, keys, expected, "epochs and people")
     return {
         metric: table[metric].to_numpy(float).reshape(len(epochs), len(people))
-        for metric in table.columns.drop(["epoch", "subset", "id"])
+        for metric in table.columns.drop(["epoch", "subset", "id", "nearest"])
     }
+
+
+def read_nearest(path: str | Path) -> list[str]:
+    """SUBSET/ID of the training sketch nearest to each drawn sketch of the last epoch."""
+    table = read_table(path, _SCORED_BY, ("subset", "id", "nearest"), ["epoch"])
+    return table.loc[table["epoch"] == table["epoch"].max(), "nearest"].tolist()
 
 
 def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:
     """The scores of real images: name, subset, n, kid, and the other metrics of some.
 
-    Raises InputError where a name has a subset twice, or another one than these and `all`.
+    Raises InputError if a name has a subset twice, or another one than these and `all`.
     """
     stage = "extract_real_features"
     table = read_table(path, stage, ("name", "subset"))

@@ -100,7 +100,7 @@ def score_images(
     generated: Measured,
     lpips_network: "ContentLoss | None" = None,
 ) -> pd.DataFrame:
-    """One row per image: ssim, fsim, scoot, and lpips where its network is given."""
+    """One row per image: ssim, fsim, scoot, and lpips if its network is given."""
     columns = {
         "ssim": ssim(real, generated),
         "fsim": fsim(real, generated),
@@ -157,7 +157,7 @@ def _by_batches(work: Callable[..., _Found], *images: torch.Tensor) -> list[_Fou
     """What `work` finds of tensors [N, ...], batch by batch.
 
     On a CPU a batch is a single image, which stays in its cache, and as many as torch may use
-    threads are worked on at a time, whatever their number alike.
+    threads are worked on at a time. Results are the same for every number of threads.
     """
     on_cpu = images[0].device.type == "cpu"
     batches = zip(*(part.split(1 if on_cpu else _BATCH) for part in images), strict=True)
@@ -253,7 +253,7 @@ def load_lpips(
     VGG16, checked against `sha256` (by default the published hash), and piq's weights of the
     layers, of which no hash is published (config.LPIPS_FILES).
 
-    Raises InputError where a file is missing, differs from its hash or holds other things.
+    Raises InputError if a file is missing, differs from its hash or holds other things.
     """
     problems = [
         f"{path}: no such weights file; put it there (torchvision's VGG16 and piq's LPIPS "

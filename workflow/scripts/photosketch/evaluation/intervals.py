@@ -21,7 +21,7 @@ def interval(estimate: float, level: float, *spreads: Spread) -> tuple[float, fl
 
     Each reason alone would give a half-width by Student's t; their squares add up (Howe 1974,
     "Approximate confidence limits on the mean of X + Y"). Satterthwaite's degrees of freedom of the
-    summed variance would trust two seeds that come out close together by chance. Missing where a
+    summed variance would trust two seeds that come out close together by chance. Missing if a
     variance is.
     """
     reach = sum(

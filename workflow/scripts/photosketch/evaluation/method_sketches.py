@@ -22,7 +22,7 @@ BORDER_TOLERANCE, BORDER_SHARE = 16, 0.98  # gray levels about the median; of th
 
 
 def image_files(folder: str | os.PathLike[str]) -> list[str]:
-    """All images in a folder and two levels below, also where none is expected, sorted."""
+    """All images in a folder and two levels below, even if none is expected, sorted."""
     found = []
     for place, folders, names in os.walk(folder, followlinks=True):
         if len(Path(place).relative_to(folder).parts) == 2:
@@ -37,14 +37,14 @@ def collect(
 ) -> tuple["np.ndarray", list[str]]:
     """The sketches [N, H, W] uint8 of `people`, in their order and size, and what had to be done.
 
-    Raises InputError where there is no such folder, or with every image that is missing, doubled,
+    Raises InputError if there is no such folder, or with every image that is missing, doubled,
     broken, or of a kind whose pixels are not what people see.
     """
     import numpy as np
 
     folder = Path(folder)
     if not os.path.isdir(folder):
-        raise InputError([f"{folder} is no folder; correct the path in methods"])
+        raise InputError([f"{folder} is not a folder; correct the path in methods"])
     by_place: dict[tuple[str, ...], list[Path]] = {}
     for path in map(Path, image_files(folder)):
         place = path.relative_to(folder).with_suffix("").parts  # (subset, id), or it is extra
@@ -91,8 +91,8 @@ def collect(
 
 
 def _printed(path: Path) -> str:
-    """A path whose name came from somebody's disk, as text that is no Markdown, HTML or LaTeX, and
-    can be written as UTF-8: what is no letter, digit or usual mark as %XX."""
+    """A path whose name came from somebody's disk, as text without Markdown, HTML or LaTeX, and
+    can be written as UTF-8: anything but letters, digits and usual marks as %XX."""
     return re.sub(
         r"[^\w/ .,+=@()-]",
         lambda match: "".join(f"%{byte:02X}" for byte in os.fsencode(match[0])),
@@ -104,8 +104,8 @@ def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple[
     """A sketch [height, width] uint8 gray, and what had to be done: nothing, `cut` or `scaled`.
 
     A frame of 256 x 256 or 512 x 512 with a border of one gray level is cut to its centre, where
-    pix2pix's frames hold a padded image; any other size is scaled: by area averaging where it
-    shrinks, bicubically where it grows.
+    pix2pix's frames hold a padded image; any other size is scaled: by area averaging if it
+    shrinks, bicubically if it grows.
 
     Raises InputError, one problem, if the file can't be read as people see it.
     """

@@ -17,7 +17,7 @@ class Metric:
     its 95% interval. per_image: a value per image, and the mean over a set; else of whole sets
     alone. Shown are `decimals` of a value times `scale`, in `unit`; None: two decimals, or three
     digits of small values. remark: what a reader has to know; left_out: what is said in its place
-    where it could not be computed.
+    if it could not be computed.
     """
 
     key: str
@@ -44,7 +44,7 @@ METRICS = (
         lower_is_better=True,
         scale=1000.0,
         unit="×1000",
-        remark="KID: over the whole sets, unbiased: a drawn sketch is held against the true "
+        remark="KID: over the whole sets, unbiased: a drawn sketch is compared with the true "
         "sketches of all people but its own; [95% interval by the jackknife over people].",
     ),
     Metric(
@@ -76,6 +76,19 @@ METRICS = (
         decimals=3,
         remark="Seam: how much steeper a sketch is across the borders of the parts of a face than "
         "beside them, over the same in the true sketch; 1: no seam. Of photos it is not computed.",
+    ),
+    Metric(
+        "memory",
+        "memory",
+        per_image=True,
+        lower_is_better=True,
+        scale=100.0,
+        unit="%",
+        decimals=1,
+        remark="Memory: the share of drawn sketches that lie nearer to a training sketch, relative "
+        "to the true sketches of other test people, than 95% of the true test sketches of their "
+        "subset do. Sketches that copy nothing reach about 5%; less is no better.",
+        left_out="Memory is left out: it needs 19 test people in a subset.",
     ),
     Metric(
         "nlda",

@@ -18,12 +18,14 @@ from photosketch.evaluation import (
     cross_identity_fid,
     distances,
     extractors,
+    feature_networks,
     image_metrics,
     protocol,
 )
 from photosketch.evaluation.distances import InnerProducts, subset_masks
 from photosketch.evaluation.files import PHOTOS, Features, Gallery, RunFeatures
 from photosketch.evaluation.image_metrics import Measured
+from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.recognition import FaceRecogniser, identity_scores, nlda_rank_one
 from photosketch.evaluation.seams import Seams
 from photosketch.jobs.job import InputError
@@ -52,7 +54,8 @@ class Networks:
         `weights`: the file of the feature network, None for the one of its package; `lpips`: the
         files of VGG16 and of LPIPS on it, or none. Raises InputError as the loaders do.
         """
-        features = extractors.load(FeatureConfig.from_hparams(hp), weights)
+        config, seen_as = FeatureConfig.from_hparams(hp), protocol.PROTOCOLS[hp["scored_as"]]
+        features = feature_networks.View(extractors.load(config, weights), seen_as, config.name)
         metric = None
         if lpips:
             vgg, layers = lpips
@@ -70,13 +73,15 @@ class Networks:
 class Truth:
     """The real test sketches, and what all epochs share of their scores: the features, their inner
     products, and the sketches in the same order with what the metrics of single images measure; for
-    identity also the photos, and for `seam` where seams may be (None: these are left out)."""
+    identity also the photos, for `seam` where seams may be, and for `memory` the training sketches
+    (None: these are left out)."""
 
     features: Features
     products: InnerProducts
     measured: Measured
     gallery: Gallery | None = None
     seams: Seams | None = None
+    memory: Memory | None = None
 
     @classmethod
     def of(
@@ -86,10 +91,11 @@ class Truth:
         device: torch.device | str = "cpu",
         gallery: Gallery | None = None,
         seams: Seams | None = None,
+        memory: Memory | None = None,
     ) -> "Truth":
         """sketches [N, H, W] uint8."""
         products = InnerProducts.of(features.features, features.features)
-        return cls(features, products, Measured.of(sketches, device), gallery, seams)
+        return cls(features, products, Measured.of(sketches, device), gallery, seams, memory)
 
 
 def stack_sketches(pairs: Sequence[Pair]) -> np.ndarray:
@@ -150,9 +156,10 @@ def evaluate(
     """Every score of sketches [N, H, W] uint8 of the people of `truth`, in its order.
 
     Returns a table by subset (subset, n, every metric of `metrics.METRICS`, kid_low, kid_high), a
-    table by image (subset, id, every metric of single images), and the features [N, D] float32.
-    LPIPS and identity are left out where their networks are not given, seam where the truth has no
-    seams. Networks and truth must be on one device. `bar` is told of every image.
+    table by image (subset, id, every metric of single images; with memory `nearest`, SUBSET/ID of
+    the nearest training sketch), and the features [N, D] float32. LPIPS and identity are left out
+    if their networks are not given, seam and memory if the truth has none. Networks and truth
+    must be on one device. `bar` is told of every image.
     """
     subset = truth.features.subset
     generated = extractors.extract(sketches, networks.features, networks.device, bar=bar, share=0.5)
@@ -163,6 +170,10 @@ def evaluate(
     by_image = image_metrics.score_images(truth.measured, measured, networks.lpips)
     if truth.seams is not None:
         by_image["seam"] = truth.seams.scores(sketches)
+    if truth.memory is not None:
+        positions, ratios = truth.memory.nearest(generated)
+        if not np.isnan(truth.memory.limits).all():
+            by_image["memory"] = truth.memory.copied(ratios)
     masks = subset_masks(subset)
     for metric in by_image:
         scores[metric] = [by_image.loc[mask, metric].mean() for mask in masks.values()]
@@ -173,6 +184,8 @@ def evaluate(
     if networks.faces is not None and truth.gallery is not None:
         faces = networks.faces.embed(sketches, truth.gallery.points)
         scores = scores.assign(**identity_scores(faces, truth.gallery.features, masks))
+    if truth.memory is not None:
+        by_image["nearest"] = truth.memory.names(positions)
     by_image.insert(0, "subset", subset)
     by_image.insert(1, "id", truth.features.ids)
     return scores, by_image, generated

@@ -81,9 +81,9 @@ class Border:
 
 @dataclass(frozen=True)
 class Seams:
-    """What drawn sketches of N people are held against.
+    """What drawn sketches of N people are compared with.
 
-    borders: for each person those of `BORDERS`, None where nothing of one lies inside the image;
+    borders: for each person those of `BORDERS`, None if nothing of one lies inside the image;
     true_ratios [N, 5], of the true sketches, missing (NaN) there.
     """
 
@@ -105,7 +105,7 @@ class Seams:
         return _ratios(sketches, self.borders) / self.true_ratios
 
     def scores(self, sketches: np.ndarray) -> np.ndarray:
-        """`seam` of drawn sketches [N, H, W], [N]; missing where a person has no border at all."""
+        """`seam` of drawn sketches [N, H, W], [N]; missing if a person has no border at all."""
         logarithms = np.log(self.by_border(sketches))
         known = ~np.isnan(logarithms)
         total, count = np.where(known, logarithms, 0).sum(axis=1), known.sum(axis=1)
@@ -177,7 +177,7 @@ def rectangle_distance(corner: np.ndarray, size: tuple[int, int], shape: tuple[i
 
 def outline_distance(head: Mask) -> Field:
     """The distance of each pixel from the outline of a mask [H, W], negative inside; beyond all
-    else where the mask has no outline."""
+    else if the mask has no outline."""
     if head.all() or not head.any():
         return np.full(head.shape, float(sum(head.shape)))
     # to the nearest pixel of the other side; the outline runs half a pixel before that
@@ -208,7 +208,7 @@ def gradient_of(sketch: Image) -> Field:
 
 
 def _quiet_border(across: Mask, beside: Mask, loudness: Field, distance: Field) -> Border | None:
-    """The quiet places across and beside a border; None where there are none on either side."""
+    """The quiet places across and beside a border; None if there are none on either side."""
     levels = np.sort(loudness[across])
     if not len(levels):
         return None
@@ -220,7 +220,7 @@ def _quiet_border(across: Mask, beside: Mask, loudness: Field, distance: Field) 
 
 
 def _ratios(sketches: np.ndarray, borders: Sequence[Sequence[Border | None]]) -> np.ndarray:
-    """The ratio of each border of sketches [N, H, W], [N, 5]; missing where it is None."""
+    """The ratio of each border of sketches [N, H, W], [N, 5]; missing if it is None."""
     ratios = np.full((len(sketches), len(BORDERS)), np.nan)
     for index, (sketch, own) in enumerate(zip(sketches, borders, strict=True)):
         gradient = gradient_of(sketch).reshape(-1, 2)

@@ -101,7 +101,7 @@ def spread_over_images(
 
     method [S, B], reference [R, B]: one row per run, of `resampled_scores`, on a number of images
     in so many subsets. Resamples of n images of each subset spread too little by (n - 1) / n. The
-    variance is missing where the resamples do not differ (of two images, of equal methods).
+    variance is missing if the resamples do not differ (of two images, of equal methods).
     """
     draws = method[:, 1:].mean(axis=0) - reference[:, 1:].mean(axis=0)  # [B - 1]
     draws = draws[np.isfinite(draws)]
@@ -153,8 +153,8 @@ def differences(
     Columns: ablation, reference, subset, metric; role (primary: the primary metric over all subsets
     of pairs without fixed methods and points; all else is descriptive); seeds (of the method, 0
     of fixed ones); level (of both intervals: 0.95; of primary rows 1 - 0.05 / their number);
-    difference; run_low, run_high, run_verdict (over test images: of these very runs); low, high,
-    verdict (over test images and seeds: of the methods. Missing, and so undecided, where a side
+    difference; run_low, run_high, run_verdict (over test images: about these runs); low, high,
+    verdict (over test images and seeds: about the methods. Missing, and so undecided, if a side
     that has seeds has one alone).
     """
     outside = [name for name in runs if name in fixed or name in points]

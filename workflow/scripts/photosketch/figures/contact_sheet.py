@@ -216,7 +216,7 @@ def _fitting(texts: Sequence[str], width: int, size: int) -> ImageFont.FreeTypeF
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """`text`, its end replaced by an ellipsis where it is wider than `width`."""
+    """`text`, its end replaced by an ellipsis if it is wider than `width`."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}…") > width:

@@ -1,4 +1,4 @@
-"""One picture made of another by a similarity, filtered where it shrinks."""
+"""One picture made of another by a similarity transform, filtered if it shrinks."""
 
 import math
 from collections.abc import Sequence

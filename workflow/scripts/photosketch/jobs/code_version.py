@@ -14,15 +14,14 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[2]
 # What the configuration decides reaches a result through params. The jobs package decides how a
-# script runs, not what it computes. TensorBoard's log is for people: no stage reads it. Which
-# training goes on is decided by this very version.
+# script runs, not what it computes. TensorBoard's log is for people: no stage reads it.
 EXEMPT = frozenset(
     SCRIPTS / "photosketch" / f"{name}.py"
     for name in (
         *(f"configuration/{name}" for name in ("checks", "loading", "settings", "sweeps")),
         "geometry/patch_checks",
         *("jobs/code_version", "jobs/devices", "jobs/job", "jobs/progress", "jobs/provenance"),
-        *("jobs/run_plan", "training/kept_trainings", "training/tensorboard_log"),
+        *("jobs/run_plan", "training/tensorboard_log"),
     )
 )
 # `from photosketch.a import b, c` (in parentheses, with comments), or `import photosketch.a, ...`

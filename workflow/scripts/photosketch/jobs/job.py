@@ -8,6 +8,7 @@ import errno
 import fcntl
 import functools
 import hashlib
+import io
 import os
 import platform
 import shutil
@@ -20,7 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn, Protocol, TextIO
 
 from photosketch.jobs.code_version import code_version
 
@@ -116,9 +117,15 @@ def _end(console: TextIO, shown: Iterable[str], logged: Iterable[str], code: int
     sys.exit(code)
 
 
+class Command(Protocol):
+    """A program: what is behind its name on the command line (default: sys.argv), its exit code."""
+
+    def __call__(self, arguments: Sequence[str] | None = None) -> int: ...
+
+
 def command(
     main: Callable[[Sequence[str] | None], int],
-) -> Callable[[Sequence[str] | None], int]:
+) -> Command:
     """The `main` of a program without a log, so that errors end in sentences and an exit code.
 
     The exit code is 1 after an InputError or a file that can't be used, and 130 after Ctrl-C.
@@ -126,8 +133,8 @@ def command(
 
     @functools.wraps(main)
     def run(arguments: Sequence[str] | None = None) -> int:
-        # names of files need not be UTF-8
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return main(arguments)
         except InputError as error:

@@ -22,7 +22,14 @@ from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import TEMPLATE_SIZE, similarity, template
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
-from photosketch.landmarks.table import COLUMNS, FACES, NOT_UPRIGHT, faces_alike, faults_of
+from photosketch.landmarks.table import (
+    COLUMNS,
+    FACES,
+    NOT_UPRIGHT,
+    faces_alike,
+    faults_of,
+    several_faces,
+)
 
 if TYPE_CHECKING:
     from facenet_pytorch import MTCNN
@@ -176,8 +183,7 @@ def detect_pairs(
             ]
             if any(pair.sketch_width for pair, _ in keys):
                 detections = look_closer(keys, detections, device)
-            for (pair, modality), first, face in zip(keys, found, detections, strict=True):
-                faces[pair.id, modality] = face and replace(face, alike=first.alike)
+            faces |= {(pair.id, m): face for (pair, m), face in zip(keys, detections, strict=True)}
     rows = []
     for pair, modality in product(pairs, MODALITIES):
         face = faces[pair.id, modality]
@@ -188,6 +194,8 @@ def detect_pairs(
         else:
             values = *face.points.ravel().tolist(), face.score, "mtcnn", face.alike
             rows.append((pair.id, modality, *values))
+            if face.alike > 1:
+                print(several_faces(face.alike, modality, pair))
     return pd.DataFrame(rows, columns=[*COLUMNS, FACES])
 
 
@@ -239,7 +247,8 @@ def mean_looks(
             if look
         ] or [first]
         points = np.mean([one.points for one in found], axis=0).astype(np.float32)
-        means.append(Detection(points, float(np.mean([one.score for one in found]))))
+        score = float(np.mean([one.score for one in found]))
+        means.append(replace(first, points=points, score=score))
     return means
 
 

@@ -26,7 +26,14 @@ from photosketch.data.images import points_before, reduced, reduced_size
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.data.storage import intact
 from photosketch.jobs.job import InputError, write_atomically
-from photosketch.landmarks.table import COLUMNS, FACES, ImageKey, faces_alike, faults_of
+from photosketch.landmarks.table import (
+    COLUMNS,
+    FACES,
+    ImageKey,
+    faces_alike,
+    faults_of,
+    several_faces,
+)
 
 KEY_VARIABLE, SECRET_VARIABLE = "FACEPP_API_KEY", "FACEPP_API_SECRET"
 CONFIG_KEY = "landmarks.facepp"
@@ -133,6 +140,8 @@ def find_landmarks(
                 print(f"Face++ finds no face in the {modality} of {pair.subset} {pair.id}")
                 continue
             points, alike = found
+            if alike > 1:
+                print(several_faces(alike, modality, pair))
             values = points_before(points, pair.size(modality)).ravel().tolist()
             # no score: the service gives no probability that this is a face
             subset_rows.append((pair.id, modality, *values, np.nan, "facepp", alike))

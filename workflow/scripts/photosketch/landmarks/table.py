@@ -56,6 +56,12 @@ def faces_alike(faces: Iterable[np.ndarray]) -> int:
     return int((sizes >= ALIKE * sizes.max()).sum())
 
 
+def several_faces(count: int, modality: Modality, pair: Pair) -> str:
+    """What a log says of an image with several faces about as large."""
+    image = f"{modality} of {pair.subset} {pair.id}"
+    return f"{count} faces of about one size in the {image}: the largest is taken"
+
+
 def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
     """The points [5, 2] float32 of an image. Raises KeyError unless it has exactly one row."""
     rows = table[(table["id"] == id) & (table["modality"] == modality)]

@@ -92,7 +92,7 @@ def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
 
 
 def publish(source: Path, target: Path) -> None:
-    """Give `source` a second name, `target`; copies where the file system has no hard links."""
+    """Give `source` a second name, `target`; copies if the file system has no hard links."""
     with job.write_atomically(target) as temporary:
         try:
             os.link(source, temporary)
@@ -115,7 +115,7 @@ def copied(value: Any, to_host: bool = False) -> Any:
 
 def _behind(copy: dict[str, Any]) -> torch.cuda.Event | None:
     """What to wait for before another thread reads a copy on a GPU, whose streams have no order
-    among themselves; None where all of it is in host memory."""
+    among themselves; None if all of it is in host memory."""
     device = next((value.device for value in _tensors(copy) if value.is_cuda), None)
     if device is None:
         return None
@@ -136,7 +136,7 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 class Saver:
     """Writes states in a thread while training goes on, one save at a time.
 
-    A save is a state, preceded by the generator of the same moment where that is due, so that no
+    A save is a state, preceded by the generator of the same moment if that is due, so that no
     state on disk is past a generator that is not there. An error of the thread is raised by the
     next call; what was on disk before is left alone.
     """

@@ -164,7 +164,7 @@ def ramps(regions: Tensor) -> Tensor:
 
     3 t^2 - 2 t^3 of t = d / (n + 1), d being the rows or columns, whichever is larger, to the
     nearest pixel outside, at most n + 1: 0 outside, 1 from n + 1 pixels on inside, n values between
-    them, of which there are `RAMP` in a frame of 256. The frame's edge is no edge of a region.
+    them, of which there are `RAMP` in a frame of 256. The frame's edge is not an edge of a region.
     """
     values = RAMP * regions.shape[-1] // 256
     outside = (~regions).float()

@@ -45,9 +45,8 @@ def load_generator(
 def build(weights: checkpoint.Weights, about: Mapping[str, Any]) -> networks.Generator:
     """The generator of what `checkpoint.read_generator` has read, on the CPU."""
     config = TrainConfig.from_hparams(about["hparams"])
-    generator = networks.Generator(
-        config.ngf, about["sketch_channels"], config.losses.local > 0, config.fusion
-    )
+    local, channels = config.losses.local > 0, about["sketch_channels"]
+    generator = networks.Generator(config.ngf, channels, local, config.fusion, config.decoder)
     generator.load_state_dict(weights)
     return generator
 

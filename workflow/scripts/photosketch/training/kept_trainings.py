@@ -19,8 +19,8 @@ from photosketch.jobs.job import duration_in_words, size_in_words, write_atomica
 from photosketch.training import checkpoint
 
 RECORD = "training.json"
-EVENTS = "events.out.tfevents.*"
-SHOWN = ("strips", EVENTS)  # what people watch: beside the training in use, else in its folder
+# what people watch: beside the training in use, else in its folder
+SHOWN = ("strips", "events.out.tfevents.*")
 
 
 @dataclasses.dataclass

@@ -18,6 +18,8 @@ from photosketch.training.tensors import Batch
 
 LOCAL_ADVERSARIAL = 0.25  # weight of the local discriminators against the one on the frame
 GRADIENT_EPSILON = 1e-6
+# GENRE's 1e-7, of gradients six times as large: it adds up three channels and doesn't halve
+DIRECTION_EPSILON = 1e-7 / 36
 GRADIENT_MARGIN = 2  # pixels beside the padding that the gradient loss leaves out
 
 
@@ -69,7 +71,8 @@ def generator_loss(
     if weights.l1:
         terms["l1"] = pixel_l1(output.image, batch.sketch)
     if weights.glad:
-        terms["glad"] = gradient_loss(output.image, batch.sketch, batch.valid, glad_form)
+        target = batch.photo if glad_form == "cosine" else batch.sketch
+        terms["glad"] = gradient_loss(output.image, target, batch.valid, glad_form)
     if weights.local:
         assert output.regions is not None, "the local loss needs a generator with local networks"
         terms["local"] = local_l1(output.parts, batch.sketch, output.regions)
@@ -103,19 +106,22 @@ def pixel_l1(image: Tensor, target: Tensor) -> Tensor:
 def gradient_loss(
     image: Tensor, target: Tensor, valid: Tensor, form: GladForm = "magnitude"
 ) -> Tensor:
-    """The generalised gradient loss: how far the gradient magnitudes of two images differ.
+    """The generalised gradient loss: how far the gradients of two images differ.
 
     The report that names it gives no formula: this one is ours, docs/how-it-works.md has its scale.
     The mean of |G(image) - G(target)|; with `form` "squared" of (G(image) - G(target))^2, the mixed
     gradient error of Lu and Chen: Single Image Super Resolution based on a Modified U-Net with
-    Mixed Gradient Loss, arXiv 1911.09428, 2019. G is `gradient_magnitude`. The mean is over those
-    image pixels (`valid` [B, 1, H, W]) with at least two image pixels between them and the
-    padding, so that the padding's edge does not count; the frame's edge, where the jitter cuts
-    images off, is treated like padding. Channels are averaged. An image whose pixels are all left
-    out counts as 0.
+    Mixed Gradient Loss, arXiv 1911.09428, 2019; with "cosine" of `direction_error`, the target
+    being the photo. G is `gradient_magnitude`. The mean is over those image pixels (`valid`
+    [B, 1, H, W]) with at least two image pixels between them and the padding, so that the padding's
+    edge does not count; the frame's edge, where the jitter cuts images off, is treated like
+    padding. Channels are averaged. An image whose pixels are all left out counts as 0.
     """
-    difference = gradient_magnitude(image.float()) - gradient_magnitude(target)
-    error = difference.square() if form == "squared" else difference.abs()
+    if form == "cosine":
+        error = direction_error(image.float(), target)
+    else:
+        difference = gradient_magnitude(image.float()) - gradient_magnitude(target)
+        error = difference.square() if form == "squared" else difference.abs()
     inner = erode(valid, GRADIENT_MARGIN)[..., 1:-1, 1:-1]  # where the magnitude is defined
     return masked_mean(error, inner)
 
@@ -126,12 +132,40 @@ def gradient_magnitude(image: Tensor) -> Tensor:
     A ramp of slope 1 a pixel has magnitude 1. The epsilon keeps the derivative finite on flat
     paper.
     """
+    gx, gy = gradient(image, middle=2)
+    return (gx.square() + gy.square() + GRADIENT_EPSILON).sqrt()
+
+
+def direction_error(image: Tensor, photo: Tensor) -> Tensor:
+    """1 - cosine of the angle between the gradients of two images: [B, 1, H - 2, W - 2] in 0..2.
+
+    The geometric loss of Li, Gao, Huang: High-quality Face Sketch Synthesis via Geometric
+    Normalization and Regularization (GENRE), ICME 2021, as in model/loss/gmsd_loss.py of
+    github.com/fei-hdu/genre, which compares the drawn sketch with the *photo*. Gradients are
+    Prewitt's, of the mean of an image's channels: images may differ in their number. The cosine is
+    g . h / (sqrt(g^2 + e) sqrt(h^2 + e)), e = 2.8e-9: where a gradient vanishes the error is 1, as
+    for a right angle, and where the photo's does, it moves nothing.
+    """
+    (gx, gy), (hx, hy) = (
+        gradient(each.mean(dim=1, keepdim=True), middle=1) for each in (image, photo)
+    )
+    lengths = [
+        (x.square() + y.square() + DIRECTION_EPSILON).sqrt() for x, y in ((gx, gy), (hx, hy))
+    ]
+    return 1 - (gx * hx + gy * hy) / (lengths[0] * lengths[1])
+
+
+def gradient(image: Tensor, middle: int) -> tuple[Tensor, Tensor]:
+    """gx and gy, each [B, C, H - 2, W - 2], of [B, C, H, W]: 1 for a slope of 1 a pixel.
+
+    The middle of three differences weighs `middle`: 2 as Sobel has it, 1 as Prewitt.
+    """
     # Differences and sums rather than a convolution, which autocast would round to 16 bits.
     across = image[..., 2:] - image[..., :-2]  # [B, C, H, W - 2]
     down = image[..., 2:, :] - image[..., :-2, :]  # [B, C, H - 2, W]
-    gx = (across[..., :-2, :] + 2 * across[..., 1:-1, :] + across[..., 2:, :]) / 8
-    gy = (down[..., :-2] + 2 * down[..., 1:-1] + down[..., 2:]) / 8
-    return (gx.square() + gy.square() + GRADIENT_EPSILON).sqrt()
+    gx = across[..., :-2, :] + middle * across[..., 1:-1, :] + across[..., 2:, :]
+    gy = down[..., :-2] + middle * down[..., 1:-1] + down[..., 2:]
+    return gx / (4 + 2 * middle), gy / (4 + 2 * middle)
 
 
 def local_l1(parts: Mapping[str, Tensor], target: Tensor, regions: Regions) -> Tensor:

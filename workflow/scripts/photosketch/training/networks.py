@@ -4,6 +4,7 @@
     CVPR 2017 (pix2pix).
 [2] Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait Drawings From Face Photos With
     Hierarchical GANs, CVPR 2019.
+[3] Odena, Dumoulin, Olah: Deconvolution and Checkerboard Artifacts, Distill 2016.
 
 Images are [B, C, F, F] in [-1, 1], F the side of the frame; photos have three channels.
 """
@@ -16,7 +17,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from photosketch.configuration.settings import FusionName
+from photosketch.configuration.settings import DecoderName, FusionName
 from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training.determinism import derive_seed
 from photosketch.training.fusion import build_fusion
@@ -32,11 +33,17 @@ class UNet(nn.Module):
 
     `widths` are the channels after each level. The first and the last level have no normalisation
     on the way down. The `dropouts` levels above the innermost drop half of their channels' values
-    on the way up. Sides of the input have to be multiples of 2 ** len(widths).
+    on the way up, which `doubling` layers take. Sides of the input have to be multiples of
+    2 ** len(widths).
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, widths: Sequence[int], dropouts: int = 0
+        self,
+        in_channels: int,
+        out_channels: int,
+        widths: Sequence[int],
+        dropouts: int = 0,
+        decoder: DecoderName = "transposed",
     ) -> None:
         super().__init__()
         last = len(widths) - 1
@@ -54,13 +61,13 @@ class UNet(nn.Module):
             leaving = widths[level - 1]
             layers = [
                 nn.ReLU(),
-                nn.ConvTranspose2d(arriving, leaving, 4, stride=2, padding=1, bias=False),
+                doubling(decoder, arriving, leaving, bias=False),
                 nn.BatchNorm2d(leaving),
             ]
             if 0 < last - level <= dropouts:
                 layers.append(HalfDropout())
             self.ups.append(nn.Sequential(*layers))
-        outermost = nn.ConvTranspose2d(2 * widths[0], out_channels, 4, stride=2, padding=1)
+        outermost = doubling(decoder, 2 * widths[0], out_channels, bias=True)
         self.ups.append(nn.Sequential(nn.ReLU(), outermost, nn.Tanh()))
 
     def forward(self, image: Tensor) -> Tensor:
@@ -78,6 +85,20 @@ class UNet(nn.Module):
         return features
 
 
+def doubling(decoder: DecoderName, arriving: int, leaving: int, *, bias: bool) -> nn.Module:
+    """A layer from `arriving` to `leaving` channels at twice the resolution.
+
+    `transposed`: the transposed convolution of [1], in which a filter of its own makes each of the
+    four pixels of a 2x2 block. `resize`: pixels are repeated, then convolved, as [3] advises: one
+    filter makes all four.
+    """
+    if decoder == "transposed":
+        return nn.ConvTranspose2d(arriving, leaving, 4, stride=2, padding=1, bias=bias)
+    return nn.Sequential(
+        nn.Upsample(scale_factor=2), nn.Conv2d(arriving, leaving, 3, padding=1, bias=bias)
+    )
+
+
 class LocalGenerators(nn.Module):
     """A U-Net of its own for each part, as in [2].
 
@@ -85,15 +106,13 @@ class LocalGenerators(nn.Module):
     whole frames, black outside their masks.
     """
 
-    def __init__(self, ngf: int, sketch_channels: int) -> None:
+    def __init__(self, ngf: int, sketch_channels: int, decoder: DecoderName) -> None:
         super().__init__()
-        networks = {
-            patch.name: UNet(PHOTO_CHANNELS, sketch_channels, [ngf, 2 * ngf, 4 * ngf])
-            for patch in PATCHES
-        }
+        channels, widths = (PHOTO_CHANNELS, sketch_channels), [ngf, 2 * ngf, 4 * ngf]
+        networks = {patch.name: UNet(*channels, widths, decoder=decoder) for patch in PATCHES}
         for name in ("hair", "background"):
             widths = [ngf, 2 * ngf, 2 * ngf, 2 * ngf]
-            networks[name] = UNet(PHOTO_CHANNELS, sketch_channels, widths, dropouts=1)
+            networks[name] = UNet(*channels, widths, dropouts=1, decoder=decoder)
         self.networks = nn.ModuleDict(networks)
 
     def forward(self, photo: Tensor, regions: Regions) -> dict[str, Tensor]:
@@ -125,12 +144,17 @@ class Generator(nn.Module):
     """
 
     def __init__(
-        self, ngf: int, sketch_channels: int, local: bool, fusion: FusionName = "apdrawing"
+        self,
+        ngf: int,
+        sketch_channels: int,
+        local: bool,
+        fusion: FusionName = "apdrawing",
+        decoder: DecoderName = "transposed",
     ) -> None:
         super().__init__()
         widths = [ngf * factor for factor in (1, 2, 4, 8, 8, 8, 8, 8)]
-        self.unet = UNet(PHOTO_CHANNELS, sketch_channels, widths, dropouts=3)
-        self.local = LocalGenerators(ngf, sketch_channels) if local else None
+        self.unet = UNet(PHOTO_CHANNELS, sketch_channels, widths, dropouts=3, decoder=decoder)
+        self.local = LocalGenerators(ngf, sketch_channels, decoder) if local else None
         self.fusion = build_fusion(fusion, ngf, sketch_channels) if local else None
 
     def forward(self, photo: Tensor, landmarks: Tensor, foreground: Tensor) -> GeneratorOutput:
@@ -202,14 +226,19 @@ class Discriminators(nn.Module):
 
 
 def build_generator(
-    ngf: int, sketch_channels: int, local: bool, seed: int, fusion: FusionName = "apdrawing"
+    ngf: int,
+    sketch_channels: int,
+    local: bool,
+    seed: int,
+    fusion: FusionName = "apdrawing",
+    decoder: DecoderName = "transposed",
 ) -> Generator:
     """A generator with fresh weights as in [1], each of its networks from a seed of its own.
 
     So generators of one `seed` have the same U-Net, with local networks and without, and the same
     local networks, however they are fused.
     """
-    generator = Generator(ngf, sketch_channels, local, fusion)
+    generator = Generator(ngf, sketch_channels, local, fusion, decoder)
     networks: dict[str, nn.Module] = {"unet": generator.unet}
     if generator.local is not None and generator.fusion is not None:
         networks |= {**generator.local.networks, "fusion": generator.fusion}

@@ -13,7 +13,7 @@ NAMES = ("ids", "subset", "photo", "sketch", "landmarks", "parsing", "size", "of
 
 
 def read_packed(path: Path | str) -> dict[str, Any]:
-    """All arrays of a file, by name. Raises InputError where it is damaged."""
+    """All arrays of a file, by name. Raises InputError if the file is damaged."""
     return read_arrays(path, "pack_tensors or pack_warped_tensors", NAMES)
 
 

@@ -46,7 +46,7 @@ def write_samples(samples: Samples, path: str | Path) -> None:
 
 def read_samples(path: str | Path, people: Sequence[tuple[str, str]] | None = None) -> Samples:
     """What `write_samples` wrote. Raises InputError unless the sketches are those of `people`
-    (subset, id), in their order, where these are given."""
+    (subset, id), in their order, if these are given."""
     stage = "infer or collect_sketches"
     arrays = read_arrays(path, stage, NAMES)
     with intact(path, stage):

@@ -16,9 +16,9 @@ from torch.utils.tensorboard import SummaryWriter
 
 from photosketch.figures import contact_sheet
 from photosketch.jobs.job import InputError
-from photosketch.training.kept_trainings import EVENTS
 
 POINTS_EVERY = 10.0  # seconds between two points of a curve
+EVENTS = "events.out.tfevents.*"
 
 
 class Live:

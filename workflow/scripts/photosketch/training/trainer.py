@@ -154,7 +154,7 @@ class Trainer:
         self.local = config.losses.local > 0
         with lack_of_memory_explained(config, device):
             generator = networks.build_generator(
-                config.ngf, sketch_channels, self.local, seed, config.fusion
+                config.ngf, sketch_channels, self.local, seed, config.fusion, config.decoder
             )
             discriminators = networks.build_discriminators(
                 config.ndf, sketch_channels, self.local, seed
@@ -253,8 +253,9 @@ class Trainer:
         `needs`: what it has to be told of a photo besides its pixels.
         """
         parts = f", local networks of six parts, fusion {self.config.fusion}" if self.local else ""
+        decoder = ", resize decoder" if self.config.decoder == "resize" else ""
         return {
-            "architecture": f"unet_256{parts}",
+            "architecture": f"unet_256{decoder}{parts}",
             "needs": ["points", "labels"] if self.local else [],
             "frame": self.config.frame,
             "hparams": self.config.hparams(),

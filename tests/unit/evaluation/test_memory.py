@@ -1,0 +1,93 @@
+"""The metric of memory: copies of training sketches are found, and nothing else is."""
+
+import cv2
+import numpy as np
+
+from photosketch.configuration.settings import FeatureConfig
+from photosketch.data.pairs import Pair, index_pairs, read_image
+from photosketch.evaluation import extractors
+from photosketch.evaluation.files import Features
+from photosketch.evaluation.memory import Memory
+from photosketch.evaluation.memory_sheet import memory_sheet
+
+
+def named(features: np.ndarray, subset: str = "AR") -> Features:
+    count = len(features)
+    return Features(np.arange(count).astype(str), np.full(count, subset), features)
+
+
+def redrawn(sketch: np.ndarray) -> np.ndarray:
+    """A copy that is not exact: moved by some pixels, and paler."""
+    return (0.9 * np.roll(sketch, (1, 2), (0, 1)) + 20).astype(np.uint8)
+
+
+def nearest_copied(photo: np.ndarray, photos: np.ndarray, sketches: np.ndarray) -> np.ndarray:
+    """A generator that copies: the training sketch of the most similar photo, redrawn."""
+    gaps = np.abs(photos - photo.astype(float)).mean(axis=(1, 2, 3))
+    return redrawn(sketches[gaps.argmin()])
+
+
+def filtered(photo: np.ndarray) -> np.ndarray:
+    """A generator that can't copy: a filter of the photo, which has seen no training sketch."""
+    gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    return cv2.divide(gray, cv2.GaussianBlur(gray, (0, 0), 6), scale=235)
+
+
+def test_a_generator_that_copies_is_found_and_one_that_cannot_is_not(root) -> None:
+    faces = index_pairs(root / "resources/demo/pairs.tsv", (200, 250))
+    photos, sketches = (
+        np.stack([read_image(pair, kind) for pair in faces]) for kind in ("photo", "sketch")
+    )
+    training, test = slice(0, None, 2), slice(1, None, 2)  # 21 people each, of all three looks
+    network = extractors.load(FeatureConfig("efficientnet-lite0"))
+    features = extractors.extract(sketches, network)
+    memory = Memory.of(named(features[training]), named(features[test]))
+    drawn = {
+        "copied": [nearest_copied(p, photos[training], sketches[training]) for p in photos[test]],
+        "filtered": [filtered(photo) for photo in photos[test]],
+        "redrawn": [redrawn(sketch) for sketch in sketches[test]],
+    }
+    shares = {
+        name: memory.copied(memory.nearest(extractors.extract(np.stack(images), network))[1]).mean()
+        for name, images in drawn.items()
+    }
+    assert shares["copied"] > 0.9
+    assert shares["filtered"] <= 1 / 21 >= shares["redrawn"]  # which copies the true sketches
+
+
+def test_true_sketches_are_below_the_limit_in_the_expected_share() -> None:
+    """Those of further people, over many splits of 20 people and one more."""
+    random = np.random.default_rng(0)
+    copied = []
+    for _ in range(1500):
+        training, real, further = random.normal(size=(3, 39, 4))
+        memory = Memory.of(named(training), named(real))
+        copied.append(memory.copied(memory.nearest(further)[1]).mean())
+    assert 0.04 < np.mean(copied) < 0.06
+
+
+def test_each_subset_has_its_limit_and_one_of_few_people_has_none() -> None:
+    training, real = np.random.default_rng(0).normal(size=(2, 50, 4))
+    subset = np.repeat(["AR", "CUHK", "few"], [19, 21, 10])
+    people = Features(np.arange(50).astype(str), subset, real)
+    memory = Memory.of(named(training), people)
+    _, ratios = memory.nearest(real)
+    assert memory.limits[0] == ratios[:19].min() != memory.limits[19] == ratios[19:40].min()
+    copied = memory.copied(memory.nearest(training)[1])
+    assert (copied[:40] == 1).all() and np.isnan(copied[40:]).all()
+
+
+def test_the_sheet_begins_with_the_most_suspicious_beside_its_nearest(
+    listed: list[Pair],
+) -> None:
+    """Each drawing is of a gray of its own, by which it is found on the sheet."""
+    drawn = np.stack([np.full((250, 200), gray, np.uint8) for gray in (50, 90)])
+    training, real = named(np.array([[0.0, 0]])), named(np.array([[4.0, 0], [0, 4]]))
+    memory = Memory(training, real, np.full(2, 0.5))
+    features = np.array([[0, 3.0], [0, 1]])
+    sheet = np.asarray(memory_sheet("local", listed[:2], listed[2:], drawn, features, memory))
+    places = [np.argwhere((sheet == gray).all(axis=2))[0, 1] for gray in (90, 50)]
+    assert places == sorted(places)
+    nearest = sheet[:, places[0] + 208 : places[0] + 408]  # beside the first one
+    true = read_image(listed[2], "sketch")
+    assert any((nearest[y : y + 250] == true[..., None]).all() for y in range(len(nearest) - 249))
