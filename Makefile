@@ -4,6 +4,9 @@
 PYTHON ?= python3.11 python3.12 python3.13 python3
 VENV := .venv
 BIN := $(VENV)/bin
+# the packages, and two small networks that come out of one download
+NETWORKS := $(addprefix resources/weights/,selfie_segmentation.tflite face_landmark.tflite)
+READY := $(VENV)/ready $(NETWORKS)
 CORES ?= $(shell nproc)
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := workflow/scripts
@@ -16,7 +19,7 @@ help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 # make setup ONNX=1 IDENTITY=1: with the extras of requirements-onnx.txt and requirements-identity.txt
-setup: $(VENV)/ready $(if $(ONNX),$(VENV)/ready-onnx) $(if $(IDENTITY),$(VENV)/ready-identity)  ## every package, pinned, and the command photosketch into .venv (ONNX=1, IDENTITY=1: with extras)
+setup: $(READY) $(if $(ONNX),$(VENV)/ready-onnx) $(if $(IDENTITY),$(VENV)/ready-identity)  ## every package, pinned, and the command photosketch into .venv (ONNX=1, IDENTITY=1: with extras)
 
 $(VENV)/ready: requirements.txt pyproject.toml
 	@case '$(CURDIR)' in *[\ {}]*) \
@@ -33,32 +36,36 @@ $(VENV)/ready: requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
+# a pattern of two targets is one recipe for both
+%/selfie_segmentation.tflite %/face_landmark.tflite: | $(VENV)/ready
+	$(BIN)/python -m photosketch.data.weights
+
 $(VENV)/ready-%: requirements-%.txt $(VENV)/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-demo: $(VENV)/ready  ## the whole workflow on generated faces, minutes
+demo: $(READY)  ## the whole workflow on generated faces, minutes
 	$(BIN)/snakemake --cores $(CORES) --configfile config/demo.yaml
 
 # a variable as one word of the shell, as it was typed: with spaces, apostrophes and dollars
 quoted = '$(subst ','\'',$(value $(1)))'
 
 OUTPUT ?= results/draw
-draw: $(VENV)/ready  ## sketches of your own photos (PHOTOS=folder, MODEL=generator.safetensors of a run)
+draw: $(READY)  ## sketches of your own photos (PHOTOS=folder, MODEL=generator.safetensors of a run)
 	@test -n $(call quoted,PHOTOS) || { echo "usage: make draw PHOTOS=folder [MODEL=results/RUN/train/ABLATION/seed0/generator_epochN.safetensors] [OUTPUT=folder] [FORCE=1]"; exit 1; }
 	$(BIN)/photosketch draw $(if $(value MODEL),$(call quoted,MODEL)) $(call quoted,PHOTOS) \
 	  --output $(call quoted,OUTPUT) $(if $(FORCE),--force)
 
 # one more than there are cores, up to four: some tests wait
 WORKERS ?= $(shell cores=$$(nproc); echo $$((cores < 3 ? cores + 1 : 4)))
-test: $(VENV)/ready $(VENV)/ready-onnx  ## all tests but those on a cluster
+test: $(READY) $(VENV)/ready-onnx  ## all tests but those on a cluster
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
-test-fast: $(VENV)/ready $(VENV)/ready-onnx  ## the tests that take seconds (another Python: VENV=.venv-second PYTHON=python3.13)
+test-fast: $(READY) $(VENV)/ready-onnx  ## the tests that take seconds (another Python: VENV=.venv-second PYTHON=python3.13)
 	$(BIN)/python -m pytest -m 'not slow' -n $(WORKERS) --dist worksteal
 
 # the slurm profile on two nodes that are this machine; SLURM comes by apt: needs root
-test-cluster: $(VENV)/ready  ## the SLURM profile on two nodes that are this machine (root, Debian)
+test-cluster: $(READY)  ## the SLURM profile on two nodes that are this machine (root, Debian)
 	tests/cluster/install-slurm.sh
 	timeout --signal=INT --kill-after=60 2700 $(BIN)/python -m pytest tests/cluster
 
@@ -70,14 +77,14 @@ lint: $(VENV)/ready  ## style, types, the workflow's own lint
 	$(BIN)/mypy workflow/scripts/*.py
 	$(BIN)/snakemake --lint --configfile config/demo.yaml
 
-bench: $(VENV)/ready  ## every measurement, to results/bench.json
+bench: $(READY)  ## every measurement, to results/bench.json
 	$(BIN)/python tests/bench.py
 
 # what it looks at: docs/gpu.md
-gpu-check: $(VENV)/ready  ## is everything right on the GPU at hand, and how fast?
+gpu-check: $(READY)  ## is everything right on the GPU at hand, and how fast?
 	$(BIN)/python tests/gpu_check.py
 
-estimate: $(VENV)/ready  ## what a run is going to take (CONFIG=my.yaml)
+estimate: $(READY)  ## what a run is going to take (CONFIG=my.yaml)
 	$(BIN)/photosketch estimate $(CONFIG)
 
 RUN ?= cufs

@@ -20,7 +20,7 @@ from photosketch.evaluation import seams
 from photosketch.evaluation.scores import stack_points, stack_sketches
 from photosketch.geometry.patches import PARTS
 from photosketch.landmarks import detection
-from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.parsing.segmentation import parse_segmentation
 from support.faces.looks import LOOKS
 from support.faces.pair import draw_pair
 from support.planted_seams import part_masks, planted
@@ -43,7 +43,7 @@ class People:
 def real_people(pairs: list[Pair]) -> People:
     points = stack_points(pairs, {"CUHK": detection.detect_pairs(pairs, "cpu")}, "photo")
     photos = np.stack([read_image(pair, "photo") for pair in pairs])
-    labels = np.stack([parse_grabcut(*face) for face in zip(photos, points, strict=True)])
+    labels = np.stack([parse_segmentation(*face) for face in zip(photos, points, strict=True)])
     return People(points, labels, stack_sketches(pairs), photos)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 import bench_common
-from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import BACKGROUND, BROWS, EYES, MOUTH, NOSE
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.warp.estimate import Face, estimate
 from photosketch.warp.maps import at, identity, iou, jacobian, without_folds
 from support.faces.looks import LOOKS
@@ -150,7 +150,7 @@ def main(pairs_a_look: int = 3) -> dict[str, dict[str, float]]:
                 points = getattr(pair, f"{modality}_landmarks") + random.normal(0, 0.7, (5, 2))
                 points = points.astype(np.float32)
                 image = getattr(pair, modality)
-                faces.append(Face(image, parse_grabcut(image, points), points))
+                faces.append(Face(image, parse_segmentation(image, points), points))
             drawn.append((pair, *faces))
     results = {}
     print(f"{'map':16}{'error px':>10}{'head IoU':>10}{'Jacobian':>10}{'ms':>8}")

@@ -22,7 +22,7 @@ import yaml
 from support.snakemake_server import run_snakemake
 
 COPIED = ("Snakefile", "environment.yml", "config", "profiles", "resources", "workflow")
-NOT_COPIED = shutil.ignore_patterns("__pycache__", "cufs", "demo", "readme", "weights")
+NOT_COPIED = shutil.ignore_patterns("__pycache__", "cufs", "demo", "readme", "*.onnx", "*.pth")
 OVERLAY = {
     "run": "small",
     "device": "cpu",
@@ -190,7 +190,7 @@ PARSED = tuple(f"results/small/parsing/machine/{name}.npz" for name in ("pencil"
 
 def edit_while_running(project: Project) -> None:
     """Make the parsings stale, and have their first job edit a module that the next imports."""
-    module = project.folder / "workflow/scripts/photosketch/parsing/grabcut.py"
+    module = project.folder / "workflow/scripts/photosketch/parsing/segmentation.py"
     script = project.folder / "workflow/scripts/parse_faces.py"
     edit = f"open({str(module)!r}, 'a').write('# edited' + chr(10))"
     script.write_text(f"{script.read_text()}\n{edit}\n")

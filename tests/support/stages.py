@@ -41,8 +41,8 @@ def up_to_the_warp(pairs: list, landmarks: Path, threads: int) -> dict[str, np.n
     from photosketch.jobs.threads import workers
     from photosketch.landmarks import detection
     from photosketch.landmarks.table import points_of, read_landmarks, write_landmarks
-    from photosketch.parsing.grabcut import parse_grabcut
     from photosketch.parsing.parse_pairs import parse_pairs
+    from photosketch.parsing.segmentation import parse_segmentation
     from photosketch.warp.estimate import Face, _Fit
     from photosketch.warp.warp_pairs import warp_pairs
 
@@ -52,7 +52,7 @@ def up_to_the_warp(pairs: list, landmarks: Path, threads: int) -> dict[str, np.n
     parsings = parse_pairs(pairs, table, threads=threads)
     detect = detection.detector("cpu", 40)
     warped, scores = warp_pairs(
-        pairs, table, parsings, "face", parse_grabcut, parse_grabcut, detect, threads
+        pairs, table, parsings, "face", parse_segmentation, parse_segmentation, detect, threads
     )
 
     def unrounded(index: int) -> np.ndarray:
@@ -64,7 +64,7 @@ def up_to_the_warp(pairs: list, landmarks: Path, threads: int) -> dict[str, np.n
             )
             for modality in ("photo", "sketch")
         )
-        return _Fit(*faces).displacement()
+        return _Fit(*faces, "face").displacement()
 
     with workers(threads) as pool:
         displacements = np.stack(list(pool.map(unrounded, range(len(pairs)))))

@@ -34,7 +34,7 @@ def test_images_without_a_face_stop_the_run_or_fall_back_and_are_named(project):
     assert done.returncode == 0, done.stdout
     log = project.results / f"logs/parse_faces/{subset}.log"
     for text in (done.stdout, log.read_text()):
-        assert text.count("parsed by grabcut") == 12
+        assert text.count("parsed by segmentation") == 12
     with np.load(parsing) as stored:
         assert len(stored["fallback"]) == 12
         assert all((stored[modality] > 0).mean() > 0.2 for modality in ("photo", "sketch"))

@@ -21,7 +21,7 @@ def stuck(finished, tmp_path_factory):
     """A project whose merge has failed: MTCNN misses some sketches and no points are given."""
     project = finished.copied_to(tmp_path_factory.mktemp("stuck"))
     warped = {"local": {"losses": {"l1": 100, "local": 25}, "warp": "face"}}  # needs all points
-    project.configure(landmarks={"manual": None}, ablations=warped)
+    project.configure(landmarks={"manual": None, "mesh": False}, ablations=warped)
     done = run(project)
     assert done.returncode != 0
     return project, done.stdout

@@ -36,7 +36,7 @@ rule index_pairs:
 
 rule fetch_weights:
     output:
-        "resources/weights/{file}",
+        f"{weights.FOLDER}/{{file}}",
     log:
         "<logs>/fetch_weights/{file}.log",
     benchmark:

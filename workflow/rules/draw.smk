@@ -13,6 +13,7 @@ DRAWN_FILES = sorted(
 rule draw:
     input:
         generator=drawing_generator,
+        person=PERSON_NETWORK,
     output:
         faces="<results>/draw/faces.csv",
     log:
@@ -30,6 +31,7 @@ rule draw:
         hp=lambda wildcards: {
             "photos": DRAW["photos"],
             "points": DRAW.get("points"),
+            "background": DRAW.get("background", "white"),
             "statistics": config["inference"]["statistics"],
             "content": input_hashes.digest(DRAWN_FILES, HASHES / "draw.json"),
         },

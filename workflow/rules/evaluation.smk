@@ -163,6 +163,7 @@ rule show_memory:
     conda:
         "../../environment.yml"
     params:
+        hp={},
         code=code_version("show_memory.py"),
     message:
         "Showing the nearest training sketches of {wildcards.ablation}, seed {wildcards.seed}, epoch {wildcards.epoch}"

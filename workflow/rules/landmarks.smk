@@ -1,8 +1,12 @@
 """Five landmarks of every photo and sketch: detected, asked for, clicked, merged, and shown."""
 
+# of images that are to be aligned nothing tells where their faces are
+MESH = config["landmarks"]["mesh"] and not ALIGNS
+
 
 rule detect_landmarks:
     input:
+        **given_files(mesh=MESH and weights.MESH_NETWORK.path),
         manifest="<results>/pairs.tsv",
     output:
         "<results>/landmarks/detected/{subset}.csv",
@@ -19,7 +23,7 @@ rule detect_landmarks:
         runtime=by_attempt(30),
         gpu=gpu,
     params:
-        hp={"min_face_size": config["landmarks"]["min_face_size"]},
+        hp={"min_face_size": config["landmarks"]["min_face_size"], "mesh": MESH},
         code=code_version("detect_landmarks.py"),
     message:
         "Detecting the landmarks of {wildcards.subset}"

@@ -4,6 +4,7 @@ from photosketch.parsing import manual_files
 
 PARSER_HPARAMS = settings.parser_hparams(config)
 PARSER_WEIGHTS = None
+PERSON_NETWORK = weights.PERSON_NETWORK.path
 if config["parsing"]["backend"] == "onnx":
     published = weights.PARSER_WEIGHTS[config["parsing"]["model"]].path
     PARSER_WEIGHTS = config["parsing"]["weights"] or published
@@ -13,6 +14,7 @@ rule parse_faces:
     input:
         **given_files(weights=PARSER_WEIGHTS),
         **IMAGES,
+        person=PERSON_NETWORK,
         landmarks=POINTS,
     output:
         "<results>/parsing/machine/{subset}.npz",

@@ -13,6 +13,7 @@ rule warp_sketches:
     input:
         **given_files(weights=PARSER_WEIGHTS),
         **IMAGES,
+        person=PERSON_NETWORK,
         landmarks=POINTS,
         parsing="<results>/parsing/{subset}.npz",
     output:

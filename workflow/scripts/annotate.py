@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files = snakemake.params.hp, snakemake.input
-    machines = [files.detected, *([files.facepp] if files.get("facepp") else [])]
+    machines = [*([files.facepp] if files.get("facepp") else []), files.detected]
     manual = files.get("manual")
     text, count = click_page.annotation_page(
         pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from photosketch.data import pairs
 from photosketch.jobs import devices, job
-from photosketch.landmarks import detection
+from photosketch.landmarks import detection, mesh
 from photosketch.landmarks.table import FACES, write_landmarks
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"]), subset
     )
     started = time.monotonic()
-    table = detection.detect_pairs(listed, device, console, **snakemake.params.hp)
+    hp = snakemake.params.hp
+    table = detection.detect_pairs(listed, device, console, min_face_size=hp["min_face_size"])
+    if hp["mesh"]:
+        table = mesh.with_missed_faces(listed, table)
     seconds = time.monotonic() - started
     write_landmarks(table, snakemake.output[0])
     images = len(listed) * len(pairs.MODALITIES)

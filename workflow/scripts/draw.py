@@ -14,7 +14,9 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     hp = snakemake.params.hp
     output = Path(snakemake.output.faces).parent
     device = devices.device_of_job(console, snakemake.config, snakemake.resources)
-    sketcher = Sketcher.load(snakemake.input.generator, device, hp["statistics"])
+    sketcher = Sketcher.load(
+        snakemake.input.generator, device, hp["statistics"], background=hp["background"]
+    )
     listed = photos.find_photos([hp["photos"]], output)
     points = photos.read_points(Path(hp["points"]), listed) if hp["points"] else {}
     then = "name it in the key draw.points, and run the target draw again"

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, config, manual = snakemake.params.hp, snakemake.config, snakemake.input.get("manual")
     asking = config["landmarks"]["facepp"]
-    known = set(rows_by_image(read_tables(hp["subsets"], snakemake.input.detected)))
+    detected = rows_by_image(read_tables(hp["subsets"], snakemake.input.detected))
+    known = {image for image, row in detected.items() if row["source"] != "mesh"}
     tables = facepp.find_landmarks(
         pairs.read_manifest(snakemake.input.manifest, config["dataset"]["pairs"]),
         known | (images_by_hand(Path(manual)) if manual else set()),

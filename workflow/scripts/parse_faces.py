@@ -34,7 +34,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     seconds = time.monotonic() - started
     write_parsings(parsings, snakemake.output[0])
     for id, modality in parsings.fallback:
-        job.say(f"{subset} {id}: no face found in the {modality}: parsed by grabcut", console)
+        job.say(f"{subset} {id}: no face found in the {modality}: parsed by segmentation", console)
     if parsings.faceless:
         job.say(f"{subset}: photos without a face: {job.listed(parsings.faceless, 5)}", console)
     if parsings.unparsed:

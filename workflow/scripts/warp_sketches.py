@@ -8,8 +8,9 @@ from photosketch.geometry import similarity
 from photosketch.jobs import job, run_plan
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import read_landmarks
-from photosketch.parsing import bisenet, grabcut
+from photosketch.parsing import bisenet
 from photosketch.parsing.labels import read_parsings
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.warp.files import summarise, write_scores, write_warped
 from photosketch.warp.warp_pairs import warp_pairs
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
-    parse = grabcut.parse_grabcut
+    parse = parse_segmentation
     if hp["parser"]["backend"] == "onnx":
         parser = hp["parser"]
         learned = bisenet.Parser(parser["model"], files.weights, parser["weights_sha256"])
@@ -33,7 +34,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         read_parsings(files.parsing),
         hp["mode"],
         parse=parse,
-        parse_fallback=grabcut.parse_grabcut,
+        parse_fallback=parse_segmentation,
         detect=detection.detector("cpu", hp["min_face_size"]),
         threads=snakemake.threads,
         page_command=run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate"),

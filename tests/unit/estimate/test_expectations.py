@@ -34,7 +34,7 @@ def test_the_full_run_needs_the_disk_that_its_generators_and_states_fill(
     state = 3 * 4 * (54.4e6 + 2.77e6)
     assert disk["states for resuming"] == pytest.approx(4 * 2 * state, rel=0.01)
     assert disk["a state being written"] == pytest.approx(state, rel=0.01)
-    assert disk["features"] == (4 * 31 + 1) * 338 * 2048 * 4
+    assert disk["features"] == ((4 * 31 + 1) * 338 + 268) * 2048 * 4
     assert disk["warps"] == 0
     twice = expectations.expected_bytes({**config, "seeds": [0, 1]}, ROWS)
     for kind in ("generators", "states for resuming", "samples"):
@@ -61,7 +61,7 @@ def test_local_networks_validation_warps_and_methods_take_more(config: dict[str,
         expectations.expected_bytes(shared, ROWS),
     ):
         assert validated["samples"] == disk["samples"] * (338 + 27) // 338
-        assert validated["features"] == (4 * 31 + 1) * (338 + 27) * 2048 * 4
+        assert validated["features"] == ((4 * 31 + 1) * (338 + 27) + 241) * 2048 * 4
         assert validated["tensors"] == disk["tensors"]
 
     ablations = {**config["ablations"], "c": {"warp": "face"}, "d": {"warp": "region"}}

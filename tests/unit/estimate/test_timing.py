@@ -30,7 +30,9 @@ def test_a_step_that_takes_long_is_not_repeated(monkeypatch):
 
 def test_a_photo_is_parsed_at_the_size_of_the_run_or_named(listed, tmp_path, monkeypatch):
     parsed = []
-    monkeypatch.setattr(timing, "parse_grabcut", lambda face, points: parsed.append(face.shape))
+    monkeypatch.setattr(
+        timing, "parse_segmentation", lambda face, points: parsed.append(face.shape)
+    )
     assert timing.parsing_seconds(str(listed[0].photo), {"size": [100, 125]}) < 60
     assert parsed == [(125, 100, 3)]
     with pytest.raises(InputError, match=r"none\.png is not there"):

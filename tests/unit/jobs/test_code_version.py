@@ -16,13 +16,12 @@ from support.imports import LIBRARY, SCRIPTS, imported, library_names
 
 ROOT = Path(__file__).parents[3]
 WATCHED = "training/tensorboard_log"  # for people: no stage reads what it writes
-KEPT = "training/kept_trainings"  # decides which training goes on; its fingerprint has the code
 CHECK = "geometry/patch_checks"  # decides over errors alone, and so does what only it imports
 EXEMPTED = (
     *(f"configuration/{name}" for name in ("checks", "loading", "settings", "sweeps")),
     *(f"jobs/{name}" for name in ("code_version", "devices", "job", "progress")),
     *(f"jobs/{name}" for name in ("provenance", "run_plan")),
-    *(CHECK, KEPT, WATCHED),
+    *(CHECK, WATCHED),
 )
 EXEMPT = {LIBRARY / f"{name}.py" for name in EXEMPTED}
 
@@ -148,7 +147,7 @@ def test_every_data_file_has_the_name_of_a_module_beside_it():
 
 def test_the_exempt_modules_import_nothing_that_is_not_exempt():
     assert code_version.EXEMPT == EXEMPT
-    for path in EXEMPT - {LIBRARY / f"{name}.py" for name in (WATCHED, CHECK, KEPT)}:
+    for path in EXEMPT - {LIBRARY / f"{name}.py" for name in (WATCHED, CHECK)}:
         assert imported(path) <= EXEMPT
 
 

@@ -95,6 +95,30 @@ def test_rows_by_hand_win_over_mtcnn_and_those_over_facepp_in_the_order_of_the_p
     assert all(tuple(table.columns) == COLUMNS for table in tables.values())
 
 
+def test_points_of_the_mesh_come_last_and_are_named(merge, capsys):
+    detected = tables_of(dict.fromkeys(IMAGES, np.array(POINTS)))
+    for table in detected.values():
+        table["source"] = "mesh"
+    merge.facepp = tables_of({GAPS[0]: np.array(POINTS) + 3}, "facepp")
+    merge.write(line(*GAPS[1]))
+    tables = merge_landmarks(
+        PAIRS,
+        detected,
+        merge.manual,
+        merge.template,
+        facepp=merge.facepp,
+        page=merge.page,
+        page_command=COMMAND,
+        sketches_needed_by=merge.needed_by,
+    )
+    assert list(tables["AR"]["source"]) == ["mesh", "mesh", "mesh", "facepp"]
+    assert list(tables["XM"]["source"]) == ["manual", "mesh", "mesh", "mesh"]
+    console = io.StringIO()
+    say_sources(PAIRS, tables, COMMAND, console)
+    assert "6 images in which MTCNN finds no face" in console.getvalue()
+    assert f"sketch of XM 1. To confirm or to move them: `{COMMAND}`" in console.getvalue()
+
+
 def test_all_images_without_points_are_listed_with_their_files_and_the_ways_out(merge):
     merge.write()  # the header alone
     sketch, photo, clicking, typing = merge.problems(*GAPS)

@@ -75,11 +75,11 @@ def test_counts_tell_sources_and_flags_apart():
     found.loc[found["id"] == "0", "source"] = "other"  # whose points were not taken
     found.loc[found["id"] == "0", "faces"] = 3
     counted = review.counts({"AR": review.reviewed(both, [found])}, pairs(9))
-    columns = ["subset", "modality", "mtcnn", "manual", "facepp", "far_outside", "several_faces"]
-    assert list(counted) == [*columns, "without_points"]
+    sources, flags = ["mtcnn", "manual", "facepp", "mesh"], ["far_outside", "several_faces"]
+    assert list(counted) == ["subset", "modality", *sources, *flags, "without_points"]
     assert counted.to_numpy().tolist() == [
-        ["AR", "photo", 9, 0, 0, 1, 1, 0],
-        ["AR", "sketch", 0, 0, 2, 0, 1, 7],
+        ["AR", "photo", 9, 0, 0, 0, 1, 1, 0],
+        ["AR", "sketch", 0, 0, 2, 0, 0, 1, 7],
     ]
 
 

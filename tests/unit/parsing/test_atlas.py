@@ -1,5 +1,3 @@
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
@@ -30,18 +28,10 @@ def test_the_stretch_of_a_face_is_bounded(distance, stretch):
     assert FaceFrame.of(points).stretch == pytest.approx(stretch)
 
 
-def test_the_parts_nest():
-    for parts in (
-        (atlas.INNER_FACE, atlas.HEAD_CORE, atlas.HEAD, atlas.LARGEST_HEAD),
-        (atlas.INNER_FACE, atlas.FACE, atlas.HEAD),
-        (atlas.INNER_FACE, atlas.GUESSED_HEAD, atlas.LARGEST_HEAD),
-        (atlas.HEAD_CORE, atlas.HEAD_SURROUNDS, atlas.WIDE_SURROUNDS),
-        (atlas.NECK, atlas.NECK_AND_BREAST),
-        (atlas.GUESSED_SHOULDERS, atlas.LARGEST_SHOULDERS),
-    ):
-        for inner, outer in pairwise(part.inside(X, Y) for part in parts):
-            assert not (inner & ~outer).any()
-            assert (outer & ~inner).any()
+def test_the_face_holds_what_is_certain_to_be_face():
+    inner, face = (part.inside(X, Y) for part in (atlas.INNER_FACE, atlas.FACE))
+    assert not (inner & ~face).any()
+    assert (face & ~inner).any()
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -51,9 +41,6 @@ def test_places_and_windows_hold_what_they_are_certain_to_on_a_generated_face(se
     frame = FaceFrame.of(points)
     x, y = frame.coordinates(labels.shape)
     assert not np.isin(labels[atlas.INNER_FACE.inside(x, y)], (BACKGROUND, CLOTHES)).any()
-    assert (labels[atlas.NECK.inside(x, y)] != BACKGROUND).all()
-    surroundings = atlas.WIDE_SURROUNDS.outside(x, y) & (y < atlas.SURROUNDS_END)
-    assert (labels[surroundings] == BACKGROUND).mean() > 0.9
     core = atlas.FACE.distance(x, y / frame.stretch) < atlas.FACE_CORE
     assert (labels[core] == HAIR).mean() < 0.1
     tip = (points[2, 1] - frame.y) / frame.unit

@@ -75,7 +75,7 @@ def test_the_most_doubtful_pairs_come_first_and_what_is_not_the_parser_s_is_said
     located = table[(table["id"] != "b") | (table["modality"] == "photo")]
     (first, second, *rest) = captions(monkeypatch, pairs, bad, located)
     assert first == ("b", "sketch not parsed")
-    assert second == ("c", "doubt 3.00, photo and sketch by grabcut (no face found)")
+    assert second == ("c", "doubt 3.00, photo and sketch by segmentation (no face found)")
     assert {name for name, _ in rest} == {"a", "d"}
     assert dict(rest)["a"].endswith(", sketch by hand")
 

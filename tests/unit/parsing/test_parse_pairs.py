@@ -1,4 +1,4 @@
-"""Parsing all pairs of a subset, by grabcut and by a small network whose labels are known."""
+"""Parsing all pairs of a subset, by segmentation and by a small network whose labels are known."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -8,9 +8,9 @@ import pytest
 
 from photosketch.data.pairs import MODALITIES
 from photosketch.jobs.job import InputError
-from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import HAIR, Parsings, read_parsings, write_parsings
 from photosketch.parsing.parse_pairs import finds_face, parse_pairs
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.warp.warp_pairs import warp_pairs
 from support.drawn_pairs import on_disk, true_points
 from support.faces.pair import draw_pair
@@ -30,7 +30,7 @@ def demo(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def by_grabcut(demo):
+def by_segmentation(demo):
     return parse_pairs(*demo)
 
 
@@ -43,16 +43,16 @@ def as_pairs(folder, images):
     return on_disk(folder, "a", list(images), drawn), true_points(list(images), drawn)
 
 
-def test_grabcut_parses_pairs_in_order_with_any_number_of_threads(demo, by_grabcut):
+def test_segmentation_parses_pairs_in_order_with_any_number_of_threads(demo, by_segmentation):
     together = parse_pairs(*demo, threads=3)
-    assert by_grabcut.ids == together.ids == ("0", "1", "2")
+    assert by_segmentation.ids == together.ids == ("0", "1", "2")
     for modality in MODALITIES:
-        stack = getattr(by_grabcut, modality)
+        stack = getattr(by_segmentation, modality)
         assert stack.shape == (3, 250, 200) and stack.dtype == np.uint8
         assert np.array_equal(stack, getattr(together, modality))
         pair = draw_pair(2)
         image, points = getattr(pair, modality), getattr(pair, f"{modality}_landmarks")
-        assert np.array_equal(stack[2], parse_grabcut(image, points))
+        assert np.array_equal(stack[2], parse_segmentation(image, points))
 
 
 def test_every_photo_without_points_is_listed(demo):
@@ -63,14 +63,16 @@ def test_every_photo_without_points_is_listed(demo):
         assert pair.photo in problem and "merge_landmarks" in problem
 
 
-def test_sketches_without_points_have_no_labels_and_are_named(demo, by_grabcut, parser, tmp_path):
+def test_sketches_without_points_have_no_labels_and_are_named(
+    demo, by_segmentation, parser, tmp_path
+):
     pairs, table = demo
     located = table.drop(table.index[(table["id"] == "1") & (table["modality"] == "sketch")])
     partly = parse_pairs(pairs, located)
-    assert (by_grabcut.unparsed, partly.unparsed) == ((), ("1",))
-    assert np.array_equal(partly.photo, by_grabcut.photo)
+    assert (by_segmentation.unparsed, partly.unparsed) == ((), ("1",))
+    assert np.array_equal(partly.photo, by_segmentation.photo)
     assert not partly.sketch[1].any()
-    assert np.array_equal(partly.sketch[::2], by_grabcut.sketch[::2])
+    assert np.array_equal(partly.sketch[::2], by_segmentation.sketch[::2])
     images = {id: (face(), face()[..., 0]) for id in "1234"}
     pairs, table = as_pairs(tmp_path, images | {"2": (face(), WHITE)})
     learned = parse_pairs(pairs, table.drop(5), parser)  # the sketch of 3
@@ -97,21 +99,21 @@ def test_every_photo_without_a_face_is_blank_and_listed(parser, tmp_path):
     assert parsed.photo.any(axis=(1, 2)).tolist() == [id not in "27" for id in images]
 
 
-def test_the_fallback_is_grabcut_and_recorded(blind, demo, by_grabcut):
+def test_the_fallback_is_segmentation_and_recorded(blind, demo, by_segmentation):
     parsed = parse_pairs(*demo, blind, fallback=True)
-    assert np.array_equal(parsed.photo, by_grabcut.photo)
+    assert np.array_equal(parsed.photo, by_segmentation.photo)
     assert parsed.fallback == tuple((id, modality) for id in "012" for modality in MODALITIES)
 
 
-def test_a_warped_sketch_is_parsed_again_by_what_parsed_it(blind, demo, by_grabcut):
+def test_a_warped_sketch_is_parsed_again_by_what_parsed_it(blind, demo, by_segmentation):
     pairs, table = demo
-    parsings = replace(by_grabcut, fallback=(("1", "sketch"),))
+    parsings = replace(by_segmentation, fallback=(("1", "sketch"),))
     points = draw_pair(0).photo_landmarks
     _, scores = warp_pairs(
-        *(pairs[:2], table, parsings, "face", blind.parse_image, parse_grabcut),
+        *(pairs[:2], table, parsings, "face", blind.parse_image, parse_segmentation),
         lambda sketches: [points] * 2,
     )
-    # the network sees no head in the first, grabcut one in the second
+    # the network sees no head in the first, segmentation one in the second
     assert scores["tried"][0] == 0 and scores["worse"][0]
     assert scores["tried"][1] > 0.8
 

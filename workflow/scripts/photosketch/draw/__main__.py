@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--aligned", action="store_true", help="the photos are as the training's: draw them whole")
     add("--statistics", choices=("instance", "running"), default="instance")
     add("--seed", type=int, help="of dropout (default: that of the training)")
+    add("--background", choices=("white", "keep"), default="white", help="all but the person")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--threads", type=int, metavar="N", help="of the CPU (default: all)")
     add("--force", action="store_true", help="overwrite what was drawn into DIR")
@@ -80,7 +81,9 @@ def _draw(asked: argparse.Namespace) -> int:
     if asked.threads:
         set_threads(asked.threads)
     device = devices.acquire_device(sys.stderr, asked.device, in_short=True)
-    sketcher = Sketcher.load(asked.generator, device, asked.statistics, asked.seed)
+    sketcher = Sketcher.load(
+        asked.generator, device, asked.statistics, asked.seed, asked.background
+    )
     drawn = draw_photos(
         sketcher,
         photos,
@@ -157,7 +160,7 @@ def _report(asked: argparse.Namespace, drawn: "Drawn", photos: int) -> None:
 def _again(asked: argparse.Namespace) -> str:
     """The same command with points, as it is typed in any shell."""
     given = [str(asked.generator), *map(str, asked.photos), "--output", f"{asked.output}_again"]
-    for option in ("statistics", "seed", "device", "threads"):
+    for option in ("statistics", "seed", "background", "device", "threads"):
         value = getattr(asked, option)
         if value not in (None, _parser().get_default(option)):
             given += [f"--{option}", str(value)]

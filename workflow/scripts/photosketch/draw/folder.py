@@ -104,7 +104,8 @@ def draw_photos(
     """
     clear(output, photos)
     drawn = Drawn()
-    album = _Album(output, sketcher.about, len(photos))
+    whitened = sketcher.background == "white" and not aligned
+    album = _Album(output, sketcher.about, len(photos), whitened)
     with Bar("drawing", len(photos), console) as bar, deterministic_algorithms():
         for photo in photos:
             given = (points or {}).get(photo.name)
@@ -154,11 +155,13 @@ def _reasons(photo: Photo, error: Exception) -> list[str]:
 class _Album:
     """The folder as it grows, photo by photo, with little of it in memory."""
 
-    def __init__(self, output: Path, about: Mapping[str, Any], photos: int) -> None:
+    def __init__(self, output: Path, about: Mapping[str, Any], photos: int, whitened: bool) -> None:
         self.output = output
         output.mkdir(parents=True, exist_ok=True)
         self.title = f"Drawn by {about['run']}, {about['ablation']}"
         self.lead = f"seed {about['seed']}, epoch {about['epoch']}; {counted(photos, 'photo')}"
+        if whitened:
+            self.lead += "; all but the person was made white (--background keep leaves it)"
         self.pages = math.ceil(photos / ON_A_PAGE)
         self.rows: list[list[Any]] = []
         self.cards: list[page.Card] = []

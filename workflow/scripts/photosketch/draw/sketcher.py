@@ -6,8 +6,8 @@
     for sketch in sketcher("photo.jpg"):
         print(sketch.face.points, sketch.image.shape)
 
-A face is found by its five points, brought to the place and size that faces had in training, parsed
-where the generator has local networks, and drawn as test photos are (`training.drawing`).
+A face is found by its five points, brought to the place and size that faces had in training,
+parsed, put on white, and drawn as test photos are (`training.drawing`).
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, get_args
 
+import cv2
 import numpy as np
 import torch
 
+from photosketch.configuration.settings import Background
 from photosketch.data import images
-from photosketch.data.array_types import Image, Labels, Points
+from photosketch.data.array_types import Image, Labels, Mask, Points
 from photosketch.draw import generator_file
 from photosketch.draw.photos import as_text
 from photosketch.geometry.resampling import resampled
@@ -27,9 +29,11 @@ from photosketch.geometry.similarity import Similarity, similarity
 from photosketch.jobs.job import InputError
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import NOT_UPRIGHT, faults_of
-from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.parsing.labels import BACKGROUND
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import checkpoint, inference, networks, pack, tensors
 
+WHITE = (255.0, 255.0, 255.0)
 MIN_FACE_SIZE = 40  # pixels, in a copy of the photo of images.LONGEST pixels at most
 
 
@@ -67,6 +71,7 @@ class Sketcher:
     device: torch.device
     statistics: inference.Statistics = "instance"
     seed: int | None = None  # of dropout; None: that of the training
+    background: Background = "white"
 
     @classmethod
     def load(
@@ -75,17 +80,21 @@ class Sketcher:
         device: str | torch.device = "cpu",
         statistics: inference.Statistics = "instance",
         seed: int | None = None,
+        background: Background = "white",
     ) -> Self:
         """The generator of a safetensors file that training wrote, by default the included one.
 
         `statistics`: instance (pix2pix: normalised by the single image, dropout on) or running.
+        `background`: white makes all but the person white, because a generator trained on plain
+        backgrounds draws busy ones as black clouds; keep leaves it as it is.
         Raises InputError where the file is damaged or doesn't say what drawing has to know.
         """
         if statistics not in (known := get_args(inference.Statistics)):
             raise InputError([f"statistics: {statistics!r} is unknown; use {' or '.join(known)}"])
         weights, about = read_generator(path)
         device = torch.device(device)
-        return cls(inference.build(weights, about).to(device), about, device, statistics, seed)
+        generator = inference.build(weights, about).to(device)
+        return cls(generator, about, device, statistics, seed, background)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -149,15 +158,19 @@ class Sketcher:
     def draw(self, image: Image, face: Face, name: str, *, aligned: bool = False) -> Sketch:
         """One face of a photo [H, W, 3]; arguments as of a call."""
         _check_photo(image)
+        whitened = self.background == "white" and not aligned
         if aligned:
             _check_size(image, self.size)
             transform = Similarity(np.eye(2), np.zeros(2))
             picture = image
         else:
             transform = similarity(face.points, np.array(self.about["template"]))
-            picture = resampled(image, transform, self.size)
+            fill = WHITE if whitened else None
+            picture = resampled(image, transform, self.size, fill)
         points = transform(face.points)
-        labels = parse_grabcut(picture, points) if self.needs_parsing else None
+        labels = parse_segmentation(picture, points) if whitened or self.needs_parsing else None
+        if whitened and labels is not None:
+            picture = on_white(picture, labels != BACKGROUND)
         return Sketch(face, self.sketch(picture, points, labels, name), picture, transform)
 
     def sketch(self, picture: Image, points: Points, labels: Labels | None, name: str) -> Image:
@@ -211,6 +224,12 @@ def given_faces(image: Image, points: Points | Sequence[Points]) -> list[Face]:
     if faults := [fault for face in faces for fault in faults_of(face, width, height)]:
         raise InputError(faults)
     return [Face(face, 1.0, "manual") for face in faces]
+
+
+def on_white(picture: Image, person: Mask) -> Image:
+    """A picture [H, W, 3] with all but the person [H, W] white, softened over a pixel."""
+    share = cv2.GaussianBlur(person.astype(np.float32), (0, 0), 1)[..., None]
+    return np.rint(255 + share * (picture.astype(np.float32) - 255)).astype(np.uint8)
 
 
 def stem_of(path: Path) -> str:

@@ -128,8 +128,8 @@ def time_jobs(
     threads = {job.wildcards["ablation"]: job.threads for job in jobs if job.rule_name in TRAINED}
     parsing = None
     photos = pairs.image_files(config["dataset"]["pairs"], table)
-    by_grabcut = config["parsing"]["backend"] != "onnx"
-    if photos and by_grabcut and any(job.rule_name == "parse_faces" for job in jobs):
+    by_segmentation = config["parsing"]["backend"] != "onnx"
+    if photos and by_segmentation and any(job.rule_name == "parse_faces" for job in jobs):
         parsing = timing.parsing_seconds(photos[0], config["dataset"])
     if not threads:
         return expectations.timed_seconds(jobs, config, table, {}, parsing), []

@@ -15,7 +15,7 @@ from photosketch.data import images
 from photosketch.geometry.similarity import template
 from photosketch.jobs.job import InputError
 from photosketch.jobs.threads import workers
-from photosketch.parsing.grabcut import parse_grabcut
+from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import inference, pack
 from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.tensors import PackedSet
@@ -61,8 +61,9 @@ def parsing_seconds(photo: str, dataset: Mapping[str, Any]) -> float:
     except images.FaultyError as error:
         raise InputError([f"{photo} {error}"]) from error
     face = cv2.resize(pixels, dataset["size"], interpolation=cv2.INTER_AREA)
+    points = template(dataset["size"])
     with workers(1) as pool:
-        return pool.submit(_timed, lambda: parse_grabcut(face, template(dataset["size"]))).result()
+        return pool.submit(_timed, lambda: parse_segmentation(face, points)).result()
 
 
 def computes_bf16(device: torch.device) -> bool:

@@ -11,9 +11,11 @@ from photosketch.data.array_types import Image
 from photosketch.geometry.similarity import Similarity
 
 
-def resampled(image: Image, transform: Similarity, size: Sequence[int]) -> Image:
+def resampled(
+    image: Image, transform: Similarity, size: Sequence[int], fill: Sequence[float] | None = None
+) -> Image:
     """An image [H, W, 3] uint8 moved by `transform`, `size` (width, height) of it; what it does not
-    cover has the colour of its background.
+    cover has the colour `fill`, by default that of its background.
 
     Cubic interpolation if it grows. If it shrinks, on a grid so fine that no pixel of the grid
     spans more than one of the image, then brought down by Lanczos's filter of three lobes. On a
@@ -31,7 +33,7 @@ def resampled(image: Image, transform: Similarity, size: Sequence[int]) -> Image
         (width * finer, height * finer),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_CONSTANT,
-        borderValue=background(image).tolist(),
+        borderValue=background(image).tolist() if fill is None else fill,
     )
     if finer == 1:
         return fine

@@ -32,7 +32,8 @@ def annotation_page(
     """The page as text, and how many images it shows.
 
     `tables` are landmark tables by subset, the first that has an image counts; `manual_rows` as
-    `manual.manual_rows` gives them. Shown are the images without points in either, then those that
+    `manual.manual_rows` gives them. Shown are the images without points in either, or
+    with those of the mesh alone, then those that
     match one of `patterns` (subset/id/modality, * for any text), their points in place.
     `manual_file` is the path told to the person for saving.
 
@@ -43,8 +44,9 @@ def annotation_page(
     }
     sizes = {image: pair.size(modality) for image, (pair, modality) in images.items()}
     points, sources = _known_points(tables, manual_rows)
+    sure = {image for image, source in sources.items() if source != "mesh"}
     entries = []
-    for image in _to_show(list(images), set(points), patterns):
+    for image in _to_show(list(images), sure, patterns):
         pair, modality = images[image]
         entries.append(
             entry(

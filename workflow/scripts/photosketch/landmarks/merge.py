@@ -33,11 +33,12 @@ def merge_landmarks(
     page_command: str,
     sketches_needed_by: Mapping[str, Sequence[str]],
 ) -> dict[str, pd.DataFrame]:
-    """The landmark tables by subset: points placed by hand, else of MTCNN, else of Face++.
+    """The landmark tables by subset: points placed by hand, else of MTCNN, else of Face++, else
+    of the mesh.
 
-    `detected` (MTCNN) and `facepp` are tables by subset, `manual` is the manual file or None. Rows
-    are in the order of `pairs`, photo before sketch; those placed by hand have no score. Images
-    without points are written to `template`, a manual file that lacks the points only; what
+    `detected` (MTCNN and mesh) and `facepp` are tables by subset, `manual` is the manual file or
+    None. Rows are in the order of `pairs`, photo before sketch; those placed by hand have no score.
+    Images without points are written to `template`, a manual file that lacks the points only; what
     somebody has filled in there is kept. If nothing is missing, the template is removed.
 
     Every photo needs points; a sketch only if `sketches_needed_by` names something for its split
@@ -54,7 +55,9 @@ def merge_landmarks(
             ]
         )
     by_hand, mentioned, problems = read_manual(manual, pairs) if manual else ({}, set(), [])
-    known = rows_by_image(facepp or {}) | rows_by_image(detected) | by_hand
+    found = rows_by_image(detected)
+    surer = {image: row for image, row in found.items() if row["source"] != "mesh"}
+    known = found | rows_by_image(facepp or {}) | surer | by_hand
     rows: dict[str, list[Mapping[str, object]]] = {pair.subset: [] for pair in pairs}
     missing: list[ImageKey] = []
     needed: list[str] = []
@@ -163,6 +166,17 @@ def say_sources(
     for subset, table in tables.items():
         counts = table["source"].value_counts().sort_index()
         say(f"{subset}: {', '.join(f'{n} {source}' for source, n in counts.items())}", console)
+    meshed = [
+        f"{row.modality} of {subset} {row.id}"
+        for subset, table in tables.items()
+        for row in table[table["source"] == "mesh"].itertuples()
+    ]
+    if meshed:
+        say(
+            f"{counted(len(meshed), 'image')} in which MTCNN finds no face, with points of the "
+            f"mesh: {', '.join(meshed)}. To confirm or to move them: `{page_command}`",
+            console,
+        )
     unlocated = [
         f"{pair.subset} {pair.id}"
         for subset, table in tables.items()

@@ -20,7 +20,7 @@ from photosketch.landmarks.table import (
 )
 
 # by source; Okabe & Ito 2008
-COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73"}
+COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73", "mesh": "#E69F00"}
 # Distances, in spreads, beyond which a face is flagged. Of the 376 CUHK images, which all are
 # right, the furthest is at 3.4.
 FAR = 4.0

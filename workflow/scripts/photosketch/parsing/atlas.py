@@ -135,23 +135,7 @@ class FaceFrame:
 # The head before its background. Its y does not follow the stretch.
 INNER_FACE = Ellipse(0, 22, 36, 50)  # forehead, cheeks, chin: certain to be face
 FACE_MIDDLE = 20.0  # y, at x = 0
-HEAD_CORE = Ellipse(0, 8, 48, 75)  # with most of the hair: background does not flood it
-HEAD = Ellipse(0, 12, 75, 108)  # with ample hair: what lies well inside a flood's shore here,
-BODY = 70.0  # or below this y, is certain to be person
-HEAD_SURROUNDS = Ellipse(0, 5, 72, 105)  # the background's colours are learned outside it
-WIDE_SURROUNDS = Ellipse(0, 5, 85, 115)  # outside it the background must be flooded
-SURROUNDS_END = 40.0  # y: farther down there are shoulders and long hair
-BARE_SIDES = 75.0  # y above which the picture's side borders are background
-SHOULDERS = 78.0  # y from which on the picture's sides may be clothes
-NECK_AND_BREAST = Box(22, top=22)  # certain to be person, but for paper below a drawing
-NECK = Box(22, top=22, bottom=95)  # certain to be person
-
-# The same where the background is not plain, and nothing but the place tells.
-GUESSED_HEAD = Ellipse(0, 15, 75, 105)
-GUESSED_NECK = Box(20, top=50)
-GUESSED_SHOULDERS = Box(80, top=95)
-LARGEST_HEAD = Ellipse(0, 15, 100, 130)
-LARGEST_SHOULDERS = Box(150, top=80)
+BUST = Box(95, bottom=115)  # what the network has to see beside and below a face
 
 # The head and neck of a drawing with the paper around, where its contrast is measured.
 DRAWN_HEAD = Box(60, top=-60, bottom=90)

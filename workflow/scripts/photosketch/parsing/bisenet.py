@@ -103,7 +103,7 @@ class Parser:
         return labels
 
     def parse_image(self, image: Image, points: Points) -> Labels:
-        """As `grabcut.parse_grabcut`; the network does not need the points."""
+        """As `segmentation.parse_segmentation`; the network does not need the points."""
         return self.parse([image])[0]
 
     def _logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:

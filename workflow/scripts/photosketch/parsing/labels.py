@@ -33,7 +33,7 @@ class Parsings:
     """The label maps of a subset: ids [N]; photo and sketch [N, H, W] uint8.
 
     fallback: (id, modality) of each image in which a learned network found no face, so that
-    `parse_grabcut` labelled the image. unparsed: the ids of sketches without points or, for a
+    `parse_segmentation` labelled the image. unparsed: the ids of sketches without points or, for a
     learned network, without a face; all their labels are 0. faceless: the ids of photos in which a
     learned network found no face; all their labels are 0, and no later stage gets them. manual:
     (id, modality) of each image whose labels were drawn by hand; the other lists leave it out.
@@ -58,7 +58,7 @@ def require_photo_labels(pairs: Iterable[Pair], parsings: Parsings) -> None:
     problems = [
         f"{pair.photo}: the network finds no face in the photo of {pair.subset} {pair.id}; correct "
         "its points if they are wrong (landmarks.manual), set parsing.fallback to true to parse "
-        "such images by grabcut, or draw its labels (parsing.manual)"
+        "such images by segmentation, or draw its labels (parsing.manual)"
         for pair in pairs
         if pair.id in parsings.faceless
     ]

@@ -117,7 +117,7 @@ def parsing_montage(
 def _remark(id: str, doubt: float, parsings: Parsings) -> str:
     """How doubtful a pair's maps are, and which of them are not the parser's."""
     remarks = [f"doubt {doubt:.2f}" if math.isfinite(doubt) else "sketch not parsed"]
-    marks = {"by grabcut (no face found)": parsings.fallback, "by hand": parsings.manual}
+    marks = {"by segmentation (no face found)": parsings.fallback, "by hand": parsings.manual}
     for what, images in marks.items():
         if named := [modality for name, modality in images if name == id]:
             remarks.append(f"{' and '.join(named)} {what}")

@@ -1,4 +1,4 @@
-"""Label maps of all pairs of a subset, by grabcut or by a learned network."""
+"""Label maps of all pairs of a subset, by segmentation or by a learned network."""
 
 from collections.abc import Container, Iterator, Sequence
 from contextlib import nullcontext
@@ -12,8 +12,8 @@ from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
 from photosketch.landmarks.table import points_of, require_photo_points, without_points
 from photosketch.parsing.bisenet import BATCH, Parser
-from photosketch.parsing.grabcut import parse_grabcut
 from photosketch.parsing.labels import BROWS, EYES, MOUTH, NOSE, SKIN, Parsings
+from photosketch.parsing.segmentation import parse_segmentation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +34,10 @@ def parse_pairs(
 ) -> Parsings:
     """Parse photo and sketch of each pair with the points of a landmark table.
 
-    All images are of one size. Without a `parser` grabcut parses them, `threads` at a time; the
-    labels do not depend on that number. A network gets batches of images of one split. If it finds
-    no face in an image (`finds_face`), grabcut parses the image (`fallback`), or its labels are 0.
+    All images are of one size. Without a `parser` `parse_segmentation` labels them, `threads` at a
+    time; the labels do not depend on that number. A network gets batches of images of one split. If
+    it finds no face in an image (`finds_face`), `parse_segmentation` labels the image (`fallback`),
+    or its labels are 0.
     `Parsings` lists such images, and the sketches without points. `console` shows the progress.
     Raises InputError with every photo that has no points.
     """
@@ -52,7 +53,7 @@ def parse_pairs(
         images = [read_image(pairs[place], modality) for place in places]
         if parser is None:
             points = (points_of(table, pairs[place].id, modality) for place in places)
-            return [*map(parse_grabcut, images, points)]
+            return [*map(parse_segmentation, images, points)]
         found = parser.parse(images)
         for index, place in enumerate(places):
             id = pairs[place].id
@@ -60,7 +61,7 @@ def parse_pairs(
             if finds_face(found[index], points_here):
                 continue
             if fallback:
-                found[index] = parse_grabcut(images[index], points_here)
+                found[index] = parse_segmentation(images[index], points_here)
                 fallen_back.append((id, modality))
             else:
                 found[index] = np.zeros_like(found[index])

@@ -91,7 +91,7 @@ def estimate(photo: Face, sketch: Face, mode: Mode = "face", shrink: int = 1) ->
     assert sketch.labels.shape == sketch.image.shape[:2] == photo.image.shape[:2] == shape
     if shrink > 1:
         photo, sketch = _shrunk(photo, shrink), _shrunk(sketch, shrink)
-    displacement = _Fit(photo, sketch).displacement()
+    displacement = _Fit(photo, sketch, mode).displacement()
     if mode == "region":
         displacement = _within_regions(displacement, photo)
     return without_folds(_grown(displacement, shape) if shrink > 1 else displacement)
@@ -119,10 +119,10 @@ def _grown(displacement: Field, shape: tuple[int, ...]) -> Field:
 class _Fit:
     """The displacement [H, W, 2] that explains outlines, points and matching patches best."""
 
-    def __init__(self, photo: Face, sketch: Face) -> None:
+    def __init__(self, photo: Face, sketch: Face, mode: Mode) -> None:
         self.photo, self.sketch = photo, sketch
         self.basis = _basis(photo.labels.shape)
-        self.outlines = _outlines(photo, sketch)
+        self.outlines = _outlines(photo, sketch, mode)
         self.on_outlines = self.basis.at(np.concatenate([o.points for o in self.outlines]))
         self.on_points = self.basis.at(photo.points)
         self.weights = np.zeros((self.on_points.shape[1], 2), np.float32)
@@ -258,17 +258,20 @@ class _Outline(NamedTuple):
     weight: float
 
 
-def _regions(face: Face) -> list[tuple[Mask, float]]:
+def _regions(face: Face, mode: Mode) -> list[tuple[Mask, float]]:
     """The masks whose outlines are compared, and their weights.
 
     Not the skin: head and hair have most of its outline already, and the rest, the collar, is
-    parsed badly in sketches, where neck and clothes are hatched alike.
+    parsed badly in sketches, where neck and clothes are hatched alike. Features only if they alone
+    are moved: points and patches place them as well, and their outlines are parsed less surely.
     """
     labels, left = face.labels, _left(face)
+    whole = [(labels != BACKGROUND, _HEAD_WEIGHT), (labels == HAIR, _HAIR_WEIGHT)]
+    if mode == "face":
+        return whole
     eyes, brows = labels == EYES, labels == BROWS
     return [
-        (labels != BACKGROUND, _HEAD_WEIGHT),
-        (labels == HAIR, _HAIR_WEIGHT),
+        *whole,
         (labels == MOUTH, _FEATURE_WEIGHT),
         (labels == NOSE, _FEATURE_WEIGHT),
         (eyes & left, _FEATURE_WEIGHT),
@@ -283,11 +286,13 @@ def _left(face: Face) -> Mask:
     return np.arange(face.labels.shape[1])[None] < face.points[:2, 0].mean()
 
 
-def _outlines(photo: Face, sketch: Face) -> list[_Outline]:
+def _outlines(photo: Face, sketch: Face, mode: Mode) -> list[_Outline]:
     """The outlines of the regions that both pictures have."""
     outlines = []
     height, width = photo.labels.shape
-    for (seen, weight), (drawn, _) in zip(_regions(photo), _regions(sketch), strict=True):
+    for (seen, weight), (drawn, _) in zip(
+        _regions(photo, mode), _regions(sketch, mode), strict=True
+    ):
         if min(seen.sum(), drawn.sum()) < _LEAST_AREA:
             continue
         x, y, across, down = cv2.boundingRect((seen | drawn).astype(np.uint8))

@@ -1,6 +1,6 @@
-"""Parsing of faces: a label map for every photo and sketch, without learned weights.
+"""Parsing of faces: a label map for every photo and sketch.
 
-`parse_grabcut` looks for the head, then for hair, skin and clothes in it, then for the features.
+`parse_segmentation` looks for the head, then for hair, skin and clothes in it, then for features.
 """
 
 import cv2
@@ -26,7 +26,7 @@ _PAPER = 250  # gray of the paper of a sketch whose contrast was raised
 _WHITE = 255
 
 
-def parse_grabcut(image: Image, points: Points) -> Labels:
+def parse_segmentation(image: Image, points: Points) -> Labels:
     """Label a photo [H, W, 3] (RGB) or a sketch [H, W] by `CLASSES`: [H, W] uint8.
 
     `points` [5, 2] are (x, y) in pixels, in the order of `table.LANDMARK_NAMES`; they say where
