@@ -1,6 +1,5 @@
 import atexit
 import gc
-import os
 import sys
 from pathlib import Path
 
@@ -15,9 +14,6 @@ HOSTED = PROJECT.resolve() != Path(workflow.basedir).resolve()
 LIBRARY = f"{PROJECT}/workflow/scripts"
 
 if not HOSTED:  # these hold for the whole process
-    # Jobs too take the library of this folder, whatever the environment has installed.
-    found = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{LIBRARY}{os.pathsep}{found}" if found else LIBRARY
     # 100 ablations of 5 seeds are a graph of 33,000 files, hardly any of it garbage: collecting at
     # every 700 new objects takes a tenth of a dry run.
     gc.set_threshold(100_000, 20, 20)

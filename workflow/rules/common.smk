@@ -18,6 +18,8 @@ from photosketch.jobs import devices, run_plan
 from photosketch.jobs.job import InputError, counted, told
 
 sys.path.remove(LIBRARY)  # a host may have modules of the scripts' names
+if not HOSTED:  # this holds for the whole process
+    run_plan.let_jobs_import(LIBRARY)
 
 MISTAKES = "The configuration has mistakes:"
 

@@ -17,6 +17,13 @@ from photosketch.jobs.code_version import SCRIPTS, code_version
 from photosketch.jobs.job import write_atomically
 
 
+def let_jobs_import(library: str) -> None:
+    """Let this process's jobs import the library in this folder, even if their environment has
+    installed another one."""
+    found = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = f"{library}{os.pathsep}{found}" if found else library
+
+
 def plan_file(run: str) -> Path:
     """Where the plan of a run is, from the working directory."""
     return Path(".snakemake", "plans", f"{run}.json")
