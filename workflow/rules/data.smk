@@ -36,7 +36,7 @@ rule index_pairs:
 
 rule fetch_weights:
     output:
-        f"{weights.FOLDER}/{{file}}",
+        f"{weights.weights_folder()}/{{file}}",
     log:
         "<logs>/fetch_weights/{file}.log",
     benchmark:

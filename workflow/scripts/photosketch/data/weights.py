@@ -18,7 +18,12 @@ from pathlib import Path
 from photosketch.jobs.code_version import SCRIPTS
 from photosketch.jobs.job import InputError, file_sha256, is_full, write_atomically
 
-FOLDER = SCRIPTS.parents[1] / "resources/weights"  # where the rule fetch_weights puts files
+
+def weights_folder() -> Path:
+    """Where the rule fetch_weights puts files: in the project, by a path that is relative to the
+    working directory if it is below, so that a project with its results can be moved."""
+    folder, here = SCRIPTS.parents[1] / "resources/weights", Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class PublishedWeights:
     @property
     def path(self) -> str:
         """Where the rule fetch_weights puts the file."""
-        return str(FOLDER / self.name)
+        return str(weights_folder() / self.name)
 
     def remedy(self) -> str:
         """What to put where, in words."""
@@ -116,7 +121,7 @@ class WheelWeights:
     @property
     def path(self) -> str:
         """Where `make setup` and the rule fetch_weights put the file."""
-        return str(FOLDER / self.name)
+        return str(weights_folder() / self.name)
 
     def remedy(self) -> str:
         """What to put where, in words."""
