@@ -78,3 +78,11 @@ def test_the_readme_has_the_same_numbers():
             f"{own['fid'].mean():.2f} ± {own['fid'].std():.2f}",
             f"{own['seam'].mean():.3f}",
         ]
+
+
+def test_the_model_card_has_the_scores_of_the_included_generator():
+    table = rows_of((ROOT / "docs/model-card.md").read_text())
+    scores = pd.read_csv(ROOT / "docs/results/included-generator-scores.csv")
+    for _, row in scores.iterrows():
+        expected = [written(row[key], factor, decimals) for key, factor, decimals in COLUMNS]
+        assert table[row["subset"]] == [str(row["n"]), *expected]
