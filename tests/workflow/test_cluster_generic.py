@@ -57,8 +57,8 @@ def test_jobs_go_through_the_scheduler_with_what_they_need(unrun, scheduler):
         select, walltime = (words[at + 1] for at, word in enumerate(words) if word == "-l")
         asked.append((words[words.index("-N") + 1], select, walltime))
     assert sorted(asked) == [
-        ("detect_landmark", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
-        ("detect_landmark", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
+        ("detect_landmark", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=30:00"),
+        ("detect_landmark", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=30:00"),
         ("parse_faces", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
     ]
 

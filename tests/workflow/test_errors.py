@@ -163,7 +163,7 @@ def test_a_sketch_nobody_finds_is_listed_and_stops_what_needs_it_alone(project):
     manual = project.folder / "faces/manual_landmarks.csv"
     head, *rows = manual.read_text().splitlines()
     truth = {tuple(row.split(",")[:3]): row for row in rows}
-    project.configure(landmarks={"manual": None}, ablations=warped)
+    project.configure(landmarks={"manual": None, "mesh": False}, ablations=warped)
     subset, name, modality = next(iter(truth))
     target = f"results/small/landmarks/{subset}.csv"
     done = project.snakemake(target)

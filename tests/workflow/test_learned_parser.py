@@ -43,7 +43,7 @@ def test_images_without_a_face_stop_the_run_or_fall_back_and_are_named(project):
 
 def test_the_published_network_is_fetched_only_where_it_is_used(unrun):
     target = f"results/small/parsing/{small_subset(unrun)}.npz"
-    assert "fetch_weights" not in unrun.snakemake("-n", target).stdout
+    assert "rule fetch_weights" not in unrun.snakemake("-n", target).stdout
     unrun.configure(parsing={"backend": "onnx", "model": "resnet34"})
     planned = unrun.snakemake("-n", target)
     assert planned.returncode == 0, planned.stdout

@@ -62,7 +62,10 @@ def test_others_sketches_and_lpips_are_in_the_tables_and_validation_pairs_choose
             "lpips_sha256": file_sha256(project.folder / "lpips" / LPIPS_FILES[0]),
         },
         methods={"theirs": "theirs"},
-        landmarks={"manual": None},  # nothing here needs the points of the faint sketches
+        landmarks={
+            "manual": None,
+            "mesh": False,
+        },  # nothing here needs the points of the faint sketches
     )
     done = project.snakemake("compare", "show_landmarks")
     assert done.returncode == 0, done.stdout
