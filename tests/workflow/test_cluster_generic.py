@@ -59,7 +59,7 @@ def test_jobs_go_through_the_scheduler_with_what_they_need(unrun, scheduler):
     assert sorted(asked) == [
         ("detect_landmark", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=30:00"),
         ("detect_landmark", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=30:00"),
-        ("parse_faces", "select=1:ncpus=1:mem=2000mb:ngpus=0", "walltime=30:00"),
+        ("parse_faces", "select=1:ncpus=2:mem=2000mb:ngpus=0", "walltime=30:00"),
     ]
 
 

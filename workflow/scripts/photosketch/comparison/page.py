@@ -120,7 +120,10 @@ def index_html(
                 "title": name,
                 "page": PAGES[name.partition(" ")[0]],
                 "tables": tables.get(name, []),
-                "pictures": [(png_uri(path), Path(path).stem) for path in pictures.get(name, [])],
+                "pictures": [
+                    (png_uri(path), Path(path).stem.replace("_", " "))
+                    for path in pictures.get(name, [])
+                ],
             }
             for name in names
         ],
