@@ -71,7 +71,8 @@ class ClusterProject(Project):
         """As a user gives it, but for how the status is asked for."""
         base = super().command(*arguments, cores=cores)
         at = base.index("--cores")
-        base[at : at + 2] = ["--workflow-profile", "profiles/slurm", *QUERIES]
+        # one thread a job, as in the local run, whose numbers the cluster has to give
+        base[at : at + 2] = ["--workflow-profile", "profiles/slurm", "--max-threads", "1", *QUERIES]
         return base
 
     def sbatch_calls(self) -> list[list[str]]:
