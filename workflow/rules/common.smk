@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -43,13 +44,13 @@ for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items(
             [path],
         )
 
-CONFIG = PROJECT / "config/config.yaml"
 # config is what another workflow gave, whose own files are no concern of ours
 others = [] if HOSTED else map(Path, workflow.configfiles)
 given = {} if HOSTED else workflow.config_settings.config
 try:
+    defaults = loading.DEFAULTS
     files = loading.read_overlays(
-        [CONFIG, *(path for path in others if path.resolve() != CONFIG.resolve())]
+        [defaults, *(path for path in others if path.resolve() != defaults.resolve())]
     )
     base = files[0]
     if HOSTED:
@@ -170,6 +171,7 @@ def given_files(**files):
     return {name: paths for name, paths in files.items() if paths}
 
 
+@cache
 def on_cpu():
     """Whether the jobs compute on this machine's CPU. A machine that submits jobs decides nothing."""
     is_here = workflow.local_exec and not workflow.remote_exec

@@ -78,6 +78,7 @@ def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop(given, 
     [
         ({"ablation": "locl"}, "--ablation locl: not in the configuration; choose one of baseline"),
         ({"seed": 7}, "--seed 7: not in the configuration; choose one of 0"),
+        ({"threads": -1}, "--threads -1: give 1 or more, or leave it out for all"),
         ({"tensors": "none.npz"}, "none.npz: is not a file; correct the path"),
         ({"ablation": "warped"}, "ablation warped trains on train_face.npz; give it that file"),
         ({"config": "none.yaml"}, "none.yaml: No such file or directory; correct the path"),

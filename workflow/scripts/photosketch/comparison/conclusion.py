@@ -5,7 +5,6 @@ from photosketch.comparison.tables import number
 from photosketch.evaluation.files import PHOTOS, POOLED
 from photosketch.evaluation.metrics import BY_KEY
 
-FEW_PAIRS = 20  # validation pairs, below which the choice of an epoch says little
 FEW_EPOCHS = 3  # evaluated epochs, below which their deviation says little
 ORDER = ("better", "worse", "undecided")
 
@@ -26,11 +25,9 @@ def conclusion(comparison: Comparison) -> list[str]:
             f"The photo in gray has a lower FID ({number(summary, photo)}) than every drawn "
             "sketch: the generators are not trained enough yet."
         )
-    if comparison.choice:
-        pooled = comparison.choice.scores["subset"] == POOLED
-        pairs = int(comparison.choice.scores.loc[pooled, "n"].iloc[0])
-        if pairs < FEW_PAIRS:
-            sentences.append(f"{pairs} validation pairs are too few to choose an epoch by.")
+    if comparison.choice and comparison.choice.too_few:
+        pairs = comparison.choice.count
+        sentences.append(f"{pairs} validation pairs are too few to choose an epoch by.")
     if len(comparison.epochs) < FEW_EPOCHS:
         sentences.append(
             f"With {len(comparison.epochs)} evaluated epoch{'s' * (len(comparison.epochs) > 1)}, "

@@ -55,11 +55,20 @@ class Choice:
     epochs: pd.DataFrame
 
     @property
+    def count(self) -> int:
+        """How many validation pairs there are."""
+        return int(self.scores.loc[self.scores["subset"] == POOLED, "n"].iloc[0])
+
+    @property
+    def too_few(self) -> bool:
+        """Whether there are too few validation pairs to choose by."""
+        return self.count < FEWEST_TO_CHOOSE_BY
+
+    @property
     def pairs(self) -> str:
         """How many validation pairs there are, in words."""
-        count = int(self.scores.loc[self.scores["subset"] == POOLED, "n"].iloc[0])
         few = f" (fewer than {FEWEST_TO_CHOOSE_BY}: too few to choose by)"
-        return f"{count} validation pairs{few if count < FEWEST_TO_CHOOSE_BY else ''}"
+        return f"{self.count} validation pairs{few if self.too_few else ''}"
 
     def at_epochs(self, scores: pd.DataFrame) -> pd.DataFrame:
         """The scores of each run at its chosen epoch alone."""
@@ -141,8 +150,13 @@ class Comparison:
     @property
     def columns(self) -> dict[str, int]:
         """The subsets of a table's columns: `counts`, without `all` if there is only one subset."""
-        one = len(self.counts) == 2
+        one = len(self.subsets) == 1
         return {name: n for name, n in self.counts.items() if not (one and name == POOLED)}
+
+    @property
+    def parts(self) -> list[str]:
+        """The subsets that have columns beside that of `all`; none if there is only one subset."""
+        return self.subsets if POOLED in self.columns else []
 
     @property
     def epochs(self) -> list[int]:

@@ -289,7 +289,7 @@ def metric_table(comparison: Comparison) -> Table:
             rows.append([str(method), *(_with_interval(metric, values) for metric in shown)])
     by_image = ", ".join(metric.name for metric in shown if metric.per_image)
     return Table(
-        "All metrics, all subsets" if POOLED in comparison.columns else "All metrics",
+        "All metrics, all subsets" if comparison.parts else "All metrics",
         ["method", *map(with_arrow, shown)],
         rows,
         [
@@ -321,8 +321,7 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
 
     The photos in gray follow; they have no epoch.
     """
-    scores, subsets = comparison.scores, [s for s in comparison.columns if s != POOLED]
-    subsets = subsets if len(subsets) > 1 else []
+    scores, subsets = comparison.scores, comparison.parts
     at_chosen = choice.at_epochs(scores)
     window = scores[scores["subset"] == POOLED].groupby(["ablation", "seed"])["fid"].mean()
     rows = []

@@ -76,7 +76,7 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
         )
     return Table(
         f"{_heading(differences)}: {metric.name}"
-        f"{', all subsets' if POOLED in comparison.columns else ''} (primary)",
+        f"{', all subsets' if comparison.parts else ''} (primary)",
         [
             "method",
             *_partner_head(differences),
@@ -103,13 +103,9 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
 
 
 def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
-    differences, subsets, last = comparison.differences, comparison.subsets, claims[-1]
+    differences, subsets, last = comparison.differences, comparison.parts, claims[-1]
     several = len(claims) > 1
-    pooled_name, *_ = subsets
-    if POOLED in comparison.columns:
-        pooled_name = "all subsets"
-    else:
-        subsets = []
+    pooled_name = "all subsets" if subsets else comparison.subsets[0]
     rows = []
     by_pair = differences.groupby(["ablation", "reference", "metric"], sort=False)
     for (method, reference, key), group in by_pair:

@@ -15,14 +15,14 @@ from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 
-from photosketch.jobs.code_version import SCRIPTS
 from photosketch.jobs.job import InputError, file_sha256, is_full, write_atomically
+from photosketch.jobs.provenance import PROJECT
 
 
 def weights_folder() -> Path:
     """Where the rule fetch_weights puts files: in the project, by a path that is relative to the
     working directory if it is below, so that a project with its results can be moved."""
-    folder, here = SCRIPTS.parents[1] / "resources/weights", Path.cwd()
+    folder, here = PROJECT.resolve() / "resources/weights", Path.cwd()
     return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 

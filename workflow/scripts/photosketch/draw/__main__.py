@@ -20,7 +20,7 @@ from photosketch.draw import generator_file
 from photosketch.draw.photos import Photo, as_text, find_photos, read_points
 from photosketch.jobs import devices
 from photosketch.jobs.code_version import SCRIPTS
-from photosketch.jobs.job import InputError, command, counted, set_threads
+from photosketch.jobs.job import InputError, command, counted, set_threads, threads_problems
 
 if TYPE_CHECKING:
     from photosketch.draw.folder import Drawn
@@ -109,8 +109,7 @@ def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Poi
         photos = find_photos(asked.photos, asked.output or Path(os.devnull))
     except InputError as error:
         problems += error.problems
-    if asked.threads is not None and asked.threads < 1:
-        problems.append(f"--threads {asked.threads}: give 1 or more, or leave it out for all")
+    problems += threads_problems(asked.threads)
     if asked.name and len(photos) > 1:
         problems.append(f"--name {asked.name}: names one photo, and {len(photos)} are given")
     try:

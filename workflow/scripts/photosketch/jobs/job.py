@@ -211,6 +211,13 @@ def set_threads(threads: int) -> None:
         sys.modules["cv2"].setNumThreads(threads)
 
 
+def threads_problems(threads: int | None) -> list[str]:
+    """What is wrong with a program's --threads (None: all)."""
+    if threads is None or threads >= 1:
+        return []
+    return [f"--threads {threads}: give 1 or more, or leave it out for all"]
+
+
 def say(line: str, console: TextIO) -> None:
     """Tell the log and the person."""
     print(line, flush=True)

@@ -17,7 +17,14 @@ from photosketch.configuration import loading
 from photosketch.configuration.settings import ablation_config, training_tensors
 from photosketch.jobs import devices
 from photosketch.jobs.code_version import code_version
-from photosketch.jobs.job import INTERRUPTED, InputError, InterruptedJobError, command, sole_writer
+from photosketch.jobs.job import (
+    INTERRUPTED,
+    InputError,
+    InterruptedJobError,
+    command,
+    sole_writer,
+    threads_problems,
+)
 
 
 @command
@@ -58,6 +65,7 @@ def _train(asked: argparse.Namespace) -> None:
         for name, value in given.items()
         if value not in config[f"{name}s"]
     ]
+    problems += threads_problems(asked.threads)
     if not asked.tensors.is_file():
         problems.append(f"{asked.tensors}: is not a file; correct the path")
     if problems:
