@@ -16,7 +16,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     listed = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
     tables = read_tables(hp["subsets"], files.landmarks)
-    page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
+    page_command = run_plan.command(snakemake.config["run"], "annotate")
     places = dict(
         zip(hp["subsets"], zip(output.images, output.landmarks, strict=True), strict=True)
     )

@@ -57,7 +57,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         tables = read_tables(hp["subsets"], files.landmarks)
         gallery = photo_gallery(test, tables, networks.faces)
         write_features(gallery, output.gallery)
-        page_command = run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate")
+        page_command = run_plan.command(snakemake.config["run"], "annotate")
         true_sketches = [true_identities(test, tables, gallery, networks.faces, page_command)]
     memory = Memory.of(sets["train"], sets["test"])
     truth = Truth.of(sets["test"], stack_sketches(test), device, gallery, memory=memory)

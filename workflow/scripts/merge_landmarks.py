@@ -16,7 +16,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     subsets, config = snakemake.params.hp["subsets"], snakemake.config
     manual, facepp = snakemake.input.get("manual"), snakemake.input.get("facepp")
     folder = Path(snakemake.output[0]).parent
-    page_command = run_plan.command(run_plan.plan_file(config["run"]), "annotate")
+    page_command = run_plan.command(config["run"], "annotate")
     listed = pairs.read_manifest(snakemake.input.manifest, config["dataset"]["pairs"])
     tables = merge.merge_landmarks(
         listed,

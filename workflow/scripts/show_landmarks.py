@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, config, output = snakemake.params.hp, snakemake.config, snakemake.output
-    annotate = run_plan.command(run_plan.plan_file(config["run"]), "annotate")
+    annotate = run_plan.command(config["run"], "annotate")
     aligns, frame = hp["aligns"], hp["frame"]
     files = snakemake.input
     found = [

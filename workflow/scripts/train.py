@@ -23,7 +23,7 @@ with job.job(
         hparams=snakemake.params.hp,
         code=snakemake.params.code,
         device=devices.device_of_job(console, snakemake.config, snakemake.resources),
-        page_command=run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate"),
+        page_command=run_plan.command(snakemake.config["run"], "annotate"),
         console=console,
         watch=tensorboard_log.Live,
     )

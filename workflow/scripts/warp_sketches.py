@@ -37,7 +37,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         parse_fallback=parse_segmentation,
         detect=detection.detector("cpu", hp["min_face_size"]),
         threads=snakemake.threads,
-        page_command=run_plan.command(run_plan.plan_file(snakemake.config["run"]), "annotate"),
+        page_command=run_plan.command(snakemake.config["run"], "annotate"),
         shrink=max(1, round(similarity.enlargement((listed[0].width, listed[0].height)))),
     )
     seconds = time.monotonic() - started

@@ -117,7 +117,7 @@ def test_the_command_for_another_target_is_the_user_s_own(tmp_path, monkeypatch)
     files = [tmp_path / "my own.yaml", tmp_path / "-v.yaml", Path("/elsewhere/b.yaml")]
     values = {"run": "7", "landmarks": {"annotate": ["AR/1/photo"]}}
     run_plan.write_plan(plan, run_plan.options(4, tmp_path / "Snakefile", files, values))
-    words = shlex.split(run_plan.command(plan, "annotate"))
+    words = shlex.split(run_plan.command("mine", "annotate"))
     assert Path(words[0]).name == "snakemake"
     _, options = parse_args(words[1:])
     assert set(options.targets) == {"annotate"}

@@ -1,10 +1,9 @@
-"""What a stage's result depends on besides its input: the code that its script reaches.
+"""A hash of the code that a stage's result depends on: its script and the modules it imports.
 
-Snakemake tracks a script by the time of its file and imported modules not at all, so every rule has
-this hash among its params. Imports are found by a regular expression, which takes a tenth of the
-time that parsing takes; a test compares them with those of Python's own parser. So imports of the
-library are absolute, and `__init__.py` files are empty (that of `draw` has what people import, and
-no module here imports it).
+Snakemake tracks a script by the time of its file, and does not track imported modules. So every
+rule has this hash among its params. A regular expression finds the imports, in a tenth of the time
+that Python's parser takes; a test compares the two. The expression needs absolute imports and empty
+`__init__.py` files. (The file of `draw` is not empty, but no module imports it.)
 """
 
 import hashlib
@@ -13,8 +12,8 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[2]
-# What the configuration decides reaches a result through params. The jobs package decides how a
-# script runs, not what it computes. TensorBoard's log is for people: no stage reads it.
+# The configuration reaches a result through params. The jobs package decides how a script runs, not
+# what it computes. No stage reads TensorBoard's log.
 EXEMPT = frozenset(
     SCRIPTS / "photosketch" / f"{name}.py"
     for name in (
@@ -24,7 +23,7 @@ EXEMPT = frozenset(
         *("jobs/run_plan", "training/tensorboard_log"),
     )
 )
-# `from photosketch.a import b, c` (in parentheses, with comments), or `import photosketch.a, ...`
+# `from photosketch.a import b, c`, also in parentheses with comments; `import photosketch.a, ...`
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(photosketch[\w.]*)[ \t]+)?import[ \t]+"
     r"(\((?:#.*|[^)#])*\)|[^(\n]+)",
@@ -34,7 +33,7 @@ _IMPORT = re.compile(
 
 @cache
 def code_version(script: str) -> str:
-    """Hash (hexadecimal) of a script in workflow/scripts and of all library code it reaches."""
+    """Hash of a script in workflow/scripts and of all library code it imports."""
     digest = hashlib.sha256()
     for path in reached_files(SCRIPTS / script):
         digest.update(f"{path.relative_to(SCRIPTS)}\0{_content_hash(path)}\0".encode())
@@ -42,10 +41,9 @@ def code_version(script: str) -> str:
 
 
 def reached_files(script: Path) -> list[Path]:
-    """The script, the library modules it imports, directly or through others, and their data files.
+    """The script, all library modules it imports but the exempt ones, and their data files, sorted.
 
-    A data file lies beside a module and has its name with another suffix. Sorted; the exempt
-    modules are left out.
+    A data file lies beside a module and has its name with another suffix.
     """
     reached: set[Path] = set()
     waiting = {script}
@@ -58,7 +56,7 @@ def reached_files(script: Path) -> list[Path]:
 
 @cache
 def _imported(module: Path) -> frozenset[Path]:
-    """The library modules that the text of a module imports, wherever in it."""
+    """The library modules that a module imports, at its top or within functions."""
     found = []
     for package, listed in _IMPORT.findall(module.read_text(encoding="utf-8")):
         items = re.sub(r"#.*", "", listed).strip("() \n").split(",")
@@ -72,7 +70,7 @@ def _imported(module: Path) -> frozenset[Path]:
 
 @cache
 def _module(name: str) -> Path | None:
-    """The file of a module `photosketch.a.b`; None for a folder, or for what a module holds."""
+    """The file of a module `photosketch.a.b`; None for a folder and for a name within a module."""
     path = SCRIPTS.joinpath(*name.split(".")).with_suffix(".py")
     return path if path.is_file() else None
 
@@ -80,7 +78,7 @@ def _module(name: str) -> Path | None:
 @cache
 def _data_files(module: Path) -> frozenset[Path]:
     beside = module.parent.glob(f"{module.stem}.*")
-    # not the backups of editors and merges, such as losses.py~ and losses.py.orig
+    # without the backups of editors and merges, such as losses.py~ and losses.py.orig
     return frozenset(path for path in beside if not path.name.startswith(module.name))
 
 

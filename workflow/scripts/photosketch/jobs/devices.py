@@ -1,6 +1,6 @@
-"""Where a job computes: on a GPU, which a limited number of jobs share, or on the CPU.
+"""Choose a job's device: a GPU, which a limited number of jobs share, or the CPU.
 
-Free of torch at import. Like `job`, not part of what a result depends on.
+Importing this module does not load torch.
 """
 
 import glob
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Wanted = Literal["auto", "cpu", "cuda"]
 CARDS = "/dev/nvidia[0-9]*"  # a file for each card of this machine
-POSSIBLE_CARDS = (CARDS, "/dev/dxg", "/dev/kfd", "/dev/nvhost*")  # WSL's, AMD's, Jetson's too
+POSSIBLE_CARDS = (CARDS, "/dev/dxg", "/dev/kfd", "/dev/nvhost*")  # also WSL, AMD, Jetson
 ON_THE_CPU = (
     "set device: cpu in the configuration (--device cpu) to run on the CPU, many times slower"
 )
@@ -27,13 +27,13 @@ ON_THE_CPU = (
 def device_of_job(
     console: TextIO, config: Mapping[str, Any], resources: Mapping[str, Any]
 ) -> "torch.device":
-    """The device of a job by the run's configuration; `resources` is what its scheduler gave."""
+    """The device of a job by the run's configuration and the job's Snakemake resources."""
     asked = bool(resources.get("gpu"))
     return acquire_device(console, config["device"], config["gpu_slots"], asked)
 
 
 def may_use_gpu(wanted: Wanted) -> bool:
-    """Whether a job that runs where this process does may use a GPU. Known without torch."""
+    """Whether a job on this machine may use a GPU. Does not load torch."""
     may_have_card = "SLURM_JOB_ID" in os.environ or any(map(glob.glob, POSSIBLE_CARDS))
     return wanted == "cuda" or (wanted == "auto" and may_have_card)
 
@@ -46,19 +46,19 @@ def acquire_device(
     lock_folder: str | os.PathLike[str] | None = None,
     in_short: bool = False,
 ) -> "torch.device":
-    """A GPU on which fewer than `slots` jobs of this machine run, made current, or the CPU.
+    """Select a GPU on which fewer than `slots` jobs run and make it current, or return the CPU.
 
     The CPU is taken if it is `wanted`, if the job has not `asked` its scheduler for a GPU, and with
-    `auto` on a machine without a card, outside of SLURM. The device with the fewest jobs is
-    taken, among those that CUDA_VISIBLE_DEVICES allows. A slot is a lock on a file named after slot
-    and device (its UUID, because a scheduler may number devices differently for each job), held
-    until the process ends. If all are held, the job says so and waits.
-    The files lie in `lock_folder`, by default one of this machine and user: not on a shared file
-    system, and not where `snakemake --unlock` would remove them under a job.
-    On a machine without a card the log says why torch sees none, unless `in_short`.
+    `auto` on a machine without a card, outside of SLURM. Among the GPUs that CUDA_VISIBLE_DEVICES
+    allows, the one with the fewest jobs is taken. A job locks a slot until its process ends: a file
+    named after slot and device (by UUID, because a scheduler may number devices differently for
+    each job). If all slots are locked, the job says so and waits. The files lie in `lock_folder`,
+    by default a folder of this machine and user: not on a shared file system, and not where
+    `snakemake --unlock` would remove them.
+    On a machine without a card the log says why torch sees no GPU, unless `in_short`.
 
-    Raises InputError if there is no GPU to be used although one is `wanted` or this machine has one
-    (an old driver, a scheduler that gave none), and if each is too old.
+    Raises InputError if no GPU can be used although `wanted` is cuda or this machine has a GPU (an
+    old driver, a scheduler that gave none), and if all GPUs are too old.
     """
     import torch
 
@@ -126,9 +126,9 @@ def _lack_of_a_gpu() -> tuple[str, str] | None:
 
 
 def _served_cards(console: TextIO) -> list[int]:
-    """The devices that this build of torch has code for; the others are named.
+    """The GPUs that this build of torch has code for. The console names the others.
 
-    Raises InputError if it has code for none of them.
+    Raises InputError if there is no such GPU.
     """
     import torch
 
@@ -154,8 +154,9 @@ def _served_cards(console: TextIO) -> list[int]:
 def is_served(capability: tuple[int, int], built: Sequence[str]) -> bool:
     """Whether code built for some architectures (`sm_90`, `compute_90`) runs on a card.
 
-    Machine code (sm) runs on cards of its own major version and the same or a later minor one,
-    intermediate code (compute) on all later ones; with a letter behind, on that architecture alone.
+    Machine code (sm) runs on cards of the same major version and the same or a later minor version.
+    Intermediate code (compute) runs on all later cards. A name that ends in a letter stands for
+    that architecture alone.
     """
     for name in built:
         if found := re.fullmatch(r"(sm|compute)_(\d+)(\d)([a-z]?)", name):
@@ -170,18 +171,18 @@ def is_served(capability: tuple[int, int], built: Sequence[str]) -> bool:
 
 
 def _lock_name(uuid: str) -> str:
-    """What tells devices apart: the UUID of a GPU, or the name of a slice of one (MIG).
+    """A name for the lock file of a device: the UUID of a GPU, or the name of a MIG slice.
 
-    A process sees one slice at most, the first that CUDA_VISIBLE_DEVICES names, under the UUID of
-    the whole GPU.
+    A process sees at most one slice, the first in CUDA_VISIBLE_DEVICES. torch gives the slice the
+    UUID of the whole GPU.
     """
     first, *_ = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
     return first.replace("/", "-") if first.startswith("MIG-") else f"gpu-{uuid}"
 
 
 def _opened(index: int) -> bool:
-    """Make the device current; False if a process has it for itself (EXCLUSIVE_PROCESS) or has
-    filled its memory."""
+    """Make the device current. False if another process has exclusive use of it
+    (EXCLUSIVE_PROCESS) or has filled its memory."""
     import torch
 
     try:

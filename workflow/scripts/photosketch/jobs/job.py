@@ -1,6 +1,6 @@
-"""What every job needs around its work: a log, bounded threads, whole files, clear errors, locks.
+"""What every job needs: a log, bounded threads, files written whole, clear errors, locks.
 
-Free of torch, OpenCV and pandas at import, so that the Snakefile may use it.
+Importing this module loads neither torch nor OpenCV nor pandas, because the Snakefile imports it.
 """
 
 import contextlib
@@ -21,18 +21,18 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TextIO
+from typing import Any, NoReturn, TextIO
 
 from photosketch.jobs.code_version import code_version
 
 INTERRUPTED = 75  # exit code of an interrupted job: EX_TEMPFAIL, "try again later"
-SHOWN, LAST_SHOWN = 20, 4  # problems on the console, the last ones among them
-LONGEST, END = 2000, 400  # characters of a problem on the console, the last ones among them
+SHOWN, LAST_SHOWN = 20, 4  # problems on the console; how many of them are the last problems
+LONGEST, END = 2000, 400  # characters of a problem on the console; how many are from its end
 PROBLEMS = Path(".snakemake", "problems.txt")  # all problems of a program that has no log
 
 
 class InputError(Exception):
-    """Input that a person has to mend: every problem, once, each with file, value and remedy."""
+    """Input that a person has to correct. Each problem names file, value and remedy."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(dict.fromkeys(problems))
@@ -40,7 +40,7 @@ class InputError(Exception):
 
 
 class InterruptedJobError(Exception):
-    """A signal stopped the job; its state is saved, and it goes on when it is run again."""
+    """A signal stopped the job. Its state is saved; the next run continues from there."""
 
 
 @contextlib.contextmanager
@@ -52,17 +52,17 @@ def job(
     *,
     alone_in: Path | None = None,
 ) -> Iterator[TextIO]:
-    """Run a script's body: output goes to `log`, the yielded stream still reaches the person.
+    """Run a script's body with its output in `log`; yield a stream to the person's console.
 
-    With `script`, a path, and `code`, its planned `code_version`, the body runs only if the files
-    on the disk are still of that version, and the log begins with the versions of libraries and
-    ends with the time it took. With `alone_in`, a folder, the body waits for `sole_writer`.
-    File descriptors 1 and 2 are redirected, so that native libraries write to the log as well.
+    With `script` (a path) and `code` (its planned `code_version`), the body runs only if the files
+    on the disk still have that version. The log then begins with the versions of libraries and ends
+    with the duration. With `alone_in`, a folder, the body waits for `sole_writer`.
+    File descriptors 1 and 2 are redirected, so native libraries write to the log as well.
     An InputError ends the process with its problems and exit code 1, an InterruptedJobError with
-    its message and exit code 75, Ctrl-C with a line and exit code 130, all without a traceback; any
-    other error leaves its traceback in the log and its last line on the console.
+    its message and exit code 75, Ctrl-C with a line and exit code 130, all without a traceback. Any
+    other error puts its traceback into the log and its last line on the console.
     """
-    # names of files need not be UTF-8
+    # file names may not be valid UTF-8
     console = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
@@ -79,10 +79,9 @@ def job(
     set_threads(threads)
     try:
         with sole_writer(alone_in, console) if alone_in else contextlib.nullcontext():
-            os.truncate(log, 0)  # not before: it may be the log of the job that worked there
+            os.truncate(log, 0)  # not earlier: another job in the folder may still write this log
             if script:
-                _check_unedited(Path(script).name, code)
-                _print_heading(Path(script).name, threads)
+                _begin(Path(script).name, code, threads)
             started = time.monotonic()
             yield console
             _print_gpu_memory()
@@ -102,13 +101,13 @@ def job(
             line = f"{line}; {free} are free beside the log: make room, and run again"
         _end(console, [line], [traceback.format_exc()], 1)
     finally:
-        with contextlib.suppress(OSError):  # of a log on a full disk
+        with contextlib.suppress(OSError):  # the log may be on a full disk
             sys.stdout.flush()
             sys.stderr.flush()
 
 
 def _end(console: TextIO, shown: Iterable[str], logged: Iterable[str], code: int) -> NoReturn:
-    """End the process. The person is told first: the log may be on a full disk."""
+    """End the process. The console comes first, because the log may be on a full disk."""
     for line in shown:
         print(line, file=console)
     with contextlib.suppress(OSError):
@@ -117,23 +116,16 @@ def _end(console: TextIO, shown: Iterable[str], logged: Iterable[str], code: int
     sys.exit(code)
 
 
-class Command(Protocol):
-    """A program: what is behind its name on the command line (default: sys.argv), its exit code."""
+def command(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
+    """Wrap the `main` of a program without a log: an error ends in a sentence and an exit code.
 
-    def __call__(self, arguments: Sequence[str] | None = None) -> int: ...
-
-
-def command(
-    main: Callable[[Sequence[str] | None], int],
-) -> Command:
-    """The `main` of a program without a log, so that errors end in sentences and an exit code.
-
-    The exit code is 1 after an InputError or a file that can't be used, and 130 after Ctrl-C.
+    `main` takes the arguments (default: sys.argv). The exit code is 1 after an InputError or a file
+    that can't be used, and 130 after Ctrl-C.
     """
 
     @functools.wraps(main)
     def run(arguments: Sequence[str] | None = None) -> int:
-        if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
+        if isinstance(sys.stdout, io.TextIOWrapper):  # file names may not be valid UTF-8
             sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return main(arguments)
@@ -157,29 +149,25 @@ def _unusable(error: OSError) -> str:
 
 
 def _say_interrupted(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """One line for Ctrl-C while a script still imports its modules, which takes seconds."""
+    """Print one line for Ctrl-C while a script still imports its modules, which takes seconds."""
     if issubclass(kind, KeyboardInterrupt):
         print("interrupted by Ctrl-C before the job began", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)
 
 
-if hasattr(sys.modules["__main__"], "snakemake"):  # which Snakemake puts into a script
+if hasattr(sys.modules["__main__"], "snakemake"):  # this process runs a script of Snakemake
     sys.excepthook = _say_interrupted
 
 
-def _check_unedited(script: str, code: str | None) -> None:
+def _begin(script: str, code: str | None, threads: int) -> None:
+    """Check that the script is unedited; print the versions of the libraries it has loaded."""
     if code_version(script) != code:
-        raise InputError(
-            [
-                f"{script}, or a module that it imports, was edited after this run was planned: "
-                "its result would be kept as that of the code before; run the same command again"
-            ]
+        problem = (
+            f"{script}, or a module that it imports, was edited after this run was planned: its "
+            "result would be stored as the result of the old code; run the same command again"
         )
-
-
-def _print_heading(script: str, threads: int) -> None:
-    """The script, and the versions of the libraries that it has loaded."""
+        raise InputError([problem])
     loaded = [name for name in ("torch", "numpy", "cv2", "pandas") if name in sys.modules]
     versions = [f"{name} {sys.modules[name].__version__}" for name in loaded]
     python = f"Python {platform.python_version()}"
@@ -187,7 +175,7 @@ def _print_heading(script: str, threads: int) -> None:
 
 
 def _print_gpu_memory() -> None:
-    """The most that tensors took of a GPU, if torch has used one; `estimate` reads the line."""
+    """Print the peak memory of tensors if torch has used a GPU; `estimate` reads this line."""
     torch = sys.modules.get("torch")
     if torch and torch.cuda.is_initialized():
         devices = range(torch.cuda.device_count())
@@ -198,10 +186,11 @@ def _print_gpu_memory() -> None:
 def set_threads(threads: int) -> None:
     """Bound the threads of torch and OpenCV (which ignores OMP_NUM_THREADS), if imported.
 
-    Never more than the processors that this process may use: a scheduler may have given fewer.
-    BLAS gets one: its sums depend on their number, and its matrices are small here.
+    The bound is at most the number of processors that this process may use, because a scheduler may
+    have given fewer. BLAS gets one thread: its sums depend on the number, and its matrices are
+    small here.
     """
-    import threadpoolctl  # not with the others: the training command does without it
+    import threadpoolctl  # imported here: the training command runs without it
 
     threads = min(threads, len(os.sched_getaffinity(0)))
     threadpoolctl.threadpool_limits(1, "blas")
@@ -212,23 +201,23 @@ def set_threads(threads: int) -> None:
 
 
 def threads_problems(threads: int | None) -> list[str]:
-    """What is wrong with a program's --threads (None: all)."""
+    """The problem with a program's --threads (None: all threads), if any."""
     if threads is None or threads >= 1:
         return []
     return [f"--threads {threads}: give 1 or more, or leave it out for all"]
 
 
 def say(line: str, console: TextIO) -> None:
-    """Tell the log and the person."""
+    """Print a line to the log and to the console."""
     print(line, flush=True)
     print(line, file=console, flush=True)
 
 
 def first_of(problems: Sequence[str], everything: str | os.PathLike[str]) -> list[str]:
-    """The problems for a console: at most 20, and how many more the file `everything` has.
+    """At most 20 problems for a console, with a line that says how many more `everything` has.
 
-    The last problems are among them, because the remedy for all is at the end; likewise the last
-    characters of a problem that is too long.
+    A list keeps its first and last problems, because the last may hold the remedy for all. A long
+    problem keeps its first and last characters for the same reason.
     """
     shown = [
         problem
@@ -246,8 +235,8 @@ def first_of(problems: Sequence[str], everything: str | os.PathLike[str]) -> lis
 def told(problems: Sequence[str], heading: str = "") -> list[str]:
     """The problems for the console of a program without a log.
 
-    If that is not all of them, whole, the file `PROBLEMS` has all, below a heading; if the file
-    can't be written, the console gets all.
+    If the console does not get all problems in full, the file `PROBLEMS` gets them below a heading.
+    If that file can't be written, the console gets all.
     """
     problems = list(dict.fromkeys(problems))
     shown = first_of(problems, PROBLEMS)
@@ -256,18 +245,18 @@ def told(problems: Sequence[str], heading: str = "") -> list[str]:
             with write_atomically(PROBLEMS) as temporary:
                 text = "\n".join([*([heading] if heading else []), *problems, ""])
                 temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-        except (OSError, InputError):  # a closed folder, a full disk
+        except (OSError, InputError):  # no permission, a full disk
             return problems
     return shown
 
 
 def counted(number: int, one: str, several: str = "") -> str:
-    """`1 photo`, `2 photos`; `several` is the plural if it is not the singular with an s."""
+    """`1 photo`, `2 photos`; `several` is an irregular plural."""
     return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def listed(names: Iterable[str], most: int = 10) -> str:
-    """`a, b, c`; of many names the first ones and the number of the others."""
+    """`a, b, c`; after the first `most` names, the number of the others."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
@@ -281,7 +270,7 @@ def size_in_words(size: int) -> str:
 
 
 def duration_in_words(seconds: float) -> str:
-    """Such as 41 s, 12 min, 2 h 10 min, 3 d 4 h: the two largest units, rounded."""
+    """A duration in its two largest units, rounded: 41 s, 12 min, 2 h 10 min, 3 d 4 h."""
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes, hours = round(seconds / 60), round(seconds / 3600)
@@ -293,24 +282,24 @@ def duration_in_words(seconds: float) -> str:
 
 
 def _runs(process: int) -> bool:
-    """Whether there is such a process on this machine."""
+    """Whether this machine has a process with this number."""
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # of another user
+    except PermissionError:  # a process of another user
         return True
     return True
 
 
 @contextlib.contextmanager
 def write_atomically(path: str | os.PathLike[str], needed: int | None = None) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on failure it vanishes.
+    """Yield a temporary path beside `path`. It replaces `path` on success and is removed on failure.
 
-    The temporary name keeps the suffix, because image and array writers choose the format by it.
-    Temporary files of `path` that a killed job has left are removed. Raises InputError if nothing
-    can be written there, or if the disk or a quota is full; `needed` is the file's size in bytes,
-    if it is known.
+    The temporary name keeps the suffix, because image and array writers choose the format by the
+    suffix. Temporary files of `path` that killed jobs have left are removed. Raises InputError if
+    the file can't be written, or if the disk or a quota is full. `needed` is the file's size in
+    bytes, if known.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
@@ -319,7 +308,7 @@ def write_atomically(path: str | os.PathLike[str], needed: int | None = None) ->
         for name in _hidden_files(path.parent):
             process = name.removeprefix(f".{path.stem}.").removesuffix(path.suffix)
             is_temporary = process.isdecimal() and name == f".{path.stem}.{process}{path.suffix}"
-            # a process on another node, which Snakemake has given up, counts as ended
+            # a process on another node counts as ended: Snakemake has started this job in its place
             if is_temporary and not _runs(int(process)):
                 path.with_name(name).unlink(missing_ok=True)
         yield temporary
@@ -353,26 +342,25 @@ def write_atomically(path: str | os.PathLike[str], needed: int | None = None) ->
 
 @functools.cache
 def _hidden_files(folder: Path) -> list[str]:
-    """Those that were there when this process first wrote into the folder, which may get thousands
-    of files."""
+    """The hidden files in a folder, listed only once because it may get thousands of files."""
     return [name for name in os.listdir(folder) if name.startswith(".")]
 
 
 def remove_hidden_files(folder: Path) -> None:
-    """Remove what killed writes have left in a folder in which nothing else works."""
+    """Remove what killed jobs have left in a folder that no other job writes into."""
     for leftover in folder.glob(".*"):
-        with contextlib.suppress(OSError):  # folders, and what a file server keeps open
+        with contextlib.suppress(OSError):  # folders, and files that a file server keeps open
             leftover.unlink()
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error says that a disk or a quota is full."""
+    """Whether the error means that a disk or a quota is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def read_file(path: str | os.PathLike[str]) -> bytes:
-    """The content of a file that a person names. Raises OSError, also if the path is a pipe or a
-    device, from which reading may never end."""
+    """The content of a file that a person names. Raises OSError, also for a pipe or a device,
+    because reading from these may never end."""
     mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise OSError(errno.EINVAL, "a pipe or a device, not a file", str(path))
@@ -380,17 +368,17 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
-    """Hash of a file's content."""
+    """The SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager
 def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a copy of the file in TMPDIR if that is on another file system, else the file.
+    """Yield a copy of the file in TMPDIR if TMPDIR is on another file system, else the file itself.
 
-    On a cluster TMPDIR is a disk of the node: what is read several times crosses the network once.
-    If it has no room for the file, the file is read in place, and the log says so.
+    On a cluster TMPDIR is a disk of the node, so a file that is read several times crosses the
+    network once. If TMPDIR is too full for the copy, the file is read in place and the log says so.
     """
     path, scratch = Path(path), Path(tempfile.gettempdir())
     size = path.stat().st_size
@@ -407,7 +395,7 @@ def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def try_lock(path: Path, console: TextIO) -> int | None:
-    """Lock a file until its descriptor, which is returned, is closed or the process ends.
+    """Lock a file until the returned descriptor is closed or the process ends.
 
     None if another process holds the lock. If the file system has no locks, log and console say so.
     """
@@ -420,18 +408,18 @@ def try_lock(path: Path, console: TextIO) -> int | None:
     except OSError as error:
         fault = f"no locks in {path.parent} ({error.strerror})"
         say(f"{fault}: make sure that no other job works there", console)
-    os.utime(lock)  # the age by which temporary folders are cleaned
+    os.utime(lock)  # so that a clean-up of /tmp by age keeps the file
     return lock
 
 
 @contextlib.contextmanager
 def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterator[None]:
-    """Keep any other process from working in `folder` within the block.
+    """Lock `folder` within the block, so that no other job works there.
 
-    A job outlives a Snakemake that was killed, and its successor must not write beside it. The
-    successor leaves a note (`is_claimed`): the job that holds the lock stops and publishes nothing.
-    It waits for `patience` seconds, also because the locks of a crashed node are held until its
-    file server notices; then raises InputError.
+    If Snakemake is killed, its job goes on, and the job's successor must not write beside it. The
+    successor leaves a note (`is_claimed`), upon which the job with the lock stops and publishes
+    nothing. The successor waits for `patience` seconds, then raises InputError. The wait also
+    covers a crashed node, whose locks stay until the file server notices.
     """
     folder.mkdir(parents=True, exist_ok=True)
     writer, claim = folder / ".writer", folder / ".claim"
@@ -458,5 +446,5 @@ def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterato
 
 
 def is_claimed(folder: Path) -> bool:
-    """Whether another process waits to work in the folder of which this is the sole writer."""
+    """Whether another job waits for the folder that this job has locked."""
     return (folder / ".claim").exists()

@@ -1,7 +1,7 @@
-"""How far a job is, how fast, and how long it still takes: tqdm's count and clock, in words.
+"""Progress of a job in lines: `local, seed 0: epoch 112/800, 41 img/s, 2 h 10 min left`.
 
-Such as `local, seed 0: epoch 112/800, 41 img/s, 2 h 10 min left`: a line every 10 seconds on a
-terminal, every 30 seconds elsewhere. Lines, because several jobs and Snakemake share the terminal.
+A terminal gets a line every 10 seconds, any other console a line every 30 seconds. Lines, not a
+bar, because several jobs and Snakemake share the terminal. tqdm counts and measures the time.
 """
 
 import threading
@@ -16,7 +16,7 @@ ON_A_TERMINAL, ELSEWHERE = 10.0, 30.0  # seconds between two lines
 
 
 class _Lines:
-    """A console that gets each state of a bar as a line, without tqdm's control characters."""
+    """Print each state of a bar as a line, without tqdm's control characters."""
 
     def __init__(self, console: TextIO | None) -> None:
         self._console = console
@@ -26,14 +26,13 @@ class _Lines:
             self._console.write(f"{state}\n")
 
     def flush(self) -> None:
-        """Nothing to do: the console flushes each line."""
+        """Do nothing: the console flushes each line."""
 
 
 class Bar(tqdm):
-    """Progress over images. `part` says which part of the work is under way, in place of the count.
+    """Progress over images: `name`, then the current `part` of the work or the count of images.
 
-    `name` stands before it. Nothing is shown in the first `delay` seconds, or without a console.
-    The end is printed to the log.
+    Nothing is shown in the first `delay` seconds, or without a console. The log gets the last line.
     """
 
     def __init__(
@@ -56,19 +55,19 @@ class Bar(tqdm):
             mininterval=ON_A_TERMINAL if console and console.isatty() else ELSEWHERE,
             miniters=1,
             delay=delay,
-            position=0,  # the bars of a process's other threads are no concern of this one
+            position=0,  # do not make room for the bars of other threads
             bar_format="{desc}: {where}, {speed}{left}",
             disable=console is None,
         )
 
     def update(self, count: float = 1) -> Any:
-        """So many more images are done, told from any thread."""
+        """Count more images as done. Safe to call from any thread."""
         with self._counting:
             return super().update(count)
 
     @property
     def format_dict(self) -> dict[str, Any]:
-        """What `bar_format` may name; see tqdm."""
+        """The fields of `bar_format`; see tqdm."""
         values = super().format_dict
         done, total, elapsed = values["n"], values["total"], values["elapsed"]
         new = done - values["initial"]
@@ -82,7 +81,7 @@ class Bar(tqdm):
         }
 
     def close(self) -> None:
-        """Show the end, if anything was shown, and tell the log what was done in which time."""
+        """Show the last state, if any state was shown, and log the count of images and the time."""
         if self.disable:
             return
         new, passed = self.n - self.initial, time.time() - self.start_t
@@ -94,7 +93,7 @@ class Bar(tqdm):
 
 
 def _speed(rate: float | None) -> str:
-    """Images a second, in two digits at least."""
+    """Images a second, with at least two digits."""
     if rate is None:
         return "? img/s"
     return f"{rate:.0f} img/s" if rate >= 10 else f"{rate:.2g} img/s"

@@ -1,8 +1,7 @@
-"""What a run was planned as, handed on to its jobs: the versions of the scripts, and how it was
-asked for.
+"""The plan of a run, a file for its jobs: the versions of the scripts and the command's options.
 
-On a cluster a job is a Snakemake of its own, which would take the code on the disk for what was
-planned.
+On a cluster each job is a Snakemake of its own. Without the plan, such a job would take the code
+that is then on the disk for the planned code.
 """
 
 import json
@@ -18,14 +17,13 @@ from photosketch.jobs.job import write_atomically
 
 
 def let_jobs_import(library: str) -> None:
-    """Let this process's jobs import the library in this folder, even if their environment has
-    installed another one."""
+    """Let jobs import the library from this folder, not one installed in their environment."""
     found = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = f"{library}{os.pathsep}{found}" if found else library
 
 
 def plan_file(run: str) -> Path:
-    """Where the plan of a run is, from the working directory."""
+    """The path of a run's plan, relative to the working directory."""
     return Path(".snakemake", "plans", f"{run}.json")
 
 
@@ -35,9 +33,9 @@ def options(
     config_files: Iterable[Path],
     values: Mapping[str, Any],
 ) -> list[str]:
-    """The options that ask for the same run, once they are typed in the working directory.
+    """The command-line options that request this run again from the working directory.
 
-    `config_files` are the user's own, in their order; `values` those given by --config.
+    `config_files` are those of --configfile, `values` those of --config.
     """
     words = ["--cores", str(cores or 1)]
     if snakefile.resolve().parent != Path.cwd():
@@ -50,7 +48,7 @@ def options(
 
 
 def write_plan(path: Path, options: Sequence[str]) -> None:
-    """Write (JSON) the version of every script as it is known to this process, and the options."""
+    """Write the version of every script, as this process knows it, and the options."""
     names = sorted(script.name for script in SCRIPTS.glob("*.py"))
     plan = {"versions": {name: code_version(name) for name in names}, "options": options}
     with write_atomically(path) as temporary:
@@ -58,20 +56,17 @@ def write_plan(path: Path, options: Sequence[str]) -> None:
 
 
 def planned_version(path: Path, script: str) -> str | None:
-    """The version of a script by the plan at `path`; None if that doesn't have it."""
+    """The version of a script in the plan at `path`; None if the plan does not have the script."""
     return _read(path).get("versions", {}).get(script)
 
 
-def command(path: Path, *targets: str) -> str:
-    """The command for other targets of the run that was planned at `path`, as it is typed.
-
-    Targets come first: --configfile would take them for files.
-    """
-    return typed(_read(path).get("options", ["--cores", "1"]), *targets)
+def command(run: str, *targets: str) -> str:
+    """The shell command for other targets of a planned run."""
+    return typed(_read(plan_file(run)).get("options", ["--cores", "1"]), *targets)
 
 
 def typed(options: Sequence[str], *targets: str) -> str:
-    """The command for targets with such options."""
+    """The shell command for targets. They come first: --configfile would take them for files."""
     program = _from_here(Path(sys.executable).parent / "snakemake")
     return shlex.join([program, *targets, *options])
 
@@ -82,7 +77,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _from_here(path: Path) -> str:
-    """A path as it is typed in the working directory."""
+    """A path as typed in the working directory; with `./` if the name looks like an option."""
     whole, here = Path(os.path.abspath(path)), Path.cwd()
     name = str(whole.relative_to(here) if whole.is_relative_to(here) else whole)
-    return f"./{name}" if name.startswith("-") else name  # else taken for an option
+    return f"./{name}" if name.startswith("-") else name

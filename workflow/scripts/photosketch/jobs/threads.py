@@ -1,6 +1,6 @@
-"""Threads to work in whose results do not depend on how many they are.
+"""Thread pools whose results are the same for every number of threads.
 
-Apart from `job`, because this decides the last digits of results.
+Not in `job`, because this code decides the last digits of results and counts in `code_version`.
 """
 
 import contextlib
@@ -20,49 +20,48 @@ _SETTINGS = threading.RLock()
 
 @contextlib.contextmanager
 def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool of `threads`, in which what is computed comes out the same to the last bit.
+    """A pool whose results are the same to the last bit for every number of `threads`.
 
-    BLAS, torch and OpenCV (where imported) keep to the thread they are called in: with each number
-    of threads of their own they would add up in another order. OpenCV works by its own code, for
-    the one it has from Intel (IPP) rounds otherwise as a buffer lies in memory. These settings hold
-    for the whole process: threads that want a pool at the same time get theirs one after another.
+    BLAS, and torch and OpenCV if imported, compute in the thread that calls them, because the order
+    of their sums depends on their own number of threads. OpenCV does not use Intel's code (IPP),
+    whose rounding depends on how a buffer lies in memory. These settings hold for the whole
+    process, so threads that need a pool at the same time wait for each other.
     """
     with _SETTINGS, _limited(), ThreadPoolExecutor(threads, initializer=_use_no_ipp) as pool:
         yield pool
 
 
 def _use_no_ipp() -> None:
-    """For the calling thread alone: OpenCV keeps the choice for each by itself."""
+    """Turn IPP off for the calling thread: OpenCV has this setting per thread."""
     if cv2 := sys.modules.get("cv2"):
         cv2.ipp.setUseIPP(False)
 
 
 @contextlib.contextmanager
 def _limited() -> Iterator[None]:
-    """BLAS, and torch and OpenCV where imported, with one thread within the block."""
-    cv2, torch = sys.modules.get("cv2"), sys.modules.get("torch")
-    set_threads = [cv2.setNumThreads] if cv2 else []
-    before = [cv2.getNumThreads()] if cv2 else []
-    if torch:
-        set_threads.append(torch.set_num_threads)
-        before.append(torch.get_num_threads())
-    for set_number in set_threads:
+    """Give BLAS, and torch and OpenCV if imported, one thread within the block."""
+    before: list[tuple[Callable[[int], None], int]] = []
+    if cv2 := sys.modules.get("cv2"):
+        before.append((cv2.setNumThreads, cv2.getNumThreads()))
+    if torch := sys.modules.get("torch"):
+        before.append((torch.set_num_threads, torch.get_num_threads()))
+    for set_number, _ in before:
         set_number(1)
     try:
         with threadpoolctl.threadpool_limits(1, "blas"):
             yield
     finally:
-        for set_number, number in zip(set_threads, before, strict=True):
+        for set_number, number in before:
             set_number(number)
 
 
 def in_order(
     pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
 ) -> Iterator[Result]:
-    """The results of a function, in the order of the items.
+    """The results of a function, in the order of the items, like `pool.map`.
 
-    As `pool.map`, which would take all items at once: here at most `ahead` items are taken beyond
-    the one whose result comes next, so that what they hold fits into memory.
+    `pool.map` takes all items at once. Here at most `ahead` items are taken beyond the item whose
+    result comes next, which bounds the memory.
     """
     begun: deque[Future[Result]] = deque()
     for item in items:
