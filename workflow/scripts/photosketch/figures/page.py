@@ -1,7 +1,7 @@
-"""HTML pages that need nothing beside them: one base (`page.html`) and one style (`page.css`).
+"""Self-contained HTML pages with one base template (`page.html`) and one style (`page.css`).
 
-A page's own template, style and script lie beside the module that fills them, and have its name.
-Values are escaped. `page.js` cuts two pictures at a line that the reader moves.
+A page's own template, style and script have the name of the module that fills them, and lie beside
+it. Values are escaped. `page.js` shows two pictures on either side of a line that the reader moves.
 """
 
 import base64
@@ -25,18 +25,18 @@ _ENVIRONMENT.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_n
 
 
 def render(module: str, **values: Any) -> str:
-    """The page whose template lies beside `module` (its `__file__`)."""
+    """The page of the template beside a module, given by its `__file__`."""
     name = Path(module).with_suffix("").relative_to(_LIBRARY).as_posix()
     return _ENVIRONMENT.get_template(f"{name}.html").render(values, name=name)
 
 
 def image_uri(image: np.ndarray, kind: str = "webp", **options: Any) -> str:
-    """An image, gray [H, W] or RGB [H, W, 3] uint8, as a data URI; options: of Pillow's encoder."""
+    """An image, gray [H, W] or RGB [H, W, 3] uint8, as a data URI; `options` go to Pillow."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, kind, **options)
     return data_uri(buffer.getvalue(), kind)
 
 
 def data_uri(content: bytes, kind: str) -> str:
-    """The content of a picture's file as a data URI."""
+    """The content of an image file as a data URI."""
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

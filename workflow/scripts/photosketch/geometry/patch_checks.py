@@ -1,7 +1,7 @@
-"""Whether the local networks' rectangles fit a face: the one check of where faces lie.
+"""Check whether the local networks' rectangles fit a face.
 
-It decides over errors and log lines alone, so no rule's `code` holds this module and what only it
-imports (`code_version.EXEMPT`): no result may depend on it.
+Only errors and log lines depend on this check, so no rule's `code` includes this module or what
+only it imports (`code_version.EXEMPT`). No result may depend on it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,19 +11,20 @@ import numpy as np
 from photosketch.configuration.settings import FRAMES
 from photosketch.geometry.patches import clamped
 
-# Pixels in a frame of 256. Below, the four rectangles lie on each other, and above, each shows less
-# than what it is named for. CUFS's are 44 to 58 (CUHK, photos and sketches), the template's 51.4.
+# Pixels in a frame of 256. If the eyes are closer, the four rectangles overlap. If they are further
+# apart, a rectangle does not show its whole part. CUHK has 44 to 58 (photos and sketches), the
+# template 51.4.
 EYE_DISTANCES = (40.0, 62.0)
-# Degrees: the rectangles stand upright, and in that of the mouth (40 px high) the corners of one as
-# wide as CUFS's (41 px) lie 15 px apart in height. CUFS's faces are tilted by 3 at most.
+# Degrees. At this tilt the corners of a mouth 41 px wide, as in CUFS, differ by 15 px in height,
+# and the mouth's rectangle is 40 px high. CUFS's faces are tilted by at most 3 degrees.
 LARGEST_TILT = 20.0
 
 
 def face_problems(points: np.ndarray, size: Sequence[int], frame: int = FRAMES[0]) -> list[str]:
-    """What keeps the local networks' rectangles from fitting a face, in words; mostly nothing.
+    """The reasons why the local networks' rectangles do not fit a face; usually none.
 
-    `points` [5, 2] in pixels of an image of `size` (width, height), which is the centre, unscaled,
-    of a frame of `frame` pixels a side.
+    `points` [5, 2] are in pixels of an image of `size` (width, height), which lies unscaled in the
+    centre of a frame of `frame` pixels a side.
     """
     across, down = points[1] - points[0]
     distance, tilt = float(np.hypot(across, down)), float(np.degrees(np.arctan2(down, across)))
@@ -42,8 +43,8 @@ def face_problems(points: np.ndarray, size: Sequence[int], frame: int = FRAMES[0
 def misplaced_faces(
     faces: Iterable[tuple[str, np.ndarray, Sequence[int]]], frame: int
 ) -> list[str]:
-    """A line for each face that the rectangles do not fit. `faces`: what a line begins with, and
-    points, image size as `face_problems` takes them."""
+    """A line for each face that the rectangles do not fit. A face is its name, points and image
+    size."""
     return [
         f"{name}: {', '.join(found)}"
         for name, points, size in faces
@@ -54,9 +55,11 @@ def misplaced_faces(
 def refusal(
     lines: Sequence[str], ablations: Sequence[str], *, aligned: bool, page_command: str
 ) -> list[str]:
-    """The problems of a run whose `ablations` have local networks that photos do not fit: `lines`
-    of `misplaced_faces`, and what can be done. `aligned`: dataset.align is on already;
-    `page_command` makes the page on which points can be clicked."""
+    """The `lines` of `misplaced_faces` for the photos of a run, and the remedies.
+
+    `ablations` have local networks. `aligned` means that dataset.align is on already. The command
+    `page_command` makes the page on which points can be clicked.
+    """
     have = "1 photo has a face" if len(lines) == 1 else f"{len(lines)} photos have faces"
     align = "set dataset.align to each (to photo, if sketches were drawn over the photos)"
     return [

@@ -1,8 +1,8 @@
-"""The parts of a face that the local networks work on, and where their rectangles lie.
+"""The parts of a face that the local networks draw, and the places of their rectangles.
 
-APDrawingGAN's (Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait Drawings From Face
-Photos With Hierarchical GANs, CVPR 2019), sizes for a frame of 256 pixels: four rectangles around
-facial points, then hair and background. In a larger frame the rectangles grow with it.
+The parts are those of APDrawingGAN (Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait
+Drawings From Face Photos With Hierarchical GANs, CVPR 2019): four rectangles around facial points,
+hair and background. Sizes are for a frame of 256 pixels and grow with a larger frame.
 """
 
 import dataclasses
@@ -17,8 +17,7 @@ import numpy as np
 class Patch:
     """A rectangle of `height` x `width` pixels around the mean of some of the five points.
 
-    `points` selects them by their place in the order of landmarks; `shift` is added to the
-    centre's y.
+    `points` selects them by index; `shift` is added to the centre's y.
     """
 
     name: str
@@ -28,7 +27,7 @@ class Patch:
     shift: int
 
 
-_FRAME = 256  # pixels, the frame that the sizes are given for
+_FRAME = 256  # pixels a side of the frame that the sizes are given for
 PATCHES = (
     Patch("left_eye", 40, 56, slice(0, 1), -4),
     Patch("right_eye", 40, 56, slice(1, 2), -4),
@@ -40,24 +39,22 @@ PARTS = (*(patch.name for patch in PATCHES), "hair", "background")
 
 @cache
 def patches_of(frame: int) -> tuple[Patch, ...]:
-    """`PATCHES`, of the same share of a frame of that many pixels (a multiple of 64) a side."""
+    """`PATCHES`, scaled to a frame of that many pixels (a multiple of 64) a side."""
+    lengths = ("height", "width", "shift")
     return tuple(
         dataclasses.replace(
-            patch,
-            height=patch.height * frame // _FRAME,
-            width=patch.width * frame // _FRAME,
-            shift=patch.shift * frame // _FRAME,
+            patch, **{name: getattr(patch, name) * frame // _FRAME for name in lengths}
         )
         for patch in PATCHES
     )
 
 
 def placed(points: Any, frame: int, *, clamp: bool = True) -> list[tuple[Any, Any]]:
-    """The top left pixel (x, y) of each rectangle, whole numbers [...], for points [..., 5, 2] in a
-    frame of that many pixels a side: arrays of numpy or tensors of torch, as the points are.
+    """The top left pixel (x, y) of each rectangle, whole numbers [...], for points [..., 5, 2].
 
-    Rounded halves up, so that points shifted by whole pixels shift the rectangles alike, and
-    clamped, so that every rectangle lies inside the frame.
+    Points are numpy arrays or torch tensors, in pixels of the frame; results have the same type.
+    Halves are rounded up, so that rectangles shift with points that shift by whole pixels. `clamp`
+    keeps every rectangle inside the frame.
     """
     found = []
     for patch in patches_of(frame):
@@ -74,18 +71,18 @@ def placed(points: Any, frame: int, *, clamp: bool = True) -> list[tuple[Any, An
 def corners(
     points: np.ndarray, size: Sequence[int], frame: int = _FRAME, *, clamp: bool = True
 ) -> np.ndarray:
-    """The top left pixels (x, y) of the rectangles, int [4, 2], around points [5, 2] of an image of
-    `size` (width, height), which is the centre of the frame, unscaled.
+    """The top left pixels (x, y) of the rectangles, int [4, 2], in pixels of the image.
 
-    Clamped into the frame; in an image smaller than the frame a rectangle may reach beyond it.
+    The image of `size` (width, height), with points [5, 2], lies unscaled in the centre of the
+    frame. `clamp` keeps rectangles inside the frame, but they may reach beyond the image.
     """
     offset = np.array([(frame - length) // 2 for length in size])
-    framed = (points + offset).astype(np.float32)  # as packed, so that halves are rounded alike
+    framed = (points + offset).astype(np.float32)  # the type of packed points: same rounding
     return np.array(placed(framed, frame, clamp=clamp), int) - offset
 
 
 def clamped(points: np.ndarray, size: Sequence[int], frame: int = _FRAME) -> list[str]:
-    """The names of the rectangles that clamping moves; arguments as of `corners`."""
+    """The names of the rectangles that clamping moves. The arguments are those of `corners`."""
     meant, cut = (corners(points, size, frame, clamp=clamp) for clamp in (False, True))
     moved = (meant != cut).any(axis=1)  # [4]
     return [patch.name for patch, each in zip(PATCHES, moved, strict=True) if each]

@@ -1,4 +1,4 @@
-"""One picture made of another by a similarity transform, filtered if it shrinks."""
+"""Move a picture by a similarity transform, with a low-pass filter if it shrinks."""
 
 import math
 from collections.abc import Sequence
@@ -14,14 +14,15 @@ from photosketch.geometry.similarity import Similarity
 def resampled(
     image: Image, transform: Similarity, size: Sequence[int], fill: Sequence[float] | None = None
 ) -> Image:
-    """An image [H, W, 3] uint8 moved by `transform`, `size` (width, height) of it; what it does not
-    cover has the colour `fill`, by default that of its background.
+    """An image [H, W, 3] uint8, moved by `transform` into a picture of `size` (width, height).
 
-    Cubic interpolation if it grows. If it shrinks, on a grid so fine that no pixel of the grid
-    spans more than one of the image, then brought down by Lanczos's filter of three lobes. On a
-    zone plate, shrunk to half and turned by 20 degrees, the frequencies that can stay differ from
-    the ideal by 1.8 gray levels (root mean square) and 17 of 90 remain of those that can't; means
-    over areas: 4.9 and 39; a Gaussian before cubic interpolation: 14 and 14; no filter: 2 and 81.
+    Pixels that the image does not cover get the colour `fill`, by default its `background`.
+    An image that grows is interpolated cubically. An image that shrinks is first interpolated on a
+    finer grid, whose pixels are no larger than the image's, then reduced by a Lanczos filter of
+    three lobes. A zone plate was shrunk to half and turned by 20 degrees: the frequencies that can
+    be kept differ from the ideal by 1.8 gray levels (root mean square), and of the 90 levels of
+    those that can't, 17 remain. Means over areas: 4.9 and 39. A Gaussian before cubic
+    interpolation: 14 and 14. No filter: 2 and 81.
     """
     finer = max(1, math.ceil(1 / transform.scale))
     matrix = transform.array() * finer
@@ -42,8 +43,8 @@ def resampled(
 
 
 def background(image: Image) -> Image:
-    """The colour [3] behind a face [H, W, 3], or of its paper: the median of each channel along the
-    upper border and the upper halves of the sides, where neither hair nor clothes reach."""
+    """The colour [3] of the background or paper of a face [H, W, 3]: the median of each channel
+    along the upper border and the upper halves of the sides, away from hair and clothes."""
     half = max(1, image.shape[0] // 2)
     border = np.concatenate([image[0], image[:half, 0], image[:half, -1]])
     return np.median(border, axis=0)

@@ -294,7 +294,7 @@ def _runs(process: int) -> bool:
 
 @contextlib.contextmanager
 def write_atomically(path: str | os.PathLike[str], needed: int | None = None) -> Iterator[Path]:
-    """Yield a temporary path beside `path`. It replaces `path` on success and is removed on failure.
+    """Yield a temporary path beside `path`. On success it replaces `path`, else it is removed.
 
     The temporary name keeps the suffix, because image and array writers choose the format by the
     suffix. Temporary files of `path` that killed jobs have left are removed. Raises InputError if
