@@ -114,7 +114,7 @@ def test_variants_of_case_number_and_suffix_are_accepted_and_a_part_by_itself(tm
     touch(tmp_path / "below/again/AR/photos/1.jpg")
     (tmp_path / "ar").rename(tmp_path / "other")
     [problem] = problems_of(tmp_path)
-    assert f"{tmp_path}/below/again may be the one to give" in problem
+    assert f"(do you mean {tmp_path}/below/again?)" in problem
     assert "is not a folder" in problems_of(tmp_path / "none")[0]
 
 
@@ -138,7 +138,7 @@ def test_cufs_as_it_circulates_is_the_same_table_and_other_folders_are_left_asid
         assert (row["subset"], row["id"], row["split"]) == (pair.subset, pair.id, pair.split)
         assert Path(row["sketch"]).name == pair.sketch.name
     # by the other division some of these lie in the wrong half
-    texts = [text for text in problems_of(data, "cagan") if "holds images" not in text]
+    texts = [text for text in problems_of(data, "cagan") if "has images" not in text]
     assert all("--split" in text or "without a" in text for text in texts)
 
     sketches = data / "CUHK Students" / layout.format("Testing", "Sketches")
@@ -146,7 +146,7 @@ def test_cufs_as_it_circulates_is_the_same_table_and_other_folders_are_left_asid
     problems = problems_of(data)
     assert f"{data}/CUHK Students/test/sketches: is not there" in problems[0]
     for name in (sketches.with_name("drawn"), beside[1]):
-        assert any(text.startswith(f"{name}: holds images and is not taken") for text in problems)
+        assert any(text.startswith(f"{name}: has images, but its name") for text in problems)
     assert not any(str(beside[0]) in text for text in problems)
 
 
@@ -154,13 +154,13 @@ def test_a_folder_that_may_be_the_missing_part_is_an_error_and_beside_complete_o
     make_numbered(ar.parent / "XM2VTS part 1", 1)
     touch(ar.parent / "previews/1.jpg", ar / "Training Pictures/1.jpg")
     [problem] = problems_of(ar.parent)
-    assert problem.startswith(f"{ar.parent}/XM2VTS part 1: holds images and is not taken")
+    assert problem.startswith(f"{ar.parent}/XM2VTS part 1: has images, but its name is not known")
     assert "rename" in problem
     (ar / "photos/5.jpg").unlink()
     (ar / "sketches/5.jpg").unlink()
-    assert f"{ar}/Training Pictures: holds images and is not taken" in problems_of(ar)[0]
+    assert f"{ar}/Training Pictures: has images, but its name is not known" in problems_of(ar)[0]
     (ar / "Training Pictures/1.jpg").unlink()
-    assert find_pairs(ar, "rslcr").notes[1] == "AR: 1 of 123 pairs are not there: 5"
+    assert find_pairs(ar, "rslcr").notes[1] == "AR: 1 of 123 pairs are missing: 5"
 
 
 def test_images_without_partner_and_unknown_names_are_listed_at_once(ar):
@@ -172,8 +172,8 @@ def test_images_without_partner_and_unknown_names_are_listed_at_once(ar):
     expected = {
         f"{ar}/sketches/5.jpg: sketch without a photo": "add the photo of 5",
         f"{ar}/photos/7.jpg: photo without a sketch": "remove the photo",
-        f"{ar}/photos/124.jpg: not known": "rename or remove",
-        f"{ar}/sketches/6.png: 6.jpg is AR 6 too": "keep one",
+        f"{ar}/photos/124.jpg: is not a name": "rename or remove",
+        f"{ar}/sketches/6.png: 6.jpg is also AR 6": "keep one",
         f"{cuhk}/train/photos/f-039-01.jpg: is CUHK f-039-01": "in the other half; move it there",
         f"{cuhk}/train/sketches/f2-005-01-sz1.jpg: sketch without a photo": "f-005-01",
         f"{cuhk}/test/photos: is not there": "belong in it",
@@ -219,7 +219,7 @@ def test_results_follow_the_list_that_their_authors_order_them_by(whole, tmp_pat
     with pytest.raises(InputError) as caught:
         find_pairs(whole, "cagan", order=order)
     assert caught.value.problems == [
-        f"{order}, line 2: AR/photos/3.jpg is in the list already; correct the line",
+        f"{order}, line 2: AR/photos/3.jpg is listed twice; correct the line",
         f"{order}, line 3: houses/1.jpg is not a PART/.../NAME.jpg of CUFS; correct the line",
     ]
 

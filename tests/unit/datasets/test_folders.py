@@ -84,7 +84,7 @@ def test_all_problems_are_listed_at_once(two):
     (sketches / "7.png").unlink()
     problems = problems_of(photos, sketches, test_share=1.5)
     expected = [
-        f"{photos}/3.png: 3.jpg has that name too; keep one",
+        f"{photos}/3.png: 3.jpg has the same name; keep one",
         f"{photos}/7.jpg: photo without a sketch; add the sketch of 7",
         f"{sketches}/only.png: sketch without a photo",
         f"{photos}/a b.png: the name of an image becomes an id, and id 'a b' cannot be",
@@ -108,7 +108,7 @@ def test_folders_without_images_and_shares_that_leave_nothing_are_refused(two):
     touch(sketches / "more/11.png")
     assert find_pairs(two, photos / "out").notes == [f"left aside: {sketches}/more"]
     empty, missing = problems_of(sketches.parent, photos / "none", subset="mine")
-    assert empty.startswith(f"{sketches.parent}: holds no images (its folder drawn does)")
+    assert empty.startswith(f"{sketches.parent}: has no images (its folder drawn does)")
     assert missing == f"{photos}/none: is not a folder; correct the path"
 
 
@@ -139,7 +139,7 @@ def test_names_of_another_scheme_are_told_once(tmp_path):
         touch(tmp_path / f"photos/{name}_foto.jpg", tmp_path / f"drawn/drawing-of-{name}.png")
     (problem,) = problems_of(tmp_path / "photos", tmp_path / "drawn")
     assert problem.startswith(
-        "3 photos and 3 sketches, and no name in common (anna_foto.jpg, drawing-of-anna.png): "
+        "3 photos and 3 sketches have no name in common (anna_foto.jpg, drawing-of-anna.png); "
     )
 
 

@@ -77,7 +77,7 @@ def test_all_problems_are_listed_at_once_with_file_and_remedy(fs2k):
         f"{fs2k}/anno_test.json, entry 3: style of photo3/image0001 is 3": "use 0, 1 or 2",
         f"{fs2k}/anno_test.json, entry 4: image_name None": "correct it",
         f"{fs2k}/anno_test.json, entry 5: image_name 'photo1/imageé'": "correct it",
-        f"{fs2k}/sketch/sketch1/sketch0002.png: sketch0002.jpg has that name too": "keep one",
+        f"{fs2k}/sketch/sketch1/sketch0002.png: sketch0002.jpg has the same name": "keep one",
     }
     problems = problems_of(fs2k)
     assert len(problems) == len(expected), problems
@@ -98,6 +98,6 @@ def test_images_that_no_annotation_names_are_a_note(fs2k):
     touch(fs2k / "photo/photo1/image0999.jpg")
     touch(fs2k / "sketch/sketch4/sketch0001.jpg")
     assert find_pairs(fs2k).notes == [
-        f"{fs2k}/photo/photo1: no annotation names image0999.jpg, left out",
-        f"{fs2k}/sketch/sketch4: no annotation names sketch0001.jpg, left out",
+        f"{fs2k}/photo/photo1: no annotation names image0999.jpg; left out",
+        f"{fs2k}/sketch/sketch4: no annotation names sketch0001.jpg; left out",
     ]

@@ -48,8 +48,8 @@ def test_test_pairs_that_no_result_is_of_are_told_with_the_remedy(tmp_path):
     wanted = {NUMBERING[0], NUMBERING[2]}
     [problem] = planned_copies(folder, NUMBERING[:2], wanted, tmp_path / "out")[1]
     assert problem == (
-        f"{folder}: no result is of the test pairs AR 7; give the --split that the results were "
-        "made with"
+        f"{folder}: no result belongs to the test pairs AR 7; give the --split that the results "
+        "were made with"
     )
 
 
@@ -67,10 +67,10 @@ def test_all_problems_are_listed_with_what_the_numbers_mean(tmp_path):
     folder = results(tmp_path / "MDAL", "1.jpg", "1.png", "2.bmp", "5.jpg", "face.jpg")
     _, problems = planned_copies(folder, NUMBERING, set(NUMBERING), tmp_path / "out")
     expected = [
-        f"{folder}/face.jpg: is called by no number from 1 to 4 (CUHK 1 to 2, AR 3 to 4)",
-        f"{folder}/1.png: 1.jpg is result 1 too",
-        f"{folder}/2.bmp: results are read as .png, .jpg, .jpeg",
-        f"{folder}/5.jpg: is called by no number",
+        f"{folder}/face.jpg: its name is neither a number from 1 to 4 (CUHK 1 to 2, AR 3 to 4)",
+        f"{folder}/1.png: 1.jpg is also result 1",
+        f"{folder}/2.bmp: results must be .png, .jpg, .jpeg",
+        f"{folder}/5.jpg: its name is neither a number",
         f"{folder}: lacks the results 2 (CUHK m-2), 3 (AR 7), 4 (AR 12)",
     ]
     assert all(map(str.startswith, problems, expected)) and len(problems) == len(expected), problems
@@ -88,7 +88,7 @@ def test_results_of_another_call_that_would_stay_among_these_are_refused(tmp_pat
     # a result of another kind, and a person who is no longer for testing
     (folder / "1.png").rename(folder / "1.jpg")
     [problem] = planned_copies(folder, NUMBERING, set(NUMBERING[:3]), target)[1]
-    assert problem.startswith(f"{target}: holds images that are not among these results")
+    assert problem.startswith(f"{target}: has images that are not among these results")
     assert f"results, {target}/AR/12.png, {target}/CUHK/f-1.png; move them away" in problem
 
 

@@ -28,7 +28,7 @@ def test_paths_that_a_table_cannot_hold_are_named(tmp_path, name):
     with pytest.raises(InputError) as caught:
         write_table([pair, pair], tmp_path / "t.tsv", absolute=False)
     [problem] = caught.value.problems
-    assert f"cannot hold 2 paths, such as {name!r}; rename" in problem
+    assert f"cannot have 2 paths, such as {name!r}; rename" in problem
     assert not (tmp_path / "t.tsv").exists()
 
 

@@ -1,14 +1,14 @@
-"""The table of pairs for a folder with APDrawing (Yi et al., CVPR 2019).
+"""The table of pairs of APDrawing (Yi et al., CVPR 2019).
 
     photosketch datasets apdrawing APDrawingDB --output APDrawing
 
-Expected are pictures of 1024x512 pixels, the photo on the left and the drawing on the right, in
+Pictures have 1024x512 pixels, with the photo on the left and the drawing on the right, and lie in
 
     APDrawingDB/data/train, APDrawingDB/data/test     or     FOLDER/train, FOLDER/test
 
 The halves are written to halves/{photos,sketches}/NAME.png beside the table. The published training
-part holds altered copies of its photos, which stay training pairs; other folders (test_single:
-photos alone) are left aside.
+part has altered copies of its photos, which stay training pairs. Other folders are left out, such
+as test_single, which has only photos.
 """
 
 import argparse
@@ -26,15 +26,16 @@ from photosketch.datasets.table import (
 )
 from photosketch.jobs.job import InputError
 
+HELP = "APDrawing, photo and drawing side by side"
 SUBSET = "APDrawing"
 SPLITS = ("train", "test")
 
 
 def find_pairs(folder: Path, output: Path) -> Found:
-    """All pairs, training before test pairs, with their halves to be cut into `output`/halves.
+    """All pairs, training before test pairs, and the halves to cut into `output`/halves.
 
-    Raises InputError with all problems: missing folders, names that are there twice or cannot be
-    ids, pictures that cannot be halved.
+    Raises InputError with all problems: missing folders, names that appear twice or cannot be ids,
+    pictures that cannot be halved.
     """
     data = folder / "data" if (folder / "data").is_dir() else folder
     problems: list[str] = []
@@ -46,7 +47,7 @@ def find_pairs(folder: Path, output: Path) -> Found:
         problems += faults
         if not pictures:
             problems.append(
-                f"{data / split}: is not there, or holds no images; put pictures of photo and "
+                f"{data / split}: is not there, or has no images; put pictures of photo and "
                 "drawing there"
             )
         for name, picture in pictures.items():
@@ -64,16 +65,7 @@ def find_pairs(folder: Path, output: Path) -> Found:
     return Found(pairs, left_aside(path for path in others if path.resolve() not in own), cuts)
 
 
-def add_command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-) -> argparse.ArgumentParser:
-    """Add `apdrawing` to the commands of `photosketch datasets`."""
-    parser = commands.add_parser(
-        "apdrawing",
-        help="APDrawing, photo and drawing side by side",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `photosketch datasets apdrawing`."""
     parser.add_argument("folder", type=Path, help="the folder with APDrawing")
     parser.set_defaults(find=lambda options, output: find_pairs(options.folder, output))
-    return parser

@@ -1,4 +1,4 @@
-"""The table of pairs for a folder with CUFS, the CUHK Face Sketch Database (Wang & Tang 2009).
+"""The table of pairs of CUFS, the CUHK Face Sketch Database (Wang & Tang 2009).
 
     photosketch datasets cufs FOLDER --split rslcr --output FOLDER/pairs.tsv
 
@@ -9,19 +9,19 @@ The aligned 200x250 release is expected as
     FOLDER/AR/photos              1.jpg to 123.jpg   FOLDER/AR/sketches          1.jpg to 123.jpg
     FOLDER/XM2VTS/photos          1.jpg to 295.jpg   FOLDER/XM2VTS/sketches      1.jpg to 295.jpg
 
-or, as it circulates, each part as
+or, as some copies have it, each part as
 
     FOLDER/AR/{Training,Testing} {Photos,Sketches}
     FOLDER/AR/{Training,Testing}/{Photos,Sketches}
 
-The sketches of CUHK may also have their photo's name, and its test sketches may be named 89.jpg to
+A sketch of CUHK may also have its photo's name. The test sketches of CUHK may be named 89.jpg to
 188.jpg, in the order of the sorted photo names. Case doesn't matter, `photo` and `sketch` may be
-singular, CUHK may be called CUHK_student or CUHK Students, parts may be missing, and FOLDER may be
-a single part itself. Other folders beside the parts, and in a part that is complete, are left
-aside. A pair's split is looked up in resources/splits/cufs.tsv, which has the two divisions that
-are in use (see resources/README.md). Published results are numbered over the test pairs of all
-three parts, in ascending order: by the split rslcr CUHK 1 to 100, AR 101 to 143, XM2VTS 144 to 338.
-If their authors' list of test pairs has another order, give the list by --results-order.
+singular, and CUHK may be called CUHK_student or CUHK Students. Parts may be missing, and FOLDER may
+be a single part. Other folders, beside the parts or in a complete part, are left out. The split of
+a pair comes from resources/splits/cufs.tsv, which has the two splits in use (see
+resources/README.md). Published results are numbered over the test pairs of all three parts, in
+ascending order: with the split rslcr CUHK 1 to 100, AR 101 to 143, XM2VTS 144 to 338. If the
+authors' list of test pairs has another order, give the list by --results-order.
 """
 
 import argparse
@@ -45,22 +45,23 @@ from photosketch.datasets.table import (
 )
 from photosketch.jobs.job import InputError
 
+HELP = "CUFS, the CUHK Face Sketch Database"
 SPLIT_TABLE = Path(__file__).resolve().parents[4] / "resources" / "splits" / "cufs.tsv"
 SPLIT_NAMES = ("rslcr", "cagan")
 SUBSETS = {"cuhk": "CUHK", "cuhkstudent": "CUHK", "cuhkstudents": "CUHK"}  # by plain names
 SUBSETS |= {"ar": "AR", "xm2vts": "XM2VTS"}
-HALF = re.compile("(train|test)(ing)?")  # of plain names, as the next
+HALF = re.compile("(train|test)(ing)?")  # HALF and PLACE match plain names
 PLACE = re.compile("((?P<half>train|test)(ing)?)?(?P<kind>photo|sketch)(e?s)?")
-FIRST_TEST_SKETCH = 89  # numbered test sketches of CUHK follow the 88 of its training part
+FIRST_TEST_SKETCH = 89  # numbered test sketches of CUHK follow the 88 training sketches
 NOT_TAKEN = (
-    "holds images and is not taken; rename the folder to what it holds (CUHK, AR or XM2VTS; train "
-    "or test, photos or sketches), or move it away"
+    "has images, but its name is not known; rename the folder by its content (CUHK, AR or XM2VTS; "
+    "train or test, photos or sketches), or move it away"
 )
 
 
 @dataclass(frozen=True)
 class _Place:
-    """A folder with the photos or sketches of a part, of one half (train, test) or of both."""
+    """A folder with the photos or sketches of a part: one half (train or test), or both (None)."""
 
     half: str | None
     kind: str
@@ -72,10 +73,10 @@ def find_pairs(
 ) -> Found:
     """All pairs of a CUFS folder, CUHK before AR before XM2VTS and training before test pairs.
 
-    `split` is `rslcr` or `cagan`, a column of the split table; `order` the list of results that
-    `_read_order` reads. Raises InputError with all problems:
-    no part at all, photos without a sketch, sketches without a photo, names that the table does not
-    know or has in the other half; and, beside what is not complete, folders that may hold the rest.
+    `split` is `rslcr` or `cagan`, a column of the split table. `order` is the list of results for
+    `_read_order`. Raises InputError with all problems: no part at all, photos without a sketch,
+    sketches without a photo, names that the table does not know or has in the other half, and
+    unknown folders that may have the missing images.
     """
     splits = _read_splits(split_table, split)
     parts, others = _find_parts(folder)
@@ -85,7 +86,7 @@ def find_pairs(
     beside = [path for path in others if holds_images(path)]
     for part, ids in splits.items():
         if part not in parts:
-            notes.append(f"{part}: no such folder in {folder}, left out")
+            notes.append(f"{part}: no such folder in {folder}; left out")
             continue
         photos, sketches, faults = _find_images(part, parts[part], ids, split)
         incomplete = [*_missing(part, parts[part]), *unpaired(photos, sketches)]
@@ -96,9 +97,8 @@ def find_pairs(
             problems += [f"{path}: {NOT_TAKEN}" for path in more]
         beside += more
         if absent:
-            notes.append(
-                f"{part}: {len(absent)} of {len(ids)} pairs are not there: {listed(absent, 5)}"
-            )
+            missing = f"{len(absent)} of {len(ids)} pairs are missing: {listed(absent, 5)}"
+            notes.append(f"{part}: {missing}")
         complete = [name for name in ids if name in photos and name in sketches]
         if unassigned := [name for name in complete if not ids[name]]:
             notes.append(f"{part}: the split {split} leaves out {listed(unassigned, 5)}")
@@ -119,9 +119,9 @@ def find_pairs(
 
 
 def _read_splits(path: Path, split: str) -> dict[str, dict[str, str]]:
-    """For each part the split of each id: training before test pairs, ids in ascending order.
+    """The split of each id of each part: training before test pairs, ids in ascending order.
 
-    An id that the division leaves out has an empty split.
+    An id that the split leaves out has the split "".
     """
     with open(path, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -136,7 +136,7 @@ def _read_splits(path: Path, split: str) -> dict[str, dict[str, str]]:
 def _read_order(
     path: Path, splits: Mapping[str, Mapping[str, str]]
 ) -> tuple[list[tuple[str, str]], list[str]]:
-    """(part, id) of each line PART/.../NAME.jpg, what follows `||` aside, and the problems met."""
+    """(part, id) of each line PART/.../NAME.jpg, which `||...` may follow, and the problems."""
     try:
         lines = path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
@@ -148,7 +148,7 @@ def _read_order(
         part = SUBSETS.get(plain(photo.parts[0]), "")
         id = part and _file_names(part, "sketches", splits[part]).get(photo.stem.lower())
         if not id or (part, id) in numbered:
-            fault = "is in the list already" if id else "is not a PART/.../NAME.jpg of CUFS"
+            fault = "is listed twice" if id else "is not a PART/.../NAME.jpg of CUFS"
             problems.append(f"{path}, line {number}: {photo} {fault}; correct the line")
         else:
             numbered.append((part, id))
@@ -156,9 +156,9 @@ def _read_order(
 
 
 def _find_parts(folder: Path) -> tuple[dict[str, Path], list[Path]]:
-    """The folder of each part that is there, and the other folders beside them."""
+    """The folder of each part that exists, and the other folders beside them."""
     if not folder.is_dir():
-        raise InputError([f"{folder}: is not a folder; give the one that holds CUHK, AR, XM2VTS"])
+        raise InputError([f"{folder}: is not a folder; give the folder of CUHK, AR and XM2VTS"])
     halves = {place.half for place in _places(folder)[0]}
     if halves and (part := SUBSETS.get(plain(folder.resolve().name))):
         return {part: folder}, []
@@ -174,17 +174,13 @@ def _find_parts(folder: Path) -> tuple[dict[str, Path], list[Path]]:
         return {"CUHK": folder}, []
     deeper = [path for path in (*folder.glob("*/*"), *folder.glob("*/*/*")) if path.is_dir()]
     parents = sorted(path.parent for path in deeper if plain(path.name) in SUBSETS)
-    hint = f" ({parents[0]} may be the one to give)" if parents else ""
-    raise InputError(
-        [
-            f"{folder}: holds neither CUHK, AR or XM2VTS nor the folders train and test of CUHK"
-            f"{hint}; arrange the files as docs/other-datasets.md shows"
-        ]
-    )
+    hint = f" (do you mean {parents[0]}?)" if parents else ""
+    fault = f"has neither CUHK, AR or XM2VTS nor the folders train and test of CUHK{hint}"
+    raise InputError([f"{folder}: {fault}; arrange the files as docs/other-datasets.md shows"])
 
 
 def _places(folder: Path) -> tuple[list[_Place], list[Path]]:
-    """Where a part keeps its photos and sketches, and the other folders beside."""
+    """The folders of a part's photos and sketches, and its other folders."""
     places: list[_Place] = []
     others: list[Path] = []
     for path in folders_in(folder):
@@ -200,7 +196,7 @@ def _places(folder: Path) -> tuple[list[_Place], list[Path]]:
 
 
 def _missing(part: str, folder: Path) -> list[str]:
-    """What a part lacks of photos and sketches, of both halves if it is in halves."""
+    """The missing folders of a part, if it is in halves of both halves."""
     there = {(place.half, place.kind) for place in _places(folder)[0]}
     in_halves = any(half for half, _ in there) or (part == "CUHK" and not there)
     return [
@@ -214,7 +210,7 @@ def _missing(part: str, folder: Path) -> list[str]:
 def _find_images(
     part: str, folder: Path, ids: Mapping[str, str], split: str
 ) -> tuple[dict[str, Path], dict[str, Path], list[str]]:
-    """The photos and the sketches of a part by id, and the files that are neither."""
+    """The photos and the sketches of a part by id, and the problems of other files."""
     images: dict[str, dict[str, Path]] = {"photos": {}, "sketches": {}}
     problems = []
     for place in _places(folder)[0]:
@@ -224,8 +220,8 @@ def _find_images(
             id = names.get(path.stem.lower())
             if id is None:
                 problems.append(
-                    f"{path}: not known among the {place.kind} of {part} here, which are called "
-                    f"{', '.join(here[:2])} and so on; rename or remove it"
+                    f"{path}: is not a name of the {place.kind} of {part} here (such as "
+                    f"{', '.join(here[:2])}); rename or remove it"
                 )
             elif place.half and ids[id] and place.half != ids[id]:
                 problems.append(
@@ -233,14 +229,14 @@ def _find_images(
                     "it there, or choose another --split"
                 )
             elif id in by_id:
-                problems.append(f"{path}: {by_id[id].name} is {part} {id} too; keep one of them")
+                problems.append(f"{path}: {by_id[id].name} is also {part} {id}; keep one of them")
             else:
                 by_id[id] = path
     return images["photos"], images["sketches"], problems
 
 
 def _file_names(part: str, kind: str, ids: Mapping[str, str]) -> dict[str, str]:
-    """The ids by the (lower-case) names, without suffix, that the files of a part may have."""
+    """The ids by the (lower-case) names, without suffix, that files of a part may have."""
     names = {id: id for id in ids}
     if part == "CUHK" and kind == "sketches":
         tested = [id for id, half in ids.items() if half == "test"]
@@ -250,30 +246,21 @@ def _file_names(part: str, kind: str, ids: Mapping[str, str]) -> dict[str, str]:
     return names
 
 
-def add_command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-) -> argparse.ArgumentParser:
-    """Add `cufs` to the commands of `photosketch datasets`."""
-    parser = commands.add_parser(
-        "cufs",
-        help="CUFS, the CUHK Face Sketch Database",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("folder", type=Path, help="the folder with CUFS, or one part of it")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `photosketch datasets cufs`."""
+    parser.add_argument("folder", type=Path, help="the folder with CUFS, or with a part of CUFS")
     parser.add_argument(
-        "--split", choices=SPLIT_NAMES, default="rslcr", help="which division (default: rslcr)"
+        "--split", choices=SPLIT_NAMES, default="rslcr", help="which split (default: rslcr)"
     )
     parser.add_argument(
         "--results-order",
         type=Path,
         metavar="LIST",
-        help="the text file that the authors of --results list their test pairs in, a line each "
-        "that begins with PART/.../NAME.jpg: result 1 is the first line's",
+        help="the authors' text file of test pairs, if --results are numbered in its order. Each "
+        "line begins with PART/.../NAME.jpg",
     )
     parser.set_defaults(
         find=lambda options, _: find_pairs(
             options.folder, options.split, order=options.results_order
         )
     )
-    return parser

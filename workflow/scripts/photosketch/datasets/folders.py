@@ -1,12 +1,12 @@
-"""The table of pairs for photos and sketches in two folders, or side by side in one.
+"""The table of pairs of photos and sketches in two folders, or side by side in one folder.
 
     photosketch datasets folders PHOTOS SKETCHES --test-share 0.2 --output mine
     photosketch datasets folders PICTURES --test-share 0.2 --output mine
 
-Two folders: a photo and its sketch have the same name, but for the suffix. One: each picture has
-the photo on the left and its sketch on the right; the halves are written to
-halves/{photos,sketches}/NAME.png beside the table. Which pairs are for testing is drawn by --seed
-and the names, so that it is the same on every machine.
+In two folders a photo and its sketch have the same name; the suffix may differ. In one folder each
+picture has the photo on the left and the sketch on the right; the halves are written to
+halves/{photos,sketches}/NAME.png beside the table. The choice of the test pairs depends only on
+--seed and the names, so it is the same on every machine.
 """
 
 import argparse
@@ -28,6 +28,8 @@ from photosketch.datasets.table import (
 )
 from photosketch.jobs.job import InputError, counted
 
+HELP = "photos and sketches in two folders, or side by side in one"
+
 
 def find_pairs(
     folders: Sequence[Path],
@@ -37,12 +39,13 @@ def find_pairs(
     validation_share: float = 0.0,
     seed: int = 0,
 ) -> Found:
-    """All pairs in ascending order of their names, those of one folder with their halves to be cut
-    into `output`/halves.
+    """All pairs in ascending order of their names; with one folder also the halves to cut into
+    `output`/halves.
 
-    test_share, validation_share: 0 to 1, of all pairs; at least two each, validation none with 0.
-    Raises InputError with all problems: a subset and names that cannot be used, images without
-    partner or there twice, pictures that cannot be halved, shares that leave nothing to train on.
+    The shares are parts of all pairs, 0 to 1. Each means at least two pairs; a validation_share of
+    0 means none. Raises InputError with all problems: a subset and names that cannot be used,
+    images without a partner or with the same name, pictures that cannot be halved, shares that
+    leave no pair to train on.
     """
     unusable = name_problem("subset", subset)
     problems = [f"--subset: {fault}" for fault in ([unusable] if unusable else clashes([subset]))]
@@ -56,7 +59,7 @@ def find_pairs(
             faults = [f"{folder}: is not a folder; correct the path"]
         elif not found:
             hint = f" (its folder {more[0].name} does)" if more else ""
-            faults = [f"{folder}: holds no images{hint}; correct the path"]
+            faults = [f"{folder}: has no images{hint}; correct the path"]
         images.append(found)
         beside += more
         problems += faults
@@ -83,10 +86,10 @@ def find_pairs(
 def draw_splits(
     names: Sequence[str], subset: str, test_share: float, validation_share: float, seed: int
 ) -> tuple[dict[str, str], list[str]]:
-    """The split of each name, and what is wrong with the shares.
+    """The split of each name, and the problems of the shares.
 
-    Names are put in the order of a hash of seed, subset and name; the first ones are for testing,
-    the next for validation, the others for training.
+    Names are sorted by a hash of seed, subset and name. The first names are for testing, the next
+    for validation, the others for training.
     """
     shares = {"--test-share": test_share, "--validation-share": validation_share}
     problems = [
@@ -112,37 +115,30 @@ def draw_splits(
 
 
 def _unmatched(photos: dict[str, Path], sketches: dict[str, Path]) -> list[str]:
-    """The images without a partner of the same name; one problem if no name is in both folders."""
+    """The images without a partner of the same name; one problem if no image has a partner."""
     if photos.keys() & sketches.keys():
         return unpaired(photos, sketches)
     photo, sketch = next(iter(photos.values())), next(iter(sketches.values()))
     return [
-        f"{counted(len(photos), 'photo')} and {counted(len(sketches), 'sketch', 'sketches')}, and "
-        f"no name in common ({photo.name}, {sketch.name}): but for the suffix, such as .jpg, a "
-        "pair has the same name; rename them, or write the table by hand (docs/other-datasets.md)"
+        f"{counted(len(photos), 'photo')} and {counted(len(sketches), 'sketch', 'sketches')} have "
+        f"no name in common ({photo.name}, {sketch.name}); give photo and sketch of a pair the "
+        "same name before the suffix, or write the table by hand (docs/other-datasets.md)"
     ]
 
 
-def add_command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-) -> argparse.ArgumentParser:
-    """Add `folders` to the commands of `photosketch datasets`."""
-    parser = commands.add_parser(
-        "folders",
-        help="photos and sketches in two folders, or side by side in one",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `photosketch datasets folders`."""
     parser.add_argument("folder", type=Path, help="the photos, or photos and sketches side by side")
-    parser.add_argument("sketches", type=Path, nargs="?", help="the sketches, of the same names")
-    parser.add_argument("--subset", default="faces", help="their subset (default: faces)")
-    parser.add_argument(
-        "--test-share", type=float, default=0.2, help="share of the pairs (default: 0.2)"
-    )
-    parser.add_argument(
-        "--validation-share", type=float, default=0.0, help="share of the pairs (default: 0)"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
+    parser.add_argument("sketches", type=Path, nargs="?", help="the sketches, with the same names")
+    parser.add_argument("--subset", default="faces", help="name of the subset (default: faces)")
+    for part, default in {"test": 0.2, "validation": 0.0}.items():
+        parser.add_argument(
+            f"--{part}-share",
+            type=float,
+            default=default,
+            help=f"share of the pairs (default: {default:g})",
+        )
+    parser.add_argument("--seed", type=int, default=0, help="of the random choice (default: 0)")
     parser.set_defaults(
         find=lambda options, output: find_pairs(
             [folder for folder in (options.folder, options.sketches) if folder],
@@ -153,4 +149,3 @@ def add_command(
             options.seed,
         )
     )
-    return parser

@@ -1,16 +1,16 @@
-"""The table of pairs for a folder with FS2K (Fan et al. 2021, "Deep Facial Synthesis: A New
-Challenge"; github.com/DengPingFan/FS2K).
+"""The table of pairs of FS2K (Fan et al. 2021, "Deep Facial Synthesis: A New Challenge";
+github.com/DengPingFan/FS2K).
 
     photosketch datasets fs2k FS2K --output FS2K
 
-The folder is expected as it is published:
+The folder has to be as published:
 
     FS2K/anno_train.json, anno_test.json   [{"image_name": "photo1/image0110", "style": 0}, ...]
     FS2K/photo/photo1/image0110.jpg        photo1 to photo3; .jpg, .JPG, .png, ...
     FS2K/sketch/sketch1/sketch0110.jpg     the sketch of that photo
 
 The three styles become the subsets style1, style2 and style3 (0, 1 and 2 in the annotations), and
-photo1/image0110 gets the id photo1_image0110. The images are of many sizes and not aligned.
+photo1/image0110 gets the id photo1_image0110. The images have many sizes and are not aligned.
 """
 
 import argparse
@@ -28,20 +28,21 @@ from photosketch.datasets.table import (
 )
 from photosketch.jobs.job import InputError
 
+HELP = "FS2K, three styles of sketches"
 ANNOTATIONS = {"train": "anno_train.json", "test": "anno_test.json"}
 FILES = ", ".join([*ANNOTATIONS.values(), "photo and sketch"])
 STYLES = (0, 1, 2)
-NAME = re.compile(r"photo(\w+)/image(\w+)", re.ASCII)  # what an id may be made of
+NAME = re.compile(r"photo(\w+)/image(\w+)", re.ASCII)
 
 
 def find_pairs(folder: Path) -> Found:
-    """All annotated pairs, by style and training before test pairs, in the order of annotations.
+    """All annotated pairs, by style, training before test pairs, in the order of annotations.
 
-    Raises InputError with all problems: annotations that are missing or say something else, images
-    that are missing or there twice.
+    Raises InputError with all problems: missing or wrong annotations, missing images, images with
+    the same name.
     """
     if not folder.is_dir():
-        raise InputError([f"{folder}: is not a folder; give the one that holds {FILES}"])
+        raise InputError([f"{folder}: is not a folder; give the folder with {FILES}"])
     places = [place for kind in ("photo", "sketch") for place in folders_in(folder / kind)]
     images, problems = {}, []
     for place in places:
@@ -66,7 +67,7 @@ def find_pairs(folder: Path) -> Found:
                 files.append(images.get(wanted.parent, {}).get(wanted.stem, wanted))
                 if files[-1] == wanted and not wanted.is_file():
                     problems.append(
-                        f"{wanted}: is not there, with another suffix neither, but the annotations "
+                        f"{wanted}: is not there, nor with another suffix, but the annotations "
                         "name it; add it or remove its entry"
                     )
             pairs.append(ListedPair(f"style{style + 1}", name.replace("/", "_"), split, *files))
@@ -76,16 +77,16 @@ def find_pairs(folder: Path) -> Found:
     notes = []
     for place in places:
         if unnamed := [path.name for path in images_in(place) if path not in known]:
-            notes.append(f"{place}: no annotation names {listed(unnamed)}, left out")
+            notes.append(f"{place}: no annotation names {listed(unnamed)}; left out")
     return Found(sorted(pairs, key=lambda pair: pair.subset), notes)
 
 
 def _read_annotations(path: Path) -> tuple[list[tuple[str, str, int]], list[str]]:
-    """(group, number, style) of an annotation file's entries, and the problems met."""
+    """(group, number, style) of an annotation file's entries, and the problems."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        return [], [f"{path}: is not there; FS2K holds {FILES}"]
+        return [], [f"{path}: is not there; FS2K has {FILES}"]
     except (OSError, ValueError) as error:
         return [], [f"{path}: cannot be read as JSON ({error}); replace it by the published file"]
     if not isinstance(entries, list):
@@ -107,16 +108,7 @@ def _read_annotations(path: Path) -> tuple[list[tuple[str, str, int]], list[str]
     return found, problems
 
 
-def add_command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-) -> argparse.ArgumentParser:
-    """Add `fs2k` to the commands of `photosketch datasets`."""
-    parser = commands.add_parser(
-        "fs2k",
-        help="FS2K, three styles of sketches",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `photosketch datasets fs2k`."""
     parser.add_argument("folder", type=Path, help="the folder with FS2K")
     parser.set_defaults(find=lambda options, _: find_pairs(options.folder))
-    return parser

@@ -1,4 +1,4 @@
-"""Pictures with a photo on the left and its sketch on the right, cut into two files."""
+"""Cut pictures with a photo on the left and its sketch on the right into two files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,13 +9,13 @@ from photosketch.jobs.job import write_atomically
 
 
 def planned(picture: Path, folder: Path) -> Cut:
-    """The halves of a picture as `folder`/{photos,sketches}/NAME.png."""
+    """The cut of a picture into `folder`/{photos,sketches}/NAME.png."""
     name = f"{picture.stem}.png"
     return Cut(picture, folder / "photos" / name, folder / "sketches" / name)
 
 
 def problems(pictures: Iterable[Path]) -> list[str]:
-    """Pictures that are not intact images, or that no two halves can be cut from."""
+    """The problems of pictures that are not intact images or cannot be halved."""
     found = []
     for picture in pictures:
         try:
@@ -25,14 +25,14 @@ def problems(pictures: Iterable[Path]) -> list[str]:
             continue
         if width % 2 or width <= height:
             found.append(
-                f"{picture} is {width}x{height} pixels, no photo and sketch of one size side by "
-                "side (an even width above the height); replace or remove it"
+                f"{picture} is {width}x{height} pixels, not a photo and a sketch of the same size "
+                "side by side (an even width above the height); replace or remove it"
             )
     return found
 
 
 def write(cuts: Iterable[Cut]) -> None:
-    """Write the halves of pictures that `problems` has nothing against."""
+    """Write the halves of pictures without `problems`."""
     import numpy as np
     from PIL import Image
 

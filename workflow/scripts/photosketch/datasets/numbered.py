@@ -1,5 +1,4 @@
-"""Published results as folders of files named by numbers (1, 2, ...) or by people, brought to the
-names that `methods` takes."""
+"""Copy published results, whose files are named by numbers (1, 2, ...) or ids, for `methods`."""
 
 import shutil
 from collections.abc import Collection, Iterable, Sequence
@@ -9,8 +8,8 @@ from photosketch.data.images import SKETCH_SUFFIXES
 from photosketch.datasets.table import images_in, listed
 from photosketch.jobs.job import write_atomically
 
-ADDED = "_fake_B"  # what pix2pix's descendants, such as FSGAN, add to a photo's name
-Copy = tuple[Path, Path]  # a file and the one it is copied to
+ADDED = "_fake_B"  # pix2pix and methods based on it, such as FSGAN, add this to a photo's name
+Copy = tuple[Path, Path]  # source, target
 
 
 def planned_copies(
@@ -19,12 +18,12 @@ def planned_copies(
     wanted: Collection[tuple[str, str]],
     target: Path,
 ) -> tuple[list[Copy], list[str]]:
-    """The copies of a folder's results to `target`/{subset}/{id}, and the problems met.
+    """The copies of a folder's results to `target`/{subset}/{id}, and the problems.
 
-    numbering: (subset, id) of the results 1, 2, ...; wanted: of the test pairs that are there. A
-    file may also have its person's id for a name, if no number and one person's alone. Results of
-    others are left out. Images that `target` already holds under other names are a
-    problem, for `methods` would take them for results as well.
+    `numbering` has (subset, id) of the results 1, 2, ...; `wanted` has (subset, id) of the existing
+    test pairs. Results of other pairs are left out. A file may also be named by the id, if the id
+    is unique and not a number. Images that `target` already has under other names are a problem,
+    because `methods` would take them for results as well.
     """
     found: dict[int, Path] = {}
     problems = []
@@ -32,26 +31,26 @@ def planned_copies(
     by_id = {name: number for number, name in enumerate(ids, start=1) if ids.count(name) == 1}
     if unnumbered := sorted(set(wanted) - set(numbering)):
         problems.append(
-            f"{folder}: no result is of the test pairs {listed(map(' '.join, unnumbered))}; give "
-            "the --split that the results were made with"
+            f"{folder}: no result belongs to the test pairs "
+            f"{listed(map(' '.join, unnumbered))}; give the --split that the results were made with"
         )
     for path in images_in(folder):
         name = path.stem.removesuffix(ADDED)
         number = int(name) if name.isdecimal() else by_id.get(name, 0)
         if not 1 <= number <= len(numbering):
             problems.append(
-                f"{path}: is called by no number from 1 to {len(numbering)} ("
-                f"{_ranges(numbering)}) and by no person's id; rename or remove it"
+                f"{path}: its name is neither a number from 1 to {len(numbering)} "
+                f"({_ranges(numbering)}) nor an id of a test pair; rename or remove it"
             )
         elif number in found:
-            problems.append(f"{path}: {found[number].name} is result {number} too; keep one")
+            problems.append(f"{path}: {found[number].name} is also result {number}; keep one")
         elif path.suffix.lower() not in SKETCH_SUFFIXES:
             suffixes = ", ".join(SKETCH_SUFFIXES)
-            problems.append(f"{path}: results are read as {suffixes}; save it so")
+            problems.append(f"{path}: results must be {suffixes}; save it in one of these formats")
         else:
             found[number] = path
     if not found:
-        fault = "holds no results" if folder.is_dir() else "is not a folder with results"
+        fault = "has no results" if folder.is_dir() else "is not a folder with results"
         return [], [*problems, f"{folder}: {fault} 1 to {len(numbering)}; correct the path"]
     copies, missing = [], []
     for number, (subset, name) in enumerate(numbering, start=1):
@@ -63,14 +62,14 @@ def planned_copies(
                 missing.append(f"{number} ({subset} {name})")
     if missing:
         problems.append(
-            f"{folder}: lacks the results {listed(missing)}; add them. Numbers go over all test "
-            f"pairs: {_ranges(numbering)}"
+            f"{folder}: lacks the results {listed(missing)}; add them. The numbers of all test "
+            f"pairs are {_ranges(numbering)}"
         )
     targets = {to for _, to in copies}
     others = [path for path in sorted(target.rglob("*")) if path not in targets and path.is_file()]
     if others := [path for path in others if path.suffix.lower() in SKETCH_SUFFIXES]:
         problems.append(
-            f"{target}: holds images that are not among these results, "
+            f"{target}: has images that are not among these results, "
             f"{listed(map(str, others))}; move them away, or give another --output"
         )
     return copies, problems

@@ -1,4 +1,4 @@
-"""What every reader of a data set gives, and the table of pairs (TSV) that is written of it."""
+"""The result of every reader of a data set, and the table of pairs (TSV) made of this result."""
 
 import os
 import re
@@ -16,7 +16,7 @@ UNWRITABLE = re.compile(r"[\t\r\n\ud800-\udfff]|^\s|\s$")  # in a cell of the ta
 
 @dataclass(frozen=True)
 class ListedPair:
-    """A photo and its sketch, as a row of the table has them."""
+    """A photo and its sketch: a row of the table."""
 
     subset: str
     id: str
@@ -27,7 +27,7 @@ class ListedPair:
 
 @dataclass(frozen=True)
 class Cut:
-    """A picture with photo and sketch side by side, and the files that its halves go to."""
+    """A picture with photo and sketch side by side, and the files for its halves."""
 
     picture: Path
     photo: Path
@@ -36,11 +36,11 @@ class Cut:
 
 @dataclass(frozen=True)
 class Found:
-    """What a reader has found: the pairs in the table's order, what was left out, in words, and the
-    pictures that have to be cut before the pairs' files are there.
+    """The result of a reader: pairs in the table's order, notes on what was left out, and pictures
+    that have to be cut to make the pairs' files.
 
-    numbered: (subset, id) of the test pairs in the order that published results are numbered in
-    from 1, also of those that are not on disk; None: the order of the table.
+    numbered: (subset, id) of all test pairs, also of missing pairs, in the order of the numbers of
+    published results; None for the order of the table.
     """
 
     pairs: Sequence[ListedPair]
@@ -70,18 +70,18 @@ class Found:
 def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> None:
     """Write the table of pairs (TSV).
 
-    Paths are relative to the table's folder, so that table and images can be moved together;
-    absolute if that is asked for, if table and images have only the root folder in common, or if
-    the path would lead up from a folder behind a link. Raises InputError if the table cannot hold a
-    path.
+    Paths are relative to the table's folder, so that table and images can be moved together. They
+    are absolute with `absolute`, if table and images have only the root folder in common, or if the
+    path would lead up from a folder behind a link. Raises InputError for a path with characters
+    that the table cannot have.
     """
-    # Not resolve(): a link stays the path that the user wrote.
+    # abspath, not resolve(): a link stays the path that the user wrote
     base = Path(os.path.abspath(path.parent))
 
     def written(file: Path) -> str:
         whole = os.path.abspath(file)
         apart = os.path.commonpath([whole, base]) == base.anchor
-        # `..` behind a link leads beside its target
+        # `..` after a link leads to the folder of the link's target
         linked = os.path.realpath(base) != str(base) and not Path(whole).is_relative_to(base)
         return whole if absolute or apart or linked else os.path.relpath(whole, base)
 
@@ -90,40 +90,38 @@ def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> N
         for pair in pairs
     ]
     if unwritable := [cell for row in rows for cell in row[3:] if UNWRITABLE.search(cell)]:
-        raise InputError(
-            [
-                f"{path}: cannot hold {counted(len(unwritable), 'path')}, such as "
-                f"{unwritable[0]!r}; rename what has a tab, a line break, a space at an end or "
-                "bytes that are not UTF-8 in its name"
-            ]
+        fault = (
+            f"{path}: cannot have {counted(len(unwritable), 'path')}, such as {unwritable[0]!r}; "
+            "rename files with a tab, a line break, a space at an end or bytes that are not UTF-8"
         )
+        raise InputError([fault])
     with write_atomically(path) as temporary:
         lines = ["\t".join(row) for row in (COLUMNS, *rows)]
         temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 def images_in(folder: Path) -> list[Path]:
-    """The image files directly in a folder, numbers in ascending order; none if it isn't there."""
+    """The image files directly in a folder, numbers in ascending order; none without the folder."""
     files = folder.iterdir() if folder.is_dir() else ()
     images = [path for path in files if path.suffix.lower() in SUFFIXES and path.is_file()]
     return sorted(images, key=lambda path: (*ascending(path.stem), path.name))
 
 
 def images_by_name(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """The images of a folder by their names without suffix, and a problem for each name that is
-    there twice."""
+    """The images of a folder by their names without suffix, and a problem for each image whose name
+    is taken."""
     images: dict[str, Path] = {}
     problems = []
     for path in images_in(folder):
         if path.stem in images:
-            problems.append(f"{path}: {images[path.stem].name} has that name too; keep one of them")
+            problems.append(f"{path}: {images[path.stem].name} has the same name; keep one of them")
         images.setdefault(path.stem, path)
     return images, problems
 
 
 def unpaired(photos: Mapping[str, Path], sketches: Mapping[str, Path]) -> list[str]:
-    """A problem for each photo without a sketch and each sketch without a photo, by name, but for
-    `unusable_names`."""
+    """A problem for each photo without a sketch and each sketch without a photo, compared by name.
+    `unusable_names` reports names that cannot be ids."""
     kinds = {"photo": photos, "sketch": sketches}
     return [
         f"{path}: {kind} without a {other}; add the {other} of {name} or remove the {kind}"
@@ -134,7 +132,7 @@ def unpaired(photos: Mapping[str, Path], sketches: Mapping[str, Path]) -> list[s
 
 
 def unusable_names(images: Iterable[Path]) -> list[str]:
-    """Images whose names, without suffix, cannot be ids."""
+    """The problems of images whose names, without suffix, cannot be ids."""
     return [
         f"{image}: the name of an image becomes an id, and {problem}; rename it"
         for image in images
@@ -148,12 +146,12 @@ def folders_in(folder: Path) -> list[Path]:
 
 
 def holds_images(folder: Path) -> bool:
-    """Whether there are images in a folder, or in the folders in it."""
+    """Whether a folder, or a folder in it, has images."""
     return bool(images_in(folder)) or any(map(images_in, folders_in(folder)))
 
 
 def left_aside(paths: Iterable[Path]) -> list[str]:
-    """A note that names folders with images that are not taken, or none."""
+    """A note that names folders with images that are left out, if any."""
     names = [str(path) for path in paths]
     return [f"left aside: {listed(names)}"] if names else []
 
