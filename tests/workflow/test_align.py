@@ -56,7 +56,7 @@ def test_faces_of_half_the_size_stop_local_networks_and_are_a_warning_without_th
     project.configure(ablations={"local": None, "local_glad": None})
     done = project.snakemake(*merged)
     assert done.returncode == 0, done.stdout
-    warning = r"12 photos and \d+ sketches have faces that are not where CUFS has them"
+    warning = r"12 photos and \d+ sketches have faces that do not lie as in CUFS"
     assert re.search(warning, done.stdout)
     log = (project.results / "logs/merge_landmarks.log").read_text()
     assert "the eyes are 24 px apart" in log

@@ -158,7 +158,7 @@ def test_several_faces_of_about_one_size_are_counted_and_named(listed, monkeypat
     pair = listed[0]
     assert detection.detect_pairs([pair], "cpu")["faces"].tolist() == [2, 2]
     image = f"sketch of {pair.subset} {pair.id}"
-    said = f"2 faces of about one size in the {image}: the largest is taken"
+    said = f"2 faces of about the same size in the {image}: the largest is taken"
     assert said in capsys.readouterr().out
 
 

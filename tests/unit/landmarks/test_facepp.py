@@ -177,7 +177,7 @@ def test_points_of_an_answer(faces, points):
 def test_unset_variables_are_named_and_their_values_are_not(monkeypatch):
     monkeypatch.setenv("FACEPP_API_KEY", "abc123")
     monkeypatch.setenv("FACEPP_API_SECRET", " ")
-    with pytest.raises(InputError, match="FACEPP_API_SECRET is not set") as caught:
+    with pytest.raises(InputError, match="does not set FACEPP_API_SECRET") as caught:
         facepp.service_from_environment("https://example.org", 30)
     assert "abc123" not in str(caught.value)
 

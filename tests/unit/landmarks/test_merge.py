@@ -116,7 +116,7 @@ def test_points_of_the_mesh_come_last_and_are_named(merge, capsys):
     console = io.StringIO()
     say_sources(PAIRS, tables, COMMAND, console)
     assert "6 images in which MTCNN finds no face" in console.getvalue()
-    assert f"sketch of XM 1. To confirm or to move them: `{COMMAND}`" in console.getvalue()
+    assert f"sketch of XM 1. To confirm or move the points: `{COMMAND}`" in console.getvalue()
 
 
 def test_all_images_without_points_are_listed_with_their_files_and_the_ways_out(merge):
@@ -147,7 +147,7 @@ def test_a_sketch_needs_points_if_something_uses_its_split_and_else_has_no_row(m
     first, page, _ = merge.problems(trained, tested)
     assert first.startswith("XM/1_sketch.png")
     assert "(needed by evaluation.identity)" in first
-    assert "is the page to click their points" in page
+    assert "is the page to click the missing points" in page
 
 
 @pytest.mark.parametrize("appended", [True, False])
@@ -303,7 +303,7 @@ def test_misplaced_faces_are_named_and_refused_if_local_networks_need_their_phot
     console = io.StringIO()
     check_places(PAIRS, tables, 256, ["local"], COMMAND, console)
     assert text in capsys.readouterr().out
-    assert "0 photos and 1 sketch have faces that are not where CUFS" in console.getvalue()
+    assert "0 photos and 1 sketch have faces that do not lie as in CUFS" in console.getvalue()
     photos = tables_of({("AR", "2", "photo"): small.ravel()})
     check_places(PAIRS, photos, 256, [], COMMAND, console)
     with pytest.raises(InputError, match=f"local networks of local.*`{COMMAND}`"):

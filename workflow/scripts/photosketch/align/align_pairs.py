@@ -1,4 +1,4 @@
-"""Aligning the pairs of a subset: similarities from their points, pictures, points carried over."""
+"""Align the pairs of a subset: similarity transforms from their points, pictures, moved points."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -16,19 +16,19 @@ from photosketch.geometry.similarity import Similarity, similarity, template
 from photosketch.jobs.threads import workers
 from photosketch.landmarks.table import (
     COORDINATES,
+    photo_problems,
     points_by_image,
     sketch_problems,
     without_points,
 )
 
 Mode = Literal["each", "photo"]
-HELD = 8  # pictures of a thread that are held at a time
+HELD = 8  # pictures of a thread in memory
 
 
 @dataclass(frozen=True)
 class AlignedSubset:
-    """The pairs as later stages see them, their points in the aligned pictures, and how they were
-    aligned."""
+    """The aligned pairs for later stages, their points in the aligned pictures, the transforms."""
 
     pairs: list[Pair]
     table: pd.DataFrame
@@ -38,14 +38,10 @@ class AlignedSubset:
 def problems(
     pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode, page_command: str
 ) -> list[str]:
-    """What keeps pairs from being aligned: points that are missing, and with `photo` images of two
-    sizes. `page_command` makes the page to click points."""
-    found = [
-        f"{pair.photo}: no points for the photo of {pair.subset} {pair.id}; "
-        "delete the table of landmarks: it is written again by merge_landmarks"
-        for pair in without_points(pairs, table, "photo")
-    ]
-    if mode == "each":  # the merge stays up to date if only the mode changes
+    """Reasons why pairs can't be aligned: missing points, and in mode `photo` images of two sizes.
+    `page_command` makes the page to click points."""
+    found = photo_problems(pairs, table)
+    if mode == "each":  # checked here, because merge_landmarks does not depend on the mode
         unlocated = without_points(pairs, table, "sketch")
         return found + sketch_problems(unlocated, "dataset.align: each", page_command)
     for pair in pairs:
@@ -53,8 +49,8 @@ def problems(
         if photo != sketch:
             found.append(
                 f"{pair.sketch}: has {sketch[0]}x{sketch[1]} pixels and its photo "
-                f"{photo[0]}x{photo[1]}, so it was not drawn over it; scale it to the photo, or "
-                "set dataset.align to each"
+                f"{photo[0]}x{photo[1]}, so it was not drawn over the photo; scale it to the "
+                "photo's size, or set dataset.align to each"
             )
     return found
 
@@ -62,7 +58,7 @@ def problems(
 def alignment_of(
     pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode, size: Sequence[int]
 ) -> Alignment:
-    """The similarities of pairs, with what `align_pairs` takes."""
+    """The transforms of pairs. The arguments are those of `align_pairs`."""
     located = points_by_image(table)
     goal = template(size)
     transforms: Transforms = {
@@ -78,8 +74,8 @@ def alignment_of(
 def misplaced(
     pairs: Sequence[Pair], table: pd.DataFrame, mode: Mode, size: Sequence[int], frame: int
 ) -> list[str]:
-    """A line for each photo whose face the local networks' rectangles do not fit even aligned, in
-    a frame of that many pixels a side; the rest as `align_pairs` takes it."""
+    """A line for each photo whose face does not fit the local networks' rectangles even aligned, in
+    a frame of that many pixels a side. The other arguments are those of `align_pairs`."""
     moved = points_by_image(carried_over(table, alignment_of(pairs, table, mode, size)))
     return misplaced_faces(
         (
@@ -98,12 +94,11 @@ def align_pairs(
     path: str,
     threads: int = 1,
 ) -> AlignedSubset:
-    """Align the pairs and write the NPZ at `path` (`align.files`), `threads` images at a time;
-    the bytes do not depend on that number.
+    """Align pairs without `problems` and write the NPZ at `path` (`align.files`).
 
-    `table` holds the pairs' points in their input images, of which photo and sketch go by their own
-    with `each`, and both by the photo's with `photo`. `size` is the (width, height) of the aligned
-    pictures. The pairs are such as `problems` finds nothing wrong with.
+    `table` has the points in the input images. In mode `each` photo and sketch are aligned by their
+    own points, in mode `photo` both by the photo's. `size` is the (width, height) of the aligned
+    pictures. The file is the same for every number of threads.
     """
     alignment = alignment_of(pairs, table, mode, size)
 
@@ -136,7 +131,7 @@ def align_pairs(
 
 
 def carried_over(table: pd.DataFrame, alignment: Alignment) -> pd.DataFrame:
-    """A landmark table in the pixels of the aligned pictures; scores and sources stay."""
+    """A landmark table in pixels of the aligned pictures, with the same scores and sources."""
     by_image: dict[tuple[str, str], Similarity] = {
         (id, modality): transform
         for modality, transforms in alignment.transforms.items()
@@ -148,7 +143,7 @@ def carried_over(table: pd.DataFrame, alignment: Alignment) -> pd.DataFrame:
 
 
 def in_words(name: str, alignment: Alignment) -> str:
-    """How much the pictures were scaled and turned, for the log."""
+    """The log line with the scales and rotations of a subset's pictures."""
     parts = []
     for modality, transforms in alignment.transforms.items():
         scales, turns = zip(*((one.scale, abs(one.degrees)) for one in transforms), strict=True)

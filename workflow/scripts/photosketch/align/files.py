@@ -1,8 +1,8 @@
-"""The file of a subset's aligned pictures, and the way back to the images they were made of.
+"""The file of a subset's aligned pictures, with the transforms from the input images.
 
-An NPZ: ids [N]; photo and sketch [N, H, W, 3] uint8, not compressed; transforms
-[N, 2, 2, 3] float64, of the photo and the sketch of each pair: (x, y) in the input image, as
-people see it, -> matrix [:, :2] @ (x, y) + [:, 2] in the aligned one.
+An NPZ: ids [N]; photo and sketch [N, H, W, 3] uint8, uncompressed; transforms [N, 2, 2, 3] float64
+of the photo and the sketch of each pair: (x, y) in the upright input image becomes
+matrix [:, :2] @ (x, y) + [:, 2] in the aligned picture.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ Transforms = dict[Modality, list[Similarity]]  # of the pairs, in their order
 
 @dataclass(frozen=True)
 class Alignment:
-    """The pairs of a subset by their ids, and the similarities that they were aligned by."""
+    """The ids of a subset's pairs, and the similarity transforms that aligned them."""
 
     ids: tuple[str, ...]
     transforms: Transforms
@@ -35,10 +35,10 @@ def write_aligned(
     pictures: Mapping[Modality, Iterable[Image]],
     path: str | os.PathLike[str],
 ) -> dict[Modality, list[str]]:
-    """Write the NPZ; the sha256 of each picture's pixels.
+    """Write the NPZ and return the sha256 of each picture's pixels.
 
-    `pictures` are those of each modality, [H, W, 3] of `size` (width, height), taken one after the
-    other, so that few are held at a time.
+    `pictures` of a modality are [H, W, 3] of `size` (width, height). They are taken one after
+    another, so that few are in memory.
     """
     shape = (len(alignment.ids), size[1], size[0], 3)
     similarities = zip(*(alignment.transforms[modality] for modality in MODALITIES), strict=True)
@@ -58,7 +58,7 @@ def write_aligned(
 
 
 def read_alignment(path: str | os.PathLike[str]) -> Alignment:
-    """What `write_aligned` wrote, without the pictures: `pairs.read_image` gives those."""
+    """The alignment in a file of `write_aligned`. `pairs.read_image` reads the pictures."""
     known = ("ids", "transforms")
     stored = read_arrays(path, "align_faces", (*known, *MODALITIES), only=known)
     ids, transforms = stored["ids"].tolist(), stored["transforms"]

@@ -1,4 +1,4 @@
-"""A montage of aligned faces, for the eye: those farthest from the usual shape first."""
+"""A montage of aligned faces: those farthest from the usual shape first."""
 
 from collections.abc import Sequence
 
@@ -26,11 +26,10 @@ def aligned_montage(
     alignment: Alignment,
     frame: int = FRAMES[0],
 ) -> Image.Image:
-    """Photo and sketch of pairs with their points and the four rectangles around the photo's.
+    """Photo and sketch of pairs, with their points and the four rectangles around the photo's.
 
-    `table` holds the points in the aligned pictures; an image without has none drawn.
-    `frame` is the side of the frame that the networks see them in. Of many pairs
-    those are shown whose points are farthest from the usual place.
+    `table` has the points in the aligned pictures; a sketch may have none. `frame` is the side of
+    the networks' frame. Of many pairs, those farthest from the usual place are shown.
     """
     located = points_by_image(table)
     goal = template((pairs[0].width, pairs[0].height))

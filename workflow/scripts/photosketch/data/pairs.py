@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from photosketch.configuration.settings import FRAMES, PERIODIC
 from photosketch.data import images
 from photosketch.data.storage import intact, read_picture, require_rows
-from photosketch.jobs.job import InputError, counted, listed, read_file, write_atomically
+from photosketch.jobs.job import (
+    InputError,
+    counted,
+    listed,
+    read_file,
+    read_text,
+    write_atomically,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -158,32 +165,16 @@ def index_pairs(
 
 def _read_rows(table: Path) -> tuple[_Rows, list[str]]:
     """The rows of a table and the problems of rows with too few or too many cells."""
-    try:
-        text = read_file(table).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except FileNotFoundError:
-        fault = (
-            "there is no such table of pairs; correct the path, or write the table "
-            "(docs/other-datasets.md has commands for CUFS, FS2K and others)"
-        )
-        raise InputError([f"{table}: {fault}"]) from None
-    except OSError as error:
-        fault = f"cannot be read ({error.strerror}); correct the path or its permissions"
-        raise InputError([f"{table}: {fault}"]) from None
-    except UnicodeDecodeError as error:
-        fault = f"cannot be read ({error}); save it as UTF-8 text with tabs"
-        raise InputError([f"{table}: {fault}"]) from None
+    missing = (
+        "there is no such table of pairs; correct the path, or write the table "
+        "(docs/other-datasets.md has commands for CUFS, FS2K and others)"
+    )
+    text = read_text(table, missing, "UTF-8 text with tabs")
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     header, *lines = [[cell.strip() for cell in line.split("\t")] for line in text.split("\n")]
-    if sorted(header) != sorted(COLUMNS):
-        groups = {
-            "missing": [name for name in COLUMNS if name not in header],
-            "unknown": [name for name in header if name not in COLUMNS],
-            "repeated": [name for name, count in Counter(header).items() if count > 1],
-        }
-        faults = [
-            f"{label} {', '.join(map(repr, group))}" for label, group in groups.items() if group
-        ]
+    if faults := header_faults(header, COLUMNS):
         wanted = f"the header must be {', '.join(COLUMNS)}, separated by tabs"
-        raise InputError([f"{table}, line 1: columns {'; '.join(faults)}; {wanted}"])
+        raise InputError([f"{table}, line 1: {faults}; {wanted}"])
     rows: _Rows = []
     problems = []
     for line, cells in enumerate(lines, start=2):
@@ -197,6 +188,17 @@ def _read_rows(table: Path) -> tuple[_Rows, list[str]]:
     if not rows and not problems:
         raise InputError([f"{table}: has a header but no pairs; add a row for each pair"])
     return rows, problems
+
+
+def header_faults(header: Sequence[str], columns: Sequence[str]) -> str:
+    """The missing, unknown and repeated columns in the header of a person's table, in any order."""
+    groups = {
+        "missing": [name for name in columns if name not in header],
+        "unknown": [name for name in header if name not in columns],
+        "repeated": [name for name in columns if header.count(name) > 1],
+    }
+    faults = [f"{word} {', '.join(map(repr, names))}" for word, names in groups.items() if names]
+    return f"columns {'; '.join(faults)}" if faults else ""
 
 
 def _row_problems(table: Path, rows: _Rows) -> list[str]:

@@ -367,6 +367,23 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
     return Path(path).read_bytes()
 
 
+def read_text(path: Path, missing: str, kind: str) -> str:
+    """The UTF-8 text of a file that a person has written.
+
+    Raises InputError, which continues the path with `missing` if there is no file, and tells to
+    save the file as `kind` if it is not UTF-8.
+    """
+    try:
+        return read_file(path).decode("utf-8-sig")
+    except FileNotFoundError:
+        fault = missing
+    except OSError as error:
+        fault = f"cannot be read ({error.strerror}); correct the path or its permissions"
+    except UnicodeDecodeError as error:
+        fault = f"cannot be read ({error}); save it as {kind}"
+    raise InputError([f"{path}: {fault}"])
+
+
 def file_sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as file:

@@ -1,8 +1,8 @@
 """The click page: one HTML file on which a person places the five points of faces.
 
-Images, existing points and the rows of the manual file are inside, so the page needs neither
-network nor server: made on a cluster, it works on a laptop from a file:// address. Its Download
-gives the whole manual file: every row that was there, but for those clicked anew.
+The page contains the images, existing points and the rows of the manual file, so it needs neither
+network nor server. A page from a cluster works on a laptop from a file:// address. Its Download
+button gives the whole manual file: the new points and all other rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,15 +29,14 @@ def annotation_page(
     patterns: Iterable[str],
     manual_file: str,
 ) -> tuple[str, int]:
-    """The page as text, and how many images it shows.
+    """The page as text, and the number of its images.
 
-    `tables` are landmark tables by subset, the first that has an image counts; `manual_rows` as
-    `manual.manual_rows` gives them. Shown are the images without points in either, or
-    with those of the mesh alone, then those that
-    match one of `patterns` (subset/id/modality, * for any text), their points in place.
-    `manual_file` is the path told to the person for saving.
+    `tables` are landmark tables by subset, in which the first row of an image counts. `manual_rows`
+    are those of `manual.manual_rows`. The page first shows the images that have no points or only
+    points of the mesh, then the images that match one of `patterns` (subset/id/modality, * for any
+    text), with their points. `manual_file` is the path under which the person is asked to save.
 
-    Raises InputError if there is nothing to show, or if a pattern matches no image.
+    Raises InputError if there is no image to show, or if a pattern matches no image.
     """
     images: dict[ImageKey, tuple[Pair, Modality]] = {
         (pair.subset, pair.id, m): (pair, m) for pair in pairs for m in MODALITIES
@@ -72,10 +71,10 @@ def entry(
     points: np.ndarray | None = None,
     source: str = "",
 ) -> dict[str, Any]:
-    """What the page has to know of an image of `size` (width, height).
+    """The page's data of an image of `size` (width, height).
 
-    `file`: what it is called; `picture`: its pixels, uint8; `hint`: where points may lie, to begin
-    with; `points` [5, 2] that it has, and their `source`.
+    `file` is its name, `picture` its pixels (uint8), `points` [5, 2] are its points from `source`,
+    and `hint` are points to begin with.
     """
     subset, id, modality = image
     return {
@@ -99,8 +98,8 @@ def page(
     then: str = f"(config key {CONFIG_KEY}) and run the workflow again",
     hinted: str = "the subset has it on average",
 ) -> str:
-    """The page of some images (`entry`). `then`: what to do once `manual_file` is saved; `hinted`:
-    whose points the hints are; the rest as of `annotation_page`."""
+    """The page of some images (`entry`). The page's text says `then` what to do after saving
+    `manual_file`, and what the hints are (`hinted`)."""
     data = {
         "then": then,
         "hinted": hinted,
@@ -116,14 +115,14 @@ def page(
 def _known_points(
     tables: Sequence[Mapping[str, pd.DataFrame]], manual_rows: Iterable[Mapping[str, str]]
 ) -> tuple[dict[ImageKey, np.ndarray], dict[ImageKey, str]]:
-    """Points [5, 2] and source of every image that has them. Manual rows count if they are full."""
+    """Points [5, 2] and source of every image with points; manual rows count if complete."""
     points: dict[ImageKey, np.ndarray] = {}
     sources: dict[ImageKey, str] = {}
     for row in manual_rows:
         try:
             values = [float(row[column]) for column in COORDINATES]
         except ValueError:
-            continue  # the merge reports it
+            continue  # merge_landmarks reports the row
         image = row["subset"], row["id"], row["modality"]
         points[image], sources[image] = np.array(values).reshape(-1, 2), "manual"
     for by_subset in tables:
@@ -139,7 +138,7 @@ def _known_points(
 def _to_show(
     images: Sequence[ImageKey], known: set[ImageKey], patterns: Iterable[str]
 ) -> list[ImageKey]:
-    """The images to show: those without points first."""
+    """The images to show, first those that are not `known`."""
     missing = [image for image in images if image not in known]
     asked: list[ImageKey] = []
     problems = []
@@ -148,19 +147,18 @@ def _to_show(
         if not matching:
             problems.append(
                 f"{CONFIG_KEY}: {pattern!r} matches no image; write subset/id/modality as in the "
-                f"table of pairs, * for any text, for instance {'/'.join(images[0])}"
+                f"table of pairs, with * for any text, for example {'/'.join(images[0])}"
             )
         asked += matching
     if problems:
         raise InputError(problems)
     shown = list(dict.fromkeys([*missing, *asked]))
     if not shown:
-        raise InputError(
-            [
-                "every image has its points, so there is nothing to click; to look at some all the "
-                f"same, name them in {CONFIG_KEY}, for instance ['{'/'.join(images[0])}']"
-            ]
+        fault = (
+            "every image has its points, so there is nothing to click; to see images anyway, name "
+            f"them in {CONFIG_KEY}, for example ['{'/'.join(images[0])}']"
         )
+        raise InputError([fault])
     return shown
 
 
@@ -169,9 +167,10 @@ def _hint(
     points: Mapping[ImageKey, np.ndarray],
     sizes: Mapping[ImageKey, tuple[int, int]],
 ) -> list[list[float]] | None:
-    """Mean points of the subset's other images of this modality; if none has points, of any.
+    """Mean points of other images: of the same subset and modality if any has points, else of the
+    same subset, else of all.
 
-    Means of shares of width and height, since images may be of several sizes.
+    Points count as shares of width and height, because images may have several sizes.
     """
     others = {
         key: (value + 0.5) / sizes[key]
@@ -179,17 +178,17 @@ def _hint(
         if key != image and key in sizes
     }
     subset, _, modality = image
-    for alike in (
-        [key for key in others if (key[0], key[2]) == (subset, modality)],
-        [key for key in others if key[0] == subset],
-        list(others),
-    ):
-        if alike:
-            mean = np.mean([others[key] for key in alike], axis=0)
-            return listed(mean * sizes[image] - 0.5)
-    return None
+    similar = (
+        [key for key in others if (key[0], key[2]) == (subset, modality)]
+        or [key for key in others if key[0] == subset]
+        or list(others)
+    )
+    if not similar:
+        return None
+    mean = np.mean([others[key] for key in similar], axis=0)
+    return listed(mean * sizes[image] - 0.5)
 
 
 def listed(points: np.ndarray) -> list[list[float]]:
-    """Points [5, 2] as the page has them."""
+    """Points [5, 2] for the page's data."""
     return np.asarray(points, float).round(2).tolist()

@@ -1,7 +1,7 @@
-"""Five facial points of photos and sketches, detected by MTCNN.
+"""Detect five facial points of photos and sketches by MTCNN.
 
 Zhang et al. 2016, "Joint Face Detection and Alignment Using Multitask Cascaded Convolutional
-Networks"; networks, weights and cascade are facenet-pytorch's.
+Networks". Networks, weights and cascade are from facenet-pytorch.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,43 +34,43 @@ from photosketch.landmarks.table import (
 if TYPE_CHECKING:
     from facenet_pytorch import MTCNN
 
-# MTCNN's points lie one pixel right of and below where it found them: it reads a crop at truncated
-# corners (half a pixel on average) and counts from the edge, not the centre, of the first pixel.
-# Measured on the 376 CUHK images: mirroring gives 1.05 px, whatever the scale (0.6 to 3 times), and
-# comparing scales gives 1.0 px in x and in y.
+# MTCNN's points lie one pixel too far right and down: MTCNN truncates the corners of a crop (half a
+# pixel on average) and counts from the edge, not the centre, of the first pixel. On the 376 CUHK
+# images, mirroring gives 1.05 px at every scale (0.6 to 3 times), and comparing scales gives 1.0 px
+# in x and in y.
 MTCNN_OFFSET = 1.0
 SMALLEST_CELL = 12  # pixels, the window of MTCNN's first network
-# Of several faces, those scoring this much less than the best are taken for patterns in hair or
-# clothes; of the others the largest is the portrait. In CUFS no image has a second one.
+# A face that scores this much less than the best counts as a pattern in hair or clothes. The
+# largest of the other faces is the portrait. No image of CUFS has a second face.
 SCORE_MARGIN = 0.1
-# Faces that may lie anywhere are detected again in pictures that show them aligned, of so many
-# times the usual size. Turned by up to 20 degrees and scaled by 0.5 to 3, points of one such
-# picture are off by 0.69 px, the mean of four by 0.34 px (18 images of CUHK), in pixels of a face
-# of the usual size; the first detection is off by 1.0 px (48 images).
+# Faces that may lie anywhere are detected again in aligned pictures, at these multiples of the
+# usual size. In 18 images of CUHK, turned by up to 20 degrees and scaled by 0.5 to 3, the points of
+# one such picture are off by 0.69 px and the mean of four by 0.34 px, in pixels of a face of the
+# usual size. The first detection is off by 1.0 px (48 images).
 LOOKS = (0.9, 1.0, 1.1, 1.25)
-CLOSER_AT_ONCE = 64  # images whose pictures are in memory at a time
+CLOSER_AT_ONCE = 64  # images whose aligned pictures are in memory at the same time
 MOST_PIXELS = 32 * 200 * 250  # of a batch
 
 
 @dataclass(frozen=True)
 class Detection:
-    """The face found in an image."""
+    """A face in an image."""
 
     points: Points  # [5, 2] float32, in the order of LANDMARK_NAMES
     score: float  # MTCNN's probability that this is a face
-    alike: int = 1  # faces in the image about as large as this one, with it
+    alike: int = 1  # faces in the image about as large as this face, which counts too
 
 
 def detect(
     images: Iterable[Image], device: torch.device | str, *, min_face_size: int = 40
 ) -> list[Detection | None]:
-    """The face in each image, the portrait (largest) of several; None if MTCNN finds none.
+    """The face in each image, the largest of several; None if MTCNN finds no face.
 
-    `images` are [H, W] gray or [H, W, 3] RGB, uint8; `min_face_size` is in pixels. Neighbouring
-    images of equal size go through the networks in batches of at most MOST_PIXELS, which changes
-    points by rounding only. On a CPU several threads work on a batch each; the result is the same
-    for every number of threads. Images are taken as they are needed, some batches in advance.
-    Convolutions keep full float32 precision, so that CPU and GPU agree.
+    `images` are [H, W] gray or [H, W, 3] RGB, uint8; `min_face_size` is in pixels. Consecutive
+    images of equal size form batches of at most MOST_PIXELS, which changes points only by rounding.
+    On a CPU each thread works on a batch; the result is the same for every number of threads.
+    Images are taken some batches in advance. Convolutions keep full float32 precision, so that CPU
+    and GPU agree.
     """
     found = _faces_by_image(images, device, min_face_size)
     return [
@@ -82,7 +82,7 @@ def detect(
 def detect_all(
     images: Iterable[Image], device: torch.device | str, *, min_face_size: int = 40
 ) -> list[list[Detection]]:
-    """All faces in each image, from left to right; images as `detect` takes them."""
+    """All faces in each image, from left to right. The images are those of `detect`."""
     found = _faces_by_image(images, device, min_face_size)
     return [sorted(faces, key=lambda face: float(face.points[:, 0].mean())) for faces in found]
 
@@ -90,20 +90,20 @@ def detect_all(
 def _faces_by_image(
     images: Iterable[Image], device: torch.device | str, min_face_size: int
 ) -> list[list[Detection]]:
-    """The faces in each image that are not mere patterns (SCORE_MARGIN), the largest first."""
+    """The faces in each image, without patterns (SCORE_MARGIN), the largest first."""
     mtcnn = _load_mtcnn(device, min_face_size)
 
     def detected(batch: Image) -> list[list[Detection]]:
         if min(batch.shape[1:3]) * (SMALLEST_CELL / min_face_size) < SMALLEST_CELL:
-            return [[] for _ in batch]  # MTCNN fails without any scale to search
+            return [[] for _ in batch]  # MTCNN fails if it has no scale to search
         try:
             _, scores, points = mtcnn.detect(batch, landmarks=True)  # the largest face first
         except (IndexError, RuntimeError) as error:
-            # facenet-pytorch fails if it follows a window that lies wholly outside an image
+            # facenet-pytorch fails on a window that lies completely outside an image
             if isinstance(error, RuntimeError) and "non-empty list" not in str(error):
                 raise
             if len(batch) == 1:
-                print(f"MTCNN fails on an image, which counts as one without a face ({error})")
+                print(f"MTCNN fails on an image, which counts as an image without a face ({error})")
                 return [[]]
             return [faces for image in batch for faces in detected(image[None])]
         return [
@@ -119,7 +119,7 @@ def _faces_by_image(
 
     on_cpu = torch.device(device).type == "cpu"
     threads = torch.get_num_threads() if on_cpu else 1
-    # of the whole process: not to be touched where it has no effect
+    # a setting of the whole process, so it is changed only if it has an effect
     full_precision = torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
     with workers(threads) as pool, nullcontext() if on_cpu else full_precision:
         found = in_order(pool, detected, _equal_sized(images), ahead=threads)
@@ -135,7 +135,7 @@ def _load_mtcnn(device: torch.device | str, min_face_size: int) -> "MTCNN":
 
 
 def _equal_sized(images: Iterable[Image]) -> Iterator[Image]:
-    """Runs of images of equal size as batches [B, H, W, 3], in order."""
+    """Batches [B, H, W, 3] of consecutive images of equal size."""
     batch: list[Image] = []
     for image in images:
         rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
@@ -156,14 +156,13 @@ def detect_pairs(
     *,
     min_face_size: int = 40,
 ) -> pd.DataFrame:
-    """The landmark table of a subset's pairs as detected, with the column FACES: photo, then
-    sketch, of each pair.
+    """The detected landmark table of a subset's pairs, with the column FACES: photo, then sketch.
 
-    Large images are searched in a copy of at most `images.LONGEST` pixels a side, and faces that
-    may lie anywhere are then detected again (`look_closer`). Images without a face have no row, nor
-    have those with points that no table may have, for example beyond the image's border: the log
-    names both. `console` is shown the progress. No batch holds images of two splits: another test
-    pair does not change the points of training pairs, not even by rounding.
+    MTCNN searches large images in a copy of at most `images.LONGEST` pixels a side. Faces that may
+    lie anywhere are then detected again (`look_closer`). Images without a face have no row, nor
+    images with points that are not valid, for example beyond the image's border; the log names
+    both. `console` shows the progress. A batch has images of one split, so that another test pair
+    does not change the points of training pairs, not even by rounding.
     """
     faces: dict[tuple[str, Modality], Detection | None] = {}
     total = len(pairs) * len(MODALITIES)
@@ -204,9 +203,9 @@ def look_closer(
     detections: Sequence[Detection | None],
     device: torch.device | str,
 ) -> list[Detection | None]:
-    """`mean_looks` at the pairs' images that have a face, a bounded number in memory at a time.
+    """`mean_looks` of the pairs' images that have a face, with a bounded number in memory.
 
-    `detections` have their points in pixels of the pairs' images, and so has the result.
+    The points of `detections` and of the result are in pixels of the pairs' images.
     """
     closer: list[Detection | None] = []
     for start in range(0, len(keys), CLOSER_AT_ONCE):
@@ -224,12 +223,15 @@ def look_closer(
 def mean_looks(
     faces: Iterable[tuple[Image, Detection]], device: torch.device | str
 ) -> list[Detection]:
-    """Each face of an image [H, W, 3] as the mean of what MTCNN finds in several pictures (LOOKS)
-    that show the face upright at the usual place; unchanged if MTCNN finds nothing there."""
+    """The mean of MTCNN's detections of each face in several pictures (LOOKS), which show the face
+    upright at the usual place. A face that MTCNN does not find there stays unchanged.
+
+    A face comes with its image [H, W, 3].
+    """
     sizes = [tuple(round(length * scale) for length in TEMPLATE_SIZE) for scale in LOOKS]
     goals = [template(size) for size in sizes]
-    pictures: list[list[Image]] = [[] for _ in LOOKS]  # of each look, of all faces
-    firsts, transforms = [], []  # of each face
+    pictures: list[list[Image]] = [[] for _ in LOOKS]  # for each look a picture of each face
+    firsts, transforms = [], []  # for each face
     for image, face in faces:
         firsts.append(face)
         transforms.append([similarity(face.points, goal) for goal in goals])
@@ -253,8 +255,8 @@ def mean_looks(
 
 
 def _nearest(goal: Points, found: Sequence[Detection]) -> Detection | None:
-    """The face nearest to points [5, 2], at most half of the distance between the eyes away:
-    neighbours, even larger ones, may be in the picture too."""
+    """The face nearest to points [5, 2]; None if it is further away than half the distance between
+    the eyes, because other faces, even larger, may be in the picture."""
     away = [float(np.hypot(*(face.points - goal).T).mean()) for face in found]
     limit = float(np.hypot(*(goal[1] - goal[0]))) / 2
     return found[int(np.argmin(away))] if away and min(away) < limit else None
@@ -263,7 +265,7 @@ def _nearest(goal: Points, found: Sequence[Detection]) -> Detection | None:
 def detector(
     device: torch.device | str, min_face_size: int
 ) -> Callable[[Sequence[Image]], list[Points | None]]:
-    """A function from sketches to the points of each, None if MTCNN finds no face."""
+    """A function that returns the points of each sketch, None if MTCNN finds no face."""
 
     def detect_points(sketches: Sequence[Image]) -> list[Points | None]:
         faces = detect(sketches, device, min_face_size=min_face_size)

@@ -1,10 +1,10 @@
 """Points of faces that MTCNN missed, from the Face++ Detect API v3 (return_landmark).
 
-https://console.faceplusplus.com/documents/5679127 describes the service. Key and secret come from
-the environment alone and go out in the body of the request alone: they are cut from every answer
-before it is written or shown. Every answer is kept, a file per image named after the sha256 of the
-image, so nothing is asked twice. Images are asked for one after another: a free key may have one
-request at a time.
+https://console.faceplusplus.com/documents/5679127 describes the service. Key and secret are only
+read from the environment and only sent in the body of a request. They are removed from every answer
+before it is written or shown. Every answer is stored in a file named after the image's sha256, so
+no image is sent twice. Images are sent one after another, because a free key allows one request at
+a time.
 """
 
 import io
@@ -37,7 +37,7 @@ from photosketch.landmarks.table import (
 
 KEY_VARIABLE, SECRET_VARIABLE = "FACEPP_API_KEY", "FACEPP_API_SECRET"
 CONFIG_KEY = "landmarks.facepp"
-# The service's names of our points, in the order of LANDMARK_NAMES; the first that is there counts.
+# The service's names of the points, in the order of LANDMARK_NAMES. The first name found counts.
 LANDMARKS = (
     ("left_eye_center", "left_eye_pupil"),
     ("right_eye_center", "right_eye_pupil"),
@@ -50,14 +50,14 @@ MIRRORED = [1, 0, 2, 4, 3]  # the five points with left and right exchanged
 
 @dataclass(frozen=True)
 class Service:
-    """Where to ask, as whom, and how patiently. `repr` shows neither key nor secret."""
+    """The service's address, key and patience. `repr` shows neither key nor secret."""
 
     endpoint: str
     key: str = field(repr=False)
     secret: str = field(repr=False)
     timeout: float = 30  # seconds until a connection, and between two parts of an answer
     attempts: int = 7
-    first_pause: float = 1  # seconds before the second attempt; doubled before each later one
+    first_pause: float = 1  # seconds before the second attempt; doubled after each attempt
 
 
 class Point(BaseModel):
@@ -82,27 +82,21 @@ class Face(BaseModel):
 
 
 class Answer(BaseModel):
-    """What is read of an answer of the Detect API."""
+    """An answer of the Detect API, without the fields that are not used."""
 
     faces: list[Face]
 
 
 class _UnavailableError(Exception):
-    """No usable answer this time; another attempt may get one."""
+    """This attempt got no usable answer; another attempt may succeed."""
 
 
 def service_from_environment(endpoint: str, timeout: float) -> Service:
     """The service with key and secret from the environment. Raises InputError if one is not set."""
     values = {name: os.environ.get(name, "").strip() for name in (KEY_VARIABLE, SECRET_VARIABLE)}
-    unset = [name for name, value in values.items() if not value]
-    if unset:
-        raise InputError(
-            [
-                f"{CONFIG_KEY}.enabled is true, but {' and '.join(unset)} "
-                f"{'is' if len(unset) == 1 else 'are'} not set in the environment; export "
-                f"{'it' if len(unset) == 1 else 'them'}, or set {CONFIG_KEY}.enabled to false"
-            ]
-        )
+    if unset := " and ".join(name for name, value in values.items() if not value):
+        fault = f"{CONFIG_KEY}.enabled is true, but the environment does not set {unset}"
+        raise InputError([f"{fault}; export {unset}, or set {CONFIG_KEY}.enabled to false"])
     return Service(endpoint, values[KEY_VARIABLE], values[SECRET_VARIABLE], timeout)
 
 
@@ -114,13 +108,13 @@ def find_landmarks(
     *,
     sketches: bool = True,
 ) -> dict[str, pd.DataFrame]:
-    """Landmark tables by subset, with a row for each image that the service finds a face in.
+    """Landmark tables by subset, with a row for each image in which the service finds a face.
 
-    The `known` images (subset, id, modality) are not sent, and without `sketches` no sketch is.
-    `answers` is the folder of the answers kept. `service` is called when an image has to be asked
-    for: nobody needs a key if every answer is there. Prints what was not found.
+    `known` images (subset, id, modality) are not sent; sketches are sent only with `sketches`.
+    `answers` is the folder of stored answers. `service` is called only if an image has to be sent,
+    so no key is needed if every answer is stored. Prints images without a face.
 
-    Raises InputError if an image can't be asked for; the answers so far are kept.
+    Raises InputError if a request fails; the answers so far are kept.
     """
     rows: dict[str, list[tuple[object, ...]]] = {}
     for pair in pairs:
@@ -143,18 +137,18 @@ def find_landmarks(
             if alike > 1:
                 print(several_faces(alike, modality, pair))
             values = points_before(points, pair.size(modality)).ravel().tolist()
-            # no score: the service gives no probability that this is a face
+            # no score: the service does not return a probability that this is a face
             subset_rows.append((pair.id, modality, *values, np.nan, "facepp", alike))
     return {subset: pd.DataFrame(rows[subset], columns=[*COLUMNS, FACES]) for subset in rows}
 
 
 def landmarks_of(answer: str | bytes, size: tuple[int, int]) -> tuple[Points, int] | None:
-    """The points [5, 2] float32 of the largest face in an answer (JSON), and how many faces are
-    about as large (`faces_alike`); None without a face.
+    """The points [5, 2] float32 of the largest face in an answer (JSON), and the number of faces
+    about as large (`faces_alike`).
 
-    None as well if the points cannot be those of an upright face in an image of `size` (width,
-    height): no table has such points. Left becomes the viewer's left, whichever way the service
-    means it. Raises ValueError if it is not an answer of the Detect API.
+    None if there is no face, or if the points are not those of an upright face in an image of
+    `size` (width, height). Left is always the viewer's left. Raises ValueError if this is not an
+    answer of the Detect API.
     """
     try:
         faces = Answer.model_validate_json(answer).faces
@@ -181,7 +175,7 @@ def landmarks_of(answer: str | bytes, size: tuple[int, int]) -> tuple[Points, in
 
 
 def _ask(service: Service, pair: Pair, modality: Modality) -> str:
-    """The answer for an image, after some patience. Raises InputError without one."""
+    """The answer for an image, after several attempts if needed. Raises InputError if all fail."""
     picture = io.BytesIO()
     Image.fromarray(reduced(read_image(pair, modality))).save(picture, format="PNG")
     what, pause = f"Face++, {modality} of {pair.subset} {pair.id}", service.first_pause
@@ -194,17 +188,16 @@ def _ask(service: Service, pair: Pair, modality: Modality) -> str:
             print(f"{what}: {reason}; asking again in {pause:g} s", flush=True)
             time.sleep(pause)
             pause *= 2
-    raise InputError(
-        [
-            f"{what}: {reason}, {service.attempts} times in a row; run again later (the answers so "
-            f"far are kept), or set {CONFIG_KEY}.enabled to false and place the points by hand"
-        ]
+    remedy = (
+        "run again later (the answers so far are kept), or set "
+        f"{CONFIG_KEY}.enabled to false and place the points by hand"
     )
+    raise InputError([f"{what}: {reason}, {service.attempts} times in a row; {remedy}"])
 
 
 def _post(service: Service, picture: bytes, what: str) -> str:
-    """The answer of one request. Raises _UnavailableError, and InputError if another request would
-    be refused too."""
+    """The answer to one request. Raises _UnavailableError, or InputError if the service would also
+    refuse another request."""
     try:
         response = requests.post(
             service.endpoint,
@@ -216,7 +209,7 @@ def _post(service: Service, picture: bytes, what: str) -> str:
     except requests.Timeout:
         raise _UnavailableError(f"no answer within {service.timeout:g} s") from None
     except requests.RequestException as error:
-        # Only the kind: the text may quote the request.
+        # only the class, because the text may quote the request
         raise _UnavailableError(f"the connection failed ({type(error).__name__})") from None
     text = response.text.replace(service.key, "***").replace(service.secret, "***")
     try:
@@ -229,19 +222,11 @@ def _post(service: Service, picture: bytes, what: str) -> str:
     if busy or status >= 500 or status == 429:
         raise _UnavailableError(f"the service is {'busy' if busy else 'failing'} ({said})")
     if status in (401, 403):
-        raise InputError(
-            [
-                f"{what}: {said}; the service does not accept the key: check {KEY_VARIABLE} and "
-                f"{SECRET_VARIABLE} in the environment"
-            ]
-        )
+        remedy = f"check {KEY_VARIABLE} and {SECRET_VARIABLE} in the environment"
+        raise InputError([f"{what}: {said}; the service does not accept the key: {remedy}"])
     if status != 200 or message:
-        raise InputError(
-            [
-                f"{what}: {said}; check {CONFIG_KEY}.endpoint, or place the points of this image "
-                "by hand"
-            ]
-        )
+        remedy = f"check {CONFIG_KEY}.endpoint, or place the points of this image by hand"
+        raise InputError([f"{what}: {said}; {remedy}"])
     try:
         landmarks_of(text, (1, 1))
     except ValueError as error:

@@ -1,8 +1,8 @@
 """The file of points placed by hand (config key `landmarks.manual`).
 
-A CSV that people edit, so what spreadsheets write is accepted: a byte order mark, a first line
-`sep=;`, CRLF, semicolons or tabs between the cells, decimal commas, empty lines, trailing empty
-cells, and the header again if tables were joined.
+People edit this CSV, so the variants that spreadsheets write are accepted: a byte order mark, a
+first line `sep=;`, CRLF, semicolons or tabs between the cells, decimal commas, empty lines,
+trailing empty cells, and repeated headers of joined tables.
 """
 
 import csv
@@ -14,18 +14,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from photosketch.data.pairs import MODALITIES, Pair
-from photosketch.jobs.job import InputError, read_file, write_atomically
+from photosketch.data.pairs import MODALITIES, Pair, header_faults
+from photosketch.jobs.job import InputError, read_text, write_atomically
 from photosketch.landmarks.table import COORDINATES, ImageKey, point_faults
 
 KEYS = ("subset", "id", "modality")
 MANUAL_COLUMNS = (*KEYS, *COORDINATES)
 CONFIG_KEY = "landmarks.manual"
-MOST_CELLS = 2 * len(MANUAL_COLUMNS)  # of a row that is told apart, as of unquoted decimal commas
+MOST_CELLS = 2 * len(MANUAL_COLUMNS)  # cells read of a row; unquoted decimal commas make too many
 
 
 def images_by_hand(manual: Path) -> set[ImageKey]:
-    """The images that the manual file names, whatever it says of them.
+    """The images of all rows of the manual file, valid or not.
 
     Raises InputError if the file can't be read as a table.
     """
@@ -34,7 +34,7 @@ def images_by_hand(manual: Path) -> set[ImageKey]:
 
 
 def manual_rows(manual: Path) -> list[dict[str, str]]:
-    """The rows of the manual file as text, columns as in MANUAL_COLUMNS, decimal points.
+    """The rows of the manual file as text, with the columns MANUAL_COLUMNS and decimal points.
 
     Points are not checked. Raises InputError if the file can't be read as a table, or if a row has
     too many cells.
@@ -46,9 +46,9 @@ def manual_rows(manual: Path) -> list[dict[str, str]]:
 
 
 def write_template(path: Path, images: Iterable[ImageKey]) -> list[str]:
-    """Write a manual file without points for the images, keeping what is filled in already.
+    """Write a manual file with a row for each image and no points, but keep existing rows.
 
-    A file there that can't be read stays as it is; the problems say why.
+    An existing file that can't be read stays as it is; its problems are returned.
     """
     try:
         rows_there = manual_rows(path) if path.exists() else []
@@ -64,9 +64,9 @@ def write_template(path: Path, images: Iterable[ImageKey]) -> list[str]:
 def read_manual(
     path: Path, pairs: Iterable[Pair]
 ) -> tuple[dict[ImageKey, Mapping[str, object]], set[ImageKey], list[str]]:
-    """The valid rows as rows of a landmark table, the images that any row names, the problems.
+    """The valid rows as rows of a landmark table, the images of all rows, and the problems.
 
-    Raises InputError if the file can't be read as a table at all.
+    Raises InputError if the file can't be read as a table.
     """
     rows, too_long = _read_rows(path)
     sizes: dict[ImageKey, tuple[int, int]] = {
@@ -85,16 +85,14 @@ def read_manual(
         elif line in too_long:
             problems.append(too_long[line])
         elif lines.setdefault(image, line) != line:
-            problems.append(
-                f"{where}: the {spoken} is already in line {lines[image]}; "
-                "remove one of the two rows"
-            )
+            fault = f"the {spoken} is already in line {lines[image]}; remove one of the two rows"
+            problems.append(f"{where}: {fault}")
         elif not any(row[column] for column in COORDINATES):
             problems.append(f"{where} ({spoken}): no points; fill them in or remove the row")
         else:
             values = pd.to_numeric(row[list(COORDINATES)], errors="coerce").dropna().to_dict()
             faults = [
-                f"{column} {row[column]!r} is not a number; write pixels, like 75.3"
+                f"{column} {row[column]!r} is not a number; write pixels, such as 75.3"
                 for column in COORDINATES
                 if column not in values
             ] + point_faults(values, *sizes[image])
@@ -106,21 +104,13 @@ def read_manual(
 
 def _read_rows(path: Path) -> tuple[pd.DataFrame, dict[int, str]]:
     """The rows of a manual file as text, indexed by line, and the problems of rows with too many
-    cells by line. Raises InputError if it can't be read as a table."""
+    cells, by line. Raises InputError if the file can't be read as a table."""
+    missing = f"is not there; correct the path in {CONFIG_KEY}, or set it to null"
+    text = read_text(path, missing, "CSV in UTF-8")
+    declared = text.startswith("sep=")  # the first line of some spreadsheets
+    wanted = f"the header must be {','.join(MANUAL_COLUMNS)}"
     try:
-        text = read_file(path).decode("utf-8-sig")
-    except FileNotFoundError:
-        raise InputError(
-            [f"{path}: is not there; correct the path in {CONFIG_KEY}, or set it to null"]
-        ) from None
-    except OSError as error:
-        fault = f"cannot be read ({error.strerror}); correct the path or its permissions"
-        raise InputError([f"{path}: {fault}"]) from None
-    except UnicodeDecodeError as error:
-        raise InputError([f"{path}: cannot be read ({error}); save it as CSV in UTF-8"]) from None
-    declared = text.startswith("sep=")  # as some spreadsheets begin
-    try:
-        with warnings.catch_warnings():  # of empty cells behind the last column
+        with warnings.catch_warnings():  # about empty cells after the last column
             warnings.simplefilter("ignore", pd.errors.ParserWarning)
             cells = pd.read_csv(
                 io.StringIO(text),
@@ -135,23 +125,18 @@ def _read_rows(path: Path) -> tuple[pd.DataFrame, dict[int, str]]:
                 keep_default_na=False,
             )
     except (csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(
-            [
-                f"{path}, line {1 + declared}: cannot be read as a table ({error}); "
-                f"the header must be {','.join(MANUAL_COLUMNS)}"
-            ]
-        ) from None
+        fault = f"{path}, line {1 + declared}: cannot be read as a table ({error}); {wanted}"
+        raise InputError([fault]) from None
     cells = cells.fillna("").map(str.strip)
     cells.index += 1 + declared
     header = cells.iloc[0].str.lower()
     width = int((header != "").to_numpy().nonzero()[0].max(initial=-1)) + 1
-    _check_header(path, cells.index[0], header.tolist()[:width])
+    if faults := header_faults(header.tolist()[:width], MANUAL_COLUMNS):
+        raise InputError([f"{path}, line {cells.index[0]}: {faults}; {wanted}"])
     cells.columns = pd.Index([*header[:width], *range(width, MOST_CELLS)])
-    empty, again = (
-        (cells == "").all(axis=1),
-        (cells.map(str.lower) == header.to_numpy()).all(axis=1),
-    )
-    cells = cells[~empty & ~again]
+    empty = (cells == "").all(axis=1)
+    repeats_header = (cells.map(str.lower) == header.to_numpy()).all(axis=1)
+    cells = cells[~empty & ~repeats_header]
     counts = (cells != "").to_numpy() * range(1, MOST_CELLS + 1)
     problems = {
         line: f"{path}, line {line}: {count} cells instead of {width}; write decimal points, or "
@@ -166,26 +151,8 @@ def _read_rows(path: Path) -> tuple[pd.DataFrame, dict[int, str]]:
     return rows, problems
 
 
-def _check_header(path: Path, line: int, header: list[str]) -> None:
-    """Raise InputError unless the columns are there in any order, each once, and no others."""
-    if sorted(header) == sorted(MANUAL_COLUMNS):
-        return
-    groups = {
-        "missing": [name for name in MANUAL_COLUMNS if name not in header],
-        "unknown": [name for name in header if name not in MANUAL_COLUMNS],
-        "repeated": [name for name in MANUAL_COLUMNS if header.count(name) > 1],
-    }
-    faults = [f"{label} {', '.join(map(repr, names))}" for label, names in groups.items() if names]
-    raise InputError(
-        [
-            f"{path}, line {line}: columns {'; '.join(faults)}; "
-            f"the header must be {','.join(MANUAL_COLUMNS)}"
-        ]
-    )
-
-
 def _unknown_image(image: ImageKey, known: list[ImageKey]) -> str:
-    """What is wrong with an image's name, and what may be meant."""
+    """The problem with an image's name, and similar names."""
     subset, name, modality = image
     if modality not in MODALITIES:
         return f"modality {modality!r} is unknown; use {' or '.join(MODALITIES)}"

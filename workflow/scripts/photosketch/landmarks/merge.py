@@ -1,4 +1,4 @@
-"""The merge of points placed by hand with those of MTCNN and Face++, and what is said of it."""
+"""Merge points placed by hand with points of MTCNN and Face++, and report the result."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -37,23 +37,23 @@ def merge_landmarks(
     of the mesh.
 
     `detected` (MTCNN and mesh) and `facepp` are tables by subset, `manual` is the manual file or
-    None. Rows are in the order of `pairs`, photo before sketch; those placed by hand have no score.
-    Images without points are written to `template`, a manual file that lacks the points only; what
-    somebody has filled in there is kept. If nothing is missing, the template is removed.
+    None. Rows are in the order of `pairs`, photo before sketch; points placed by hand have no
+    score. Images without points are written to `template`, a manual file that lacks only the
+    points; points that are filled in there are kept. If no image is missing, the template is
+    removed.
 
-    Every photo needs points; a sketch only if `sketches_needed_by` names something for its split
-    (in words), else it just has no row. Raises InputError with all images that lack the points they
-    need, over all subsets, and with all mistakes in the manual file; it says that `page_command`
-    makes `page`, on which the points can be clicked.
+    Every photo needs points. A sketch needs points only if `sketches_needed_by` names a use for its
+    split; otherwise the sketch has no row. Raises InputError with all images of all subsets that
+    lack points they need, and with all mistakes in the manual file. The error says that
+    `page_command` makes `page`, on which the points can be clicked.
     """
     pairs = list(pairs)
     if manual and manual.resolve() == template.resolve():
-        raise InputError(
-            [
-                f"{manual}: is rewritten whenever images have no points, so it cannot be "
-                f"{CONFIG_KEY}; copy it elsewhere and name the copy"
-            ]
+        fault = (
+            f"{manual}: is rewritten whenever images have no points, so it cannot be {CONFIG_KEY}; "
+            "copy it to another path and name the copy"
         )
+        raise InputError([fault])
     by_hand, mentioned, problems = read_manual(manual, pairs) if manual else ({}, set(), [])
     found = rows_by_image(detected)
     surer = {image: row for image, row in found.items() if row["source"] != "mesh"}
@@ -77,7 +77,7 @@ def merge_landmarks(
                     )
     unwritten = write_template(template, missing) if missing else []
     if needed:
-        problems += [*needed, *_ways_out(manual, template, page, page_command), *unwritten]
+        problems += [*needed, *_remedies(manual, template, page, page_command), *unwritten]
     if problems:
         raise InputError(problems)
     if not missing:
@@ -85,15 +85,16 @@ def merge_landmarks(
     return {subset: pd.DataFrame(rows[subset], columns=list(COLUMNS)) for subset in rows}
 
 
-def _ways_out(manual: Path | None, template: Path, page: Path, page_command: str) -> list[str]:
+def _remedies(manual: Path | None, template: Path, page: Path, page_command: str) -> list[str]:
+    """The two ways to place missing points: on the page, or as numbers in the template."""
     named = "" if manual else " and name that file"
     return [
-        f"{page}: is the page to click their points; make it by `{page_command}`, open it in any "
-        "browser (no network needed: from a cluster copy the file to your laptop), click, press "
-        f"Download, save it {f'in place of {manual}' if manual else f'as {USUAL_FILE}'}{named} "
-        f"({CONFIG_KEY}), and run again",
-        f"{template}: has a row for each of them, for points that are known as numbers; fill in "
-        "the points (x and y in pixels, left is the viewer's left), "
+        f"{page}: is the page to click the missing points; make the page by `{page_command}`, open "
+        "it in any browser (without network: from a cluster copy the file to your laptop), click, "
+        f"press Download, save it {f'in place of {manual}' if manual else f'as {USUAL_FILE}'}"
+        f"{named} ({CONFIG_KEY}), and run again",
+        f"{template}: has a row for each missing image, for points that are known as numbers; fill "
+        "in the points (x and y in pixels, left is the viewer's left), "
         f"{f'append its rows to {manual}' if manual else f'copy it to {USUAL_FILE}'}{named} "
         f"({CONFIG_KEY}), and run again",
     ]
@@ -105,11 +106,11 @@ def misplaced_faces(
     modality: Modality,
     frame: int = FRAMES[0],
 ) -> list[str]:
-    """A line for each photo or sketch with a face that the local networks' rectangles do not fit
-    in a frame of that many pixels a side, by landmark tables by subset.
+    """A line for each photo or sketch whose face does not fit the local networks' rectangles in a
+    frame of that many pixels a side. `tables` are landmark tables by subset.
 
-    The check is absolute: `review` compares the faces of a subset with each other, and misses faces
-    that are all too small. Images without points have no line.
+    `review` compares the faces of a subset with each other, so it does not find faces that are all
+    too small. Images without points have no line.
     """
     located = {
         (subset, *image): points
@@ -138,10 +139,10 @@ def check_places(
     page_command: str,
     console: TextIO,
 ) -> None:
-    """Print misplaced faces (`misplaced_faces`), and tell `console` how many there are.
+    """Print misplaced faces (`misplaced_faces`) to the log, and their number to `console`.
 
-    Raises InputError if photos have misplaced faces and `ablations` have local networks; those see
-    no points of sketches.
+    Raises InputError if photos have misplaced faces and `ablations`, those with local networks, are
+    not empty. The points of sketches do not matter to local networks.
     """
     photos, sketches = (misplaced_faces(pairs, tables, each, frame) for each in MODALITIES)
     if photos and ablations:
@@ -153,8 +154,8 @@ def check_places(
     if photos or sketches:
         print(
             f"{counted(len(photos), 'photo')} and {counted(len(sketches), 'sketch', 'sketches')} "
-            "have faces that are not where CUFS has them (dataset.align; the log of "
-            "merge_landmarks names them)",
+            "have faces that do not lie as in CUFS; set dataset.align to move them (the log of "
+            "merge_landmarks names the faces)",
             file=console,
         )
 
@@ -162,7 +163,7 @@ def check_places(
 def say_sources(
     pairs: Sequence[Pair], tables: Mapping[str, pd.DataFrame], page_command: str, console: TextIO
 ) -> None:
-    """Tell log and console how many points each source gave, and which sketches have none."""
+    """Print to log and console how many images each source has, and the sketches without points."""
     for subset, table in tables.items():
         counts = table["source"].value_counts().sort_index()
         say(f"{subset}: {', '.join(f'{n} {source}' for source, n in counts.items())}", console)
@@ -174,7 +175,7 @@ def say_sources(
     if meshed:
         say(
             f"{counted(len(meshed), 'image')} in which MTCNN finds no face, with points of the "
-            f"mesh: {', '.join(meshed)}. To confirm or to move them: `{page_command}`",
+            f"mesh: {', '.join(meshed)}. To confirm or move the points: `{page_command}`",
             console,
         )
     unlocated = [
@@ -184,8 +185,8 @@ def say_sources(
     ]
     if unlocated:
         say(
-            f"no points for {len(unlocated)} of {len(pairs)} sketches, which nothing here needs "
-            f"(a warp would): {listed(unlocated, 5)}. They get no labels; to place points: "
-            f"`{page_command}`",
+            f"no points for {len(unlocated)} of {len(pairs)} sketches: {listed(unlocated, 5)}. "
+            "This run does not need the points (a warp would), but the sketches get no labels. To "
+            f"place points: `{page_command}`",
             console,
         )

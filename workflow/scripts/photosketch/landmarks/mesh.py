@@ -1,7 +1,7 @@
-"""468 points of a face, by MediaPipe's face mesh (Kartynnik et al. 2019, "Real-time Facial Surface
-Geometry from Monocular Video on Mobile GPUs"; Apache 2.0), from a rough place of the face.
+"""Find 468 points of a face from a rough place, by MediaPipe's face mesh.
 
-Where MTCNN finds no face, faces of the same subset tell the place.
+Kartynnik et al. 2019, "Real-time Facial Surface Geometry from Monocular Video on Mobile GPUs"
+(Apache 2.0). If MTCNN finds no face, the rough place is the mean of other faces of the subset.
 """
 
 import threading
@@ -22,19 +22,20 @@ from photosketch.geometry.similarity import Similarity
 from photosketch.landmarks.table import COLUMNS, COORDINATES, FACES, faults_of, without_points
 
 _SIDE = 192  # pixels, of the network's square input
-_OF_EYES, _OF_MESH = 4.0, 1.5  # the square's side: in eye distances; later in sides of the mesh
-# The mesh's own numbers: contours of both eyes (the viewer's left first), then pairs of vertices,
-# three quarters and a quarter of which are where MTCNN has nose and mouth corners. On 42 images of
-# CUHK the means of all five agree within 0.7 px; single images scatter by 0.8 to 1.2 px.
+_OF_EYES, _OF_MESH = 4.0, 1.5  # the square's side in eye distances; later in sides of the mesh
+# Vertices of the mesh: contours of both eyes (the viewer's left first), then pairs whose weighted
+# mean (3/4, 1/4) is where MTCNN has the nose and the mouth corners. On 42 images of CUHK the mean
+# differences of all five points are within 0.7 px; single images scatter by 0.8 to 1.2 px.
 _LEFT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
 _RIGHT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
 _NOSE_AND_MOUTH = np.array([(4, 1), (61, 57), (291, 287)])
 
 
 def mesh(image: Image, points: Points, passes: int = 2) -> tuple[Points, float]:
-    """The mesh [468, 2] of the face at five rough points [5, 2], in pixels of an image [H, W, 3]
-    (RGB) or [H, W], and how surely there is a face (a logit). Further passes look where the last
-    one found the face. Raises InputError if the network's file is missing or damaged.
+    """The mesh [468, 2] of the face at rough points [5, 2], and the confidence (a logit) in a face.
+
+    Points are in pixels of an image [H, W, 3] (RGB) or [H, W]. Each further pass uses the place
+    found by the pass before. Raises InputError if the network's file is missing or damaged.
     """
     colours = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
     eyes, side = points[:2], _OF_EYES * np.hypot(*(points[1] - points[0]))
@@ -57,15 +58,15 @@ def mesh(image: Image, points: Points, passes: int = 2) -> tuple[Points, float]:
 
 
 def five_points(mesh: Points) -> Points:
-    """The five points [5, 2] of `table.LANDMARK_NAMES` of a mesh [468, 2]."""
+    """The five points [5, 2] of a mesh [468, 2], in the order of `table.LANDMARK_NAMES`."""
     eyes = [mesh[list(eye)].mean(0) for eye in (_LEFT_EYE, _RIGHT_EYE)]
     others = [0.75, 0.25] @ mesh[_NOSE_AND_MOUTH]  # [3, 2]
     return np.array([*eyes, *others], np.float32)
 
 
 def with_missed_faces(pairs: Sequence[Pair], table: pd.DataFrame) -> pd.DataFrame:
-    """A subset's landmark table with rows (source mesh) of images that it lacks, if the mesh finds
-    a face at the mean place of the others of the same split and modality."""
+    """A subset's landmark table with further rows (source mesh): images without points in which the
+    mesh finds a face at the mean place of the split's and modality's other faces."""
     rows = []
     for split, modality in product(SPLITS, MODALITIES):
         members = select(pairs, split=split)
@@ -87,8 +88,8 @@ def with_missed_faces(pairs: Sequence[Pair], table: pd.DataFrame) -> pd.DataFram
 
 @cache
 def _network() -> tuple[cv2.dnn.Net, threading.Lock]:
-    """The network, which one thread at a time may use."""
+    """The network, and a lock because only one thread at a time may use the network."""
     verify_weights(MESH_NETWORK, Path(MESH_NETWORK.path))
-    # the default engine drops the flag
+    # OpenCV's default engine does not return the flag
     engine = cv2.dnn.ENGINE_CLASSIC
     return cv2.dnn.readNetFromTFLite(MESH_NETWORK.path, engine), threading.Lock()

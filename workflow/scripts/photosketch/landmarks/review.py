@@ -1,4 +1,4 @@
-"""A look at every point: how unusual it is for its subset, where it came from, and a montage."""
+"""Review all points: how unusual a face is in its subset, the points' sources, and a montage."""
 
 from collections.abc import Mapping, Sequence
 from itertools import product
@@ -19,22 +19,22 @@ from photosketch.landmarks.table import (
     without_points,
 )
 
-# by source; Okabe & Ito 2008
+# colours of the sources; Okabe & Ito 2008
 COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73", "mesh": "#E69F00"}
-# Distances, in spreads, beyond which a face is flagged. Of the 376 CUHK images, which all are
-# right, the furthest is at 3.4.
+# The distance, in spreads, above which a face is flagged. The 376 CUHK images have correct points
+# and distances up to 3.4.
 FAR = 4.0
-MIN_SPREAD = 1.0  # pixels: below this all faces agree, and small differences mean nothing
+MIN_SPREAD = 1.0  # pixels: with a smaller spread, small differences would seem large
 
 _ACROSS, _CELL = 12, 120  # images in a row; width of an image in pixels
-_ANY_SIZE = (4, 5)  # width and height in proportion, of cells for images of several sizes
+_ANY_SIZE = (4, 5)  # proportion of width and height of cells if images have several sizes
 
 
 def distances(points: np.ndarray) -> np.ndarray:
-    """How far each face is from the usual shape, in units of the spread: [N, 5, 2] -> [N].
+    """The distance of each face from the usual shape, in units of the spread: [N, 5, 2] -> [N].
 
-    The shape is the median of each coordinate, a face's distance from it the root mean square over
-    its points, and the spread the median distance: outliers move none of them.
+    The usual shape is the median of each coordinate. A face's distance is the root mean square over
+    its points, and the spread is the median distance. Outliers hardly change these medians.
     """
     if not len(points):
         return np.zeros(0)  # a modality without images has no median
@@ -48,8 +48,8 @@ def reviewed(
 ) -> pd.DataFrame:
     """A subset's table with the columns `distance`, `far` and FACES: by modality, outliers first.
 
-    `found`: the tables of detectors, which say FACES of the images whose points are theirs. With
-    `aligns` faces may lie anywhere in their images, and are compared as alignment shows them.
+    `found` are the tables of detectors, which have FACES for the images whose points they found.
+    With `aligns` faces may lie anywhere in their images, so they are aligned before the comparison.
     """
     tables = []
     for modality in MODALITIES:
@@ -68,8 +68,8 @@ def reviewed(
 
 
 def counts(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> pd.DataFrame:
-    """Images by subset, modality and source, how many lie far outside or have several faces about
-    as large, of `reviewed` tables, and how many of the pairs' images have no points."""
+    """The number of images by subset, modality and source, in `reviewed` tables; also how many lie
+    far outside, have several faces of about the same size, or have no points."""
     rows = []
     for (subset, table), modality in product(tables.items(), MODALITIES):
         part = table[table["modality"] == modality]
@@ -94,11 +94,11 @@ def montage(
     aligns: bool = False,
     frame: int = FRAMES[0],
 ) -> Image.Image:
-    """A subset's photos or sketches: first those without points, each with its id, then those with
-    points, in the order of the rows of a `reviewed` table. One image is in memory at a time.
+    """A montage of a subset's photos or sketches: first the images without points, then those with
+    points in the order of a `reviewed` table. One image is in memory at a time.
 
-    Around the photo's points the local networks' rectangles are drawn, in a frame of `frame` pixels
-    a side; not with `aligns`: then the networks see aligned pictures, not these.
+    The local networks' rectangles are drawn around the photo's points, for a frame of `frame`
+    pixels a side. With `aligns` they are not drawn, because the networks see aligned pictures.
     """
     by_id = {pair.id: pair for pair in pairs}
     rows = table[table["modality"] == modality]
@@ -128,8 +128,7 @@ def montage(
 
 
 def _legend(rows: pd.DataFrame, without: int, framed: bool) -> list[contact_sheet.Key]:
-    """How many images each source has, how many are far outside or without points, and what the
-    rectangles are."""
+    """The number of images of each source, far outside and without points; the rectangles."""
     counted, far = rows["source"].value_counts(), int(rows["far"].sum())
     keys = [
         contact_sheet.Key(f"{source}: {counted[source]}", contact_sheet.cross_key(colour))

@@ -1,8 +1,8 @@
 """Landmark tables: five facial points of every photo and sketch.
 
-Points are (x, y) in pixels of the input image, pixel centres at integers; left is the viewer's
-left. A table holds one subset, one row per image that has points: every photo, and the sketches in
-which a face was found or placed by hand.
+Points are (x, y) in pixels of the input image, with pixel centres at integers. Left is the viewer's
+left. A table has a row for each image of one subset that has points: every photo, and the sketches
+in which a face was found or placed by hand.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,8 +18,8 @@ from photosketch.jobs.job import InputError
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
 COLUMNS = ("id", "modality", *COORDINATES, "score", "source")
-FACES = "faces"  # a column of what detectors write: faces in the image about as large as this one
-ALIKE = 0.7  # of the largest face's size: a smaller face is no portrait beside it
+FACES = "faces"  # a column of detectors' tables: faces in the image about as large as the largest
+ALIKE = 0.7  # faces of at least this share of the largest face's size count as about as large
 NOT_UPRIGHT = (
     "a face is left out, because it lies on its side, is upside down or leaves the image; turn the "
     "image upright, or place its points by hand"
@@ -28,16 +28,16 @@ ImageKey = tuple[str, str, str]  # subset, id, modality
 
 
 def write_landmarks(table: pd.DataFrame, path: Path | str) -> None:
-    """Write a landmark table (CSV), coordinates to a thousandth of a pixel."""
+    """Write a landmark table (CSV), with coordinates rounded to a thousandth of a pixel."""
     decimals = dict.fromkeys(COORDINATES, 3) | {"score": 6}
     write_table(table.astype(dict.fromkeys(decimals, float)).round(decimals), path)
 
 
 def read_landmarks(path: Path | str) -> pd.DataFrame:
-    """A landmark table; ids are text, the score of a point placed by hand is NaN.
+    """A landmark table. Ids are text; the score is NaN if the points were placed by hand.
 
-    Raises InputError if it is damaged: an image with two rows or of another modality, a coordinate
-    that is not a number.
+    Raises InputError if the table is damaged: an image with two rows, an unknown modality, a
+    coordinate that is not a number.
     """
     stage = "detect_landmarks, facepp_landmarks, merge_landmarks or align_faces"
     table = read_table(path, stage, ("id", "modality", "source"), COLUMNS)
@@ -51,15 +51,15 @@ def read_landmarks(path: Path | str) -> pd.DataFrame:
 
 
 def faces_alike(faces: Iterable[np.ndarray]) -> int:
-    """How many of an image's faces, points [5, 2] each, are about as large as the largest."""
+    """The number of an image's faces (points [5, 2]) that are about as large as the largest."""
     sizes = np.array([np.linalg.norm(points - points.mean(axis=0)) for points in faces])
     return int((sizes >= ALIKE * sizes.max()).sum())
 
 
 def several_faces(count: int, modality: Modality, pair: Pair) -> str:
-    """What a log says of an image with several faces about as large."""
+    """The log line for an image with several faces of about the same size."""
     image = f"{modality} of {pair.subset} {pair.id}"
-    return f"{count} faces of about one size in the {image}: the largest is taken"
+    return f"{count} faces of about the same size in the {image}: the largest is taken"
 
 
 def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
@@ -77,16 +77,16 @@ def points_by_image(table: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
 
 
 def faults_of(points: np.ndarray, width: int, height: int) -> list[str]:
-    """What is wrong with the points [5, 2] of a face in an image of that size (`point_faults`)."""
+    """`point_faults` of the points [5, 2] of a face in an image of that size."""
     values = dict(zip(COORDINATES, points.ravel().tolist(), strict=True))
     return point_faults(values, width, height)
 
 
 def point_faults(values: Mapping[str, float], width: int, height: int) -> list[str]:
-    """What is wrong with the coordinates of a face, by their names, in an image of that size.
+    """The problems of a face's coordinates, given by name, in an image of that size.
 
-    Each point must lie in the image; if all ten coordinates are there, left points must lie left of
-    right ones, and the eyes above the mouth.
+    Each point must lie in the image. If all ten coordinates are given, left points must lie left of
+    right points, and the eyes above the mouth.
     """
     faults = []
     for column, value in values.items():
@@ -120,10 +120,8 @@ def read_tables(subsets: Iterable[str], paths: Iterable[Path | str]) -> dict[str
     return {subset: read_landmarks(path) for subset, path in zip(subsets, paths, strict=True)}
 
 
-def rows_by_image(
-    tables: Mapping[str, pd.DataFrame],
-) -> dict[ImageKey, Mapping[str, object]]:
-    """The rows of landmark tables by subset, by image."""
+def rows_by_image(tables: Mapping[str, pd.DataFrame]) -> dict[ImageKey, Mapping[str, object]]:
+    """The rows of landmark tables, by image. `tables` are by subset."""
     return {
         (subset, row["id"], row["modality"]): row
         for subset, table in tables.items()
@@ -137,20 +135,24 @@ def without_points(pairs: Iterable[Pair], table: pd.DataFrame, modality: Modalit
     return [pair for pair in pairs if pair.id not in known]
 
 
-def require_photo_points(pairs: Iterable[Pair], table: pd.DataFrame) -> None:
-    """Raise InputError with every photo that has no points in a landmark table."""
-    problems = [
+def photo_problems(pairs: Iterable[Pair], table: pd.DataFrame) -> list[str]:
+    """A problem for each photo without points in a landmark table."""
+    return [
         f"{pair.photo}: no points for the photo of {pair.subset} {pair.id}; "
-        "delete the table of landmarks: it is written again by merge_landmarks"
+        "delete the table of landmarks: merge_landmarks writes it again"
         for pair in without_points(pairs, table, "photo")
     ]
-    if problems:
+
+
+def require_photo_points(pairs: Iterable[Pair], table: pd.DataFrame) -> None:
+    """Raise InputError if `photo_problems` finds any."""
+    if problems := photo_problems(pairs, table):
         raise InputError(problems)
 
 
 def sketch_problems(unlocated: Iterable[Pair], needed_by: str, page_command: str) -> list[str]:
-    """A problem for each of the pairs whose sketch has no points, which `needed_by` needs;
-    `page_command` makes the page on which they can be clicked."""
+    """A problem for each of the pairs, whose sketches have no points although `needed_by` needs
+    points. `page_command` makes the page on which points can be clicked."""
     return [
         f"{pair.sketch}: no points for the sketch of {pair.subset} {pair.id}, and {needed_by} "
         f"needs them; place them by hand, on the page that `{page_command}` writes "
