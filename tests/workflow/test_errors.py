@@ -33,7 +33,7 @@ MISTAKES = {
         {},
         ["train: {lr: 0.1}\ntrain: {ngf: 3}\n"],
         (),
-        ["0.yaml, line 2: train is there already, in line 1"],
+        ["0.yaml, line 2: train is already in line 1"],
     ),
     "null for a name that is not there": (
         {},

@@ -36,10 +36,10 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     assert ["jobs:", "17"] in lines
     for rule, number in (("train", "5"), ("infer", "5"), ("evaluate", "5"), ("compare", "1")):
         assert [rule, number] in lines
-    assert "as past jobs of this run took" in done.stdout
+    assert "by past jobs of this run" in done.stdout
     assert "last attempt alone" in done.stdout
-    assert "not in it" not in done.stdout
-    assert "memory of the largest job: 8.0 GB asked for (train)" in done.stdout
+    assert "not included" not in done.stdout
+    assert "memory of the largest job: 8.0 GB requested (train)" in done.stdout
 
     project.configure(run="another")
     done = estimate(project)
@@ -47,7 +47,7 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     assert "of parse_faces, train, infer, by what was timed on this machine" in done.stdout
     assert "seconds for an image (CPU, " in done.stdout
     assert "train.precision: bf16 would " in done.stdout
-    assert "not in it: index_pairs, " in done.stdout
+    assert "not included: index_pairs, " in done.stdout
 
     project.configure(seeds=[0, 1.0])
     done = estimate(project)

@@ -385,19 +385,19 @@ BOMB = (
     [
         (
             "ablations:\n  a: {}\n  b: {}\n  a: {ngf: 3}\n",
-            ["4: ablations.a is there already, in line 2"],
+            ["4: ablations.a is already in line 2"],
         ),
         ("run: a\nseeds: [{a: 1, a: 2}]\nrun: b", ["2: seeds.0.a is there", "3: run is there"]),
         (
             "seeds: [010]",
-            ["1: seeds.0: 010 would be read as 8; write the number in decimal digits"],
+            ["1: seeds.0: YAML reads 010 as 8; write the number in decimal digits"],
         ),
         (
             "seeds:\n- 1:30\n- 1_0",
-            ["2: seeds.0: 1:30 would be read as 90", "3: seeds.1: 1_0 would"],
+            ["2: seeds.0: YAML reads 1:30 as 90", "3: seeds.1: YAML reads 1_0"],
         ),
         ("train: {lr: 1:30.5, ngf: 0x1F}", ["1: train.lr: 1:30.5 would", "1: train.ngf: 0x1F"]),
-        ("train: {beta1: -0b1}", ["1: train.beta1: -0b1 would be read as -1"]),
+        ("train: {beta1: -0b1}", ["1: train.beta1: YAML reads -0b1 as -1"]),
         ("draw: &a {photos: *a}", ["1: draw.photos contains itself, by an alias"]),
         ("seeds: &a [0, *a]", ["1: seeds.1 contains itself"]),
         (BOMB, ["1: aliases make more than 100,000 entries"]),
@@ -475,7 +475,7 @@ def test_keys_of_an_overlay_that_reach_no_ablation_are_named(config, train, abla
     ("text", "fault"),
     [
         (None, "No such file or directory; correct the path"),
-        *((text, "holds no keys; ") for text in ("", "7", "- run")),
+        *((text, "has no keys; ") for text in ("", "7", "- run")),
         *(
             (text, "is not YAML (")
             for text in ("run: {a: 1", "\trun: a", "[" * 9999, "a: 2024-13-45")

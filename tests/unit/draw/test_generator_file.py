@@ -63,5 +63,5 @@ def test_one_whose_hyper_parameters_lack_a_value_is_not_guessed_at(tmp_path, mon
     monkeypatch.setattr(TrainConfig, "hparams", only)
     path = written(tmp_path)
     (fault,) = generator_file.faults(path)
-    assert fault.startswith(f"{path}: hyper-parameters that this version doesn't read (")
+    assert fault.startswith(f"{path}: hyper-parameters that this version can't read (")
     assert "flip, frame); train it again" in fault

@@ -1,11 +1,11 @@
 """The commands of photosketch, each with its own --help.
 
-    photosketch datasets    write the table of pairs of a data set from what is on disk
-    photosketch estimate    say what a run is going to take: jobs, disk, memory and time
+    photosketch datasets    write the table of pairs of a data set from its files
+    photosketch estimate    estimate the jobs, disk, memory and time of a run
     photosketch train       train one ablation on a machine without the workflow
     photosketch draw        draw the faces of photos with a trained generator
 
-The workflow itself is run by snakemake, from the project's folder (README.md).
+Snakemake runs the workflow itself, from the project's folder (README.md).
 """
 
 import argparse
@@ -18,7 +18,7 @@ COMMANDS = ("datasets", "estimate", "train", "draw")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code."""
+    """Run a command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="photosketch",
         description=__doc__,
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(command: str, arguments: Sequence[str]) -> int:
-    """Each command loads what it needs, and no more."""
+    """Import and run a command: each loads only what it needs."""
     if command == "datasets":
         from photosketch.datasets.__main__ import main as run
     elif command == "estimate":

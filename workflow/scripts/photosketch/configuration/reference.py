@@ -1,7 +1,6 @@
-"""What people read of the configuration, written from its models: the schema (for editors), and the
-table of keys in config/README.md.
+"""Write the configuration's schema (for editors) and the table of keys in config/README.md.
 
-python -m photosketch.configuration.reference, from the repository's folder (`make config-docs`).
+python -m photosketch.configuration.reference, in the repository's folder (`make config-docs`).
 """
 
 import json
@@ -19,10 +18,8 @@ BEGIN, END = "<!-- written by make config-docs -->\n", "<!-- end -->\n"
 
 def schema_text() -> str:
     """The JSON schema of the configuration as YAML."""
-    written = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **_without_stale(checks.schema(settings.Config)),
-    }
+    schema = _without_stale(checks.schema(settings.Config))
+    written = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     heading = "# Written by `make config-docs` from workflow/scripts/photosketch/configuration.\n"
     return heading + yaml.safe_dump(written, sort_keys=False, width=120, allow_unicode=True)
 
@@ -36,7 +33,7 @@ def _without_stale(node: Any) -> Any:
 
 
 def key_table(defaults: Mapping[str, Any]) -> str:
-    """A Markdown table of all keys; `defaults`: config/config.yaml."""
+    """A Markdown table of all keys, with the `defaults` of config/config.yaml."""
     rows = ["| key | type | default | meaning | makes stale |", "|---|---|---|---|---|"]
     for key, node, stale, default in _leaves(checks.schema(settings.Config), defaults):
         shown = "four" if key == "ablations" else f"`{json.dumps(default).strip(chr(34))}`"
@@ -48,7 +45,7 @@ def key_table(defaults: Mapping[str, Any]) -> str:
 def _leaves(
     node: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = "", stale: str = ""
 ) -> Iterator[tuple[str, dict[str, Any], str, Any]]:
-    """Every dotted key with its node, what it makes stale, and its default."""
+    """Every dotted key with its node, the rules that it makes stale, and its default."""
     for name, inner in node["properties"].items():
         own = inner.get("stale", stale)
         if "properties" in inner:
@@ -58,7 +55,7 @@ def _leaves(
 
 
 def readme_text(present: str, defaults: Mapping[str, Any]) -> str:
-    """The README with its table of keys written anew."""
+    """The README `present` with a new table of keys."""
     before, rest = present.split(BEGIN)
     return before + BEGIN + key_table(defaults) + END + rest.split(END, 1)[1]
 

@@ -1,11 +1,12 @@
 """The configuration: every key once, with its type, its bounds and its meaning.
 
-Defaults stand in config/config.yaml alone; the schema and the table of config/README.md are written
-from these models (`make config-docs`). Free of torch and numpy, because the Snakefile imports it.
+Only config/config.yaml has defaults. `make config-docs` writes the schema and the table of
+config/README.md from these models. Importing this module loads neither torch nor numpy, because the
+Snakefile imports it.
 
-What a stage is keyed by (`hp`) is complete: no default of the code fills in a value. Left out are
-only values without effect (`NO_EFFECT_WITHOUT`) and the value that a later hyper-parameter has in
-all runs from before it (`VALUE_BEFORE`).
+The parameters of a stage (`hp`) are complete: no default of the code fills in a value. They leave
+out only values without effect (`NO_EFFECT_WITHOUT`), and for a hyper-parameter that was added later
+the value of all runs before (`VALUE_BEFORE`).
 """
 
 import dataclasses
@@ -37,22 +38,21 @@ Background = Literal["white", "keep"]  # of photos that are drawn
 ScoredAs = Literal[
     "as_drawn", "report2019", "genre2021", "genre2021_saved", "hida2023_saved", "resized256"
 ]
-FRAMES = (256, 512)  # pixels, the sides that the square frame of the networks may have
-LARGEST = 10**15  # of any number in the configuration
+FRAMES = (256, 512)  # pixels, the possible sides of the networks' square frame
+LARGEST = 10**15  # the largest number in the configuration
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-# A name that ends in 20 repetitions: Snakemake takes the value of a wildcard for an endless loop.
+# A name that ends in 20 repetitions: Snakemake takes such a wildcard for an endless loop.
 PERIODIC = re.compile(r"(.+?)\1{19}$")
-# (width, height) of CUFS's images, the place of whose faces is `similarity.template`, and the
-# smallest face that MTCNN looks for in these images
+# (width, height) of CUFS's images, whose faces lie at `similarity.template`, and the smallest face
+# that MTCNN looks for in these images
 USUAL_SIZE, USUAL_MIN_FACE_SIZE = (200, 250), 40
-# VGG16 as torchvision publishes it (the name holds the first digits of its sha256), and the weights
-# of LPIPS on it, of piq's release v0.4.0
+# torchvision's VGG16 (the name has the first digits of its sha256), and piq's weights for LPIPS
+# (release v0.4.0)
 LPIPS_FILES = ("vgg16-397923af.pth", "lpips_weights.pt")
-# hyper-parameter: the loss without which it has no effect and is left out of `hp`, and the value
-# that is put back on reading
+# hyper-parameter: the loss without which it has no effect, and its value if `hp` leaves it out
 NO_EFFECT_WITHOUT = {"glad_form": ("glad", "magnitude"), "fusion": ("local", "apdrawing")}
-# hyper-parameter that was added later: what all runs did before. This value is left out of `hp` and
-# put back on reading, so that existing trainings stay up to date and existing generators readable
+# hyper-parameter that was added later: its value if `hp` leaves it out. The value of all earlier
+# runs is left out, so that their trainings stay up to date and their generators readable.
 VALUE_BEFORE = {"decoder": "transposed"}
 
 
@@ -68,18 +68,14 @@ def _unique(values: list[Any]) -> list[Any]:
     return values
 
 
-def _sorted(values: dict[str, float]) -> dict[str, float]:
-    return dict(sorted(values.items()))
-
-
 def _whole(value: Any) -> Any:
-    # a literal 1 is equal to 1.0 and true, which no other whole number may be
+    # a Literal[1] accepts 1.0 and true, which int does not
     return value if type(value) is int else str(value)
 
 
 def setting(meaning: str, stale: str | None = None, **bounds: Any) -> Any:
-    """A key of the configuration: its meaning, what the next run does again after a change (else
-    that of its section), and its bounds."""
+    """A key of the configuration: its meaning, the rules that a change makes stale (by default
+    those of its section), and its bounds."""
     extra: Any = {"stale": stale} if stale else None
     return Field(description=meaning, json_schema_extra=extra, **bounds)
 
@@ -102,7 +98,7 @@ Frame = Annotated[Literal[256, 512], BeforeValidator(_whole)]
 
 
 class Section(BaseModel):
-    # building a model takes a hundredth of a second: most are needed as part of another one alone
+    # building a model takes a hundredth of a second, and most are only needed within another model
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
@@ -350,12 +346,12 @@ class RunSettings(Section):
 
     @classmethod
     def from_config(cls, train: Mapping[str, Any]) -> Self:
-        """From a checked `train` section."""
+        """The settings in a checked `train` section."""
         return cls(**{name: train[name] for name in cls.model_fields})
 
     @property
     def states(self) -> int:
-        """How many states stay: the newest two, because one may be damaged, or the last."""
+        """How many states are kept: the newest two, because one may be damaged, or the last."""
         return 2 if self.keep == "all" else 1
 
 
@@ -370,7 +366,7 @@ class TrainConfig(HyperParameters):
 
     @property
     def networks(self) -> list[Any]:
-        """What the first weights depend on beside the seed, but for the fusion's own."""
+        """The values, besides the seed, that determine the first weights (without the fusion's)."""
         return [self.ngf, self.ndf, self.decoder, self.losses.local > 0]
 
     @classmethod
@@ -384,12 +380,11 @@ class TrainConfig(HyperParameters):
             return cls.model_validate(values)
         except ValidationError as error:
             wrong = ", ".join(".".join(map(str, one["loc"])) for one in error.errors())
-            raise InputError(
-                [f"hyper-parameters that this version doesn't read ({wrong}); train it again"]
-            ) from error
+            fault = f"hyper-parameters that this version can't read ({wrong}); train it again"
+            raise InputError([fault]) from error
 
     def hparams(self) -> dict[str, Any]:
-        """One dict of builtins, in fixed order, complete but for what the two rules leave out."""
+        """A dict of builtins in fixed order, without `NO_EFFECT_WITHOUT` and `VALUE_BEFORE`."""
         values = self.model_dump()
         idle = {name for name, (loss, _) in NO_EFFECT_WITHOUT.items() if not values["losses"][loss]}
         idle |= {name for name, before in VALUE_BEFORE.items() if values[name] == before}
@@ -397,7 +392,7 @@ class TrainConfig(HyperParameters):
 
 
 def _partial(model: type[BaseModel]) -> type[Section]:
-    """The model with every key optional, but not null, and without defaults: keys that are not set
+    """The model with every key optional but not null. There are no defaults: keys that are not set
     are not in its dump."""
     fields: dict[str, Any] = {}
     for name, field in model.model_fields.items():
@@ -475,7 +470,7 @@ class OnnxFeatures(OnnxInput):
 
 
 FeatureName = Literal["inception-tf", "inception-imagenet", "efficientnet-lite0"]
-TAGS = ("<name>", "<file>")  # of the two kinds of `evaluation.features`, in pydantic's locations
+TAGS = ("<name>", "<file>")  # the two kinds of `evaluation.features` in pydantic's locations
 Features = Annotated[
     Annotated[FeatureName, Tag(TAGS[0])] | Annotated[OnnxFeatures, Tag(TAGS[1])],
     Discriminator(lambda value: TAGS[isinstance(value, Mapping | OnnxFeatures)]),
@@ -647,13 +642,13 @@ class Config(Section):
 
 
 def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration in one order and with one type for each value (100.0 for 100 as a weight),
-    so that how it is written makes no difference. Raises pydantic's ValidationError."""
+    """The configuration with fixed order and types (100.0 for the weight 100), so that the way of
+    writing makes no difference. Raises pydantic's ValidationError."""
     return Config.model_validate(config).model_dump(exclude_unset=True)
 
 
 def results_name(config: Mapping[str, Any]) -> str:
-    """The name of a run's folder below `results`: with that of its trial."""
+    """The name of a run's folder in `results`, with the name of its trial."""
     return "-".join(filter(None, (config["run"], config["trial"])))
 
 
@@ -673,10 +668,10 @@ def ablation_config(config: Mapping[str, Any], ablation: str) -> TrainConfig:
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """What differs between hyper-parameters, and what stands beside them, in words.
+    """The differences between hyper-parameters (and other values of a generator), in words.
 
-    The number of epochs differs only if the learning rate falls over the last of them: a run that
-    was made longer keeps its earlier generators.
+    A different number of epochs counts only if the learning rate falls over the last epochs,
+    because otherwise a longer run keeps its earlier generators.
     """
 
     def flat(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -693,31 +688,31 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str
 
 
 def local_ablations(config: Mapping[str, Any]) -> list[str]:
-    """The ablations with local networks, for which faces have to lie in their place."""
+    """The ablations with local networks, whose rectangles have to fit the faces."""
     return [name for name in config["ablations"] if ablation_config(config, name).losses.local]
 
 
 def training_tensors(warp: str) -> str:
-    """The name of the file of packed pairs that ablations with this `warp` train on."""
+    """The name of the file of training pairs of ablations with this `warp`."""
     return "train.npz" if warp == "none" else f"train_{warp}.npz"
 
 
 def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:
-    """The epochs whose generators are kept and scored; `stop` is one of them."""
+    """The epochs whose generators are kept and scored, including `stop`."""
     epochs = config["evaluation"]["epochs"]
     return list(range(epochs["start"], epochs["stop"] + 1, epochs["step"]))
 
 
 def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]) -> bool:
-    """Whether pairs of a validation split choose the epoch: marked so, or a share of training."""
+    """Whether there are validation pairs: pairs marked `val`, or a share of the training pairs."""
     return bool(config["dataset"]["validation"]) or any(row["split"] == "val" for row in pairs)
 
 
 def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> list[str]:
-    """What in the configuration needs the points of the sketches of a split, in words.
+    """The settings that need the points of the sketches of a split, in words.
 
-    If something needs the points of any split, it needs those of the test split.
-    Empty: the photos' are enough, and a sketch in which nothing finds a face stops no run.
+    Settings that need the points of some split need those of the test split. If no setting needs
+    them, a sketch without a face does not stop the run.
     """
     warped = [name for name in config["ablations"] if ablation_config(config, name).warp != "none"]
     needed_by = [f"the warp of ablation {name}" for name in warped]
@@ -731,8 +726,8 @@ def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> l
 def warp_min_face_size(config: Mapping[str, Any]) -> int:
     """The smallest face, in pixels, that MTCNN looks for in warped sketches.
 
-    `landmarks.min_face_size` is of the input images. Aligned faces are as large as `dataset.size`
-    has them: the usual value, scaled with `dataset.size`.
+    `landmarks.min_face_size` is for the input images. Aligned faces have a size that depends on
+    `dataset.size`, so the usual value is scaled with `dataset.size`.
     """
     if config["dataset"]["align"] == "none":
         return int(config["landmarks"]["min_face_size"])
@@ -741,36 +736,36 @@ def warp_min_face_size(config: Mapping[str, Any]) -> int:
 
 
 def parser_hparams(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What label maps depend on; without `onnx` the keys of the learned network have no effect."""
+    """The settings that label maps depend on, with `onnx` also those of the learned network."""
     parsing = config["parsing"]
     of_network = ("model", "weights_sha256", "fallback") if parsing["backend"] == "onnx" else ()
     return {name: _parser_name(parsing[name]) for name in ("backend", *of_network)}
 
 
 def feature_file(config: Mapping[str, Any]) -> str | None:
-    """The file of the feature network that the configuration names, None if it names none."""
+    """The file of the feature network in the configuration, if there is one."""
     features = config["evaluation"]["features"]
     return config["evaluation"]["weights"] if isinstance(features, str) else features["onnx"]
 
 
 def lpips_files(config: Mapping[str, Any]) -> list[str] | None:
-    """The two weights files of LPIPS, None if LPIPS is left out."""
+    """The two weights files of LPIPS; None without LPIPS."""
     folder = config["evaluation"]["lpips"]
     return folder and [str(Path(folder, name)) for name in LPIPS_FILES]
 
 
 @dataclasses.dataclass(frozen=True)
 class FeatureConfig:
-    """The network whose features FID and KID compare: a known one by its name, or one of one's own
-    (`onnx`) by the name of its file without suffix and the hash of the file."""
+    """The network whose features FID and KID compare: a known network by its name, or the user's
+    own (`onnx`) by its file's name without suffix and the file's hash."""
 
     name: str
-    weights_sha256: str | None = None  # None: that of the published weights
+    weights_sha256: str | None = None  # None: the hash of the published weights
     onnx: OnnxInput | None = None
 
     @classmethod
     def from_config(cls, evaluation: Mapping[str, Any]) -> Self:
-        """From a checked `evaluation` section; an ONNX file is read for its hash."""
+        """The network of a checked `evaluation` section; an ONNX file is hashed."""
         features = evaluation["features"]
         if isinstance(features, str):
             return cls(features, evaluation["weights_sha256"])
@@ -784,13 +779,12 @@ class FeatureConfig:
         return cls(hparams["features"], hparams["weights_sha256"], onnx)
 
     def hparams(self) -> dict[str, Any]:
-        """One dict of builtins, in fixed order."""
+        """A dict of builtins in fixed order."""
         onnx = self.onnx and self.onnx.model_dump()
         return {"features": self.name, "weights_sha256": self.weights_sha256, "onnx": onnx}
 
     @property
     def label(self) -> str:
-        """The network as tables name it: with the first digits of a hash that was given."""
-        return (
-            f"{self.name} (sha256 {self.weights_sha256:.8})" if self.weights_sha256 else self.name
-        )
+        """The network's name for tables, with the first digits of a given hash."""
+        sha256 = self.weights_sha256
+        return f"{self.name} (sha256 {sha256:.8})" if sha256 else self.name

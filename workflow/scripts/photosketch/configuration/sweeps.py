@@ -1,8 +1,8 @@
 """Sweeps: one hyper-parameter of an ablation over several values, each an ablation of its own.
 
-Points become ablations here and nowhere else; all that follows knows ablations alone. A point whose
-hyper-parameters are those of an ablation, or of an earlier point, is that one: nothing is trained
-twice.
+This module makes the points of sweeps ablations; all other code knows only ablations. A point with
+the hyper-parameters of an ablation, or of an earlier point, uses that ablation, so that no training
+runs twice.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from photosketch.configuration import checks, settings
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """A value of a sweep, the point's name, and the ablation that it is: mostly of that name."""
+    """A value of a sweep, the point's name, and its ablation, which usually has this name."""
 
     value: int | float | str | bool
     name: str
@@ -23,8 +23,8 @@ class Point:
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """The hyper-parameter `key` (dotted: losses.local) of `ablation` over the values of `points`;
-    show: whether grids and gallery have the points too."""
+    """The hyper-parameter `key` (dotted: losses.local) of `ablation` over the values of `points`.
+    With `show`, grids and gallery have the points too."""
 
     name: str
     ablation: str
@@ -38,33 +38,30 @@ class Sweep:
         return cls(**{**hparams, "points": tuple(Point(**point) for point in hparams["points"])})
 
     def hparams(self) -> dict[str, Any]:
-        """One canonical dict of builtins."""
+        """A canonical dict of builtins."""
         return {**dataclasses.asdict(self), "points": [vars(point).copy() for point in self.points]}
 
 
 def expanded(config: dict[str, Any]) -> tuple[dict[str, Any], list[Sweep]]:
-    """The configuration with the points of its sweeps behind its ablations, and the sweeps.
-
-    `config` has no `config_problems`.
-    """
+    """A `config` without `config_problems`, with the points of its sweeps after its ablations; and
+    the sweeps."""
     ablations, sweeps, _ = _expand(config)
     return {**config, "ablations": ablations}, sweeps
 
 
 def points_alone(ablations: Iterable[str], before: Mapping[str, Any]) -> list[str]:
-    """The ablations that are there for sweeps alone: not in the configuration before `expanded`."""
+    """The ablations that only sweeps need: those not in the configuration before `expanded`."""
     return [name for name in ablations if name not in before["ablations"]]
 
 
 def shown(ablations: Iterable[str], points: Sequence[str], sweeps: Iterable[Sweep]) -> list[str]:
-    """The ablations that grids and gallery have: without `points`, but for those of sweeps that
-    want theirs shown."""
+    """The ablations for grids and gallery: all but `points`, except those of sweeps with `show`."""
     wanted = {point.ablation for sweep in sweeps if sweep.show for point in sweep.points}
     return [name for name in ablations if name not in points or name in wanted]
 
 
 def config_problems(config: Mapping[str, Any]) -> list[str]:
-    """Every mistake in `config` (`checks.config_problems`) and in its sweeps. Empty if valid."""
+    """Every mistake in `config` (`checks.config_problems`) and in its sweeps."""
     mistakes = checks.config_problems(config) + list(_sweep_problems(config))
     if mistakes:
         return list(dict.fromkeys(mistakes))
@@ -76,7 +73,7 @@ def config_problems(config: Mapping[str, Any]) -> list[str]:
 
 
 def _sweep_problems(config: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the ablation, key and values of each sweep that has the right form."""
+    """The mistakes in the ablation, key and values of each sweep that has the right form."""
     sweeps, ablations = config.get("sweeps"), config.get("ablations")
     if not isinstance(sweeps, Mapping) or not isinstance(ablations, Mapping):
         return
@@ -106,14 +103,14 @@ def _sweep_problems(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _expand(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Sweep], list[str]]:
-    """All ablations, the sweeps, and what is wrong with the points' names and values."""
+    """All ablations, the sweeps, and the mistakes in the points' names and values."""
     ablations = dict(config["ablations"])
     sweeps: list[Sweep] = []
     mistakes: list[str] = []
     hparams = {name: settings.ablation_config(config, name).hparams() for name in ablations}
     for name, sweep in config["sweeps"].items():
         base, key = sweep["ablation"], sweep["key"]
-        points: dict[str, Point] = {}  # by the ablation that each is
+        points: dict[str, Point] = {}  # by ablation
         for value in sweep["values"]:
             own = _point_name(base, key, value)
             overrides = _with_value(config["ablations"][base], key, value)
@@ -128,8 +125,8 @@ def _expand(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Sweep], lis
                 )
             elif not same and own in ablations:
                 mistakes.append(
-                    f"sweeps.{name}.values: {own} is the name of the point {value!r}, and already "
-                    "of something with other hyper-parameters; rename that, or change the value"
+                    f"sweeps.{name}.values: {own} is the name of the point {value!r}, but another "
+                    "ablation has this name; rename the ablation, or change the value"
                 )
             elif not same:
                 ablations[own], hparams[own] = overrides, wanted
@@ -146,7 +143,7 @@ def _with_value(overrides: Mapping[str, Any], key: str, value: Any) -> dict[str,
 
 
 def _plain(value: Any) -> Any:
-    """5 for 5.0: how a number is written makes no difference."""
+    """5 for 5.0, so that the way of writing a number makes no difference."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -1,8 +1,8 @@
-"""Say what a run is going to take before it is started: jobs, disk, memory and time.
+"""Estimate the jobs, disk, memory and time of a run before it is started.
 
     photosketch estimate my.yaml config/tiny.yaml
 
-from the project's folder, as for snakemake --configfile my.yaml config/tiny.yaml.
+in the project's folder, for the run of snakemake --configfile my.yaml config/tiny.yaml.
 """
 
 import argparse
@@ -33,11 +33,11 @@ from photosketch.jobs.provenance import PROJECT
 from photosketch.training import kept_trainings
 
 TRAINED = ("train", "infer", "infer_validation")  # rules that take as long as an ablation's steps
-PROFILE = "profiles/default/config.yaml"  # says what makes a file stale
+PROFILE = "profiles/default/config.yaml"  # has the rerun triggers
 
 
 class PlannedJobs(logging.Handler):
-    """Keeps what Snakemake logs of each job (rule_name, wildcards, threads, resources); prints
+    """Keep Snakemake's log record of each job (rule_name, wildcards, threads, resources); print
     errors."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class PlannedJobs(logging.Handler):
 
 
 def planned_jobs(overlays: Sequence[str]) -> list[Any]:
-    """The jobs that a run would start, as `PlannedJobs` keeps them. Ends the process with the
+    """The log records (`PlannedJobs`) of the jobs that a run would start. Ends the process with the
     workflow's message if the workflow refuses the configuration."""
     settings = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
     with SnakemakeApi(settings) as api:
@@ -74,16 +74,16 @@ def planned_jobs(overlays: Sequence[str]) -> list[Any]:
 
 
 class Clock:
-    """Times what the planned jobs do, on the device that they would get here."""
+    """Measure the speed of planned jobs on the device that they would get on this machine."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config
-        slots = 1000  # never waits for a GPU that trains: the time is that beside the other jobs
+        slots = 1000  # do not wait for a busy GPU; the speed is then that beside other jobs
         self.device = devices.acquire_device(sys.stderr, config["device"], slots, in_short=True)
         self._known: dict[str, timing.Speed] = {}
 
     def speed(self, train: TrainConfig) -> timing.Speed:
-        """The speed of an ablation; those that compute the same are timed once."""
+        """The speed of an ablation, measured once for all ablations with the same computations."""
         same = train.model_dump(exclude={"epochs", "lr", "beta1", "lr_decay_epochs", "warp"})
         key = repr({**same, "losses": [name for name, weight in train.losses if weight]})
         if key not in self._known:
@@ -92,8 +92,8 @@ class Clock:
         return self._known[key]
 
     def precision(self, names: Sequence[str]) -> str | None:
-        """What the other precision would save or cost in trainings of these ablations; None if they
-        have several."""
+        """A line on the time that the other precision would save or cost in trainings of these
+        ablations; None if they have several precisions."""
         trainings = {name: ablation_config(self.config, name) for name in names}
         if len({each.precision for each in trainings.values()}) != 1:
             return None
@@ -124,7 +124,7 @@ class Clock:
 def time_jobs(
     jobs: Sequence[Any], config: Mapping[str, Any], table: Sequence[Mapping[str, str]]
 ) -> tuple[dict[str, float], list[str]]:
-    """Rule -> seconds of those of the jobs that can be timed, and lines that say by what."""
+    """Rule -> seconds, for jobs whose speed can be measured, and lines about the measurement."""
     threads = {job.wildcards["ablation"]: job.threads for job in jobs if job.rule_name in TRAINED}
     parsing = None
     photos = pairs.image_files(config["dataset"]["pairs"], table)
@@ -135,8 +135,7 @@ def time_jobs(
         return expectations.timed_seconds(jobs, config, table, {}, parsing), []
     print(f"timing steps of {listed(threads)}", file=sys.stderr)
     try:
-        # what belongs into a job's log
-        with contextlib.redirect_stdout(None):
+        with contextlib.redirect_stdout(None):  # hide the lines that a job would log
             clock = Clock(config)
             speeds = {}
             for name, number in threads.items():
@@ -154,14 +153,14 @@ def time_jobs(
 
 
 def print_memory(jobs: Sequence[Any], benchmarks: pd.DataFrame) -> None:
-    """The job that takes most memory: as its rule asks for it, and as it was measured."""
+    """Print the most memory that a planned job asks for, and the most that a past job took."""
     largest = max(jobs, key=lambda job: job.resources.get("mem_mb", 0), default=None)
     if largest and (asked := largest.resources.get("mem_mb", 0)):
-        print(f"memory of the largest job: {asked / 1e3:.1f} GB asked for ({largest.rule_name})")
+        print(f"memory of the largest job: {asked / 1e3:.1f} GB requested ({largest.rule_name})")
     past = benchmarks.dropna(subset=["memory_mb"])
     if len(past):
         row = past.loc[past["memory_mb"].idxmax()]
-        print(f"  of past jobs at most {row['memory_mb'] / 1e3:.1f} GB ({row['rule']})")
+        print(f"  past jobs took at most {row['memory_mb'] / 1e3:.1f} GB ({row['rule']})")
 
 
 def print_time(
@@ -170,7 +169,7 @@ def print_time(
     timed: Mapping[str, float],
     lines: Sequence[str],
 ) -> None:
-    """The time of the jobs that is known by their past, or was timed, and which are not known."""
+    """Print the time of the jobs, by past jobs or by measured speeds, and the unknown rules."""
     unknown = [rule for rule in jobs if rule not in past and rule not in timed]
     if len(unknown) == len(jobs):
         print("time: not known, no job of this run has ended yet")
@@ -179,8 +178,8 @@ def print_time(
         print(f"time, one job after the other: {'at least ' if unknown else ''}{known}")
     if past:
         print(
-            f"  {duration_in_words(sum(past.values()))} as past jobs of this run took; a job that "
-            "was interrupted and went on counts with its last attempt alone"
+            f"  {duration_in_words(sum(past.values()))} by past jobs of this run; of a job that "
+            "was interrupted and continued, only the last attempt counts"
         )
     if timed:
         words = duration_in_words(sum(timed.values()))
@@ -188,14 +187,14 @@ def print_time(
     for line in lines:
         print(f"  {line}")
     if unknown and len(unknown) < len(jobs):
-        print(f"  not in it: {', '.join(unknown)} (no such job of this run has ended yet)")
+        print(f"  not included: {', '.join(unknown)} (no such job of this run has ended yet)")
 
 
 def report(overlays: Sequence[str]) -> None:
-    """Print all of it. Raises InputError if there is no run to speak of."""
+    """Print the estimate. Raises InputError if the configuration can't be used."""
     if not Path("Snakefile").is_file():
         raise InputError([f"{Path.cwd()}: not the folder of the workflow; first cd {PROJECT}"])
-    planned = planned_jobs(overlays)  # which checks the configuration
+    planned = planned_jobs(overlays)  # also checks the configuration
     config = load_overlays(overlays)
     table = pairs.read_table(config["dataset"]["pairs"])
     jobs = Counter(job.rule_name for job in planned)
@@ -226,7 +225,7 @@ def report(overlays: Sequence[str]) -> None:
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; its exit code."""
+    """Run the command and return its exit code."""
     parser = argparse.ArgumentParser(
         prog="photosketch estimate",
         description=__doc__,
@@ -234,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("overlays", nargs="*", metavar="CONFIGFILE", help="the run's overlays")
     parser.add_argument(
-        "--configfile", nargs="+", default=[], metavar="CONFIGFILE", help="the same, as snakemake's"
+        "--configfile", nargs="+", default=[], metavar="CONFIGFILE", help="overlays, as snakemake's"
     )
     asked = parser.parse_args(arguments)
     report([*asked.overlays, *asked.configfile])

@@ -1,4 +1,4 @@
-"""What a run is going to take: disk, and time by past jobs or by what was timed."""
+"""The expected disk of a run, and its expected time by past jobs or by measured speeds."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,8 +21,9 @@ from photosketch.training.trainer import PLAIN, Trainer
 
 
 def past_seconds(jobs: Mapping[str, int], benchmarks: pd.DataFrame) -> dict[str, float]:
-    """Rule -> seconds that its jobs (rule -> number) take at the mean of past ones, one after the
-    other; `benchmarks` as `costs.read_benchmarks` gives them. Rules without a past are left out.
+    """Rule -> seconds of its jobs (rule -> number), one after the other, by the mean of past jobs.
+
+    `benchmarks` are those of `costs.read_benchmarks`. Rules without past jobs are left out.
     """
     past = {row["rule"]: row["seconds"] / row["jobs"] for _, row in benchmarks.iterrows()}
     return {rule: past[rule] * number for rule, number in jobs.items() if rule in past}
@@ -35,9 +36,9 @@ def timed_seconds(
     speeds: Mapping[str, Speed],
     parsing: float | None,
 ) -> dict[str, float]:
-    """Rule -> seconds that its jobs take by the speeds of their ablations, and by the seconds that
-    one thread takes to parse an image. Jobs have rule_name, wildcards and threads, as Snakemake
-    plans them; rules that were not timed are left out."""
+    """Rule -> seconds of its jobs, by the speeds of their ablations and by `parsing`, the seconds
+    that one thread takes to parse an image. Jobs have Snakemake's rule_name, wildcards and threads.
+    Rules that were not timed are left out."""
     trained, validated, tested = pairs_by_split(config, pairs)
     drawn = {"infer": tested, "infer_validation": validated}
     seconds: defaultdict[str, float] = defaultdict(float)
@@ -55,14 +56,15 @@ def timed_seconds(
 
 
 def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]) -> dict[str, int]:
-    """Disk that a whole run fills, by kind, from the configuration and the table of pairs.
+    """The disk space of a whole run by kind, from the configuration and the table of pairs.
 
-    Compressed files count as if they were not. What is small is left out: tables, figures, logs.
+    Compressed files count with their uncompressed size. Small files are left out: tables, figures,
+    logs.
     """
     seeds, epochs = len(config["seeds"]), len(evaluated_epochs(config))
     ablations = [ablation_config(config, name) for name in config["ablations"]]
     channels = config["dataset"]["sketch_channels"]
-    nowhere = torch.device("meta")  # networks without their memory, to ask for sizes
+    nowhere = torch.device("meta")  # networks without memory, only for their sizes
     with nowhere:
         trainers = [Trainer(each, 0, channels, nowhere, PLAIN) for each in ablations]
     states = [trainer.bytes_of_state() for trainer in trainers]
@@ -79,13 +81,13 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
     return {
         "generators": seeds * epochs * generators,
         "states for resuming": seeds * states_per_run * sum(states),
-        "a state being written": max(states),  # for each training that runs at the same time
+        "a state being written": max(states),  # of each training that runs at the same time
         "samples": drawings * width * height,
         "features": (drawings + len(pairs)) * features * 4,
         # photo and sketch in colour
         "aligned pictures": (config["dataset"]["align"] != "none")
         * (len(pairs) * 2 * 3 * width * height),
-        # of photos and sketches, those of the parser and those that maps by hand were laid over
+        # of photos and sketches: the parser's maps, and the same with maps drawn by hand
         "parsings": len(pairs) * 2 * 2 * width * height,
         "tensors": len(pairs) * frame + warps * trained * frame,
         # sketch and valid pixels, a byte each, and the map, two floats
@@ -96,7 +98,7 @@ def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
 def pairs_by_split(
     config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]
 ) -> tuple[int, int, int]:
-    """Number of pairs to train on, to validate on and to test on."""
+    """The numbers of pairs for training, validation and test."""
     counts = Counter(row["split"] for row in pairs)
     share, moved = config["dataset"]["validation"], 0
     if share:

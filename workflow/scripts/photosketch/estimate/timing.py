@@ -1,4 +1,4 @@
-"""How long the steps of a run's trainings, and one face, take on this machine."""
+"""Measure the speed of a run's trainings, drawing and parsing on this machine."""
 
 import re
 import time
@@ -21,14 +21,14 @@ from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.tensors import PackedSet
 from photosketch.training.trainer import Trainer
 
-LONG = 3.0  # seconds: a step on a CPU that takes longer is not repeated, nor are shorter ones
+LONG = 3.0  # seconds: on a CPU a longer first step is not repeated; further steps end after this
 MOST_STEPS = 20
-NATIVE_BF16 = re.compile(r"\b(avx512_|amx_)?bf16\b")  # of a processor's flags
+NATIVE_BF16 = re.compile(r"\b(avx512_|amx_)?bf16\b")  # in a processor's flags
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds that a training takes for one image, and its generator to draw one face."""
+    """Seconds that a training takes for an image, and that its generator takes to draw a face."""
 
     image: float
     drawing: float
@@ -37,8 +37,8 @@ class Speed:
 def speed(
     train: TrainConfig, dataset: Mapping[str, Any], statistics: inference.Statistics, device: Any
 ) -> Speed:
-    """The speed of an ablation on made-up pairs; `dataset` is that section of the configuration,
-    `statistics` those that `infer` draws with."""
+    """The speed of an ablation on pairs of noise. `dataset` is that section of the configuration,
+    and `statistics` is inference.statistics."""
     trainer, data = _trainer(train, dataset, device)
     generator, one = trainer.generator.module, _pairs(train.frame, dataset, 1, device)
     with deterministic_algorithms():
@@ -67,7 +67,7 @@ def parsing_seconds(photo: str, dataset: Mapping[str, Any]) -> float:
 
 
 def computes_bf16(device: torch.device) -> bool:
-    """Whether the device has instructions for bf16; others make it up from float32."""
+    """Whether the device has instructions for bf16; other devices emulate bf16 by float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return bool(NATIVE_BF16.search(Path("/proc/cpuinfo").read_text(encoding="utf-8")))
@@ -81,7 +81,7 @@ def _trainer(
 
 
 def _pairs(frame: int, dataset: Mapping[str, Any], count: int, device: Any) -> PackedSet:
-    """Noise with a face's points; all of it counts as the face."""
+    """Pairs of noise with the points of a face; the whole frame is labelled as face."""
     size = tuple(dataset["size"])
     points = pack.in_frame(template(size), size, frame)
 
@@ -103,12 +103,12 @@ def _pairs(frame: int, dataset: Mapping[str, Any], count: int, device: Any) -> P
 
 
 def _step(trainer: Trainer, data: PackedSet) -> None:
-    """One step, until the device has ended it."""
+    """Run one step and wait until the device has finished."""
     trainer.advance(data, torch.arange(len(data), device=trainer.device)).cpu()
 
 
 def _seconds(work: Callable[[], Any], device: torch.device) -> float:
-    """The mean of some calls after a first one, which on a GPU records the step."""
+    """The mean time of some calls after a first call, which on a GPU records the step."""
     first = _timed(work)
     if first > LONG and device.type == "cpu":
         return first
