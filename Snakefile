@@ -7,18 +7,18 @@ from snakemake.utils import min_version
 
 min_version("9.27")
 
-PROJECT = Path(str(workflow.current_basedir))  # wherever snakemake is called
-# as a module of another workflow
+PROJECT = Path(str(workflow.current_basedir))
+# whether this is a module of another workflow
 HOSTED = PROJECT.resolve() != Path(workflow.basedir).resolve()
 
 LIBRARY = f"{PROJECT}/workflow/scripts"
 
-if not HOSTED:  # these hold for the whole process
-    # 100 ablations of 5 seeds are a graph of 33,000 files, hardly any of it garbage: collecting at
-    # every 700 new objects takes a tenth of a dry run.
+if not HOSTED:  # these settings hold for the whole process
+    # 100 ablations of 5 seeds make a graph of 33,000 files with hardly any garbage. Collecting at
+    # every 700 new objects would take a tenth of a dry run.
     gc.set_threshold(100_000, 20, 20)
-    # A script takes the place of its shell: bash before 5.1 would stay, and die of the signal that
-    # tells the script to stop.
+    # A script replaces its shell (exec). Otherwise bash before 5.1 would stay, and the signal that
+    # tells the script to stop would kill bash.
     shell.prefix("set -euo pipefail; exec ")
 
 
@@ -55,14 +55,14 @@ if not HOSTED and workflow.is_main_process:
     onsuccess:
         page = Path("results", config["run"], "comparison", "index.html")
         if page.is_file() and page.stat().st_mtime >= PLAN.stat().st_mtime:
-            print(f"the comparison to look at: {page}", file=sys.stderr)
+            print(f"the comparison is ready: {page}", file=sys.stderr)
 
     onerror:
-        # Snakemake calls jobs that Ctrl-C has stopped failed: the last line says what they are.
+        # Snakemake reports jobs stopped by Ctrl-C as failed, so the last line corrects this.
         if "Terminating processes on user request" in "".join(
             Path(file).read_text() for file in log
         ):
-            last = "stopped by Ctrl-C: run the same command again to go on"
+            last = "stopped by Ctrl-C: run the same command again to continue"
             atexit.register(print, last, file=sys.stderr)
 
 

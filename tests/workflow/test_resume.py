@@ -115,7 +115,7 @@ def test_ctrl_c_saves_with_one_line(prepared):
     printed = prepared.printed()
     assert printed.count("told to stop after") == 1
     assert "Traceback" not in printed
-    last = "stopped by Ctrl-C: run the same command again to go on"
+    last = "stopped by Ctrl-C: run the same command again to continue"
     assert printed.splitlines()[-1] == last
     log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
     assert "Traceback" not in log

@@ -69,7 +69,7 @@ def test_others_sketches_and_lpips_are_in_the_tables_and_validation_pairs_choose
     )
     done = project.snakemake("compare", "show_landmarks")
     assert done.returncode == 0, done.stdout
-    assert "the comparison to look at: results/small/comparison/index.html" in done.stdout
+    assert "the comparison is ready: results/small/comparison/index.html" in done.stdout
     check_unparsed(project)
     check_chosen_epoch(project)
     check_theirs(project)

@@ -1,7 +1,7 @@
-"""The faces of all pairs brought to one place (dataset.align), for pairs that are not aligned.
+"""Move the faces of all pairs to one place (dataset.align), for pairs that are not aligned.
 
-Here alone is decided what later stages see: `IMAGES`, the manifest and, with alignment, the file of
-pictures that it points into, and `POINTS`, a subset's table of points in those pictures.
+Only this file decides the input of later stages: `IMAGES` is the manifest and, with alignment, the
+files of its pictures. `POINTS` is a subset's table of points in these pictures.
 """
 
 ALIGNS = config["dataset"]["align"] != "none"
@@ -31,7 +31,7 @@ if ALIGNS:
 LANDMARKS = expand(POINTS, subset=SUBSETS)
 
 
-# One job for all subsets, because one manifest lists their pairs. Without alignment nothing needs it.
+# one job for all subsets, because one manifest lists their pairs
 rule align_faces:
     input:
         manifest="<results>/pairs.tsv",
@@ -48,7 +48,7 @@ rule align_faces:
         "../../environment.yml"
     threads: 4
     resources:
-        mem_mb=by_attempt(4000),  # a thread holds a few pictures, of up to 0.2 GB each
+        mem_mb=by_attempt(4000),  # a thread has a few pictures in memory, of up to 0.2 GB each
         runtime=by_attempt(60),
         gpu=0,
     params:

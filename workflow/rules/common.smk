@@ -1,4 +1,4 @@
-"""The checked configuration, the wildcards' values, and what params are made of: `hp` and `code`."""
+"""The checked configuration, the wildcards' values, and the parts of params: `hp` and `code`."""
 
 import re
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-# before a library that the environment has installed, perhaps from another folder
+# use this library even if the environment has another one installed
 sys.path.insert(0, LIBRARY)
 
 from photosketch.configuration import checks, loading, settings, sweeps
@@ -18,7 +18,7 @@ from photosketch.jobs import code_version as code_versions
 from photosketch.jobs import devices, run_plan
 from photosketch.jobs.job import InputError, counted, told
 
-sys.path.remove(LIBRARY)  # a host may have modules of the scripts' names
+sys.path.remove(LIBRARY)  # a host may have modules with the names of the scripts
 if not HOSTED:  # this holds for the whole process
     run_plan.let_jobs_import(LIBRARY)
 
@@ -26,25 +26,25 @@ MISTAKES = "The configuration has mistakes:"
 
 
 class Refused(WorkflowError):
-    """What a person has to mend. Snakemake prints lines of the workflow's files below an error that
-    has a traceback, which would hide whose mistake it is."""
+    """A mistake that a person has to correct. Without a traceback, because below a traceback
+    Snakemake prints lines of the workflow's files, which are not at fault."""
 
     __traceback__ = None
 
 
 def refuse(heading, problems):
-    """Stop with at most 20 problems and their count; a file has all."""
+    """Stop with at most 20 problems and the number of the others; a file has all."""
     raise Refused("\n  ".join([heading, *told(problems, heading)]))
 
 
 for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items():
     if re.search(r"[\s{}]", path):
         refuse(
-            f"{what} lies under a path with a space or a brace, where no job starts:",
+            f"{what} has a path with a space or a brace, with which no job starts; move it:",
             [path],
         )
 
-# config is what another workflow gave, whose own files are no concern of ours
+# a host workflow gives the configuration in `config`; its files are not read
 others = [] if HOSTED else map(Path, workflow.configfiles)
 given = {} if HOSTED else workflow.config_settings.config
 try:
@@ -92,14 +92,14 @@ SHOWN = sweeps.shown(ABLATIONS, SWEEP_POINTS, SWEEPS)
 METHODS = list(config["methods"])
 FRAME = config["dataset"]["frame"]
 DRAW = config["draw"]
-HASHES = Path(".snakemake/contents")  # of the images, as they were last hashed
+HASHES = Path(".snakemake/contents")  # stored hashes of the images
 
 
-# Rules that run where the workflow is started say `localrule: True` each, because one `localrules:`
-# would not follow the names that rules have as a module of another workflow.
+# Each local rule has `localrule: True`, because the names in one `localrules:` would be wrong if
+# this workflow is a module of another workflow.
 #
-# The priority of all up to the points: what a person has to give is heard of before anything heavy
-# runs, such as the features of real sketches, which need the pairs alone.
+# The priority of all rules up to the points, so that a person learns of missing points before heavy
+# jobs run (the features of real sketches, for example, only need the pairs).
 FIRST = 10
 
 
@@ -133,7 +133,7 @@ onstart:
 
 
 def code_version(script):
-    """The hash of a script and what it imports, as it was when the run was planned."""
+    """The hash of a script and its imports at the time when the run was planned."""
     planned = run_plan.planned_version(PLAN, script) if workflow.remote_exec else None
     return planned or code_versions.code_version(script)
 
@@ -143,7 +143,7 @@ def drawing_generator(wildcards):
     train it."""
     if not DRAW:
         raise Refused(
-            "draw: says neither photos nor generator; add for instance --config "
+            "draw: is not set; add for example --config "
             f"'draw={{photos: my_photos, ablation: {ABLATIONS[-1]}, seed: {SEEDS[0]}, "
             f"epoch: {EPOCHS[-1]}}}'"
         )
@@ -167,32 +167,32 @@ def hparams(ablation):
 
 
 def given_files(**files):
-    """Named inputs or outputs without those that there are none of."""
+    """Named inputs or outputs, without empty ones."""
     return {name: paths for name, paths in files.items() if paths}
 
 
 @cache
 def on_cpu():
-    """Whether the jobs compute on this machine's CPU. A machine that submits jobs decides nothing."""
+    """Whether the jobs compute on this machine's CPU. False if jobs are submitted elsewhere."""
     is_here = workflow.local_exec and not workflow.remote_exec
     return is_here and not devices.may_use_gpu(config["device"])
 
 
 def gpu(wildcards):
-    """A resource: no GPU if the jobs compute on the CPU, where cores are the only limit."""
+    """The resource gpu: 0 if the jobs compute on the CPU, so that only cores limit them."""
     return 0 if on_cpu() else 1
 
 
 def network_threads(wildcards):
-    """Threads of a job that runs an ablation's networks: narrow ones gain nothing from a second."""
+    """Threads of a job that runs an ablation's networks. Narrow networks gain nothing from two."""
     train = settings.ablation_config(config, wildcards.ablation)
     return 1 if on_cpu() and max(train.ngf, train.ndf) <= 16 else 4
 
 
 def by_attempt(amount):
-    """A resource: that much, and as much again each time the job is submitted anew.
+    """A resource that grows by the same amount each time the job is submitted again.
 
-    Memory (MB) was measured on CPUs, on 188 pairs and one full-size training step; time (minutes)
-    is a guess for the full experiment, for which no GPU was at hand.
+    Memory (MB) was measured on CPUs, on 188 pairs and one full-size training step. Time (minutes)
+    is a guess for the full experiment, because no GPU was available.
     """
     return lambda wildcards, attempt: amount * attempt

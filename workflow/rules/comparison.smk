@@ -1,4 +1,4 @@
-"""The comparison of the ablations: table, curves, figure grids, and one page with all of them."""
+"""Compare the ablations: table, curves, figure grids, and one page with all of them."""
 
 VOTES = config["evaluation"]["votes"]
 

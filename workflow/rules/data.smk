@@ -1,13 +1,13 @@
-"""What comes from outside: the pairs, every image checked and hashed, and published weights."""
+"""Check and hash the pairs and their images, and download published weights."""
 
 VALIDATED = settings.has_validation(config, PAIRS)
-# a missing image is for the rule to report, with all other problems
+# only existing images: the rule reports missing images together with all other problems
 IMAGE_FILES = pair_table.image_files(config["dataset"]["pairs"], PAIRS)
 
 
 rule index_pairs:
     input:
-        # the images are no input: their hash says more than their times, and messages list inputs
+        # images are not inputs: a hash is safer than times, and messages would list all inputs
         table=config["dataset"]["pairs"],
     output:
         "<results>/pairs.tsv",

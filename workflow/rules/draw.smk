@@ -1,4 +1,4 @@
-"""Sketches of a person's own photos with a generator of the run, on demand: the target `draw`."""
+"""Draw sketches of own photos with a generator of the run, on demand: the target `draw`."""
 
 DRAWN_FILES = sorted(
     str(path)

@@ -1,7 +1,7 @@
-"""The scores of the drawn sketches against the real test sketches, and how far ablations differ."""
+"""Score the drawn sketches against the real test sketches, and estimate how ablations differ."""
 
 FEATURES = settings.FeatureConfig.from_config(config["evaluation"])
-# weights that come with a package are no input: the job finds them, and its code has their hash
+# weights in a package are not an input: the job finds them, and the code has their hash
 DOWNLOADED = weights.FEATURE_WEIGHTS.get(FEATURES.name) if not FEATURES.onnx else None
 LPIPS_WEIGHTS = settings.lpips_files(config)
 WEIGHTS = given_files(
@@ -116,7 +116,7 @@ use rule evaluate as evaluate_validation with:
         "Scoring {wildcards.ablation}, seed {wildcards.seed}, on the validation pairs"
 
 
-# where seams were found, on demand
+# on demand
 rule show_seams:
     input:
         **IMAGES,
@@ -145,7 +145,7 @@ rule show_seams:
         "../scripts/show_seams.py"
 
 
-# what lies nearest to training sketches, on demand
+# on demand
 rule show_memory:
     input:
         **IMAGES,
@@ -173,7 +173,7 @@ rule show_memory:
 
 rule collect_sketches:
     input:
-        # the folder's images are no input: their hash says more than their times
+        # the folder's images are not inputs: a hash is safer than times
         **IMAGES,
     output:
         sketches="<results>/samples/{method}/sketches.npz",

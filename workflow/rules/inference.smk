@@ -1,11 +1,11 @@
-"""The test photos through every evaluated generator of one training run."""
+"""Draw the test photos with every evaluated generator of a training run."""
 
 
 rule infer:
     input:
         tensors="<results>/tensors/test.npz",
         generators=rules.train.output.generators,
-        # a generator names the hash of what it was trained on
+        # a generator has the hash of its training pairs
         training=lambda wildcards: TRAINING_TENSORS[wildcards.ablation],
     output:
         expand(

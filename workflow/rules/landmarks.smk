@@ -1,6 +1,6 @@
-"""Five landmarks of every photo and sketch: detected, asked for, clicked, merged, and shown."""
+"""Five landmarks of every photo and sketch: detect, ask Face++, click, merge, and show."""
 
-# of images that are to be aligned nothing tells where their faces are
+# the mesh needs a rough place of the face, which is not known before alignment
 MESH = config["landmarks"]["mesh"] and not ALIGNS
 
 
@@ -19,7 +19,7 @@ rule detect_landmarks:
         "../../environment.yml"
     threads: 2
     resources:
-        mem_mb=by_attempt(2000),  # 1.1 GB however many images, half a minute for 376
+        mem_mb=by_attempt(2000),  # 1.1 GB for any number of images; half a minute for 376
         runtime=by_attempt(30),
         gpu=gpu,
     params:
@@ -34,15 +34,15 @@ rule detect_landmarks:
 MANUAL = config["landmarks"]["manual"]
 MANUAL_HASH = input_hashes.digest([MANUAL]) if MANUAL else None
 
-# The tables of Face++ if it may be asked; else nothing needs its rule.
+# only if Face++ is enabled does a rule need its tables
 FACEPP = "<results>/landmarks/facepp/{subset}.csv"
 FACEPP_TABLES = config["landmarks"]["facepp"]["enabled"] and expand(
     FACEPP, subset=SUBSETS
 )
 
 
-# One job for all subsets, run where the workflow is started: a key has a limit on requests at a
-# time, and cluster nodes have no internet. The answers stay beside the tables, undeclared.
+# One local job for all subsets, because a key limits simultaneous requests and cluster nodes have
+# no internet. The stored answers beside the tables are not declared as outputs.
 rule facepp_landmarks:
     input:
         **given_files(manual=MANUAL),
@@ -62,7 +62,7 @@ rule facepp_landmarks:
         hp={
             "subsets": SUBSETS,
             "manual": MANUAL_HASH,
-            # sent to a company only if something needs their points
+            # sketches are sent to the company only if their points are needed
             "sketches": bool(settings.sketch_points_needed_by(config)),
         },
         code=code_version("facepp_landmarks.py"),
@@ -131,7 +131,7 @@ rule show_landmarks:
         "../scripts/show_landmarks.py"
 
 
-# Not part of `all`: made when asked for (snakemake ... annotate).
+# on demand (snakemake ... annotate)
 rule annotate:
     input:
         **given_files(manual=MANUAL, facepp=FACEPP_TABLES),

@@ -1,4 +1,4 @@
-"""Face parsing: label maps of every photo and sketch, and montages for the eye."""
+"""Face parsing: label maps of every photo and sketch, and montages of them."""
 
 from photosketch.parsing import manual_files
 
@@ -38,8 +38,8 @@ rule parse_faces:
         "../scripts/parse_faces.py"
 
 
-# Apart from parsing, so that a map drawn anew parses no face again. The maps by hand are no input:
-# their hash says more than their times.
+# A rule of its own, so that a new map by hand parses no face again. Maps by hand are not inputs: a
+# hash is safer than times.
 rule merge_parsings:
     input:
         **IMAGES,
@@ -59,7 +59,7 @@ rule merge_parsings:
         ),
         code=code_version("merge_parsings.py"),
     message:
-        "Laying label maps by hand over those of {wildcards.subset}"
+        "Merging label maps made by hand into those of {wildcards.subset}"
     script:
         "../scripts/merge_parsings.py"
 

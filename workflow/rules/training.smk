@@ -1,4 +1,4 @@
-"""Packed tensors, and the training of one ablation with one seed."""
+"""Pack tensors, and train one ablation with one seed."""
 
 
 rule pack_tensors:

@@ -1,7 +1,7 @@
-"""The page on which people vote between sketches, without knowing who drew them."""
+"""The page of blind votes, on which people choose between sketches of unnamed methods."""
 
 
-# Not part of `all`: made when asked for (snakemake ... votes).
+# on demand (snakemake ... votes)
 rule votes:
     input:
         **IMAGES,

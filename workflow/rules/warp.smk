@@ -1,8 +1,8 @@
-"""The sketches brought onto their photos (T with Px = T(Py)), for ablations that train on those."""
+"""Warp the sketches onto their photos (T with Px = T(Py)), for ablations that train on these."""
 
 WARPS = {name: settings.ablation_config(config, name).warp for name in ABLATIONS}
 MODES = sorted(set(WARPS.values()) - {"none"})
-# the packed training pairs of each ablation, their sketches warped or not
+# the packed training pairs of each ablation, with warped or original sketches
 TRAINING_TENSORS = {
     name: f"<results>/tensors/{settings.training_tensors(warp)}"
     for name, warp in WARPS.items()
@@ -94,7 +94,7 @@ rule summarise_warps:
         hp=lambda wildcards: {"mode": wildcards.mode, "subsets": SUBSETS},
         code=code_version("summarise_warps.py"),
     message:
-        "Summing up the warp {wildcards.mode}"
+        "Summarising the warp {wildcards.mode}"
     script:
         "../scripts/summarise_warps.py"
 

@@ -1,6 +1,4 @@
-"""Bring the faces of all pairs to the usual place, and write the manifest of the aligned pairs."""
-
-from typing import TYPE_CHECKING
+"""Move the faces of all pairs to the usual place, and write the manifest of the aligned pairs."""
 
 from photosketch.align import align_pairs as aligning
 from photosketch.configuration.settings import local_ablations
@@ -9,12 +7,9 @@ from photosketch.geometry import patch_checks
 from photosketch.jobs import job, run_plan
 from photosketch.landmarks.table import read_tables, write_landmarks
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
-    listed = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
+    listed = pairs.read_pairs(files.manifest, snakemake.config)
     tables = read_tables(hp["subsets"], files.landmarks)
     page_command = run_plan.command(snakemake.config["run"], "annotate")
     places = dict(
@@ -29,7 +24,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         )
     ]:
         raise job.InputError(problems)
-    # the configuration and not hp: it decides over an error, and changes no picture
+    # from the configuration, not hp: only errors depend on it, no picture does
     ablations, frame = local_ablations(snakemake.config), snakemake.config["dataset"]["frame"]
     misplaced = [
         line
@@ -45,8 +40,8 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     for line in misplaced:
         print(line)
     if misplaced:
-        warning = "photos have faces that are not where CUFS has them, even aligned (the log names"
-        print(f"{len(misplaced)} {warning} them: {snakemake.log[0]})", file=console)
+        warning = "photos have faces that do not lie as in CUFS, even aligned; the log names them"
+        print(f"{len(misplaced)} {warning}: {snakemake.log[0]}", file=console)
     for subset, (images, landmarks) in places.items():
         done = aligning.align_pairs(
             pairs.select(listed, subset),

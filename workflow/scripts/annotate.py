@@ -1,7 +1,6 @@
 """Write the page on which a person clicks the points of faces."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from photosketch.data import pairs
 from photosketch.jobs import job
@@ -9,15 +8,12 @@ from photosketch.landmarks import click_page
 from photosketch.landmarks.manual import manual_rows
 from photosketch.landmarks.table import read_tables
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files = snakemake.params.hp, snakemake.input
     machines = [*([files.facepp] if files.get("facepp") else []), files.detected]
     manual = files.get("manual")
     text, count = click_page.annotation_page(
-        pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]),
+        pairs.read_pairs(files.manifest, snakemake.config),
         [read_tables(hp["subsets"], paths) for paths in machines],
         manual_rows(Path(manual)) if manual else [],
         hp["annotate"],

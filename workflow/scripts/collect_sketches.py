@@ -1,21 +1,13 @@
-"""Bring the sketches of somebody's method into the form of our own samples."""
-
-from typing import TYPE_CHECKING
+"""Convert the sketches of another method to the format of this project's samples."""
 
 from photosketch.data import pairs
 from photosketch.evaluation import method_sketches
 from photosketch.jobs import job
 from photosketch.training.samples import Samples, ids_and_subsets, write_samples
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     name = snakemake.wildcards.method
-    test = pairs.select(
-        pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"]),
-        split="test",
-    )
+    test = pairs.read_pairs(snakemake.input.manifest, snakemake.config, split="test")
     sketches, notes = method_sketches.collect(snakemake.params.hp["folder"], test)
     for note in notes:
         job.say(f"{name}: {note}", console)

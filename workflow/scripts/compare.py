@@ -1,12 +1,7 @@
-"""The comparison of all ablations: tables, curves, grids and the page that holds them."""
-
-from typing import TYPE_CHECKING
+"""Compare all ablations: write tables, curves, grids and the page with all of them."""
 
 from photosketch.comparison.files import load_comparison, write_comparison
 from photosketch.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, output = snakemake.params.hp, snakemake.output

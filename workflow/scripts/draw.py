@@ -1,14 +1,10 @@
 """Draw the faces of photos with a generator of the run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from photosketch.draw import folder, photos
 from photosketch.draw.sketcher import Sketcher
 from photosketch.jobs import devices, job
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp

@@ -1,6 +1,4 @@
-"""How far methods are from the reference and from each other, with intervals and verdicts."""
-
-from typing import TYPE_CHECKING
+"""Estimate the differences of methods to the reference, with intervals and verdicts."""
 
 from photosketch.data.storage import write_table
 from photosketch.evaluation import significance
@@ -11,9 +9,6 @@ from photosketch.evaluation.files import (
     read_run_features,
 )
 from photosketch.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files = snakemake.params.hp, snakemake.input
@@ -34,7 +29,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         )
         runs.setdefault(name, []).append(scores)
     pairs = pairs_to_compare(runs, hp["reference"], hp["contrasts"])
-    networks = hp["networks"]  # of methods nothing is known
+    networks = hp["networks"]  # of ablations; those of methods are not known
     table = significance.differences(
         runs,
         real.subset,

@@ -1,6 +1,4 @@
-"""The scores of every evaluated epoch of one training run, and of each of its sketches."""
-
-from typing import TYPE_CHECKING
+"""Score every evaluated epoch of one training run, and each of its sketches."""
 
 from photosketch.configuration.settings import FeatureConfig
 from photosketch.data import pairs
@@ -20,12 +18,9 @@ from photosketch.jobs import devices, job
 from photosketch.landmarks.table import read_tables
 from photosketch.parsing.labels import read_photo_labels
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
-    # an ablation and its seed, or a method
+    # wildcards: an ablation and its seed, or a method
     name, *seed = dict(snakemake.wildcards.items()).values()
     run = ", seed ".join([name, *seed])
     real = read_features(files.real)
@@ -36,10 +31,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     networks = Networks.load(hp, files.get("weights"), files.get("lpips", ()))
     device = devices.device_of_job(console, snakemake.config, snakemake.resources)
     networks = networks.to(device)
-    people = pairs.select(
-        pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]),
-        split=hp["split"],
-    )
+    people = pairs.read_pairs(files.manifest, snakemake.config, split=hp["split"])
     gallery = read_gallery(files.gallery) if identity else None
     seams = None
     if files.get("parsing"):

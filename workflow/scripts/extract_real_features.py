@@ -1,6 +1,4 @@
-"""Features of the true sketches, and the scores of real images, to read a table by."""
-
-from typing import TYPE_CHECKING
+"""Extract features of the true sketches, and score real images as reference points of tables."""
 
 import pandas as pd
 
@@ -25,9 +23,6 @@ from photosketch.jobs.progress import Bar
 from photosketch.landmarks.table import read_tables
 from photosketch.training.samples import ids_and_subsets
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     network = FeatureConfig.from_hparams(hp)
@@ -35,7 +30,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     networks = Networks.load(hp, files.get("weights"), files.get("lpips", ()))
     device = devices.device_of_job(console, snakemake.config, snakemake.resources)
     networks = networks.to(device)
-    manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
+    manifest = pairs.read_pairs(files.manifest, snakemake.config)
     validation = output.get("validation")
     sets = {}
     for split in ("test", "train", *(["val"] if validation else [])):

@@ -1,7 +1,6 @@
-"""Ask Face++ for the points of the images that MTCNN missed and nobody placed by hand."""
+"""Ask Face++ for the points of images that have none from MTCNN or from the manual file."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from photosketch.data import pairs
 from photosketch.jobs import job
@@ -9,16 +8,13 @@ from photosketch.landmarks import facepp
 from photosketch.landmarks.manual import images_by_hand
 from photosketch.landmarks.table import read_tables, rows_by_image, write_landmarks
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, config, manual = snakemake.params.hp, snakemake.config, snakemake.input.get("manual")
     asking = config["landmarks"]["facepp"]
     detected = rows_by_image(read_tables(hp["subsets"], snakemake.input.detected))
     known = {image for image, row in detected.items() if row["source"] != "mesh"}
     tables = facepp.find_landmarks(
-        pairs.read_manifest(snakemake.input.manifest, config["dataset"]["pairs"]),
+        pairs.read_pairs(snakemake.input.manifest, config),
         known | (images_by_hand(Path(manual)) if manual else set()),
         Path(snakemake.output[0]).parent,
         lambda: facepp.service_from_environment(asking["endpoint"], asking["timeout"]),

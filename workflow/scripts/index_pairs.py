@@ -1,12 +1,7 @@
 """Check and hash every pair, and write the manifest."""
 
-from typing import TYPE_CHECKING
-
 from photosketch.data import pairs
 from photosketch.jobs import job
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp

@@ -1,7 +1,5 @@
 """Draw the test photos with every evaluated generator of one training run."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from photosketch.jobs import devices, job
@@ -9,9 +7,6 @@ from photosketch.jobs.progress import Bar
 from photosketch.training import inference, tensors
 from photosketch.training.determinism import deterministic_algorithms
 from photosketch.training.samples import Samples, write_samples
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp

@@ -1,18 +1,13 @@
-"""The label maps of one subset: those made by hand, else the parser's."""
-
-from typing import TYPE_CHECKING
+"""Merge the label maps of one subset: maps made by hand, else the parser's."""
 
 from photosketch.data import pairs
 from photosketch.jobs import job
 from photosketch.parsing.labels import read_parsings, require_photo_labels, write_parsings
 from photosketch.parsing.manual import read_manual, with_manual
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, subset = snakemake.input, snakemake.wildcards.subset
-    listed = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
+    listed = pairs.read_pairs(files.manifest, snakemake.config)
     parsings = read_parsings(files.machine)
     if "manual_sha256" in snakemake.params.hp:
         folder = snakemake.config["parsing"]["manual"]

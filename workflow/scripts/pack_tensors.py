@@ -1,18 +1,13 @@
 """Pack the photos, sketches, points and labels of every split for training and inference."""
 
-from typing import TYPE_CHECKING
-
 from photosketch.data import pairs
 from photosketch.jobs import job
 from photosketch.training import pack
 from photosketch.training.packed import write_packed
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
-    manifest = pairs.read_manifest(snakemake.input.manifest, snakemake.config["dataset"]["pairs"])
+    manifest = pairs.read_pairs(snakemake.input.manifest, snakemake.config)
     landmark_files = dict(zip(hp["subsets"], snakemake.input.landmarks, strict=True))
     parsing_files = dict(zip(hp["subsets"], snakemake.input.parsing, strict=True))
     for split, path in snakemake.output.items():

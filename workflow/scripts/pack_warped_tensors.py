@@ -1,13 +1,8 @@
-"""The packed training pairs once more, with warped sketches."""
-
-from typing import TYPE_CHECKING
+"""Pack the training pairs again, with warped sketches."""
 
 from photosketch.jobs import job
 from photosketch.training.packed import read_packed, write_packed
 from photosketch.warp.pack import with_warped_sketches
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     subsets = snakemake.params.hp["subsets"]

@@ -1,7 +1,6 @@
-"""Label maps of one subset's photos and sketches."""
+"""Make the label maps of one subset's photos and sketches."""
 
 import time
-from typing import TYPE_CHECKING
 
 from photosketch.data import pairs
 from photosketch.jobs import job
@@ -10,24 +9,18 @@ from photosketch.parsing.bisenet import Parser
 from photosketch.parsing.labels import write_parsings
 from photosketch.parsing.parse_pairs import parse_pairs
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
-    subset_pairs = pairs.select(
-        pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), subset
-    )
+    subset_pairs = pairs.read_pairs(files.manifest, snakemake.config, subset)
     table = read_landmarks(files.landmarks)
     started = time.monotonic()
-    parser = None
-    if hp["backend"] == "onnx":
-        parser = Parser(hp["model"], files.weights, hp["weights_sha256"])
+    learned = hp["backend"] == "onnx"
+    parser = Parser(hp["model"], files.weights, hp["weights_sha256"]) if learned else None
     parsings = parse_pairs(
         subset_pairs,
         table,
         parser,
-        fallback=parser is not None and hp["fallback"],
+        fallback=learned and hp["fallback"],
         threads=snakemake.threads,
         console=console,
     )

@@ -1,7 +1,5 @@
 """A montage of one subset's aligned faces."""
 
-from typing import TYPE_CHECKING
-
 from photosketch.align.files import read_alignment
 from photosketch.align.montage import aligned_montage
 from photosketch.data import pairs
@@ -9,16 +7,11 @@ from photosketch.figures import contact_sheet
 from photosketch.jobs import job
 from photosketch.landmarks.table import read_landmarks
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     files, subset = snakemake.input, snakemake.wildcards.subset
     montage = aligned_montage(
         subset,
-        pairs.select(
-            pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), subset
-        ),
+        pairs.read_pairs(files.manifest, snakemake.config, subset),
         read_landmarks(files.landmarks),
         read_alignment(files.aligned),
         snakemake.params.hp["frame"],

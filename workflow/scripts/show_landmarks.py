@@ -1,15 +1,10 @@
-"""Montages of all landmarks, outliers first, and a table of where the points came from."""
-
-from typing import TYPE_CHECKING
+"""Montages of all landmarks, outliers first, and a table of the points' sources."""
 
 from photosketch.data import pairs
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job, run_plan
 from photosketch.landmarks import review
 from photosketch.landmarks.table import read_tables
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, config, output = snakemake.params.hp, snakemake.config, snakemake.output
@@ -25,7 +20,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         subset: review.reviewed(table, [each[subset] for each in found], aligns=aligns)
         for subset, table in read_tables(hp["subsets"], files.landmarks).items()
     }
-    listed = pairs.read_manifest(files.manifest, config["dataset"]["pairs"])
+    listed = pairs.read_pairs(files.manifest, config)
     with job.write_atomically(output.sources) as temporary:
         review.counts(tables, listed).to_csv(temporary, index=False)
     montages = iter(output.montages)
@@ -40,13 +35,13 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
             for row in far.itertuples()
         ]
         faults += [
-            (row, f"are of the largest of {row.faces} faces about as large as each other")
+            (row, f"belong to the largest of {row.faces} faces of about the same size")
             for row in several.itertuples()
         ]
         for row, fault in faults:
             print(
-                f"{subset} {row.id}, {row.modality}: points of {row.source} {fault}; look at them, "
-                f"and to correct them add {subset}/{row.id}/{row.modality} to landmarks.annotate, "
-                f"then `{annotate}`"
+                f"{subset} {row.id}, {row.modality}: points of {row.source} {fault}; check them. "
+                f"To correct points, add {subset}/{row.id}/{row.modality} to landmarks.annotate "
+                f"and run `{annotate}`"
             )
         job.say(f"{subset}: {len(far)} of {len(table)} images with points far outside", console)

@@ -1,6 +1,4 @@
-"""The drawn sketches of one epoch beside the nearest training sketches, those most alike first."""
-
-from typing import TYPE_CHECKING
+"""Show the drawn sketches of one epoch beside the nearest training sketches, most similar first."""
 
 from photosketch.data import pairs
 from photosketch.evaluation.files import read_features, read_run_features
@@ -10,12 +8,9 @@ from photosketch.figures import contact_sheet
 from photosketch.jobs import job
 from photosketch.training.samples import read_samples
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     files, run = snakemake.input, snakemake.wildcards
-    manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
+    manifest = pairs.read_pairs(files.manifest, snakemake.config)
     people, training = (pairs.select(manifest, split=split) for split in ("test", "train"))
     real = read_features(files.real)
     drawn = read_run_features(files.features, real)

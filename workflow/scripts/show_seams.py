@@ -1,6 +1,4 @@
-"""The drawn sketches of one epoch with the borders where seams are measured, worst first."""
-
-from typing import TYPE_CHECKING
+"""Show the drawn sketches of one epoch with the borders where seams are measured, worst first."""
 
 from photosketch.data import pairs
 from photosketch.evaluation import protocol
@@ -12,14 +10,9 @@ from photosketch.landmarks.table import read_tables
 from photosketch.parsing.labels import read_photo_labels
 from photosketch.training.samples import read_samples
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     hp, files, run = snakemake.params.hp, snakemake.input, snakemake.wildcards
-    people = pairs.select(
-        pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), split="test"
-    )
+    people = pairs.read_pairs(files.manifest, snakemake.config, split="test")
     labels = dict(zip(hp["subsets"], map(read_photo_labels, files.parsing), strict=True))
     tables = read_tables(hp["subsets"], files.landmarks)
     seams = seams_of(people, tables, labels, hp["frame"])

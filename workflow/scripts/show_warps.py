@@ -1,7 +1,5 @@
 """A montage of one subset's warped sketches."""
 
-from typing import TYPE_CHECKING
-
 from photosketch.data import pairs
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job
@@ -9,13 +7,9 @@ from photosketch.parsing.labels import read_parsings
 from photosketch.warp.files import read_scores, read_warped
 from photosketch.warp.montage import warp_montage
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     files, subset = snakemake.input, snakemake.wildcards.subset
-    manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
-    listed = pairs.select(manifest, subset)
+    listed = pairs.read_pairs(files.manifest, snakemake.config, subset)
     montage = warp_montage(
         subset,
         snakemake.wildcards.mode,

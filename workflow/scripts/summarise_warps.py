@@ -1,6 +1,4 @@
-"""One table of the warp's scores, one row per subset."""
-
-from typing import TYPE_CHECKING
+"""Write one table of the warp's scores, with a row for each subset."""
 
 import pandas as pd
 
@@ -8,12 +6,9 @@ from photosketch.data import pairs
 from photosketch.jobs import job
 from photosketch.warp.files import read_scores, summarise
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     hp, files = snakemake.params.hp, snakemake.input
-    manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
+    manifest = pairs.read_pairs(files.manifest, snakemake.config)
     rows = []
     for subset, path in zip(hp["subsets"], files.scores, strict=True):
         ids = [pair.id for pair in pairs.select(manifest, subset)]

@@ -1,13 +1,9 @@
 """Train one ablation with one seed."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from photosketch.jobs import devices, job, run_plan
 from photosketch.training import loop, tensorboard_log
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
 folder = Path(snakemake.output.log).parent
 

@@ -1,6 +1,4 @@
-"""Write the page of blind votes, and the table that says which sketch each code is."""
-
-from typing import TYPE_CHECKING
+"""Write the page of blind votes, and the table of the sketches' codes."""
 
 from photosketch.comparison.votes_page import votes_page
 from photosketch.data import pairs
@@ -9,13 +7,9 @@ from photosketch.evaluation.votes import sketch_codes
 from photosketch.jobs import job
 from photosketch.training.samples import read_samples
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
-    manifest = pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"])
-    test = pairs.select(manifest, split="test")
+    test = pairs.read_pairs(files.manifest, snakemake.config, split="test")
     people = [(pair.subset, pair.id) for pair in test]
     paths = zip(hp["methods"], files.samples, strict=True)
     drawn = {name: read_samples(path, people) for name, path in paths}

@@ -1,7 +1,6 @@
-"""The sketches of one subset brought onto their photos, and a score of each."""
+"""Warp the sketches of one subset onto their photos, and score each warp."""
 
 import time
-from typing import TYPE_CHECKING
 
 from photosketch.data import pairs
 from photosketch.geometry import similarity
@@ -14,9 +13,6 @@ from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.warp.files import summarise, write_scores, write_warped
 from photosketch.warp.warp_pairs import warp_pairs
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
-
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
     parse = parse_segmentation
@@ -24,9 +20,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         parser = hp["parser"]
         learned = bisenet.Parser(parser["model"], files.weights, parser["weights_sha256"])
         parse = learned.parse_image
-    listed = pairs.select(
-        pairs.read_manifest(files.manifest, snakemake.config["dataset"]["pairs"]), subset
-    )
+    listed = pairs.read_pairs(files.manifest, snakemake.config, subset)
     started = time.monotonic()
     warped, scores = warp_pairs(
         listed,
@@ -48,6 +42,6 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         f"{subset}, {hp['mode']}: {summary['pairs']} pairs in {seconds:.1f} s; head IoU "
         f"{summary['head_before']:.3f} -> {summary['head_after']:.3f}, points "
         f"{summary['points_before']:.2f} -> {summary['points_after']:.2f} px, "
-        f"{summary['worse']} kept as they were, {summary['shrunk']} shrunk",
+        f"{summary['worse']} kept unwarped, {summary['shrunk']} shrunk",
         console,
     )

@@ -1,15 +1,11 @@
-"""The sketches of one epoch as PNG files, {subset}/{id}.png."""
+"""Write the sketches of one epoch as PNG files, {subset}/{id}.png."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from photosketch.jobs import job
 from photosketch.training.samples import read_samples
-
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     samples = read_samples(snakemake.input[0])

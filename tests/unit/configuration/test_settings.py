@@ -387,7 +387,7 @@ BOMB = (
             "ablations:\n  a: {}\n  b: {}\n  a: {ngf: 3}\n",
             ["4: ablations.a is already in line 2"],
         ),
-        ("run: a\nseeds: [{a: 1, a: 2}]\nrun: b", ["2: seeds.0.a is there", "3: run is there"]),
+        ("run: a\nseeds: [{a: 1, a: 2}]\nrun: b", ["2: seeds.0.a is already", "3: run is already"]),
         (
             "seeds: [010]",
             ["1: seeds.0: YAML reads 010 as 8; write the number in decimal digits"],
@@ -396,7 +396,10 @@ BOMB = (
             "seeds:\n- 1:30\n- 1_0",
             ["2: seeds.0: YAML reads 1:30 as 90", "3: seeds.1: YAML reads 1_0"],
         ),
-        ("train: {lr: 1:30.5, ngf: 0x1F}", ["1: train.lr: 1:30.5 would", "1: train.ngf: 0x1F"]),
+        (
+            "train: {lr: 1:30.5, ngf: 0x1F}",
+            ["1: train.lr: YAML reads 1:30.5", "1: train.ngf: YAML reads 0x1F"],
+        ),
         ("train: {beta1: -0b1}", ["1: train.beta1: YAML reads -0b1 as -1"]),
         ("draw: &a {photos: *a}", ["1: draw.photos contains itself, by an alias"]),
         ("seeds: &a [0, *a]", ["1: seeds.1 contains itself"]),

@@ -97,7 +97,7 @@ def test_images_that_are_nearly_the_same_in_two_splits_are_named(
     pairs.index_pairs(write_table(folder, [*ROWS, other, *more]), SIZE, console)
     said = f"photo of AR 1 (train) and of AR 5 ({split})"
     assert (said in capsys.readouterr().out) == named
-    expected = f"pairs.tsv: 1 image nearly the same in two splits: {said}; if they show"
+    expected = f"pairs.tsv: 1 image nearly the same in two splits: {said}; if two images show"
     assert (expected in console.getvalue()) == bool(console.getvalue()) == named
 
 

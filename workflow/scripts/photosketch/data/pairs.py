@@ -443,6 +443,16 @@ def read_manifest(
     return pairs
 
 
+def read_pairs(
+    manifest: str | os.PathLike[str],
+    config: Mapping[str, Any],
+    subset: str | None = None,
+    split: str | None = None,
+) -> list[Pair]:
+    """The pairs of a manifest (`read_manifest`) of the run with this configuration (`select`)."""
+    return select(read_manifest(manifest, config["dataset"]["pairs"]), subset, split)
+
+
 def _pair(row: dict[str, str]) -> Pair:
     """The pair of a manifest's row."""
     if None in row.values() or not set(row) <= {field.name for field in fields(Pair)}:
