@@ -1,5 +1,6 @@
 """The checked configuration, the wildcards' values, and the parts of params: `hp` and `code`."""
 
+import os
 import re
 import sys
 from functools import cache
@@ -19,8 +20,9 @@ from photosketch.jobs import devices, run_plan
 from photosketch.jobs.job import InputError, counted, told
 
 sys.path.remove(LIBRARY)  # a host may have modules with the names of the scripts
-if not HOSTED:  # this holds for the whole process
-    run_plan.let_jobs_import(LIBRARY)
+if not HOSTED:  # jobs import this library too; this holds for the whole process
+    search = filter(None, [LIBRARY, os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(search)
 
 MISTAKES = "The configuration has mistakes:"
 

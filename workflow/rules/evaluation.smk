@@ -56,16 +56,21 @@ rule extract_real_features:
         "../scripts/extract_real_features.py"
 
 
+SCORED = {
+    **WEIGHTS,
+    **GALLERY,
+    **IMAGES,
+    "landmarks": LANDMARKS,
+    "parsing": PARSINGS,
+    "real": rules.extract_real_features.output.features,
+    "training": rules.extract_real_features.output.training,
+}
+
+
 rule evaluate:
     input:
-        **WEIGHTS,
-        **GALLERY,
-        **IMAGES,
+        **SCORED,
         samples=rules.infer.output,
-        landmarks=LANDMARKS,
-        parsing=PARSINGS,
-        real=rules.extract_real_features.output.features,
-        training=rules.extract_real_features.output.training,
     output:
         scores="<results>/evaluation/{ablation}/seed{seed}.csv",
         images="<results>/evaluation/{ablation}/seed{seed}_images.csv",
@@ -202,14 +207,8 @@ rule collect_sketches:
 
 use rule evaluate as evaluate_method with:
     input:
-        **WEIGHTS,
-        **GALLERY,
-        **IMAGES,
+        **SCORED,
         samples=[rules.collect_sketches.output.sketches],
-        landmarks=LANDMARKS,
-        parsing=PARSINGS,
-        real=rules.extract_real_features.output.features,
-        training=rules.extract_real_features.output.training,
     output:
         scores="<results>/evaluation/{method}/seed0.csv",
         images="<results>/evaluation/{method}/seed0_images.csv",

@@ -12,27 +12,17 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     listed = pairs.read_pairs(files.manifest, snakemake.config)
     tables = read_tables(hp["subsets"], files.landmarks)
     page_command = run_plan.command(snakemake.config["run"], "annotate")
-    places = dict(
-        zip(hp["subsets"], zip(output.images, output.landmarks, strict=True), strict=True)
-    )
-    aligned: dict[tuple[str, str], pairs.Pair] = {}
-    if problems := [
-        text
-        for subset, table in tables.items()
-        for text in aligning.problems(
-            pairs.select(listed, subset), table, hp["align"], page_command
-        )
-    ]:
+    own = {subset: pairs.select(listed, subset) for subset in tables}
+    problems: list[str] = []
+    for subset, table in tables.items():
+        problems += aligning.problems(own[subset], table, hp["align"], page_command)
+    if problems:
         raise job.InputError(problems)
     # from the configuration, not hp: only errors depend on it, no picture does
     ablations, frame = local_ablations(snakemake.config), snakemake.config["dataset"]["frame"]
-    misplaced = [
-        line
-        for subset, table in tables.items()
-        for line in aligning.misplaced(
-            pairs.select(listed, subset), table, hp["align"], hp["size"], frame
-        )
-    ]
+    misplaced: list[str] = []
+    for subset, table in tables.items():
+        misplaced += aligning.misplaced(own[subset], table, hp["align"], hp["size"], frame)
     if misplaced and ablations:
         raise job.InputError(
             patch_checks.refusal(misplaced, ablations, aligned=True, page_command=page_command)
@@ -42,14 +32,10 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     if misplaced:
         warning = "photos have faces that do not lie as in CUFS, even aligned; the log names them"
         print(f"{len(misplaced)} {warning}: {snakemake.log[0]}", file=console)
-    for subset, (images, landmarks) in places.items():
+    aligned: dict[tuple[str, str], pairs.Pair] = {}
+    for subset, images, landmarks in zip(tables, output.images, output.landmarks, strict=True):
         done = aligning.align_pairs(
-            pairs.select(listed, subset),
-            tables[subset],
-            hp["align"],
-            hp["size"],
-            images,
-            snakemake.threads,
+            own[subset], tables[subset], hp["align"], hp["size"], images, snakemake.threads
         )
         write_landmarks(done.table, landmarks)
         aligned |= {(pair.subset, pair.id): pair for pair in done.pairs}

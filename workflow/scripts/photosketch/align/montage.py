@@ -1,6 +1,6 @@
 """A montage of aligned faces: those farthest from the usual shape first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -45,12 +45,7 @@ def aligned_montage(
     ordered = sorted(pairs, key=lambda pair: -residuals[pair.id])[:_MOST_SHOWN]
     groups = []
     for pair in ordered:
-        cells = [
-            _cell(
-                pair, modality, located.get((pair.id, modality)), located[pair.id, "photo"], frame
-            )
-            for modality in MODALITIES
-        ]
+        cells = [_cell(pair, modality, located, frame) for modality in MODALITIES]
         used = [alignment.transforms[modality][rows[pair.id]] for modality in MODALITIES]
         scaled = ", ".join(f"x{one.scale:.2f} {one.degrees:+.0f}°" for one in used)
         groups.append(
@@ -62,24 +57,23 @@ def aligned_montage(
             )
         )
     title = f"{subset}: {len(ordered)} of {len(pairs)} aligned pairs"
-    return contact_sheet.sheet(title, groups, _ACROSS, _legend())
-
-
-def _cell(
-    pair: Pair, modality: Modality, points: Points | None, photo_points: Points, frame: int
-) -> Image.Image:
-    cell = contact_sheet.cell(read_image(pair, modality, colour=True), _CELL)
-    scale = _CELL / pair.width
-    pen = ImageDraw.Draw(cell)
-    contact_sheet.rectangles(pen, photo_points, (pair.width, pair.height), scale, frame)
-    for x, y in [] if points is None else (points + 0.5) * scale:
-        contact_sheet.cross(pen, x, y, POINT)
-    return cell
-
-
-def _legend() -> list[contact_sheet.Key]:
-    return [
+    legend = [
         contact_sheet.Key("point", contact_sheet.cross_key(POINT)),
         contact_sheet.Key("what the local networks see", contact_sheet.rectangle_key()),
         contact_sheet.Key(f"enlarged over {BLURRED:g} times", colour=contact_sheet.ALARM),
     ]
+    return contact_sheet.sheet(title, groups, _ACROSS, legend)
+
+
+def _cell(
+    pair: Pair, modality: Modality, located: Mapping[tuple[str, str], Points], frame: int
+) -> Image.Image:
+    """A picture of a pair with its points and the rectangles."""
+    cell = contact_sheet.cell(read_image(pair, modality, colour=True), _CELL)
+    pen, scale = ImageDraw.Draw(cell), _CELL / pair.width
+    size = pair.width, pair.height
+    contact_sheet.rectangles(pen, located[pair.id, "photo"], size, scale, frame)
+    if (pair.id, modality) in located:
+        for x, y in (located[pair.id, modality] + 0.5) * scale:
+            contact_sheet.cross(pen, x, y, POINT)
+    return cell

@@ -18,18 +18,14 @@ BEGIN, END = "<!-- written by make config-docs -->\n", "<!-- end -->\n"
 
 def schema_text() -> str:
     """The JSON schema of the configuration as YAML."""
-    schema = _without_stale(checks.schema(settings.Config))
+
+    def without_stale(node: dict[str, Any]) -> dict[str, Any]:
+        return {name: item for name, item in node.items() if name != "stale"}
+
+    schema = json.loads(json.dumps(checks.schema(settings.Config)), object_hook=without_stale)
     written = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
     heading = "# Written by `make config-docs` from workflow/scripts/photosketch/configuration.\n"
     return heading + yaml.safe_dump(written, sort_keys=False, width=120, allow_unicode=True)
-
-
-def _without_stale(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_without_stale(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    return {name: _without_stale(item) for name, item in node.items() if name != "stale"}
 
 
 def key_table(defaults: Mapping[str, Any]) -> str:

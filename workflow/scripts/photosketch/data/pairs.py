@@ -266,19 +266,14 @@ def _split_problems(table: Path, rows: _Rows) -> list[str]:
     problems = []
     if not any(split == "train" for _, split in counts):
         problems.append(f"{table}: no pair has the split 'train'; mark some for training")
+    needs = f"but its evaluation needs {MIN_TEST_PAIRS} or more; mark more pairs"
     for subset in subsets(cells for _, cells in rows):
-        number = counts[subset, "test"]
+        subset_has, number = f"{table}: subset {subset!r} has", counts[subset, "test"]
         if number < MIN_TEST_PAIRS:
-            problems.append(
-                f"{table}: subset {subset!r} has {counted(number, 'test pair')}, but its "
-                f"evaluation needs {MIN_TEST_PAIRS} or more; mark more pairs 'test' or use another "
-                "subset's name"
-            )
+            remedy = "'test' or use another subset's name"
+            problems.append(f"{subset_has} {counted(number, 'test pair')}, {needs} {remedy}")
         if counts[subset, "val"] == 1:
-            problems.append(
-                f"{table}: subset {subset!r} has 1 validation pair, but its evaluation "
-                f"needs {MIN_TEST_PAIRS} or more; mark more pairs 'val', or none"
-            )
+            problems.append(f"{subset_has} 1 validation pair, {needs} 'val', or none")
     return problems
 
 

@@ -51,9 +51,6 @@ def intact(path: Path, stage: str) -> Iterator[None]:
         raise InputError([f"{path}: is damaged ({reason}); {remedy}"]) from error
 
 
-# arrays
-
-
 @dataclass(frozen=True)
 class Streamed:
     """An array uint8 [N, ...] whose N parts are made one after another while they are written."""
@@ -149,9 +146,6 @@ def read_picture(path: Path, stage: str, name: str, row: int) -> "np.ndarray":
         return np.frombuffer(file.read(size), np.uint8).reshape(shape[1:])
 
 
-# tensors
-
-
 def write_tensors(path: Path, tensors: Mapping[str, "torch.Tensor"], about: dict[str, Any]) -> None:
     """Write CPU tensors as safetensors. `about` (builtins) and a digest of both are one JSON entry
     of the metadata, because safetensors writes several entries in any order."""
@@ -189,9 +183,6 @@ def _digest(tensors: Mapping[str, "torch.Tensor"], about: dict[str, Any]) -> str
         digest.update(f"\0{name}\0{tensor.dtype}\0{list(tensor.shape)}\0".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
-
-
-# tables
 
 
 def write_table(table: "pd.DataFrame", path: Path) -> None:

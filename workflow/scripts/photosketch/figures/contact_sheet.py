@@ -209,11 +209,9 @@ def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 def _fitting(texts: Sequence[str], width: int, size: int) -> ImageFont.FreeTypeFont:
     """The largest bold font, from `size` down to 10, in which no text is wider than `width`."""
-    for smaller in range(size, 10, -1):
-        font = _font(smaller, bold=True)
-        if all(font.getlength(text) <= width for text in texts):
-            return font
-    return _font(10, bold=True)
+    fonts = [_font(height, bold=True) for height in range(size, 9, -1)]
+    fitting = (font for font in fonts if all(font.getlength(text) <= width for text in texts))
+    return next(fitting, fonts[-1])
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:

@@ -16,12 +16,6 @@ from photosketch.jobs.code_version import SCRIPTS, code_version
 from photosketch.jobs.job import write_atomically
 
 
-def let_jobs_import(library: str) -> None:
-    """Let jobs import the library from this folder, not one installed in their environment."""
-    found = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = f"{library}{os.pathsep}{found}" if found else library
-
-
 def plan_file(run: str) -> Path:
     """The path of a run's plan, relative to the working directory."""
     return Path(".snakemake", "plans", f"{run}.json")
