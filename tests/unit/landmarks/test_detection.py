@@ -234,4 +234,4 @@ def test_an_image_that_mtcnn_fails_on_counts_as_one_without_a_face(monkeypatch, 
     white, black = np.full((80, 80), 255, np.uint8), np.zeros((80, 80), np.uint8)
     found = detection.detect([white, black, white], "cpu")
     assert [face is not None for face in found] == [True, False, True]
-    assert "counts as one without a face" in capsys.readouterr().out
+    assert "counts as an image without a face" in capsys.readouterr().out

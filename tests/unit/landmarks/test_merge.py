@@ -142,7 +142,7 @@ def test_a_sketch_needs_points_if_something_uses_its_split_and_else_has_no_row(m
     console = io.StringIO()
     say_sources(PAIRS, tables, COMMAND, console)
     assert "AR: 3 mtcnn\nXM: 4 mtcnn\nno points for 1 of 4 sketches" in console.getvalue()
-    assert f"AR 1. They get no labels; to place points: `{COMMAND}`" in capsys.readouterr().out
+    assert f"sketches get no labels. To place points: `{COMMAND}`" in capsys.readouterr().out
 
     first, page, _ = merge.problems(trained, tested)
     assert first.startswith("XM/1_sketch.png")
@@ -185,7 +185,7 @@ def test_what_is_filled_into_the_template_survives_and_what_is_no_table_is_kept(
 
     merge.template.write_text(kept)
     merge.manual = merge.template
-    assert "copy it elsewhere" in merge.problems(GAPS[0])[0]
+    assert "copy it to another path" in merge.problems(GAPS[0])[0]
     assert merge.template.read_text() == kept
 
 
