@@ -139,9 +139,9 @@ class Dataset(Section):
     )
     validation: Float = setting(
         "share of each subset's training pairs that is kept apart for validation. At least two "
-        "pairs are kept apart, and always the same ones. Each training is then also reported at"
-        " the epoch that is best on these pairs (`evaluation.chosen_by`). 0: no pairs are kept "
-        "apart. You can also mark pairs as `val` in the table",
+        "pairs are kept apart, and always the same pairs. Each training is then also reported "
+        "at the epoch that is best on these pairs (`evaluation.chosen_by`). 0: no pairs are "
+        "kept apart. You can also mark pairs as `val` in the table",
         "index_pairs",
         ge=0,
         le=0.5,
@@ -198,7 +198,7 @@ class Landmarks(Section):
     annotate: list[
         Annotated[str, Field(pattern="^[^/]+/[^/]+/[^/]+$"), AfterValidator(_one_line)]
     ] = setting(
-        "images to show on the click page (target `annotate`), in addition to those without "
+        "images to show on the click page (target `annotate`), in addition to images without "
         "points: SUBSET/ID/MODALITY, with `*` for any text",
         "annotate",
     )
@@ -643,7 +643,7 @@ class Config(Section):
         "nothing",
     )
     ablations: dict[Name, Overrides] = setting(  # type: ignore[valid-type]
-        "ways to train, by name. Each one overrides keys of `train`: see [below](#ablations)",
+        "ways to train, by name. Each way overrides keys of `train`: see [below](#ablations)",
         "that ablation's train",
         min_length=1,
     )
