@@ -2,7 +2,7 @@
 
 Features of a person's true sketch are x ~ N(0, I); those of the drawn one are made from them, with
 the correlation that likeness to one's own true sketch brings. The tables say what FID, FID, other
-people, and KID make of it; docs/evaluation.md has these figures.
+people, and KID make of it; docs/measurements.md has these figures.
 
 SHARE: a smaller one of the draws, for a quick look.
 """

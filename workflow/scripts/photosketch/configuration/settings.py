@@ -106,42 +106,44 @@ class Dataset(Section):
     """The pairs and their place in the frame of the networks."""
 
     pairs: Text = setting(
-        "table of the pairs (TSV: subset, id, split, photo, sketch); paths are relative to the "
-        "table's folder, or absolute",
+        "path of the table of pairs, a TSV file with the columns subset, id, split, photo, "
+        "sketch. Paths in the table are relative to its folder, or absolute",
         "index_pairs",
     )
     size: list[Annotated[int, Field(ge=64, le=512)]] = setting(
-        "width and height in pixels of every photo and sketch, at most `dataset.frame`; with "
-        "`dataset.align` the size that images are brought to",
+        "width and height in pixels of every photo and sketch, at most `dataset.frame`. With "
+        "`dataset.align`, images are brought to this size",
         "index_pairs; with `dataset.align` align_faces",
         min_length=2,
         max_length=2,
     )
     align: Literal["none", "each", "photo"] = setting(
-        "`none`: every image is aligned and has `dataset.size`; `each`, `photo`: images of any "
-        "size are brought there, photo and sketch each by its own points, or both by the photo's "
+        "`none`: all images are already aligned and have `dataset.size`. `each`: photo and "
+        "sketch are each aligned by their own points. `photo`: both are aligned by the photo's "
+        "points. With the last two, images may have any size "
         "([docs/alignment.md](../docs/alignment.md))",
         "align_faces; between none and the others index_pairs",
     )
     frame: Frame = setting(
-        "side in pixels of the square that the networks work on, the image in its centre. 512 "
-        "needs another `train.jitter` (0, or 572) and [four times the "
-        "work](../docs/how-it-works.md#frames-of-512)",
+        "side in pixels of the square that the networks work on. Images are in the centre of "
+        "the square. 512 needs another `train.jitter` (0 or 572) and [four times the "
+        "computation](../docs/how-it-works.md#frames-of-512)",
         "pack_tensors, train, infer, evaluate, the montages of points",
     )
     pad_value: int = setting(
-        "gray level around the image in the frame", "pack_tensors", ge=0, le=255
+        "gray level of the frame around the image", "pack_tensors", ge=0, le=255
     )
     validation: Float = setting(
-        "share of each subset's training pairs (at least two, always the same ones) that is kept "
-        "apart to choose the epoch (`evaluation.chosen_by`) that is reported beside the mean over "
-        "the evaluated epochs; 0: none, or mark pairs `val` in the table yourself",
+        "share of each subset's training pairs that is kept apart for validation. At least two "
+        "pairs are kept apart, and always the same pairs. Each training is then also reported "
+        "at the epoch that is best on these pairs (`evaluation.chosen_by`). 0: no pairs are "
+        "kept apart. You can also mark pairs as `val` in the table",
         "index_pairs",
         ge=0,
         le=0.5,
     )
     sketch_channels: Annotated[Literal[1, 3], BeforeValidator(_whole)] = setting(
-        "channels of the sketches that the networks learn; sketches are scored in gray either way",
+        "channels of the sketches that the networks learn. Sketches are always scored in gray",
         "pack_tensors",
     )
 
@@ -150,19 +152,20 @@ class Facepp(Section):
     """Face++, asked for the faces that MTCNN missed."""
 
     enabled: bool = setting(
-        "true sends the images in which MTCNN found no face, and that nobody placed by hand, to "
-        "Face++; sketches only if something needs their points (a warp, `dataset.align: each`, "
-        "`evaluation.identity`). Key and secret are read from the environment variables "
-        "`FACEPP_API_KEY` and `FACEPP_API_SECRET` and written nowhere",
+        "true: images in which MTCNN found no face are sent to Face++, unless their points were"
+        " placed by hand. Sketches are sent only if something needs their points (a warp, "
+        "`dataset.align: each`, `evaluation.identity`). Key and secret are read from the "
+        "environment variables `FACEPP_API_KEY` and `FACEPP_API_SECRET` and are never written "
+        "to a file",
         "facepp_landmarks, merge_landmarks",
     )
     endpoint: Text = setting(
-        "https address of the Detect API v3; answers are kept, and are not asked for again "
-        "elsewhere",
+        "https address of the Detect API v3. Answers are kept. If you change the address, "
+        "images with an answer are not sent again",
         "nothing",
     )
     timeout: Float = setting(
-        "seconds without an answer after which the request is repeated",
+        "the request is repeated after this number of seconds without an answer",
         "nothing",
         gt=0,
         le=LARGEST,
@@ -173,16 +176,17 @@ class Landmarks(Section):
     """Five points of every face."""
 
     manual: Text | None = setting(
-        "points placed by hand (CSV), which win over detections: subset, id, modality (photo or "
-        "sketch), left_eye_x, left_eye_y, right_eye_x, ..., mouth_right_y; left is the viewer's "
-        "left",
+        "CSV file of points placed by hand, which replace detected points. Columns: subset, id,"
+        " modality (photo or sketch), left_eye_x, left_eye_y, right_eye_x, ..., mouth_right_y. "
+        "Left is the viewer's left",
         "merge_landmarks",
     )
     min_face_size: int = setting(
-        "smallest face in pixels that MTCNN looks for, in a copy of at most 1,600 pixels a side "
-        "if an image is larger; for images twice as large 80 finds as well as 40, in a quarter of "
-        "the time. The warp looks at its sketches again, with this value; with `dataset.align` "
-        "with 40 of 200x250 pixels, scaled to `dataset.size`",
+        "smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels "
+        "are reduced to 1,600 first. If your images are twice as large, 80 finds faces as well "
+        "as 40, in a quarter of the time. The warp detects faces in sketches again. Without "
+        "`dataset.align`, it uses this value. With `dataset.align`, it uses 40, scaled from "
+        "200x250 pixels to `dataset.size`",
         "detect_landmarks; without `dataset.align` warp_sketches",
         ge=10,
         le=512,
@@ -190,15 +194,15 @@ class Landmarks(Section):
     annotate: list[
         Annotated[str, Field(pattern="^[^/]+/[^/]+/[^/]+$"), AfterValidator(_one_line)]
     ] = setting(
-        "images that the target `annotate` shows besides those without points: "
-        "SUBSET/ID/MODALITY, `*` for any text",
+        "images to show on the click page (target `annotate`), in addition to images without "
+        "points: SUBSET/ID/MODALITY, with `*` for any text",
         "annotate",
     )
     mesh: bool = setting(
-        "true: an image in which MTCNN finds no face gets the points of MediaPipe's face mesh, "
-        "looked for where the other faces of its subset are, unless points of Face++ or placed by "
-        "hand are there. `merge_landmarks` names such images, and the target `annotate` shows "
-        "them. Has no effect with `dataset.align`",
+        "true: if MTCNN finds no face, MediaPipe's face mesh looks for points at the usual "
+        "place of the subset's faces. Points from Face++ or placed by hand replace the mesh's "
+        "points. `merge_landmarks` names these images, and the click page shows them. The key "
+        "has no effect with `dataset.align`",
         "detect_landmarks",
     )
     facepp: Facepp
@@ -210,30 +214,31 @@ class Parsing(Section):
     model_config = ConfigDict(json_schema_extra={"stale": "parse_faces, warp_sketches"})
 
     backend: Annotated[Literal["segmentation", "onnx"], BeforeValidator(_parser_name)] = setting(
-        "how label maps are made: `segmentation` from the image and the five points, the head by a "
-        "small network (the former name `grabcut` means the same); `onnx` by a "
-        "learned network (BiSeNet, trained on photos of CelebAMask-HQ), which OpenCV runs: on a "
-        "GPU if it was built with CUDA (its packages on PyPI are not), else on the CPU",
+        "how label maps are made. `segmentation` uses the image, the five points, and a small "
+        "network that finds the head. `grabcut`, the former name of `segmentation`, still "
+        "works. `onnx` uses BiSeNet, trained on photos of CelebAMask-HQ. OpenCV runs BiSeNet on"
+        " the CPU, or on a GPU if OpenCV was built with CUDA (the packages on PyPI were not)",
     )
     model: Literal["resnet18", "resnet34"] = setting(
-        "the learned network, by its backbone; has an effect with `onnx` only, as the next three",
+        "backbone of BiSeNet. This key and the next three have an effect only with `onnx`",
     )
     weights: Text | None = setting(
-        "the network's ONNX file (input 512x512 RGB, first output the logits of 19 classes); null "
-        "downloads the published one to `resources/weights/`",
+        "ONNX file of BiSeNet (input 512x512 RGB, first output the logits of 19 classes). null:"
+        " the published file is downloaded to `resources/weights/`",
     )
     weights_sha256: Sha256 | None = setting(
-        "expected hash of the ONNX file; null: that of the published one",
+        "expected SHA-256 of the ONNX file. null: the hash of the published file",
     )
     fallback: bool = setting(
-        "true: `segmentation` parses an image in which the network finds no face, and the log, the "
-        "console and the montage name it. false: such photos stop the run, named all at once, "
-        "unless their labels are drawn by hand; such sketches have no labels, which stops only a "
-        "warp",
+        "what happens if BiSeNet finds no face in an image. true: `segmentation` parses the "
+        "image, and the log, the console and the montage name it. false: if the image is a "
+        "photo, the run stops, unless you draw its label map by hand. If it is a sketch, it "
+        "gets no labels, and only a warp stops",
     )
     manual: Text | None = setting(
-        "folder of label maps drawn by hand, or by other tools, which win over the parser's: see "
-        "below. No face is parsed again for these maps",
+        "folder of label maps drawn by hand or by another tool, which replace the parser's maps"
+        " ([docs/label-maps.md](../docs/label-maps.md)). A new map does not make the parser run"
+        " again",
         "merge_parsings",
     )
 
@@ -243,13 +248,17 @@ class LossWeights(Section):
 
     model_config = ConfigDict(json_schema_extra={"stale": "train"})
 
-    l1: Weight = setting("weight of the L1 distance on [-1, 1]; 0 switches it off")
+    l1: Weight = setting(
+        "weight of the L1 distance between drawn and true sketch, with pixels in [-1, 1]. 0 "
+        "switches it off"
+    )
     glad: Weight = setting(
-        "weight of the generalised gradient loss (the report gives no formula; its scale: "
-        "[docs/how-it-works.md](../docs/how-it-works.md))",
+        "weight of the generalised gradient loss, which compares edges. The report gives no "
+        "formula, so check [the scale](../docs/how-it-works.md#the-gradient-loss)",
     )
     local: Weight = setting(
-        "weight of APDrawingGAN's local loss; above 0 the local networks are built", "train"
+        "weight of APDrawingGAN's local loss. If it is above 0, the local networks are built",
+        "train",
     )
 
 
@@ -259,59 +268,62 @@ class HyperParameters(Section):
     model_config = ConfigDict(json_schema_extra={"stale": "train"})
 
     epochs: Positive = setting(
-        "passes over the training pairs; if raised, a run with constant learning rate goes on "
-        "from its last state",
+        "passes over the training pairs. If you raise the number and the learning rate is "
+        "constant, training continues from the last state",
     )
-    batch_size: Positive = setting("pairs in a step")
+    batch_size: Positive = setting("pairs per step")
     lr: Float = setting(
-        "learning rate of Adam, generator and discriminators. YAML reads `2e-4` as text: write "
-        "`2.0e-4` or `0.0002`",
+        "learning rate of Adam, for generator and discriminators. YAML reads `2e-4` as text, so"
+        " write `2.0e-4` or `0.0002`",
         gt=0,
         le=1,
     )
-    beta1: Float = setting("first momentum of Adam", ge=0, lt=1)
+    beta1: Float = setting("beta1 of Adam", ge=0, lt=1)
     lr_decay_epochs: Natural = setting(
-        "last epochs over which the learning rate falls linearly to 0; 0: constant", "train"
+        "number of epochs at the end of training over which the learning rate falls linearly to"
+        " 0. 0: the learning rate is constant",
+        "train",
     )
     ngf: Channels = setting("channels of the generator's first layer")
     ndf: Channels = setting("channels of the discriminator's first layer")
     jitter: int = setting(
-        "side in pixels that images are padded to before a random crop of a frame: more than the "
-        "frame, at most twice the frame; 0: no crop. Frames of 512 need another value: 572 is the "
-        "same share",
+        "images are padded to this side in pixels, and a random frame is cropped. The value "
+        "must be larger than the frame and at most twice as large. 0: no crop. 286 for frames "
+        "of 256 corresponds to 572 for frames of 512",
         ge=0,
         le=2 * FRAMES[-1],
     )
     glad_form: GladForm = setting(
-        "gradient loss: mean of the absolute or of the squared difference of the gradient "
-        "magnitudes of drawn and true sketch; `cosine`: how far the gradient directions of drawn "
-        "sketch and photo differ, as in GENRE. Has an effect only if its weight is above 0",
+        "form of the gradient loss. `magnitude` and `squared`: mean absolute or squared "
+        "difference between the gradient magnitudes of drawn and true sketch. `cosine`: "
+        "difference between the gradient directions of drawn sketch and photo, as in GENRE. The"
+        " key has an effect only if `losses.glad` is above 0",
     )
     precision: Precision = setting(
-        "`bf16`: forward and backward passes in 16 bits (weights, losses and Adam stay in 32): "
-        "faster on GPUs and on CPUs with AMX or AVX512-BF16, slower on other CPUs. Results differ "
-        "in the last digits, so use one precision for all that you compare. On a GPU fp32 "
-        "convolutions round to TensorFloat-32, torch's default",
+        "`bf16`: forward and backward passes use 16 bits, while weights, losses and Adam keep "
+        "32. This is faster on GPUs and on CPUs with AMX or AVX512-BF16, and slower on other "
+        "CPUs. Results differ in the last digits, so compare only runs of the same precision. "
+        "On a GPU, `fp32` convolutions round to TensorFloat-32, torch's default",
     )
     warp: WarpMode = setting(
-        "the sketches trained on are brought onto their photos by a map estimated from both "
-        "parsings: `face` moves the whole head, `region` eyes with brows, nose and mouth; scores "
-        "always compare with the original sketches",
+        "training sketches are warped onto their photos, by a map estimated from the label maps"
+        " of both. `face` moves the whole head. `region` moves eyes with brows, nose and mouth."
+        " Scores always use the original sketches",
         "that ablation's train; warp_sketches and pack_warped_tensors if no other ablation uses it",
     )
     fusion: FusionName = setting(
-        "how the sketches of the local networks and of the whole frame become one: `apdrawing` is "
-        "APDrawingGAN's, the other three are ours "
-        "([docs/how-it-works.md](../docs/how-it-works.md)); has an effect only if `losses.local` "
-        "is above 0",
+        "how the sketches of the local networks and the sketch of the whole frame become one. "
+        "`apdrawing` is APDrawingGAN's method. This project added the other three "
+        "([docs/how-it-works.md](../docs/how-it-works.md#fusion-from-parts-to-one-sketch)). The"
+        " key has an effect only if `losses.local` is above 0",
     )
     decoder: DecoderName = setting(
-        "how the U-Nets double the resolution: `transposed` convolutions as in pix2pix; `resize`: "
-        "each pixel is repeated, then a 3x3 convolution, which leaves no checkerboard "
-        "([docs/how-it-works.md](../docs/how-it-works.md#the-decoder))",
+        "how the U-Nets double the resolution. `transposed`: transposed convolutions, as in "
+        "pix2pix. `resize`: each pixel is repeated and a 3x3 convolution follows, which leaves "
+        "no checkerboard ([docs/how-it-works.md](../docs/how-it-works.md#the-decoder))",
     )
     flip: bool = setting(
-        "half of the pairs trained on, at random, are mirrored: photo, sketch, labels and points",
+        "true: a random half of the training pairs is mirrored (photo, sketch, labels and points)",
     )
     losses: LossWeights
 
@@ -320,27 +332,29 @@ class RunSettings(Section):
     """The keys of `train` that change no result: settings of the whole run, not of an ablation."""
 
     strip_every: Natural = setting(
-        "epochs between two PNG strips of training samples (photo, true sketch, drawn sketch) in "
-        "`train/{ablation}/seed{seed}/strips/` and in TensorBoard; 0: none. A setting of the "
-        "whole run, which no ablation may override",
+        "number of epochs between two strips. A strip is a PNG that shows training samples as "
+        "photo, true sketch and drawn sketch. Strips are in "
+        "`train/{ablation}/seed{seed}/strips/` and in TensorBoard. 0: no strips. This key "
+        "belongs to the whole run, so no ablation may set it",
         "nothing",
     )
     state_minutes: Weight = setting(
-        "longest time in minutes between two saved states for resuming; a setting of the whole run",
+        "longest time in minutes between two saved states. A killed training resumes from the "
+        "last saved state. This key belongs to the whole run",
         "nothing",
     )
     keep: Literal["all", "last"] = setting(
-        "states for resuming that stay of each training: the newest two, so that a damaged "
-        "one has a predecessor, or the newest alone. A state takes three times "
-        "the weights (0.7 GB for `baseline`, 1 GB for the local networks). A setting of the whole "
-        "run",
+        "saved states kept for each training. `all`: the newest two, in case one is damaged. "
+        "`last`: only the newest. A state takes three times as much disk as the weights (0.7 GB"
+        " for `baseline`, 1 GB with the local networks). This key belongs to the whole run",
         "nothing",
     )
     keep_replaced: Natural = setting(
-        "trainings of earlier values that stay of each ablation and seed, with states and "
-        "generators, so that a value set back trains nothing; those by other code and unfinished "
-        "ones go first, and `make clean-replaced` removes all. At width 64 a training with 31 "
-        "generators takes 7 to 8 GB. A setting of the whole run",
+        "number of earlier trainings that are kept for each ablation and seed after a value was"
+        " changed. If you set the value back, nothing is trained again. If there are too many, "
+        "trainings by other code and unfinished trainings are removed first. `make "
+        "clean-replaced` removes all. At width 64 a training with 31 generators takes 7 to 8 "
+        "GB. This key belongs to the whole run",
         "nothing",
     )
 
@@ -409,10 +423,11 @@ Overrides = _partial(HyperParameters)
 class SweepSection(Section):
     """One hyper-parameter of an ablation over several values."""
 
-    ablation: str = setting("the ablation that the points differ from by one value")
+    ablation: str = setting("the ablation to start from; each point changes one of its values")
     key: str = setting("the hyper-parameter that varies, such as jitter or losses.local")
     values: Annotated[list[Any], AfterValidator(_unique)] = setting(
-        "the values, each an ablation of its own unless another has the same hyper-parameters",
+        "the values. Each becomes an ablation, unless an ablation with the same "
+        "hyper-parameters exists",
         min_length=1,
     )
     show: bool = Field(False, description="whether grids and gallery have the points too")
@@ -421,10 +436,10 @@ class SweepSection(Section):
 class PublishedValues(Section):
     """Published values of FID."""
 
-    source: Text = setting("where the values are published")
-    features: Text = setting("the network of their features, as tables name it")
+    source: Text = setting("where the values were published")
+    features: Text = setting("the feature network of the values, as tables name it")
     fid: Annotated[dict[str, Weight], AfterValidator(lambda fid: dict(sorted(fid.items())))] = (
-        setting("FID by subset, `all` for the pooled test set", min_length=1)
+        setting("FID by subset. `all` is the pooled test set", min_length=1)
     )
 
 
@@ -432,8 +447,8 @@ class Inference(Section):
     """How trained generators draw."""
 
     statistics: Literal["instance", "running"] = setting(
-        "`instance`: BatchNorm uses the statistics of the single image and dropout stays on, as "
-        "pix2pix tests; `running`: `eval()`",
+        "`instance`: BatchNorm uses the statistics of the single image and dropout stays on, as"
+        " in pix2pix's test. `running`: `eval()`",
         "infer",
     )
 
@@ -444,11 +459,12 @@ class Epochs(Section):
     model_config = ConfigDict(json_schema_extra={"stale": "train"})
 
     start: Positive = setting(
-        "first evaluated epoch. An epoch added before the last one trained means training afresh, "
-        "one after it goes on from the last state",
+        "first evaluated epoch. If you add an epoch before the last trained epoch, training "
+        "starts again from the beginning. If you add an epoch after it, training continues from"
+        " the last state",
     )
     stop: Positive = setting("last evaluated epoch, included; at most `train.epochs`")
-    step: Positive = setting("epochs from one evaluated epoch to the next")
+    step: Positive = setting("distance between two evaluated epochs")
 
 
 Share = Annotated[Float, Field(ge=0, le=1)]
@@ -458,7 +474,7 @@ class OnnxInput(Section):
     """What your own ONNX network takes: RGB images of size x size pixels; from each channel
     in 0..1 its `mean` is subtracted, and the difference is divided by its `std`."""
 
-    size: int = setting("side in pixels of its square input", ge=16, le=2048)
+    size: int = setting("side in pixels of the network's square input", ge=16, le=2048)
     mean: list[Share] = setting("mean of red, green and blue in 0..1", min_length=3, max_length=3)
     std: list[Annotated[Share, Field(gt=0)]] = setting(
         "standard deviation of red, green and blue in 0..1", min_length=3, max_length=3
@@ -484,60 +500,65 @@ class Evaluation(Section):
 
     epochs: Epochs
     features: Features = setting(
-        "network of FID and KID: pytorch-fid's (published values use it), torchvision's (the "
-        "report's), a small one that comes with the environment (no download; the demo's), or one "
-        "of your own: an ONNX file, the side in pixels of its square input, and mean and standard "
-        "deviation of red, green and blue in 0..1 that it was trained with "
-        "([docs/features.md](../docs/features.md))",
+        "feature network of FID and KID. `inception-tf`: pytorch-fid's Inception, which "
+        "published values use. `inception-imagenet`: torchvision's Inception, which the report "
+        "uses. `efficientnet-lite0`: a small network that the demo uses and that needs no "
+        "download. You can also give the path of an ONNX file as `onnx`. Then also give `size` "
+        "(side in pixels of its square input), and `mean` and `std` of red, green and blue in "
+        "0..1 ([docs/features.md](../docs/features.md))",
     )
     weights: Text | None = setting(
-        "the network's weights file; null: the published one, downloaded to `resources/weights/`, "
-        "or `efficientnet-lite0`'s from its package. Not with an ONNX file",
+        "weights file of the feature network. null: the published file, downloaded to "
+        "`resources/weights/` (for `efficientnet-lite0`, the file in its package). Not allowed "
+        "with an ONNX file",
     )
     weights_sha256: Sha256 | None = setting(
-        "expected hash of the weights file; null: that of the published one",
+        "expected SHA-256 of the weights file. null: the hash of the published file",
     )
     lpips: Text | None = setting(
         "folder with `vgg16-397923af.pth` (torchvision's VGG16) and `lpips_weights.pt` (piq's "
-        "release v0.4.0); null leaves LPIPS out",
+        "release v0.4.0). null: LPIPS is not computed",
     )
     lpips_sha256: Sha256 | None = setting(
-        "expected hash of the VGG16 in that folder; null: that of torchvision's. No hash of "
-        "`lpips_weights.pt` is published: its shapes are checked, and other content makes the "
-        "scores stale",
+        "expected SHA-256 of the VGG16 file in the folder `evaluation.lpips`. null: the hash of"
+        " torchvision's file. `lpips_weights.pt` has no published hash, so only its shapes are "
+        "checked. If its content changes, scoring runs again",
     )
     identity: bool = setting(
-        "true: dlib's face recognition network, on the CPU, looks the test people's photos up by "
-        "each drawn sketch: rank 1 and AUC, and the same for the true sketches. Needs `make setup "
-        "IDENTITY=1` (105 MB); a tenth of a second per image",
+        "true: dlib's face recognition compares each drawn sketch with the photos of all test "
+        "people, and reports rank 1 and AUC. True sketches are scored too. This runs on the "
+        "CPU, takes a tenth of a second per image, and needs `make setup IDENTITY=1` (105 MB)",
     )
     primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "memory"] = setting(
-        "the primary metric: the intervals of its difference to `reference`, over all subsets, "
-        "hold for all ablations at once; all other differences are descriptive "
-        "([docs/significance.md](../docs/significance.md)). Decide before you look",
+        "the primary metric, which decides the comparison. Over all subsets, the intervals of "
+        "its differences to `reference` hold for all ablations at once. All other differences "
+        "are descriptive, each with its own interval "
+        "([docs/significance.md](../docs/significance.md)). Choose it before you look at "
+        "results",
         "estimate_differences",
     )
     contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = setting(
-        "pairs of ablations or methods, [first, second], whose difference is estimated beside the "
-        "differences to `reference`. A pair of ablations has a part in the primary lines and makes "
-        "all primary intervals wider: decide before you look",
+        "pairs [first, second] of ablations or methods that are compared with each other, in "
+        "addition to the comparison with `reference`. Every pair of ablations makes all primary"
+        " intervals wider. Choose the pairs before you look at results",
         "estimate_differences",
     )
     votes: Annotated[list[Text], AfterValidator(_unique)] = setting(
-        "CSV files of blind votes, one per voter, saved by the page that the target `votes` makes "
-        "([docs/votes.md](../docs/votes.md))",
+        "CSV files of blind votes, one file per voter. The page that the target `votes` makes "
+        "saves them ([docs/votes.md](../docs/votes.md))",
         "compare",
     )
     chosen_by: Literal["fid", "kid"] = setting(
-        "with validation pairs: the distance whose lowest value on these pairs chooses each run's "
-        "epoch; FID is biased at small n, KID is not",
+        "the metric that chooses each run's epoch if there are validation pairs. The epoch with"
+        " the lowest value on these pairs is chosen. With few pairs FID is biased, and KID is "
+        "not",
         "compare, if there are validation pairs",
     )
     scored_as: ScoredAs = setting(
-        "what is done to drawn and true sketches before they are scored, as published code does "
-        "it: stretched levels, JPEG, colour, part and size of the image "
-        "([docs/protocols.md](../docs/protocols.md#how-sketches-are-scored) compares them). "
-        "Samples stay as drawn, and tables and figures name the preset",
+        "how drawn and true sketches are changed before scoring, to follow published code. "
+        "[docs/protocols.md](../docs/protocols.md#how-sketches-are-scored) compares the presets"
+        " (gray levels, JPEG, colour, crop, size). The saved samples stay as drawn. Tables and "
+        "figures name the preset",
     )
 
 
@@ -546,16 +567,21 @@ class Voting(Section):
 
     model_config = ConfigDict(json_schema_extra={"stale": "votes"})
 
-    faces: Positive = setting("test people whose sketches are shown; all if there are fewer")
-    seed: Natural = setting("decides who is shown, in what order, and on which side")
+    faces: Positive = setting(
+        "number of test people on the page of votes. If there are fewer, all are shown"
+    )
+    seed: Natural = setting(
+        "seed that chooses the people on the page of votes, their order, and the side of each "
+        "sketch"
+    )
 
 
 class ComparisonSettings(Section):
     """What the comparison shows."""
 
     people: Annotated[list[Text], AfterValidator(_unique)] = setting(
-        "the test people of the grids, as SUBSET/ID; of a subset without any, six are taken that "
-        "lie evenly in the table of the pairs",
+        "test people to show in the grids, as SUBSET/ID. For a subset that you do not name, six"
+        " people are taken, evenly spaced in the table of pairs",
         "compare",
     )
     voting: Voting
@@ -572,17 +598,20 @@ class Draw(Section):
         None, description="points placed by hand on photos in which no face is found (CSV)"
     )
     background: Background = Field(
-        "white", description="`white`: all but the person is made white; `keep`: nothing is"
+        "white",
+        description="`white`: all but the person is made white. `keep`: the photo stays as it is",
     )
 
 
 class Config(Section):
     """Configuration of the photo -> sketch ablations."""
 
-    run: Name = setting("results go to `results/{run}/`", "nothing: another run is another folder")
+    run: Name = setting(
+        "name of the run: results go to `results/{run}/`", "nothing: another run is another folder"
+    )
     trial: Name | None = setting(
-        "results go to `results/{run}-{trial}/` instead, so that a trial of a run "
-        "(`config/tiny.yaml`) keeps the run's results",
+        "name of a trial. Results go to `results/{run}-{trial}/`, so a trial "
+        "(`config/tiny.yaml`) does not replace the results of the run",
         "nothing: another trial is another folder",
     )
     dataset: Dataset
@@ -595,48 +624,53 @@ class Config(Section):
         min_length=1,
     )
     device: Literal["auto", "cpu", "cuda"] = setting(
-        "where detection, training, drawing and scoring run. `auto`: on a GPU, or on the CPU of a "
-        "machine without one; if there is a card but no way to use it (an old driver, a scheduler "
-        "that gave none), the job ends and says what to do. `cpu`: on the CPU; `cuda`: the job "
-        "ends if there is no GPU. A job whose resource `gpu` is 0 runs on the CPU",
+        "device for detection, training, drawing and scoring. `cpu`: the CPU. `cuda`: a GPU, or"
+        " the job stops. `auto`: a GPU, or the CPU if the machine has no card. If the machine "
+        "has a card that the job cannot use, the job stops and says what to do "
+        "([docs/gpu.md](../docs/gpu.md)). A job whose resource `gpu` is 0 runs on the CPU",
         "nothing",
     )
     gpu_slots: Positive = setting(
-        "jobs that share one GPU; the others wait and say so. How many run at once is the "
-        "resource `gpu` in `profiles/default`: set it to the number of GPUs times `gpu_slots`. "
-        "Without NVIDIA's MPS jobs on one GPU take turns and gain little: "
-        "[docs/gpu.md](../docs/gpu.md)",
+        "number of jobs that may share one GPU. Further jobs wait and say so. Also set the "
+        "resource `gpu` in `profiles/default` to the number of GPUs times `gpu_slots`. Without "
+        "NVIDIA's MPS, jobs on one GPU take turns, and sharing gains little "
+        "([docs/gpu.md](../docs/gpu.md))",
         "nothing",
     )
     ablations: dict[Name, Overrides] = setting(  # type: ignore[valid-type]
-        "overrides of `train` by name: see below", "that ablation's train", min_length=1
+        "ways to train, by name. Each way overrides keys of `train`: see [below](#ablations)",
+        "that ablation's train",
+        min_length=1,
     )
     sweeps: dict[Name, SweepSection] = setting(
-        "one hyper-parameter of an ablation over several values, by name: see below",
+        "an ablation trained with several values of one hyper-parameter, by name: see "
+        "[below](#sweeps)",
         "the new points' train, and what follows",
     )
     reference: Name = setting(
-        "the ablation that the other ablations are compared with: differences, intervals and "
-        "verdicts. More ablations make the primary intervals wider",
+        "the ablation that all other ablations are compared with, by differences, intervals and"
+        " verdicts (better, worse or undecided). Every further ablation makes the primary "
+        "intervals wider",
         "estimate_differences",
     )
     methods: dict[Name, Text] = setting(
-        "folders of other people's sketches of the test photos, by name, which are scored beside "
-        "the ablations: see below",
+        "folders of sketches that other programs drew from the test photos, by name. They are "
+        "scored beside the ablations ([docs/other-sketches.md](../docs/other-sketches.md))",
         "collect_sketches",
     )
     published: dict[Name, PublishedValues] = setting(
-        "published values of FID, by name, as rows and lines beside the run's own: see below",
+        "published FID values, by name. They appear in the tables and curves of FID "
+        "([docs/other-sketches.md](../docs/other-sketches.md#show-published-values))",
         "compare",
     )
     inference: Inference
     evaluation: Evaluation
     comparison: ComparisonSettings
     draw: Draw | None = setting(
-        "the target `draw` draws the faces of the photos in a folder with a generator of the run: "
-        "{photos: FOLDER, ablation, seed, epoch}, `background` (`white`, the default, or `keep`) "
-        "and `points` (CSV) for photos in which no face "
-        "is found ([docs/own-photos.md](../docs/own-photos.md))",
+        "what the target `draw` does: {photos: FOLDER, ablation, seed, epoch}. It draws the "
+        "faces in the photos of a folder with a generator of the run. Optional: `background` "
+        "(`white`, the default, or `keep`), and `points`, a CSV file for photos in which no "
+        "face is found ([docs/own-photos.md](../docs/own-photos.md))",
         "draw",
     )
 
