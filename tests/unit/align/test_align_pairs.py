@@ -1,7 +1,7 @@
-"""Pairs of faces anywhere in large images come out where faces have to lie, and so do their points.
+"""Faces anywhere in large images, and their points, are moved to the usual place.
 
-Generated faces, put on larger canvases by known similarities: their true points tell where they
-have to be.
+Generated faces are put on larger canvases by known similarity transforms, so that their true places
+are known.
 """
 
 import dataclasses
@@ -110,7 +110,7 @@ def test_a_photo_that_does_not_fit_even_aligned_is_named_before_any_picture_is_m
     assert misplaced(pairs, table, "each", SIZE, 256) == []
 
     wrong, own = table.copy(), table["id"] == "1"
-    wrong.loc[own, "left_eye_y"] -= 200  # one eye was found far off
+    wrong.loc[own, "left_eye_y"] -= 200  # an eye at a wrong place
     [line] = misplaced(pairs, wrong, "each", SIZE, 256)
     assert line.startswith(f"{pairs[1].photo} (photo of AR 1, aligned): ")
     assert "the face is tilted" in line

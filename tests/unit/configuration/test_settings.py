@@ -1,4 +1,4 @@
-"""The configuration: what it admits, what stages are keyed by, and mistakes that are all named."""
+"""The configuration: allowed values, parameters of stages, and mistakes, which are all named."""
 
 import copy
 import hashlib
@@ -44,7 +44,7 @@ def with_values(config, values):
 
 
 def with_overlays(config, *names):
-    """As Snakemake merges the overlays of config/, without what they drop."""
+    """The overlays of config/, merged as in Snakemake, without dropped ablations."""
     for name in names:
         update_config(config, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
     return loading.without_dropped(config)
@@ -111,7 +111,7 @@ def test_the_full_config_is_the_reports_experiment(config):
 
 
 def test_schema_and_readme_are_as_the_settings_have_them(config):
-    """If not: make config-docs."""
+    """If this fails, run make config-docs."""
     assert (ROOT / reference.SCHEMA).read_text() == reference.schema_text()
     readme = (ROOT / reference.README).read_text()
     assert readme == reference.readme_text(readme, config)
@@ -137,7 +137,7 @@ def test_hparams_are_complete_but_for_what_has_no_effect(config):
 
 @pytest.mark.parametrize("ablation", ["baseline", "glad", "local", "local_glad"])
 def test_hparams_change_with_every_value_that_has_an_effect(config, ablation):
-    """Also when it is changed in config.yaml alone: no default of the code takes its place."""
+    """Also for a change in config.yaml alone: no default of the code replaces the value."""
     before = settings.ablation_config(config, ablation)
     assert TrainConfig.from_hparams(before.hparams()).hparams() == before.hparams()
     for key, value in {
@@ -344,7 +344,7 @@ def test_sketches_need_points_if_they_are_warped_or_looked_at_for_identity(confi
     asking = with_values(config, {"ablations.baseline.warp": "face", "evaluation.identity": True})
     warp = "the warp of ablation baseline"
     assert settings.sketch_points_needed_by(asking) == [warp, "evaluation.identity"]
-    for split in ("train", "val"):  # identity looks test people up
+    for split in ("train", "val"):  # identity only concerns test people
         assert settings.sketch_points_needed_by(asking, split) == [warp]
     for_all = with_values(config, {"train.warp": "region"})
     assert len(settings.sketch_points_needed_by(for_all, "train")) == len(config["ablations"])
@@ -435,7 +435,7 @@ def test_null_leaves_out_what_is_defined_elsewhere(config):
 def test_values_of_the_command_line_are_read_as_those_of_a_file():
     before = {"train": {"lr": 0.1, "flip": False, "ngf": 64}, "seeds": [0], "device": "cpu"}
     before |= {"landmarks": {"manual": "a.csv", "annotate": []}, "run": "cufs"}
-    # as Snakemake has read them
+    # as read by Snakemake
     given = {
         "train": {"lr": "0.2", "flip": "true"},
         "seeds": ["0", "1"],
@@ -449,7 +449,7 @@ def test_values_of_the_command_line_are_read_as_those_of_a_file():
         "seeds": [0, 1],
         "device": "cuda",
         "landmarks": {"manual": None, "annotate": ["AR/1/photo"]},
-        "evaluation": {"epochs": {"start": "010", "step": "1:30"}},  # refused, as written
+        "evaluation": {"epochs": {"start": "010", "step": "1:30"}},  # refused with this text
         "run": "cufs",
     }
 
@@ -509,7 +509,7 @@ def test_what_stands_in_the_place_of_results_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert checks.blocked_folders("mine") == []
     results = tmp_path / "results"
-    for target in ("nowhere", "results"):  # another disk that is not there, and a loop
+    for target in ("nowhere", "results"):  # a missing disk, and a loop
         results.symlink_to(target)
         [problem] = checks.blocked_folders("mine")
         assert problem.startswith("results: is not a folder")

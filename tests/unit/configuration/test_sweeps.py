@@ -1,4 +1,4 @@
-"""Sweeps: the ablations that their points become, and every mistake named."""
+"""Sweeps: the ablations of their points, and every mistake named."""
 
 import copy
 from pathlib import Path
@@ -19,7 +19,7 @@ def config():
 
 
 def expanded(config, **swept):
-    """The expanded configuration and its sweeps, which have to be without mistakes."""
+    """The expanded configuration and its sweeps, which must have no mistakes."""
     config = {**config, "sweeps": swept}
     assert sweeps.config_problems(config) == []
     return sweeps.expanded(config)

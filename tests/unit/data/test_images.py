@@ -1,4 +1,4 @@
-"""Image files of any make are read as people see them, or refused with a remedy."""
+"""Image files of all kinds are read as a viewer shows them, or refused with a remedy."""
 
 import io
 import os
@@ -42,13 +42,13 @@ def with_chunk(name, *numbers, pixels=PIXELS, size=4):
 
 
 def with_primaries(red_x, pixels=PIXELS):
-    """Those of sRGB, but for the red one."""
+    """The primaries of sRGB with another red."""
     numbers = 31270, 32900, red_x, 33000, 30000, 60000, 15000, 6000
     return with_chunk(b"cHRM", *numbers, pixels=pixels)
 
 
 def wide_gamut():
-    """A profile that differs from sRGB in its name and in the red primary alone."""
+    """A profile that differs from sRGB only in its name and the red primary."""
     profile = bytearray(SRGB.replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be")))
     at = profile.index(b"rXYZ", 128)
     offset = int.from_bytes(profile[at + 4 : at + 8])
@@ -77,7 +77,7 @@ GROUND = np.full((64, 96, 3), 99, np.uint8)
 
 
 def rotated():
-    """A HEIF with a rotation of its own, and the same in its EXIF."""
+    """A HEIF with the same rotation in the file and in its EXIF."""
     exif = Image.Exif()
     exif[274] = 6
     return encoded(GROUND, "HEIF", exif=exif.tobytes())

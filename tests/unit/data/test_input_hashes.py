@@ -1,4 +1,4 @@
-"""Content decides: files are told apart whatever their times say."""
+"""Files are compared by their content, not by their times."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""The table of pairs is checked with all its images, and pictures are those that were indexed."""
+"""The table of pairs is checked with all its images, and changed pictures are refused."""
 
 import dataclasses
 import hashlib
@@ -158,7 +158,7 @@ def test_a_table_that_cannot_be_reached_is_told_as_such(tmp_path, path, monkeypa
         ("AR\t2\ttrain", "AR\t2\tTrain", "line 3: split 'Train' is unknown"),
         ("AR\t2\ttrain", "AR\t2\t\ttrain", "line 3: 6 cells instead of 5"),
         ("AR\t2\ttrain", "AR\t2", "line 3: 4 cells instead of 5"),
-        # this row may be the test pair that seems to be missing
+        # the faulty row may be the missing test pair
         ("sketches/4.png", "sketches/4.png\textra", "line 5: 6 cells instead of 5"),
         ("photos/2.png", "photos/20.png", "line 3: photo 'photos/20.png' is not there"),
         ("photos/2.png", "photos", "line 3: photo 'photos' cannot be read"),
@@ -194,7 +194,7 @@ def test_one_fault_in_a_table_gives_one_problem_with_line_and_value(folder, old,
     Image.new("RGB", SIZE).save(folder / "turned.png", exif=exif)
     rows = [row.replace(old, new) for row in ROWS]
     if expected.startswith("subset 'AR' has 1 test"):
-        rows.append(row(5, "val"))  # two for validation
+        rows.append(row(5, "val"))  # a second validation pair
     problem = one_problem(write_table(folder, rows))
     assert expected in problem
     assert problem.startswith(f"{folder}/pairs.tsv")
@@ -318,7 +318,7 @@ def test_a_share_of_training_becomes_validation_and_test_pairs_stay():
 
 def test_images_of_any_size_are_indexed_with_both_sizes(folder):
     exif = Image.Exif()
-    exif[274] = 6  # to be turned right
+    exif[274] = 6  # rotated
     Image.new("RGB", (40, 30), "red").save(folder / "photos/1.png", exif=exif)
     Image.new("RGBA", (33, 44)).save(folder / "sketches/1.png")
 

@@ -1,4 +1,4 @@
-"""Files of a run come back as they were written; others end in a sentence: why, and what to do."""
+"""Files of a run are read as they were written; others end in a sentence with the remedy."""
 
 import errno
 import io
@@ -92,7 +92,7 @@ def objects():
 
 
 def with_header(old, new):
-    """WHOLE with another array header and the CRC of it."""
+    """WHOLE with another array header and a matching CRC."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(WHOLE)) as whole, zipfile.ZipFile(file, "w") as changed:
         for name in whole.namelist():
@@ -118,7 +118,7 @@ DAMAGED_ARRAYS = {
 
 
 def problem_of(read, path, content):
-    """The one problem that reading the content ends in."""
+    """The problem of reading the content."""
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
         read(path)
@@ -173,7 +173,7 @@ def test_a_file_that_cannot_be_read_is_not_called_damaged(error, told):
 
 
 def test_a_generator_that_cannot_be_opened_is_not_called_missing(tmp_path, monkeypatch):
-    """safetensors itself says so."""
+    """The message is that of safetensors."""
     (tmp_path / "g.safetensors").touch()
 
     def refuse(*_):

@@ -1,4 +1,4 @@
-"""Published weights: where from, downloading, checking."""
+"""Published weights: their places, download and check."""
 
 import hashlib
 import os

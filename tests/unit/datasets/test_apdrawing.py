@@ -9,7 +9,7 @@ from photosketch.datasets.__main__ import main
 
 
 def picture(path, level, width=32):
-    """The photo (left) red, the drawing of the gray level."""
+    """A red photo on the left and a drawing with this gray level."""
     pixels = np.full((20, width, 3), level, np.uint8)
     pixels[:, : width // 2] = (level, 0, 0)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""CUFS: the trees in which it circulates, made here of empty files."""
+"""CUFS: the folders of different copies, made of empty files."""
 
 import csv
 from collections import Counter
@@ -44,7 +44,7 @@ def make_numbered(folder, count):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, root):
-    """All of CUFS in the documented layout, to be read only."""
+    """CUFS in the documented layout; tests must not change it."""
     folder = tmp_path_factory.mktemp("whole") / "cufs"
     make_cuhk(folder / "CUHK", root, numbered=True)
     for part, count in SIZES.items():
@@ -54,7 +54,7 @@ def whole(tmp_path_factory, root):
 
 @pytest.fixture
 def ar(tmp_path):
-    """The part AR alone."""
+    """Only the part AR."""
     make_numbered(tmp_path / "cufs/AR", 123)
     return tmp_path / "cufs/AR"
 
@@ -122,7 +122,7 @@ def test_variants_of_case_number_and_suffix_are_accepted_and_a_part_by_itself(tm
 def test_cufs_as_it_circulates_is_the_same_table_and_other_folders_are_left_aside(
     whole, tmp_path, layout, capsys
 ):
-    """Every part in the halves Training and Testing, joined with the kind or not."""
+    """Every part in Training and Testing halves, with the kind in the same name or below."""
     plain, data = find_pairs(whole, "rslcr"), tmp_path / "Data"
     for pair in plain.pairs:
         half = {"train": "Training", "test": "Testing"}[pair.split]
@@ -137,7 +137,7 @@ def test_cufs_as_it_circulates_is_the_same_table_and_other_folders_are_left_asid
     for row, pair in zip(read_table(tmp_path / "pairs.tsv"), plain.pairs, strict=True):
         assert (row["subset"], row["id"], row["split"]) == (pair.subset, pair.id, pair.split)
         assert Path(row["sketch"]).name == pair.sketch.name
-    # by the other division some of these lie in the wrong half
+    # by the other split some of these lie in the wrong half
     texts = [text for text in problems_of(data, "cagan") if "has images" not in text]
     assert all("--split" in text or "without a" in text for text in texts)
 
@@ -192,7 +192,7 @@ def test_numbered_results_are_of_the_test_pairs_of_all_parts(whole, tmp_path, ro
         (theirs / f"{number}.jpg").write_text(str(number))
     output = tmp_path / "out"
     arguments = ["--output", str(output), "--results", str(theirs)]
-    # what is numbered does not depend on which parts are there
+    # the numbers do not depend on missing parts
     assert main(["cufs", str(whole / "XM2VTS"), *arguments]) == 0
     results = output / "results/RSLCR"
     assert f"methods: {{RSLCR: {results}}}" in capsys.readouterr().out
@@ -206,7 +206,7 @@ def test_numbered_results_are_of_the_test_pairs_of_all_parts(whole, tmp_path, ro
 
 
 def test_results_follow_the_list_that_their_authors_order_them_by(whole, tmp_path, root):
-    """As in SCA-GAN's list: parts by name, numbers as text, CUHK by the numbers 89 to 188."""
+    """The form of SCA-GAN's list: parts by name, numbers as text, CUHK by 89 to 188."""
     tested = find_pairs(whole, "cagan").numbering
     numbers = {id: str(89 + place) for place, (part, id) in enumerate(tested) if part == "CUHK"}
     in_order = sorted((part, numbers.get(id, id), id) for part, id in tested)

@@ -1,4 +1,4 @@
-"""Photos and sketches in two folders or side by side, and the draw of test pairs."""
+"""Photos and sketches in two folders or side by side, and the random choice of test pairs."""
 
 import os
 from collections import Counter
@@ -57,7 +57,7 @@ def test_the_draw_depends_on_seed_subset_and_names_alone():
         other, _ = draw_splits(names, subset, 0.25, 0.1, seed)
         both = sum(first[name] == other[name] == "test" for name in names)
         assert 4 <= both <= 22  # 12.5 expected, standard deviation 2.7
-    # a table that is made anew, on any machine, has the same test pairs
+    # a new table has the same test pairs on every machine
     draw, _ = draw_splits(names[:9], "mine", 0.3, 0, seed=0)
     assert [name for name in names[:9] if draw[name] == "test"] == ["1", "2", "5"]
 
@@ -69,7 +69,7 @@ def test_one_folder_holds_pictures_side_by_side(tmp_path, capsys):
         pixels = np.full((10, 16), 50, np.uint8)
         pixels[:, 8:] = 100 + number
         Image.fromarray(pixels).save(folder / f"{number}.png")
-    for again in ([], ["--force"]):  # the halves of the first time are not more pictures
+    for again in ([], ["--force"]):  # the first run's halves are not taken for pictures
         assert main(["folders", str(folder), "--output", str(folder), *again]) == 0
         assert capsys.readouterr().err == ""
     rows = read_table(folder / "pairs.tsv")

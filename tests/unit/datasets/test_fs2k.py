@@ -1,4 +1,4 @@
-"""FS2K: its annotations as its repository documents them, on trees made here."""
+"""FS2K: annotations as documented in its repository, in folders made here."""
 
 import json
 
@@ -19,7 +19,7 @@ def touch(path):
 
 
 def entry(name, style):
-    """An annotation with some of the keys that the repository shows."""
+    """An annotation with some of the documented keys."""
     return {"image_name": name, "skin_patch": [163, 139], "hair": 0, "style": style}
 
 
@@ -38,7 +38,7 @@ def fs2k(tmp_path):
 
 
 def annotate(folder, split, entries):
-    text = "\ufeff" + json.dumps(entries)  # as some editors save it
+    text = "\ufeff" + json.dumps(entries)  # some editors save this mark
     (folder / f"anno_{split}.json").write_text(text)
 
 

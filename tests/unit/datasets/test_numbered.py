@@ -85,7 +85,7 @@ def test_results_of_another_call_that_would_stay_among_these_are_refused(tmp_pat
     write_copies(copies)
     (target / "AR/notes.txt").touch()
     assert planned_copies(folder, NUMBERING, set(NUMBERING), target) == (copies, [])
-    # a result of another kind, and a person who is no longer for testing
+    # another kind of result, and a person who is not in the test split
     (folder / "1.png").rename(folder / "1.jpg")
     [problem] = planned_copies(folder, NUMBERING, set(NUMBERING[:3]), target)[1]
     assert problem.startswith(f"{target}: has images that are not among these results")

@@ -1,4 +1,4 @@
-"""The table of pairs that every reader writes: read as it was written, and never written over."""
+"""The table of pairs that every reader writes: read as written, and never overwritten."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What a run is going to take: disk, and time by past jobs or by what was timed."""
+"""The expected disk of a run, and its time by past jobs or by measured speeds."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ ROWS = [
 
 @pytest.fixture
 def config(root: Path) -> dict[str, Any]:
-    """The full configuration with four ablations without local networks."""
+    """The full configuration, with four ablations that have no local networks."""
     config = yaml.safe_load((root / "config/config.yaml").read_text())
     return {**config, "ablations": {name: {} for name in ("a", "b", "c", "d")}}
 

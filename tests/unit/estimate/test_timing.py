@@ -1,4 +1,4 @@
-"""The time of steps and of one face on this machine, and what the other precision would change."""
+"""The time of steps and of a face on this machine, and the effect of the other precision."""
 
 import pytest
 import torch

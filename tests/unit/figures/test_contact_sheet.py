@@ -1,4 +1,4 @@
-"""Sheets of images: what stands where, and positions spread over a list."""
+"""Contact sheets: the places of images, and evenly spaced positions of a list."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def groups(count: int, alarm: bool = False, images: int = 2) -> list[Group]:
 
 
 def black_boxes(picture: Image.Image) -> int:
-    """How many images are whole on the sheet."""
+    """The number of complete images on the sheet."""
     dark = (np.asarray(picture.convert("L")) == 0).astype(int)
     padded = np.pad(dark.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     dark = padded[80:, 60:] - padded[:-80, 60:] - padded[80:, :-60] + padded[:-80, :-60]

@@ -1,4 +1,4 @@
-"""Which faces the local networks' rectangles do not fit, and what is said of them."""
+"""The faces that the local networks' rectangles do not fit, and the messages about them."""
 
 import numpy as np
 import pytest

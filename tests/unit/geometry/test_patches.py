@@ -1,4 +1,4 @@
-"""Where the rectangles of a face lie."""
+"""The places of a face's rectangles."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Exact where nothing moves, filtered where it shrinks, bordered by what is behind the face."""
+"""Resampling: exact without a move, filtered if it shrinks, with the background as border."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ STILL = Similarity(np.eye(2), np.zeros(2))
 
 
 def about_middle(scale, degrees, old, new):
-    """The similarity that scales and turns about the middle of an image and centres it in another;
-    sizes (width, height)."""
+    """The similarity transform that scales and turns an image about its middle and centres it in
+    another; sizes are (width, height)."""
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     old, new = ((np.array(size) - 1) / 2 for size in (old, new))
@@ -18,7 +18,7 @@ def about_middle(scale, degrees, old, new):
 
 
 def zone_plate(side):
-    """Rings of a frequency that grows with the radius, to 0.5 cycles a pixel at the border."""
+    """Rings whose frequency grows with the radius, to 0.5 cycles a pixel at the border."""
     axis = np.arange(side) - (side - 1) / 2
     square = axis**2 + axis[:, None] ** 2
     pixels = 127.5 + 127.5 * np.cos(np.pi / side * square)
@@ -33,8 +33,8 @@ def test_an_image_that_stays_where_it_is_stays_as_it_is():
 
 
 def shrunk_plate(scale, degrees):
-    """A zone plate shrunk about its middle to 160 x 160 pixels, and the radius of each of them in
-    the plate, whose side comes with it."""
+    """A zone plate, shrunk about its middle to 160 x 160 pixels, the radius of each pixel in the
+    plate, and the side of the plate."""
     side = round(160 / scale)
     transform = about_middle(scale, degrees, (side, side), (160, 160))
     axis = (np.arange(160) - 79.5) / scale

@@ -1,4 +1,4 @@
-"""The usual place of a face, and the similarity that brings it there."""
+"""The usual place of a face, and the similarity transform that moves it there."""
 
 import numpy as np
 import pytest

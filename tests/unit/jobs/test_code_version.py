@@ -1,4 +1,4 @@
-"""Every rule's `code` holds the script and all of the library that it reaches, and nothing else.
+"""Every rule's `code` covers its script and the library code that the script imports.
 
 The modules found by a regular expression are compared with those that Python's own parser finds.
 """
@@ -15,8 +15,8 @@ from photosketch.jobs import code_version
 from support.imports import LIBRARY, SCRIPTS, imported, library_names
 
 ROOT = Path(__file__).parents[3]
-WATCHED = "training/tensorboard_log"  # for people: no stage reads what it writes
-CHECK = "geometry/patch_checks"  # decides over errors alone, and so does what only it imports
+WATCHED = "training/tensorboard_log"  # no stage reads its output
+CHECK = "geometry/patch_checks"  # only errors depend on it and its imports
 EXEMPTED = (
     *(f"configuration/{name}" for name in ("checks", "loading", "settings", "sweeps")),
     *(f"jobs/{name}" for name in ("code_version", "devices", "job", "progress")),
@@ -39,7 +39,7 @@ def script_of(rule: str) -> Path:
 
 
 def closure(script: Path) -> set[Path]:
-    """The script, every library module it reaches but for the exempt ones, and their data files."""
+    """The script, all library modules it imports but the exempt ones, and their data files."""
     reached: set[Path] = set()
     waiting = {script}
     while waiting:
@@ -50,7 +50,7 @@ def closure(script: Path) -> set[Path]:
 
 
 def data_files() -> set[Path]:
-    """What lies in the library beside its modules."""
+    """The files in the library that are not modules."""
     files = {path for path in LIBRARY.rglob("*") if path.is_file()}
     return {path for path in files if path.suffix not in (".py", ".pyc")}
 
@@ -77,7 +77,7 @@ def test_modules_are_reached_through_others_but_not_those_that_only_watch_a_trai
 
 @pytest.fixture
 def library(tmp_path, monkeypatch) -> Path:
-    """A library of one's own: modules a, b, c/d with d.html beside it, and backups of c/d."""
+    """A small library: modules a, b, c/d with d.html beside it, and backups of c/d."""
     folder = tmp_path / "photosketch"
     (folder / "c").mkdir(parents=True)
     for name in ("__init__.py", "c/__init__.py", "a.py", "b.py", "c/d.py", "config.py"):
@@ -93,7 +93,7 @@ def library(tmp_path, monkeypatch) -> Path:
 
 
 def forget() -> None:
-    """What a process has cached of files that are the same as long as it runs."""
+    """Clear the caches, which assume that files do not change while a process runs."""
     for function in vars(code_version).values():
         if hasattr(function, "cache_clear"):
             function.cache_clear()

@@ -1,4 +1,4 @@
-"""The commands that README and docs print, and those of messages, are taken as they are typed."""
+"""The commands in README, docs and messages are valid as typed."""
 
 import contextlib
 import io
@@ -23,11 +23,11 @@ DOCUMENTS = [
     + tuple(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.*")))
     if name.endswith((".md", ".ipynb"))
 ]
-WRITTEN_BY_THE_READER = {"my.yaml", "weights.yaml", "FILE"}  # overlays that a text lets one write
+WRITTEN_BY_THE_READER = {"my.yaml", "weights.yaml", "FILE"}  # overlays that the text asks for
 SHEETS = {f"results/RUN/{kind}/local/seed0_epoch800.png" for kind in ("seams", "memory")}
 TARGETS = {"annotate", "draw", "samples_png", "votes", "results/cufs/tensors/train.npz"} | SHEETS
-RUNS_NO_JOB = {"dryrun", "unlock", "report"}  # what needs no number of cores
-# of other programs, or more than a test may do; make's targets are in test_documents
+RUNS_NO_JOB = {"dryrun", "unlock", "report"}  # need no number of cores
+# other programs, or too long for a test; test_documents tests the targets of make
 NOT_TRIED = {
     "git clone": "a download",
     "pip install": "a download",
@@ -46,8 +46,8 @@ COMMAND = re.compile(
 
 
 def commands(document: Path) -> list[list[str]]:
-    """The words of each command: lines of blocks without a language, code within sentences, and
-    what the cells of a notebook call."""
+    """The words of each command in blocks without a language, in code within sentences, and in the
+    cells of a notebook."""
     text = document.read_text()
     if document.suffix == ".ipynb":
         cells = [line for cell in json.loads(text)["cells"] for line in cell["source"]]
@@ -61,7 +61,7 @@ def commands(document: Path) -> list[list[str]]:
 
 
 def typed(program: str) -> list[tuple[str, list[str]]]:
-    """The arguments of each command of a program, and the document that prints it."""
+    """The arguments of each command of a program, and its document."""
     return [
         (document.name, words[words.index(program) + 1 :])
         for document in DOCUMENTS
@@ -87,7 +87,7 @@ def test_snakemake_takes_what_is_printed(document, words):
 
 @pytest.mark.parametrize(("document", "words"), [*typed("photosketch"), *typed("python")], ids=str)
 def test_photosketch_takes_what_is_printed(document, words, tmp_path, monkeypatch):
-    """Up to the files, which are not there: told in a sentence, and no mistake of the options."""
+    """The options are valid; the missing files end in a sentence."""
     monkeypatch.chdir(tmp_path)
     command, given = (train, words[2:]) if words[0] == "-m" else (photosketch, words)
     told = io.StringIO()
@@ -107,7 +107,7 @@ def test_a_package_that_is_not_installed_is_named_with_the_remedy(monkeypatch, c
     assert f"pandas is not installed for {sys.executable}; run `make setup` in {ROOT} and" in (
         capsys.readouterr().err
     )
-    with pytest.raises(ModuleNotFoundError):  # a fault of our own
+    with pytest.raises(ModuleNotFoundError):  # a mistake in the library
         photosketch(["photosketch.nothing"])
 
 

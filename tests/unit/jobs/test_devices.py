@@ -1,4 +1,4 @@
-"""Where a job computes: one GPU a slot, the CPU where that is asked for, an error where neither."""
+"""The device of a job: one GPU for each slot, the CPU if it is requested, an error otherwise."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ time.sleep(600)
 
 @contextlib.contextmanager
 def simulated_jobs(count, *arguments):
-    told = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")  # by a scheduler to the tests
+    told = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_ID")  # perhaps set by a scheduler for the tests
     environment = {name: value for name, value in os.environ.items() if name not in told}
     jobs = [
         subprocess.Popen(
@@ -76,7 +76,7 @@ def test_jobs_take_a_slot_each_wait_for_a_free_one_and_free_it_on_sigkill(tmp_pa
 
 @pytest.fixture
 def cards(tmp_path, monkeypatch):
-    """A function that puts files of cards into a folder in place of /dev."""
+    """A function that creates the files of cards, in a folder that replaces /dev."""
     monkeypatch.setattr(devices, "CARDS", str(tmp_path / "nvidia[0-9]*"))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
@@ -91,7 +91,7 @@ def cards(tmp_path, monkeypatch):
 
 @pytest.fixture
 def unseen(monkeypatch):
-    """torch with a driver that is too old for it."""
+    """torch with a driver that is too old."""
 
     def init():
         raise RuntimeError("The NVIDIA driver on your system is too old.\nMore about it.")
@@ -102,7 +102,7 @@ def unseen(monkeypatch):
 
 @pytest.fixture
 def seen(monkeypatch):
-    """A function that makes torch see devices of these capabilities; gives those made current."""
+    """A function that makes torch see devices with these capabilities; returns the current ones."""
     opened = []
 
     def see(*capabilities, uuid="GPU-x", busy=()):

@@ -1,4 +1,4 @@
-"""On a full disk every writer of a run says where, how much is lacking, and what to do."""
+"""On a full disk every writer of a run names the folder, the missing space and the remedy."""
 
 import os
 

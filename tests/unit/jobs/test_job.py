@@ -23,7 +23,7 @@ IMPORTS = """import os, sys, signal
 from pathlib import Path
 from photosketch.jobs import job as runtime
 """
-# who started the tests in the background has Ctrl-C ignored
+# tests that were started in the background ignore Ctrl-C
 CTRL_C = (
     "signal.signal(signal.SIGINT, signal.default_int_handler)\nsignal.raise_signal(signal.SIGINT)"
 )
@@ -76,7 +76,7 @@ def test_what_killed_writes_of_a_file_left_is_removed_by_its_next_write(tmp_path
     dead.wait()
     gone = [tmp_path / f".table.{process}.csv" for process in (dead.pid, 10**12)]
     kept = [
-        tmp_path / f".table.{os.getppid()}.csv",  # of a process that runs
+        tmp_path / f".table.{os.getppid()}.csv",  # a running process
         tmp_path / f".other.{dead.pid}.csv",
         tmp_path / ".table.csv",
         tmp_path / f".table.{dead.pid}.tsv",
@@ -296,7 +296,7 @@ def test_all_is_told_if_no_file_can_hold_it(tmp_path, monkeypatch):
     assert (tmp_path / runtime.PROBLEMS).read_text().splitlines() == ["Mistakes:", *problems]
     (tmp_path / runtime.PROBLEMS).unlink()
     (tmp_path / runtime.PROBLEMS).parent.rmdir()
-    (tmp_path / runtime.PROBLEMS).parent.touch()  # in the folder's place
+    (tmp_path / runtime.PROBLEMS).parent.touch()  # a file in place of the folder
     assert runtime.told(problems) == problems
 
 
@@ -369,7 +369,7 @@ def test_without_locks_the_job_goes_on_and_says_so(tmp_path, monkeypatch, capsys
 
 @pytest.fixture
 def other_disk():
-    """A folder on another file system than the tests' own."""
+    """A folder on another file system."""
     folder = Path("/dev/shm")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         pytest.skip("/dev/shm is not there: no second file system")

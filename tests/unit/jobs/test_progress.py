@@ -1,4 +1,4 @@
-"""How far a job is: now and then a line on the console, and one at the end in the log."""
+"""Progress of a job: lines on the console from time to time, and a last line in the log."""
 
 import io
 

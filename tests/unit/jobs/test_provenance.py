@@ -1,4 +1,4 @@
-"""What made a result: the commit, with whether the tree is clean, and the versions."""
+"""The code that made a result: the commit, whether the tree is clean, and the versions."""
 
 import subprocess
 from pathlib import Path
@@ -18,7 +18,7 @@ def test_a_commit_is_named_with_whether_the_tree_is_clean(tmp_path: Path) -> Non
     code.write_text("a")
     (tmp_path / ".gitignore").write_text("/workflow\n")
     git("add", ".")
-    git("commit", "-q", "-m", "a")  # somebody's notes, into whose top the project was unpacked
+    git("commit", "-q", "-m", "a")  # a repository of notes; the project lies in its top folder
     assert provenance.commit(tmp_path) == "unknown: not a git repository of its own"
     git("add", "--force", "workflow")
     git("commit", "-q", "-m", "a")

@@ -1,4 +1,4 @@
-"""Workers: libraries keep to the worker's own thread, and go on as before afterwards."""
+"""Worker threads: libraries compute in the worker's thread, and get their settings back."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -40,7 +40,7 @@ def test_settings_are_as_before_when_several_threads_have_had_workers():
 
     try:
         with ThreadPoolExecutor(2) as users:
-            list(users.map(work, [0.05, 0.1]))  # the first one to begin is the first one to end
+            list(users.map(work, [0.05, 0.1]))  # the thread that begins first ends first
         assert cv2.getNumThreads() == 3
     finally:
         cv2.setNumThreads(before)

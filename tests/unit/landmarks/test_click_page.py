@@ -1,4 +1,4 @@
-"""What the click page is made of; tests/browser tests the page itself."""
+"""The data of the click page; tests/browser tests the page itself."""
 
 import base64
 import dataclasses
@@ -82,8 +82,8 @@ def test_hint_is_the_mean_of_the_same_modality_without_the_image_itself(listed):
 def test_hint_lies_where_the_face_does_in_images_of_other_sizes(listed):
     large = dataclasses.replace(listed[0], width=400, height=500)
     hint = data([large, listed[1]], [table([("2", "photo")])])["images"][0]["hint"]
-    assert hint == (2 * POINTS + 0.5).tolist()  # centres of pixels twice as fine
-    rows = [manual_row("9", "photo", POINTS * 100)]  # of no pair: no size
+    assert hint == (2 * POINTS + 0.5).tolist()  # pixel centres at twice the size
+    rows = [manual_row("9", "photo", POINTS * 100)]  # not a pair: no size
     assert data(listed, [], rows)["images"][0]["hint"] is None
 
 

@@ -89,7 +89,7 @@ def test_the_number_of_threads_changes_no_bit(images, monkeypatch):
 
 
 class Answers:
-    """In the place of MTCNN: answers for each image, and the shapes of the batches it was given."""
+    """A replacement of MTCNN: answers for each image, and the shapes of its batches."""
 
     def __init__(self, scores, sides):
         self.scores, self.sides = np.array(scores), sides
@@ -106,7 +106,7 @@ class Answers:
     [([0.75, 0.95, 0.99], 80, 2), ([0.95, 0.95, 0.99], 90, 3), ([0.75, 0.75, 0.99], 10, 1)],
 )
 def test_portrait_is_the_largest_of_the_faces_that_score_well(monkeypatch, scores, portrait, count):
-    """MTCNN gives the largest first; here points are as far right as a face is large."""
+    """MTCNN returns the largest face first; here a larger face lies further right."""
     answers, black = Answers(scores, [90.0, 80.0, 10.0]), np.zeros((50, 50), np.uint8)
     monkeypatch.setattr(detection, "_load_mtcnn", lambda *_: answers)
     [face] = detection.detect([black], "cpu")
@@ -138,7 +138,7 @@ def test_images_are_taken_as_they_are_needed_in_batches_bounded_by_their_pixels(
 
 
 def test_no_batch_holds_images_of_two_splits(listed, monkeypatch):
-    """So another test pair leaves the points of the training pairs as they were, to the bit."""
+    """Another test pair does not change any bit of the training pairs' points."""
     answers = Answers([0.9], [9.0])
     monkeypatch.setattr(detection, "_load_mtcnn", lambda *_: answers)
     first, *rest = listed
@@ -166,7 +166,7 @@ def test_the_table_has_the_images_with_usable_points_and_the_log_names_the_other
     tmp_path, faces, capsys
 ):
     cut = np.repeat(faces[0].photo[:, -1:], 200, axis=1)
-    cut[:, :120] = faces[0].photo[:, 80:]  # the left eye lies some pixels left of column 80
+    cut[:, :120] = faces[0].photo[:, 80:]  # the left eye is some pixels left of column 80
     [found] = detection.detect([cut], "cpu")
     assert found.points[0, 0] < 0, "the point is inside: the test shows nothing"
     drawn = [faces[2], SimpleNamespace(photo=cut, sketch=faded())]
@@ -205,7 +205,7 @@ def test_faces_anywhere_in_large_images_are_searched_in_a_copy_and_then_closer(
     for index, face in enumerate(drawn):
         for modality in pairs.MODALITIES:
             place = PLACES[modality][index]
-            found = place.inverse()(points_of(table, str(index), modality))  # where it was drawn
+            found = place.inverse()(points_of(table, str(index), modality))  # its drawn place
             true = getattr(face, f"{modality}_landmarks")
             assert np.linalg.norm(found - true, axis=1).mean() < 3
 
@@ -222,7 +222,7 @@ def test_faces_anywhere_in_large_images_are_searched_in_a_copy_and_then_closer(
 
 def test_an_image_that_mtcnn_fails_on_counts_as_one_without_a_face(monkeypatch, capsys):
     class Fails:
-        """As facenet-pytorch does with a window that lies wholly outside a black image."""
+        """The failure of facenet-pytorch for a window that lies outside a black image."""
 
         def detect(self, batch, landmarks):
             if not batch.any(axis=(1, 2, 3)).all():

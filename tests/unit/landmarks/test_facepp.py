@@ -1,4 +1,4 @@
-"""Asking Face++: against a loopback server that gives the documented answers."""
+"""Face++: a local server gives the documented answers."""
 
 import io
 import json
@@ -28,7 +28,7 @@ BUSY = error(403, "CONCURRENCY_LIMIT_EXCEEDED")
 
 @pytest.fixture
 def listed(listed):
-    """Two pairs; the sketch of AR 1 is the one image that MTCNN missed."""
+    """Two pairs; MTCNN missed only the sketch of AR 1."""
     return listed[:2]
 
 

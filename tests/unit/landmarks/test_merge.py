@@ -1,4 +1,4 @@
-"""The manual file as people write it, and its merge with detected points."""
+"""Manual files as people write them, and their merge with detected points."""
 
 import io
 from functools import partial
@@ -38,7 +38,7 @@ def line(subset, name, modality, **changes):
 
 
 class Merge:
-    """A folder with a manual file and the template, and the merge in it."""
+    """A folder with a manual file and the template, in which points are merged."""
 
     def __init__(self, folder):
         self.manual = folder / "manual.csv"
@@ -51,7 +51,7 @@ class Merge:
         self.manual.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
 
     def __call__(self, *without):
-        """Merge detections of all images but some, which come in an order of their own."""
+        """Merge detections, in another order, of all images but some."""
         detected = {image: np.array(POINTS) for image in IMAGES[::-1] if image not in without}
         return merge_landmarks(
             PAIRS,
@@ -120,7 +120,7 @@ def test_points_of_the_mesh_come_last_and_are_named(merge, capsys):
 
 
 def test_all_images_without_points_are_listed_with_their_files_and_the_ways_out(merge):
-    merge.write()  # the header alone
+    merge.write()  # only the header
     sketch, photo, clicking, typing = merge.problems(*GAPS)
     assert sketch.startswith("AR/1_sketch.png: no face found in the sketch of AR 1")
     assert "needed by the warp of ablation face" in sketch
@@ -159,7 +159,7 @@ def test_the_template_filled_in_is_a_manual_file(merge, appended):
     assert ("XM,1" in empty) != appended
     filled = empty.replace("," * 10, "," + ",".join(map(str, BY_HAND)))
     with open(merge.manual, "a", encoding="utf-8") as file:
-        file.write(filled)  # with its header, in the middle of the file when appended
+        file.write(filled)  # with a header, which is in the middle if appended
     tables = merge(*GAPS)
     for gap in GAPS:
         assert placed(tables, gap) == pytest.approx(BY_HAND)
@@ -277,7 +277,7 @@ def test_a_file_that_is_no_such_table_is_named(tmp_path, content, expected):
 
 
 def test_mistakes_and_missing_images_are_listed_together(merge):
-    """An image whose manual row is faulty is not listed as missing as well."""
+    """An image with a faulty manual row is not also listed as missing."""
     merge.write(
         line("AR", "1", "photo", nose_x="1OO", nose_y="999"),
         line("AR", "9", "photo"),

@@ -1,4 +1,4 @@
-"""Points by the face mesh, from a rough place alone."""
+"""Points by the face mesh, from a rough place."""
 
 from functools import cache
 
@@ -51,6 +51,6 @@ def test_only_images_without_points_get_those_of_the_mesh(tmp_path):
     assert mended["source"].iloc[-1] == "mesh"
     found = points_of(mended, "b", "sketch")
     assert np.hypot(*(found - drawn(1).sketch_landmarks).T).mean() < 3
-    # nothing tells the place of the only picture
+    # the place in an only picture is not known
     alone = table.iloc[:0]
     assert with_missed_faces(listed, alone).empty

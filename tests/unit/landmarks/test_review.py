@@ -91,8 +91,8 @@ class Held(np.ndarray):
 
 @pytest.fixture
 def montage(monkeypatch):
-    """A function that draws the photos 0, 1, ... of one size or several; what is not located in the
-    table is of gray level 90, the others white. At most two are in memory at a time."""
+    """A function that draws the photos 0, 1, ... of one size or several. Photos without points are
+    gray (90), the others white. At most two photos are in memory at the same time."""
 
     def draw(found, count, sizes=((200, 250),), **options):
         held = weakref.WeakSet()
