@@ -37,7 +37,7 @@ def test_jobs_left_to_do_are_counted_and_mistakes_are_no_empty_plan(project):
     for rule, number in (("train", "5"), ("infer", "5"), ("evaluate", "5"), ("compare", "1")):
         assert [rule, number] in lines
     assert "by past jobs of this run" in done.stdout
-    assert "last attempt alone" in done.stdout
+    assert "only the last attempt counts" in done.stdout
     assert "not included" not in done.stdout
     assert "memory of the largest job: 8.0 GB requested (train)" in done.stdout
 

@@ -66,7 +66,7 @@ def run(project, *options: str, **variables: str) -> subprocess.CompletedProcess
 
 def printed_command(output: str) -> list[str]:
     """The command for the click page, as it is typed."""
-    return shlex.split(re.search(r"make it by `([^`]+)`", output)[1])
+    return shlex.split(re.search(r"make the page by `([^`]+)`", output)[1])
 
 
 def test_the_error_names_every_image_and_all_ways_out(stuck):
@@ -74,7 +74,7 @@ def test_the_error_names_every_image_and_all_ways_out(stuck):
     missing = truth(project)
     assert missing
     for subset, name, modality in missing:
-        assert f"no face found in the {modality} of {subset} {name}" in output
+        assert f"no face with usable points found in the {modality} of {subset} {name}" in output
     assert "results/small/landmarks/annotate.html" in output
     assert "results/small/landmarks/missing.csv" in output
 

@@ -9,7 +9,5 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     if hp["validation"]:
         manifest = pairs.with_validation(manifest, hp["validation"])
     pairs.write_manifest(manifest, snakemake.output[0])
-    for subset in dict.fromkeys(pair.subset for pair in manifest):
-        counts = {split: len(pairs.select(manifest, subset, split)) for split in pairs.SPLITS}
-        listed = ", ".join(f"{count} {split}" for split, count in counts.items() if count)
-        job.say(f"{subset}: {listed}", console)
+    for line in pairs.split_counts((pair.subset, pair.split) for pair in manifest):
+        job.say(line, console)

@@ -122,7 +122,9 @@ def test_points_of_the_mesh_come_last_and_are_named(merge, capsys):
 def test_all_images_without_points_are_listed_with_their_files_and_the_ways_out(merge):
     merge.write()  # only the header
     sketch, photo, clicking, typing = merge.problems(*GAPS)
-    assert sketch.startswith("AR/1_sketch.png: no face found in the sketch of AR 1")
+    assert sketch.startswith(
+        "AR/1_sketch.png: no face with usable points found in the sketch of AR 1"
+    )
     assert "needed by the warp of ablation face" in sketch
     assert "photo of XM 005" in photo and "needed by" not in photo
     for part in (str(merge.page), f"`{COMMAND}`", str(merge.manual), "landmarks.manual"):

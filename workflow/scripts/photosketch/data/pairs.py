@@ -463,16 +463,21 @@ def select(
     return [pair for pair in pairs if subset in (None, pair.subset) and split in (None, pair.split)]
 
 
+def split_counts(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """`CUHK: 88 train, 100 test`, a line for each subset, from the (subset, split) of pairs."""
+    counts = Counter(pairs)
+    lines = []
+    for subset in dict.fromkeys(subset for subset, _ in counts):
+        own = [f"{counts[subset, split]} {split}" for split in SPLITS if counts[subset, split]]
+        lines.append(f"{subset}: {', '.join(own)}")
+    return lines
+
+
 def counts_in_words(pairs: Sequence[Pair]) -> str:
-    """`CUHK 88 train, 100 test; AR ...`, and a hash of the pairs and their splits."""
-    counts = Counter((pair.subset, pair.split) for pair in pairs)
-    parts = []
-    for subset in dict.fromkeys(pair.subset for pair in pairs):
-        own = {split: counts[subset, split] for split in ("train", "val", "test")}
-        words = ", ".join(f"{count} {split}" for split, count in own.items() if count)
-        parts.append(f"{subset} {words}")
+    """`CUHK: 88 train, 100 test; AR: ...`, and a hash of the pairs and their splits."""
+    counts = "; ".join(split_counts((pair.subset, pair.split) for pair in pairs))
     rows = "".join(f"{pair.subset}\t{pair.id}\t{pair.split}\n" for pair in pairs)
-    return f"{'; '.join(parts)} (sha256 {hashlib.sha256(rows.encode()).hexdigest()[:12]})"
+    return f"{counts} (sha256 {hashlib.sha256(rows.encode()).hexdigest()[:12]})"
 
 
 def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.ndarray":

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from photosketch.data.pairs import split_counts
 from photosketch.datasets import apdrawing, cufs, folders, fs2k, halves, numbered
 from photosketch.datasets.table import Cut, write_table
 from photosketch.jobs.job import InputError, command, listed
@@ -105,7 +106,7 @@ def _write(options: argparse.Namespace) -> None:
     halves.write(found.cuts)
     numbered.write_copies(copies)
     print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
-    print(*found.counts_in_words(), sep="\n")
+    print(*split_counts((pair.subset, pair.split) for pair in found.pairs), sep="\n")
     for name in names:
         print(f"methods: {{{name}: {table.parent / 'results' / name}}}")
 

@@ -55,17 +55,6 @@ class Found:
             return self.numbered
         return [(pair.subset, pair.id) for pair in self.pairs if pair.split == "test"]
 
-    def counts_in_words(self) -> list[str]:
-        """`AR: 80 training and 43 test pairs`, a line for each subset."""
-        lines = []
-        for subset in dict.fromkeys(pair.subset for pair in self.pairs):
-            splits = [pair.split for pair in self.pairs if pair.subset == subset]
-            counts = [f"{splits.count('train')} training", f"{splits.count('test')} test"]
-            if "val" in splits:
-                counts.insert(1, f"{splits.count('val')} validation")
-            lines.append(f"{subset}: {', '.join(counts[:-1])} and {counts[-1]} pairs")
-        return lines
-
 
 def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> None:
     """Write the table of pairs (TSV).

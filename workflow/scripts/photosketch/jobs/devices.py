@@ -8,6 +8,7 @@ import os
 import re
 import time
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -77,20 +78,17 @@ def acquire_device(
     folder.mkdir(parents=True, exist_ok=True)
     announced = False
     while True:
-        for slot in range(slots):
-            for index in cards:
-                properties = torch.cuda.get_device_properties(index)
-                suffix = f"-slot{slot}" if slot else ""
-                name = f"{_lock_name(properties.uuid)}{suffix}.lock"
-                lock = try_lock(folder / name, console)
-                if lock is None:
-                    continue
-                if not _opened(index):
-                    os.close(lock)
-                    continue
+        for slot, index in product(range(slots), cards):
+            properties = torch.cuda.get_device_properties(index)
+            suffix = f"-slot{slot}" if slot else ""
+            lock = try_lock(folder / f"{_lock_name(properties.uuid)}{suffix}.lock", console)
+            if lock is None:
+                continue
+            if _opened(index):
                 place = f", slot {slot + 1} of {slots}" if slots > 1 else ""
                 print(f"using GPU {index}: {properties.name}{place}")
                 return torch.device("cuda", index)
+            os.close(lock)
         if not announced:
             each = f", {slots} jobs each" if slots > 1 else ""
             say(f"every GPU is in use ({len(cards)}{each}): waiting", console)

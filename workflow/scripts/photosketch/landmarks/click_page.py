@@ -17,7 +17,7 @@ from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.figures import page as pages
 from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS
-from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, ImageKey
+from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, ImageKey, rows_by_image
 
 CONFIG_KEY = "landmarks.annotate"
 
@@ -125,13 +125,11 @@ def _known_points(
             continue  # merge_landmarks reports the row
         image = row["subset"], row["id"], row["modality"]
         points[image], sources[image] = np.array(values).reshape(-1, 2), "manual"
-    for by_subset in tables:
-        for subset, table in by_subset.items():
-            found = table[list(COORDINATES)].to_numpy(float).reshape(len(table), -1, 2)
-            keys = zip(table["id"], table["modality"], table["source"], found, strict=True)
-            for name, modality, source, own in keys:
-                points.setdefault((subset, name, modality), own)
-                sources.setdefault((subset, name, modality), source)
+    for rows in map(rows_by_image, tables):
+        for image, found in rows.items():
+            if image not in points:
+                values = [found[column] for column in COORDINATES]
+                points[image], sources[image] = np.array(values).reshape(-1, 2), found["source"]
     return points, sources
 
 

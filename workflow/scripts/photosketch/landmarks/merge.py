@@ -1,6 +1,7 @@
 """Merge points placed by hand with points of MTCNN and Face++, and report the result."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TextIO
 
@@ -61,20 +62,19 @@ def merge_landmarks(
     rows: dict[str, list[Mapping[str, object]]] = {pair.subset: [] for pair in pairs}
     missing: list[ImageKey] = []
     needed: list[str] = []
-    for pair in pairs:
-        for modality in MODALITIES:
-            image = pair.subset, pair.id, modality
-            if image in known:
-                rows[pair.subset].append(known[image])
-            elif image not in mentioned:
-                missing.append(image)
-                uses = sketches_needed_by.get(pair.split, ()) if modality == "sketch" else ()
-                if uses or modality == "photo":
-                    needed.append(
-                        f"{getattr(pair, modality)}: no face found in the {modality} of "
-                        f"{pair.subset} {pair.id} with usable points, and none placed by hand"
-                        + (f" (needed by {', '.join(uses)})" if uses else "")
-                    )
+    for pair, modality in product(pairs, MODALITIES):
+        image = pair.subset, pair.id, modality
+        if image in known:
+            rows[pair.subset].append(known[image])
+        elif image not in mentioned:
+            missing.append(image)
+            uses = sketches_needed_by.get(pair.split, ()) if modality == "sketch" else ()
+            if uses or modality == "photo":
+                needed.append(
+                    f"{getattr(pair, modality)}: no face with usable points found in the "
+                    f"{modality} of {pair.subset} {pair.id}, and no points placed by hand"
+                    + (f" (needed by {', '.join(uses)})" if uses else "")
+                )
     unwritten = write_template(template, missing) if missing else []
     if needed:
         problems += [*needed, *_remedies(manual, template, page, page_command), *unwritten]

@@ -7,6 +7,7 @@ in which a face was found or placed by hand.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -118,7 +119,7 @@ def read_tables(subsets: Iterable[str], paths: Iterable[Path | str]) -> dict[str
     return {subset: read_landmarks(path) for subset, path in zip(subsets, paths, strict=True)}
 
 
-def rows_by_image(tables: Mapping[str, pd.DataFrame]) -> dict[ImageKey, Mapping[str, object]]:
+def rows_by_image(tables: Mapping[str, pd.DataFrame]) -> dict[ImageKey, Mapping[str, Any]]:
     """The rows of landmark tables, by image. `tables` are by subset."""
     return {
         (subset, row["id"], row["modality"]): row
