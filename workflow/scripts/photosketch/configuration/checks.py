@@ -103,7 +103,7 @@ def allowed(node: Mapping[str, Any]) -> str:
     return ", ".join([words, *texts])
 
 
-def _with_keys(node: dict[str, Any]) -> dict[str, Any]:
+def _mapping_option(node: dict[str, Any]) -> dict[str, Any]:
     """The mapping among several options, or else the node itself."""
     options = [*node.get("anyOf", []), *node.get("oneOf", [])]
     return next((option for option in options if option.get("type") == "object"), node)
@@ -121,7 +121,7 @@ def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: s
         return f"{shown}: a key has to be text; correct the key, or put it in quotes"
     node, given = schema(model), value
     for part in path[:-1] if of_name or unknown else path:
-        node = _with_keys(node)
+        node = _mapping_option(node)
         # pydantic names a key that is null 'None'
         given = given[None if isinstance(given, Mapping) and part not in given else part]
         known = node.get("properties", {})
@@ -129,7 +129,7 @@ def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: s
     if unknown and path[-1] in RunSettings.model_fields:
         return f"{shown}: is a setting of the whole run; set it under train"
     if unknown:
-        return f"{shown}: unknown key; known here: {', '.join(_with_keys(node)['properties'])}"
+        return f"{shown}: unknown key; known here: {', '.join(_mapping_option(node)['properties'])}"
     if of_name:
         node, given = node.get("propertyNames", {"type": "string"}), path[-1]
     text = json.dumps(given) if given is None or isinstance(given, bool) else repr(given)
@@ -166,7 +166,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
                 f"{USUAL_JITTER} is to {FRAMES[0]})"
             )
     yield from _wrong_epochs(config)
-    yield from _twins(config)
+    yield from _duplicates(config)
     for section in ("ablations", "methods"):
         for name in filter(PERIODIC.search, config[section]):
             fault = "ends in 20 repetitions, which Snakemake refuses; use another name"
@@ -178,7 +178,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
                 if name in config[other]:
                     yield f"{section}.{name}: {sections[other]} has that name; use another"
     endpoint = config["landmarks"]["facepp"]["endpoint"]
-    if not _keeps_secrets(endpoint):
+    if not _is_confidential(endpoint):
         yield (
             f"landmarks.facepp.endpoint: {endpoint!r} is not allowed; allowed: an address that "
             "begins with https://, without a user's name (http:// only on this machine)"
@@ -213,7 +213,7 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _twins(config: Mapping[str, Any]) -> Iterator[str]:
+def _duplicates(config: Mapping[str, Any]) -> Iterator[str]:
     """Ablations with the same hyper-parameters, and methods with the same folder."""
     hparams = {name: ablation_config(config, name).hparams() for name in config["ablations"]}
     folders = {name: os.path.realpath(path) for name, path in config["methods"].items()}
@@ -240,13 +240,14 @@ def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> I
 
     `config` is valid; `defaults` is the section `train` of config.yaml.
     """
-    for key in (*HyperParameters.model_fields, *(f"losses.{x}" for x in LossWeights.model_fields)):
+    keys = [name for name in HyperParameters.model_fields if name != "losses"]
+    for key in (*keys, *(f"losses.{name}" for name in LossWeights.model_fields)):
         section, _, last = key.rpartition(".")
-        if key == "losses" or _at(config["train"], section)[last] == _at(defaults, section)[last]:
+        if _section(config["train"], section)[last] == _section(defaults, section)[last]:
             continue
         loss, _ = NO_EFFECT_WITHOUT.get(key, ("", None))
         if not any(
-            last not in _at(own, section)
+            last not in _section(own, section)
             and (not loss or getattr(ablation_config(config, name).losses, loss))
             for name, own in config["ablations"].items()
         ):
@@ -257,7 +258,7 @@ def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> I
             )
 
 
-def _at(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
+def _section(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
     """A section of values, empty if it is missing; the values themselves for the name ""."""
     return values.get(section, {}) if section else values
 
@@ -296,7 +297,7 @@ def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _keeps_secrets(address: str) -> bool:
+def _is_confidential(address: str) -> bool:
     """Whether data sent to an address is encrypted or does not leave this machine."""
     try:
         parts = urllib.parse.urlsplit(address)
@@ -354,12 +355,12 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     missing = paths_with_placeholders((key, path) for key, path in paths.items() if path)
     for key, (path, remedy) in files.items():
         if path and not os.path.isfile(path):
-            missing.append(f"{key}: {path!r} {_lack(path)}; {remedy}")
+            missing.append(f"{key}: {path!r} {_fault(path)}; {remedy}")
     for key, (path, remedy) in folders.items():
         if path and not os.path.isdir(path):
             missing.append(f"{key}: {path!r} is not a folder; {remedy}")
     missing += [
-        f"evaluation.lpips: {path!r} {_lack(path)}; put torchvision's VGG16 and piq's weights of "
+        f"evaluation.lpips: {path!r} {_fault(path)}; put torchvision's VGG16 and piq's weights of "
         "LPIPS there, or set null to leave LPIPS out"
         for path in lpips_files(config) or []
         if not os.path.isfile(path)
@@ -372,7 +373,7 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     return missing
 
 
-def _lack(path: str) -> str:
+def _fault(path: str) -> str:
     """The reason why a path is not that of a file."""
     return "is not a file" if os.path.exists(path) else "does not exist"
 
@@ -414,7 +415,7 @@ def draw_problems(
     if not os.path.isdir(draw["photos"]):
         missing.append(f"draw.photos: {draw['photos']!r} is not a folder; correct the path")
     if points and not os.path.isfile(points):
-        missing.append(f"draw.points: {points!r} {_lack(points)}; correct the path")
+        missing.append(f"draw.points: {points!r} {_fault(points)}; correct the path")
     return missing + [
         f"draw.{key}: {draw[key]} is not one of the run's; allowed: {', '.join(map(str, values))}"
         for key, values in known.items()

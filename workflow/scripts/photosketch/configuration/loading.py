@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST_ENTRIES = 100_000  # of a file with its aliases expanded: a few lines can mean millions
 # the sections whose entries an overlay can drop by null, and the word for an entry
-NAMED = {"ablations": "an ablation", "sweeps": "a sweep"}
+DROPPABLE = {"ablations": "an ablation", "sweeps": "a sweep"}
 DEFAULTS = PROJECT / "config" / "config.yaml"
 JSON_WORDS = ("null", "true", "false")  # Snakemake takes these for text in --config
 
@@ -169,7 +169,7 @@ def unknown_nulls(config: Mapping[str, Any], files: Iterable[Mapping[str, Any]])
     defined = {
         (section, name)
         for file in files
-        for section in NAMED
+        for section in DROPPABLE
         if isinstance(file.get(section), dict)
         for name, value in file[section].items()
         if value is not None
@@ -177,7 +177,7 @@ def unknown_nulls(config: Mapping[str, Any], files: Iterable[Mapping[str, Any]])
     return [
         f"{section}.{name}: null leaves out {one} of another file, but no file has one called "
         f"{name}; correct the name, or {otherwise[section]}"
-        for section, one in NAMED.items()
+        for section, one in DROPPABLE.items()
         if isinstance(config.get(section), dict)
         for name, value in config[section].items()
         if value is None and (section, name) not in defined
@@ -188,7 +188,7 @@ def without_dropped(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config without the ablations and sweeps that an overlay set to null."""
     remaining = {
         section: {name: value for name, value in config[section].items() if value is not None}
-        for section in NAMED
+        for section in DROPPABLE
         if isinstance(config.get(section), dict)
     }
     return {**config, **remaining}

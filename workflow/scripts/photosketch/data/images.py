@@ -67,7 +67,7 @@ def decode(data: bytes, *, colour: bool) -> "np.ndarray":
             width, height = image.size
             if width * height > LARGEST:
                 raise FaultyError(f"has {width}x{height} pixels, too many to read; scale it down")
-            return np.asarray(_as_seen(image, data).convert("RGB" if colour else "L"))
+            return np.asarray(_upright_srgb(image, data).convert("RGB" if colour else "L"))
     except FaultyError:
         raise
     except Image.DecompressionBombError:
@@ -130,7 +130,7 @@ def points_before(points: "Points", size: Size) -> "Points":
     return points if smaller == size else (points + 0.5) * np.divide(size, smaller) - 0.5
 
 
-def _as_seen(image: "Image", data: bytes) -> "Image":
+def _upright_srgb(image: "Image", data: bytes) -> "Image":
     """An image, opened from the file `data`, as a viewer shows it: gray, RGB or CMYK, no alpha."""
     import numpy as np
     from PIL import Image, ImageOps

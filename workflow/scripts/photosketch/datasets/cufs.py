@@ -39,11 +39,10 @@ from photosketch.datasets.table import (
     holds_images,
     images_in,
     left_aside,
-    listed,
     plain,
     unpaired,
 )
-from photosketch.jobs.job import InputError
+from photosketch.jobs.job import InputError, listed
 
 HELP = "CUFS, the CUHK Face Sketch Database"
 SPLIT_TABLE = Path(__file__).resolve().parents[4] / "resources" / "splits" / "cufs.tsv"
@@ -53,7 +52,7 @@ SUBSETS |= {"ar": "AR", "xm2vts": "XM2VTS"}
 HALF = re.compile("(train|test)(ing)?")  # HALF and PLACE match plain names
 PLACE = re.compile("((?P<half>train|test)(ing)?)?(?P<kind>photo|sketch)(e?s)?")
 FIRST_TEST_SKETCH = 89  # numbered test sketches of CUHK follow the 88 training sketches
-NOT_TAKEN = (
+UNKNOWN = (
     "has images, but its name is not known; rename the folder by its content (CUHK, AR or XM2VTS; "
     "train or test, photos or sketches), or move it away"
 )
@@ -82,7 +81,7 @@ def find_pairs(
     parts, others = _find_parts(folder)
     pairs: list[ListedPair] = []
     notes: list[str] = []
-    problems = [f"{path}: {NOT_TAKEN}" for path in others if len(parts) < 3 and _places(path)[0]]
+    problems = [f"{path}: {UNKNOWN}" for path in others if len(parts) < 3 and _places(path)[0]]
     beside = [path for path in others if holds_images(path)]
     for part, ids in splits.items():
         if part not in parts:
@@ -94,7 +93,7 @@ def find_pairs(
         absent = [name for name in ids if name not in photos and name not in sketches]
         more = [path for path in _places(parts[part])[1] if holds_images(path)]
         if incomplete or absent:
-            problems += [f"{path}: {NOT_TAKEN}" for path in more]
+            problems += [f"{path}: {UNKNOWN}" for path in more]
         beside += more
         if absent:
             missing = f"{len(absent)} of {len(ids)} pairs are missing: {listed(absent, 5)}"

@@ -24,9 +24,8 @@ from photosketch.datasets.table import (
     folders_in,
     images_by_name,
     images_in,
-    listed,
 )
-from photosketch.jobs.job import InputError
+from photosketch.jobs.job import InputError, listed
 
 HELP = "FS2K, three styles of sketches"
 ANNOTATIONS = {"train": "anno_train.json", "test": "anno_test.json"}

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from photosketch.data.images import SKETCH_SUFFIXES
-from photosketch.datasets.table import images_in, listed
-from photosketch.jobs.job import write_atomically
+from photosketch.datasets.table import images_in
+from photosketch.jobs.job import listed, write_atomically
 
-ADDED = "_fake_B"  # pix2pix and methods based on it, such as FSGAN, add this to a photo's name
+PIX2PIX_SUFFIX = "_fake_B"  # pix2pix and FSGAN, for example, add this to a photo's name
 Copy = tuple[Path, Path]  # source, target
 
 
@@ -35,7 +35,7 @@ def planned_copies(
             f"{listed(map(' '.join, unnumbered))}; give the --split that the results were made with"
         )
     for path in images_in(folder):
-        name = path.stem.removesuffix(ADDED)
+        name = path.stem.removesuffix(PIX2PIX_SUFFIX)
         number = int(name) if name.isdecimal() else by_id.get(name, 0)
         if not 1 <= number <= len(numbering):
             problems.append(

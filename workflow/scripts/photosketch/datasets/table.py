@@ -8,8 +8,7 @@ from pathlib import Path
 
 from photosketch.data.images import SUFFIXES
 from photosketch.data.pairs import COLUMNS, name_problem
-from photosketch.jobs.job import InputError, counted, write_atomically
-from photosketch.jobs.job import listed as listed
+from photosketch.jobs.job import InputError, counted, listed, write_atomically
 
 UNWRITABLE = re.compile(r"[\t\r\n\ud800-\udfff]|^\s|\s$")  # in a cell of the table
 

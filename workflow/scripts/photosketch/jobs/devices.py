@@ -67,13 +67,13 @@ def acquire_device(
         reason = "device is cpu" if wanted == "cpu" else "the job's resource gpu is 0"
         print(f"{reason}: running on the CPU")
         return torch.device("cpu")
-    if lack := _lack_of_a_gpu():
+    if lack := _why_no_gpu():
         reason, remedy = lack
         if wanted == "auto" and not glob.glob(CARDS) and "SLURM_JOB_ID" not in os.environ:
             print(f"{'no GPU' if in_short else reason}: running on the CPU")
             return torch.device("cpu")
         raise InputError([f"{reason}. {remedy}; or {ON_THE_CPU}"])
-    cards = _served_cards(console)
+    cards = _supported_cards(console)
     folder = Path(lock_folder or f"/tmp/photosketch-gpus-{os.getuid()}")
     folder.mkdir(parents=True, exist_ok=True)
     announced = False
@@ -84,7 +84,7 @@ def acquire_device(
             lock = try_lock(folder / f"{_lock_name(properties.uuid)}{suffix}.lock", console)
             if lock is None:
                 continue
-            if _opened(index):
+            if _made_current(index):
                 place = f", slot {slot + 1} of {slots}" if slots > 1 else ""
                 print(f"using GPU {index}: {properties.name}{place}")
                 return torch.device("cuda", index)
@@ -96,7 +96,7 @@ def acquire_device(
         time.sleep(2)
 
 
-def _lack_of_a_gpu() -> tuple[str, str] | None:
+def _why_no_gpu() -> tuple[str, str] | None:
     """Why torch has no GPU for this job, and what to do; None if it has one."""
     import torch
 
@@ -123,7 +123,7 @@ def _lack_of_a_gpu() -> tuple[str, str] | None:
     )
 
 
-def _served_cards(console: TextIO) -> list[int]:
+def _supported_cards(console: TextIO) -> list[int]:
     """The GPUs that this build of torch has code for. The console names the others.
 
     Raises InputError if there is no such GPU.
@@ -131,22 +131,22 @@ def _served_cards(console: TextIO) -> list[int]:
     import torch
 
     built = torch.cuda.get_arch_list()
-    served, refused = [], []
+    supported, unsupported = [], []
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         if is_served((properties.major, properties.minor), built):
-            served.append(index)
+            supported.append(index)
         else:
-            refused.append(
+            unsupported.append(
                 f"GPU {index}, {properties.name}, has compute capability {properties.major}."
                 f"{properties.minor}, which this build of torch has no code for ({' '.join(built)})"
             )
-    if not served:
+    if not supported:
         remedy = f"install a build of torch that has, or {ON_THE_CPU}"
-        raise InputError([f"{line}: {remedy}" for line in refused])
-    for line in refused:
+        raise InputError([f"{line}: {remedy}" for line in unsupported])
+    for line in unsupported:
         say(f"{line}: left out", console)
-    return served
+    return supported
 
 
 def is_served(capability: tuple[int, int], built: Sequence[str]) -> bool:
@@ -178,7 +178,7 @@ def _lock_name(uuid: str) -> str:
     return first.replace("/", "-") if first.startswith("MIG-") else f"gpu-{uuid}"
 
 
-def _opened(index: int) -> bool:
+def _made_current(index: int) -> bool:
     """Make the device current. False if another process has exclusive use of it
     (EXCLUSIVE_PROCESS) or has filled its memory."""
     import torch

@@ -281,7 +281,7 @@ def duration_in_words(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def _runs(process: int) -> bool:
+def _is_running(process: int) -> bool:
     """Whether this machine has a process with this number."""
     try:
         os.kill(process, 0)
@@ -309,7 +309,7 @@ def write_atomically(path: str | os.PathLike[str], needed: int | None = None) ->
             process = name.removeprefix(f".{path.stem}.").removesuffix(path.suffix)
             is_temporary = process.isdecimal() and name == f".{path.stem}.{process}{path.suffix}"
             # a process on another node counts as ended: Snakemake has started this job in its place
-            if is_temporary and not _runs(int(process)):
+            if is_temporary and not _is_running(int(process)):
                 path.with_name(name).unlink(missing_ok=True)
         yield temporary
         with open(temporary, "rb") as file:
