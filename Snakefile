@@ -58,12 +58,12 @@ if not HOSTED and workflow.is_main_process:
             print(f"the comparison to look at: {page}", file=sys.stderr)
 
     onerror:
-        # Snakemake calls jobs that Ctrl-C has stopped failed: the last line says what they are.
-        if "Terminating processes on user request" in "".join(
-            Path(file).read_text() for file in log
-        ):
-            last = "stopped by Ctrl-C: run the same command again to go on"
-            atexit.register(print, last, file=sys.stderr)
+        # Snakemake calls jobs that a person has stopped failed: the last line says what they are.
+        logged = "".join(Path(file).read_text(errors="replace") for file in log)
+        if "Terminating processes on user request" in logged:
+            atexit.register(run_plan.say_stopped, "Ctrl-C")
+        elif "Will exit after finishing currently running jobs" in logged:
+            atexit.register(run_plan.say_stopped, "SIGTERM")
 
 
 rule all:

@@ -74,7 +74,6 @@ def acquire_device(
         raise InputError([f"{reason}. {remedy}; or {ON_THE_CPU}"])
     cards = _served_cards(console)
     folder = Path(lock_folder or f"/tmp/photosketch-gpus-{os.getuid()}")
-    folder.mkdir(parents=True, exist_ok=True)
     announced = False
     while True:
         for slot in range(slots):
@@ -82,7 +81,7 @@ def acquire_device(
                 properties = torch.cuda.get_device_properties(index)
                 suffix = f"-slot{slot}" if slot else ""
                 name = f"{_lock_name(properties.uuid)}{suffix}.lock"
-                lock = try_lock(folder / name, console)
+                lock = try_lock(folder / name, console, f"GPU {index}")
                 if lock is None:
                     continue
                 if not _opened(index):

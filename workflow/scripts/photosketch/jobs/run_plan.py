@@ -24,6 +24,19 @@ def let_jobs_import(library: str) -> None:
     os.environ["PYTHONPATH"] = f"{library}{os.pathsep}{found}" if found else library
 
 
+def say_stopped(by: str) -> None:
+    """The last line of a run that a person has stopped."""
+    print(f"stopped by {by}: run the same command again to go on", file=sys.stderr)
+
+
+def tell_ctrl_c(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """One line in place of a traceback for Ctrl-C while jobs are planned, or pressed twice."""
+    if issubclass(kind, KeyboardInterrupt):
+        say_stopped("Ctrl-C")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
 def plan_file(run: str) -> Path:
     """Where the plan of a run is, from the working directory."""
     return Path(".snakemake", "plans", f"{run}.json")
