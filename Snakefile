@@ -58,12 +58,12 @@ if not HOSTED and workflow.is_main_process:
             print(f"the comparison is ready: {page}", file=sys.stderr)
 
     onerror:
-        # Snakemake reports jobs stopped by Ctrl-C as failed, so the last line corrects this.
-        if "Terminating processes on user request" in "".join(
-            Path(file).read_text() for file in log
-        ):
-            last = "stopped by Ctrl-C: run the same command again to continue"
-            atexit.register(print, last, file=sys.stderr)
+        # Snakemake reports jobs that a person stopped as failed, so the last line corrects this.
+        logged = "".join(Path(file).read_text(errors="replace") for file in log)
+        if "Terminating processes on user request" in logged:
+            atexit.register(run_plan.say_stopped, "Ctrl-C")
+        elif "Will exit after finishing currently running jobs" in logged:
+            atexit.register(run_plan.say_stopped, "SIGTERM")
 
 
 rule all:

@@ -43,10 +43,13 @@ def training_processes(folder) -> list[int]:
     return found
 
 
-def stop_after_first_due_epoch(project, sent: int, **environment) -> list[str]:
+def stop_after_first_due_epoch(
+    project, sent: int, *, to_all: bool = False, **environment
+) -> list[str]:
     """Start the run, end the training job once epoch 2 is behind it, and wait for the run's end.
 
-    Gives the names of the programs that were the parents of the training's processes.
+    The signal goes to the training alone, or `to_all`: to Snakemake as well. Gives the names of the
+    programs that were the parents of the training's processes.
     """
     state = project.results / "train/baseline/seed0/.state"
     shutil.rmtree(state)
@@ -59,7 +62,7 @@ def stop_after_first_due_epoch(project, sent: int, **environment) -> list[str]:
     jobs = training_processes(project.folder)
     assert jobs
     parents = [parent_of(job) for job in jobs]
-    if sent == signal.SIGINT:  # which a terminal sends to all of them
+    if to_all:
         run.send_signal(sent)
     for job in jobs:
         os.kill(job, sent)
@@ -98,6 +101,8 @@ def test_a_stopped_training_goes_on_and_ends_like_an_undisturbed_one(prepared, t
     done = prepared.snakemake(TARGET)
     assert done.returncode == 0, done.stdout
     assert "the training with losses.l1 90 (" in log.read_text()
+    at_start, _ = done.stdout.split("Execute 1 jobs", 1)
+    assert "baseline, seed 0: the training with losses.l1 90 (" in at_start
     assert "epoch 1:" in log.read_text()
     undisturbed = generators(prepared), (prepared.folder / LOG).read_text()
 
@@ -110,12 +115,17 @@ def test_a_stopped_training_goes_on_and_ends_like_an_undisturbed_one(prepared, t
     assert (generators(prepared), (prepared.folder / LOG).read_text()) == undisturbed
 
 
-def test_ctrl_c_saves_with_one_line(prepared):
-    stop_after_first_due_epoch(prepared, signal.SIGINT)
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    # a terminal sends Ctrl-C to all, and a machine that shuts down SIGTERM
+    [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")],
+)
+def test_a_stop_saves_with_one_line(prepared, sent, name):
+    stop_after_first_due_epoch(prepared, sent, to_all=True)
     printed = prepared.printed()
     assert printed.count("told to stop after") == 1
     assert "Traceback" not in printed
-    last = "stopped by Ctrl-C: run the same command again to continue"
+    last = f"stopped by {name}: run the same command again to continue"
     assert printed.splitlines()[-1] == last
     log = (prepared.results / "logs/train/baseline/seed0.log").read_text()
     assert "Traceback" not in log

@@ -18,11 +18,14 @@ from photosketch.evaluation import method_sketches, metrics
 from photosketch.jobs import code_version as code_versions
 from photosketch.jobs import devices, run_plan
 from photosketch.jobs.job import InputError, counted, told
+from photosketch.training import kept_trainings
 
 sys.path.remove(LIBRARY)  # a host may have modules with the names of the scripts
 if not HOSTED:  # jobs import this library too; this holds for the whole process
     search = filter(None, [LIBRARY, os.environ.get("PYTHONPATH")])
     os.environ["PYTHONPATH"] = os.pathsep.join(search)
+    if workflow.is_main_process:
+        sys.excepthook = run_plan.tell_ctrl_c
 
 MISTAKES = "The configuration has mistakes:"
 
@@ -125,13 +128,23 @@ OPTIONS = run_plan.options(
 
 onstart:
     run_plan.write_plan(PLAN, OPTIONS)
-    due = len(list(workflow.dag.needrun_jobs()))
+    due = list(workflow.dag.needrun_jobs())
     print(
         f"results/{config['run']}: {counted(len(ABLATIONS), 'ablation')} "
         f"({', '.join(ABLATIONS)}), {counted(len(SEEDS), 'seed')} "
-        f"({', '.join(map(str, SEEDS))}); {due} of {len(workflow.dag.jobs)} jobs are new",
+        f"({', '.join(map(str, SEEDS))}); {len(due)} of {len(workflow.dag.jobs)} jobs are new",
         file=sys.stderr,
     )
+    for ablation, seed in sorted(
+        tuple(job.wildcards) for job in due if job.rule.name == "train"
+    ):
+        for line in kept_trainings.lines_at_start(
+            Path(f"results/{config['run']}/train/{ablation}/seed{seed}"),
+            hparams(ablation),
+            code_version("train.py"),
+            config["train"]["keep_replaced"],
+        ):
+            print(f"{ablation}, seed {seed}: {line}", file=sys.stderr)
 
 
 def code_version(script):

@@ -8,6 +8,7 @@ from photosketch.configuration.settings import ablation_config
 from photosketch.estimate import timing
 from photosketch.estimate.__main__ import Clock, main
 from photosketch.jobs.job import InputError
+from photosketch.jobs.provenance import PROJECT
 from support.settings import loss_weights, train_config
 
 CPU = torch.device("cpu")
@@ -88,3 +89,21 @@ def test_in_another_folder_it_says_where_to_go(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["--configfile", "my.yaml"]) == 1
     assert f"{tmp_path}: not the folder of the workflow; first cd " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"# nothing yet\n", "holds no keys"),
+        (b"train: {lr: [1\nrun: x\n", "is not YAML (while parsing a flow sequence"),
+        ("run: x\n".encode("utf-16"), "is not UTF-8 (invalid start byte)"),
+    ],
+)
+def test_an_overlay_that_snakemake_cannot_read_is_named(
+    tmp_path, monkeypatch, capsys, content, told
+):
+    monkeypatch.chdir(PROJECT)
+    overlay = tmp_path / "my.yaml"
+    overlay.write_bytes(content)
+    assert main([str(overlay)]) == 1
+    assert capsys.readouterr().err.startswith(f"{overlay}: {told}")

@@ -111,6 +111,27 @@ def test_a_package_that_is_not_installed_is_named_with_the_remedy(monkeypatch, c
         photosketch(["photosketch.nothing"])
 
 
+def test_ctrl_c_while_a_command_loads_is_one_line(monkeypatch, capsys):
+    def run(command, arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(__main__, "_run", run)
+    assert photosketch(["draw"]) == 130
+    assert capsys.readouterr().err == "interrupted by Ctrl-C\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "last"),
+    [
+        (KeyboardInterrupt(), "stopped by Ctrl-C: run the same command again to continue"),
+        (ValueError("other"), "ValueError: other"),
+    ],
+)
+def test_ctrl_c_while_jobs_are_planned_is_one_line(capsys, error, last):
+    run_plan.tell_ctrl_c(type(error), error, None)
+    assert capsys.readouterr().err == f"{last}\n"
+
+
 def test_the_command_for_another_target_is_the_user_s_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = run_plan.plan_file("mine")

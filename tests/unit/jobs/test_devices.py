@@ -1,6 +1,8 @@
 """The device of a job: one GPU for each slot, the CPU if it is requested, an error otherwise."""
 
 import contextlib
+import errno
+import fcntl
 import os
 import re
 import select
@@ -218,6 +220,29 @@ def test_the_device_taken_is_made_current(tmp_path, cards, seen):
     opened = seen((9, 0), (9, 0))
     assert [acquire(tmp_path).index for _ in range(2)] == [0, 1]  # the first lock is still held
     assert opened == [0, 1]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP])
+def test_a_device_is_taken_without_locks_and_the_console_told(
+    tmp_path, cards, seen, monkeypatch, capsys, code
+):
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    seen((9, 0), (9, 0))
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    assert acquire(tmp_path).index == 0
+    assert capsys.readouterr().err == (
+        f"no locks in {tmp_path / 'locks'} ({os.strerror(code)}): make sure that no other job "
+        "uses GPU 0\n"
+    )
+
+
+def test_a_folder_of_locks_that_cannot_be_made_is_named(tmp_path, cards, seen):
+    seen((9, 0))
+    (tmp_path / "locks").write_text("a file")
+    with pytest.raises(InputError, match=r"-x0\.lock: cannot be used \(File exists\)"):
+        acquire(tmp_path)
 
 
 def test_a_device_that_a_process_has_for_itself_is_passed_over_and_left_unlocked(

@@ -356,15 +356,36 @@ def test_a_second_writer_is_refused_with_the_name_of_the_first(tmp_path, holder)
     assert not runtime.is_claimed(tmp_path / "run")
 
 
-def test_without_locks_the_job_goes_on_and_says_so(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP])
+def test_without_locks_the_job_goes_on_and_says_so(tmp_path, monkeypatch, capsys, code):
     def refuse(*_):
-        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+        raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(runtime.fcntl, "flock", refuse)
     with runtime.sole_writer(tmp_path / "run", sys.stderr):
         pass
     said = capsys.readouterr()
-    assert "no locks in" in said.err and "no locks in" in said.out
+    told = (
+        f"no locks in {tmp_path / 'run'} ({os.strerror(code)}): make sure that no other job uses "
+        "that folder\n"
+    )
+    assert said.err == said.out == told
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_lock_file_that_cannot_be_opened_is_named(tmp_path, monkeypatch, code):
+    """That of a colleague, or in a container whose /tmp is read-only."""
+
+    def refuse(path, *_):
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr(runtime.os, "open", refuse)
+    told = rf"run/\.writer: cannot be used \({os.strerror(code)}\); correct the path"
+    with (
+        pytest.raises(runtime.InputError, match=told),
+        runtime.sole_writer(tmp_path / "run", sys.stderr),
+    ):
+        raise AssertionError("at work without a lock")
 
 
 @pytest.fixture

@@ -72,12 +72,38 @@ def test_the_last_ones_are_kept_those_by_other_code_and_unfinished_ones_go_first
 )
 def test_what_is_set_aside_is_told_by_what_differs_and_what_it_took(tmp_path, changes, told):
     used(tmp_path, training(commit="1234567890"))
-    _, lines = used(tmp_path, training(**changes))
+    next_one = training(**changes)
+    if "data" not in changes:  # which are not known at the start
+        planned = next_one.hparams, next_one.code
+        at_start = kept_trainings.lines_at_start(tmp_path, *planned, keep=9)
+    _, lines = used(tmp_path, next_one)
     told = told and (
         f"the training with {told} (2 epochs, 2 h 0 min) is set aside; if you change that back, "
         "the next run uses it again"
     )
     assert lines == ([told] if told else [])
+    if "data" not in changes:
+        assert at_start == lines
+
+
+@pytest.mark.parametrize(
+    ("trained", "keep", "told"),
+    [
+        ([], 1, []),
+        ([1, 2], 0, ["1 (2 epochs, 2 h 0 min) is removed", "2 (2 epochs, 2 h 0 min) is removed"]),
+        ([2, 9, 2], 1, ["2 (2 epochs, 2 h 0 min) is set aside"]),
+    ],
+)
+def test_the_start_tells_what_the_job_will_do(tmp_path, trained, keep, told):
+    for l1 in trained:
+        used(tmp_path, training(l1=l1))
+    before = kept_trainings.folders(tmp_path)
+    lines = kept_trainings.lines_at_start(tmp_path, training(l1=9).hparams, "code", keep)
+    assert len(lines) == len(told)
+    for part in told:
+        assert any(f"the training with losses.l1 {part}" in line for line in lines)
+    assert kept_trainings.folders(tmp_path) == before
+    assert used(tmp_path, training(l1=9), keep)[1] == lines
 
 
 def test_an_epoch_that_was_passed_without_its_generator_begins_a_training_beside(tmp_path):

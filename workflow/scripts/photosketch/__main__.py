@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+    except KeyboardInterrupt:  # while a command's modules are imported, which takes seconds
+        print("interrupted by Ctrl-C", file=sys.stderr)
+        return 130
 
 
 def _run(command: str, arguments: Sequence[str]) -> int:

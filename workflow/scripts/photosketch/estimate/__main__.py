@@ -23,7 +23,7 @@ from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from photosketch.comparison import costs
-from photosketch.configuration.loading import load_overlays, read_overlay
+from photosketch.configuration.loading import load_overlays, read_overlay, read_overlays
 from photosketch.configuration.settings import TrainConfig, ablation_config
 from photosketch.data import pairs
 from photosketch.estimate import expectations, timing
@@ -194,6 +194,7 @@ def report(overlays: Sequence[str]) -> None:
     """Print the estimate. Raises InputError if the configuration can't be used."""
     if not Path("Snakefile").is_file():
         raise InputError([f"{Path.cwd()}: not the folder of the workflow; first cd {PROJECT}"])
+    read_overlays(overlays)  # names a file that is not YAML, which Snakemake does not
     planned = planned_jobs(overlays)  # also checks the configuration
     config = load_overlays(overlays)
     table = pairs.read_table(config["dataset"]["pairs"])

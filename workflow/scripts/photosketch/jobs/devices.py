@@ -75,13 +75,13 @@ def acquire_device(
         raise InputError([f"{reason}. {remedy}; or {ON_THE_CPU}"])
     cards = _supported_cards(console)
     folder = Path(lock_folder or f"/tmp/photosketch-gpus-{os.getuid()}")
-    folder.mkdir(parents=True, exist_ok=True)
     announced = False
     while True:
         for slot, index in product(range(slots), cards):
             properties = torch.cuda.get_device_properties(index)
             suffix = f"-slot{slot}" if slot else ""
-            lock = try_lock(folder / f"{_lock_name(properties.uuid)}{suffix}.lock", console)
+            name = f"{_lock_name(properties.uuid)}{suffix}.lock"
+            lock = try_lock(folder / name, console, f"GPU {index}")
             if lock is None:
                 continue
             if _made_current(index):

@@ -411,12 +411,17 @@ def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
     yield path
 
 
-def try_lock(path: Path, console: TextIO) -> int | None:
+def try_lock(path: Path, console: TextIO, shared: str) -> int | None:
     """Lock a file until the returned descriptor is closed or the process ends.
 
-    None if another process holds the lock. If the file system has no locks, log and console say so.
+    None if another process holds the lock. If the file system has no locks, log and console say so,
+    and name what is `shared` without them. Raises InputError if the file cannot be opened.
     """
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise InputError([f"{path}: {_unusable(error)}"]) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -424,7 +429,7 @@ def try_lock(path: Path, console: TextIO) -> int | None:
         return None
     except OSError as error:
         fault = f"no locks in {path.parent} ({error.strerror})"
-        say(f"{fault}: make sure that no other job works there", console)
+        say(f"{fault}: make sure that no other job uses {shared}", console)
     os.utime(lock)  # so that a clean-up of /tmp by age keeps the file
     return lock
 
@@ -438,11 +443,10 @@ def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterato
     nothing. The successor waits for `patience` seconds, then raises InputError. The wait also
     covers a crashed node, whose locks stay until the file server notices.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     writer, claim = folder / ".writer", folder / ".claim"
     began = time.monotonic()
     announced = False
-    while (lock := try_lock(writer, console)) is None:
+    while (lock := try_lock(writer, console, f"{folder}")) is None:
         claim.touch()
         other = writer.read_text(encoding="utf-8").strip() or "an unknown process"
         if time.monotonic() > began + patience:

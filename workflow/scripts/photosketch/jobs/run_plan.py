@@ -16,6 +16,19 @@ from photosketch.jobs.code_version import SCRIPTS, code_version
 from photosketch.jobs.job import write_atomically
 
 
+def say_stopped(by: str) -> None:
+    """Print the last line of a run that a person has stopped."""
+    print(f"stopped by {by}: run the same command again to continue", file=sys.stderr)
+
+
+def tell_ctrl_c(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """One line in place of a traceback if Ctrl-C is pressed during planning, or twice."""
+    if issubclass(kind, KeyboardInterrupt):
+        say_stopped("Ctrl-C")
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
 def plan_file(run: str) -> Path:
     """The path of a run's plan, relative to the working directory."""
     return Path(".snakemake", "plans", f"{run}.json")

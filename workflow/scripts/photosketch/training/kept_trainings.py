@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from photosketch.jobs.job import duration_in_words, size_in_words, write_atomically
-from photosketch.training import checkpoint
 
 RECORD = "training.json"
 # what people watch: beside the training in use, else in its folder
@@ -67,6 +66,9 @@ def folders(place: Path) -> list[Path]:
 
 def missing_generators(folder: Path, due: Sequence[int]) -> list[int]:
     """Due epochs whose generators are not there yet."""
+    # here, because it imports torch, and the Snakefile imports this module
+    from photosketch.training import checkpoint
+
     return [epoch for epoch in due if not checkpoint.generator_path(folder, epoch).exists()]
 
 
@@ -87,25 +89,45 @@ def open_folder(
     if serving:
         before = Training.read(chosen)
         training.epochs, training.seconds = before.epochs, before.seconds
-    others = {folder: Training.read(folder) for folder in present if folder != chosen}
-    first_kept = sorted(others, key=lambda path: _rank(others[path], training))
-    lines = []
+    removed, lines = _replaced(present, chosen, training, keep)
     if present and chosen != present[0]:
         _move(place, present[0])
         _move(chosen, place)
-        if present[0] in first_kept[:keep]:
-            lines.append(
-                f"the training with {_described(others[present[0]], training)} is set aside; "
-                "if you change that back, the next run uses it again"
-            )
-    for folder in first_kept[keep:]:
+    for folder in removed:
         shutil.rmtree(folder)
-        lines.append(
-            f"the training with {_described(others[folder], training)} is removed "
-            f"(train.keep_replaced: {keep})"
-        )
     training.write(chosen)
     return chosen, lines
+
+
+def lines_at_start(place: Path, hparams: dict[str, Any], code: str, keep: int) -> list[str]:
+    """The lines of `open_folder` before the training data are known: as if they had not changed."""
+    present = folders(place)
+    if not present:
+        return []
+    training = dataclasses.replace(Training.read(present[0]), hparams=hparams, code=code)
+    own = (folder for folder in present if folder.name.startswith(training.fingerprint))
+    return _replaced(present, next(own, None), training, keep)[1]
+
+
+def _replaced(
+    present: Sequence[Path], chosen: Path | None, training: Training, keep: int
+) -> tuple[list[Path], list[str]]:
+    """The folders that are to be removed if the training goes on in `chosen` (None: a new folder),
+    and a line for each training that is set aside or removed."""
+    others = {folder: Training.read(folder) for folder in present if folder != chosen}
+    first_kept = sorted(others, key=lambda path: _rank(others[path], training))
+    lines = []
+    if present and present[0] in first_kept[:keep]:
+        lines.append(
+            f"the training with {_described(others[present[0]], training)} is set aside; "
+            "if you change that back, the next run uses it again"
+        )
+    lines += [
+        f"the training with {_described(others[folder], training)} is removed "
+        f"(train.keep_replaced: {keep})"
+        for folder in first_kept[keep:]
+    ]
+    return first_kept[keep:], lines
 
 
 def _rank(other: Training, training: Training) -> tuple[bool, bool, float]:
