@@ -122,22 +122,22 @@ class Dataset(Section):
         "sketch are each aligned by their own points. `photo`: both are aligned by the photo's "
         "points. With the last two, images may have any size "
         "([docs/alignment.md](../docs/alignment.md))",
-        "align_faces; between none and the others index_pairs",
+        "align_faces; index_pairs as well if you change from or to `none`",
     )
     frame: Frame = setting(
-        "side in pixels of the square that the networks work on. Images are in the centre of "
-        "the square. 512 needs another `train.jitter` (0 or 572) and [four times the "
+        "side in pixels of the square that the networks work on. Images are in the centre of the "
+        "square. 512 needs another `train.jitter` (0, or above 512) and [four times the "
         "computation](../docs/how-it-works.md#frames-of-512)",
         "pack_tensors, train, infer, evaluate, the montages of points",
     )
     pad_value: int = setting(
-        "gray level of the frame around the image", "pack_tensors", ge=0, le=255
+        "gray level of the padding around the image, inside the frame", "pack_tensors", ge=0, le=255
     )
     validation: Float = setting(
         "share of each subset's training pairs that is kept apart for validation. At least two "
-        "pairs are kept apart, and always the same pairs. Each training is then also reported "
-        "at the epoch that is best on these pairs (`evaluation.chosen_by`). 0: no pairs are "
-        "kept apart. You can also mark pairs as `val` in the table",
+        "pairs of each subset are kept apart. They are the same in every run. Each training is "
+        "then also reported at the epoch that is best on these pairs (`evaluation.chosen_by`). 0: "
+        "no pairs are kept apart. You can also mark pairs as `val` in the table",
         "index_pairs",
         ge=0,
         le=0.5,
@@ -165,7 +165,8 @@ class Facepp(Section):
         "nothing",
     )
     timeout: Float = setting(
-        "the request is repeated after this number of seconds without an answer",
+        "time in seconds to wait for an answer before the request is repeated. After seven "
+        "attempts in all, the run stops",
         "nothing",
         gt=0,
         le=LARGEST,
@@ -182,11 +183,11 @@ class Landmarks(Section):
         "merge_landmarks",
     )
     min_face_size: int = setting(
-        "smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels "
-        "are reduced to 1,600 first. If your images are twice as large, 80 finds faces as well "
-        "as 40, in a quarter of the time. The warp detects faces in sketches again. Without "
-        "`dataset.align`, it uses this value. With `dataset.align`, it uses 40, scaled from "
-        "200x250 pixels to `dataset.size`",
+        "smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels are "
+        "reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 "
+        "finds faces as well as 40 does, in a quarter of the time. The warp detects faces in "
+        "sketches again. Without `dataset.align`, it uses this value. With `dataset.align`, it "
+        "uses 40, scaled from 200x250 pixels to `dataset.size`",
         "detect_landmarks; without `dataset.align` warp_sketches",
         ge=10,
         le=512,
@@ -199,10 +200,10 @@ class Landmarks(Section):
         "annotate",
     )
     mesh: bool = setting(
-        "true: if MTCNN finds no face, MediaPipe's face mesh looks for points at the usual "
-        "place of the subset's faces. Points from Face++ or placed by hand replace the mesh's "
-        "points. `merge_landmarks` names these images, and the click page shows them. The key "
-        "has no effect with `dataset.align`",
+        "true: if MTCNN finds no face, MediaPipe's face mesh looks for points where the other "
+        "faces of the subset are. Points from Face++ or placed by hand replace the mesh's points. "
+        "`merge_landmarks` names these images, and the click page shows them. The key has no "
+        "effect with `dataset.align`",
         "detect_landmarks",
     )
     facepp: Facepp
@@ -215,9 +216,9 @@ class Parsing(Section):
 
     backend: Annotated[Literal["segmentation", "onnx"], BeforeValidator(_parser_name)] = setting(
         "how label maps are made. `segmentation` uses the image, the five points, and a small "
-        "network that finds the head. `grabcut`, the former name of `segmentation`, still "
-        "works. `onnx` uses BiSeNet, trained on photos of CelebAMask-HQ. OpenCV runs BiSeNet on"
-        " the CPU, or on a GPU if OpenCV was built with CUDA (the packages on PyPI were not)",
+        "network that finds the person. `grabcut`, the former name of `segmentation`, still "
+        "works. `onnx` uses BiSeNet, trained on photos of CelebAMask-HQ. OpenCV runs BiSeNet on "
+        "the CPU, or on a GPU if OpenCV was built with CUDA (the packages on PyPI were not)",
     )
     model: Literal["resnet18", "resnet34"] = setting(
         "backbone of BiSeNet. This key and the next three have an effect only with `onnx`",
@@ -231,9 +232,9 @@ class Parsing(Section):
     )
     fallback: bool = setting(
         "what happens if BiSeNet finds no face in an image. true: `segmentation` parses the "
-        "image, and the log, the console and the montage name it. false: if the image is a "
-        "photo, the run stops, unless you draw its label map by hand. If it is a sketch, it "
-        "gets no labels, and only a warp stops",
+        "image, and the log, the console and the montage name it. false: if the image is a photo, "
+        "the run stops, unless you draw its label map by hand. If the image is a sketch, it gets "
+        "no labels. The run then stops only if an ablation has a warp",
     )
     manual: Text | None = setting(
         "folder of label maps drawn by hand or by another tool, which replace the parser's maps"
@@ -254,7 +255,8 @@ class LossWeights(Section):
     )
     glad: Weight = setting(
         "weight of the generalised gradient loss, which compares edges. The report gives no "
-        "formula, so check [the scale](../docs/how-it-works.md#the-gradient-loss)",
+        "formula, so read first [what a weight means "
+        "here](../docs/how-it-works.md#the-gradient-loss)",
     )
     local: Weight = setting(
         "weight of APDrawingGAN's local loss. If it is above 0, the local networks are built",
@@ -268,8 +270,8 @@ class HyperParameters(Section):
     model_config = ConfigDict(json_schema_extra={"stale": "train"})
 
     epochs: Positive = setting(
-        "passes over the training pairs. If you raise the number and the learning rate is "
-        "constant, training continues from the last state",
+        "passes over the training pairs. If you raise the number, training continues from the "
+        "last state. This needs a constant learning rate; otherwise training starts again",
     )
     batch_size: Positive = setting("pairs per step")
     lr: Float = setting(
@@ -300,16 +302,18 @@ class HyperParameters(Section):
         " key has an effect only if `losses.glad` is above 0",
     )
     precision: Precision = setting(
-        "`bf16`: forward and backward passes use 16 bits, while weights, losses and Adam keep "
-        "32. This is faster on GPUs and on CPUs with AMX or AVX512-BF16, and slower on other "
-        "CPUs. Results differ in the last digits, so compare only runs of the same precision. "
-        "On a GPU, `fp32` convolutions round to TensorFloat-32, torch's default",
+        "`bf16`: forward and backward passes use 16 bits, while weights, losses and Adam keep 32. "
+        "This is faster on GPUs and on CPUs with AMX or AVX512-BF16, and many times slower on "
+        "other CPUs. Results differ in the last digits, so compare only runs of the same "
+        "precision. On a GPU, `fp32` convolutions round to TensorFloat-32, torch's default",
     )
     warp: WarpMode = setting(
-        "training sketches are warped onto their photos, by a map estimated from the label maps"
-        " of both. `face` moves the whole head. `region` moves eyes with brows, nose and mouth."
-        " Scores always use the original sketches",
-        "that ablation's train; warp_sketches and pack_warped_tensors if no other ablation uses it",
+        "training sketches are warped onto their photos, by a map estimated from the outlines in "
+        "both label maps, the five points, and patches that look alike. `face` moves the whole "
+        "head. `region` moves eyes with brows, nose and mouth. Scores always use the original "
+        "sketches",
+        "that ablation's train. If no other ablation has the same warp: warp_sketches and "
+        "pack_warped_tensors too",
     )
     fusion: FusionName = setting(
         "how the sketches of the local networks and the sketch of the whole frame become one. "
@@ -345,16 +349,17 @@ class RunSettings(Section):
     )
     keep: Literal["all", "last"] = setting(
         "saved states kept for each training. `all`: the newest two, in case one is damaged. "
-        "`last`: only the newest. A state takes three times as much disk as the weights (0.7 GB"
-        " for `baseline`, 1 GB with the local networks). This key belongs to the whole run",
+        "`last`: only the newest. A state takes three times as much disk as the weights: 0.7 GB "
+        "for `baseline` and 1 GB with the local networks, at width 64. This key belongs to the "
+        "whole run",
         "nothing",
     )
     keep_replaced: Natural = setting(
-        "number of earlier trainings that are kept for each ablation and seed after a value was"
-        " changed. If you set the value back, nothing is trained again. If there are too many, "
-        "trainings by other code and unfinished trainings are removed first. `make "
-        "clean-replaced` removes all. At width 64 a training with 31 generators takes 7 to 8 "
-        "GB. This key belongs to the whole run",
+        "number of earlier trainings that are kept for each ablation and seed after a value was "
+        "changed. If you set the value back, nothing is trained again. Further trainings "
+        "are removed: first those made by another version of the code, then unfinished trainings, "
+        "then those used longest ago. `make clean-replaced` removes all. At width 64 a training "
+        "with 31 generators takes 7 to 8 GB. This key belongs to the whole run",
         "nothing",
     )
 
@@ -437,9 +442,9 @@ class PublishedValues(Section):
     """Published values of FID."""
 
     source: Text = setting("where the values were published")
-    features: Text = setting("the feature network of the values, as tables name it")
+    features: Text = setting("the feature network of the values, by its name in the tables")
     fid: Annotated[dict[str, Weight], AfterValidator(lambda fid: dict(sorted(fid.items())))] = (
-        setting("FID by subset. `all` is the pooled test set", min_length=1)
+        setting("FID by subset. `all` is the value over all subsets together", min_length=1)
     )
 
 
@@ -459,9 +464,9 @@ class Epochs(Section):
     model_config = ConfigDict(json_schema_extra={"stale": "train"})
 
     start: Positive = setting(
-        "first evaluated epoch. If you add an epoch before the last trained epoch, training "
-        "starts again from the beginning. If you add an epoch after it, training continues from"
-        " the last state",
+        "first evaluated epoch. If a change adds an epoch that was already passed in training, "
+        "training starts again from the beginning. If the change adds only later epochs, training "
+        "continues from the last state",
     )
     stop: Positive = setting("last evaluated epoch, included; at most `train.epochs`")
     step: Positive = setting("distance between two evaluated epochs")
@@ -530,28 +535,28 @@ class Evaluation(Section):
         "CPU, takes a tenth of a second per image, and needs `make setup IDENTITY=1` (105 MB)",
     )
     primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "memory"] = setting(
-        "the primary metric, which decides the comparison. Over all subsets, the intervals of "
-        "its differences to `reference` hold for all ablations at once. All other differences "
-        "are descriptive, each with its own interval "
-        "([docs/significance.md](../docs/significance.md)). Choose it before you look at "
-        "results",
+        "the primary metric, which decides the comparison. The intervals of its differences to "
+        "`reference`, over all subsets together, are widened so that at most about 5% of tables "
+        "have a false verdict. For `memory`, a lower value counts as better. All other "
+        "differences are descriptive, each with its own interval "
+        "([docs/significance.md](../docs/significance.md)). Choose it before you look at results",
         "estimate_differences",
     )
     contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = setting(
         "pairs [first, second] of ablations or methods that are compared with each other, in "
-        "addition to the comparison with `reference`. Every pair of ablations makes all primary"
-        " intervals wider. Choose the pairs before you look at results",
+        "addition to the comparison with `reference`. Every pair of ablations makes the intervals "
+        "of the primary metric wider. Choose the pairs before you look at results",
         "estimate_differences",
     )
     votes: Annotated[list[Text], AfterValidator(_unique)] = setting(
-        "CSV files of blind votes, one file per voter. The page that the target `votes` makes "
-        "saves them ([docs/votes.md](../docs/votes.md))",
+        "CSV files of blind votes, one file per voter. The target `votes` makes a page, and this "
+        "page saves the files ([docs/votes.md](../docs/votes.md))",
         "compare",
     )
     chosen_by: Literal["fid", "kid"] = setting(
-        "the metric that chooses each run's epoch if there are validation pairs. The epoch with"
-        " the lowest value on these pairs is chosen. With few pairs FID is biased, and KID is "
-        "not",
+        "the metric that chooses the epoch of each training if there are validation pairs. The "
+        "epoch with the lowest value on these pairs is chosen. With few pairs FID is biased, and "
+        "KID is not",
         "compare, if there are validation pairs",
     )
     scored_as: ScoredAs = setting(
@@ -607,12 +612,12 @@ class Config(Section):
     """Configuration of the photo -> sketch ablations."""
 
     run: Name = setting(
-        "name of the run: results go to `results/{run}/`", "nothing: another run is another folder"
+        "name of the run: results go to `results/{run}/`", "nothing: each run has its own folder"
     )
     trial: Name | None = setting(
         "name of a trial. Results go to `results/{run}-{trial}/`, so a trial "
         "(`config/tiny.yaml`) does not replace the results of the run",
-        "nothing: another trial is another folder",
+        "nothing: each trial has its own folder",
     )
     dataset: Dataset
     landmarks: Landmarks
@@ -632,9 +637,9 @@ class Config(Section):
     )
     gpu_slots: Positive = setting(
         "number of jobs that may share one GPU. Further jobs wait and say so. Also set the "
-        "resource `gpu` in `profiles/default` to the number of GPUs times `gpu_slots`. Without "
-        "NVIDIA's MPS, jobs on one GPU take turns, and sharing gains little "
-        "([docs/gpu.md](../docs/gpu.md))",
+        "resource `gpu` to the number of GPUs times `gpu_slots`, in `profiles/default` or by "
+        "`--resources gpu=N`. Without NVIDIA's MPS, jobs on one GPU take turns, and sharing gains "
+        "little ([docs/gpu.md](../docs/gpu.md))",
         "nothing",
     )
     ablations: dict[Name, Overrides] = setting(  # type: ignore[valid-type]
@@ -648,9 +653,9 @@ class Config(Section):
         "the new points' train, and what follows",
     )
     reference: Name = setting(
-        "the ablation that all other ablations are compared with, by differences, intervals and"
-        " verdicts (better, worse or undecided). Every further ablation makes the primary "
-        "intervals wider",
+        "the ablation that all other ablations are compared with. The tables show the difference, "
+        "its interval, and a verdict: better, worse or undecided. Every further ablation makes "
+        "the intervals of the primary metric wider",
         "estimate_differences",
     )
     methods: dict[Name, Text] = setting(
@@ -667,10 +672,10 @@ class Config(Section):
     evaluation: Evaluation
     comparison: ComparisonSettings
     draw: Draw | None = setting(
-        "what the target `draw` does: {photos: FOLDER, ablation, seed, epoch}. It draws the "
+        "settings of the target `draw`, as {photos: FOLDER, ablation, seed, epoch}. It draws the "
         "faces in the photos of a folder with a generator of the run. Optional: `background` "
-        "(`white`, the default, or `keep`), and `points`, a CSV file for photos in which no "
-        "face is found ([docs/own-photos.md](../docs/own-photos.md))",
+        "(`white`, the default, or `keep`), and `points`, a CSV file for photos in which no face "
+        "is found ([docs/own-photos.md](../docs/own-photos.md))",
         "draw",
     )
 

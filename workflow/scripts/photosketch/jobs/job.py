@@ -446,7 +446,7 @@ def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterato
     writer, claim = folder / ".writer", folder / ".claim"
     began = time.monotonic()
     announced = False
-    while (lock := try_lock(writer, console, f"{folder}")) is None:
+    while (lock := try_lock(writer, console, "that folder")) is None:
         claim.touch()
         other = writer.read_text(encoding="utf-8").strip() or "an unknown process"
         if time.monotonic() > began + patience:
