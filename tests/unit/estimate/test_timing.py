@@ -94,7 +94,7 @@ def test_in_another_folder_it_says_where_to_go(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"# nothing yet\n", "holds no keys"),
+        (b"# nothing yet\n", "has no keys"),
         (b"train: {lr: [1\nrun: x\n", "is not YAML (while parsing a flow sequence"),
         ("run: x\n".encode("utf-16"), "is not UTF-8 (invalid start byte)"),
     ],
