@@ -154,7 +154,7 @@ def test_what_was_not_drawn_is_neither_removed_nor_mixed_with(tmp_path, listed, 
         (output / name).write_text("mine")
     (elsewhere / "sketches/1.png").write_text("mine")
     (output / folder.LIST).write_text("\n".join(listed))
-    with pytest.raises(InputError, match="would be overwritten, but .* does not list it"):
+    with pytest.raises(InputError, match="would be overwritten, but"):
         folder.clear(output, [])
     assert {path.read_text() for path in tmp_path.rglob("*.[ph]*")} == {"mine"}
     assert len([*output.rglob("*.html"), *elsewhere.rglob("*.png")]) >= 1
