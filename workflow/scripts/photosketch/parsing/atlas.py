@@ -160,17 +160,12 @@ CLOTHES_FREE = 95.0  # y: above, there are only hair and skin
 WORN_TOP = 103.0  # y: below, and at least WORN_SIDE from the middle, the shoulders wear clothes
 WORN_SIDE = 45.0
 COLLAR_TOP = 72.0  # y: no collar reaches higher
-COLLAR_LOWEST = 112.0  # y at the throat
-COLLAR_RISE = 13.0  # how much higher a collar lies at the sides of the neck,
-COLLAR_HALF_WIDTH = 38.0  # this far from the middle
-COLLAR_WIDEST = 1.3  # in half widths: farther out it rises no more
-COLLAR_BEND = 4  # exponent: flat at the throat, steep at the sides
 
 
 def collar(x: Field) -> Field:
-    """The usual y of a collar at places x."""
-    aside = np.clip(np.abs(x) / COLLAR_HALF_WIDTH, 0, COLLAR_WIDEST)
-    return COLLAR_LOWEST - COLLAR_RISE * aside**COLLAR_BEND
+    """The usual y of a collar at places x: flat at the throat, steep at the sides of the neck."""
+    aside = np.clip(np.abs(x) / 38.0, 0, 1.3)
+    return 112.0 - 13.0 * aside**4
 
 
 # An eye. The origin is its point; for the lids it is the middle of the iris.
@@ -181,27 +176,17 @@ IRIS_SPREAD = 8.0  # how much that distance varies
 EYE_WHITE = (5.5, 8.0)  # radii between which the white surrounds the iris
 EYE_WHITE_HALF_HEIGHT = 4.0  # of the white that the lids leave open
 EYE_HALF_WIDTHS = (9.0, 13.0)  # the least and the most
-UPPER_LID = -4.3  # y above the iris
-UPPER_LID_FALL = 5.5  # how much lower the lid lies at the corners,
-UPPER_LID_HALF_WIDTH = 12.5  # this far from the iris
 LOWER_LID = Extent(4.6, 1.5, least=2.5, most=7)  # y below the iris
 LEAST_SAG = 1.5  # of the lower lid below the line between the corners
 
 
 def upper_lid(x: Field) -> Field:
-    """The usual y of the upper lid at places x."""
-    return UPPER_LID + UPPER_LID_FALL * (x / UPPER_LID_HALF_WIDTH) ** 2
+    """The usual y of the upper lid at places x; the corners lie lower than the middle."""
+    return -4.3 + 5.5 * (x / 12.5) ** 2
 
 
 # A brow. The origin is the middle of the iris; x grows towards the tail.
 BROW_WINDOW = Box(22, top=-26, bottom=-7)
-BROW = -15.5  # y along most of the brow
-BROW_HEAD = -14.0  # x of the inner end,
-BROW_HEAD_FALL = 3.0  # which lies this much lower,
-BROW_HEAD_WIDTH = 6.0  # over this width
-BROW_TAIL = 10.0  # x at which the tail begins to fall,
-BROW_TAIL_FALL = 3.0  # by this much
-BROW_TAIL_WIDTH = 8.0  # over this width
 BROW_MIDDLE = 2.0  # x
 BROW_BODY = (-12.0, 14.0)  # the range of x that a brow is certain to cover
 BROW_HALF_WIDTHS = (10.0, 19.0)  # the least and the most
@@ -209,10 +194,10 @@ BROW_HALF_THICKNESSES = (0.8, 4.5)  # the least and the most
 
 
 def brow(x: Field) -> Field:
-    """The usual y of a brow at places x."""
-    head = BROW_HEAD_FALL * np.exp(-(((x - BROW_HEAD) / BROW_HEAD_WIDTH) ** 2))
-    tail = BROW_TAIL_FALL * np.maximum((x - BROW_TAIL) / BROW_TAIL_WIDTH, 0)
-    return BROW + head + tail
+    """The usual y of a brow at places x: the inner end and the tail lie lower."""
+    head = 3.0 * np.exp(-(((x + 14.0) / 6.0) ** 2))
+    tail = 3.0 * np.maximum((x - 10.0) / 8.0, 0)
+    return -15.5 + head + tail
 
 
 # The nose. The origin is its tip; for the wings it is midway between the nostrils.
@@ -221,16 +206,7 @@ NOSTRIL = Ellipse(6.5, 5, 3.2, 5)  # the right nostril: where it is, and how muc
 WING_WINDOW = Box(22, top=-7, bottom=1)  # rows that the outer edges of the wings cross
 WING = Extent(13.5, 3, least=10, most=19)  # half the nose's width
 NOSE_ROOT = 2.0  # y below the eyes
-NOSE_ROOT_HALF_WIDTH = 4.5
-# Below the root, y counts from the nostrils.
-NOSE_BRIDGE = -19.0
-NOSE_BRIDGE_HALF_WIDTH = 5.5
-NOSE_SIDE = -8.0
-NOSE_SIDE_WIDTH = 0.82  # of the wing's width
-NOSE_WING = -1.5
-NOSE_BASE = 3.0
-NOSE_BASE_WIDTH = 0.6  # of the wing's width
-NOSE_BOTTOM = 4.0  # under the septum
+NOSE_BOTTOM = 4.0  # y of the septum below the nostrils
 
 
 def nose_outline(root: float, nostrils: float, wing: float) -> list[tuple[float, float]]:
@@ -239,11 +215,11 @@ def nose_outline(root: float, nostrils: float, wing: float) -> list[tuple[float,
     `root` and `nostrils` are values of y; `wing` is half the nose's width.
     """
     return [
-        (NOSE_ROOT_HALF_WIDTH, root),
-        (NOSE_BRIDGE_HALF_WIDTH, nostrils + NOSE_BRIDGE),
-        (NOSE_SIDE_WIDTH * wing, nostrils + NOSE_SIDE),
-        (wing, nostrils + NOSE_WING),
-        (NOSE_BASE_WIDTH * wing, nostrils + NOSE_BASE),
+        (4.5, root),
+        (5.5, nostrils - 19.0),  # bridge
+        (0.82 * wing, nostrils - 8.0),  # side
+        (wing, nostrils - 1.5),
+        (0.6 * wing, nostrils + 3.0),  # base
     ]
 
 

@@ -56,7 +56,7 @@ class Parser:
     published hash. Threads may share the parser: each gets its own network. `device` is "cuda" if
     OpenCV has a GPU that runs the network, else "cpu"; the log names it.
 
-    Raises InputError if the file is missing, has another hash, or is not such a network.
+    Raises InputError if the file is missing, has another hash, or is not a face-parsing network.
     """
 
     def __init__(self, model: str, weights: str | Path, sha256: str | None = None) -> None:

@@ -14,7 +14,7 @@ CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clot
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))
 # Of label maps shown and drawn; distinguishable with any colour vision (Okabe & Ito 2008).
 CLASS_COLOURS = (
-    (255, 255, 255),  # background: left as it is
+    (255, 255, 255),  # background: not tinted
     (120, 70, 170),  # hair
     (240, 190, 140),  # skin
     (120, 70, 10),  # brows
@@ -58,7 +58,7 @@ def require_photo_labels(pairs: Iterable[Pair], parsings: Parsings) -> None:
     problems = [
         f"{pair.photo}: the network finds no face in the photo of {pair.subset} {pair.id}; correct "
         "its points if they are wrong (landmarks.manual), set parsing.fallback to true to parse "
-        "such images by segmentation, or draw its labels (parsing.manual)"
+        "the photo by segmentation, or draw its labels (parsing.manual)"
         for pair in pairs
         if pair.id in parsings.faceless
     ]

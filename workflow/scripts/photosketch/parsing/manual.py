@@ -93,7 +93,7 @@ def _size(path: Path, sizes: Mapping[Path, tuple[int, int]]) -> tuple[int, int]:
         return sizes[named]
     alike = [str(known) for known in sizes if known.parts[0] == path.parts[0]] or [*map(str, sizes)]
     raise ValueError(
-        "is the label map of no pair; name it SUBSET/ID_photo.png or SUBSET/ID_sketch.png as in "
+        "is not the label map of a pair; name it SUBSET/ID_photo.png or SUBSET/ID_sketch.png as in "
         f"the table of pairs ({', '.join(alike[:2])}, ...) or remove it from {CONFIG_KEY}"
     )
 

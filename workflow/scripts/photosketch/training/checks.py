@@ -46,7 +46,7 @@ def check_room(tensors: Path, device: torch.device, console: TextIO) -> None:
     size, free = tensors.stat().st_size, free_memory(device)
     place = "the GPU's memory" if device.type == "cuda" else "memory"
     words = job.size_in_words(size)
-    job.say(f"training set: {words}, to lie in {place}", console)
+    job.say(f"training set: {words}, kept in {place}", console)
     if size > free:
         other = ", or device: cpu" if device.type == "cuda" else ""
         raise job.InputError(

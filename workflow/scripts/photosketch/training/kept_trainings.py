@@ -172,7 +172,7 @@ def set_aside(results: Path) -> dict[Path, int]:
 
 def main(results: Path) -> None:
     if not results.is_dir():
-        sys.exit(f"{results}: there is no such run; set RUN to the name of a folder in results")
+        sys.exit(f"{results}: does not exist; set RUN to the name of a folder in results")
     removed = set_aside(results)
     for path in removed:
         if path.is_dir():

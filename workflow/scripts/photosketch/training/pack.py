@@ -45,15 +45,15 @@ def pack(
     size      [2] (width, height) of the images; offset [2] (x, y) of their top left pixel
     pad_value 0-d, the padding of photo and sketch (0 to 255)
 
-    Raises InputError with every pair that lacks points or labels or does not fit the frame.
+    Raises InputError with every pair that lacks points or labels.
     """
     if not pairs:
         raise InputError(["a split has no pairs: dataset.pairs needs rows of split train and test"])
     tables = {subset: read_landmarks(path) for subset, path in landmark_files.items()}
     labels = {subset: read_photo_labels(path) for subset, path in parsing_files.items()}
-    _check(pairs, tables, labels, landmark_files, parsing_files, frame)
-
-    size = pairs[0].width, pairs[0].height
+    _check(pairs, tables, labels, landmark_files, parsing_files)
+    size = pairs[0].width, pairs[0].height  # dataset.size, which fits the frame
+    assert max(size) <= frame and all((pair.width, pair.height) == size for pair in pairs)
     frames = len(pairs), frame, frame
 
     def photos() -> Iterator[np.ndarray]:
@@ -109,27 +109,15 @@ def _check(
     labels: Mapping[str, Mapping[str, Labels]],
     landmark_files: Files,
     parsing_files: Files,
-    frame: int,
 ) -> None:
-    """Raise InputError with every reason why the pairs cannot be packed."""
+    """Raise InputError with every pair that lacks points or labels."""
     located = {
         subset: set(table.loc[table["modality"] == "photo", "id"])
         for subset, table in tables.items()
     }
-    first, size = pairs[0], (pairs[0].width, pairs[0].height)
     problems = []
-    if max(size) > frame:
-        problems.append(
-            f"{first.photo}: {size[0]}x{size[1]} pixels do not fit the {frame}x{frame} frame; use "
-            "smaller images"
-        )
     for pair in pairs:
         pixels, who = f"{pair.width}x{pair.height}", f"the photo of {pair.subset} {pair.id}"
-        if (pair.width, pair.height) != size:
-            problems.append(
-                f"{pair.photo}: {pixels} pixels, but {first.photo} has {size[0]}x{size[1]}; use "
-                "images of one size"
-            )
         if pair.id not in located[pair.subset]:
             problems.append(
                 f"{landmark_files[pair.subset]}: no points of {who}; delete it: it is written again"

@@ -76,7 +76,7 @@ def warp_pairs(
 
     "Worse" means a smaller IoU of the head for `face`, and for `region` a smaller mean IoU of
     brows, eyes, nose and mouth. Raises InputError with every pair without labels, and with every
-    sketch without points or labels of its own.
+    sketch without points or labels.
     """
     labels = {modality: parsings.by_id(modality) for modality in MODALITIES}
     unlocated = without_points(pairs, table, "sketch")
