@@ -78,8 +78,7 @@ def missing_generators(folder: Path, due: Sequence[int]) -> list[int]:
 def open_folder(
     place: Path, training: Training, due: Sequence[int], pairs: int, keep: int
 ) -> tuple[Path, list[str]]:
-    """The folder of states in which the training goes on, and a line for each other training that
-    is set aside or removed.
+    """The folder of states in which the training goes on, and what happened to other trainings.
 
     A folder past a due epoch without its generator cannot serve, so a new folder is begun. All but
     `keep` of the other trainings are removed: those by other code first, then unfinished ones, then
@@ -93,11 +92,11 @@ def open_folder(
 
     present = folders(place)
     numbered = (place / ".state" / f"{training.fingerprint}-{n}" for n in itertools.count(1))
-    if serving := [*filter(serves, present)]:
-        chosen, before = serving[0], Training.read(serving[0])
+    serving = next(filter(serves, present), None)
+    chosen = serving or next(path for path in numbered if not path.exists())
+    if serving:
+        before = Training.read(serving)
         training.epochs, training.seconds = before.epochs, before.seconds
-    else:
-        chosen = next(path for path in numbered if not path.exists())
     others = {folder: Training.read(folder) for folder in present if folder != chosen}
 
     def rank(folder: Path) -> tuple[bool, bool, float]:
