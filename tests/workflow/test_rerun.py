@@ -213,7 +213,7 @@ def test_a_label_map_by_hand_wins_and_parses_no_face_again(project):
     done = project.snakemake(target)
     assert done.returncode != 0
     assert "has values that are not a class" in done.stdout
-    assert "masks/notes.txt: is the label map of no pair" in done.stdout
+    assert "masks/notes.txt: is not the label map of a pair" in done.stdout
 
 
 def test_another_content_of_an_input_is_noticed_also_in_an_older_file(project):

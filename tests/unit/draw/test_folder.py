@@ -154,7 +154,7 @@ def test_what_was_not_drawn_is_neither_removed_nor_mixed_with(tmp_path, listed, 
         (output / name).write_text("mine")
     (elsewhere / "sketches/1.png").write_text("mine")
     (output / folder.LIST).write_text("\n".join(listed))
-    with pytest.raises(InputError, match="is in the way of what is drawn"):
+    with pytest.raises(InputError, match="would be overwritten, but"):
         folder.clear(output, [])
     assert {path.read_text() for path in tmp_path.rglob("*.[ph]*")} == {"mine"}
     assert len([*output.rglob("*.html"), *elsewhere.rglob("*.png")]) >= 1
@@ -178,7 +178,7 @@ def test_a_photo_that_was_drawn_there_before_is_not_removed(tmp_path):
         (["--output", "file/drawn"], "file/drawn: cannot be used (Not a directory)"),
         (["--output", "x" * 300], "cannot be used (File name too long)"),
         (["--output", "/proc/drawn"], "/proc/drawn: cannot be used (No such file or directory)"),
-        (["--output", "file"], "file: is no folder"),
+        (["--output", "file"], "file: is not a folder"),
         (["--output", "o", "--threads", "-1"], "--threads -1: give 1 or more"),
         (["--output", "o", "--threads", "0"], "--threads 0: give 1 or more"),
         (["--output", "o", "--points", "."], "cannot be read (Is a directory)"),
@@ -204,14 +204,14 @@ def test_all_that_is_wrong_is_told_at_once_by_whole_paths(tmp_path, monkeypatch,
     said = capsys.readouterr().err
     for name in ("none.safetensors", "photos", "points.csv"):
         assert f"{tmp_path}/{name}: is not there; " in said
-    assert "drawn: holds files already" in said
+    assert "drawn: already has files" in said
     assert len(said.splitlines()) == 4
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--output", "drawn"], "name the photos behind the generator"),
+        (["--output", "drawn"], "name the photos after the generator"),
         (["--export"], "--export: name a generator and the file to write"),
     ],
 )

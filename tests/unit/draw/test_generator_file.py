@@ -1,4 +1,4 @@
-"""What is no generator is told from one that is damaged."""
+"""A file that is not a generator is told from a damaged generator."""
 
 import numpy as np
 import pytest
@@ -14,17 +14,17 @@ from support.generators import generator_file as written
 
 NAME_ONE = "name a generator_epoch*.safetensors of a run"
 AGAIN = "get the file again, or train it again"
-LACKS = "doesn't say its hparams, pad_value, template, needs, frame, epoch; train it again"
+LACKS = "lacks the metadata hparams, pad_value, template, needs, frame, epoch; train it again"
 ABOUT = {"size": [200, 250], "seed": 3}
 
 
 @pytest.mark.parametrize(
     ("make", "fault", "remedy"),
     [
-        (lambda path: path.write_text("epoch,l1\n1,0.5\n"), "is no generator (", NAME_ONE),
+        (lambda path: path.write_text("epoch,l1\n1,0.5\n"), "is not a generator (", NAME_ONE),
         (
             lambda path: save_file({"a": np.zeros(3, np.float32)}, path),
-            "is no generator (nothing says what its weights are of)",
+            "is not a generator (its metadata are missing)",
             NAME_ONE,
         ),
         (lambda path: path.write_bytes(path.read_bytes()[:99]), "is damaged (", AGAIN),
@@ -32,7 +32,7 @@ ABOUT = {"size": [200, 250], "seed": 3}
         (
             lambda path: checkpoint.save_generator(path.parent, 5, {"a": torch.zeros(3)}, ABOUT),
             LACKS,
-            "or take another",
+            "or use another",
         ),
     ],
     ids=["another format", "other weights", "cut in its header", "cut", "says too little"],

@@ -73,7 +73,7 @@ def test_points_are_read_by_name_several_faces_a_photo(tmp_path):
     [
         (
             [Photo("a.jpg", "a", "a.jpg")],
-            ["photos/c/photo is none of the photos", "a lacks a point"],
+            ["photos/c/photo is not one of the photos", "a lacks a point"],
         ),
         ([], ["a lacks a point"]),  # of photos that are not known they are read all the same
     ],

@@ -87,11 +87,11 @@ def test_every_mistake_is_named_with_its_file_at_once(folder):
         "AR/1_photo.png": "not a class (2, 3,",
         "AR/1_sketch.png": "is 6x7 pixels, its image 6x8",
         "AR/2_b_photo.png": "not an intact PNG",
-        "AR/3_photo.png": "no pair",
+        "AR/3_photo.png": "not the label map of a pair",
         "Ar/1_photo.png": "(AR/1_photo.png",
         "XM/1_photo.png": "mode RGBA",
         "XM/1_sketch.png": "#010203",
-        "classes.txt": "no pair",
+        "classes.txt": "not the label map of a pair",
     }.items():
         (problem,) = [text for text in said if f"{folder / name}:" in text]
         assert words in problem

@@ -21,7 +21,7 @@ def test_a_set_that_the_device_cannot_hold_is_refused_with_both_sizes(
     console = io.StringIO()
     monkeypatch.setattr(checks, "free_memory", lambda _: 3_000_000)
     checks.check_room(tensors, torch.device(device), console)
-    assert console.getvalue() == f"training set: 3.0 MB, to lie in {place}\n"
+    assert console.getvalue() == f"training set: 3.0 MB, kept in {place}\n"
     monkeypatch.setattr(checks, "free_memory", lambda _: 2_999_999)
     with pytest.raises(InputError, match=f"does not fit into {place}") as caught:
         checks.check_room(tensors, torch.device(device), console)

@@ -151,5 +151,5 @@ def test_what_is_set_aside_is_measured_and_removed_but_not_the_training_in_use(t
     kept_trainings.main(tmp_path)
     assert "3.0 MB removed" in capsys.readouterr().out
     assert [path.name for path in place.glob(".state/*")] == [name]
-    with pytest.raises(SystemExit, match="there is no such run"):
+    with pytest.raises(SystemExit, match="does not exist"):
         kept_trainings.main(tmp_path / "other")

@@ -180,11 +180,6 @@ def test_every_missing_point_and_label_is_named_at_once(faces):
     assert "student.npz: a label map of shape (10, 12) for the photo of student 1" in problems[1]
 
 
-def test_images_larger_than_the_frame_are_refused(tmp_path):
-    with pytest.raises(InputError, match="300x250 pixels do not fit the 256x256 frame"):
-        Faces(tmp_path, size=(300, 250)).pack()
-
-
 def test_an_empty_split_is_refused(faces):
     with pytest.raises(InputError, match="no pairs"):
         faces.pack(pairs=[])

@@ -9,7 +9,7 @@ __all__ = ["Face", "Sketch", "Sketcher"]
 
 
 def __getattr__(name: str) -> Any:
-    """What people import; torch is loaded with it, and not before the command has its files."""
+    """Import on demand: torch takes seconds, and the command first checks its arguments."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from photosketch.draw import sketcher

@@ -30,7 +30,7 @@ SHOWN = 20  # photos that could not be drawn
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 where something was drawn."""
+    """Run the command and return its exit code: 0 if a face was drawn or a file exported."""
     asked = _parser().parse_args(arguments)
     asked.generator, asked.photos = generator_file.INCLUDED, asked.paths
     if Path(asked.paths[0]).suffix == ".safetensors":
@@ -61,21 +61,21 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--output", type=Path, metavar="DIR", help="the folder to draw into")
     add("--points", type=Path, metavar="CSV", help="points placed by hand (DIR/points.html)")
-    add("--name", metavar="SUBSET/ID", help="draw the only photo as this one (dropout's seed)")
-    add("--aligned", action="store_true", help="the photos are as the training's: draw them whole")
+    add("--name", metavar="SUBSET/ID", help="the test pair whose dropout the only photo gets")
+    add("--aligned", action="store_true", help="draw whole photos, aligned like the training's")
     add("--statistics", choices=("instance", "running"), default="instance")
-    add("--seed", type=int, help="of dropout (default: that of the training)")
-    add("--background", choices=("white", "keep"), default="white", help="all but the person")
+    add("--seed", type=int, help="of dropout (default: the training's seed)")
+    add("--background", choices=("white", "keep"), default="white", help="behind the person")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--threads", type=int, metavar="N", help="of the CPU (default: all)")
-    add("--force", action="store_true", help="overwrite what was drawn into DIR")
+    add("--threads", type=int, metavar="N", help="CPU threads (default: all)")
+    add("--force", action="store_true", help="overwrite files drawn earlier into DIR")
     add("--export", action="store_true", help="write the generator to NAME.onnx or .safetensors")
     return parser
 
 
 def _draw(asked: argparse.Namespace) -> int:
     photos, points = _checked(asked)
-    from photosketch.draw.folder import draw_photos  # only now: torch takes seconds
+    from photosketch.draw.folder import draw_photos  # here, because torch takes seconds
     from photosketch.draw.sketcher import Sketcher
 
     if asked.threads:
@@ -98,11 +98,10 @@ def _draw(asked: argparse.Namespace) -> int:
 
 
 def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Points]]]:
-    """The photos, and the points given for them. Raises InputError with all that keeps the command
-    from beginning."""
+    """The photos, and the points given for them. Raises InputError with every wrong argument."""
     problems = [*generator_file.faults(asked.generator), *_output_faults(asked.output, asked.force)]
     if not asked.photos:
-        problems.append(f"{asked.generator}: name the photos behind the generator")
+        problems.append(f"{asked.generator}: name the photos after the generator")
     photos: list[Photo] = []
     points: dict[str, list[Points]] = {}
     try:
@@ -118,20 +117,20 @@ def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Poi
         problems += error.problems
     if problems:
         raise InputError(problems)
-    asked.output.mkdir(parents=True, exist_ok=True)  # what keeps it from being made is told at once
+    asked.output.mkdir(parents=True, exist_ok=True)  # here, so that a failure is reported at once
     return photos, points
 
 
 def _output_faults(output: Path | None, force: bool) -> list[str]:
-    """What would be overwritten without being asked to, or that no folder is named."""
+    """The reason why the folder cannot be drawn into."""
     if output is None:
         return ["--output: name the folder to draw into"]
     if output.exists() and not output.is_dir():
-        return [f"{output}: is no folder; name another"]
+        return [f"{output}: is not a folder; name another path"]
     if not force and output.is_dir() and any(output.iterdir()):
         return [
-            f"{output}: holds files already; name another folder, or overwrite what was drawn "
-            "there with --force"
+            f"{output}: already has files; name another folder, or overwrite files drawn earlier "
+            "with --force"
         ]
     return []
 
@@ -145,19 +144,19 @@ def _report(asked: argparse.Namespace, drawn: "Drawn", photos: int) -> None:
     for path, reasons in [*drawn.failures.items()][:SHOWN]:
         print(f"{as_text(Path(path))}: {'; '.join(reasons)}", file=sys.stderr)
     if (more := len(drawn.failures) - SHOWN) > 0:
-        print(f"and {more} more, all in the page", file=sys.stderr)
+        print(f"and {more} more; the page has all of them", file=sys.stderr)
     if drawn.faceless:
         first = f", the first {MOST_CLICKED}" if len(drawn.faceless) > MOST_CLICKED else ""
         page = asked.output / "points.html"
         print(
             f"{counted(len(drawn.faceless), 'photo')} without a face: click their points on {page}"
-            f"{first}, and then\n{_again(asked)}",
+            f"{first}, then run\n{_again(asked)}",
             file=sys.stderr,
         )
 
 
 def _again(asked: argparse.Namespace) -> str:
-    """The same command with points, as it is typed in any shell."""
+    """The same command with points, for any shell."""
     given = [str(asked.generator), *map(str, asked.photos), "--output", f"{asked.output}_again"]
     for option in ("statistics", "seed", "background", "device", "threads"):
         value = getattr(asked, option)

@@ -1,10 +1,10 @@
-"""A generator in another file: half as large, or as ONNX for programs of others.
+"""A generator in another file: half as large, or as ONNX for other programs.
 
-`GENERATOR.safetensors` holds the weights as float16 and draws like the original. An ONNX file is
-possible only without local networks. It takes `photo` [1, 3, F, F] float32 in [-1, 1], RGB in the
-middle of a frame padded as in training, and gives `sketch` [1, C, F, F] in [-1, 1]. It normalises
-by the statistics of the single image, as the workflow does when it draws test photos. Unlike the
-workflow it draws without dropout.
+`GENERATOR.safetensors` has the weights as float16 and draws like the original. Only a generator
+without local networks can become ONNX. The input is `photo` [1, 3, F, F] float32 in [-1, 1], RGB in
+the middle of a frame padded as in training; the output is `sketch` [1, C, F, F] in [-1, 1]. The
+model normalises by the single image's statistics, as the workflow does when it draws test photos.
+Unlike the workflow, it draws without dropout.
 """
 
 import copy
@@ -29,9 +29,9 @@ OPSET = 18
 def export(generator: Path, target: Path, *, force: bool = False) -> None:
     """Write `target`: float16 weights if its name ends in .safetensors, else ONNX.
 
-    Either file repeats what the generator's file says of itself; ONNX has it in the model's
-    metadata, key `photosketch`. Raises InputError if the target exists and `force` is not given
-    or, for ONNX, if the generator has local networks or the extra for ONNX is not installed.
+    Both have the generator's metadata; ONNX has them in the model's metadata, key `photosketch`.
+    Raises InputError if the target exists and `force` is not given or, for ONNX, if the generator
+    has local networks or the extra for ONNX is not installed.
     """
     problems = generator_file.faults(generator)
     if not problems and target.exists() and target.samefile(generator):
@@ -48,7 +48,7 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
 
 
 def halved(weights: checkpoint.Weights) -> checkpoint.Weights:
-    """Weights as float16; running statistics, which reach further, stay float32."""
+    """Weights as float16; running statistics, which have a larger range, stay float32."""
     return {
         name: value.half() if value.dtype == torch.float32 and ".running_" not in name else value
         for name, value in weights.items()
@@ -73,7 +73,7 @@ def _export_onnx(
     side = about["frame"]
     photo = torch.zeros(1, PHOTO_CHANNELS, side, side)
     with warnings.catch_warnings():
-        # torch's own use of its own class, in copying what it exports
+        # torch's exporter itself uses the deprecated class
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
         program = torch.onnx.export(
             by_instance(network.unet),
@@ -84,28 +84,24 @@ def _export_onnx(
             dynamo=True,
             verbose=False,
         )
-    assert program is not None  # as it is without a file to write
+    assert program is not None  # because no file is given to write
     model = program.model_proto
     for part in (model.graph, *model.functions):
         for node in part.node:
-            del node.metadata_props[:]  # where its code lies on this machine
+            del node.metadata_props[:]  # paths of code on this machine
     onnx.helper.set_model_props(model, {"photosketch": json.dumps(about)})
     with write_atomically(target) as temporary:
         onnx.save(model, temporary)
 
 
 def by_instance(network: UNet) -> nn.Module:
-    """A copy whose batch normalisation always goes by the single image, and without dropout: for
-    one image what `networks.as_at_test_time` gives, but for the dropout."""
+    """A copy that normalises by the single image's statistics and has no dropout: otherwise like
+    `networks.as_at_test_time` for one image."""
     own = copy.deepcopy(network).eval()
     for module in list(own.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, nn.BatchNorm2d):
-                setattr(module, name, _instance_norm(child))
+        for name, norm in module.named_children():
+            if isinstance(norm, nn.BatchNorm2d):
+                instance = nn.InstanceNorm2d(norm.num_features, eps=norm.eps, affine=True).eval()
+                instance.weight, instance.bias = norm.weight, norm.bias
+                setattr(module, name, instance)
     return own
-
-
-def _instance_norm(norm: nn.BatchNorm2d) -> nn.InstanceNorm2d:
-    instance = nn.InstanceNorm2d(norm.num_features, eps=norm.eps, affine=True)
-    instance.weight, instance.bias = norm.weight, norm.bias
-    return instance.eval()

@@ -1,12 +1,12 @@
 """Photos drawn into a folder: sketches, contact sheets, a page, and a table of the faces.
 
-sketches/NAME_1.png     the sketch of a photo's first face from the left, aligned
-in_place/NAME.png       the sketches where their faces are in the photo, as large as it
+sketches/NAME_1.png     the aligned sketch of the first face from the left
+in_place/NAME.png       the sketches at the places of their faces, in the photo's size
 contact_sheet.png       photo and sketch of each face; further sheets are numbered
 index.html              each photo with its sketches; further pages are numbered
 faces.csv               a row per face (COLUMNS)
-points.html             only where photos have no face: a page to click their points on
-drawn_files.txt         all of these, a line each: what drawing here again replaces
+points.html             only if photos have no face: a page to click their points on
+drawn_files.txt         the list of these files, which drawing here again replaces
 """
 
 import csv
@@ -25,7 +25,7 @@ from photosketch.data.array_types import Image, Points
 from photosketch.draw import page
 from photosketch.draw.in_place import in_place
 from photosketch.draw.photos import MODALITY, SUBSET, Photo
-from photosketch.draw.sketcher import Face, Sketch, Sketcher, given_faces, read_photo, stem_of
+from photosketch.draw.sketcher import Sketch, Sketcher, read_photo, stem_of
 from photosketch.figures import contact_sheet
 from photosketch.geometry.similarity import template
 from photosketch.jobs.job import InputError, counted, write_atomically
@@ -41,7 +41,7 @@ COLUMNS = (
 )
 ON_A_PAGE = 100  # photos
 ON_A_SHEET, ACROSS, CELL = 60, 6, 150  # faces; faces in a row; width of a picture in pixels
-MOST_CLICKED = 50  # photos on the page to click
+MOST_CLICKED = 50  # photos on the page to click points on
 LIST = "drawn_files.txt"
 WRITTEN = ("sketches/**/*.png", "in_place/**/*.png", "faces.csv", "points.html") + (
     *("contact_sheet.png", "contact_sheet_[0-9]*.png", "index.html", "index_[0-9]*.html"),
@@ -50,7 +50,7 @@ WRITTEN = ("sketches/**/*.png", "in_place/**/*.png", "faces.csv", "points.html")
 
 @dataclass
 class Drawn:
-    """What became of the photos: the faces drawn, and by the photos' paths why others were not."""
+    """The number of faces drawn, and by the photos' paths the reasons why others were not drawn."""
 
     faces: int = 0
     failures: dict[str, list[str]] = field(default_factory=dict)
@@ -58,17 +58,16 @@ class Drawn:
 
 
 def clear(output: Path, photos: Sequence[Photo]) -> None:
-    """Remove what was drawn into the folder before, by its list, and nothing else.
+    """Remove the files of the folder's list, drawn earlier, and nothing else.
 
-    Raises InputError if other files are in the places of what drawing writes, or if a photo to be
-    drawn would be removed.
+    Raises InputError if other files would be overwritten, or if a photo to draw would be removed.
     """
     file = output / LIST
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     there = {path for pattern in WRITTEN for path in output.glob(pattern)}
     drawn = there & {output / line for line in lines}
     problems = [
-        f"{path}: is in the way of what is drawn, and {file} does not list it; move it away, or "
+        f"{path}: would be overwritten, but {file} does not list it as drawn; move it away, or "
         "name another folder"
         for path in sorted(there - drawn)
     ]
@@ -97,10 +96,10 @@ def draw_photos(
 ) -> Drawn:
     """Draw every face of every photo into the folder `output`, one photo after another.
 
-    What was drawn there before is removed (`clear`). `points` by the photos' names, where they are
-    known; `name` and `aligned` as of a call of the sketcher; `then`: what the page to click says to
-    do. A photo that can't be drawn stops nothing and is told of in the result. `console` is told
-    how far it is.
+    Files drawn there earlier are removed (`clear`). `points`: by the photos' names, if known.
+    `name` and `aligned`: as in a call of the sketcher. `then`: the next step, which the page to
+    click points on names. If a photo cannot be drawn, the result says why, and drawing goes on.
+    `console` shows the progress.
     """
     clear(output, photos)
     drawn = Drawn()
@@ -108,17 +107,16 @@ def draw_photos(
     album = _Album(output, sketcher.about, len(photos), whitened)
     with Bar("drawing", len(photos), console) as bar, deterministic_algorithms():
         for photo in photos:
-            given = (points or {}).get(photo.name)
             try:
                 image = read_photo(photo.path)
-                faces, remarks = _faces(sketcher, image, given)
+                faces, remarks = sketcher.faces(image, (points or {}).get(photo.name))
                 keys = [name or f"{stem_of(photo.path)}/{n}" for n in range(1, len(faces) + 1)]
                 sketches = [
                     sketcher.draw(image, face, key, aligned=aligned)
                     for face, key in zip(faces, keys, strict=True)
                 ]
                 whole = in_place(sketches, image.shape[1::-1]) if sketches else None
-            except Exception as error:  # whatever a stranger's file makes a library raise
+            except Exception as error:  # libraries raise anything for unusual files
                 drawn.failures[str(photo.path)] = _reasons(photo, error)
                 album.add_failure(photo, drawn.failures[str(photo.path)])
             else:
@@ -137,15 +135,8 @@ def draw_photos(
     return drawn
 
 
-def _faces(
-    sketcher: Sketcher, image: Image, given: Sequence[Points] | None
-) -> tuple[list[Face], list[str]]:
-    """The faces of a photo, and what is to be said of others."""
-    return sketcher.faces(image) if given is None else (given_faces(image, given), [])
-
-
 def _reasons(photo: Photo, error: Exception) -> list[str]:
-    """Why a photo was not drawn, without its path; what nobody has foreseen leaves a traceback."""
+    """Why a photo was not drawn, without its path; an unexpected error prints its traceback."""
     if isinstance(error, InputError):
         return [problem.removeprefix(f"{photo.path}: ") for problem in error.problems]
     traceback.print_exception(error)
@@ -153,7 +144,7 @@ def _reasons(photo: Photo, error: Exception) -> list[str]:
 
 
 class _Album:
-    """The folder as it grows, photo by photo, with little of it in memory."""
+    """The files of the folder, written photo by photo, so that little is in memory."""
 
     def __init__(self, output: Path, about: Mapping[str, Any], photos: int, whitened: bool) -> None:
         self.output = output
@@ -161,7 +152,7 @@ class _Album:
         self.title = f"Drawn by {about['run']}, {about['ablation']}"
         self.lead = f"seed {about['seed']}, epoch {about['epoch']}; {counted(photos, 'photo')}"
         if whitened:
-            self.lead += "; all but the person was made white (--background keep leaves it)"
+            self.lead += "; the background was made white (--background keep: unchanged)"
         self.pages = math.ceil(photos / ON_A_PAGE)
         self.rows: list[list[Any]] = []
         self.cards: list[page.Card] = []
@@ -169,7 +160,7 @@ class _Album:
         self.page = self.sheet = 0
 
     def file(self, name: str) -> Path:
-        """The path of a file about to be written, which is added to the list."""
+        """Add a file that will be written to the list, and return its path."""
         with open(self.output / LIST, "a", encoding="utf-8") as file:
             print(name, file=file)
         return self.output / name
@@ -182,7 +173,7 @@ class _Album:
         whole: Image,
         remarks: Sequence[str],
     ) -> None:
-        """Write the sketches of a photo."""
+        """Write the sketches of a photo, and add them to table, page and contact sheet."""
         place = f"in_place/{photo.name}.png"
         _save(whole, self.file(place))
         shown = []
@@ -190,18 +181,23 @@ class _Album:
             file = f"sketches/{photo.name}_{number}.png"
             _save(sketch.image, self.file(file))
             self.rows.append(_row(photo, number, file, place, sketch))
-            shown.append((page.data_uri(sketch.image), f"{number}: {_found(sketch.face)}"))
-            self._add_to_sheet(f"{photo.name} {number}", sketch)
+            score, source = sketch.face.score, sketch.face.source
+            by = "placed by hand" if source == "manual" else f"found by MTCNN, score {score:.3f}"
+            shown.append((page.data_uri(sketch.image), f"{number}: {by}"))
+            pictures = [contact_sheet.cell(each, CELL) for each in (sketch.photo, sketch.image)]
+            self.groups.append(contact_sheet.Group(pictures, f"{photo.name} {number}"))
+            if len(self.groups) == ON_A_SHEET:
+                self._write_sheet()
         self._add_card(
             page.Card(photo.title, page.data_uri(image), page.data_uri(whole), shown, remarks)
         )
 
     def add_failure(self, photo: Photo, reasons: Sequence[str]) -> None:
-        """Say in the page why a photo was not drawn."""
+        """Write the reasons why a photo was not drawn to the page."""
         self._add_card(page.Card(photo.title, remarks=reasons))
 
     def close(self) -> None:
-        """Write what is still in memory."""
+        """Write the last page, the last contact sheet and the table."""
         if self.cards:
             self._write_page()
         if self.groups:
@@ -218,12 +214,6 @@ class _Album:
         if len(self.cards) == ON_A_PAGE:
             self._write_page()
 
-    def _add_to_sheet(self, name: str, sketch: Sketch) -> None:
-        pictures = [contact_sheet.cell(image, CELL) for image in (sketch.photo, sketch.image)]
-        self.groups.append(contact_sheet.Group(pictures, name))
-        if len(self.groups) == ON_A_SHEET:
-            self._write_sheet()
-
     def _write_page(self) -> None:
         files = [_numbered("index", number, "html") for number in range(1, self.pages + 1)]
         links = ["" if number == self.page else file for number, file in enumerate(files)]
@@ -236,8 +226,7 @@ class _Album:
     def _write_sheet(self) -> None:
         self.sheet += 1
         picture = contact_sheet.sheet(self.title, self.groups, ACROSS)
-        file = self.file(_numbered("contact_sheet", self.sheet, "png"))
-        contact_sheet.save(picture, file)
+        contact_sheet.save(picture, self.file(_numbered("contact_sheet", self.sheet, "png")))
         self.groups = []
 
 
@@ -254,19 +243,13 @@ def _row(photo: Photo, number: int, file: str, place: str, sketch: Sketch) -> li
     return [path, number, file, place, *numbers, score, face.source, *transform]
 
 
-def _found(face: Face) -> str:
-    return (
-        "placed by hand" if face.source == "manual" else f"found by MTCNN, score {face.score:.3f}"
-    )
-
-
 def _save(image: Image, path: Path) -> None:
     with write_atomically(path) as temporary:
         Pillow.fromarray(image).save(temporary)
 
 
 def _write_click_page(file: Path, photos: Sequence[Photo], then: str) -> None:
-    """The page on which the points of photos without a face are placed."""
+    """Write the page to click the points of photos without a face on."""
     entries = []
     for photo in photos:
         image = read_photo(photo.path)

@@ -1,6 +1,6 @@
-"""Whether a file is a generator that can be drawn with, as far as its header tells.
+"""Checks by a file's header that the file is a generator that can draw.
 
-Free of torch, so that the command can tell of mistakes at once.
+Free of torch, so that the command reports mistakes at once.
 """
 
 import json
@@ -14,15 +14,15 @@ from photosketch.jobs import provenance
 from photosketch.jobs.job import InputError
 
 DESCRIBED = ("hparams", "size", "pad_value", "template", "needs", "frame", "seed", "epoch")
-# what draws if no generator is named; docs/model-card.md describes it
+# The default generator; docs/model-card.md describes it.
 INCLUDED = provenance.PROJECT / "resources" / "models" / "cufs.safetensors"
 NAME_ONE = "name a generator_epoch*.safetensors of a run"
 
 
 def faults(path: str | Path) -> list[str]:
-    """Why the file can't be drawn with: not there, no generator, damaged, or saying too little.
+    """The reason why the file cannot draw: missing, not a generator, damaged, or without metadata.
 
-    Weights are not looked at; whether they are those that were written is known when they are read.
+    The weights are not checked here, but when they are read.
     """
     path = Path(path)
     if not path.is_file():
@@ -39,11 +39,11 @@ def faults(path: str | Path) -> list[str]:
     except InputError as error:
         return [mended(error)]
     if about is None:
-        return [f"{path}: is no generator (it doesn't begin as safetensors do); {NAME_ONE}"]
+        return [f"{path}: is not a generator (it is not a safetensors file); {NAME_ONE}"]
     if not about:
-        return [f"{path}: is no generator (nothing says what its weights are of); {NAME_ONE}"]
+        return [f"{path}: is not a generator (its metadata are missing); {NAME_ONE}"]
     if missing := [key for key in DESCRIBED if key not in about]:
-        return [f"{path}: doesn't say its {', '.join(missing)}; train it again, or take another"]
+        return [f"{path}: lacks the metadata {', '.join(missing)}; train it again, or use another"]
     try:
         TrainConfig.from_hparams(about["hparams"])
     except InputError as error:
@@ -52,6 +52,6 @@ def faults(path: str | Path) -> list[str]:
 
 
 def mended(damage: InputError) -> str:
-    """What `storage.intact` says of a damaged generator, with the remedy of who was given it."""
+    """The message of `storage.intact`, with a remedy for people who did not train the generator."""
     remedy = "get the file again, or train it again"
     return damage.problems[0].replace("delete it: train writes it again", remedy)

@@ -1,4 +1,4 @@
-"""Sketches put back to where their faces are in the photo."""
+"""Sketches put back at the places of their faces in the photo."""
 
 from collections.abc import Sequence
 
@@ -9,15 +9,14 @@ from photosketch.draw.sketcher import Sketch
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
 
-_PAPER = 90  # percentile of a sketch that is paper: its border may be drawn dark
+_PAPER = 90  # percentile of a sketch's gray levels that counts as paper; the border may be dark
 
 
 def in_place(sketches: Sequence[Sketch], size: tuple[int, int]) -> Image:
-    """One picture [H, W] uint8 of `size` (width, height), the photo's, with every sketch in its
-    place, on paper of their mean gray.
+    """A picture [H, W] uint8 of the photo's `size` (width, height) with every sketch in its place.
 
-    Where pictures of several faces overlap, a pixel belongs to the face whose middle is the
-    nearest, in units of the faces' own sizes.
+    The rest is paper of the sketches' mean gray. If pictures of several faces overlap, a pixel
+    belongs to the face with the nearest middle, in units of each face's size.
     """
     width, height = size
     papers = [np.percentile(sketch.image, _PAPER) for sketch in sketches]
@@ -34,7 +33,7 @@ def in_place(sketches: Sequence[Sketch], size: tuple[int, int]) -> Image:
         shifted = Similarity(back.matrix, back.shift - (left, top))
         gray = np.repeat(sketch.image[..., None], 3, axis=2)
         drawn = resampled(gray, shifted, (right - left, bottom - top))[..., 0]
-        # where the rectangle's pixels are in the aligned picture
+        # The places of the rectangle's pixels in the aligned picture.
         across = np.arange(left, right, dtype=np.float32)[None]
         down = np.arange(top, bottom, dtype=np.float32)[:, None]
         (a, b), (c, d) = sketch.transform.matrix.astype(np.float32)

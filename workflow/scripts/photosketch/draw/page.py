@@ -1,4 +1,4 @@
-"""The page of a person's own photos: each photo, comparable with its sketches."""
+"""The page of a person's own photos, each compared with its sketches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ QUALITY = 85  # of WebP
 
 @dataclass(frozen=True)
 class Card:
-    """A photo in the page: its name, its picture and that of its sketches in their places, as data
-    URIs, and the sketches with a caption each; or, without pictures, why it was not drawn."""
+    """A photo in the page: its name, data URIs of the photo and of the sketches in place, and each
+    sketch with a caption. Without pictures, `remarks` say why the photo was not drawn."""
 
     name: str
     photo: str = ""
@@ -26,7 +26,7 @@ class Card:
 
 
 def page(title: str, lead: str, cards: Sequence[Card], links: Sequence[str]) -> str:
-    """The page, self-contained. `links`: files of all pages of the photos, this one's empty."""
+    """The self-contained page. `links`: the files of all pages; the current page's is empty."""
     return pages.render(__file__, title=title, lead=lead, cards=cards, links=links)
 
 

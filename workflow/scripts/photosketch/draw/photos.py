@@ -1,4 +1,4 @@
-"""Which photos are meant, what each is called in the output, and the points given for them."""
+"""The photos to draw, their names in the output, and the points given for them."""
 
 import os
 import re
@@ -22,8 +22,8 @@ LONGEST = 150  # bytes of a name
 
 @dataclass(frozen=True)
 class Photo:
-    """A file; its name in the output, a relative path without suffix, unlike all others; and what
-    people know it by, the relative path."""
+    """A file; its unique name in the output, a relative path without suffix; and its title for
+    people, the relative path."""
 
     path: Path
     name: str
@@ -31,11 +31,11 @@ class Photo:
 
 
 def find_photos(given: Iterable[str | Path], output: Path) -> list[Photo]:
-    """The files given, and all in the folders given and below them, in ascending order.
+    """The given files, and all files in and below the given folders, in ascending order.
 
-    Hidden files are left out, and what lies in the folder `output`. A photo is called by its path
-    in the folder that was given, with its suffix only where another has the same without. Raises
-    InputError with all that is not there, and where there is no file at all.
+    Hidden files and files in the folder `output` are left out. A photo's name is its path in the
+    given folder; the suffix is only included if names would be equal without it. Raises InputError
+    with every missing path and every folder without files.
     """
     problems = []
     found: dict[Path, Path] = {}  # each file, and its path from what was given
@@ -50,7 +50,7 @@ def find_photos(given: Iterable[str | Path], output: Path) -> list[Photo]:
                 and output not in path.resolve().parents
             ]
             if not visible:
-                problems.append(f"{each}: holds no files; put photos into it")
+                problems.append(f"{each}: has no files; put photos into it")
             found |= {path: path.relative_to(each) for path in visible if path not in found}
         elif each.is_file():
             found.setdefault(each, Path(each.name))
@@ -78,24 +78,23 @@ def _named(found: Mapping[Path, Path]) -> list[Photo]:
 
 
 def _cut(name: str) -> str:
-    """A name that leaves room for what is written behind it, 150 bytes at most in each folder."""
+    """A name with at most 150 bytes for each folder, so that suffixes can be added."""
     parts = [part.encode()[:LONGEST].decode("utf-8", "ignore") for part in name.split("/")]
     return "/".join(parts)
 
 
 def as_text(path: Path) -> str:
-    """A path as one line of text that any file may hold: accents in one Unicode form, control
-    characters and bytes that are not UTF-8 replaced."""
+    """A path as one line of UTF-8 text: accents in one Unicode form, control characters and other
+    bytes replaced."""
     text = os.fsencode(path.as_posix()).decode("utf-8", "replace")
     return unicodedata.normalize("NFC", re.sub("[\0-\x1f\x7f-\x9f\u2028\u2029]", "\ufffd", text))
 
 
 def read_points(file: Path, photos: Sequence[Photo]) -> dict[str, list[Points]]:
-    """The points [5, 2] of each photo that a file names, by the photos' names.
+    """The points [5, 2] of each face in a file of points placed by hand, by the photos' names.
 
-    The file is one of points placed by hand, as the click page gives it; a row is a face. Raises
-    InputError with every row that names no photo (of `photos`, where any are known), or lacks a
-    number.
+    The click page makes such a file; a row is a face. Raises InputError with every row that lacks a
+    number, or (unless `photos` is empty) that names none of the photos.
     """
     names = {photo.name for photo in photos}
     if not file.exists():
@@ -106,7 +105,7 @@ def read_points(file: Path, photos: Sequence[Photo]) -> dict[str, list[Points]]:
         name = unicodedata.normalize("NFC", row["id"])
         if names and ((row["subset"], row["modality"]) != (SUBSET, MODALITY) or name not in names):
             problems.append(
-                f"{file}: {row['subset']}/{name}/{row['modality']} is none of the photos; write "
+                f"{file}: {row['subset']}/{name}/{row['modality']} is not one of the photos; write "
                 f"{SUBSET}/NAME/{MODALITY}, such as {SUBSET}/{photos[0].name}/{MODALITY}"
             )
             continue

@@ -6,8 +6,8 @@
     for sketch in sketcher("photo.jpg"):
         print(sketch.face.points, sketch.image.shape)
 
-A face is found by its five points, brought to the place and size that faces had in training,
-parsed, put on white, and drawn as test photos are (`training.drawing`).
+A detector finds the five points of each face. The face is brought to the place and size of the
+training faces, parsed, put on white, and drawn like a test photo (`training.inference`).
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,8 @@ MIN_FACE_SIZE = 40  # pixels, in a copy of the photo of images.LONGEST pixels at
 @dataclass(frozen=True)
 class Face:
     """A face in a photo: its points [5, 2] (x, y) in pixels of the photo, in the order of
-    `landmarks.table`; how sure the detector is (0 to 1), and who found it: mtcnn or manual."""
+    `landmarks.table`; the detector's score (0 to 1), and the source of the points: mtcnn or manual.
+    """
 
     points: Points
     score: float
@@ -51,8 +52,8 @@ class Face:
 class Sketch:
     """A drawn face.
 
-    `image` [H, W] uint8, gray, of the size that the generator was trained on; `photo` [H, W, 3],
-    what was drawn; `transform`: (x, y) in the photo that was given -> (x, y) in both.
+    `image` [H, W] uint8, gray, in the size of the training pictures; `photo` [H, W, 3], the
+    aligned photo; `transform`: (x, y) in the original photo -> (x, y) in both.
     """
 
     face: Face
@@ -63,14 +64,14 @@ class Sketch:
 
 @dataclass(frozen=True)
 class Sketcher:
-    """Draws faces, in any number of threads. `about`: what the generator's file says of itself
+    """Draws faces, in any number of threads. `about`: the generator's metadata
     (`loop.describe_run`)."""
 
     generator: networks.Generator
     about: dict[str, Any]
     device: torch.device
     statistics: inference.Statistics = "instance"
-    seed: int | None = None  # of dropout; None: that of the training
+    seed: int | None = None  # of dropout; None: the training's seed
     background: Background = "white"
 
     @classmethod
@@ -82,12 +83,12 @@ class Sketcher:
         seed: int | None = None,
         background: Background = "white",
     ) -> Self:
-        """The generator of a safetensors file that training wrote, by default the included one.
+        """Load a safetensors file that training wrote, by default the included generator.
 
         `statistics`: instance (pix2pix: normalised by the single image, dropout on) or running.
-        `background`: white makes all but the person white, because a generator trained on plain
-        backgrounds draws busy ones as black clouds; keep leaves it as it is.
-        Raises InputError where the file is damaged or doesn't say what drawing has to know.
+        `background`: white makes everything but the person white, because a generator trained on
+        plain backgrounds draws busy ones as black clouds; keep does not change the background.
+        Raises InputError if the file is damaged or lacks metadata that drawing needs.
         """
         if statistics not in (known := get_args(inference.Statistics)):
             raise InputError([f"statistics: {statistics!r} is unknown; use {' or '.join(known)}"])
@@ -98,14 +99,9 @@ class Sketcher:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height of its sketches."""
+        """Width and height of the sketches."""
         width, height = self.about["size"]
         return width, height
-
-    @property
-    def needs_parsing(self) -> bool:
-        """Whether it has to be told where hair and background are."""
-        return "labels" in self.about["needs"]
 
     def __call__(
         self,
@@ -117,29 +113,33 @@ class Sketcher:
     ) -> list[Sketch]:
         """The sketches of all faces of a photo, from left to right.
 
-        `photo`: a file, read as people see it (`images`), or RGB [H, W, 3] uint8. `points` [5, 2]
-        or [K, 5, 2]: the faces, where they are known. `name`: SUBSET/ID, what dropout is seeded by;
-        default: the file's stem (of an array `photo`) and the face's number from 1. With `aligned`
-        the photo is drawn as it is: a picture of the size, and with a face where, training photos
-        had it. Raises InputError where the file can't be read, or is not of that size, and where an
-        array is no such photo or points do not lie in it.
+        `photo`: a file, read in its displayed orientation and colours (`images`), or RGB [H, W, 3]
+        uint8. `points` [5, 2] or [K, 5, 2]: the faces, if known. `name`: SUBSET/ID, the seed of
+        dropout; default: the file's stem (for an array `photo`) and the face's number from 1. With
+        `aligned` the photo is drawn unchanged: its size and the face's place must be those of the
+        training photos. Raises InputError if the file cannot be read, the photo has another size or
+        type, or points lie outside.
         """
         stem = "photo" if isinstance(photo, np.ndarray) else stem_of(Path(photo))
         image = photo if isinstance(photo, np.ndarray) else read_photo(Path(photo))
-        if points is None:
-            faces, _ = self.faces(image)
-        else:
-            faces = given_faces(image, points)
+        faces, _ = self.faces(image, points)
         return [
             self.draw(image, face, name or f"{stem}/{number}", aligned=aligned)
             for number, face in enumerate(faces, 1)
         ]
 
-    def faces(self, image: Image) -> tuple[list[Face], list[str]]:
-        """The faces of a photo [H, W, 3], from left to right, and what keeps others from being
-        drawn, in words. What scores far below the surest face is taken for a pattern that looks a
-        little like one (`detection.detect_all`)."""
+    def faces(
+        self, image: Image, points: Points | Sequence[Points] | None = None
+    ) -> tuple[list[Face], list[str]]:
+        """The faces of a photo [H, W, 3], and the reasons why others cannot be drawn.
+
+        `points` [5, 2] or [K, 5, 2]: the faces, if known; else they are detected, from left to
+        right. A detection that scores far below the surest face is not a face
+        (`detection.detect_all`).
+        """
         _check_photo(image)
+        if points is not None:
+            return _given_faces(image, points), []
         height, width = image.shape[:2]
         copy = images.reduced(image)
         (found,) = detection.detect_all([copy], self.device, min_face_size=MIN_FACE_SIZE)
@@ -156,7 +156,7 @@ class Sketcher:
         return faces, faults
 
     def draw(self, image: Image, face: Face, name: str, *, aligned: bool = False) -> Sketch:
-        """One face of a photo [H, W, 3]; arguments as of a call."""
+        """Draw one face of a photo [H, W, 3]; `name` and `aligned` as in a call."""
         _check_photo(image)
         whitened = self.background == "white" and not aligned
         if aligned:
@@ -168,38 +168,30 @@ class Sketcher:
             fill = WHITE if whitened else None
             picture = resampled(image, transform, self.size, fill)
         points = transform(face.points)
-        labels = parse_segmentation(picture, points) if whitened or self.needs_parsing else None
+        needs_labels = "labels" in self.about["needs"]
+        labels = parse_segmentation(picture, points) if whitened or needs_labels else None
         if whitened and labels is not None:
-            picture = on_white(picture, labels != BACKGROUND)
+            picture = _on_white(picture, labels != BACKGROUND)
         return Sketch(face, self.sketch(picture, points, labels, name), picture, transform)
 
     def sketch(self, picture: Image, points: Points, labels: Labels | None, name: str) -> Image:
         """The sketch [H, W] uint8 of a picture [H, W, 3] of `size` with a face in its usual place.
 
-        `points` [5, 2] in its pixels and `labels` [H, W] by `parsing.labels.CLASSES` are what local
-        networks need. With `name`, points and labels of a test pair it is the run's own sample, on
-        the same device with as many threads.
+        Local networks use `points` [5, 2] in the picture's pixels and `labels` [H, W] by
+        `parsing.labels.CLASSES`. With the name, points and labels of a test pair, the sketch equals
+        the run's own sample, on the same device with the same number of threads.
         """
         _check_photo(picture)
         _check_size(picture, self.size)
         subset, _, id = name.rpartition("/")
-        data = self._packed(subset, id, picture, points, labels)
-        seed = self.about["seed"] if self.seed is None else self.seed
-        epoch = self.about["epoch"]
-        drawn = inference.draw(self.generator, data, self.statistics, seed, epoch, self.device)
-        return drawn[0]
-
-    def _packed(
-        self, subset: str, id: str, picture: Image, points: Points, labels: Labels | None
-    ) -> tensors.PackedSet:
         frame, pad_value = self.about["frame"], self.about["pad_value"]
-        parsing = np.zeros(picture.shape[:2], np.uint8) if labels is None else labels
         channels = self.about["sketch_channels"]
+        parsing = np.zeros(picture.shape[:2], np.uint8) if labels is None else labels
 
         def on_device(array: Image) -> torch.Tensor:
             return torch.from_numpy(array[None]).to(self.device)
 
-        return tensors.PackedSet(
+        data = tensors.PackedSet(
             ids=[id],
             subset=[subset],
             photo=on_device(pack.framed(picture, frame, pad_value)),
@@ -210,12 +202,14 @@ class Sketcher:
             offset=pack.offset(self.size, frame),
             pad_value=pad_value,
         )
+        seed = self.about["seed"] if self.seed is None else self.seed
+        epoch = self.about["epoch"]
+        drawn = inference.draw(self.generator, data, self.statistics, seed, epoch, self.device)
+        return drawn[0]
 
 
-def given_faces(image: Image, points: Points | Sequence[Points]) -> list[Face]:
-    """The faces at points [5, 2] or [K, 5, 2] of a photo [H, W, 3]. Raises InputError with all that
-    is wrong with the points."""
-    _check_photo(image)
+def _given_faces(image: Image, points: Points | Sequence[Points]) -> list[Face]:
+    """The faces at points [5, 2] or [K, 5, 2]. Raises InputError with every fault of the points."""
     given = np.asarray(points, float)
     if given.shape[-2:] != (5, 2) or given.ndim > 3:
         raise InputError([f"points: have the shape {list(given.shape)}; give [5, 2] or [K, 5, 2]"])
@@ -226,21 +220,21 @@ def given_faces(image: Image, points: Points | Sequence[Points]) -> list[Face]:
     return [Face(face, 1.0, "manual") for face in faces]
 
 
-def on_white(picture: Image, person: Mask) -> Image:
-    """A picture [H, W, 3] with all but the person [H, W] white, softened over a pixel."""
+def _on_white(picture: Image, person: Mask) -> Image:
+    """A picture [H, W, 3] with everything but the person [H, W] white, softened over a pixel."""
     share = cv2.GaussianBlur(person.astype(np.float32), (0, 0), 1)[..., None]
     return np.rint(255 + share * (picture.astype(np.float32) - 255)).astype(np.uint8)
 
 
 def stem_of(path: Path) -> str:
-    """A file's name without suffix, as text also where its bytes are no UTF-8."""
+    """A file's name without suffix, as text even if its bytes are not UTF-8."""
     return as_text(Path(path.stem))
 
 
 def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]]:
-    """The weights of a generator's file, and what it says of itself, enough to draw with it.
+    """The weights and the metadata of a generator's file.
 
-    Raises InputError where the file is not there, no generator, damaged, or says too little.
+    Raises InputError if the file is missing, not a generator, damaged, or lacks metadata.
     """
     if problems := generator_file.faults(path):
         raise InputError(problems)
@@ -251,7 +245,7 @@ def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]
 
 
 def read_photo(path: Path) -> Image:
-    """A photo [H, W, 3] as people see it. Raises InputError where it can't be read."""
+    """A photo [H, W, 3] in its displayed orientation. Raises InputError if it cannot be read."""
     try:
         return images.decode(images.file_bytes(path), colour=True)
     except images.FaultyError as error:
@@ -259,7 +253,7 @@ def read_photo(path: Path) -> Image:
 
 
 def _check_photo(image: Image) -> None:
-    """Raise InputError unless an array is RGB [H, W, 3] uint8 with pixels."""
+    """Raise InputError unless an array is RGB [H, W, 3] uint8 and not empty."""
     if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
         raise InputError(
             [
@@ -275,6 +269,6 @@ def _check_size(picture: Image, size: Sequence[int]) -> None:
         raise InputError(
             [
                 f"the picture has the shape {list(picture.shape)}: the generator draws aligned "
-                f"pictures of [{size[1]}, {size[0]}, 3]; leave aligned out to have faces found"
+                f"pictures of [{size[1]}, {size[0]}, 3]; leave aligned out, so that faces are found"
             ]
         )

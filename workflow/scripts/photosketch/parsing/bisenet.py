@@ -1,8 +1,8 @@
 """Parsing of faces by a learned network: BiSeNet (Yu et al. 2018, "BiSeNet: Bilateral Segmentation
 Network for Real-time Semantic Segmentation") trained on CelebAMask-HQ, as an ONNX file.
 
-OpenCV runs it: no further package. Its builds on PyPI know no GPU; one that was built with CUDA
-uses the first GPU that it sees.
+OpenCV runs the network, so no further package is needed. OpenCV's builds on PyPI do not support
+GPUs; a build with CUDA uses the first visible GPU.
 """
 
 import threading
@@ -17,18 +17,9 @@ from numpy.typing import NDArray
 from photosketch.data.array_types import Image, Labels, Points
 from photosketch.data.weights import PARSER_WEIGHTS, verify_weights
 from photosketch.jobs.job import InputError
-from photosketch.parsing.labels import (
-    BACKGROUND,
-    BROWS,
-    CLOTHES,
-    EYES,
-    HAIR,
-    MOUTH,
-    NOSE,
-    SKIN,
-)
+from photosketch.parsing.labels import BACKGROUND, BROWS, CLOTHES, EYES, HAIR, MOUTH, NOSE, SKIN
 
-# CelebAMask-HQ's classes in the order of the network's outputs, and ours for each.
+# CelebAMask-HQ's classes in the order of the network's outputs, each with our class.
 CELEBAMASK_CLASSES = {
     "background": BACKGROUND,
     "skin": SKIN,
@@ -36,7 +27,7 @@ CELEBAMASK_CLASSES = {
     "right brow": BROWS,
     "left eye": EYES,
     "right eye": EYES,
-    "glasses": EYES,  # they hide the eyes' own labels
+    "glasses": EYES,  # they hide the eyes
     "left ear": SKIN,
     "right ear": SKIN,
     "earring": SKIN,
@@ -62,10 +53,10 @@ class Parser:
 
     `model` is a name in `weights.PARSER_WEIGHTS`, `weights` its ONNX file: input [N, 3, 512, 512],
     first output the logits [N, 19, 512, 512]. The file must have the hash `sha256`, by default the
-    published one. Several threads may call it: each gets a network of its own. `device` is "cuda"
-    if OpenCV has a GPU that runs the network, else "cpu"; it is printed for the log.
+    published hash. Threads may share the parser: each gets its own network. `device` is "cuda" if
+    OpenCV has a GPU that runs the network, else "cpu"; the log names it.
 
-    Raises InputError if the file is missing, has another hash, or is not such a network.
+    Raises InputError if the file is missing, has another hash, or is not a face-parsing network.
     """
 
     def __init__(self, model: str, weights: str | Path, sha256: str | None = None) -> None:
@@ -89,21 +80,20 @@ class Parser:
         print(f"{weights}: OpenCV {cv2.__version__} runs the network on {self.device}", flush=True)
 
     def parse(self, images: Sequence[Image]) -> list[Labels]:
-        """Labels [H, W] uint8 of each photo [H, W, 3] (RGB) or sketch [H, W], uint8, of any
-        sizes."""
+        """Labels [H, W] uint8 of photos [H, W, 3] (RGB) and sketches [H, W], uint8, any sizes."""
         labels: list[Labels] = []
         for start in range(0, len(images), BATCH):
             batch = images[start : start + BATCH]
             logits = self._logits(np.stack([_prepared(image) for image in batch]))
             for scores, image in zip(logits, batch, strict=True):
                 height, width = image.shape[:2]
-                # resized before the best is taken: smoother outlines
+                # Logits are resized before the best class is chosen: outlines are smoother.
                 resized = [cv2.resize(score, (width, height)) for score in scores]
                 labels.append(_OURS[np.argmax(resized, axis=0)])
         return labels
 
     def parse_image(self, image: Image, points: Points) -> Labels:
-        """As `segmentation.parse_segmentation`; the network does not need the points."""
+        """Like `segmentation.parse_segmentation`; the network does not need the points."""
         return self.parse([image])[0]
 
     def _logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -129,7 +119,7 @@ class Parser:
 def _network(onnx: NDArray[np.uint8], device: str) -> cv2.dnn.Net:
     if device == "cpu":
         return cv2.dnn.readNetFromONNX(onnx)
-    # OpenCV 5's new engine, its first choice, knows the CPU alone.
+    # OpenCV 5's default engine runs on the CPU only.
     network = cv2.dnn.readNetFromONNX(onnx, engine=cv2.dnn.ENGINE_CLASSIC)
     network.setPreferableBackend(cv2.dnn.DNN_BACKEND_CUDA)
     network.setPreferableTarget(cv2.dnn.DNN_TARGET_CUDA)
@@ -137,7 +127,7 @@ def _network(onnx: NDArray[np.uint8], device: str) -> cv2.dnn.Net:
 
 
 def _prepared(image: Image) -> NDArray[Any]:
-    """An image as the network takes it: [3, 512, 512] float32."""
+    """An image as the network's input [3, 512, 512] float32."""
     if image.ndim == 2:
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
     resized = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_LINEAR)

@@ -1,14 +1,15 @@
 """Eyes, brows, nose and mouth, located from the pixels around the five points.
 
-The points only say where to look: each feature follows what is dark there. Eyelids, brows and the
-line between the lips are dark lines across the face, found as the best path through the columns
-(dynamic programming); their ends lie where the darkness fades. Darkness is measured against the
-surroundings, so that photos and sketches, light and dark skin, are treated alike.
+The points only say where to look: each feature follows the dark pixels there. Eyelids, brows and
+the line between the lips are dark lines across the face. Each is found as the best path through the
+columns (dynamic programming), and ends where the darkness fades. Darkness is measured against the
+surroundings, so that photos and sketches, light and dark skin are treated alike.
 
-Shapes that the pixels leave open (the lower lid, the sides of the nose, the lips' outline between
-corner and middle) are completed by the usual proportions of a face.
+Shapes that the pixels leave open are completed by the usual proportions of a face: the lower lid,
+the sides of the nose, the lips' outline between corner and middle.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -19,6 +20,7 @@ from photosketch.data import images
 from photosketch.data.array_types import Field, Image, Mask, Points
 from photosketch.parsing import atlas
 from photosketch.parsing.atlas import FaceFrame
+from photosketch.parsing.labels import BROWS, EYES, MOUTH, NOSE
 from photosketch.parsing.lines import Rows, blurred, ends, ridge, smoothed, trace
 
 # Lengths are in units, blurs are standard deviations, unless a line says otherwise.
@@ -26,12 +28,12 @@ from photosketch.parsing.lines import Rows, blurred, ends, ridge, smoothed, trac
 # Darkness, in spreads of the gray values around.
 _SURROUNDINGS_BLUR = 9
 _SPREAD_BLUR = 12
-_LEAST_SPREAD = 6  # gray levels, added: noise on smooth skin is not to count
+_LEAST_SPREAD = 6  # gray levels, added so that noise on smooth skin does not count
 _FINE_BLUR = 0.7
 _SOFT_BLUR = 1.8  # the strokes of a sketch run together
 _DARKEST = 2.5  # more counts as this
 
-# The lips stand out by their redness, if there are colours, and by being dark.
+# The lips stand out because they are dark and, in a photo, red.
 _REDNESS_BLUR = 1.2
 _REDNESS_WEIGHT = 2
 
@@ -40,15 +42,15 @@ _REDNESS_WEIGHT = 2
 class _DarkLine:
     """How a dark line across the face is followed."""
 
-    ridge: float  # it is darker than what lies so far above and below
+    ridge: float  # the line is darker than the pixels this far above and below
     stiffness: float  # what a step by one row costs the path
-    end_blur: float  # along it, before its ends are looked for
-    faded: float  # it ends where its darkness falls below this part of
-    quantile: float  # this quantile of all of it
+    end_blur: float  # along the line, before its ends are looked for
+    faded: float  # the line ends where its darkness falls below this share of
+    quantile: float  # this quantile of its darkness
     smoothing: float  # width of the moving average of its rows
 
     def end_level(self, along: Field) -> float:
-        """The darkness at which the line ends, of the darkness along it."""
+        """The darkness at which a line with this darkness along it ends."""
         return self.faded * float(np.quantile(along, self.quantile))
 
 
@@ -57,20 +59,20 @@ _BROW = _DarkLine(4.5, stiffness=0.35, end_blur=1.5, faded=0.4, quantile=0.8, sm
 _LIPS = _DarkLine(3, stiffness=0.5, end_blur=1.2, faded=0.45, quantile=0.85, smoothing=7)
 
 # Eyes.
-_WHITE_WEIGHT = 0.6  # how much the iris's darkness is to stand out from the white
+_WHITE_WEIGHT = 0.6  # of the white, from which the iris's darkness has to stand out
 _LID_RIDGE_WEIGHT = 0.6
 _LID_PLACE_WEIGHT = 0.05  # of the squared distance from the usual place
-_LID_BLUR = 0.8  # before its ends are looked for
-_STRIP = 3  # half the width of the strip through the iris that the lower lid crosses, and
-_SKIN_BELOW = 3  # what below the lid the iris is compared with
+_LID_BLUR = 0.8  # before the lid's ends are looked for
+_STRIP = 3  # half the width of the strip through the iris that the lower lid crosses
+_SKIN_BELOW = 3  # rows below the lid that the iris is compared with
 _LOWER_LID_PLACE_WEIGHT = 0.1
 
 # Brows.
 _BROW_PLACE_WEIGHT = 0.018  # of the squared distance from the usual place
-_BROW_BLUR = (1.2, 0.4)  # along and across, before its edges are looked for,
-_BROW_EDGE_REACH = 6  # so far from the path;
-_BROW_DARKEST_ROWS = 3  # among so many rows from the path on it is darkest
-_BROW_EDGE_SMOOTHING = 9  # width of the moving average of its edges
+_BROW_BLUR = (1.2, 0.4)  # along and across, before the edges are looked for
+_BROW_EDGE_REACH = 6  # the largest distance from the path at which edges are looked for
+_BROW_DARKEST_ROWS = 3  # rows from the path outwards: the darkest counts as the brow
+_BROW_EDGE_SMOOTHING = 9  # width of the moving average of the edges
 
 # The nose.
 _NOSTRIL_PLACE_WEIGHT = 0.25
@@ -83,32 +85,24 @@ _LIPS_BLUR = (1.5, 0.5)  # along and across
 _LIPS_DARKNESS_WEIGHT = 0.6
 _LIPS_LARGEST_RIDGE = 1.5  # more counts as this
 _LIPS_PLACE_SPREAD = 10  # distance from the line through the corners that costs 1
-_NOSTRILS_PRICE = 2  # of a path through them
-_LIPS_SURE = 0.8  # of the mouth's half width: so far between the lips it is certain to be dark
-_LIPS_RIM = 0.8  # outside their edges that belongs to them
-_SKIN_BEYOND = 4  # what beyond its edge a lip is compared with
+_NOSTRILS_PRICE = 2  # of a path through the nostrils
+_LIPS_SURE = 0.8  # of the mouth's half width: within, the line between the lips is surely dark
+_LIPS_RIM = 0.8  # beyond a lip's edge that still belongs to the lip
+_SKIN_BEYOND = 4  # rows beyond its edge that a lip is compared with
 _LIP_STEP_WEIGHT = 0.5  # of the step at a lip's edge
 _LIP_PLACE_WEIGHT = 0.4
-_LIP_OUTLINE = 0.15  # how far a lip's outline stands out of it, in spreads of the profile
-_LEAST_PROFILE_SPREAD = 1e-3  # added: a flat profile stays flat
+_LIP_OUTLINE = 0.15  # how far a lip's outline stands out, in spreads of the profile
+_LEAST_PROFILE_SPREAD = 1e-3  # added, so that a flat profile stays flat
 
 
-@dataclass(frozen=True)
-class Features:
-    """Masks [H, W] of the four features; they may overlap."""
+def find_features(image: Image, points: Points, frame: FaceFrame) -> Iterator[tuple[int, Mask]]:
+    """Label and mask [H, W] of nose, mouth, brows and eyes of an upright face.
 
-    brows: Mask
-    eyes: Mask
-    nose: Mask
-    mouth: Mask
-
-
-def find_features(image: Image, points: Points, frame: FaceFrame) -> Features:
-    """The features of an upright face with its five points [5, 2]."""
+    `points` [5, 2]. If masks overlap, a later one wins.
+    """
     shape = image.shape[:2]
     unit = frame.unit
-    gray = images.gray(image)
-    gray = gray.astype(np.float32)
+    gray = images.gray(image).astype(np.float32)
     local = cv2.GaussianBlur(gray, (0, 0), _SURROUNDINGS_BLUR * unit)
     variance = cv2.GaussianBlur((gray - local) ** 2, (0, 0), _SPREAD_BLUR * unit)
     spread = _LEAST_SPREAD + np.sqrt(variance)
@@ -127,14 +121,14 @@ def find_features(image: Image, points: Points, frame: FaceFrame) -> Features:
         irises.append(iris)
     nose, nostrils = _nose(dark, soft, points[2], np.mean(irises, axis=0), unit)
     mouth = _mouth(dark, lips, points[3:], nostrils, unit)
-    return Features(brows=brows, eyes=eyes, nose=nose, mouth=mouth)
+    return zip((NOSE, MOUTH, BROWS, EYES), (nose, mouth, brows, eyes), strict=True)
 
 
 @dataclass(frozen=True)
 class _Window:
     """A window of the picture around a point; it may reach past the borders.
 
-    x [1, w] and y [h, 1]: the pixels' distance from the point, in units.
+    x [1, w] and y [h, 1]: the pixels' positions relative to the point, in units.
     """
 
     left: int
@@ -151,7 +145,7 @@ class _Window:
         return cls(left, top, (columns - point[0]) / unit, (rows - point[1]) / unit)
 
     def of(self, field: Field) -> Field:
-        """The window's part of a picture-sized field [h, w]; the border is repeated outside."""
+        """The window's part [h, w] of a picture-sized field; the border is repeated outside."""
         rows = np.clip(self.top + np.arange(self.y.size), 0, field.shape[0] - 1)
         columns = np.clip(self.left + np.arange(self.x.size), 0, field.shape[1] - 1)
         return field[np.ix_(rows, columns)]
@@ -165,7 +159,7 @@ class _Window:
 
 
 def _paste_eye(eyes: Mask, dark: Field, point: Points, unit: float) -> Points:
-    """Add the opening between one eye's lids to a mask; the middle of its iris (x, y)."""
+    """Add the opening between an eye's lids to the mask `eyes`; return the iris's middle (x, y)."""
     window = _Window.around(point, unit, atlas.EYE_WINDOW)
     part = np.clip(window.of(dark), -1, _DARKEST)
     row, column = _iris(part, window, unit)
@@ -204,7 +198,7 @@ def _iris(dark: Field, window: _Window, unit: float) -> tuple[int, int]:
 def _upper_lid(
     part: Field, window: _Window, row: int, column: int, unit: float
 ) -> tuple[int, Rows]:
-    """The first column of an eye's upper lid in its window, and its row in each column from it."""
+    """The first column of an eye's upper lid in the window, and the lid's row in each column."""
     x, y = window.x - window.x[0, column], window.y - window.y[row, 0]  # from the iris
     nearest, farthest = (reach * unit for reach in atlas.EYE_HALF_WIDTHS)
     first, last = (
@@ -222,7 +216,7 @@ def _upper_lid(
 
 
 def _lower_lid(part: Field, row: int, column: int, unit: float) -> int:
-    """The row of an eye's lower lid under its iris, whose darkness ends there."""
+    """The row of an eye's lower lid under the iris, where the iris's darkness ends."""
     strip = round(_STRIP * unit)
     profile = part[:, max(column - strip, 0) : column + strip + 1].mean(1)
     usual = atlas.LOWER_LID
@@ -239,7 +233,7 @@ def _lower_lid(part: Field, row: int, column: int, unit: float) -> int:
 def _paste_brow(
     brows: Mask, dark: Field, soft: Field, iris: Points, outwards: int, unit: float
 ) -> None:
-    """Add the brow above one iris to a mask; `outwards` is the x direction of its tail."""
+    """Add the brow above an iris to the mask `brows`; `outwards` is the x direction of its tail."""
     window = _Window.around(iris, unit, atlas.BROW_WINDOW)
     tone = np.clip(window.of(soft), -1, 2)
     x = outwards * window.x[0]
@@ -267,7 +261,7 @@ def _paste_brow(
 def _brow_edges(dark: Field, path: Rows, unit: float) -> list[NDArray[np.float64]]:
     """How far a brow reaches above and below its path [W], in pixels.
 
-    That is as far as it is darker than halfway to what lies beyond it.
+    An edge lies halfway between the brow's darkness and the lightest row within reach.
     """
     along, across = _BROW_BLUR
     fine = cv2.GaussianBlur(dark, (0, 0), sigmaX=along * unit, sigmaY=across * unit)
@@ -285,7 +279,7 @@ def _brow_edges(dark: Field, path: Rows, unit: float) -> list[NDArray[np.float64
 
 
 def _nose(dark: Field, soft: Field, tip: Points, eyes: Points, unit: float) -> tuple[Mask, float]:
-    """The nose, from the level of the eyes to under the nostrils, and the nostrils' row."""
+    """The nose from the level of the eyes to below the nostrils, and the nostrils' row."""
     centre, y = _nostrils(soft, tip, unit)
     wings = _wings(dark, tip + [0, y * unit], centre, unit)
     root = (eyes[1] - tip[1]) / unit + atlas.NOSE_ROOT
@@ -307,7 +301,7 @@ def _nostrils(soft: Field, tip: Points, unit: float) -> tuple[float, float]:
         tone - _NOSTRIL_PLACE_WEIGHT * atlas.NOSTRIL.squared(side * window.x, window.y)
         for side in (-1, 1)
     ]
-    # Both lie in about the same row.
+    # Both nostrils lie in about the same row.
     best = [cv2.dilate(side.max(1)[:, None], np.ones((3, 1)))[:, 0] for side in sides]
     row = int((best[0] + best[1]).argmax())
     first, last = max(row - 1, 0), row + 1
@@ -320,9 +314,9 @@ def _nostrils(soft: Field, tip: Points, unit: float) -> tuple[float, float]:
 
 
 def _wings(dark: Field, nostrils: Points, centre: float, unit: float) -> list[float]:
-    """How far the nose reaches to the left and right of its centre: to a dark edge.
+    """How far the nose reaches left and right of its centre, to a dark edge, in units.
 
-    `nostrils` is a point (x, y) in their row, `centre` is in units from it.
+    `nostrils` is a point (x, y) in the nostrils' row; `centre` is the x of the centre from there.
     """
     window = _Window.around(nostrils, unit, atlas.WING_WINDOW)
     edge = blurred(window.of(dark).mean(0), _WING_BLUR * unit)
@@ -337,7 +331,7 @@ def _wings(dark: Field, nostrils: Points, centre: float, unit: float) -> list[fl
 
 
 def _mouth(dark: Field, lips: Field, corners: Points, nostrils: float, unit: float) -> Mask:
-    """The lips: `lips` [H, W] is higher on them than on the skin around."""
+    """The mask of the mouth: the field `lips` [H, W] is higher on lips than on skin."""
     middle, across = corners.mean(0), corners[1] - corners[0]
     window = _Window.around(middle, unit, atlas.MOUTH_WINDOW)
     part = np.clip(window.of(dark), -1, _DARKEST)
@@ -347,7 +341,7 @@ def _mouth(dark: Field, lips: Field, corners: Points, nostrils: float, unit: flo
     left, right = _mouth_corners(part, path, window, float(across[0]) / 2, unit)
 
     line = smoothed(path, _LIPS.smoothing * unit)
-    # -1 to 1 between the corners.
+    # From -1 to 1 between the corners.
     position = (np.arange(part.shape[1]) - (left + right) / 2) / ((right - left) / 2)
     over, under = _lip_thicknesses(window.of(lips), line, np.abs(position) < 0.5, unit)
     top = line - over * atlas.lip(position, atlas.UPPER_LIP_SHAPE)
@@ -362,7 +356,7 @@ def _mouth(dark: Field, lips: Field, corners: Points, nostrils: float, unit: flo
 def _line_between_lips(part: Field, window: _Window, slope: float, top: float, unit: float) -> Rows:
     """The row of the line between the lips in each column [W] of the mouth's window.
 
-    `slope` is that of the line through the corners; above y = `top` are the nostrils.
+    `slope`: of the line through the corners. The nostrils lie above y = `top`.
     """
     along, across = _LIPS_BLUR
     lines = cv2.GaussianBlur(part, (0, 0), sigmaX=along * unit, sigmaY=across * unit)
@@ -376,7 +370,7 @@ def _line_between_lips(part: Field, window: _Window, slope: float, top: float, u
 def _mouth_corners(part: Field, path: Rows, window: _Window, half: float, unit: float) -> list[int]:
     """The columns of the mouth's corners, where the line between the lips fades.
 
-    `half` is half the distance of the corners' points, in pixels.
+    `half` is half the distance between the corners' points, in pixels.
     """
     width = part.shape[1]
     soft = cv2.GaussianBlur(part, (0, 0), unit)
@@ -404,7 +398,7 @@ def _lip_thicknesses(
 
 
 def _thickness(profile: Field, unit: float, usual: atlas.Extent) -> float:
-    """How far a lip reaches along a profile that starts at the line between the lips, in pixels."""
+    """How far a lip reaches along a profile from the line between the lips outwards, in pixels."""
     first = round(usual.least * unit)
     edge, best = first, -np.inf
     for reach in range(first, round(usual.most * unit) + 1):
@@ -417,7 +411,7 @@ def _thickness(profile: Field, unit: float, usual: atlas.Extent) -> float:
         score = contrast + _LIP_STEP_WEIGHT * drop - price
         if score > best:
             edge, best = reach, score
-    # A second dark line beyond the light on a lip is its outline, or the shadow it casts.
+    # A second dark line beyond the highlight of a lip is the lip's outline or its shadow.
     outline = first + int(profile[first : edge + 1].argmax())
     if profile[outline] > profile[2 : outline + 1].min() + _LIP_OUTLINE:
         return outline - 0.5 * unit

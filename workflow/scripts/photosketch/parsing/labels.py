@@ -12,9 +12,9 @@ from photosketch.jobs.job import InputError
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))
-# Of label maps shown and drawn; distinct with any colour vision (Okabe & Ito 2008).
+# Of label maps shown and drawn; distinguishable with any colour vision (Okabe & Ito 2008).
 CLASS_COLOURS = (
-    (255, 255, 255),  # background: left as it is
+    (255, 255, 255),  # background: not tinted
     (120, 70, 170),  # hair
     (240, 190, 140),  # skin
     (120, 70, 10),  # brows
@@ -32,11 +32,11 @@ _WRITTEN_BY = "parse_faces (machine/) or merge_parsings"
 class Parsings:
     """The label maps of a subset: ids [N]; photo and sketch [N, H, W] uint8.
 
-    fallback: (id, modality) of each image in which a learned network found no face, so that
-    `parse_segmentation` labelled the image. unparsed: the ids of sketches without points or, for a
-    learned network, without a face; all their labels are 0. faceless: the ids of photos in which a
-    learned network found no face; all their labels are 0, and no later stage gets them. manual:
-    (id, modality) of each image whose labels were drawn by hand; the other lists leave it out.
+    fallback: (id, modality) of images that `parse_segmentation` labelled, because the network found
+    no face. unparsed: ids of sketches without points, or in which the network found no face; their
+    labels are 0. faceless: ids of photos in which the network found no face; their labels are 0,
+    and no later stage gets them. manual: (id, modality) of images labelled by hand; the other lists
+    leave them out.
     """
 
     ids: tuple[str, ...]
@@ -58,7 +58,7 @@ def require_photo_labels(pairs: Iterable[Pair], parsings: Parsings) -> None:
     problems = [
         f"{pair.photo}: the network finds no face in the photo of {pair.subset} {pair.id}; correct "
         "its points if they are wrong (landmarks.manual), set parsing.fallback to true to parse "
-        "such images by segmentation, or draw its labels (parsing.manual)"
+        "the photo by segmentation, or draw its labels (parsing.manual)"
         for pair in pairs
         if pair.id in parsings.faceless
     ]
@@ -67,8 +67,7 @@ def require_photo_labels(pairs: Iterable[Pair], parsings: Parsings) -> None:
 
 
 def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
-    """Write an NPZ: ids, photo, sketch, the names of the classes; `fallback`, `unparsed`,
-    `faceless` and `manual` unless empty."""
+    """Write an NPZ of the fields, without empty lists of marks, and the names of the classes."""
     arrays = {**vars(parsings), "classes": CLASSES}
     marked = [name for name in _MARKS if arrays[name]]
     write_arrays(path, {name: arrays[name] for name in (*_ARRAYS, *marked)}, compressed=True)
@@ -77,20 +76,18 @@ def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
 def read_parsings(path: str | os.PathLike[str]) -> Parsings:
     """Read what `write_parsings` wrote. Raises InputError if its classes are not ours."""
     stored = _read(path)
-    marked = {name: stored[name].tolist() if name in stored else [] for name in _MARKS}
-    return Parsings(
-        tuple(stored["ids"].tolist()),
-        stored["photo"],
-        stored["sketch"],
-        tuple((id, modality) for id, modality in marked["fallback"]),
-        tuple(marked["unparsed"]),
-        tuple(marked["faceless"]),
-        tuple((id, modality) for id, modality in marked["manual"]),
-    )
+    marks = {
+        name: tuple(
+            tuple(mark) if isinstance(mark, list) else mark for mark in stored[name].tolist()
+        )
+        for name in _MARKS
+        if name in stored
+    }
+    return Parsings(tuple(stored["ids"].tolist()), stored["photo"], stored["sketch"], **marks)
 
 
 def read_photo_labels(path: str | os.PathLike[str]) -> dict[str, Labels]:
-    """The label maps [H, W] of the photos alone, by the pairs' ids. Raises as `read_parsings`."""
+    """The photos' label maps [H, W] by the pairs' ids. Raises InputError like `read_parsings`."""
     stored = _read(path, ("ids", "photo", "classes"))
     return dict(zip(stored["ids"].tolist(), stored["photo"], strict=True))
 

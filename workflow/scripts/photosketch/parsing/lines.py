@@ -1,4 +1,4 @@
-"""Dark lines in a picture: the best path through the columns, and where it ends."""
+"""Dark lines in a picture: the best path through the columns, and where a line ends."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ from photosketch.data.array_types import Field
 
 Rows = NDArray[np.int64]
 
-_LEAP = 2  # rows that a path may climb or fall from a column to the next
+_LEAP = 2  # rows that a path may rise or fall from one column to the next
 
 
 def trace(score: Field, stiffness: float) -> Rows:
-    """The path through the columns of a score [H, W] that gathers most: its row in each column [W].
+    """The row in each column [W] of the path that gathers the most of a score [H, W].
 
-    Neighbouring rows differ by `_LEAP` at most, and by d at the price of stiffness * d^2.
+    A step by d rows, at most `_LEAP`, costs stiffness * d^2.
     """
     height, width = score.shape
     steps = np.arange(-_LEAP, _LEAP + 1)
@@ -40,7 +40,7 @@ def trace(score: Field, stiffness: float) -> Rows:
 
 
 def ridge(field: Field, reach: float) -> Field:
-    """How far a field [H, W] rises above both the pixels `reach` rows over and under."""
+    """How far a field [H, W] rises above the pixels `reach` rows over and under, the larger."""
     steps = max(1, round(reach))
     rows = np.arange(len(field))
     over, under = np.maximum(rows - steps, 0), np.minimum(rows + steps, len(field) - 1)
@@ -48,9 +48,9 @@ def ridge(field: Field, reach: float) -> Field:
 
 
 def ends(values: Field, middle: int, level: float, nearest: float, farthest: float) -> list[int]:
-    """The first positions left and right of `middle` where values [W] fall below a level.
+    """The first positions left and right of `middle` at which values [W] fall below a level.
 
-    Both lie at least `nearest` and at most `farthest` away from it, and inside the line.
+    Both lie within the line, and between `nearest` and `farthest` away from the middle.
     """
     positions = []
     for direction in (-1, 1):
@@ -67,7 +67,7 @@ def blurred(values: Field, deviation: float) -> Field:
 
 
 def smoothed(values: NDArray[Any], width: float) -> NDArray[np.float64]:
-    """The moving average of a line [W] over about `width` positions, its ends repeated."""
+    """The moving average of a line [W] over about `width` positions; its ends are repeated."""
     half = max(0, round((width - 1) / 2))
     padded = np.pad(values.astype(np.float64), half, mode="edge")
     return np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), "valid")

@@ -1,9 +1,9 @@
-"""Label maps drawn by hand or by other tools: they win over the parser's.
+"""Label maps drawn by hand or by other tools; they replace the parser's.
 
-A map is a PNG of its image's size: 8-bit gray, whose values are the numbers of `labels.CLASSES`, or
-colours, those of `labels.CLASS_COLOURS` (with or without a palette). If the folder has a
-`classes.tsv` (columns `value` and `class`: a gray level, or a colour as #rrggbb, and the name of a
-class), the table says what each value is, so that masks of other tools can be used as they are.
+A map is a PNG of its image's size: 8-bit gray with the numbers of `labels.CLASSES`, or colours of
+`labels.CLASS_COLOURS` (with or without a palette). Masks of other tools can be used unchanged if
+the folder has a `classes.tsv`. Its columns are `value` (a gray level, or a colour as #rrggbb) and
+`class` (the name of the class).
 """
 
 import csv
@@ -24,8 +24,8 @@ from photosketch.parsing.manual_files import CONFIG_KEY, TABLE, map_files
 
 Maps = Mapping[tuple[str, str], Labels]  # of a subset, by id and modality
 _COLOUR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
-_IS_COLOUR = 1 << 24  # added to a colour 0xrrggbb, so that gray levels are other numbers
-# the number of the class that a value stands for: a gray level, or _IS_COLOUR + a colour
+_IS_COLOUR = 1 << 24  # added to a colour 0xrrggbb, to tell it from a gray level
+# The class number of each value: a gray level, or _IS_COLOUR + a colour.
 OWN_CLASSES = {number: number for number in range(len(CLASSES))} | {
     _IS_COLOUR | red << 16 | green << 8 | blue: number
     for number, (red, green, blue) in enumerate(CLASS_COLOURS)
@@ -33,11 +33,11 @@ OWN_CLASSES = {number: number for number in range(len(CLASSES))} | {
 
 
 def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
-    """The maps [H, W] uint8 of the subset's images that have one.
+    """The maps [H, W] uint8 of a subset's images, if they have a map.
 
-    Reads the maps of all subsets. Raises InputError with every problem in any: files that belong
-    to no pair, maps of another size or kind, values or colours that are not a class, mistakes in
-    the table of classes.
+    Reads the maps of all subsets. Raises InputError with every problem: files that belong to no
+    pair, maps of another size or kind, values or colours that are not a class, mistakes in the
+    table of classes.
     """
     folder = Path(folder)
     sizes = {
@@ -69,8 +69,7 @@ def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
 
 
 def with_manual(parsings: Parsings, maps: Maps) -> Parsings:
-    """The parsings of a subset with its maps laid over them. Those images are listed in `manual`
-    and nowhere else."""
+    """The parsings of a subset, replaced by its `maps`; only `manual` lists the replaced images."""
     images = [(id, m) for id in parsings.ids for m in MODALITIES if (id, m) in maps]
     stacks = {"photo": parsings.photo, "sketch": parsings.sketch}
     for modality in {modality for _, modality in images}:
@@ -89,12 +88,12 @@ def with_manual(parsings: Parsings, maps: Maps) -> Parsings:
 
 
 def _size(path: Path, sizes: Mapping[Path, tuple[int, int]]) -> tuple[int, int]:
-    """The (width, height) of the image that a file is named after."""
+    """The (width, height) of the image that a file belongs to by its name."""
     if (named := path.with_suffix(path.suffix.lower())) in sizes:
         return sizes[named]
     alike = [str(known) for known in sizes if known.parts[0] == path.parts[0]] or [*map(str, sizes)]
     raise ValueError(
-        "is the label map of no pair; name it SUBSET/ID_photo.png or SUBSET/ID_sketch.png as in "
+        "is not the label map of a pair; name it SUBSET/ID_photo.png or SUBSET/ID_sketch.png as in "
         f"the table of pairs ({', '.join(alike[:2])}, ...) or remove it from {CONFIG_KEY}"
     )
 
@@ -102,7 +101,7 @@ def _size(path: Path, sizes: Mapping[Path, tuple[int, int]]) -> tuple[int, int]:
 def _read_map(
     path: Path, size: tuple[int, int], classes: Mapping[int, int], allowed: str
 ) -> Labels:
-    """The labels of a file. Raises ValueError with what is wrong with it."""
+    """The labels of a file. Raises ValueError that says what is wrong with the file."""
     try:
         data = read_file(path)
     except OSError as error:
@@ -111,11 +110,11 @@ def _read_map(
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             given, mode = image.size, image.mode
             transparent = "transparency" in image.info
-            if given == size:  # a picture of another size may be too large to decode
+            if given == size:  # an image of another size may be too large to decode
                 pixels = np.asarray(image.convert("RGB") if mode == "P" else image, np.int64)
     except Image.DecompressionBombError:
         raise ValueError(f"has too many pixels, its image {size[0]}x{size[1]}; scale it") from None
-    except Exception as error:  # what broken files make Pillow raise has no class in common
+    except Exception as error:  # Pillow's errors for broken files have no common class
         raise ValueError(f"is not an intact PNG ({error}); replace it") from error
     if given != size:
         raise ValueError(
@@ -136,13 +135,13 @@ def _read_map(
     if unknown:
         raise ValueError(
             f"has values that are not a class ({listed(unknown, 5)}); allowed: {allowed}. Correct "
-            f"them, or name them in {TABLE} beside the subsets (columns value, class)"
+            f"them, or name them in {TABLE} beside the subsets' folders (columns value, class)"
         )
     return np.array([classes[value] for value in found.tolist()], np.uint8)[places]
 
 
 def _read_table(path: Path) -> tuple[dict[int, int], list[str]]:
-    """The table of classes, and what is wrong with it."""
+    """The class numbers by value, and the mistakes in the table."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -150,7 +149,7 @@ def _read_table(path: Path) -> tuple[dict[int, int], list[str]]:
     header, *rows = csv.reader(lines or [""], delimiter="\t")
     if header != ["value", "class"]:
         return OWN_CLASSES, [
-            f"{path}, line 1: the header must be value and class, with a tab between"
+            f"{path}, line 1: the header must be value and class, separated by a tab"
         ]
     classes: dict[int, int] = {}
     problems = []

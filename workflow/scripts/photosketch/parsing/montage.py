@@ -1,4 +1,4 @@
-"""A montage of label maps, for the eye: what was parsed, beside the images, the worst first."""
+"""A montage of label maps beside their images, the worst first."""
 
 import math
 from collections.abc import Sequence
@@ -29,20 +29,19 @@ if TYPE_CHECKING:
 
 OUTLINE = (220, 0, 0)  # of the head mask
 _TINT = 0.45
-_MOST_SHOWN, _DOUBTFUL = 40, 20  # pairs; of them those that are shown because they are doubtful
+_MOST_SHOWN, _DOUBTFUL = 40, 20  # pairs; how many of them are the most doubtful
 _ACROSS, _CELL = 3, 150  # pairs in a row; width of an image in pixels
-# the class that each of the five points lies in, by table.LANDMARK_NAMES
+# The class of each of the five points, in the order of table.LANDMARK_NAMES.
 _CLASS_OF_POINT = (EYES, EYES, NOSE, MOUTH, MOUTH)
-_LEAST_PIECE = 0.002  # of the head's pixels: smaller pieces are specks
+_LEAST_PIECE = 0.002  # share of the head's pixels: smaller pieces are specks
 
 
 class Doubt(NamedTuple):
     """Three signs of a bad label map, each from 0 (none) to 1.
 
-    border: the share of the border of the head (without clothes) that lies on the image's border,
-    as happens when background is taken for hair. points: the mean distance of the five points from
-    the labels that they should lie in, in eye distances, each at most 1. pieces: 1 - 1 / n for a
-    head in n pieces.
+    border: the share of the outline of the head (without clothes) that lies on the image's border;
+    large if background was mistaken for hair. points: the mean distance of the five points from
+    their own classes, in eye distances, each at most 1. pieces: 1 - 1 / n for a head in n pieces.
     """
 
     border: float
@@ -51,10 +50,12 @@ class Doubt(NamedTuple):
 
 
 def doubt_of(labels: Labels, points: Points | None) -> Doubt:
-    """The doubt about the label map [H, W] of an image with these points [5, 2]. Without points (a
-    sketch whose map was drawn by hand) nothing disagrees with them."""
+    """The doubt about the label map [H, W] of an image with these points [5, 2].
+
+    Without points (a sketch labelled by hand) `Doubt.points` is 0.
+    """
     head = (labels != BACKGROUND) & (labels != CLOTHES)
-    edge = head & ~ndimage.binary_erosion(head)  # beyond the image's border there is no head
+    edge = head & ~ndimage.binary_erosion(head)  # outside the image counts as background
     on_border = int(edge.sum()) - int(edge[1:-1, 1:-1].sum())
     distances = []
     if points is not None:
@@ -75,12 +76,11 @@ def doubt_of(labels: Labels, points: Points | None) -> Doubt:
 def parsing_montage(
     subset: str, pairs: Sequence[Pair], parsings: Parsings, table: "pd.DataFrame"
 ) -> Image.Image:
-    """Some pairs of a subset, the most doubtful first: photo and sketch, each beside itself with
-    its labels.
+    """Photo and sketch of some pairs of a subset, each also with its labels, the worst pairs first.
 
-    `parsings` holds the label maps of all the pairs, `table` their points. A pair is as doubtful as
-    the more doubtful of its two maps (the sum of `Doubt`, drawn by hand or not); pairs whose sketch
-    was not parsed come first. After the worst, evenly spaced ones of the rest are shown.
+    `parsings` holds the label maps of all the pairs, `table` their points. The doubt about a pair
+    is that of its more doubtful map: the sum of `Doubt`. Pairs whose sketch was not parsed come
+    first. After the most doubtful pairs, evenly spaced pairs of the rest are shown.
     """
     maps = {modality: parsings.by_id(modality) for modality in MODALITIES}
     located = points_by_image(table)
@@ -115,7 +115,7 @@ def parsing_montage(
 
 
 def _remark(id: str, doubt: float, parsings: Parsings) -> str:
-    """How doubtful a pair's maps are, and which of them are not the parser's."""
+    """The doubt about a pair's maps, and which of them the parser did not make."""
     remarks = [f"doubt {doubt:.2f}" if math.isfinite(doubt) else "sketch not parsed"]
     marks = {"by segmentation (no face found)": parsings.fallback, "by hand": parsings.manual}
     for what, images in marks.items():

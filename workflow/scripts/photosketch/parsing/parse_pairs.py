@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Batch = tuple[list[int], Modality]  # positions of pairs, and which of their images
-# A face covers some six times the squared distance between the eyes. Less than this is not a face.
+# In squared distances between the eyes: a face covers about six, and less than this is not a face.
 _LEAST_FACE = 1.5
 
 
@@ -34,12 +34,12 @@ def parse_pairs(
 ) -> Parsings:
     """Parse photo and sketch of each pair with the points of a landmark table.
 
-    All images are of one size. Without a `parser` `parse_segmentation` labels them, `threads` at a
-    time; the labels do not depend on that number. A network gets batches of images of one split. If
-    it finds no face in an image (`finds_face`), `parse_segmentation` labels the image (`fallback`),
-    or its labels are 0.
-    `Parsings` lists such images, and the sketches without points. `console` shows the progress.
-    Raises InputError with every photo that has no points.
+    All images have one size. Without a `parser`, `parse_segmentation` labels them, `threads` at a
+    time; the labels are the same for every number of threads. A network gets batches of images of
+    one split. If it finds no face in an image (`finds_face`), then with `fallback`
+    `parse_segmentation` labels the image, else the labels are 0. `Parsings` lists these images, and
+    the sketches without points. `console` shows the progress. Raises InputError with every photo
+    that has no points.
     """
     require_photo_points(pairs, table)
     unparsed = {pair.id for pair in without_points(pairs, table, "sketch")}
@@ -88,7 +88,7 @@ def parse_pairs(
 
 
 def _batches(pairs: Sequence[Pair], without_sketch: Container[str], size: int) -> Iterator[Batch]:
-    """Up to `size` photos of pairs of one split, then the sketches of these pairs, and so on."""
+    """Batches of up to `size` photos of one split, each followed by the sketches of its pairs."""
     for split in SPLITS:
         members = [place for place, pair in enumerate(pairs) if pair.split == split]
         for start in range(0, len(members), size):
@@ -99,6 +99,6 @@ def _batches(pairs: Sequence[Pair], without_sketch: Container[str], size: int) -
 
 
 def finds_face(labels: Labels, points: Points) -> bool:
-    """Whether skin and features cover as much as a face with these points must."""
+    """Whether skin and features cover enough for a face with these points."""
     face = np.isin(labels, (SKIN, BROWS, EYES, NOSE, MOUTH))
     return bool(face.sum() >= _LEAST_FACE * ((points[1] - points[0]) ** 2).sum())

@@ -1,9 +1,9 @@
 """Hair, skin and clothes inside the head mask, told apart by colour models and their usual places.
 
 A Gaussian for each of the three is learned from the picture by expectation maximisation (Dempster,
-Laird & Rubin 1977), started where the region is sure to be and held by a soft prior for place. The
-line between neck and clothes is then a path through the columns (dynamic programming), because in
-a sketch both are paper and only the collar's stroke tells.
+Laird & Rubin 1977). It starts from pixels that surely belong to the region, and a soft prior for
+place guides it. The line between neck and clothes is then a path through the columns (dynamic
+programming), because in a sketch both are paper and only the stroke of the collar separates them.
 """
 
 from typing import Any
@@ -18,45 +18,45 @@ from photosketch.parsing.atlas import FaceFrame
 from photosketch.parsing.head import grown, opened
 from photosketch.parsing.lines import trace
 
-# Lengths are in units, unless said otherwise.
+# Lengths are in units, unless a line says otherwise.
 
-# What tells hair, skin and clothes apart: a photo's colours; a sketch's tone and its strokes.
+# What tells hair, skin and clothes apart: colours in a photo, tone and strokes in a sketch.
 _TONE_BLUR = 1.7
-_STROKES_BLUR = 2.5  # of the window that their strength is measured in
-_COLOUR_NOISE, _GRAY_NOISE = 25.0, 60.0  # the least variance of both, in squared gray levels
-_LEAST_PRIOR = 0.04  # of hair and skin: they are possible anywhere,
-_LEAST_CLOTHES = 0.01  # as clothes are
+_STROKES_BLUR = 2.5  # of the window in which the strength of strokes is measured
+_COLOUR_NOISE, _GRAY_NOISE = 25.0, 60.0  # the least variance in photo and sketch, squared levels
+_LEAST_PRIOR = 0.04  # of hair and skin, which are possible anywhere
+_LEAST_CLOTHES = 0.01
 
 # The colour models.
 _ROUNDS = 4  # of expectation and maximisation
-_THINNING = 2  # they are learned from every second row and column
-_FEWEST = 30  # pixels that one can be learned from
-_SKIN_LIGHTNESS = (0.25, 1)  # quantiles: the cheeks' darkest quarter may be features and shadows,
-_HAIR_LIGHTNESS = (0, 0.75)  # the crown's lightest a parting or the forehead
+_THINNING = 2  # the models are learned from every second row and column
+_FEWEST = 30  # pixels that a model can be learned from
+_SKIN_LIGHTNESS = (0.25, 1)  # quantiles: the darkest quarter of the cheeks may be shadow
+_HAIR_LIGHTNESS = (0, 0.75)  # quantiles: the lightest quarter of the crown may be a parting
 _LEAST_WEIGHT = 1e-6  # so that no model is learned from nothing
-_ODD = 5.0  # log density below a model's best at which a pixel is no longer of its kind
+_ODD = 5.0  # a log density this far below a model's best is as likely for clothes
 _BARE = 1.5  # shoulders closer to skin than this, in standard deviations, may be bare
-_IMPOSSIBLE = -12  # log posterior below the best that is as good as none
+_IMPOSSIBLE = -12  # a log posterior this far below the best counts as none
 _MOST_ADVANTAGE = 2  # of clothes over skin in a pixel, in log likelihood
 
-# Which hair is the head's.
-_LOCK = 2.5  # half the width, at least, of what hangs down to the shoulders
+# Which hair belongs to the head.
+_LOCK = 2.5  # half the least width of hair that hangs down to the shoulders
 _LEAST_HAIR = 40  # square units
 _LARGEST_HOLE = 60  # square units
 _RIM_KERNEL = (3, 3)  # pixels: the rim is a pixel wide
-_HAIR_KERNEL = (5, 5)  # pixels, for what a piece loses by being opened
-_SLIVER = 2  # half the width, at most, of a sliver between hair and background,
-_SLIVER_REACH = 3  # and how far the skin beside it reaches
+_HAIR_KERNEL = (5, 5)  # pixels: restores the pixels that opening a piece removes
+_SLIVER = 2  # half the largest width of a sliver between hair and background
+_SLIVER_REACH = 3  # how far the skin beside a sliver reaches
 
 # The path of the collar.
 _EDGE_BLUR = 1.2
-_EDGE_REACH = 3  # it is told from what lies so far above and below
+_EDGE_REACH = 3  # an edge is compared with the pixels this far above and below
 _CHANGE, _STROKE = 25, 20  # gray levels that count 1: of a change of colour, of a stroke
 _CLEAREST_EDGE = 1.2  # more counts as this
 _ADVANTAGE_WEIGHT = 0.12
-_PLACE_WEIGHT = 0.35  # of the squared distance from the usual place,
-_PLACE_SPREAD = 10  # counted in these,
-_FARTHEST = 4  # at most so many
+_PLACE_WEIGHT = 0.35  # of the squared distance from the usual place
+_PLACE_SPREAD = 10  # the unit of that distance
+_FARTHEST = 4  # the most of that distance
 _STIFFNESS = 0.15  # what a step by one row costs
 
 
@@ -74,21 +74,23 @@ def split_head(image: Image, head: Mask, frame: FaceFrame) -> tuple[Mask, Mask, 
     posterior *= head
     posterior = np.stack([cv2.GaussianBlur(p, (0, 0), frame.unit) for p in posterior])
 
-    hair = _falling(head & (posterior[0] > posterior[1:].sum(0)), y, frame)
+    hair = _falling(head & (posterior[0] > posterior[1:].sum(0)), frame)
     hair = _main_hair(hair, head, y, frame)
-    hair |= _halo(head & ~hair, y, frame)
+    # A sliver between hair and background is a blend of both and looks like skin.
+    rest = head & ~hair
+    broad = grown(opened(rest, _SLIVER * frame.unit), _SLIVER_REACH * frame.unit)
+    hair |= rest & ~broad & (y < atlas.HALO_END)
+    rest = head & ~hair
     advantage = np.zeros(head.shape, np.float32)
     if image.ndim == 3:  # in a sketch neck and clothes are the same paper
         advantage = np.clip(likelihood[2] - likelihood[1], -_MOST_ADVANTAGE, _MOST_ADVANTAGE)
-        advantage *= head & ~hair
-    collar = _collar(image, advantage, frame)  # [W] rows
-    below = np.arange(len(head))[:, None] >= collar
-    clothes = head & ~hair & below
-    return hair, head & ~hair & ~clothes, clothes
+        advantage *= rest
+    below = np.arange(len(head))[:, None] >= _collar(image, advantage, frame)
+    return hair, rest & ~below, rest & below
 
 
 def _features(image: Image, frame: FaceFrame) -> tuple[Field, float]:
-    """What tells the regions apart [H, W, C], and the least variance it is to have."""
+    """The features [H, W, C] that tell the regions apart, and the least variance of a model."""
     if image.ndim == 3:
         lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
         return cv2.GaussianBlur(lab, (0, 0), frame.unit), _COLOUR_NOISE
@@ -103,7 +105,7 @@ def _features(image: Image, frame: FaceFrame) -> tuple[Field, float]:
 def _prior(x: Field, y: Field) -> Field:
     """How likely hair, skin and clothes are at each place [3, H, W]; x and y in units."""
     side = np.abs(x)
-    # Shadows at cheek and jaw are likelier than hair there; on the forehead only colours tell.
+    # At cheek and jaw, shadow is likelier than hair; on the forehead only colours decide.
     blur = atlas.FOREHEAD_BLUR - atlas.CHEEK_BLUR_LESS * atlas.FOREHEAD_END.beyond(y)
     face = atlas.step(1 - atlas.FACE.distance(x, y), blur)
     neck = atlas.NECK_SIDE.before(side) * atlas.NECK_TOP.beyond(y)
@@ -122,12 +124,12 @@ def _prior(x: Field, y: Field) -> Field:
 def _log_likelihoods(
     features: Field, noise: float, prior: Field, head: Mask, x: Field, y: Field, frame: FaceFrame
 ) -> Field:
-    """The log likelihood of each pixel as hair, skin and clothes [3, H, W], constants left out."""
+    """The log likelihood of each pixel as hair, skin and clothes [3, H, W], without constants."""
     thin = np.zeros_like(head)
     thin[::_THINNING, ::_THINNING] = head[::_THINNING, ::_THINNING]
     padded = cv2.copyMakeBorder(head.astype(np.uint8), 1, 0, 1, 1, cv2.BORDER_CONSTANT)
     distances = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_3)
-    depth = distances[1:, 1:-1] / frame.unit  # below its lower border the picture goes on
+    depth = distances[1:, 1:-1] / frame.unit  # the head goes on below the picture
     face = atlas.FACE.distance(x, y) < atlas.FACE_CORE
     cheeks = thin & face & atlas.CHEEKS.inside(x, y)
     if cheeks.sum() <= _FEWEST:  # the picture ends below the eyes
@@ -148,19 +150,20 @@ def _log_likelihoods(
 
     flat = features.reshape(-1, features.shape[2])
     as_hair, as_skin = (_log_density(flat, *model).reshape(head.shape) for model in (hair, skin))
-    # What skin explains badly is clothes, and all the more what looks like the shoulders.
+    # A pixel that skin explains badly is clothes, and so is a pixel that looks like the shoulders.
     odd = np.full(head.shape, as_skin.max() - _ODD, np.float32)
     beside = (y > atlas.WORN_TOP) & (np.abs(x) > atlas.WORN_SIDE)
     shoulders = thin & beside & (as_hair < odd)
     if shoulders.sum() > _FEWEST:
         worn = _gaussian(features[shoulders], noise)
-        if _distance(worn[0], *skin) > _BARE:
+        off, covariance = worn[0] - skin[0], skin[1]
+        if np.sqrt(off @ np.linalg.solve(covariance, off)) > _BARE:  # Mahalanobis distance
             odd = np.maximum(odd, _log_density(flat, *worn).reshape(head.shape))
     return np.stack([as_hair, as_skin, odd])
 
 
 def _between(values: Field, low: float, high: float) -> Field:
-    """The rows [N, C] whose first column, lightness, lies between two quantiles."""
+    """The rows [N, C] whose first column, the lightness, lies between two quantiles."""
     least, most = np.quantile(values[:, 0], [low, high])
     return values[(values[:, 0] >= least) & (values[:, 0] <= most)]
 
@@ -182,8 +185,8 @@ def _log_density(values: Field, mean: NDArray[Any], covariance: NDArray[Any]) ->
     return -0.5 * (whitened**2).sum(1) - np.float32(np.log(np.diag(root)).sum())
 
 
-def _falling(hair: Mask, y: Field, frame: FaceFrame) -> Mask:
-    """Hair without what lies at the shoulders and does not hang down from above: dark clothes."""
+def _falling(hair: Mask, frame: FaceFrame) -> Mask:
+    """Hair without pixels at the shoulders that do not hang down from above: dark clothes."""
     low = frame.row(atlas.HANGING * frame.stretch, len(hair))
     falling = hair.copy()
     falling[low:] &= opened(hair, _LOCK * frame.unit)[low:]
@@ -197,13 +200,8 @@ def _falling(hair: Mask, y: Field, frame: FaceFrame) -> Mask:
     return falling
 
 
-def _distance(value: NDArray[Any], mean: NDArray[Any], covariance: NDArray[Any]) -> float:
-    """How many standard deviations (Mahalanobis) a value [C] is from a Gaussian's mean."""
-    return float(np.sqrt((value - mean) @ np.linalg.solve(covariance, value - mean)))
-
-
 def _main_hair(hair: Mask, head: Mask, y: Field, frame: FaceFrame) -> Mask:
-    """The pieces of hair that belong to the top or the rim of the head, holes in them filled."""
+    """The pieces of hair that belong to the top or the rim of the head, with their holes filled."""
     rim = head & ~cv2.erode(head.astype(np.uint8), np.ones(_RIM_KERNEL, np.uint8)).astype(bool)
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(
         opened(hair, frame.unit).astype(np.uint8), connectivity=4
@@ -224,26 +222,20 @@ def _main_hair(hair: Mask, head: Mask, y: Field, frame: FaceFrame) -> Mask:
     return main | small[pieces]
 
 
-def _halo(rest: Mask, y: Field, frame: FaceFrame) -> Mask:
-    """Slivers between hair and background, which are a blend of both and look like skin."""
-    broad = grown(opened(rest, _SLIVER * frame.unit), _SLIVER_REACH * frame.unit)
-    return rest & ~broad & (y < atlas.HALO_END)
-
-
 def _collar(image: Image, advantage: Field, frame: FaceFrame) -> NDArray[np.int64]:
-    """The row of each column [W] from which on it is clothes (H: nowhere).
+    """The row in each column [W] at which clothes begin (H: no clothes).
 
-    `advantage` [H, W] says how much better clothes explain a pixel than skin. The path gains it
-    below itself, likes a stroke or a change of colour, and keeps near a collar's usual place.
+    `advantage` [H, W] says how much better clothes explain a pixel than skin does. The path gains
+    the advantage below itself, follows a stroke or a change of colour, and stays near a collar's
+    usual place.
     """
     height, width = advantage.shape
     x, y = frame.coordinates(advantage.shape)
     y = y / frame.stretch
     top = frame.row(atlas.COLLAR_TOP * frame.stretch, height)
-    u = frame.unit
-    values = image.reshape(height, width, -1).astype(np.float32)
-    smooth = cv2.GaussianBlur(values, (0, 0), _EDGE_BLUR * u).reshape(height, width, -1)
-    reach = max(1, round(_EDGE_REACH * u))
+    smooth = cv2.GaussianBlur(image.astype(np.float32), (0, 0), _EDGE_BLUR * frame.unit)
+    smooth = smooth.reshape(height, width, -1)
+    reach = max(1, round(_EDGE_REACH * frame.unit))
     above, below = (smooth[np.clip(np.arange(height) + s, 0, height - 1)] for s in (-reach, reach))
     change = np.abs(above - below).mean(2) / _CHANGE
     stroke = np.minimum(above, below).mean(2) - smooth.mean(2)

@@ -3,9 +3,9 @@
     photosketch train results/RUN/tensors/train.npz --ablation local --config my.yaml \\
         --output trained
 
-It needs torch, numpy, safetensors, tqdm, psutil, PyYAML and pydantic. If it is stopped, the same
-command goes on from the last state. The workflow takes over what lies in trained/.state, once that
-is copied to results/RUN/train/ABLATION/seedN/.state: docs/gpu.md.
+It needs torch, numpy, safetensors, tqdm, psutil, PyYAML and pydantic. After a stop, the same
+command resumes from the last state. The workflow continues a training if trained/.state is copied
+to results/RUN/train/ABLATION/seedN/.state: docs/gpu.md.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from photosketch.jobs.job import (
 
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; its exit code."""
+    """Run the command and return its exit code."""
     asked = _parser().parse_args(arguments)
     try:
         _train(asked)
@@ -47,11 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("tensors", type=Path, metavar="TENSORS", help="packed pairs of results/RUN/tensors")
-    add("--ablation", required=True, metavar="NAME", help="one of the configuration's")
-    add("--config", type=Path, nargs="+", default=[], metavar="YAML", help="the run's overlays")
+    add("--ablation", required=True, metavar="NAME", help="an ablation of the configuration")
+    add("--config", type=Path, nargs="+", default=[], metavar="YAML", help="overlays of the run")
     add("--output", type=Path, required=True, metavar="FOLDER", help="generators, log and states")
-    add("--seed", type=int, metavar="N", help="one of the configuration's (default: its first)")
-    add("--threads", type=int, metavar="N", help="of the CPU (default: all)")
+    add("--seed", type=int, metavar="N", help="a seed of the configuration (default: the first)")
+    add("--threads", type=int, metavar="N", help="CPU threads (default: all)")
     return parser
 
 
@@ -75,7 +75,7 @@ def _train(asked: argparse.Namespace) -> None:
         raise InputError(
             [f"{asked.tensors}: ablation {asked.ablation} trains on {name}; give it that file"]
         )
-    import torch  # only now: it takes seconds
+    import torch  # here, because it takes seconds
 
     from photosketch.training import loop
 

@@ -4,17 +4,16 @@ results/{run}/train/{ablation}/seed{seed}/
     generator_epoch{epoch}.safetensors, train_log.csv   published by hard links at the end
     strips/, events.out.tfevents.*                      what people watch of the training in use
     .state/{fingerprint}-{number}/                      a training, in use or set aside:
-        training.json                                   what it is made of (`kept_trainings`)
-        state-{images}.bin                              all that a later process needs to go on
-        generator_epoch{epoch}.safetensors              those due so far
-        strips/, events.out.tfevents.*                  while it is set aside
+        training.json                                   inputs and progress (`kept_trainings`)
+        state-{images}.bin                              everything that resuming needs
+        generator_epoch{epoch}.safetensors              for the due epochs so far
+        strips/, events.out.tfevents.*                  while the training is set aside
 
-The fingerprint hashes hyper-parameters, code, tensors and seed. The training in use is the one
-whose training.json was written last. `number` counts trainings that differ in the evaluated epochs
-alone.
+The fingerprint hashes hyper-parameters, code, tensors and seed. The training in use has the newest
+training.json. `number` counts trainings that differ only in the evaluated epochs.
 
-A state file is a `torch.save` of builtins and tensors followed by its sha256 (32 bytes). The newest
-two are kept, so that a damaged one has a predecessor, or on request the newest alone.
+A state file is a `torch.save` of builtins and tensors, followed by its sha256 (32 bytes). The
+newest two are kept, so that a damaged state has a predecessor; on request only the newest is kept.
 """
 
 import hashlib
@@ -24,7 +23,6 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import torch
@@ -51,9 +49,9 @@ def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
-    """The newest sound state, on the CPU; None to start afresh.
+    """The newest undamaged state, on the CPU; None to start afresh.
 
-    A damaged file is named, removed and its predecessor taken.
+    A damaged file is named and removed, and its predecessor is used.
     """
     job.remove_hidden_files(folder)
     for path in sorted(folder.glob("state-*.bin"), reverse=True):
@@ -68,20 +66,19 @@ def load_state(folder: Path) -> dict[str, Any] | None:
 
 
 def generator_path(folder: Path, epoch: int) -> Path:
-    """Where the generator of an epoch lies."""
     return folder / f"generator_epoch{epoch}.safetensors"
 
 
 def save_generator(folder: Path, epoch: int, weights: Weights, about: dict[str, Any]) -> None:
-    """Write a state dict and `about` (builtins)."""
+    """Write a state dict and its metadata `about` (builtins)."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
     write_tensors(generator_path(folder, epoch), tensors, about)
 
 
 def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
-    """The state dict of a generator file and what was written about it.
+    """The state dict and the metadata of a generator file.
 
-    Weights stored as float16 become float32. Raises InputError if they are not what was written.
+    Weights stored as float16 become float32. Raises InputError if the file is damaged.
     """
     weights, about = read_tensors(path, "train")
     widened = {
@@ -92,18 +89,20 @@ def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
 
 
 def publish(source: Path, target: Path) -> None:
-    """Give `source` a second name, `target`; copies if the file system has no hard links."""
+    """Hard-link `source` to `target`, or copy it if the file system has no hard links."""
     with job.write_atomically(target) as temporary:
         try:
             os.link(source, temporary)
         except OSError:
             shutil.copyfile(source, temporary)
-    os.utime(target)  # newer than the inputs, however old the resumed state is
+    os.utime(target)  # newer than the inputs, even if the state is old
 
 
 def copied(value: Any, to_host: bool = False) -> Any:
-    """A nested state of dicts, lists and builtins with its tensors copied, where they are or to
-    host memory (there those that are in it already stay as they are)."""
+    """A nested state of dicts, lists and builtins with copies of its tensors on their device.
+
+    With `to_host` tensors are copied to host memory, unless they are there already.
+    """
     if isinstance(value, torch.Tensor):
         return value.detach().cpu() if to_host else value.detach().clone()
     if isinstance(value, dict):
@@ -113,10 +112,23 @@ def copied(value: Any, to_host: bool = False) -> Any:
     return value
 
 
-def _behind(copy: dict[str, Any]) -> torch.cuda.Event | None:
-    """What to wait for before another thread reads a copy on a GPU, whose streams have no order
-    among themselves; None if all of it is in host memory."""
-    device = next((value.device for value in _tensors(copy) if value.is_cuda), None)
+def leaves(
+    state: dict[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
+    """The tensors of a nested dict, each with the keys that lead to it."""
+    for key, value in state.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, str(key)))
+        elif isinstance(value, torch.Tensor):
+            yield (*path, str(key)), value
+
+
+def _end_of_copy(copy: dict[str, Any]) -> torch.cuda.Event | None:
+    """The event after which another thread may read a copy on a GPU; None for host memory.
+
+    Streams of a GPU have no order among each other.
+    """
+    device = next((value.device for _, value in leaves(copy) if value.is_cuda), None)
     if device is None:
         return None
     event = torch.cuda.Event()
@@ -124,46 +136,36 @@ def _behind(copy: dict[str, Any]) -> torch.cuda.Event | None:
     return event
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    """The tensors in a nested state."""
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)
-
-
 class Saver:
     """Writes states in a thread while training goes on, one save at a time.
 
-    A save is a state, preceded by the generator of the same moment if that is due, so that no
-    state on disk is past a generator that is not there. An error of the thread is raised by the
-    next call; what was on disk before is left alone.
+    If a generator is due, it is written before the state of the same moment, so that no state is
+    past a missing generator. The next call raises an error of the thread; files on disk from before
+    stay as they are.
     """
 
     def __init__(self, folder: Path, states: int = 2) -> None:
-        self.folder = folder
-        self.states = states
+        self.folder, self.states = folder, states
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="saver")
         self._pending: Future[None] | None = None
 
     def save(self, state: dict[str, Any], due: tuple[int, dict[str, Any]] | None = None) -> None:
-        """Copy `state` and start writing it; waits for the save before it.
+        """Copy `state` and start writing it, after the previous save has ended.
 
-        With `due`, an epoch and what is to be said about it, the generator in the state is also
-        written as that of the epoch. Raises InputError if the save before failed.
+        With `due`, an epoch and its metadata, the generator in the state is written too. Raises
+        InputError if the previous save failed.
         """
         self.wait()
         copy = copied(state)
-        self._pending = self._thread.submit(self._write, copy, _behind(copy), due)
+        self._pending = self._thread.submit(self._write, copy, _end_of_copy(copy), due)
 
     def poll(self) -> None:
-        """Raise the error of a save that has failed, without waiting for one under way."""
+        """Raise the error of a save that has failed, without waiting for a save in progress."""
         if self._pending is not None and self._pending.done():
             self.wait()
 
     def wait(self) -> None:
-        """Wait until all is on disk. Raises InputError if it cannot be written."""
+        """Wait until the save is on disk. Raises InputError if it cannot be written."""
         pending, self._pending = self._pending, None
         if pending is not None:
             pending.result()
@@ -171,10 +173,8 @@ class Saver:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
-    ) -> None:
-        """Finish the save under way, also after an error; its own error must not hide that one."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Finish the save in progress. Its own error must not hide an error of the block."""
         try:
             if kind is None:
                 self.wait()
@@ -189,7 +189,7 @@ class Saver:
     ) -> None:
         try:
             if copied_on_device is not None:
-                # this thread's own device is the first, which may be another job's
+                # the default device of this thread is the first, which another job may use
                 with torch.cuda.device(copied_on_device.device):
                     copied_on_device.synchronize()
             state = copied(state, to_host=True)
@@ -202,8 +202,8 @@ class Saver:
             raise job.InputError(
                 [
                     f"{self.folder}: the state after {state['images']} images cannot be written "
-                    f"({error}); {free} are free there. The state before it is kept: "
-                    "make room, or set train.keep to last, and run again"
+                    f"({error}); {free} are free there. The previous state is kept: make room, or "
+                    "set train.keep to last, and run again"
                 ]
             ) from error
 
@@ -215,9 +215,9 @@ def check_space(folder: Path, needed: int) -> None:
     if free < needed:
         raise job.InputError(
             [
-                f"{folder}: the run will write {job.size_in_words(needed)} more, and "
+                f"{folder}: the run will write {job.size_in_words(needed)} more, but only "
                 f"{job.size_in_words(free)} are free there; make room (make clean-replaced), "
-                "evaluate fewer epochs "
-                "(evaluation.epochs), or keep one state instead of two (train.keep: last)"
+                "evaluate fewer epochs (evaluation.epochs), or keep one state instead of two "
+                "(train.keep: last)"
             ]
         )

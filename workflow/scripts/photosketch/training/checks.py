@@ -1,5 +1,4 @@
-"""What a training needs before it begins, and what to change if it lacks that: memory, and faces
-that fit the local networks."""
+"""Checks before a training begins: memory, frames, and faces that fit the local networks."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def lack_of_memory_explained(config: TrainConfig, device: torch.device) -> Iterator[None]:
-    """Within the block a lack of memory is an InputError that says what to lower."""
+    """Within the block, a lack of memory becomes an InputError that says what to lower."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
@@ -40,12 +39,14 @@ def lack_of_memory_explained(config: TrainConfig, device: torch.device) -> Itera
 
 
 def check_room(tensors: Path, device: torch.device, console: TextIO) -> None:
-    """Say how large the packed training set is. Raises InputError if the device, which is to hold
-    all of it, has less memory free."""
+    """Say how large the packed training set is.
+
+    Raises InputError if the device has too little free memory to hold the whole set.
+    """
     size, free = tensors.stat().st_size, free_memory(device)
     place = "the GPU's memory" if device.type == "cuda" else "memory"
     words = job.size_in_words(size)
-    job.say(f"training set: {words}, to lie in {place}", console)
+    job.say(f"training set: {words}, kept in {place}", console)
     if size > free:
         other = ", or device: cpu" if device.type == "cuda" else ""
         raise job.InputError(
@@ -66,7 +67,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def check_frames(data: "PackedSet", path: Path, dataset: Mapping[str, Any]) -> None:
-    """Raise InputError if the packed pairs are not as the `dataset` section has them."""
+    """Raise InputError if the packed pairs do not agree with the `dataset` section."""
     found = {"frame": data.frame, "sketch_channels": data.sketch_channels}
     if problems := [
         f"{path}: {key} {value}, but dataset.{key} is {dataset[key]}; name the configuration that "
@@ -78,10 +79,10 @@ def check_frames(data: "PackedSet", path: Path, dataset: Mapping[str, Any]) -> N
 
 
 def check_faces(data: "PackedSet", ablation: str, *, aligned: bool, page_command: str) -> None:
-    """Raise InputError with the photos whose faces the local networks' rectangles do not fit.
+    """Raise InputError with the photos whose faces do not fit the local networks' rectangles.
 
-    Merging of points and alignment check this too, unless the ablation joined the run later.
-    `aligned`: dataset.align is on; `page_command` makes the page to click points.
+    Merging and alignment check the same, but not for an ablation that is added to the run later.
+    `aligned`: dataset.align is on; `page_command` makes the page to click points on.
     """
     located = zip(data.subset, data.ids, data.landmarks.cpu().numpy().astype(float), strict=True)
     size = data.frame, data.frame

@@ -1,13 +1,13 @@
 """The training step as a CUDA graph: recorded once, checked against plain steps, then replayed.
 
-One launch in place of some thousand. docs/gpu.md says when this file is to be deleted: `Trainer`
-works without it.
+One launch replaces hundreds to thousands. `Trainer` works without this file; docs/gpu.md says when
+to delete it.
 """
 
 import contextlib
 import functools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -15,15 +15,14 @@ from torch import Tensor
 
 from photosketch.training import checkpoint, tensors
 
-WARM_UP_STEPS = 3  # before a capture: libraries choose kernels and allocate then
-# Share of a change's norm, for algorithms that are not deterministic: with deterministic ones no
-# difference is expected. A wrong batch, jitter or dropout, or an update left out, differ by tens of
-# percent.
+WARM_UP_STEPS = 3  # before a capture, in which libraries choose kernels and allocate memory
+# Share of a change's norm. Deterministic algorithms should give no difference; others may. A wrong
+# batch, jitter or dropout, or a missing update, changes tens of percent.
 REPLAY_TOLERANCE = 1e-2
 
 
 class Trainer(Protocol):
-    """What a recording needs of `trainer.Trainer`, which imports this module."""
+    """The part of `trainer.Trainer`, which imports this module, that a recording uses."""
 
     generator: Any
     discriminators: Any
@@ -36,18 +35,18 @@ class Trainer(Protocol):
 class RecordedStep:
     """A trainer's step as a CUDA graph.
 
-    Input is the batch's indices in memory of its own; jitter, flips, dropout, both updates and the
-    terms are inside. Random numbers follow torch's state at each replay, as in the plain step.
-    Before it is used, replays are compared with plain steps, on two batches with seeds of their
-    own: the terms, and how weights, buffers and moments have changed.
+    The input is the batch's indices, in memory of the graph. Jitter, flips, dropout, both updates
+    and the terms are inside. Random numbers follow torch's state at each replay, as in the plain
+    step. Two replays, on batches and seeds of their own, are first compared with plain steps: the
+    terms, and the changes of weights, buffers and moments.
 
-    Raises RuntimeError if the step cannot be recorded, or its replay differs from the plain step.
-    The trainer is then as it was before.
+    Raises RuntimeError if the step cannot be recorded, or if its replay differs from the plain
+    step. The trainer is then as it was before.
     """
 
     def __init__(self, trainer: Trainer, data: tensors.PackedSet, indices: Tensor) -> None:
         self.indices = indices.clone()
-        device = indices.device  # with its index, which the trainer's may lack
+        device = indices.device  # has an index, which the trainer's device may lack
         random = torch.cuda.get_rng_state(device)
         before = checkpoint.copied(trainer.state())
 
@@ -87,32 +86,21 @@ class RecordedStep:
 
 
 def _outcome(trainer: Trainer, terms: Tensor, before: dict[str, Any]) -> dict[str, Tensor]:
-    """A step's terms, and how far it moved each kind of value in each network, in host memory.
+    """A step's terms, and the change of each kind of value in each network, in host memory.
 
     The kinds are weight, bias, the buffers of normalisation, and Adam's step and moments.
     """
-    start = dict(_leaves(before))
+    start = dict(checkpoint.leaves(before))
     changes: dict[str, list[Tensor]] = {"terms": [terms.cpu()]}
-    for path, value in _leaves(trainer.state()):
+    for path, value in checkpoint.leaves(trainer.state()):
         kind = f"{path[0]} {path[-1].rpartition('.')[2]}"
         change = value.cpu() - start[path].cpu() if path in start else value.cpu()
         changes.setdefault(kind, []).append(change.flatten().float())
     return {kind: torch.cat(values) for kind, values in changes.items()}
 
 
-def _leaves(
-    state: dict[str, Any], path: tuple[str, ...] = ()
-) -> Iterator[tuple[tuple[str, ...], Tensor]]:
-    """The tensors of a nested dict, each with the keys that lead to it."""
-    for key, value in state.items():
-        if isinstance(value, dict):
-            yield from _leaves(value, (*path, str(key)))
-        elif isinstance(value, Tensor):
-            yield (*path, str(key)), value
-
-
 def disagreements(replayed: dict[str, Tensor], plain: dict[str, Tensor]) -> list[str]:
-    """In which kinds of values two outcomes differ by more than rounding, and by how much."""
+    """The kinds of values in which two outcomes differ by more than rounding, and how much."""
     unequal = []
     for kind, expected in plain.items():
         distance, size = (float(x.norm()) for x in (replayed[kind] - expected, expected))
@@ -124,13 +112,13 @@ def disagreements(replayed: dict[str, Tensor], plain: dict[str, Tensor]) -> list
 def capture(
     work: Callable[[], Tensor], stream: torch.cuda.Stream
 ) -> tuple[torch.cuda.CUDAGraph, Tensor]:
-    """What `work` launches as a graph, and its result, which each replay overwrites.
+    """The launches of `work` as a graph, and its result, which each replay overwrites.
 
-    Recorded on `stream`, which must not be the one in use; nothing is computed yet. Errors of other
-    threads, such as the one that saves states, do not spoil it.
+    The graph is recorded on `stream`, which must not be the current stream; nothing is computed
+    yet. Errors of other threads, such as the saver of states, do not affect the recording.
 
     Raises RuntimeError with every reason if the work cannot be recorded, or launches nothing on the
-    stream's device. The current stream is then as it was, and what was reserved is free.
+    stream's device. The current stream is then as before, and reserved memory is free.
     """
     device = stream.device
     graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
@@ -143,12 +131,12 @@ def capture(
             return graph, result
         except (RuntimeError, UserWarning) as error:
             reasons = "; ".join(_reasons(error))
-        # not within `except`: the error keeps alive what the work had made
-        torch.cuda.set_stream(current)  # torch leaves its own current if the recording fails
+        # Not within `except`: the error keeps the tensors of the work alive.
+        torch.cuda.set_stream(current)  # a failed recording leaves torch's own stream current
         graph.reset()
-        # Give back the memory, which torch keeps for the failed recording for good. Not public, but
-        # what torch's own graph trees and pools are made with.
-        with contextlib.suppress(RuntimeError):  # if it had ended, all went with the graph
+        # Torch would keep the memory of a failed recording forever, so it is released here. The
+        # functions are private; torch's own graph trees and pools use them.
+        with contextlib.suppress(RuntimeError):  # a recording that ended released its memory above
             torch._C._cuda_endAllocateToPool(device.index, pool)
             torch._C._cuda_releasePool(device.index, pool)
         torch.cuda.empty_cache()
@@ -156,9 +144,9 @@ def capture(
 
 
 def _reasons(error: BaseException | None) -> list[str]:
-    """The first line of the error and of those it came after, the first of them first.
+    """The first lines of the error and of the errors before it, in the order of their occurrence.
 
-    What ends a recording is told by the error before: CUDA itself only says that there was one.
+    CUDA's own error only says that the recording failed; an earlier error names the cause.
     """
     if error is None:
         return []

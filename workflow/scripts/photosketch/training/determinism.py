@@ -1,4 +1,4 @@
-"""The same bits whenever the same work is repeated on the same device."""
+"""Repeated work gives the same bits on the same device."""
 
 import contextlib
 import hashlib
@@ -9,16 +9,18 @@ import torch
 
 
 def derive_seed(*position: int | str) -> int:
-    """A seed of 63 bits for a position in a run, such as (seed, "step", images seen): a resumed run
-    continues the same stream."""
+    """A seed of 63 bits for a position in a run, such as (seed, "step", images seen).
+
+    So a resumed run continues the same stream.
+    """
     text = ":".join(str(part) for part in position)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 
 @contextlib.contextmanager
 def deterministic_algorithms() -> Iterator[None]:
-    """Within the block an operation gives the same bits whenever it is repeated, or refuses."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
+    """Within the block, a repeated operation gives the same bits, or raises RuntimeError."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS requires it
     before = torch.are_deterministic_algorithms_enabled()
     fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     torch.use_deterministic_algorithms(True)

@@ -1,13 +1,13 @@
-"""Fusions: the whole frame's sketch and those of the parts become one sketch, in four ways.
+"""Fusions: four ways to make one sketch from the whole frame's sketch and the parts' sketches.
 
 [1] Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait Drawings From Face Photos With
     Hierarchical GANs, CVPR 2019.
 
-`ApdrawingFusion` is that of [1]; the other three are ours, made to ask whether it is what leaves
-seams. All are called alike: the whole frame's sketch [B, C, F, F], the parts' sketches by their
-names as `networks.LocalGenerators` draws them, and the regions they lie in, give the sketch
-[B, C, F, F] in [-1, 1]. Nothing here waits for the device, so that all of it may be captured in
-a CUDA graph, and gradients are deterministic.
+`ApdrawingFusion` is the fusion of [1]. The other three are ours, made to find out whether the
+fusion of [1] causes the seams. All have the same arguments: the whole frame's sketch
+[B, C, F, F], the parts' sketches by name as `networks.LocalGenerators` draws them, and the parts'
+regions. All return the sketch [B, C, F, F] in [-1, 1]. Nothing here waits for the device, so that
+all of it can be captured in a CUDA graph, and gradients are deterministic.
 """
 
 from typing import assert_never
@@ -21,7 +21,7 @@ from photosketch.geometry.patches import PARTS
 from photosketch.training.layers import HalfDropout, ReflectionPad
 from photosketch.training.parts import Regions, compose, layers, masks
 
-RAMP = 8  # pixels in a frame of 256 over which a part's weight rises inwards from its region's edge
+RAMP = 8  # pixels in a frame of 256, over which a part's weight rises from its region's edge
 
 
 class Residual(nn.Module):
@@ -41,15 +41,12 @@ class Residual(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """[B, channels, H, W] to the same."""
         return features + self.layers(features)
 
 
 class FusionNetwork(nn.Sequential):
-    """The fusion network of [1], of two sketches side by side: the whole frame's and the parts'.
-
-    [B, 2 * sketch_channels, H, W] to [B, sketch_channels, H, W] in [-1, 1].
-    """
+    """The fusion network of [1]: [B, 2 * sketch_channels, H, W], the whole frame's sketch and the
+    parts' sketch, to [B, sketch_channels, H, W] in [-1, 1]."""
 
     def __init__(self, ngf: int, sketch_channels: int) -> None:
         super().__init__(
@@ -68,41 +65,38 @@ class FusionNetwork(nn.Sequential):
 class ApdrawingFusion(FusionNetwork):
     """image = N(whole, min over k of part_k), as in [1].
 
-    N is the fusion network. Each part is white outside its region, so that the minimum is the part
-    alone where no two overlap.
+    N is the fusion network. Each part is white outside its region, so that a pixel of only one
+    region is that part's pixel.
     """
 
     def forward(  # type: ignore[override]
         self, whole: Tensor, parts: dict[str, Tensor], regions: Regions
     ) -> Tensor:
-        """The sketches of a frame to one, shapes as the module says."""
         return super().forward(torch.cat([whole, compose(parts, regions)], dim=1))
 
 
 class FeatherFusion(FusionNetwork):
-    """image = N(whole, blended), with the fusion network N of [1] and `blend`'s image. Ours."""
+    """image = N(whole, blend(whole, parts)), with the fusion network N of [1]. Ours."""
 
     def forward(  # type: ignore[override]
         self, whole: Tensor, parts: dict[str, Tensor], regions: Regions
     ) -> Tensor:
-        """The sketches of a frame to one, shapes as the module says."""
         return super().forward(torch.cat([whole, blend(whole, parts, regions)], dim=1))
 
 
 class BlendFusion(nn.Module):
-    """image = the `blend` of the parts into the whole frame's sketch; nothing to learn. Ours."""
+    """image = blend(whole, parts), without parameters. Ours."""
 
     def forward(self, whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
-        """The sketches of a frame to one, shapes as the module says."""
         return blend(whole, parts, regions)
 
 
 class AttentionFusion(nn.Module):
     """image = sum over k of a_k sketch_k: the whole frame's sketch and the parts'. Ours.
 
-    a = softmax over k of A(whole, parts, masks) at each pixel, among those k that are defined
-    there: the whole frame's sketch everywhere, a part in its region alone. A has three convolutions
-    (7x7, 3x3, 3x3) and sees each part where it lies in the frame, white around it.
+    a = softmax over k of A(whole, parts, masks) at each pixel, over the sketches that are defined
+    there: the whole frame's sketch everywhere, a part only in its region. A has three convolutions
+    (7x7, 3x3, 3x3). Its input has each part at its place in the frame, white around it.
     """
 
     def __init__(self, ngf: int, sketch_channels: int) -> None:
@@ -122,7 +116,6 @@ class AttentionFusion(nn.Module):
         )
 
     def forward(self, whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
-        """The sketches of a frame to one, shapes as the module says."""
         sketches = [whole, *layers(parts, regions)]
         defined = masks(regions)
         logits = self.network(torch.cat([*sketches, defined.to(whole.dtype)], dim=1))
@@ -132,7 +125,7 @@ class AttentionFusion(nn.Module):
 
 
 def build_fusion(name: FusionName, ngf: int, sketch_channels: int) -> nn.Module:
-    """The fusion that a configuration names, with torch's own initial weights."""
+    """The named fusion, with torch's default initial weights."""
     match name:
         case "apdrawing":
             return ApdrawingFusion(ngf, sketch_channels)
@@ -149,9 +142,9 @@ def blend(whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
     """The parts feathered into the whole frame's sketch, [B, C, F, F].
 
     (sum over k of r_k part_k + max(1 - s, 0) whole) / max(s, 1), with the `ramps` r_k of the
-    regions and their sum s over k: weights that add up to 1. Hair and background are drawn up to
-    the edge of another part and not beyond it, so they cannot fade into that one: at such an edge
-    all parts have faded into the whole frame's sketch. Where rectangles overlap they share.
+    regions and their sum s over k. The weights add up to 1. Hair and background end at the edge of
+    another part, so they cannot fade into that part. At this edge all parts have faded into the
+    whole frame's sketch. Overlapping rectangles share their weight.
     """
     rising = ramps(masks(regions))
     total = rising.sum(dim=1, keepdim=True)
@@ -162,9 +155,9 @@ def blend(whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
 def ramps(regions: Tensor) -> Tensor:
     """How much a pixel belongs to its region: masks [B, K, F, F] bool to float32 in [0, 1].
 
-    3 t^2 - 2 t^3 of t = d / (n + 1), d being the rows or columns, whichever is larger, to the
-    nearest pixel outside, at most n + 1: 0 outside, 1 from n + 1 pixels on inside, n values between
-    them, of which there are `RAMP` in a frame of 256. The frame's edge is not an edge of a region.
+    3 t^2 - 2 t^3 of t = d / (n + 1). d is the distance to the nearest pixel outside in rows or
+    columns, whichever is larger, and at most n + 1. So a ramp is 0 outside, 1 from n + 1 pixels
+    inwards, with n values between; n is `RAMP` in a frame of 256. A frame's edge ends no region.
     """
     values = RAMP * regions.shape[-1] // 256
     outside = (~regions).float()

@@ -1,7 +1,7 @@
 """Drawing the test photos with a trained generator.
 
-`instance`, the default, is pix2pix's test behaviour: BatchNorm normalises with the statistics of
-the single image (so one image at a time) and dropout stays on, seeded by seed, epoch and image.
+`instance`, the default, is pix2pix's test behaviour: images are drawn one at a time, BatchNorm
+normalises by the image's own statistics, and dropout stays on, seeded by seed, epoch and image.
 `running` is the usual evaluation mode: running statistics, no dropout.
 """
 
@@ -25,10 +25,10 @@ Statistics = Literal["instance", "running"]
 def load_generator(
     path: Path | str, device: torch.device, expected: Mapping[str, Any] | None = None
 ) -> networks.Generator:
-    """The generator of a checkpoint, built as its metadata says.
+    """The generator of a checkpoint, built from its metadata.
 
-    `expected`: what that has to say (hparams, seed, epoch, training_set_sha256). Raises InputError
-    if it says something else, as if the file of another run was copied into place.
+    `expected`: the metadata to expect (hparams, seed, epoch, training_set_sha256). Raises
+    InputError if they differ, for example because the file of another run was copied here.
     """
     weights, about = checkpoint.read_generator(path)
     if expected:
@@ -37,13 +37,13 @@ def load_generator(
             for own in (about, expected)
         )
         if problems := differences(found, wanted):
-            remedy = "restore its own file, or delete it: it is written again by train"
+            remedy = "restore the original file, or delete this file: train writes it again"
             raise InputError([f"{path}: a generator of {'; '.join(problems)}; {remedy}"])
     return build(weights, about).to(device)
 
 
 def build(weights: checkpoint.Weights, about: Mapping[str, Any]) -> networks.Generator:
-    """The generator of what `checkpoint.read_generator` has read, on the CPU."""
+    """The generator with the weights and metadata of `checkpoint.read_generator`, on the CPU."""
     config = TrainConfig.from_hparams(about["hparams"])
     local, channels = config.losses.local > 0, about["sketch_channels"]
     generator = networks.Generator(config.ngf, channels, local, config.fusion, config.decoder)
@@ -63,8 +63,8 @@ def draw(
 ) -> np.ndarray:
     """Sketches [N, H, W] uint8 gray of every photo in `data`, cropped back to the input size.
 
-    Threads may share the generator, which stays as it is, and torch's random state is not used. On
-    a GPU the same bits come again within `deterministic_algorithms` alone. `bar` is told of each.
+    Neither the generator, which threads may share, nor torch's random state changes. A GPU repeats
+    the same bits only within `deterministic_algorithms`. `bar` counts the images.
     """
     random = torch.Generator(device)
     network = networks.as_at_test_time(generator, random)

@@ -1,7 +1,9 @@
-"""The trainings of one ablation and seed: a changed value sets a training aside, and once the value
-is set back, the training is there again. Where their files lie: training/checkpoint.py.
+"""The trainings of one ablation and seed that are kept for reuse.
 
-python -m photosketch.training.kept_trainings RESULTS removes what is set aside in a run's results.
+A changed value sets a training aside; changing it back brings the training back.
+training/checkpoint.py lists the files.
+
+python -m photosketch.training.kept_trainings RESULTS removes the trainings that are set aside.
 """
 
 import dataclasses
@@ -18,28 +20,31 @@ from typing import Any, Self
 from photosketch.jobs.job import duration_in_words, size_in_words, write_atomically
 
 RECORD = "training.json"
-# what people watch: beside the training in use, else in its folder
+# What people watch. It lies beside the published files, or with the states of a training set aside.
 SHOWN = ("strips", "events.out.tfevents.*")
 
 
 @dataclasses.dataclass
 class Training:
-    """What a training is made of, and how far it is."""
+    """The inputs of a training, and its progress."""
 
     hparams: dict[str, Any]
-    code: str  # version of the code that trains
+    code: str  # version of the training code
     data: str  # sha256 of the packed tensors
     seed: int
     commit: str = "unknown"
     epochs: int = 0  # completed
     seconds: float = 0.0  # spent on them
     finished: bool = False
-    used: float = 0.0  # when it was last written, in seconds since 1970
+    used: float = 0.0  # when the record was last written, in seconds since 1970
 
     @property
     def fingerprint(self) -> str:
-        """Hash of all that the weights depend on. The number of epochs is left out if more of them
-        continue the training: with a constant learning rate."""
+        """Hash of everything that the weights depend on.
+
+        With a constant learning rate the number of epochs is left out, because more epochs continue
+        the training.
+        """
         hparams = dict(self.hparams)
         if not hparams["lr_decay_epochs"]:
             del hparams["epochs"]
@@ -48,24 +53,24 @@ class Training:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """The training whose states are in the folder."""
+        """The record in a folder of states."""
         return cls(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
 
     def write(self, folder: Path) -> None:
-        """Note in the folder of its states how far it is."""
+        """Write the record to the folder of states."""
         self.used = time.time()
         with write_atomically(folder / RECORD) as temporary:
             temporary.write_text(json.dumps(dataclasses.asdict(self)), encoding="utf-8")
 
 
 def folders(place: Path) -> list[Path]:
-    """The folders of states below train/{ablation}/seed{seed}, the one in use first."""
+    """The folders of states below `place`, train/{ablation}/seed{seed}, the one in use first."""
     there = [path.parent for path in place.glob(f".state/*/{RECORD}")]
     return sorted(there, key=lambda folder: Training.read(folder).used, reverse=True)
 
 
 def missing_generators(folder: Path, due: Sequence[int]) -> list[int]:
-    """Due epochs whose generators are not there yet."""
+    """The due epochs without a generator."""
     # here, because it imports torch, and the Snakefile imports this module
     from photosketch.training import checkpoint
 
@@ -75,19 +80,24 @@ def missing_generators(folder: Path, due: Sequence[int]) -> list[int]:
 def open_folder(
     place: Path, training: Training, due: Sequence[int], pairs: int, keep: int
 ) -> tuple[Path, list[str]]:
-    """The folder of states that the training goes on in, and a line for each one set aside.
+    """The folder of states in which the training goes on, and what happened to other trainings.
 
-    A folder that is past a due epoch without its generator doesn't serve, so a new one is begun.
-    All but `keep` of the others are removed: those by other code first, then unfinished ones, then
-    those that were used longest ago. Progress so far is put into `training`.
+    A folder past a due epoch without its generator cannot serve, so a new folder is begun. All but
+    `keep` of the other trainings are removed: those by other code first, then unfinished ones, then
+    those used longest ago. `training` gets the progress so far.
     """
+
+    def serves(folder: Path) -> bool:
+        images = max((int(path.stem[6:]) for path in folder.glob("state-*.bin")), default=0)
+        is_past = any(epoch * pairs <= images for epoch in missing_generators(folder, due))
+        return folder.name.startswith(training.fingerprint) and not is_past
+
     present = folders(place)
-    own = [folder for folder in present if folder.name.startswith(training.fingerprint)]
-    serving = [folder for folder in own if not _is_past(folder, due, pairs)]
     numbered = (place / ".state" / f"{training.fingerprint}-{n}" for n in itertools.count(1))
-    chosen = serving[0] if serving else next(path for path in numbered if not path.exists())
+    serving = next(filter(serves, present), None)
+    chosen = serving or next(path for path in numbered if not path.exists())
     if serving:
-        before = Training.read(chosen)
+        before = Training.read(serving)
         training.epochs, training.seconds = before.epochs, before.seconds
     removed, lines = _replaced(present, chosen, training, keep)
     if present and chosen != present[0]:
@@ -100,7 +110,7 @@ def open_folder(
 
 
 def lines_at_start(place: Path, hparams: dict[str, Any], code: str, keep: int) -> list[str]:
-    """The lines of `open_folder` before the training data are known: as if they had not changed."""
+    """The lines of `open_folder`, as if the training data had not changed."""
     present = folders(place)
     if not present:
         return []
@@ -112,10 +122,15 @@ def lines_at_start(place: Path, hparams: dict[str, Any], code: str, keep: int) -
 def _replaced(
     present: Sequence[Path], chosen: Path | None, training: Training, keep: int
 ) -> tuple[list[Path], list[str]]:
-    """The folders that are to be removed if the training goes on in `chosen` (None: a new folder),
-    and a line for each training that is set aside or removed."""
+    """The folders to remove if the training goes on in `chosen` (None: a new folder), and a line
+    for each training that is set aside or removed."""
     others = {folder: Training.read(folder) for folder in present if folder != chosen}
-    first_kept = sorted(others, key=lambda path: _rank(others[path], training))
+
+    def rank(folder: Path) -> tuple[bool, bool, float]:
+        other = others[folder]
+        return other.code != training.code, not other.finished, -other.used
+
+    first_kept = sorted(others, key=rank)
     lines = []
     if present and present[0] in first_kept[:keep]:
         lines.append(
@@ -130,24 +145,15 @@ def _replaced(
     return first_kept[keep:], lines
 
 
-def _rank(other: Training, training: Training) -> tuple[bool, bool, float]:
-    return other.code != training.code, not other.finished, -other.used
-
-
-def _is_past(folder: Path, due: Sequence[int], pairs: int) -> bool:
-    images = max((int(path.stem[6:]) for path in folder.glob("state-*.bin")), default=0)
-    return any(epoch * pairs <= images for epoch in missing_generators(folder, due))
-
-
 def _move(source: Path, target: Path) -> None:
-    """Move what people watch of a training, but for what a killed job has already moved."""
+    """Move what people watch of a training, unless a killed job has already moved it."""
     for path in itertools.chain(*map(source.glob, SHOWN)):
         if not (target / path.name).exists():
             path.rename(target / path.name)
 
 
 def _described(earlier: Training, training: Training) -> str:
-    """What tells an earlier training from this one, and what it took."""
+    """How an earlier training differs from this one, and how long it took."""
     present = dict(_flat(training.hparams))
     differing = [
         f"{key} {value}"
@@ -165,7 +171,7 @@ def _described(earlier: Training, training: Training) -> str:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted keys with their values as they are written."""
+    """Dotted keys with their values as text."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
@@ -174,7 +180,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
 
 
 def set_aside(results: Path) -> dict[Path, int]:
-    """What lies beside the states in use in results/{run}, and its size in bytes."""
+    """The paths beside the states in use in results/{run}, with their sizes in bytes."""
     found = {}
     for states in results.glob("train/*/*/.state"):
         in_use = folders(states.parent)[:1]
@@ -187,7 +193,7 @@ def set_aside(results: Path) -> dict[Path, int]:
 
 def main(results: Path) -> None:
     if not results.is_dir():
-        sys.exit(f"{results}: there is no such run; set RUN to the name of a folder in results")
+        sys.exit(f"{results}: does not exist; set RUN to the name of a folder in results")
     removed = set_aside(results)
     for path in removed:
         if path.is_dir():

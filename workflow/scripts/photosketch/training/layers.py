@@ -1,4 +1,4 @@
-"""Layers that several networks have: dropout of half of the values, padding by reflection."""
+"""Layers of several networks: dropout of half of the values, padding by reflection."""
 
 import torch
 from torch import Tensor, nn
@@ -6,17 +6,16 @@ from torch.nn import functional as F
 
 
 class HalfDropout(nn.Dropout):
-    """Dropout of half of the values: those that stay are doubled; off in `eval()`.
+    """Dropout of half of the values; the other half is doubled. Off in `eval()`.
 
-    On a CPU torch draws a whole random number for each value, one after another; here one bit
-    decides, ten times as fast. The bits belong to positions in the order [B, H, W, C], whatever
-    the memory format, so that both formats drop the same values.
+    On a CPU torch draws a whole random number for each value, one after another. Here one bit
+    decides, which is ten times as fast. The bits belong to positions in the order [B, H, W, C] in
+    every memory format, so that all formats drop the same values.
     """
 
     random: torch.Generator | None = None  # of the features' device; None: torch's global state
 
     def forward(self, features: Tensor) -> Tensor:
-        """[B, C, H, W] to the same."""
         if not self.training:
             return features
         if features.device.type != "cpu":
@@ -33,10 +32,10 @@ class HalfDropout(nn.Dropout):
 
 
 class ReflectionPad(nn.Module):
-    """Padding by the image mirrored at its border pixels, as `nn.ReflectionPad2d`.
+    """Padding by the image mirrored at its border pixels, like `nn.ReflectionPad2d`.
 
-    Of slices, flips and `cat`, whose gradients are deterministic on CUDA; that of torch's own
-    module adds atomically there.
+    Made of slices, flips and `cat`, whose gradients are deterministic on CUDA. Torch's own module
+    uses atomic additions there.
     """
 
     def __init__(self, margin: int) -> None:

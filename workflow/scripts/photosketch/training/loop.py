@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import numpy as np
 import torch
@@ -31,22 +31,22 @@ from photosketch.training.trainer import Trainer
 if TYPE_CHECKING:
     from photosketch.training.tensorboard_log import Live
 
-READ_BACK_EVERY = 20  # steps between two readings of the losses, each a wait for the device
+READ_BACK_EVERY = 20  # steps between two readings of the losses, each of which waits for the device
 SAMPLES = 4  # training pairs shown in a strip
-# what schedulers send ahead of the end, and Ctrl-C
+# The signals that schedulers send before they end a job, and Ctrl-C.
 STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a training is to leave behind, and where."""
+    """The results that a training has to produce."""
 
     name: str  # in messages
     folder: Path  # of generators, log and strips
     due: list[int]  # the epochs whose generators are wanted
-    training: Training  # what it is made of, and how far it is
+    training: Training  # its inputs and progress
     settings: RunSettings
-    about: dict[str, Any] = field(default_factory=dict)  # what generators say of their run
+    about: dict[str, Any] = field(default_factory=dict)  # metadata of the generators
 
 
 def train_packed(
@@ -63,12 +63,11 @@ def train_packed(
     console: TextIO,
     watch: "type[Live] | None" = None,
 ) -> None:
-    """Train one ablation with one seed on the packed pairs at `path`, as `train` does, into
-    `folder`.
+    """Train one ablation with one seed on the packed pairs at `path`, like `train`, into `folder`.
 
-    `config` is the whole configuration, of which `hparams` are the ablation's hyper-parameters;
-    `code` is the code version, and `page_command` makes the page to click points on. Raises
-    InputError also if the packed pairs do not fit the device or the configuration.
+    `config` is the whole configuration, `hparams` the ablation's hyper-parameters and `code` the
+    code version. `page_command` makes the page to click points on. Raises InputError also if the
+    packed pairs do not fit the device or the configuration.
     """
     checks.check_room(path, device, console)
     with job.staged(path) as packed:
@@ -91,17 +90,49 @@ def train_packed(
         name=f"{ablation}, seed {seed}",
         folder=folder,
         due=evaluated_epochs(config),
-        training=Training(
-            hparams=dict(hparams),
-            code=code,
-            data=data_sha256,
-            seed=seed,
-            commit=about["commit"],
-        ),
+        training=Training(dict(hparams), code, data_sha256, seed, about["commit"]),
         settings=RunSettings.from_config(config["train"]),
         about=about,
     )
     train(Trainer(train_config, seed, data.sketch_channels, device), data, run, console, watch)
+
+
+def describe_run(
+    data: tensors.PackedSet,
+    *,
+    data_sha256: str,
+    aligned: bool,
+    run: str,
+    ablation: str,
+    code: str,
+) -> dict[str, Any]:
+    """Metadata of generators trained on `data`, with which they can draw other photos.
+
+    Builtins. `Trainer.about` and the epoch are added.
+
+    size       [width, height] of the training pictures, which lie in the middle of the frame
+    pad_value  gray level around them
+    template   [5][2], the places (x, y) of a face's points in such a picture: with `aligned`
+               (dataset.align) the target of the alignment, else the mean of the training photos
+    training_set_sha256  of the file of `data`
+    run, ablation, commit, code (version of the training code), versions: the provenance
+    """
+    if aligned:
+        points = template(data.size)
+    else:
+        means = data.landmarks.double().mean(dim=0).cpu().numpy()  # [5, 2] in frame pixels
+        points = means - data.offset
+    return {
+        "size": list(data.size),
+        "pad_value": data.pad_value,
+        "template": points.round(3).tolist(),
+        "training_set_sha256": data_sha256,
+        "run": run,
+        "ablation": ablation,
+        "commit": provenance.head(provenance.PROJECT) or "unknown",
+        "code": code,
+        "versions": provenance.versions(),
+    }
 
 
 def train(
@@ -113,15 +144,15 @@ def train(
 ) -> None:
     """Train until every due epoch has its generator in the folder of states, then publish them.
 
-    Takes a fresh trainer and goes on from the saved state if one serves; a training of other
-    fingerprint is set aside, and the console says so. Writes
+    Takes a fresh trainer and resumes from the saved state, if there is one. A training with another
+    fingerprint is set aside, and the console says so. Writes to the run's folder
     generator_epoch{epoch}.safetensors for each due epoch and train_log.csv (one row per epoch: mean
-    of each unweighted term) to the run's folder; `watch` writes event files and strips there.
-    States are written in the background. If another process claims the folder (`sole_writer`),
-    stops and publishes nothing.
+    of each unweighted term); `watch` writes event files and strips there. States are written in the
+    background. If another process claims the folder (`sole_writer`), the training stops and
+    publishes nothing.
 
     Raises:
-        InputError: a loss or weight is no longer finite, or memory or disk are too small.
+        InputError: a loss or weight is not finite, or memory or disk are too small.
         InterruptedJobError: a signal of STOPPING came, or a claim; the state is saved.
     """
     config, pairs = trainer.config, len(data)
@@ -136,11 +167,15 @@ def train(
         _stop_requests() as stop,
         checkpoint.Saver(states, run.settings.states) as saver,
     ):
-        _resume(trainer, states, pairs)
+        if (state := checkpoint.load_state(states)) is not None:
+            trainer.restore(state)
+            images = trainer.position.images
+            done, seen = divmod(images, pairs)
+            print(f"resuming after epoch {done} and {seen} images, {images} images in all")
         job.remove_hidden_files(run.folder / "strips")
         if trainer.position.images < config.epochs * pairs:
             _train_epochs(trainer, data, run, console, watch, saver, stop)
-    # another job may want other hyper-parameters, and finds all in .state
+    # The other job may want other hyper-parameters; it finds this training in .state.
     if job.is_claimed(run.folder):
         raise job.InterruptedJobError(f"{run.name}: another job waits to go on with this training")
     for epoch in run.due:
@@ -149,6 +184,18 @@ def train(
     write_log(trainer.position.log[: config.epochs], run.folder / "train_log.csv")
     run.training.finished = True
     run.training.write(states)
+
+
+@contextlib.contextmanager
+def _stop_requests() -> Iterator[threading.Event]:
+    """Within the block a signal to stop sets the yielded event and does not end the process."""
+    requested = threading.Event()
+    before = {number: signal.signal(number, lambda *_: requested.set()) for number in STOPPING}
+    try:
+        yield requested
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _train_epochs(
@@ -160,8 +207,9 @@ def _train_epochs(
     saver: checkpoint.Saver,
     stop: threading.Event,
 ) -> None:
-    """Epochs and their batches, from the trainer's position to the last epoch."""
+    """Train from the trainer's position to the last epoch."""
     config, position, pairs = trainer.config, trainer.position, len(data)
+    first, total = position.images // pairs + 1, config.epochs * pairs
     checkpoint.check_space(saver.folder, _bytes_to_write(trainer, run, saver.folder))
     losses = LossBuffer(trainer, data, run.name)
     saved_at = time.monotonic()
@@ -170,34 +218,32 @@ def _train_epochs(
         return stop.is_set() or time.monotonic() - saved_at > 60 * run.settings.state_minutes
 
     def save(completed_epoch: int | None = None) -> None:
-        """Save the state, and the generator of the epoch just completed if it is due."""
+        """Save the state, and the generator of a completed epoch if it is due; stop if asked to."""
         nonlocal saved_at
         losses.check_weights()
         due = None
         if completed_epoch in run.due:
-            about = {**trainer.about(), **run.about, "epoch": completed_epoch}
-            due = completed_epoch, about
+            due = completed_epoch, {**trainer.about(), **run.about, "epoch": completed_epoch}
         saver.save(trainer.state(), due)
         run.training.epochs = position.images // pairs
         run.training.seconds += time.monotonic() - saved_at
         run.training.write(saver.folder)
         saved_at = time.monotonic()
-
-    def stop_if_asked() -> None:
-        if stop.is_set():
+        if stop.is_set() and position.images < total:
             saver.wait()
             raise job.InterruptedJobError(
                 f"{run.name}: told to stop after {position.images} images, which are saved; run "
                 "again to go on from there"
             )
 
-    first, total = position.images // pairs + 1, config.epochs * pairs
-    with contextlib.ExitStack() as stack:
-        live = stack.enter_context(watch(run.folder, run.name, position.images)) if watch else None
-        part = f"epoch {first}/{config.epochs}"
-        bar = stack.enter_context(
-            Bar(run.name, total, console, done=position.images, part=part, delay=0)
-        )
+    part = f"epoch {first}/{config.epochs}"
+    watching: contextlib.AbstractContextManager[Live | None] = (
+        watch(run.folder, run.name, position.images) if watch else contextlib.nullcontext()
+    )
+    with (
+        watching as live,
+        Bar(run.name, total, console, done=position.images, part=part, delay=0) as bar,
+    ):
         for epoch in range(first, config.epochs + 1):
             bar.part = f"epoch {epoch}/{config.epochs}"
             rate = learning_rate(config, epoch)
@@ -218,16 +264,20 @@ def _train_epochs(
                 saver.poll()
                 if save_is_needed() and not epoch_ends:
                     save()
-                    stop_if_asked()
             position.close_epoch(epoch, rate)
             if live and run.settings.strip_every and epoch % run.settings.strip_every == 0:
                 names, images = samples(trainer, data)
                 live.strip(epoch, position.images, names, images, config.warp != "none")
-            is_last = epoch == config.epochs
-            if epoch in run.due or is_last or save_is_needed():
+            if epoch in run.due or epoch == config.epochs or save_is_needed():
                 save(epoch)
-                if not is_last:
-                    stop_if_asked()
+
+
+def _bytes_to_write(trainer: Trainer, run: Run, folder: Path) -> int:
+    """How much the rest of the run adds to the disk: generators, and states with one in writing."""
+    states = (run.settings.states + 1) * trainer.bytes_of_state()
+    there = sum(path.stat().st_size for path in folder.glob("state-*.bin"))
+    missing = kept_trainings.missing_generators(folder, run.due)
+    return max(0, states - there) + len(missing) * trainer.generator.bytes()
 
 
 def epoch_order(pairs: int, seed: int, epoch: int) -> Tensor:
@@ -242,40 +292,8 @@ def learning_rate(config: TrainConfig, epoch: int) -> float:
     return config.lr * min(1.0, remaining / (config.lr_decay_epochs + 1))
 
 
-def _resume(trainer: Trainer, states: Path, pairs: int) -> None:
-    """Take over the saved state, if there is one."""
-    state = checkpoint.load_state(states)
-    if state is None:
-        return
-    trainer.restore(state)
-    images = trainer.position.images
-    done, seen = divmod(images, pairs)
-    print(f"resuming after epoch {done} and {seen} images, {images} images in all")
-
-
-def _bytes_to_write(trainer: Trainer, run: Run, folder: Path) -> int:
-    """What the rest of the run adds to the disk: states (one more while written), generators."""
-    states = (run.settings.states + 1) * trainer.bytes_of_state()
-    there = sum(path.stat().st_size for path in folder.glob("state-*.bin"))
-    missing = kept_trainings.missing_generators(folder, run.due)
-    return max(0, states - there) + len(missing) * trainer.generator.bytes()
-
-
-@contextlib.contextmanager
-def _stop_requests() -> Iterator[threading.Event]:
-    """Within the block a signal to stop sets the yielded event in place of ending the process."""
-    requested = threading.Event()
-    before = {number: signal.signal(number, lambda *_: requested.set()) for number in STOPPING}
-    try:
-        yield requested
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@dataclass(frozen=True)
-class Step:
-    """A step that was made: its epoch, the images seen after it, the pairs [B] it trained on."""
+class Step(NamedTuple):
+    """A finished step: its epoch, the images seen after it, the pairs [B] it trained on."""
 
     epoch: int
     images: int
@@ -293,7 +311,7 @@ class LossBuffer:
 
     @property
     def is_full(self) -> bool:
-        """Whether it has to be read back before the next step."""
+        """Whether the terms have to be read back before the next step."""
         return len(self.steps) == READ_BACK_EVERY
 
     def add(self, values: Tensor, epoch: int, indices: Tensor) -> None:
@@ -305,9 +323,9 @@ class LossBuffer:
         self.steps.append(self.latest)
 
     def read_back(self) -> tuple[int, dict[str, float]]:
-        """Wait for the device, add the terms to the epoch's totals.
+        """Wait for the device and add the terms to the epoch's totals.
 
-        Returns the number of images that the steps saw, and the sum of each term over these.
+        Returns the number of images in the steps, and the sum of each term over these images.
         Raises InputError with the first step that has a term that is not finite.
         """
         assert self.values is not None
@@ -316,7 +334,7 @@ class LossBuffer:
         for step, row in zip(self.steps, self.values.tolist(), strict=False):
             terms = dict(zip(self.trainer.terms, row, strict=True))
             if broken := [term for term, value in terms.items() if not math.isfinite(value)]:
-                raise job.InputError([self._refusal(", ".join(broken), step)])
+                raise self._not_finite(", ".join(broken), step)
             size = len(step.indices)
             seen += size
             for term, value in terms.items():
@@ -329,42 +347,33 @@ class LossBuffer:
         """Raise InputError if a weight is not finite: such a state is never saved."""
         if not self.trainer.is_finite():
             assert self.latest is not None
-            raise job.InputError([self._refusal("a weight", self.latest)])
+            raise self._not_finite("a weight", self.latest)
 
-    def _refusal(self, what: str, step: Step) -> str:
+    def _not_finite(self, what: str, step: Step) -> job.InputError:
         batch = [f"{self.data.subset[i]}/{self.data.ids[i]}" for i in step.indices.tolist()]
         size, pairs = self.trainer.config.batch_size, len(self.data)
         within = step.images - (step.epoch - 1) * pairs
         count = (step.epoch - 1) * math.ceil(pairs / size) + math.ceil(within / size)
-        return (
-            f"{self.name}: {what} is not finite in epoch {step.epoch}, step {count}, "
-            f"which ends at image {step.images} and trained on {', '.join(batch)}. The last good "
-            "state is kept; lower train.lr or the term's weight, or look at these images"
+        return job.InputError(
+            [
+                f"{self.name}: {what} is not finite in epoch {step.epoch}, step {count}, which "
+                f"ends at image {step.images} and trained on {', '.join(batch)}. The last good "
+                "state is kept; lower train.lr or the term's weight, or look at these images"
+            ]
         )
 
 
-def write_log(rows: list[dict[str, Any]], path: Path) -> None:
-    """The log of a run, one row per epoch, without timings, so that equal runs give equal files."""
-    with (
-        job.write_atomically(path) as temporary,
-        open(temporary, "w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[np.ndarray]]:
-    """The first training pairs: their names, and photos, sketches to learn, and what the generator
-    draws now, each RGB uint8 [B, F, F, 3]."""
-    generator = trainer.generator.module
+    """The first training pairs: their names, then photos, training sketches and drawn sketches.
+
+    Each RGB uint8 [B, F, F, 3].
+    """
     count = min(SAMPLES, len(data))
     batch = data.batch(torch.arange(count, device=trainer.device))
     random = torch.Generator(trainer.device).manual_seed(0)
+    generator = networks.as_at_test_time(trainer.generator.module, random)
     with torch.no_grad():
-        drawn = networks.as_at_test_time(generator, random)(
-            batch.photo, batch.landmarks, batch.foreground
-        ).image
+        drawn = generator(batch.photo, batch.landmarks, batch.foreground).image
     names = [f"{data.subset[index]} {data.ids[index]}" for index in range(count)]
     pictures = []
     for image in (batch.photo, batch.sketch, drawn):  # [B, C, F, F] in -1..1, gray or RGB
@@ -373,39 +382,12 @@ def samples(trainer: Trainer, data: tensors.PackedSet) -> tuple[list[str], list[
     return names, pictures
 
 
-def describe_run(
-    data: tensors.PackedSet,
-    *,
-    data_sha256: str,
-    aligned: bool,
-    run: str,
-    ablation: str,
-    code: str,
-) -> dict[str, Any]:
-    """What generators say of the training on `data`, so that they draw other photos without it.
-
-    Builtins, in the metadata of the file, beside what `Trainer.about` says and the epoch:
-
-    size       [width, height] of the pictures that it was trained on, in the middle of the frame
-    pad_value  gray level around them
-    template   [5][2], where the points (x, y) of a face have to lie in such a picture: with
-               `aligned` (dataset.align) where faces were brought to, else the training photos' mean
-    training_set_sha256  of the file of `data`
-    run, ablation, commit, code (the version of the code that trains), versions: what made it
-    """
-    if aligned:
-        points = template(data.size)
-    else:
-        means = data.landmarks.double().mean(dim=0).cpu().numpy()  # [5, 2] in frame pixels
-        points = means - data.offset
-    return {
-        "size": list(data.size),
-        "pad_value": data.pad_value,
-        "template": points.round(3).tolist(),
-        "training_set_sha256": data_sha256,
-        "run": run,
-        "ablation": ablation,
-        "commit": provenance.head(provenance.PROJECT) or "unknown",
-        "code": code,
-        "versions": provenance.versions(),
-    }
+def write_log(rows: list[dict[str, Any]], path: Path) -> None:
+    """Write one row per epoch, without timings, so that equal runs give equal files."""
+    with (
+        job.write_atomically(path) as temporary,
+        open(temporary, "w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

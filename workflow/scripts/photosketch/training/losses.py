@@ -1,7 +1,7 @@
 """The loss terms, one function each, and their weighted sum.
 
-Images are in [-1, 1]. Every term is a float32 scalar tensor on the device; nothing here reads one
-back, so that a training step runs without waiting for the device.
+Images are in [-1, 1]. Every term is a float32 scalar tensor on the device. Nothing here reads a
+term back, so that a training step does not wait for the device.
 """
 
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ from photosketch.training.networks import Discriminators, GeneratorOutput
 from photosketch.training.parts import Regions, split
 from photosketch.training.tensors import Batch
 
-LOCAL_ADVERSARIAL = 0.25  # weight of the local discriminators against the one on the frame
+LOCAL_ADVERSARIAL = 0.25  # weight of the local discriminators relative to the frame's
 GRADIENT_EPSILON = 1e-6
-# GENRE's 1e-7, of gradients six times as large: it adds up three channels and doesn't halve
+# GENRE uses 1e-7 for gradients six times as large: the sum of three channels, not halved.
 DIRECTION_EPSILON = 1e-7 / 36
 GRADIENT_MARGIN = 2  # pixels beside the padding that the gradient loss leaves out
 
@@ -26,11 +26,11 @@ GRADIENT_MARGIN = 2  # pixels beside the padding that the gradient loss leaves o
 def discriminator_loss(
     discriminators: Discriminators, batch: Batch, output: GeneratorOutput
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """The discriminators' loss on the real sketches and the generator's, and its terms for the log.
+    """The discriminators' loss on real and generated sketches, and its terms for the log.
 
-    The generated sketch is detached: no gradient reaches the generator. Halved, as in pix2pix, to
-    slow the discriminators down against the generator. Each local discriminator is trained with
-    full weight, since the networks share no weights. Terms: discriminator_real and
+    The generated sketch is detached: no gradient reaches the generator. The loss is halved, as in
+    pix2pix, to slow the discriminators down relative to the generator. Each local discriminator has
+    full weight, because the networks share no weights. Terms: discriminator_real and
     discriminator_fake (the frame, not halved), discriminator_local (sum over the parts, halved).
     """
     real = discriminators(batch.photo, batch.sketch, output.regions)
@@ -39,14 +39,13 @@ def discriminator_loss(
         "discriminator_real": adversarial(real.frame, real=True),
         "discriminator_fake": adversarial(fake.frame, real=False),
     }
-    weights = {"discriminator_real": 0.5, "discriminator_fake": 0.5}
     if real.parts:
         errors = [
             adversarial(real.parts[part], real=True) + adversarial(fake.parts[part], real=False)
             for part in PARTS
         ]
         terms["discriminator_local"] = 0.5 * torch.stack(errors).sum()
-        weights["discriminator_local"] = 1.0
+    weights = {"discriminator_real": 0.5, "discriminator_fake": 0.5, "discriminator_local": 1.0}
     return weighted_sum(terms, weights), _detached(terms)
 
 
@@ -59,9 +58,9 @@ def generator_loss(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """The generator's loss, and its unweighted terms for the log.
 
-    A term of weight 0 is not computed. adversarial_local is there if local discriminators are; its
-    weight is 0.25 of the adversarial term's, as APDrawingGAN's authors have it. Freeze the
-    discriminators' parameters before the call, so that no gradient is computed for them.
+    A term of weight 0 is not computed. With local discriminators there is adversarial_local, whose
+    weight is 0.25 of the adversarial term's, as in APDrawingGAN. Freeze the discriminators'
+    parameters before the call, so that no gradient is computed for them.
     """
     judged = discriminators(batch.photo, output.image, output.regions)
     terms = {"adversarial": adversarial(judged.frame, real=True)}
@@ -88,7 +87,7 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> T
 def adversarial(logits: Tensor, *, real: bool) -> Tensor:
     """Binary cross entropy of a discriminator's logits against one answer for all patches.
 
-    Goodfellow et al.: Generative Adversarial Nets, NIPS 2014, in the non-saturating form; on
+    Goodfellow et al.: Generative Adversarial Nets, NIPS 2014, in the non-saturating form, on
     patches as in Isola et al., CVPR 2017.
     """
     answer = torch.full_like(logits, float(real), dtype=torch.float32)
@@ -96,41 +95,41 @@ def adversarial(logits: Tensor, *, real: bool) -> Tensor:
 
 
 def pixel_l1(image: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference over the whole frame, its padding included.
-
-    Isola et al., CVPR 2017, section 3.1.
-    """
+    """Mean absolute difference over the frame with its padding: Isola et al., CVPR 2017, 3.1."""
     return F.l1_loss(image.float(), target)
 
 
 def gradient_loss(
     image: Tensor, target: Tensor, valid: Tensor, form: GladForm = "magnitude"
 ) -> Tensor:
-    """The generalised gradient loss: how far the gradients of two images differ.
+    """The generalised gradient loss: how much the gradients of two images differ.
 
-    The report that names it gives no formula: this one is ours, docs/how-it-works.md has its scale.
-    The mean of |G(image) - G(target)|; with `form` "squared" of (G(image) - G(target))^2, the mixed
-    gradient error of Lu and Chen: Single Image Super Resolution based on a Modified U-Net with
-    Mixed Gradient Loss, arXiv 1911.09428, 2019; with "cosine" of `direction_error`, the target
-    being the photo. G is `gradient_magnitude`. The mean is over those image pixels (`valid`
-    [B, 1, H, W]) with at least two image pixels between them and the padding, so that the padding's
-    edge does not count; the frame's edge, where the jitter cuts images off, is treated like
-    padding. Channels are averaged. An image whose pixels are all left out counts as 0.
+    The report that names this loss gives no formula. The formula here is ours; docs/how-it-works.md
+    gives its scale. With G = `gradient_magnitude`, the loss is the mean of:
+
+    magnitude  |G(image) - G(target)|
+    squared    (G(image) - G(target))^2, the mixed gradient error of Lu and Chen: Single Image Super
+               Resolution based on a Modified U-Net with Mixed Gradient Loss, arXiv 1911.09428, 2019
+    cosine     `direction_error`; the target is the photo
+
+    The mean is over channels and over the image pixels (`valid` [B, 1, H, W]) that are separated
+    from the padding by at least two image pixels, so that the padding's edge does not count. The
+    frame's edge, at which the jitter cuts images off, is treated like padding. An image without
+    such pixels counts as 0.
     """
     if form == "cosine":
         error = direction_error(image.float(), target)
     else:
         difference = gradient_magnitude(image.float()) - gradient_magnitude(target)
         error = difference.square() if form == "squared" else difference.abs()
-    inner = erode(valid, GRADIENT_MARGIN)[..., 1:-1, 1:-1]  # where the magnitude is defined
+    inner = erode(valid, GRADIENT_MARGIN)[..., 1:-1, 1:-1]  # the pixels that have a gradient
     return masked_mean(error, inner)
 
 
 def gradient_magnitude(image: Tensor) -> Tensor:
     """sqrt(gx^2 + gy^2 + 1e-6) by Sobel's filters over 8: [B, C, H, W] to [B, C, H - 2, W - 2].
 
-    A ramp of slope 1 a pixel has magnitude 1. The epsilon keeps the derivative finite on flat
-    paper.
+    A slope of 1 per pixel has magnitude 1. The epsilon keeps the derivative finite on flat paper.
     """
     gx, gy = gradient(image, middle=2)
     return (gx.square() + gy.square() + GRADIENT_EPSILON).sqrt()
@@ -141,10 +140,11 @@ def direction_error(image: Tensor, photo: Tensor) -> Tensor:
 
     The geometric loss of Li, Gao, Huang: High-quality Face Sketch Synthesis via Geometric
     Normalization and Regularization (GENRE), ICME 2021, as in model/loss/gmsd_loss.py of
-    github.com/fei-hdu/genre, which compares the drawn sketch with the *photo*. Gradients are
-    Prewitt's, of the mean of an image's channels: images may differ in their number. The cosine is
-    g . h / (sqrt(g^2 + e) sqrt(h^2 + e)), e = 2.8e-9: where a gradient vanishes the error is 1, as
-    for a right angle, and where the photo's does, it moves nothing.
+    github.com/fei-hdu/genre, which compares the drawn sketch with the *photo*. The gradients are
+    Prewitt's, of the mean over the channels, because the images may differ in their number of
+    channels. The cosine is g . h / (sqrt(g^2 + e) sqrt(h^2 + e)), e = 2.8e-9. If a gradient
+    vanishes, the error is 1, as for a right angle. If the photo's gradient vanishes, the error has
+    no gradient.
     """
     (gx, gy), (hx, hy) = (
         gradient(each.mean(dim=1, keepdim=True), middle=1) for each in (image, photo)
@@ -156,11 +156,11 @@ def direction_error(image: Tensor, photo: Tensor) -> Tensor:
 
 
 def gradient(image: Tensor, middle: int) -> tuple[Tensor, Tensor]:
-    """gx and gy, each [B, C, H - 2, W - 2], of [B, C, H, W]: 1 for a slope of 1 a pixel.
+    """gx and gy, each [B, C, H - 2, W - 2], of [B, C, H, W]: 1 for a slope of 1 per pixel.
 
-    The middle of three differences weighs `middle`: 2 as Sobel has it, 1 as Prewitt.
+    `middle` is the weight of the middle one of three differences: 2 for Sobel, 1 for Prewitt.
     """
-    # Differences and sums rather than a convolution, which autocast would round to 16 bits.
+    # Not a convolution, which autocast would round to 16 bits.
     across = image[..., 2:] - image[..., :-2]  # [B, C, H, W - 2]
     down = image[..., 2:, :] - image[..., :-2, :]  # [B, C, H - 2, W]
     gx = across[..., :-2, :] + middle * across[..., 1:-1, :] + across[..., 2:, :]
@@ -171,9 +171,9 @@ def gradient(image: Tensor, middle: int) -> tuple[Tensor, Tensor]:
 def local_l1(parts: Mapping[str, Tensor], target: Tensor, regions: Regions) -> Tensor:
     """The sum over the six parts of the mean absolute difference from the target's part.
 
-    Yi et al.: APDrawingGAN, CVPR 2019, the local transfer loss. The mean of hair and background is
-    over the whole frame, in which they are black outside their masks: what these cover a third of
-    weighs a third, and 25 is calibrated for that.
+    Yi et al.: APDrawingGAN, CVPR 2019, the local transfer loss. For hair and background the mean is
+    over the whole frame, black outside their masks. So a mask that covers a third of the frame has
+    a third of the weight; the usual loss weight of 25 is calibrated for that.
     """
     wanted = split(target, regions)
     return torch.stack([F.l1_loss(parts[name].float(), wanted[name]) for name in PARTS]).sum()
@@ -190,9 +190,9 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def erode(mask: Tensor, margin: int) -> Tensor:
-    """`mask` [B, 1, H, W] without the pixels that lie within `margin` of an unset one.
+    """`mask` [B, 1, H, W] without the pixels within `margin` of an unset pixel.
 
-    Beyond the frame everything is unset. Distances are in rows and columns, whichever is larger.
+    Pixels beyond the frame are unset. A distance is in rows or columns, whichever is larger.
     """
     unset = F.pad((~mask).float(), [margin] * 4, value=1.0)
     return F.max_pool2d(unset, 2 * margin + 1, stride=1) == 0

@@ -29,11 +29,11 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class UNet(nn.Module):
-    """A U-Net as in [1]: each level halves the resolution, its output is handed across.
+    """A U-Net as in [1]: each level halves the resolution, and skips connect equal resolutions.
 
-    `widths` are the channels after each level. The first and the last level have no normalisation
-    on the way down. The `dropouts` levels above the innermost drop half of their channels' values
-    on the way up, which `doubling` layers take. Sides of the input have to be multiples of
+    `widths` are the channels after each level. On the way down, the first and the last level have
+    no normalisation. On the way up, which consists of `doubling` layers, the `dropouts` levels
+    above the innermost drop half of their values. The sides of the input must be multiples of
     2 ** len(widths).
     """
 
@@ -88,9 +88,9 @@ class UNet(nn.Module):
 def doubling(decoder: DecoderName, arriving: int, leaving: int, *, bias: bool) -> nn.Module:
     """A layer from `arriving` to `leaving` channels at twice the resolution.
 
-    `transposed`: the transposed convolution of [1], in which a filter of its own makes each of the
-    four pixels of a 2x2 block. `resize`: pixels are repeated, then convolved, as [3] advises: one
-    filter makes all four.
+    `transposed`: the transposed convolution of [1], in which each of the four pixels of a 2x2 block
+    has its own filter. `resize`: pixels are repeated, then convolved, as [3] advises, so that all
+    four have the same filter.
     """
     if decoder == "transposed":
         return nn.ConvTranspose2d(arriving, leaving, 4, stride=2, padding=1, bias=bias)
@@ -100,10 +100,10 @@ def doubling(decoder: DecoderName, arriving: int, leaving: int, *, bias: bool) -
 
 
 class LocalGenerators(nn.Module):
-    """A U-Net of its own for each part, as in [2].
+    """A U-Net for each part, as in [2].
 
-    Three levels on the four rectangles, four (one with dropout) on hair and background, which are
-    whole frames, black outside their masks.
+    It has three levels for the four rectangles, and four (one with dropout) for hair and
+    background, which are whole frames, black outside their masks.
     """
 
     def __init__(self, ngf: int, sketch_channels: int, decoder: DecoderName) -> None:
@@ -126,9 +126,9 @@ class LocalGenerators(nn.Module):
 
 @dataclasses.dataclass(frozen=True)
 class GeneratorOutput:
-    """`image` [B, C, F, F]; the sketches of the parts before fusion, and where they lie.
+    """`image` [B, C, F, F]; the parts' sketches before fusion, and their regions.
 
-    Without local networks `parts` is empty and `regions` None.
+    Without local networks, `parts` is empty and `regions` is None.
     """
 
     image: Tensor
@@ -137,11 +137,7 @@ class GeneratorOutput:
 
 
 class Generator(nn.Module):
-    """The U-Net of [1] on the whole frame; with `local`, fused with the parts' sketches.
-
-    How they are fused `fusion` says, by default as in [2]. Without `local` neither the local
-    networks nor a fusion exist.
-    """
+    """The U-Net of [1] on the whole frame; with `local`, fused with the parts' sketches."""
 
     def __init__(
         self,
@@ -160,8 +156,8 @@ class Generator(nn.Module):
     def forward(self, photo: Tensor, landmarks: Tensor, foreground: Tensor) -> GeneratorOutput:
         """Photos [B, 3, F, F] to sketches [B, C, F, F].
 
-        Points [B, 5, 2] in frame pixels and the head mask [B, 1, F, F] bool say where the
-        parts lie; they are used by the local networks alone.
+        Only the local networks use the points [B, 5, 2] in frame pixels and the head mask
+        [B, 1, F, F] bool, to find the parts.
         """
         image = self.unet(photo)
         if self.local is None or self.fusion is None:
@@ -174,8 +170,8 @@ class Generator(nn.Module):
 class PatchGAN(nn.Sequential):
     """The 70x70 PatchGAN of [1]: logits [B, 1, h, w], one for each overlapping patch.
 
-    A frame of 256 pixels gives 30x30 logits, its smallest rectangle (40x56) 3x5; a frame of 512
-    62x62 and 8x12, for the field of view stays 70 pixels.
+    A frame of 256 pixels gives 30x30 logits, and its smallest rectangle (40x56) 3x5. A frame of 512
+    gives 62x62 and 8x12, because the patches stay 70 pixels large.
     """
 
     def __init__(self, in_channels: int, ndf: int) -> None:
@@ -196,14 +192,14 @@ class PatchGAN(nn.Sequential):
 
 @dataclasses.dataclass(frozen=True)
 class Logits:
-    """What the discriminators say: of the frame, and of each part (empty without local ones)."""
+    """The discriminators' logits for the frame and for each part (empty without local networks)."""
 
     frame: Tensor
     parts: dict[str, Tensor]
 
 
 class Discriminators(nn.Module):
-    """A PatchGAN on the frame; with `local`, one more for each of the six parts, as in [2].
+    """A PatchGAN on the frame; with `local`, another for each of the six parts, as in [2].
 
     All are conditional: they see photo and sketch.
     """
@@ -215,7 +211,7 @@ class Discriminators(nn.Module):
         self.parts = nn.ModuleDict({name: PatchGAN(channels, ndf) for name in PARTS if local})
 
     def forward(self, photo: Tensor, sketch: Tensor, regions: Regions | None) -> Logits:
-        """Judge sketches of photos; `regions` are needed by the local discriminators alone."""
+        """Judge sketches of photos; only the local discriminators need `regions`."""
         both = torch.cat([photo, sketch], dim=1)  # [B, 3 + C, F, F]
         if not self.parts:
             return Logits(self.frame(both), {})
@@ -235,8 +231,8 @@ def build_generator(
 ) -> Generator:
     """A generator with fresh weights as in [1], each of its networks from a seed of its own.
 
-    So generators of one `seed` have the same U-Net, with local networks and without, and the same
-    local networks, however they are fused.
+    So all generators of one `seed` have the same U-Net, and the same local networks with every
+    fusion.
     """
     generator = Generator(ngf, sketch_channels, local, fusion, decoder)
     networks: dict[str, nn.Module] = {"unet": generator.unet}
@@ -270,10 +266,11 @@ def initialise(network: nn.Module, seed: int) -> None:
 
 
 def as_at_test_time(network: Module, random: torch.Generator) -> Module:
-    """A copy that shares the weights of `network` and behaves as at test time in [1].
+    """A copy that shares the weights of `network` and behaves like [1] at test time.
 
-    Normalisation uses the statistics of the batch at hand (with one image, that image's) and leaves
-    the running statistics alone. Dropout stays on, from `random`, a generator of the device.
+    Normalisation uses the statistics of the current batch (one image: its own) and does not change
+    the running statistics. Dropout stays on; its numbers come from `random`, a generator of the
+    device.
     """
     tensors = [*network.parameters(), *network.buffers()]
     own = copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}).train()

@@ -1,9 +1,9 @@
 """Pairs, points and labels packed into one file per split, for training and inference.
 
-Every image lies in the centre of a square frame, padded with one value: zeros,
-black, in the report that the experiment follows (Li Xiang, 2019 summary, HDUMIL-Gao-Group/Report).
-Apart from `photosketch.training.tensors`, so that training depends on the packed file and not on
-how it was made.
+Every image lies in the centre of a square frame and is padded with one value: black (0) in the
+report that the experiment follows (Li Xiang, 2019 summary, HDUMIL-Gao-Group/Report).
+`photosketch.training.tensors` is a module of its own, so that training depends on the packed file
+but not on this code.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,11 +31,11 @@ def pack(
     pad_value: int,
     sketch_channels: int,
 ) -> dict[str, Any]:
-    """The arrays of one split, in the order of `pairs`. Images and labels are `storage.Streamed`,
-    so that no more than one of them is in memory.
+    """The arrays of one split, in the order of `pairs`.
 
     `landmark_files` and `parsing_files` name each subset's CSV and NPZ; `frame` is F, the side of
-    the frame in pixels. The result:
+    the frame in pixels. Images and labels are `storage.Streamed`, so that only one of them is in
+    memory at a time:
 
     ids, subset [N] str
     photo     [N, F, F, 3] uint8
@@ -45,15 +45,15 @@ def pack(
     size      [2] (width, height) of the images; offset [2] (x, y) of their top left pixel
     pad_value 0-d, the padding of photo and sketch (0 to 255)
 
-    Raises InputError with every pair that has no points or labels, or does not fit the frame.
+    Raises InputError with every pair that lacks points or labels.
     """
     if not pairs:
         raise InputError(["a split has no pairs: dataset.pairs needs rows of split train and test"])
     tables = {subset: read_landmarks(path) for subset, path in landmark_files.items()}
     labels = {subset: read_photo_labels(path) for subset, path in parsing_files.items()}
-    _check(pairs, tables, labels, landmark_files, parsing_files, frame)
-
-    size = pairs[0].width, pairs[0].height
+    _check(pairs, tables, labels, landmark_files, parsing_files)
+    size = pairs[0].width, pairs[0].height  # dataset.size, which fits the frame
+    assert max(size) <= frame and all((pair.width, pair.height) == size for pair in pairs)
     frames = len(pairs), frame, frame
 
     def photos() -> Iterator[np.ndarray]:
@@ -84,13 +84,13 @@ def pack(
 
 
 def offset(size: Sequence[int], frame: int) -> tuple[int, int]:
-    """Where the top left pixel of an image of `size` (width, height) lies in its frame: (x, y)."""
+    """The place (x, y) in its frame of the top left pixel of an image of `size` (width, height)."""
     width, height = size
     return (frame - width) // 2, (frame - height) // 2
 
 
 def framed(pixels: np.ndarray, frame: int, fill: int) -> np.ndarray:
-    """An image [H, W, ...] uint8 in the middle of a frame [F, F, ...] of the value `fill`."""
+    """An image [H, W, ...] uint8 in the middle of a frame [F, F, ...] filled with `fill`."""
     height, width = pixels.shape[:2]
     x, y = offset((width, height), frame)
     canvas = np.full((frame, frame, *pixels.shape[2:]), fill, np.uint8)
@@ -109,27 +109,15 @@ def _check(
     labels: Mapping[str, Mapping[str, Labels]],
     landmark_files: Files,
     parsing_files: Files,
-    frame: int,
 ) -> None:
-    """Raise InputError with everything that keeps the pairs from being packed."""
+    """Raise InputError with every pair that lacks points or labels."""
     located = {
         subset: set(table.loc[table["modality"] == "photo", "id"])
         for subset, table in tables.items()
     }
-    first, size = pairs[0], (pairs[0].width, pairs[0].height)
     problems = []
-    if max(size) > frame:
-        problems.append(
-            f"{first.photo}: {size[0]}x{size[1]} pixels do not fit the {frame}x{frame} frame; give "
-            "smaller images"
-        )
     for pair in pairs:
         pixels, who = f"{pair.width}x{pair.height}", f"the photo of {pair.subset} {pair.id}"
-        if (pair.width, pair.height) != size:
-            problems.append(
-                f"{pair.photo}: {pixels} pixels, but {size[0]}x{size[1]} in {first.photo}; give "
-                "images of one size"
-            )
         if pair.id not in located[pair.subset]:
             problems.append(
                 f"{landmark_files[pair.subset]}: no points of {who}; delete it: it is written again"

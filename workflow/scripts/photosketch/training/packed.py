@@ -1,5 +1,6 @@
 """The files of packed pairs, one per split: arrays as `pack.pack` describes them."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,7 +14,7 @@ NAMES = ("ids", "subset", "photo", "sketch", "landmarks", "parsing", "size", "of
 
 
 def read_packed(path: Path | str) -> dict[str, Any]:
-    """All arrays of a file, by name. Raises InputError if the file is damaged."""
+    """The arrays of a file by name. Raises InputError if the file is damaged."""
     return read_arrays(path, "pack_tensors or pack_warped_tensors", NAMES)
 
 
@@ -23,25 +24,18 @@ def write_packed(
     name: str = "packing",
     console: TextIO | None = None,
 ) -> None:
-    """Write arrays, streamed or not, to an NPZ, uncompressed: reading speed matters more than size.
+    """Write arrays to an NPZ, uncompressed, because reading speed matters more than size.
 
-    `console` is told by this name how far it is.
+    `console` shows the progress under the name `name`.
     """
-    total = sum(array.shape[0] for array in arrays.values() if isinstance(array, Streamed))
-    with Bar(name, total, console) as bar:
-        shown = {
-            key: _shown(array, bar) if isinstance(array, Streamed) else array
-            for key, array in arrays.items()
-        }
-        write_arrays(path, shown)
+    streamed = {key: array for key, array in arrays.items() if isinstance(array, Streamed)}
+    with Bar(name, sum(array.shape[0] for array in streamed.values()), console) as bar:
 
+        def shown(array: Streamed) -> Iterator[np.ndarray]:
+            for part in array.parts():
+                yield part
+                bar.update()
 
-def _shown(array: Streamed, bar: Bar) -> Streamed:
-    """The same array, whose parts move the bar on as they are written."""
-
-    def parts() -> Iterator[np.ndarray]:
-        for part in array.parts():
-            yield part
-            bar.update()
-
-    return Streamed(array.shape, parts)
+        for key, array in streamed.items():
+            streamed[key] = Streamed(array.shape, functools.partial(shown, array))
+        write_arrays(path, {**arrays, **streamed})

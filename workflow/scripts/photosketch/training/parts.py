@@ -5,10 +5,10 @@ Drawings From Face Photos With Hierarchical GANs, CVPR 2019): four rectangles ar
 (`photosketch.geometry.patches`), hair (the foreground outside the rectangles) and background (all
 that is not foreground; padding counts as background).
 
-Images are [B, C, F, F] in [-1, 1], F the side of the frame. As there, hair and background are
-black, -1, outside their masks, for photos and sketches alike, in what networks and losses see of
-them; where the parts are composed they are white, +1, what a pixelwise minimum ignores. Nothing
-here waits for the device or loops over samples, so all of it may be captured in a CUDA graph.
+Images are [B, C, F, F] in [-1, 1], F the side of the frame. Like in APDrawingGAN, networks and
+losses see hair and background black (-1) outside their masks, in photos and sketches. When parts
+are composed, their surroundings are white (+1), which a pixelwise minimum ignores. Nothing here
+waits for the device or loops over samples, so all of it can be captured in a CUDA graph.
 """
 
 import dataclasses
@@ -42,15 +42,14 @@ class Regions:
 
     @property
     def patches(self) -> tuple[Patch, ...]:
-        """The rectangles in frames of that side."""
+        """The sizes of the rectangles in these frames."""
         return patches_of(self.frame)
 
 
 def rectangles(landmarks: Tensor, frame: int) -> Tensor:
-    """The top left corners (x, y) of the patches, int64 [B, 4, 2], for points [B, 5, 2] in frames
-    of that side.
+    """The top left corners (x, y) of the patches, int64 [B, 4, 2], for points [B, 5, 2].
 
-    Rounded and clamped by `patches.placed`.
+    Rounded and clamped by `patches.placed`. `frame` is the side of the frames.
     """
     places = [torch.stack(place, dim=-1) for place in placed(landmarks, frame)]
     return torch.stack(places, dim=1).long()
@@ -60,12 +59,16 @@ def find_regions(landmarks: Tensor, foreground: Tensor) -> Regions:
     """The parts of frames with points [B, 5, 2] and a head mask [B, 1, F, F] bool."""
     frame = foreground.shape[-1]
     corners = rectangles(landmarks, frame)
-    covered = [
+    covered = functools.reduce(torch.logical_or, _covered(corners, frame))
+    return Regions(corners, foreground & ~covered, ~foreground)
+
+
+def _covered(corners: Tensor, frame: int) -> list[Tensor]:
+    """The pixels of each rectangle, bool [B, 1, F, F], in the order of `PATCHES`."""
+    return [
         inside(corners[:, index], patch.height, patch.width, frame)
         for index, patch in enumerate(patches_of(frame))
     ]
-    hair = foreground & ~functools.reduce(torch.logical_or, covered)
-    return Regions(corners, hair, ~foreground)
 
 
 def inside(corners: Tensor, height: int, width: int, frame: int) -> Tensor:
@@ -89,10 +92,10 @@ def paste(patch: Tensor, corners: Tensor, frame: int) -> Tensor:
 
 
 class _Crop(torch.autograd.Function):
-    """Cutting out; its gradient is placed on zeros.
+    """Cutting out; the gradient is placed on zeros.
 
-    A gradient of our own, because that of `gather` adds atomically, or sorts and waits for the
-    device where deterministic algorithms are asked for, and neither fits a CUDA graph.
+    The gradient is our own, because `gather`'s does not fit a CUDA graph: it uses atomic additions
+    or, with deterministic algorithms, sorts and waits for the device.
     """
 
     @staticmethod
@@ -108,7 +111,7 @@ class _Crop(torch.autograd.Function):
 
 
 class _Paste(torch.autograd.Function):
-    """Placing on white; its gradient is cut out."""
+    """Placing on white; the gradient is cut out."""
 
     @staticmethod
     def forward(ctx: Any, patch: Tensor, corners: Tensor, frame: int) -> Tensor:
@@ -146,8 +149,7 @@ def _pixels(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def split(image: Tensor, regions: Regions) -> dict[str, Tensor]:
-    """The six parts of images: rectangles [B, C, h, w]; hair and background whole frames, black
-    outside their masks."""
+    """The six parts of images: rectangles [B, C, h, w]; hair and background, whole frames."""
     parts = {
         patch.name: crop(image, regions.corners[:, index], patch.height, patch.width)
         for index, patch in enumerate(regions.patches)
@@ -158,12 +160,12 @@ def split(image: Tensor, regions: Regions) -> dict[str, Tensor]:
 
 
 def compose(parts: dict[str, Tensor], regions: Regions) -> Tensor:
-    """The parts on one white canvas [B, C, F, F], by pixelwise minimum where they overlap."""
+    """The parts on a white canvas [B, C, F, F]; the pixelwise minimum where they overlap."""
     return functools.reduce(torch.minimum, layers(parts, regions))
 
 
 def layers(parts: dict[str, Tensor], regions: Regions) -> list[Tensor]:
-    """Each part where it lies in the frame, [B, C, F, F], white around it; as `PARTS`."""
+    """Each part at its place in a white frame [B, C, F, F], in the order of `PARTS`."""
     placed = [
         paste(parts[patch.name], regions.corners[:, index], regions.frame)
         for index, patch in enumerate(regions.patches)
@@ -174,11 +176,8 @@ def layers(parts: dict[str, Tensor], regions: Regions) -> list[Tensor]:
 
 
 def masks(regions: Regions) -> Tensor:
-    """Where each part lies, bool [B, 6, 256, 256], in the order of `PARTS`."""
-    covered = [
-        inside(regions.corners[:, index], patch.height, patch.width, regions.frame)
-        for index, patch in enumerate(regions.patches)
-    ]
+    """The pixels of each part, bool [B, 6, F, F], in the order of `PARTS`."""
+    covered = _covered(regions.corners, regions.frame)
     return torch.cat([*covered, regions.hair, regions.background], dim=1)
 
 

@@ -1,4 +1,4 @@
-"""The files of drawn sketches: those that inference writes, and other people's in the same form."""
+"""The files of drawn sketches: from inference, or other people's sketches in the same form."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -30,12 +30,12 @@ class Samples:
     def of(self, subset: str, ids: Sequence[str]) -> list[np.ndarray]:
         """The sketches [H, W] of these people of a subset."""
         people = zip(self.subset.tolist(), self.ids.tolist(), strict=True)
-        position = {person: index for index, person in enumerate(people)}
-        return [self.sketches[position[subset, id]] for id in ids]
+        sketches = dict(zip(people, self.sketches, strict=True))
+        return [sketches[subset, id] for id in ids]
 
 
 def ids_and_subsets(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
-    """What the files name pairs by: ids [N], subset [N]."""
+    """The ids [N] and the subsets [N] of pairs."""
     return np.array([pair.id for pair in pairs]), np.array([pair.subset for pair in pairs])
 
 
@@ -45,8 +45,10 @@ def write_samples(samples: Samples, path: str | Path) -> None:
 
 
 def read_samples(path: str | Path, people: Sequence[tuple[str, str]] | None = None) -> Samples:
-    """What `write_samples` wrote. Raises InputError unless the sketches are those of `people`
-    (subset, id), in their order, if these are given."""
+    """Read what `write_samples` wrote.
+
+    Raises InputError if the sketches are not those of `people` (subset, id), if given, in order.
+    """
     stage = "infer or collect_sketches"
     arrays = read_arrays(path, stage, NAMES)
     with intact(path, stage):

@@ -1,13 +1,12 @@
-"""What people watch while a training runs: event files for TensorBoard, and strips of samples.
+"""What people watch during training: event files for TensorBoard, and strips of samples.
 
-Nothing here reaches a weight or a declared output.
+Nothing here affects a weight or a declared output.
 """
 
 import contextlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -22,19 +21,15 @@ EVENTS = "events.out.tfevents.*"
 
 
 class Live:
-    """The event files of a run, beside its log, and its strips; a step of theirs is an image seen.
-
-    To be used as a context, begun where the training begins.
-    """
+    """The event files and strips of a run, a context. The x axis of the curves is images seen."""
 
     def __init__(self, folder: Path, name: str, images: int) -> None:
-        """For a training that goes on after so many `images`.
+        """For a training that begins after `images` images.
 
-        What earlier event files hold beyond them is of steps that are made again: TensorBoard
-        leaves it out. At 0 they are of another training, and are removed.
+        TensorBoard leaves out later points of earlier event files, because these steps are made
+        again. If `images` is 0, earlier event files belong to another training and are removed.
         """
-        self.folder = folder
-        self.name = name
+        self.folder, self.name = folder, name
         if images == 0:
             for path in folder.glob(EVENTS):
                 path.unlink()
@@ -48,9 +43,7 @@ class Live:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None and self._count:
             self._write_point()
         with _left_out("the last of the curves"):
@@ -60,10 +53,10 @@ class Live:
     def add_losses(
         self, images: int, count: int, sums: Mapping[str, float], values: Mapping[str, float]
     ) -> None:
-        """Add steps to the next point of the curves, and write it where the last is long ago.
+        """Add steps to the next point of the curves; write the point if it is due.
 
-        images: seen in all by the end of these steps; count: by these steps, and sums: each loss
-        over these; values: what is written as it is now, such as the learning rate.
+        images: seen in all after these steps; count: images of these steps; sums: of each loss over
+        these images; values: written without averaging, such as the learning rate.
         """
         self._count += count
         for term, total in sums.items():
@@ -98,18 +91,17 @@ class Live:
         shown: Sequence[np.ndarray],
         warped: bool,
     ) -> None:
-        """Write strips/epoch{epoch}.png, and the same picture to the events: pairs by name, two in
-        a row, each with its photo, its sketch to learn and the drawn one.
+        """Write strips/epoch{epoch}.png, and the same picture to the event file.
 
-        shown: these three, RGB uint8 [B, F, F, 3] each; warped: whether the sketch to learn is.
+        shown: photos, training sketches and drawn sketches of the pairs `names`, each RGB uint8
+        [B, F, F, 3]; warped: whether the training sketches are warped.
         """
         title = f"{self.name}: training pairs after epoch {epoch}"
-        true = "true sketch, warped" if warped else "true sketch"
         groups = [
             contact_sheet.Group(list(map(Image.fromarray, of_pair)), name)
             for name, *of_pair in zip(names, *shown, strict=True)
         ]
-        columns = ("photo", true, "drawn sketch")
+        columns = ("photo", "true sketch, warped" if warped else "true sketch", "drawn sketch")
         picture = contact_sheet.sheet(title, groups, across=2, columns=columns)
         path = self.folder / "strips" / f"epoch{epoch:04d}.png"
         with _left_out(str(path)):
@@ -122,8 +114,7 @@ class Live:
 
 @contextlib.contextmanager
 def _left_out(what: str) -> Iterator[None]:
-    """Around writing something to look at: if the disk is full the log says so, and training goes
-    on."""
+    """If the block cannot write, for example because the disk is full, the log says so."""
     try:
         yield
     except (OSError, InputError) as error:

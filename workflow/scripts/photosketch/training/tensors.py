@@ -1,6 +1,6 @@
 """Packed frames on the device, and batches of them with the training's jitter and flips.
 
-The whole set lies on the device as 8-bit arrays; a batch is made there by index arithmetic, without
+The whole set lies on the device as 8-bit arrays. A batch is made there by index arithmetic, without
 work on the host, so that a training step can be captured in a CUDA graph.
 """
 
@@ -12,20 +12,20 @@ from torch import Tensor
 
 from photosketch.training.packed import read_packed
 
-# which point of the packed frame each point of a mirrored one is: eyes and mouth corners have
-# changed sides. Labels of parsings know no sides.
+# For each point of a mirrored frame, the point of the packed frame: eyes and mouth corners change
+# sides. The labels have no sides.
 MIRRORED_POINTS = (1, 0, 2, 4, 3)
 
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """Frames as the networks see them, F pixels a side; C is the number of sketch channels.
+    """The networks' input: frames with sides of F pixels and C sketch channels.
 
     photo     [B, 3, F, F] float32 in [-1, 1], RGB
     sketch    [B, C, F, F] float32 in [-1, 1]
     landmarks [B, 5, 2] float32, the photo's points (x, y) in frame pixels
     parsing   [B, F, F] uint8, the photo's labels; padding is background (0)
-    valid     [B, 1, F, F] bool, the pixels that show the image and not padding
+    valid     [B, 1, F, F] bool, the pixels of the image, without padding
     """
 
     photo: Tensor
@@ -42,11 +42,11 @@ class Batch:
 
 @dataclasses.dataclass(frozen=True)
 class PackedSet:
-    """One split, as `photosketch.training.pack` wrote it, on one device.
+    """One split on one device: the arrays of `photosketch.training.pack`.
 
     photo [N, F, F, 3], sketch [N, F, F, C] and parsing [N, F, F] are uint8,
-    landmarks [N, 5, 2] float32. The image, `size` (width, height) pixels large, lies at `offset`
-    (x, y) in the frame; the rest of photo and sketch has the value `pad_value`.
+    landmarks [N, 5, 2] float32. An image of `size` (width, height) lies at `offset` (x, y) in the
+    frame; the rest of photo and sketch has the value `pad_value`.
     """
 
     ids: list[str]
@@ -69,7 +69,6 @@ class PackedSet:
 
     @property
     def sketch_channels(self) -> int:
-        """How many channels the sketches have."""
         return self.sketch.shape[-1]
 
     def batch(
@@ -81,12 +80,10 @@ class PackedSet:
     ) -> Batch:
         """The frames `indices` (int64 [B], on the device of the set).
 
-        With `jitter` and the `offsets` that `sample_jitter` gave for it, the frame is padded to
-        `jitter` pixels a side, and a frame is cropped from that with its top left pixel at the
-        offset. With the `flips` of `sample_flips`, the frames for which they are true are mirrored
-        after that, left to right, so that the left eye is the right one's image. Photo, sketch,
-        labels, points and valid pixels move together; what comes in from beyond the frame is
-        padding.
+        With `offsets` from `sample_jitter`, each frame is padded to sides of `jitter` pixels, and a
+        new frame is cropped at the offset. With `flips` from `sample_flips`, frames are mirrored
+        after that, and the left points become the right points. Photo, sketch, labels, points and
+        valid pixels move together. Pixels from beyond the frame are padding.
         """
         device = self.photo.device
         if offsets is None:
@@ -99,9 +96,8 @@ class PackedSet:
         landmarks = self.landmarks[indices] - shift[:, None]
         if flips is not None:
             columns = torch.where(flips[:, None], columns.flip(1), columns)
-            landmarks = torch.where(
-                flips[:, None, None], _mirrored(landmarks, self.frame), landmarks
-            )
+            mirrored = _mirrored(landmarks, self.frame)
+            landmarks = torch.where(flips[:, None, None], mirrored, landmarks)
 
         x, y = self.offset
         width, height = self.size
@@ -116,7 +112,7 @@ class PackedSet:
 
 
 def load_packed(path: Path | str, device: torch.device) -> PackedSet:
-    """A file of `photosketch.training.packed.write_packed`, its arrays on `device`."""
+    """A file that `photosketch.training.packed.write_packed` wrote, its arrays on `device`."""
     arrays = read_packed(path)
     names = ("photo", "sketch", "landmarks", "parsing")
     width, height = arrays["size"].tolist()
@@ -134,10 +130,9 @@ def load_packed(path: Path | str, device: torch.device) -> PackedSet:
 def sample_jitter(batch_size: int, jitter: int, frame: int, device: torch.device) -> Tensor | None:
     """Offsets (x, y) of random crops, int64 [B, 2], from torch's global random state.
 
-    Padding to `jitter` pixels a side and cropping a frame is pix2pix's augmentation (Isola, Zhu,
-    Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017); each
-    place from 0 to `jitter` - `frame` is equally likely. None for `jitter` 0, which switches it
-    off.
+    Padding to sides of `jitter` pixels and cropping a frame is pix2pix's augmentation (Isola, Zhu,
+    Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017). Each
+    place from 0 to `jitter` - `frame` is equally likely. None if `jitter` is 0 (off).
     """
     if not jitter:
         return None
@@ -148,15 +143,14 @@ def sample_jitter(batch_size: int, jitter: int, frame: int, device: torch.device
 def sample_flips(batch_size: int, flip: bool, device: torch.device) -> Tensor | None:
     """Which frames are mirrored, bool [B], each with probability 1/2, from torch's random state.
 
-    None without `flip`; nothing is drawn then. To be called after `sample_jitter`, whose numbers
-    are then the same with flips and without.
+    None without `flip`, which uses no random number. Call `sample_jitter` first, so that its
+    numbers are the same with flips and without.
     """
     return torch.rand(batch_size, device=device) < 0.5 if flip else None
 
 
 def _mirrored(points: Tensor, frame: int) -> Tensor:
-    """Points [B, 5, 2] of frames of that side seen in a mirror; the eye on the left is the left
-    one again."""
+    """Points [B, 5, 2] of mirrored frames; the eye on the left is the left eye again."""
     x, y = points.unbind(-1)  # [B, 5] each
     swapped = torch.stack([frame - 1 - x, y], dim=-1).unbind(1)  # five of [B, 2]
     return torch.stack([swapped[index] for index in MIRRORED_POINTS], dim=1)
@@ -167,7 +161,7 @@ def _within(positions: Tensor, start: int, stop: int) -> Tensor:
 
 
 def _window(images: Tensor, indices: Tensor, rows: Tensor, columns: Tensor, fill: int) -> Tensor:
-    """Pixels [B, F, F, C] of `images` [N, F, F, C]; `fill` where they lie outside."""
+    """Pixels [B, F, F, C] of `images` [N, F, F, C]; `fill` outside the frame."""
     frame = images.shape[1]
     pixels = images[
         indices[:, None, None],

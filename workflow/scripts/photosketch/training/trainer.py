@@ -1,8 +1,8 @@
 """The networks of a run, their optimizers, and pix2pix's training step.
 
-The step: forward, update the discriminators on the detached sketch, freeze them, update the
-generator. Every random number of a step derives from the seed and the count of images seen, so that
-a resumed run continues the same stream, whether the step is recorded as a CUDA graph or not.
+A step runs the generator, updates the discriminators on the detached sketch, freezes them, and
+updates the generator. Every random number of a step derives from the seed and the count of images
+seen. So a resumed run continues the same stream, with a CUDA graph or without.
 """
 
 import dataclasses
@@ -23,10 +23,10 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 
 @dataclass(frozen=True)
 class Switches:
-    """Faster ways to compute the same step; with all of them off it is plain eager PyTorch."""
+    """Faster ways to compute the same step; with all of them off, the step is plain PyTorch."""
 
     fused_adam: bool = True  # one kernel for all parameters
-    channels_last: bool = True  # the order in which convolutions are fastest on a GPU
+    channels_last: bool = True  # the memory format with the fastest convolutions on a GPU
     graph: bool = True  # GPU only: the step is recorded once and replayed without host work
 
 
@@ -34,10 +34,10 @@ PLAIN = Switches(fused_adam=False, channels_last=False, graph=False)
 
 
 def fastest(device: torch.device) -> Switches:
-    """What training takes.
+    """The switches that training uses.
 
-    On a CPU channels last make a step of `baseline` 1.3 and one of `local_glad` 1.5 times as long
-    (AMD EPYC with AVX2; on another processor all networks but the U-Net gained by them).
+    On a CPU, channels_last makes a step of `baseline` 1.3 times and a step of `local_glad` 1.5
+    times as long (AMD EPYC with AVX2; on another processor it sped up all networks but the U-Net).
     """
     return Switches(channels_last=device.type == "cuda")
 
@@ -59,7 +59,7 @@ class Network(Generic[Module]):
             fused=switches.fused_adam,
             capturable=recorded,
         )
-        if recorded:  # a tensor given to Adam itself would be read back, which waits for the device
+        if recorded:  # Adam would read back a tensor given to it, which waits for the device
             for group in self.optimizer.param_groups:
                 group["lr"] = torch.tensor(config.lr, device=device)
 
@@ -70,15 +70,15 @@ class Network(Generic[Module]):
         self.optimizer.step()
 
     def set_learning_rate(self, rate: float) -> None:
-        """The rate from the next step on."""
+        """Set the rate from the next step on."""
         for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):  # read by the recorded step
+            if isinstance(group["lr"], Tensor):  # the recorded step reads it
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
 
     def is_finite(self) -> bool:
-        """Whether all weights, buffers and moments are; waits for the device."""
+        """Whether all weights, buffers and moments are finite; waits for the device."""
         moments = [value for each in self.optimizer.state.values() for value in each.values()]
         weights = list(self.module.state_dict().values())
         device = weights[0].device  # Adam may keep its counts of steps on the host
@@ -86,11 +86,11 @@ class Network(Generic[Module]):
         return bool(torch.stack(finite).all())
 
     def bytes(self) -> int:
-        """The size of weights and buffers; each moment takes about as much again."""
+        """The size of weights and buffers; each moment needs about the same size."""
         return sum(value.nbytes for value in self.module.state_dict().values())
 
     def state(self) -> dict[str, Any]:
-        """Weights with buffers, and moments: the tensors in use. Options are the config's."""
+        """The weights, buffers and moments in use. Adam's options come from the config."""
         return {
             "weights": dict(self.module.state_dict()),
             "moments": self.optimizer.state_dict()["state"],
@@ -104,9 +104,9 @@ class Network(Generic[Module]):
 
     @torch.no_grad()
     def undo(self, before: dict[str, Any]) -> None:
-        """Bring all values back to a copy of the state, in the memory they are in.
+        """Copy an earlier state back, into the same memory.
 
-        Moments that did not exist then become 0, as a first step finds them.
+        Moments that did not exist then become 0, as before the first step.
         """
         for key, value in self.module.state_dict().items():
             value.copy_(before["weights"][key])
@@ -122,22 +122,22 @@ class Network(Generic[Module]):
 class Position:
     """How far a run has come."""
 
-    images: int = 0  # seen so far, the clock of the run
+    images: int = 0  # seen so far: the clock of the run
     totals: dict[str, float] = dataclasses.field(default_factory=dict)  # of the epoch under way
     log: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # one row per epoch
 
     def close_epoch(self, epoch: int, rate: float) -> None:
-        """Turn the epoch's totals into a row of the log; `rate` was its learning rate."""
+        """Turn the totals of an epoch with the learning rate `rate` into a row of the log."""
         self.log.append({"epoch": epoch, "images": self.images, "lr": rate, **self.totals})
         print(f"epoch {epoch}: " + ", ".join(f"{k} {v:.4f}" for k, v in self.totals.items()))
         self.totals = {}
 
 
 class Trainer:
-    """Generator, discriminators and position of a run, brought forward step by step.
+    """Generator, discriminators and position of a run, freshly initialised.
 
-    Freshly initialised, at the start of a run. `switches` are by default those that are fastest on
-    the device. Raises InputError if the device has no memory for the networks.
+    The default of `switches` is the fastest for the device. Raises InputError if the device lacks
+    the memory for the networks.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class Trainer:
         """Train on the pairs `indices` (int64 [B], on the device), the next of the run.
 
         Returns the unweighted terms, float32 [len(self.terms)] on the device, without waiting for
-        it; to be copied before the next call, which may reuse the memory.
+        the device. Copy them before the next call, which may reuse the memory.
         """
         torch.manual_seed(derive_seed(self.seed, "step", self.position.images))
         whole = len(indices) == self.config.batch_size  # an epoch's last batch may be smaller
@@ -180,7 +180,7 @@ class Trainer:
             except RuntimeError as error:
                 print(f"the step is not recorded as a CUDA graph, training runs eagerly: {error}")
             if self.recorded is None:
-                torch.cuda.empty_cache()  # not within `except`: the error keeps the memory
+                torch.cuda.empty_cache()  # not within `except`: the error keeps memory alive
                 self.recordable = False
         if self.recorded is not None and whole:
             values = self.recorded.replay(indices)
@@ -190,7 +190,7 @@ class Trainer:
         return values
 
     def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
-        """One step from torch's random state as it is, jitter and flips included; the terms [T]."""
+        """One step with jitter and flips from torch's current random state; the terms [T]."""
         offsets = tensors.sample_jitter(len(indices), self.config.jitter, data.frame, self.device)
         flips = tensors.sample_flips(len(indices), self.config.flip, self.device)
         values = self.step(data.batch(indices, self.config.jitter, offsets, flips))
@@ -198,7 +198,7 @@ class Trainer:
         return torch.stack([value.float() for value in values.values()])
 
     def step(self, batch: tensors.Batch) -> dict[str, Tensor]:
-        """One step of pix2pix on a batch; the unweighted terms as 0-d tensors on the device."""
+        """One step of pix2pix on a batch; the unweighted terms, 0-d tensors on the device."""
         if self.switches.channels_last:
             batch = dataclasses.replace(
                 batch,
@@ -228,29 +228,29 @@ class Trainer:
     def _precision(self) -> torch.autocast:
         """Forward passes in 16 bits if the config says so; weights and losses stay float32.
 
-        Entered anew for each forward pass: the 16-bit copies of the weights it makes must not
-        outlive an update.
+        Entered again for each forward pass, because autocast caches 16-bit copies of the weights,
+        which must not outlive an update.
         """
         enabled = self.config.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def set_learning_rate(self, rate: float) -> None:
-        """The rate of both optimizers from the next step on."""
+        """Set the rate of both optimizers from the next step on."""
         self.generator.set_learning_rate(rate)
         self.discriminators.set_learning_rate(rate)
 
     def is_finite(self) -> bool:
-        """Whether all weights, buffers and moments of the optimizers are; waits for the device."""
+        """Whether all weights, buffers and moments are finite; waits for the device."""
         return self.generator.is_finite() and self.discriminators.is_finite()
 
     def bytes_of_state(self) -> int:
-        """About what a saved state takes: weights, buffers and two moments for each weight."""
+        """The approximate size of a saved state: weights, buffers and two moments per weight."""
         return 3 * (self.generator.bytes() + self.discriminators.bytes())
 
     def about(self) -> dict[str, Any]:
-        """What the file of a generator says of it: all that it takes to build it, in builtins.
+        """The metadata (builtins) from which a generator is built.
 
-        `needs`: what it has to be told of a photo besides its pixels.
+        `needs`: what the generator needs besides a photo's pixels.
         """
         parts = f", local networks of six parts, fusion {self.config.fusion}" if self.local else ""
         decoder = ", resize decoder" if self.config.decoder == "resize" else ""
@@ -264,7 +264,7 @@ class Trainer:
         }
 
     def state(self) -> dict[str, Any]:
-        """All that a later process needs to go on from here; the tensors are those in use."""
+        """Everything that a later process needs to resume from here; its tensors are in use."""
         return {
             "generator": self.generator.state(),
             "discriminators": self.discriminators.state(),
@@ -278,6 +278,6 @@ class Trainer:
         self.position = Position(state["images"], state["totals"], state["log"])
 
     def undo(self, before: dict[str, Any]) -> None:
-        """Bring both networks back to a copy of the state, in the memory they are in."""
+        """Copy an earlier state of both networks back, into the same memory."""
         self.generator.undo(before["generator"])
         self.discriminators.undo(before["discriminators"])

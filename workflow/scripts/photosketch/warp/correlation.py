@@ -1,9 +1,9 @@
-"""Where patches of one picture look like another: normalised cross-correlation in whole numbers.
+"""How alike patches of two pictures are: normalised cross-correlation in whole numbers.
 
-Sums of whole numbers are the same in any order, so a correlation is the same to the last bit
-on every processor, with every library and memory layout. If nothing varies, a correlation is
-0; OpenCV's `matchTemplate` divides one rounding error by another there, so that paper or a black
-bar answers with anything between -1 and 1.
+Sums of whole numbers are the same in any order, so a correlation is the same to the last bit with
+every processor, library and memory layout. If nothing varies, the correlation is 0. OpenCV's
+`matchTemplate` divides one rounding error by another there, so that paper or a black bar can give
+any value between -1 and 1.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from photosketch.data.array_types import Field
 
-_STEPS = 16  # to a gray level: what pictures are rounded to
-_LEAST_SPREAD = 0.5  # gray levels: what varies less is grain, and counts as varying so much
-_AT_ONCE = 64  # patches, whose transforms stay in the cache
+_STEPS = 16  # per gray level, to which pictures are rounded
+_LEAST_SPREAD = 0.5  # gray levels: a smaller spread is grain and counts as this
+_AT_ONCE = 64  # patches, so that their transforms stay in the cache
 
 Pixels = NDArray[np.int64]
 Values = NDArray[np.float64]
@@ -26,11 +26,11 @@ Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture in whole numbers, and what its patches (squares) add up to.
+    """A picture in whole numbers, with statistics of its patches (squares).
 
-    values [H, W]: gray levels in sixteenths; sums, spreads [H - 2 half, W - 2 half]: of the n
-    values of the patch around each pixel that is `half` pixels from the border or more, their sum
-    and n times their standard deviation.
+    values [H, W]: gray levels in sixteenths; sums, spreads [H - 2 half, W - 2 half]: the sum and n
+    times the standard deviation of the n values in the patch around each pixel that is at least
+    `half` pixels from the border.
     """
 
     values: Values
@@ -40,7 +40,7 @@ class Picture:
 
     @classmethod
     def of(cls, gray: Field, half: int) -> "Picture":
-        """From gray levels [H, W], at most 2,000 of either sign; patches reach `half` pixels."""
+        """From gray levels [H, W] between -2,000 and 2,000; patches reach `half` pixels."""
         values = np.rint(gray * _STEPS).astype(np.float64)
         side = 2 * half + 1
         tables = cv2.integral2(values, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
@@ -56,12 +56,12 @@ class Picture:
 def correlations(
     here: Picture, there: Picture, rows: Pixels, columns: Pixels, search: int
 ) -> Values:
-    """How alike patches are to those of another picture around the same place: [M, S, S].
+    """The correlations [M, S, S] of patches of one picture with patches of another nearby.
 
-    The patches lie around the pixels (rows, columns) [M] of `here`; S is 2 search + 1, and
-    [m, search + y, search + x] is the correlation with the patch x to the right and y further down
-    in `there`. Patches that vary less than `_LEAST_SPREAD` count as varying so much. Both pictures
-    reach `half + search` pixels or more around all places.
+    The patches lie around the pixels (rows, columns) [M] of `here`. S is 2 search + 1, and
+    [m, search + y, search + x] is the correlation with the patch of `there` that lies x to the
+    right and y down. A smaller spread than `_LEAST_SPREAD` counts as `_LEAST_SPREAD`. Both pictures
+    must reach `half + search` pixels or more around all places.
     """
     half = here.half
     shifts = 2 * search + 1
@@ -71,8 +71,7 @@ def correlations(
     own, others = (np.maximum(picture.spreads, least) for picture in (here, there))
     patches, windows = _squares(here.values, half), _squares(there.values, half + search)
     sums, spreads = _squares(there.sums, search), _squares(others, search)
-    # The squares' places are those of their upper left pixels.
-    upper, left = rows - half, columns - half
+    upper, left = rows - half, columns - half  # squares are indexed by their upper left pixels
     found = np.empty((len(rows), shifts, shifts))
     for start in range(0, len(rows), _AT_ONCE):
         y, x = upper[start : start + _AT_ONCE], left[start : start + _AT_ONCE]
@@ -80,7 +79,7 @@ def correlations(
         spectrum = scipy.fft.rfft2(windows[first], size)
         spectrum *= scipy.fft.rfft2(patches[y, x], size).conj()
         products = scipy.fft.irfft2(spectrum, size)[:, :shifts, :shifts]
-        # Off by far less than a half: with values below 2^15 by 2e-3 at most.
+        # Rounding is exact: with values below 2^15 the error is at most 2e-3.
         covariances = count * np.rint(products)
         covariances -= here.sums[y, x, None, None] * sums[first]
         found[start : start + _AT_ONCE] = covariances / (own[y, x, None, None] * spreads[first])
@@ -88,11 +87,11 @@ def correlations(
 
 
 def _squares(values: Values, reach: int) -> Values:
-    """All squares inside [H, W]: [H - 2 reach, W - 2 reach, 2 reach + 1, 2 reach + 1], a view."""
+    """A view of all squares in [H, W]: [H - 2 reach, W - 2 reach, 2 reach + 1, 2 reach + 1]."""
     return sliding_window_view(values, (2 * reach + 1,) * 2)
 
 
 def _sums(table: Values, side: int) -> Values:
-    """The sums over all squares of that side, from sums [H + 1, W + 1] over all above and left."""
+    """The sums over all squares of this side, from an integral image [H + 1, W + 1]."""
     rows = table[side:] - table[:-side]
     return rows[:, side:] - rows[:, :-side]

@@ -1,17 +1,16 @@
-"""The map T that lays a sketch over its photo, Px = T(Py): estimated without training, and applied.
+"""The map T that lays a sketch over its photo, Px = T(Py), estimated without training.
 
 T is a smooth displacement of the photo's pixels, a sum of Gaussians with a Gaussian-process prior
 (as in Rasmussen & Williams 2006, ch. 2), fitted by robust least squares to three observations:
 
-- the outlines of corresponding regions in both label maps, by signed distance, which say nothing
-  about movement along an outline;
+- the outlines of corresponding regions in both label maps, by signed distance, which does not
+  constrain movement along an outline;
 - the five points of each picture, with the uncertainty of their detector;
 - patches whose tones and edges look alike in both pictures (normalised cross-correlation), each
   with the curvature of its correlation peak as precision, so that a line is matched across and not
   along itself.
 
-Maps are float32 [H, W, 2]: `map[y, x]` is the place (x, y) in the original sketch that belongs to
-the photo's pixel (x, y). Pixel centres lie at integers.
+`warp.maps` defines maps.
 """
 
 from dataclasses import dataclass
@@ -38,38 +37,37 @@ _SPACING = 26.0  # between their centres
 _AMPLITUDE = 4.0  # prior standard deviation of a displacement
 # Points and outlines.
 _POINT_NOISE = 0.5  # of a point
-_OUTLINE_NOISE = 3.0  # of an outline, neighbouring pixels of which are not independent
-_OUTLINE_SCALES = (8.0, 4.0)  # residuals beyond are outliers; first coarse, then fine
-_OUTLINE_SCALE_AMONG_MATCHES = 2.0  # finer still, because the rough map is nearly right by then
-# How much an outline counts: the head's is the surest; hatching blurs where hair begins, and brows
-# are drawn in other shapes than they have.
+_OUTLINE_NOISE = 3.0  # of an outline, whose neighbouring pixels are not independent
+_OUTLINE_SCALES = (8.0, 4.0)  # larger residuals are outliers; first coarse, then fine
+_OUTLINE_SCALE_AMONG_MATCHES = 2.0  # still finer, because the rough map is nearly right then
+# The head's outline is the most reliable; hatching blurs the edge of hair, and brows are drawn in
+# other shapes than those of the photo.
 _HEAD_WEIGHT, _FEATURE_WEIGHT, _BROW_WEIGHT, _HAIR_WEIGHT = 2.0, 1.0, 0.6, 0.5
-_LEAST_AREA = 12  # of a region, in pixels: smaller ones are specks
-_OUTLINE_BAND = 1.6  # pixels so near to an outline stand for it: a band without gaps
-# Every 3rd of them; every 8th where a region is larger (pixels) than any feature: enough, and fast.
+_LEAST_AREA = 12  # pixels: smaller regions are specks
+_OUTLINE_BAND = 1.6  # pixels this close to an outline stand for the outline, without gaps
+# Every 3rd of these pixels is used; in regions larger than any feature every 8th, which is faster.
 _OUTLINE_STEP, _LARGE_OUTLINE_STEP, _LARGE_AREA = 3, 8, 1500
 _FAR = 14.0  # signed distances are cut off here
-_WINDOW_PADDING = round(_FAR) + 4  # around a region: all that is not cut off, and its smoothing
+_WINDOW_PADDING = round(_FAR) + 4  # around a region: the distances up to _FAR, and their smoothing
 _BORDER_PADDING = 16  # a region goes on beyond the picture, further than `_FAR`
-_DISTANCE_BLUR = 1.0  # standard deviation; it rounds the steps from pixel to pixel off the slopes
+_DISTANCE_BLUR = 1.0  # standard deviation; smooths the slopes from pixel to pixel
 # Matching patches.
 _MATCH_SPACINGS = (12, 8, 6)  # between patches, round by round
-_STEPS_PER_ROUND = 2  # the second knows the outliers of the first
-_MATCH_SCALE = 2.0  # residuals beyond are outliers
+_STEPS_PER_ROUND = 2  # the second step knows the outliers of the first
+_MATCH_SCALE = 2.0  # larger residuals are outliers
 _MATCH_PRECISION = 7.0  # per curvature of the correlation peak
-_MATCH_HALF, _MATCH_SEARCH = 6, 9  # half a patch, and how far around its place it is looked for
-_MATCH_BLUR = 0.8  # standard deviation of the smoothing before; more hides what tells places apart
-_MATCH_CONTRAST, _MATCH_LEAST = 2.0, 0.4  # gray levels; correlation
-_LEAST_CURVATURE = 1e-3  # a peak along a line has none
-_LONGEST_STEP = 0.7  # from the highest correlation to its peak; 0.5 along an axis of a parabola
-# Regions.
-# Over how many pixels a region's displacement fades out: so many, or times as many as it is long.
+_MATCH_HALF, _MATCH_SEARCH = 6, 9  # half a patch; how far around its place it is searched
+_MATCH_BLUR = 0.8  # standard deviation of the smoothing before; more hides distinctive detail
+_MATCH_CONTRAST, _MATCH_LEAST = 2.0, 0.4  # the least gray levels; the least correlation
+_LEAST_CURVATURE = 1e-3  # along a line a peak has no curvature
+_LONGEST_STEP = 0.7  # from the highest correlation to the peak; 0.5 along an axis of a parabola
+# Regions: a displacement fades out over 12 pixels, or over 2.5 times its length if that is more.
 _FEATHER, _FEATHER_OF_LENGTH = 12.0, 2.5
 
 
 @dataclass(frozen=True)
 class Face:
-    """A picture with what is known about it.
+    """A picture with its labels and points.
 
     image: [H, W, 3] RGB or [H, W] gray, uint8; labels [H, W] uint8 by `labels.CLASSES`;
     points [5, 2] float32 in the order of `table.LANDMARK_NAMES`.
@@ -83,9 +81,9 @@ class Face:
 def estimate(photo: Face, sketch: Face, mode: Mode = "face", shrink: int = 1) -> Warp:
     """The map from the photo's pixels to the sketch, equal to the identity at the border.
 
-    `face` moves the whole head; `region` moves eyes with brows, nose and mouth, each by its part of
-    the displacement, and leaves the rest where it is. Pictures `shrink` times as large as CUFS's
-    are shrunk by that for the estimate. Deterministic.
+    `face` moves the whole head. `region` moves only eyes with brows, nose and mouth, each by its
+    part of the displacement. For the estimate, pictures are shrunk by the factor `shrink`, by which
+    they are larger than CUFS's. Deterministic.
     """
     shape = photo.labels.shape
     assert sketch.labels.shape == sketch.image.shape[:2] == photo.image.shape[:2] == shape
@@ -98,7 +96,7 @@ def estimate(photo: Face, sketch: Face, mode: Mode = "face", shrink: int = 1) ->
 
 
 def _shrunk(face: Face, shrink: int) -> Face:
-    """The face in a picture smaller by that factor, sides rounded to whole pixels."""
+    """The face in a picture smaller by the factor `shrink`, sides rounded to whole pixels."""
     height, width = face.labels.shape
     size = round(width / shrink), round(height / shrink)
     points = (face.points + 0.5) * np.divide(size, (width, height)) - 0.5
@@ -110,7 +108,7 @@ def _shrunk(face: Face, shrink: int) -> Face:
 
 
 def _grown(displacement: Field, shape: tuple[int, ...]) -> Field:
-    """A displacement [h, w, 2] in a picture of that larger shape: in its pixels, and as long."""
+    """A displacement [h, w, 2] scaled to a picture of a larger shape (height, width)."""
     height, width = shape
     factors = np.array([width / displacement.shape[1], height / displacement.shape[0]], np.float32)
     return cv2.resize(displacement, (width, height), interpolation=cv2.INTER_LINEAR) * factors
@@ -144,7 +142,7 @@ class _Fit:
         weighted = trust[:, None] * slopes
         precision_of_points = np.full((len(self.on_points), 1), 1 / _POINT_NOISE**2, np.float32)
         shifts = self.sketch.points - self.photo.points
-        # Each row of the basis is seen with a precision [2, 2], and its product with the shift.
+        # For each row of the basis: the precision [2, 2] of the observed shift, and their product.
         rows = [self.on_outlines, self.on_points]
         precisions = [
             weighted[:, :, None] * slopes[:, None],
@@ -163,7 +161,7 @@ class _Fit:
         self.weights = _solved(*(np.concatenate(parts) for parts in (rows, precisions, pulls)))
 
     def _seen_at(self, moved: Field, scale: float) -> tuple[Field, Field, Field]:
-        """At moved outlines: slope [N, 2] of the sketch's distance, its miss [N], weight [N]."""
+        """At moved outlines: the slopes [N, 2], residuals [N] and weights [N] of distances."""
         slopes, misses, precisions = [], [], []
         stops = np.cumsum([len(outline.points) for outline in self.outlines])[:-1]
         for outline, shifts in zip(self.outlines, np.split(moved, stops), strict=True):
@@ -176,15 +174,15 @@ class _Fit:
 
 
 def _solved(rows: Field, precisions: Field, pulls: Field) -> Field:
-    """The weights [C, 2] likeliest by rows of the basis [N, C], precisions [N, 2, 2], pulls [N, 2].
+    """The likeliest weights [C, 2] by rows of the basis [N, C], precisions [N, 2, 2], pulls [N, 2].
 
-    A pull is a precision times the displacement seen; the prior makes weights independent.
+    A pull is a precision times the observed displacement. Under the prior, weights are independent.
     """
     rows, precisions, pulls = (part.astype(np.float64) for part in (rows, precisions, pulls))
 
     def seen_with(precision: NDArray[np.float64]) -> NDArray[np.float64]:
         scaled = np.sqrt(np.maximum(precision, 0))[:, None] * rows
-        return scaled.T @ scaled  # symmetric, which halves its work
+        return scaled.T @ scaled  # symmetric, which halves the work
 
     across, both, down = precisions[:, 0, 0], precisions[:, 0, 1], precisions[:, 1, 1]
     first, last = seen_with(across), seen_with(down)
@@ -198,10 +196,10 @@ def _solved(rows: Field, precisions: Field, pulls: Field) -> Field:
 
 @dataclass(frozen=True)
 class _Basis:
-    """Smooth functions, products of one of x and one of y, that make up a displacement.
+    """Smooth functions that make up a displacement: products of a function of x and one of y.
 
-    Combinations of Gaussians on a grid, such that the prior makes their weights independent of
-    each other, each of standard deviation `_AMPLITUDE`: so equations in them are well conditioned.
+    They combine Gaussians on a grid so that the prior makes their weights independent, each of
+    standard deviation `_AMPLITUDE`. So equations in the weights are well conditioned.
     """
 
     across: "_Waves"  # A of them, in x
@@ -220,7 +218,7 @@ class _Basis:
 
 
 class _Waves:
-    """Functions of one coordinate: Gaussians made independent under the prior."""
+    """Functions of one coordinate: combinations of Gaussians, independent under the prior."""
 
     def __init__(self, size: int) -> None:
         self._centres = np.arange(-_SPACING / 2, size + _SPACING, _SPACING)
@@ -229,7 +227,7 @@ class _Waves:
         self.on_grid = self.at(np.arange(size))  # [size, count]
 
     def at(self, places: NDArray[Any]) -> Field:
-        """Their values at places [N]: [N, count]."""
+        """The functions' values at places [N]: [N, count]."""
         return (_gaussians(places, self._centres) @ self._mixing).astype(np.float32)
 
 
@@ -246,9 +244,9 @@ def _gaussians(places: NDArray[Any], centres: NDArray[Any]) -> NDArray[np.float6
 class _Outline(NamedTuple):
     """Points on a region's outline in the photo, and the same region in the sketch.
 
-    points [N, 2]; distances [N], signed, of the points in the photo; sketch [h, w, 3]: signed
-    distance and its slopes in x and y, in a window whose first pixel is `corner` (x, y); weight:
-    how well such outlines are located.
+    points [N, 2]; distances [N]: the points' signed distances in the photo; sketch [h, w, 3]:
+    signed distance and its slopes in x and y, in a window whose first pixel is `corner` (x, y);
+    weight: the reliability of this region's outline.
     """
 
     points: Points
@@ -261,9 +259,10 @@ class _Outline(NamedTuple):
 def _regions(face: Face, mode: Mode) -> list[tuple[Mask, float]]:
     """The masks whose outlines are compared, and their weights.
 
-    Not the skin: head and hair have most of its outline already, and the rest, the collar, is
-    parsed badly in sketches, where neck and clothes are hatched alike. Features only if they alone
-    are moved: points and patches place them as well, and their outlines are parsed less surely.
+    The skin is left out: head and hair share most of its outline, and the rest, the collar, is
+    parsed badly in sketches, where neck and clothes are hatched alike. The features are used only
+    if only they are moved: points and patches locate them too, and their parsed outlines are less
+    reliable.
     """
     labels, left = face.labels, _left(face)
     whole = [(labels != BACKGROUND, _HEAD_WEIGHT), (labels == HAIR, _HAIR_WEIGHT)]
@@ -304,10 +303,10 @@ def _outlines(photo: Face, sketch: Face, mode: Mode) -> list[_Outline]:
         points = np.stack([columns, rows], 1)[::step]
         corner = np.array([left, top], np.float32)
         place = points + corner
-        # not at the border, where a mask ends because the picture does
+        # Not at the border, where the mask ends because the picture ends.
         inside = ((place > 1) & (place < np.array([width, height]) - 2)).all(1)
         points = points[inside].astype(np.float32)
-        # Sobel's sums are 8 times the slope
+        # Sobel's sums are 8 times the slope.
         slopes = [cv2.Sobel(other, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1))]
         sketched = np.dstack([other, *slopes])
         outlines.append(_Outline(points + corner, at(distance, points), sketched, corner, weight))
@@ -315,7 +314,7 @@ def _outlines(photo: Face, sketch: Face, mode: Mode) -> list[_Outline]:
 
 
 def _signed_distance(mask: Mask) -> Field:
-    """Pixels to the outline, positive inside; what touches the border goes on beyond it."""
+    """Pixels to the outline, positive inside; a mask at the border goes on beyond the border."""
     pad = _BORDER_PADDING
     wide = cv2.copyMakeBorder(mask.astype(np.uint8), pad, pad, pad, pad, cv2.BORDER_REPLICATE)
     inside, outside = (
@@ -327,7 +326,7 @@ def _signed_distance(mask: Mask) -> Field:
 
 
 class _Matches(NamedTuple):
-    """Displacements seen by matching patches: basis rows [M, D A], shifts [M, 2], [M, 2, 2]."""
+    """Displacements of matching patches: rows of the basis [M, D A], [M, 2] and [M, 2, 2]."""
 
     rows: Field
     shifts: Field
@@ -337,10 +336,10 @@ class _Matches(NamedTuple):
 def _matches(
     photo: Face, sketch: Face, rough: Field, spacing: int, basis: _Basis
 ) -> _Matches | None:
-    """Patches of the photo, `spacing` apart, found again in the sketch near where `rough` has them.
+    """Patches of the photo, `spacing` apart, found in the sketch near their places by `rough`.
 
-    Alike are both their tones and their edges: an outline is a step in a photo and a line in a
-    sketch, which tones alone confuse, and edges alone are lost among hatching.
+    Both tones and edges are compared. Tones alone would confuse an outline, which is a step in a
+    photo and a line in a sketch; edges alone would be lost among hatching.
     """
     half, search = _MATCH_HALF, _MATCH_SEARCH
     gray, drawn = (
@@ -374,7 +373,7 @@ def _matches(
         return None
     points = np.stack([columns, rows], 1).astype(np.float32)[good]
     shifts = peaks - search
-    # What lies at `points + shifts` in the roughly warped sketch lies here in the original one.
+    # From the roughly warped sketch to the original sketch.
     shifts = shifts + at(rough, points + shifts)
     return _Matches(basis.at(points), shifts.astype(np.float32), precisions.astype(np.float32))
 
@@ -382,15 +381,15 @@ def _matches(
 def _steepness(gray: Field) -> Field:
     """The length of a picture's slope at each pixel."""
     across, down = (cv2.Sobel(gray, cv2.CV_32F, *axis) for axis in ((1, 0), (0, 1)))
-    # not cv2.magnitude, whose last digits depend on where in memory its arguments lie
+    # Not cv2.magnitude, whose last digits depend on the arguments' place in memory.
     return np.sqrt(across * across + down * down)
 
 
 def _peaks(scores: Field) -> tuple[Mask, NDArray[Any], NDArray[Any]]:
-    """Which of the correlations [M, S, S] have a peak [M]; its (x, y) [G, 2], curvature [G, 2, 2].
+    """Which correlations [M, S, S] have a peak [M]; the peaks' (x, y) [G, 2], curvatures [G, 2, 2].
 
-    Places are to parts of a pixel. Left out are low peaks and those at the rim, behind which a
-    higher one may lie.
+    Places are finer than a pixel. Low peaks are left out, and peaks at the rim, beyond which a
+    higher peak may lie.
     """
     count, side = scores.shape[:2]
     rows, columns = np.divmod(scores.reshape(count, -1).argmax(1), side)
@@ -420,11 +419,7 @@ def _peaks(scores: Field) -> tuple[Mask, NDArray[Any], NDArray[Any]]:
 
 
 def _within_regions(displacement: Field, photo: Face) -> Field:
-    """The displacement of the features' surroundings, fading to zero at each region's edge.
-
-    The regions are eye with brow (left, right), nose and mouth; where two overlap, the displacement
-    is that of the larger share.
-    """
+    """The displacement in and around `feature_masks`, fading to zero around each."""
     share = np.zeros(displacement.shape[:2], np.float32)
     lengths = np.hypot(displacement[..., 0], displacement[..., 1])
     for mask in feature_masks(photo):
@@ -435,7 +430,7 @@ def _within_regions(displacement: Field, photo: Face) -> Field:
 
 
 def feature_masks(face: Face) -> list[Mask]:
-    """Convex masks of the regions that `region` moves, those that the face has."""
+    """Convex masks of the regions that `region` moves, if present: eyes with brows, nose, mouth."""
     labels, left = face.labels, _left(face)
     sight = np.isin(labels, (EYES, BROWS))
     masks = []

@@ -1,4 +1,4 @@
-"""The files of warped sketches: arrays and scores of a subset, and the scores summed up."""
+"""The files of warped sketches: arrays and scores of a subset, and the summary of the scores."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ from photosketch.data.storage import (
 
 @dataclass(frozen=True)
 class Warped:
-    """The sketches of a subset brought onto its photos.
+    """The sketches of a subset, warped onto its photos.
 
-    ids [N]; sketches [N, H, W] uint8; maps [N, H, W, 2] float32 as in `warp.maps`, the identity
-    where the original sketch stays; valid [N, H, W] bool, the pixels that show the sketch.
+    ids [N]; sketches [N, H, W] uint8; maps [N, H, W, 2] float32 as in `warp.maps`, the identity if
+    the original sketch was kept; valid [N, H, W] bool, the pixels that show the sketch.
     """
 
     ids: tuple[str, ...]
@@ -43,13 +43,12 @@ def read_warped(path: str | Path) -> Warped:
 
 
 def write_scores(scores: pd.DataFrame, path: str | Path) -> None:
-    """Write a CSV of what `warp_pairs` scores: one row per pair, 4 decimals."""
+    """Write the scores of `warp_pairs` to a CSV: one row per pair, 4 decimals."""
     write_table(scores.round(4), path)
 
 
 def read_scores(path: str | Path, ids: Iterable[str]) -> pd.DataFrame:
-    """Read what `write_scores` wrote; ids are text. Raises InputError unless they are `ids`, those
-    of the subset's pairs in their order."""
+    """Read what `write_scores` wrote, ids as text. Raises InputError if they are not `ids`."""
     flags = ["worse", "shrunk"]
     table = read_table(path, "warp_sketches", ("id", *flags))
     require_rows(path, "warp_sketches", zip(table["id"]), zip(ids))
@@ -57,7 +56,7 @@ def read_scores(path: str | Path, ids: Iterable[str]) -> pd.DataFrame:
 
 
 def summarise(subset: str, mode: str, scores: pd.DataFrame) -> dict[str, Any]:
-    """One row on a subset: counts, and the means of what `warp_pairs` scores."""
+    """A row for a subset: counts, and means of the scores of `warp_pairs`."""
     counted = {
         "subset": subset,
         "mode": mode,

@@ -1,4 +1,4 @@
-"""Maps from a photo's pixels to its sketch: applying them, and what keeps them from folding.
+"""Maps from a photo's pixels to its sketch: how they are applied and kept free of folds.
 
 Maps are float32 [H, W, 2]: `map[y, x]` is the place (x, y) in the original sketch that belongs to
 the photo's pixel (x, y). Pixel centres lie at integers.
@@ -13,25 +13,25 @@ import numpy as np
 from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.parsing.labels import BACKGROUND
 
-LEAST_JACOBIAN = 0.05  # the smallest determinant that a map is given
-# Longest displacement at a pixel from the border, and so on inwards, by where it points.
+LEAST_JACOBIAN = 0.05  # the smallest determinant of a map
+# The longest displacement per pixel from the border, if it points out of the picture or inwards.
 _OUTWARDS, _INWARDS = 0.85, 2.0
-# Unfolding, pass by pass: where a map folds and so many pixels around, fading out over so many
-# (standard deviation), the displacement is mixed with itself smoothed (standard deviation).
+# In each unfolding pass the displacement is smoothed (standard deviation _BLUR) at folds and
+# _REACH pixels around, with a transition (standard deviation _FADE).
 _UNFOLDING_PASSES, _UNFOLDING_REACH, _UNFOLDING_FADE, _UNFOLDING_BLUR = 30, 4, 3, 5
-_SHRINKING = np.float32(0.9)  # each time that folds are left after all passes
-_INVERSE_STEPS = 40  # displacements that change by 0.7 a pixel, which is much, leave 0.7^40 < 1e-6
-_SAMPLES_PER_ROW = 256  # of a list of places: OpenCV takes at most 32767 in a row
-_LEAST_LENGTH = 1e-6  # against dividing by zero
-_STEPS = 64  # to a pixel: what maps are rounded to
+_SHRINKING = np.float32(0.9)  # factor, repeated while folds are left after all passes
+_INVERSE_STEPS = 40  # for a displacement that changes by a steep 0.7 per pixel: 0.7^40 < 1e-6
+_SAMPLES_PER_ROW = 256  # of a list of places: OpenCV allows at most 32767 in a row
+_LEAST_LENGTH = 1e-6  # against division by zero
+_STEPS = 64  # per pixel, to which maps are rounded
 
 
 @dataclass(frozen=True)
 class Warp:
-    """A map, and what was done to keep it from folding.
+    """A map [H, W, 2] float32 without folds.
 
-    map [H, W, 2] float32; smallest_jacobian: its least determinant anywhere; shrunk: whether the
-    estimated displacement had to be made smaller for that.
+    smallest_jacobian: the map's least determinant; shrunk: whether the estimated displacement was
+    made smaller to avoid folds.
     """
 
     map: Field
@@ -43,34 +43,32 @@ def without_folds(displacement: Field) -> Warp:
     """The map of a displacement [H, W, 2], made zero at the border and free of folds.
 
     Where the determinant is below `LEAST_JACOBIAN`, the displacement is smoothed; if that does not
-    help, all of it is shrunk. A map that would have folded counts as shrunk. The map is
-    rounded to a 64th of a pixel, finer than OpenCV resamples by it, and has its determinants then.
+    help, the whole displacement is shrunk. A map that would have folded counts as shrunk. The
+    map is rounded to a 64th of a pixel, which is finer than OpenCV's resampling.
     """
     displacement = _held_at_border(displacement)
-    map = _rounded(displacement)
-    least = float(jacobian(map).min())
-    shrunk = least <= 0
+    map, determinants = _rounded(displacement)
+    shrunk = bool(determinants.min() <= 0)
     for _ in range(_UNFOLDING_PASSES):
-        if least >= LEAST_JACOBIAN:
+        if determinants.min() >= LEAST_JACOBIAN:
             break
         tight = np.zeros(map.shape[:2], np.float32)
-        tight[:-1, :-1] = jacobian(map) < LEAST_JACOBIAN
+        tight[:-1, :-1] = determinants < LEAST_JACOBIAN
         around = cv2.dilate(tight, np.ones((2 * _UNFOLDING_REACH + 1,) * 2))
         share = cv2.GaussianBlur(around, (0, 0), _UNFOLDING_FADE)[..., None]
         smoother = cv2.GaussianBlur(displacement, (0, 0), _UNFOLDING_BLUR)
         displacement = _held_at_border(displacement + share * (smoother - displacement))
-        map = _rounded(displacement)
-        least = float(jacobian(map).min())
-    while least < LEAST_JACOBIAN:
+        map, determinants = _rounded(displacement)
+    while determinants.min() < LEAST_JACOBIAN:
         displacement = displacement * _SHRINKING
-        map = _rounded(displacement)
-        least = float(jacobian(map).min())
-    return Warp(map, least, shrunk)
+        map, determinants = _rounded(displacement)
+    return Warp(map, float(determinants.min()), shrunk)
 
 
-def _rounded(displacement: Field) -> Field:
-    """The map of a displacement [H, W, 2], to a 64th of a pixel."""
-    return identity(displacement.shape) + np.rint(displacement * _STEPS) / _STEPS
+def _rounded(displacement: Field) -> tuple[Field, Field]:
+    """The map of a displacement [H, W, 2], to a 64th of a pixel, and its determinants."""
+    map = identity(displacement.shape) + np.rint(displacement * _STEPS) / _STEPS
+    return map, jacobian(map)
 
 
 def identity(shape: tuple[int, ...]) -> Field:
@@ -80,10 +78,9 @@ def identity(shape: tuple[int, ...]) -> Field:
 
 
 def jacobian(map: Field) -> Field:
-    """The smallest determinant in each cell between four pixels [H - 1, W - 1].
+    """The smallest determinant at the four corners of each cell between pixels [H - 1, W - 1].
 
-    Of the four corners of the cell; if all are positive, the map interpolated between pixels is
-    one to one (and so are central differences, which are means of them).
+    If all are positive, the map interpolated between pixels is one to one.
     """
     across, down = np.diff(map, axis=1), np.diff(map, axis=0)  # [H, W - 1, 2], [H - 1, W, 2]
     corners = [
@@ -95,9 +92,9 @@ def jacobian(map: Field) -> Field:
 
 
 def apply(sketch: Image, map: Field, labels: Labels) -> tuple[Image, Mask]:
-    """The sketch [H, W] or [H, W, 3] seen through a map, and which pixels [H, W] show it.
+    """The sketch [H, W] or [H, W, 3] warped by a map, and the pixels [H, W] that show the sketch.
 
-    Resampled once (Lanczos); what lies outside the sketch becomes paper: the median colour of the
+    Resampled once (Lanczos). Places outside the sketch become paper: the median colour of the
     background in its `labels`. The identity returns the sketch unchanged.
     """
     height, width = sketch.shape[:2]
@@ -111,8 +108,7 @@ def apply(sketch: Image, map: Field, labels: Labels) -> tuple[Image, Mask]:
 
 
 def apply_labels(labels: Labels, map: Field) -> Labels:
-    """The label map [H, W] of a sketch that `apply` draws: the nearest labels, and background where
-    it puts paper."""
+    """The labels [H, W] of a sketch warped by `apply`: the nearest label, background outside."""
     return cv2.remap(
         labels,
         map[..., 0],
@@ -126,7 +122,7 @@ def apply_labels(labels: Labels, map: Field) -> Labels:
 def sampled(image: Image, map: Field, interpolation: int) -> Image:
     """An image [H, W] or [H, W, C] at the places of a map [h, w, 2]: [h, w] or [h, w, C].
 
-    `interpolation` is OpenCV's; beyond the border the image goes on as it is there.
+    `interpolation` is OpenCV's; the border is repeated outside.
     """
     return cv2.remap(
         image, map[..., 0], map[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE
@@ -142,9 +138,9 @@ def at(field: Field, points: Points) -> Field:
 
 
 def inverse_at(map: Field, points: Points) -> Points:
-    """Where the map takes on the places `points` [N, 2]: the sketch's points in the warped sketch.
+    """The places [N, 2] that the map sends to `points`: the sketch's points in the warped sketch.
 
-    Solves map(q) = p by q <- q - (map(q) - p), which contracts as displacements change slowly.
+    Solves map(q) = p by q <- q - (map(q) - p), which converges because displacements change slowly.
     """
     places = points.astype(np.float32)
     for _ in range(_INVERSE_STEPS):
@@ -153,7 +149,7 @@ def inverse_at(map: Field, points: Points) -> Points:
 
 
 def inverse_consistency(forth: Field, back: Field, mask: Mask) -> float:
-    """Mean distance in pixels between a pixel of the mask and where both maps together take it."""
+    """Mean distance in pixels between a pixel of the mask and its place after both maps."""
     there = identity(forth.shape)[mask]
     return float(np.linalg.norm(at(back, at(forth, there)) - there, axis=1).mean())
 
@@ -170,11 +166,10 @@ def sharpness(image: Image, mask: Mask) -> float:
 
 
 def _held_at_border(displacement: Field) -> Field:
-    """A displacement [H, W, 2] that fades to zero at the border, no faster than a map may.
+    """A displacement [H, W, 2] made zero at the border, with positive determinants on the way.
 
-    Just short enough that the determinant stays positive: `_OUTWARDS` pixels for each pixel from
-    the border where it points out of the picture, where rows are squeezed together until none is
-    left, and `_INWARDS` where it points inside, which stretches them.
+    For each pixel from the border, it has at most `_OUTWARDS` pixels if it points out of the
+    picture, which squeezes rows together, and `_INWARDS` if it points inside, which stretches them.
     """
     room, outwards = _border(displacement.shape[:2])
     mean, half = (1 / _OUTWARDS + 1 / _INWARDS) / 2, (1 / _OUTWARDS - 1 / _INWARDS) / 2
@@ -185,10 +180,10 @@ def _held_at_border(displacement: Field) -> Field:
 
 @lru_cache(maxsize=4)
 def _border(shape: tuple[int, int]) -> tuple[Field, Field]:
-    """Pixels to the border [H, W], and the direction [H, W, 2] in which it lies.
+    """Pixels to the border [H, W], and the direction [H, W, 2] towards the border.
 
-    At a corner the two distances are joined smoothly: with the smaller of them the fading of
-    displacements towards it has a crease, at which maps fold.
+    Near a corner the two distances are joined smoothly. With the smaller distance, fading
+    displacements would have a crease, at which maps fold.
     """
     height, width = shape
     x, y = (

@@ -1,4 +1,4 @@
-"""A montage of warped sketches, for the eye: the sketch laid over its photo, before and after."""
+"""A montage of warped sketches: the sketch laid over its photo, before and after the warp."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from photosketch.warp.files import Warped
 
 COLUMNS = ("photo", "sketch", "warped", "sketch on photo", "warped on photo")
 _EDGES = (220, 0, 0)
-_INK = np.array([0.1, 0.4, 0.9])  # what black ink leaves of red, green and blue: a blue
+_INK = np.array([0.1, 0.4, 0.9])  # shares of red, green and blue that black ink leaves: blue
 _MOST_SHOWN, _ACROSS, _CELL = 40, 2, 130  # pairs; pairs in a row; width of an image in pixels
 
 
@@ -28,7 +28,7 @@ def warp_montage(
 ) -> Image.Image:
     """Some pairs of a subset: photo, sketch, warped sketch, and both sketches over the photo.
 
-    `parsings`, `warped` and `scores` hold all the pairs. Framed are those whose warp was rejected
+    `parsings`, `warped` and `scores` hold all the pairs. A pair is framed if its warp was rejected
     or made smaller.
     """
     labels = parsings.by_id("photo")
@@ -65,9 +65,9 @@ def _in_words(row: pd.Series) -> str:
 def overlay(
     photo: array_types.Image, sketch: array_types.Image, labels: array_types.Labels
 ) -> array_types.Image:
-    """The photo [H, W, 3] in pale gray, the edges of its regions in red, the sketch's ink in blue.
+    """The photo in pale gray, the edges of its labels in red, the sketch's ink in blue.
 
-    sketch and the photo's labels: [H, W] uint8. The result is [H, W, 3] uint8.
+    photo and result [H, W, 3], sketch and the photo's labels [H, W], all uint8.
     """
     gray = images.gray(photo)
     pale = np.repeat((190 + gray // 4)[..., None], 3, axis=2)

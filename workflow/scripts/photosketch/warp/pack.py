@@ -1,6 +1,6 @@
-"""Packed training pairs with warped sketches in place of the original ones.
+"""Packed training pairs with warped sketches in place of the original sketches.
 
-Apart from `training.pack`, so that unwarped tensors do not depend on anything here.
+Not in `training.pack`, so that unwarped tensors do not depend on this code.
 """
 
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ def with_warped_sketches(
 ) -> dict[str, Any]:
     """A copy of packed arrays (see `training.pack.pack`) whose sketches are warped.
 
-    `warp_files` and `parsing_files` name each subset's NPZ. Gray sketches are those of the warp
-    file; RGB ones are resampled here by its maps. Raises InputError with every pair that the warp
+    `warp_files` and `parsing_files` name each subset's NPZ. Gray sketches come from the warp file;
+    RGB sketches are resampled here by its maps. Raises InputError with every pair that the warp
     files lack.
     """
     if not len(packed["ids"]):
@@ -49,9 +49,7 @@ def with_warped_sketches(
                 sketches[row][window] = warped.sketches[place[id]][..., None]
             else:
                 sketches[row][window], _ = apply(
-                    np.ascontiguousarray(sketches[row][window]),
-                    warped.maps[place[id]],
-                    labels[id],
+                    np.ascontiguousarray(sketches[row][window]), warped.maps[place[id]], labels[id]
                 )
     if problems:
         raise InputError(problems)

@@ -1,8 +1,8 @@
-"""Warping all pairs of a subset, and scoring each.
+"""Warping and scoring all pairs of a subset.
 
-A score compares the pair before the warp with the pair after it: the sketch is parsed again (labels
-drawn by hand move with it instead) and its face is detected again. A pair whose masks get worse
-keeps its original sketch.
+A score compares the pair before and after the warp. For this the warped sketch is parsed again
+(labels drawn by hand are warped instead) and its face is detected again. A pair whose masks get
+worse keeps its original sketch.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,31 +53,30 @@ def warp_pairs(
     shrink: int = 1,
     page_command: str = "snakemake annotate --cores 1",
 ) -> tuple[Warped, pd.DataFrame]:
-    """Estimate, apply and score T for each pair, `threads` at a time; the results do not depend on
-    that number.
+    """Estimate, apply and score T for each pair, `threads` at a time.
 
-    `table` and `parsings` hold the pairs' points and label maps. `parse` labels a warped sketch
-    (`parse_fallback` those listed in `Parsings.fallback`; the labels listed in `Parsings.manual`
-    move with their sketches). `detect` finds the points of sketches, None if it sees no face. The
-    images are `shrink` times as large as CUFS's, the size that the estimate's lengths are for.
-    `page_command` makes the page to click missing points.
+    The results are the same for every number of threads. `table` and `parsings` hold the pairs'
+    points and label maps. `parse` labels a warped sketch, `parse_fallback` a sketch listed in
+    `Parsings.fallback`; labels listed in `Parsings.manual` are warped with their sketches. `detect`
+    finds the points of sketches, None if it finds no face. The images are `shrink` times as large
+    as CUFS's. `page_command` makes the page to click missing points on.
 
     The scores have one row per pair; lengths are in pixels of the images. `_before` compares the
-    photo with the original sketch, `_after` with the warped sketch, or with the original if the
-    warp was rejected:
+    photo with the original sketch, `_after` with the warped sketch, or with the original sketch if
+    the warp was rejected:
 
     id; worse: the warp was rejected because the masks got worse; shrunk: it was made smaller
     because it would have folded
     head_before, head_after, {class}_before, {class}_after: IoU of masks; empty without the class
     tried: head IoU with the warp, rejected or not
-    points_before, points_after: mean distance of the five points in pixels; empty if `detect` sees
+    points_before, points_after: mean distance of the five points in pixels; empty if `detect` finds
     no face in the warped sketch
     min_jacobian, sharpness (variance of the Laplacian in the head, warped over original),
     inverse_consistency (pixels, T and the map estimated the other way round): of the tried warp
 
     "Worse" means a smaller IoU of the head for `face`, and for `region` a smaller mean IoU of
     brows, eyes, nose and mouth. Raises InputError with every pair without labels, and with every
-    sketch without points or labels of its own.
+    sketch without points or labels.
     """
     labels = {modality: parsings.by_id(modality) for modality in MODALITIES}
     unlocated = without_points(pairs, table, "sketch")
@@ -128,7 +127,7 @@ def warp_pairs(
 def _warp_pair(
     id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse | None, shrink: int
 ) -> _Result:
-    """Without `parse` the map carries the sketch's labels over."""
+    """Warp and score a pair; without `parse` the sketch's labels are warped."""
     forth = estimate(photo, sketch, mode, shrink)
     back = estimate(sketch, photo, mode, shrink)
     drawn, valid = apply(sketch.image, forth.map, sketch.labels)
@@ -168,7 +167,7 @@ def _ious(photo: Labels, sketch: Labels) -> dict[str, float]:
 
 
 def _agreement(ious: dict[str, float], mode: Mode) -> float:
-    """What decides whether the masks got worse."""
+    """The measure that must not get smaller: head IoU, or the mean IoU of the features."""
     if mode == "face":
         return ious["head"]
     return float(np.nanmean([ious[CLASSES[label]] for label in FEATURES]))
