@@ -88,6 +88,8 @@ def evaluation(pairs: list, landmarks: Path, labels: np.ndarray) -> dict[str, np
     from photosketch.evaluation import extractors, scores
     from photosketch.evaluation.files import Features
     from photosketch.evaluation.seams import Seams
+    from photosketch.evaluation.structure import Structure
+    from photosketch.landmarks.mesh import mesh
     from photosketch.landmarks.table import points_of, read_landmarks
 
     torch.manual_seed(0)
@@ -98,7 +100,9 @@ def evaluation(pairs: list, landmarks: Path, labels: np.ndarray) -> dict[str, np
     real = Features(ids, subsets, extractors.extract(sketches, network))
     table = read_landmarks(landmarks)
     points = np.stack([points_of(table, pair.id, "photo") for pair in pairs])
-    truth = scores.Truth.of(real, sketches, seams=Seams.of(points, labels, sketches))
+    structure = Structure.of(pairs, dict.fromkeys(subsets, table), mesh)
+    seams = Seams.of(points, labels, sketches)
+    truth = scores.Truth.of(real, sketches, seams=seams, structure=structure)
     by_subset, by_image, features = scores.evaluate(
         scores.stack_gray_photos(pairs), truth, scores.Networks(network)
     )

@@ -99,7 +99,7 @@ HASHES = Path(".snakemake/contents")  # of the images, as they were last hashed
 # would not follow the names that rules have as a module of another workflow.
 #
 # The priority of all up to the points: what a person has to give is heard of before anything heavy
-# runs, such as the features of real sketches, which need the pairs alone.
+# runs.
 FIRST = 10
 
 

@@ -516,7 +516,9 @@ class Evaluation(Section):
         "each drawn sketch: rank 1 and AUC, and the same for the true sketches. Needs `make setup "
         "IDENTITY=1` (105 MB); a tenth of a second per image",
     )
-    primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "memory"] = setting(
+    primary: Literal[
+        "fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure", "memory"
+    ] = setting(
         "the primary metric: the intervals of its difference to `reference`, over all subsets, "
         "hold for all ablations at once; all other differences are descriptive "
         "([docs/significance.md](../docs/significance.md)). Decide before you look",

@@ -14,8 +14,8 @@ from photosketch.geometry.similarity import Similarity
 def resampled(
     image: Image, transform: Similarity, size: Sequence[int], fill: Sequence[float] | None = None
 ) -> Image:
-    """An image [H, W, 3] uint8 moved by `transform`, `size` (width, height) of it; what it does not
-    cover has the colour `fill`, by default that of its background.
+    """An image [H, W, 3] or [H, W] uint8 moved by `transform`, `size` (width, height) of it; what
+    it does not cover has the colour `fill`, by default that of its background.
 
     Cubic interpolation if it grows. If it shrinks, on a grid so fine that no pixel of the grid
     spans more than one of the image, then brought down by Lanczos's filter of three lobes. On a
@@ -42,8 +42,9 @@ def resampled(
 
 
 def background(image: Image) -> Image:
-    """The colour [3] behind a face [H, W, 3], or of its paper: the median of each channel along the
-    upper border and the upper halves of the sides, where neither hair nor clothes reach."""
+    """The colour [3] behind a face [H, W, 3] (the level of a gray one), or of its paper: the median
+    of each channel along the upper border and the upper halves of the sides, where neither hair
+    nor clothes reach."""
     half = max(1, image.shape[0] // 2)
     border = np.concatenate([image[0], image[:half, 0], image[:half, -1]])
     return np.median(border, axis=0)
