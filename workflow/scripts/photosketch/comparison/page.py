@@ -1,7 +1,8 @@
-"""The comparison for readers: the tables in Markdown, and one page with everything in it."""
+"""The comparison for readers: the tables in Markdown, and one page with everything."""
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ from photosketch.evaluation.metrics import METRICS
 from photosketch.figures import page as pages
 
 FACES = 6  # pictures in the row above the table
-DOCS = "../../../docs"  # seen from a run's comparison
-# the page of the documentation that explains a section, by the first word of its title
+DOCS = "../../../docs"  # from a run's comparison
+# the page of the documentation on a section, by the first word of the section's title
 PAGES = {
     "Metrics": "metrics.md",
     "Differences": "significance.md",
@@ -43,7 +44,7 @@ PAGES = {
 
 
 def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
-    """The table of FID in Markdown, with what a reader has to know of it; `tables` follow."""
+    """The table of FID in Markdown with its remarks, followed by `tables`."""
     summary, epochs, note = comparison.summary, comparison.epochs, comparison.note
     fid = fid_table(comparison)
     lines = [f"# FID of run {comparison.provenance.run}", ""]
@@ -70,10 +71,10 @@ def index_html(
     pictures: Mapping[str, Sequence[str | Path]],
     files: Sequence[str | Path],
 ) -> str:
-    """One page that needs nothing beside it: conclusion, faces, FID, gallery, and sections to open.
+    """One page without other files: conclusion, faces, FID, gallery, and sections that open.
 
-    `tables` and `pictures` (PNG files, to be embedded) by the section that shows them; `files`:
-    those beside the page that it links to.
+    `tables` and `pictures` (PNG files, which are embedded) by section; `files`: the files beside
+    the page that it links to.
     """
     summary, provenance = comparison.summary, comparison.provenance
     own, shared = _settings_in_words(provenance.hparams)
@@ -121,13 +122,14 @@ def index_html(
                 "page": PAGES[name.partition(" ")[0]],
                 "tables": tables.get(name, []),
                 "pictures": [
-                    (png_uri(path), Path(path).stem.replace("_", " "))
-                    for path in pictures.get(name, [])
+                    (pages.data_uri(path.read_bytes(), "png"), path.stem.replace("_", " "))
+                    for path in map(Path, pictures.get(name, []))
                 ],
             }
             for name in names
         ],
-        parts=_parts,
+        # a cell's value, interval and mark, between which lines may break
+        parts=partial(re.split, r" (?=\[)|(?<=\]) "),
         files=[Path(path).name for path in files],
         docs=DOCS,
         settings={**_settings(comparison, shared), **provenance.facts},
@@ -137,8 +139,8 @@ def index_html(
 
 
 def _faces(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """Six pictures of one test person: URI, what it is of, and a caption. The photo, the true
-    sketch, and what the first methods drew."""
+    """Six pictures of one test person (photo, true sketch, sketches by the first methods): URI,
+    description and caption."""
     if not comparison.people:
         return []
     index = len(comparison.people) // 2
@@ -150,11 +152,6 @@ def _faces(comparison: Comparison) -> list[tuple[str, str, str]]:
         (pages.image_uri(image), f"{name} of {person.subset} {person.id}", name)
         for name, image in shown
     ]
-
-
-def _parts(cell: str) -> list[str]:
-    """A cell's value, interval and mark, which lines may be broken between."""
-    return re.split(r" (?=\[)|(?<=\]) ", cell)
 
 
 def _lead(comparison: Comparison) -> str:
@@ -185,10 +182,8 @@ def _settings(comparison: Comparison, training: str) -> dict[str, str]:
 def _settings_in_words(
     hparams: Mapping[str, Mapping[str, Any]],
 ) -> tuple[dict[str, str], str]:
-    """The loss weights of each ablation and what else sets it apart; what all have in common.
-
-    Keys that hyper-parameters leave out are of `NO_EFFECT_WITHOUT` and `VALUE_BEFORE`.
-    """
+    """Each ablation's loss weights and own settings, and the settings that all share. Only keys of
+    `NO_EFFECT_WITHOUT` and `VALUE_BEFORE` can be missing in hyper-parameters."""
     flat = {
         name: {key: value for key, value in values.items() if key != "losses"}
         for name, values in hparams.items()
@@ -219,15 +214,10 @@ def _listed(values: Mapping[str, Any]) -> str:
     )
 
 
-def png_uri(path: str | Path) -> str:
-    """A PNG file as a data URI."""
-    return pages.data_uri(Path(path).read_bytes(), "png")
-
-
 def gallery(comparison: Comparison) -> dict[str, Any]:
-    """What the page's script shows: every test face with its images and its metrics of the last
-    epoch. A missing metric (NaN, as `seam` of a person without a border to measure) is null.
-    `training` has the sketches that are nearest to a drawn one, by SUBSET/ID, each once."""
+    """The data of the page's script: every test face with its images and its metrics of the last
+    epoch. A missing value (NaN, such as `seam` of a person without a measurable border) is null.
+    `training`: the sketches nearest to drawn ones by SUBSET/ID, each once."""
     people, scores = comparison.people, comparison.image_scores.values()
     metrics = [metric for metric in METRICS if all(metric.key in by_key for by_key in scores)]
     last = {

@@ -1,4 +1,4 @@
-"""Tables of blind votes: what people prefer, how far they agree, and which metrics agree."""
+"""Tables of blind votes: what people prefer, and how far they and the metrics agree."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from photosketch.jobs.job import counted
 
 
 def vote_tables(comparison: Comparison) -> list[Table]:
-    """Scores, shares of wins, agreement with the metrics and, of several voters, between them."""
+    """Scores, shares of wins, agreement between several voters, and agreement with the metrics."""
     votes = comparison.votes
     if votes is None:
         return []
@@ -87,7 +87,7 @@ def _share_table(votes: pd.DataFrame, methods: list[str]) -> Table:
         "Shares of wins",
         ["method", "all", *(f"against {name}" for name in methods)],
         rows,
-        ["Of the votes on a sketch of the method; a tie is half a win."],
+        ["The share of the votes on the method's sketches; a tie is half a win."],
         best=best_cells([((wins.sum(axis=1) / counts.sum(axis=1)).tolist(), False)]),
     )
 
@@ -110,9 +110,9 @@ def _agreement_table(votes: pd.DataFrame) -> Table:
         ["voter", "votes", "ties", "left side", "agrees with the others"],
         rows,
         [
-            "Left side: the share of the decided votes; far from 50%, a voter preferred a side. "
-            "Agrees: of two votes of two voters on the same two sketches, the share that are equal "
-            "(left, right or tie).",
+            "Left side: the share of the decided votes; far from 50%, the voter preferred a side. "
+            "Agrees: the share of equal votes (left, right or tie) among pairs of votes of two "
+            "voters on the same two sketches.",
             f"By chance {chance:.0%} of such votes would be equal. Agreement beyond chance (0: "
             f"none, 1: full): {'–' if math.isnan(beyond) else f'{beyond:.2f}'}.".replace("-", "−"),
         ],
@@ -120,10 +120,10 @@ def _agreement_table(votes: pd.DataFrame) -> Table:
 
 
 def _metric_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str]) -> Table:
-    """How often the sketch that a metric calls better is the one that voters prefer."""
+    """How often voters prefer the sketch that a metric calls better."""
     people = [(pair.subset, pair.id) for pair in comparison.people]
     pooled = comparison.all_scores[comparison.all_scores["subset"] == POOLED]
-    last = {}  # the scores of the drawn sketches
+    last = {}  # by method, the scores of the drawn sketches
     for name, own in pooled[pooled["ablation"].isin(methods)].groupby("ablation"):
         last[str(name)] = own[own["seed"] == own["seed"].iloc[0]].iloc[-1]
     shown, drawn = shown_metrics(pooled), comparison.image_scores
@@ -157,8 +157,8 @@ def _metric_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str
         [
             "The share of the decided votes for the sketch that the metric calls better (50%: by "
             "chance), [95% interval]: by the value of the sketch itself, and by the value of its "
-            "method over all test people. The last row is the most that any order of the methods "
-            "can reach, or close to it.",
+            "method over all test people. The last row is at or near the highest share that any "
+            "order of the methods can reach.",
         ],
         best=best_cells([([one[0] for one in column], False) for column in (of_sketch, of_method)]),
     )
@@ -176,7 +176,7 @@ def _percent(value: float) -> str:
 
 
 def _share(values: tuple[float, ...]) -> str:
-    """In percent, without the sign."""
+    """In percent, without the percent sign."""
     estimate, low, high = (
         "–" if math.isnan(value) else f"{100 * min(max(value, 0), 1):.0f}" for value in values
     )

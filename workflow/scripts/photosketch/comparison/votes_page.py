@@ -1,7 +1,7 @@
 """The page of blind votes: one HTML file that shows two sketches of one person at a time.
 
-Sketches have codes instead of names (`sketch_codes`), so that nobody reads from the page which
-method drew them. Order and sides are random, by the seed and the voter's name.
+Sketches have codes instead of names (`sketch_codes`), so the page does not show which method drew
+them. Order and sides are random and follow from the seed and the voter's name.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from photosketch.figures import page as pages
 from photosketch.jobs.job import InputError, counted
 from photosketch.training.samples import Samples
 
-SECONDS = 4  # that a vote takes
+SECONDS = 4  # per vote
 
 
 def votes_page(
@@ -26,15 +26,15 @@ def votes_page(
     faces: int,
     seed: int,
 ) -> str:
-    """The page as text. `drawn`: the sketches of `people`, the test pairs, by method; `codes`: as
-    of `sketch_codes`; `faces`: how many people are shown, all if there are fewer.
+    """The page as text. `drawn`: by method, the sketches of `people`, the test pairs; `codes`: as
+    from `sketch_codes`; `faces`: how many people are shown, all if there are fewer.
 
-    Raises InputError if there are not two methods.
+    Raises InputError if there are fewer than two methods.
     """
     if len(drawn) < 2:
         raise InputError(
             [
-                f"votes compare two methods, and this run has {', '.join(drawn)} alone; add an "
+                f"votes compare two methods, but this run only has {', '.join(drawn)}; add an "
                 "ablation, or a folder of sketches to methods"
             ]
         )
@@ -52,7 +52,7 @@ def votes_page(
             {
                 "photo": pages.image_uri(read_image(pair, "photo")),
                 "trueSketch": pages.image_uri(read_image(pair, "sketch")),
-                "sketches": sorted(sketches.items()),  # by code: in no order of the methods
+                "sketches": sorted(sketches.items()),  # by code, which hides the methods' order
             }
         )
     pairs = faces * len(drawn) * (len(drawn) - 1) // 2
@@ -69,7 +69,7 @@ def votes_page(
         data={
             "columns": COLUMNS,
             "seed": seed,
-            # votes that the browser keeps are of a page with these sketches
+            # the browser keeps votes only for a page with these sketches
             "key": f"votes {seed} {hashlib.sha256(known.encode()).hexdigest()}",
             "faces": entries,
         },
