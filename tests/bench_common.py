@@ -1,4 +1,4 @@
-"""What the measurements share: the way to the library, their command line, times and real pairs."""
+"""Shared by the measurements: the path to the library, command line, times and real pairs."""
 
 import argparse
 import inspect
@@ -38,14 +38,14 @@ def timed(work: Callable[[], T], clock: Callable[[], float] = time.perf_counter)
 
 
 def device() -> str:
-    """The GPU where there is one."""
+    """The GPU if there is one, else the CPU."""
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def real_pairs(split: str | None = None) -> "list[Pair]":
-    """Those in the folder PHOTOSKETCH_CUFS, of one split or all; none where it is not set."""
+    """The pairs of the folder PHOTOSKETCH_CUFS, of one split or all; none if it is not set."""
     from photosketch.data.pairs import index_pairs, select
 
     folder = os.environ.get("PHOTOSKETCH_CUFS")

@@ -1,9 +1,8 @@
-"""How fast a training step is, plain and with each switch, and how much memory it takes.
+"""The time and memory of a training step, plain and with each switch.
 
 `python tests/bench_training.py --help`; as a module, `main([...])` returns what it prints. The
-variants of an ablation take turns step by step, so that a busy machine slows all of them alike:
-compare the ratios of one run. On a CPU the time that the processor spent (`cpu_ms`) is less
-disturbed than the time that passed (`ms`).
+variants of an ablation take turns, so a busy machine slows all of them: compare the ratios of one
+run. On a CPU, other work disturbs processor time (`cpu_ms`) less than wall time (`ms`).
 """
 
 import argparse
@@ -38,7 +37,7 @@ PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 1
 
 
 def variants_on(device: torch.device) -> dict[str, tuple[Switches, str]]:
-    """Switches and precision by name: plain, each switch added, and what training takes."""
+    """Switches and precision by name: plain, each switch added, and those of a training."""
     taken = fastest(device)
     eager = dataclasses.replace(taken, graph=False)
     variants = {
@@ -55,7 +54,7 @@ def variants_on(device: torch.device) -> dict[str, tuple[Switches, str]]:
 def build(
     ablation: str, variant: tuple[Switches, Any], width: int, frame: int, device: torch.device
 ) -> Trainer:
-    """A trainer as the report's experiment has it, batch 1, `width` channels after the first."""
+    """A trainer of the report's experiment: batch 1, `width` channels after the first layer."""
     switches, precision = variant
     jitter = 286 * frame // 256
     config = trainers.configuration(
@@ -65,7 +64,7 @@ def build(
 
 
 def timed(work: Any, device: torch.device) -> tuple[float, float]:
-    """Seconds that passed, and that processors spent."""
+    """Wall time and processor time of a call in seconds."""
     _wait(device)
     start, spent = time.perf_counter(), time.process_time()
     work()
@@ -129,7 +128,7 @@ def count_flops(ablation: str, width: int, frame: int) -> int:
 
 
 def matrix_rate(device: torch.device, precision: str) -> float:
-    """FLOP/s of a large square matrix product: what the device reaches in practice."""
+    """FLOP/s of a large square matrix product, which the device reaches in practice."""
     size = 8192 if device.type == "cuda" else 1024
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     matrix = torch.randn(size, size, device=device).to(kind)
@@ -138,7 +137,7 @@ def matrix_rate(device: torch.device, precision: str) -> float:
 
 
 def peak_memory(ablation: str, variant: str, width: int, frame: int, device: torch.device) -> float:
-    """GB that a training of some steps with two saved states takes: of the GPU, or of a process."""
+    """The memory in GB (of the GPU, or of the process) of a training that saves its state."""
     code = "import sys, bench_training as b; b.train_for_memory(*sys.argv[1:])"
     arguments = [ablation, variant, width, frame, device.type, torch.get_num_threads()]
     command = [sys.executable, "-c", code, *map(str, arguments)]

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from photosketch.data import pairs
 from photosketch.evaluation import protocol
+from photosketch.evaluation.seam_sheet import seam_sheet
 from photosketch.evaluation.seams import seams_of
-from photosketch.evaluation.sheets import seam_sheet
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job
 from photosketch.landmarks.table import read_tables

@@ -8,7 +8,7 @@ from photosketch.data.pairs import Pair, index_pairs, read_image
 from photosketch.evaluation import extractors
 from photosketch.evaluation.files import Features
 from photosketch.evaluation.memory import Memory
-from photosketch.evaluation.sheets import memory_sheet
+from photosketch.evaluation.memory_sheet import memory_sheet
 
 
 def named(features: np.ndarray, subset: str = "AR") -> Features:

@@ -106,7 +106,7 @@ def spread_over_images(
     freedom = images - subsets
     if not freedom or len(draws) < 2:
         return Spread(float("nan"), float("nan"))
-    largest = max(np.nanmax(np.abs(method)), np.nanmax(np.abs(reference)))
+    largest = max(np.nanmax(np.abs(runs)) for runs in (method, reference))
     if np.ptp(draws) <= 1e-9 * largest:
         return Spread(float("nan"), float("nan"))
     variance = float(draws.var(ddof=1)) * images / freedom
@@ -176,22 +176,13 @@ def differences(
                 on_seeds = spread_over_seeds(trained, (name, reference) in paired)
                 low, high = interval(estimate, level, on_images, on_seeds)
             lower = metric in lower_is_better
-            rows.append(
-                {
-                    "ablation": name,
-                    "reference": reference,
-                    "subset": place,
-                    "metric": metric,
-                    "role": "primary" if is_primary else "descriptive",
-                    "seeds": 0 if name in fixed else len(own),
-                    "level": level,
-                    "difference": estimate,
-                    "run_low": run_low,
-                    "run_high": run_high,
-                    "run_verdict": verdict(run_low, run_high, lower),
-                    "low": low,
-                    "high": high,
-                    "verdict": verdict(low, high, lower),
-                }
+            role, count = (
+                "primary" if is_primary else "descriptive",
+                0 if name in fixed else len(own),
             )
+            on_run = (run_low, run_high, verdict(run_low, run_high, lower))
+            on_methods = (low, high, verdict(low, high, lower))
+            count = 0 if name in fixed else len(own)
+            which = (name, reference, place, metric, role, count, level)
+            rows.append((*which, estimate, *on_run, *on_methods))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -100,11 +100,16 @@ def won_by_left(votes: pd.DataFrame) -> np.ndarray:
 
 def wins(votes: pd.DataFrame, methods: Sequence[str]) -> np.ndarray:
     """How often the row's method won against the column's method, float [M, M]."""
-    left, right = (votes[side].map(list(methods).index).to_numpy() for side in ("left", "right"))
+    left, right = _sides(votes, methods)
     counts, won = np.zeros((len(methods), len(methods))), won_by_left(votes)
     np.add.at(counts, (left, right), won)
     np.add.at(counts, (right, left), 1 - won)
     return counts
+
+
+def _sides(votes: pd.DataFrame, methods: Sequence[str]) -> list[np.ndarray]:
+    """The positions of the left and of the right method of each vote."""
+    return [votes[side].map(list(methods).index).to_numpy() for side in ("left", "right")]
 
 
 def bradley_terry(wins: np.ndarray, prior: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -133,7 +138,7 @@ def bradley_terry(wins: np.ndarray, prior: float = 1.0) -> tuple[np.ndarray, np.
 def scores(votes: pd.DataFrame, methods: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The Bradley-Terry scores [M] of the methods, and the influence [n, M] of each vote."""
     estimates, inverse = bradley_terry(wins(votes, methods))
-    left, right = (votes[side].map(list(methods).index).to_numpy() for side in ("left", "right"))
+    left, right = _sides(votes, methods)
     surprise = won_by_left(votes) - expit(estimates[left] - estimates[right])
     return estimates, (inverse[left] - inverse[right]) * surprise[:, None]
 
@@ -186,16 +191,10 @@ def agreement(votes: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for voter, own in [*votes.groupby("voter"), (ALL, votes)]:
         decided = own.loc[own["choice"] != "tie", "choice"]
-        rows.append(
-            {
-                "voter": voter,
-                "votes": len(own),
-                "ties": 1 - len(decided) / len(own),
-                "left": (decided == "left").mean(),
-                "agreement": equal[(both["voter_x"] == voter) | (voter is ALL)].mean(),
-            }
-        )
-    return pd.DataFrame(rows)
+        agreed = equal[(both["voter_x"] == voter) | (voter is ALL)].mean()
+        ties, left = 1 - len(decided) / len(own), (decided == "left").mean()
+        rows.append((voter, len(own), ties, left, agreed))
+    return pd.DataFrame(rows, columns=["voter", "votes", "ties", "left", "agreement"])
 
 
 def agreement_by_chance(ties: float) -> float:

@@ -1,4 +1,4 @@
-"""Contact sheets of drawn sketches: where seams are, and the nearest training sketches."""
+"""The contact sheet of seams: drawn sketches with the borders of the parts coloured."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,6 @@ from PIL import Image
 
 from photosketch.data import array_types
 from photosketch.data.pairs import Pair, read_image
-from photosketch.evaluation.memory import ONE_IN, Memory
 from photosketch.evaluation.seams import BORDERS, Border, Seams
 from photosketch.figures import contact_sheet
 
@@ -32,7 +31,8 @@ def seam_sheet(
             for name, ratio in zip(BORDERS, by_border[index], strict=True)
             if not np.isnan(ratio)
         )
-        cells = _cells(read_image(pair, "sketch"), drawn, coloured)
+        images = (read_image(pair, "sketch"), drawn, coloured)
+        cells = [contact_sheet.cell(image, _CELL) for image in images]
         groups.append(
             contact_sheet.Group(cells, f"{pair.subset} {pair.id}: {scores[index]:.2f}", ratios)
         )
@@ -59,37 +59,3 @@ def colour_of(ratio: float) -> tuple[int, ...]:
     steps = np.log([step for step, _ in _SCALE])
     channels = zip(*(colour for _, colour in _SCALE), strict=True)
     return tuple(round(float(np.interp(np.log(ratio), steps, values))) for values in channels)
-
-
-def memory_sheet(
-    title: str,
-    people: Sequence[Pair],
-    training: Sequence[Pair],
-    sketches: np.ndarray,
-    features: np.ndarray,
-    memory: Memory,
-) -> Image.Image:
-    """The drawn sketches [N, H, W] of `people`, with features [N, D], most similar to a copy first:
-    the drawn sketch, the nearest sketch of `training`, and the person's true sketch."""
-    positions, ratios = memory.nearest(features)
-    copied, names = memory.copied(ratios), memory.names(positions)
-    if not np.isnan(copied).all():
-        title += f": {100 * np.nanmean(copied):.1f}% below the limit ({100 / ONE_IN:.0f}% expected)"
-    groups = []
-    for index in np.argsort(ratios / np.nan_to_num(memory.limits, nan=1.0))[:_MOST_SHOWN].tolist():
-        pair = people[index]
-        true = (read_image(one, "sketch") for one in (training[positions[index]], pair))
-        groups.append(
-            contact_sheet.Group(
-                _cells(sketches[index], *true),
-                f"{pair.subset} {pair.id}, nearest training sketch {names[index]}",
-                f"ratio {ratios[index]:.3f}, limit {memory.limits[index]:.3f}",
-                alarm=copied[index] == 1,
-            )
-        )
-    columns = ("drawn", "nearest training sketch", "true sketch")
-    return contact_sheet.sheet(title, groups, _ACROSS, columns=columns)
-
-
-def _cells(*images: array_types.Image) -> list[Image.Image]:
-    return [contact_sheet.cell(image, _CELL) for image in images]

@@ -3,8 +3,8 @@
 import numpy as np
 
 from photosketch.data.pairs import Pair
+from photosketch.evaluation.seam_sheet import colour_of, seam_sheet, with_borders
 from photosketch.evaluation.seams import Border, Places, Seams
-from photosketch.evaluation.sheets import colour_of, seam_sheet, with_borders
 
 
 def border(pixels: list[int]) -> Border:
