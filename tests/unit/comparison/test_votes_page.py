@@ -1,4 +1,4 @@
-"""What the page of votes is made of; tests/browser tests the page itself."""
+"""The data of the page of votes; tests/browser tests the page itself."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def test_sketches_are_in_no_order_of_the_methods(listed) -> None:
 
 def test_the_page_says_how_many_votes_give_what_interval(listed) -> None:
     text, _ = page(listed, list("abcd"), 3)
-    assert "18 such choices, about 1 minute" in text
+    assert "18 choices, about 1 minute" in text
     assert "±33 points at best" in text  # 0.98 / sqrt(9 votes on a method)
 
 

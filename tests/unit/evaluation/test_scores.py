@@ -34,7 +34,7 @@ from photosketch.training.samples import Samples, write_samples
 
 
 class Means(nn.Module):
-    """A small network in the place of Inception: means over a coarse grid."""
+    """A small network instead of Inception: means over a coarse grid."""
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return nn.functional.adaptive_avg_pool2d(images[:, :1], (16, 16)).flatten(1)  # [N, 256]
@@ -44,7 +44,7 @@ NETWORKS = Networks(Means())
 
 
 class CoarseFaces:
-    """A small network in the place of face recognition: a coarse copy of each image."""
+    """A small network instead of face recognition: a coarse copy of each image."""
 
     def embed(self, images: np.ndarray, points: np.ndarray) -> np.ndarray:
         assert points.shape == (len(images), 5, 2)
@@ -53,13 +53,13 @@ class CoarseFaces:
 
 
 class Levels:
-    """In the place of `structure`: the mean level of each sketch."""
+    """Instead of `structure`: the mean level of each sketch."""
 
     def scores(self, sketches: np.ndarray) -> np.ndarray:
         return sketches.mean(axis=(1, 2))
 
 
-# LPIPS is a network too, and what it gives is one number per image
+# LPIPS is a network too, with one number per image
 WITH_LPIPS = Networks(Means(), lambda a, b: (a - b).abs().mean(dim=(1, 2, 3)))
 
 
@@ -133,12 +133,12 @@ def test_epochs_are_scored_one_after_the_other_and_every_image_is_counted(
 def test_reference_points_are_others_sketches_and_photos_in_gray(truth: Truth) -> None:
     points = reference_points(truth, truth.measured.sketches, NETWORKS)
     gray = points[points["name"] == "photo in gray"]
-    assert gray["ssim"].min() > 0.9999  # here the sketches are in the photos' place
+    assert gray["ssim"].min() > 0.9999  # here the sketches stand for the photos
     others = points[points["name"] == "other people's real sketches"]
     assert others["subset"].tolist() == ["CUHK", "AR", "all"]
     assert others[["kid", "fid_other"]].notna().all(axis=None)
     assert others[["fid", "kid_low", "kid_high", "ssim"]].isna().all(axis=None)
-    # the truth in the drawn sketches' place is what the row shows
+    # the row equals the scores of the true sketches, scored as drawn sketches
     itself, _, _ = evaluate(truth.measured.sketches, truth, NETWORKS)
     assert others["fid_other"].tolist() == pytest.approx(itself["fid_other"].tolist())
 

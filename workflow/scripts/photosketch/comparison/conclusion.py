@@ -38,9 +38,8 @@ def conclusion(comparison: Comparison) -> list[str]:
 
 def _verdicts(comparison: Comparison) -> list[str]:
     """A sentence on the primary verdicts per reference, and a caution if there is one seed."""
-    if comparison.differences.empty:
-        return []
-    primary = comparison.differences[comparison.differences["role"] == "primary"]
+    differences = comparison.differences
+    primary = differences[differences["role"] == "primary"] if len(differences) else differences
     if primary.empty:
         return []
     several = len(comparison.seeds) > 1

@@ -29,6 +29,7 @@ from photosketch.data.pairs import read_image
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import METRICS
 from photosketch.figures import page as pages
+from photosketch.jobs.job import counted
 
 FACES = 6  # pictures in the row above the table
 DOCS = "../../../docs"  # from a run's comparison
@@ -57,7 +58,7 @@ def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
             [row["ablation"], *(number(summary, row[f"{s}_last"]) for s in comparison.columns)]
             for _, row in summary.iterrows()
         ]
-        last += fixed_rows(comparison, with_published=False)
+        last += fixed_rows(comparison)
         lines += ["", f"At the last epoch, {epochs[-1]}:", "", *markdown_lines(fid.head, last)]
     lines += ["", *(f"- {sentence}" for sentence in fid.remarks), ""]
     lines += [f"{table.markdown()}\n" for table in tables]
@@ -78,7 +79,8 @@ def index_html(
     """
     summary, provenance = comparison.summary, comparison.provenance
     own, shared = _settings_in_words(provenance.hparams)
-    several = len(comparison.epochs) > 1
+    epochs, note = comparison.epochs, comparison.note
+    several = len(epochs) > 1
     fid = fid_table(comparison)
     names = [
         name for name in dict.fromkeys([*tables, *pictures]) if tables.get(name) or name in pictures
@@ -89,14 +91,10 @@ def index_html(
         lead=_lead(comparison),
         conclusion=conclusion(comparison),
         faces=_faces(comparison),
-        note=comparison.note,
+        note=note,
         columns=[(subset_name(subset), n) for subset, n in comparison.columns.items()],
-        last=f"epoch {comparison.epochs[-1]}" if several else "",
-        kind=(
-            "mean ± s.d."
-            if several or len(comparison.seeds) > 1
-            else f"epoch {comparison.epochs[0]}"
-        ),
+        last=f"epoch {epochs[-1]}" if several else "",
+        kind="mean ± s.d." if several or len(comparison.seeds) > 1 else f"epoch {epochs[0]}",
         rows=[
             {
                 "name": row["ablation"],
@@ -132,7 +130,16 @@ def index_html(
         parts=partial(re.split, r" (?=\[)|(?<=\]) "),
         files=[Path(path).name for path in files],
         docs=DOCS,
-        settings={**_settings(comparison, shared), **provenance.facts},
+        settings={
+            "Run": provenance.run,
+            "Seeds": ", ".join(map(str, comparison.seeds)),
+            "Evaluated": f"{epochs_in_words(epochs)} ({len(epochs)} in all)",
+            "Features": f"{comparison.features} ({note})" if note else comparison.features,
+            "Test faces": ", ".join(f"{subset} {n}" for subset, n in comparison.counts.items()),
+            "Training": shared,
+            "Grids": f"{epochs_in_words(epochs[-1:])}, {seeds_in_words(comparison.seeds[:1])}",
+            **provenance.facts,
+        },
         configuration=provenance.configuration,
         gallery=gallery(comparison),
     )
@@ -156,27 +163,13 @@ def _faces(comparison: Comparison) -> list[tuple[str, str, str]]:
 
 def _lead(comparison: Comparison) -> str:
     count = len(comparison.ablations)
-    methods = len(comparison.summary) - count
-    compared = f"{count} ablation{'s' if count > 1 else ''}"
-    if methods:
-        compared += f" and {methods} other method{'s' if methods > 1 else ''}"
+    compared = counted(count, "ablation")
+    if methods := len(comparison.summary) - count:
+        compared += f" and {counted(methods, 'other method')}"
     return (
         f"{compared} on {comparison.counts[POOLED]} test faces, "
         f"{epochs_in_words(comparison.epochs)}; {seeds_in_words(comparison.seeds)}."
     )
-
-
-def _settings(comparison: Comparison, training: str) -> dict[str, str]:
-    epochs, seeds, note = comparison.epochs, comparison.seeds, comparison.note
-    return {
-        "Run": comparison.provenance.run,
-        "Seeds": ", ".join(map(str, seeds)),
-        "Evaluated": f"{epochs_in_words(epochs)} ({len(epochs)} in all)",
-        "Features": f"{comparison.features} ({note})" if note else comparison.features,
-        "Test faces": ", ".join(f"{subset} {n}" for subset, n in comparison.counts.items()),
-        "Training": training,
-        "Grids": f"{epochs_in_words(epochs[-1:])}, {seeds_in_words(seeds[:1])}",
-    }
 
 
 def _settings_in_words(

@@ -182,25 +182,24 @@ def best_cells(columns: Sequence[tuple[Sequence[float], bool]]) -> set[tuple[int
     return best
 
 
-def fixed_rows(comparison: Comparison, with_published: bool) -> list[list[str]]:
-    """The rows of the table of FID without epochs: real images, and published values of the same
-    features. A missing value is a dash."""
+def fixed_rows(
+    comparison: Comparison, with_published: bool = False, metric: Metric = _FID
+) -> list[list[str]]:
+    """The rows of a metric without epochs: real images, and published values of the same features.
+    A missing value is a dash."""
     levels: dict[str, Mapping[str, float] | pd.Series] = {
-        name: own["fid"] for name, own in _references_with(_FID, comparison.references).items()
+        name: own[metric.key]
+        for name, own in _references_with(metric, comparison.references).items()
     }
     if with_published:
         levels |= {entry.label: entry.fid for entry in comparison.comparable}
-    return [
-        [name, *(number(comparison.summary, value) for value in _by_column(comparison, fid))]
-        for name, fid in levels.items()
-    ]
-
-
-def _by_column(comparison: Comparison, values: Mapping[str, float] | pd.Series) -> list[float]:
-    """Values by subset in the order of the columns, NaN if missing. If a run has only one subset,
-    the value of `all` can stand for the subset."""
-    pooled = math.nan if POOLED in comparison.columns else values.get(POOLED, math.nan)
-    return [values.get(subset, pooled) for subset in comparison.columns]
+    rows = []
+    for name, values in levels.items():
+        # the only subset of a run can have the value of `all`
+        pooled = math.nan if POOLED in comparison.columns else values.get(POOLED, math.nan)
+        shown = [values.get(subset, pooled) for subset in comparison.columns]
+        rows.append([name, *(number(comparison.summary, value) for value in shown)])
+    return rows
 
 
 def _scatter(epochs: Sequence[int], seeds: Sequence[int]) -> str:
@@ -246,14 +245,11 @@ def other_people_table(comparison: Comparison) -> Table:
     rows = [
         [row["ablation"], *(number(summary, row[f"{subset}_other"]) for subset in counts)]
         for _, row in summary.iterrows()
-    ] + [
-        [name, *(number(summary, value) for value in _by_column(comparison, own["fid_other"]))]
-        for name, own in _references_with(_FID_OTHER, comparison.references).items()
     ]
     return Table(
         _FID_OTHER.name,
         ["method", *(f"{subset_name(name)} (n = 2 × {halves[name]})" for name in counts)],
-        rows,
+        rows + fixed_rows(comparison, metric=_FID_OTHER),
         [_FID_OTHER.remark, "A subset of fewer than four test people has no value.", _OTHERS],
     )
 

@@ -73,7 +73,7 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
         f"{', all subsets' if comparison.parts else ''} (primary)",
         [
             "method",
-            *_partner_head(differences),
+            *_partner(differences, "compared with"),
             *(text for c in claims for text in (c.interval, f"verdict on {c.subject}")),
         ],
         [
@@ -139,7 +139,7 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
     ]
     return Table(
         f"{_heading(differences)}: all metrics and subsets (descriptive)",
-        ["method", *_partner_head(differences), "metric", *pooled_heads, *subsets],
+        ["method", *_partner(differences, "compared with"), "metric", *pooled_heads, *subsets],
         rows,
         remarks,
         _contradictions(lines[lines["subset"] == POOLED], differences, last),
@@ -152,13 +152,9 @@ def _heading(differences: pd.DataFrame) -> str:
     return "Differences" if others else f"Difference to {one}"
 
 
-def _partner_head(differences: pd.DataFrame) -> list[str]:
-    return ["compared with"] if differences["reference"].nunique() > 1 else []
-
-
-def _partner(differences: pd.DataFrame, reference: str) -> list[str]:
-    """The cell that names a row's reference, if there are several references."""
-    return [reference] if _partner_head(differences) else []
+def _partner(differences: pd.DataFrame, cell: str) -> list[str]:
+    """The cell in the column of references, which exists if there are several references."""
+    return [cell] if differences["reference"].nunique() > 1 else []
 
 
 def _contradictions(pooled: pd.DataFrame, differences: pd.DataFrame, claim: _Claim) -> list[str]:

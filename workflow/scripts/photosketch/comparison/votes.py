@@ -100,7 +100,7 @@ def _agreement_table(votes: pd.DataFrame) -> Table:
         [
             row["voter"],
             str(row["votes"]),
-            *(_percent(row[k]) for k in ("ties", "left", "agreement")),
+            *(_written(row[key], ".0%") for key in ("ties", "left", "agreement")),
         ]
         for row in table.to_dict("records")
     ]
@@ -114,7 +114,7 @@ def _agreement_table(votes: pd.DataFrame) -> Table:
             "Agrees: the share of equal votes (left, right or tie) among pairs of votes of two "
             "voters on the same two sketches.",
             f"By chance {chance:.0%} of such votes would be equal. Agreement beyond chance (0: "
-            f"none, 1: full): {'–' if math.isnan(beyond) else f'{beyond:.2f}'}.".replace("-", "−"),
+            f"none, 1: full): {_written(beyond, '.2f')}.",
         ],
     )
 
@@ -164,20 +164,16 @@ def _metric_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str
     )
 
 
+def _written(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else f"{value:{form}}".replace("-", "−")
+
+
 def _signed(values: tuple[float, float, float]) -> str:
-    estimate, low, high = (
-        "–" if math.isnan(value) else f"{value:+.2f}".replace("-", "−") for value in values
-    )
+    estimate, low, high = (_written(value, "+.2f") for value in values)
     return f"{estimate} [{low}, {high}]"
-
-
-def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.0%}"
 
 
 def _share(values: tuple[float, ...]) -> str:
     """In percent, without the percent sign."""
-    estimate, low, high = (
-        "–" if math.isnan(value) else f"{100 * min(max(value, 0), 1):.0f}" for value in values
-    )
+    estimate, low, high = (_written(100 * float(np.clip(value, 0, 1)), ".0f") for value in values)
     return "–" if estimate == "–" else f"{estimate} [{low}, {high}]"
