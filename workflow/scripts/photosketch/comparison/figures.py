@@ -177,8 +177,8 @@ def _band(axis: Axes, by_epoch: pd.DataFrame, colour: str) -> None:
 
 def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
     for index, ablation in enumerate(ablations):
-        of_ablation = scores[scores["ablation"] == ablation]
-        by_epoch = of_ablation.pivot(index="epoch", columns="seed", values="fid")
+        own = scores[scores["ablation"] == ablation]
+        by_epoch = own.pivot(index="epoch", columns="seed", values="fid")
         colour = COLOURS[index % len(COLOURS)]
         axis.plot(
             by_epoch.mean(axis=1),

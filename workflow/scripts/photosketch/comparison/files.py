@@ -58,6 +58,11 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
     image_scores = [files.read_image_scores(path, people, epochs) for path in inputs.images]
     image_scores += [files.read_image_scores(path, people, [0]) for path in inputs.method_images]
     nearest = [files.read_nearest(path) for path in [*inputs.images, *inputs.method_images]]
+    ballots = inputs.get("votes")
+    method_scores = None
+    if methods:
+        theirs = dict.fromkeys(methods, alike)
+        method_scores = files.read_scores(inputs.method_scores, methods, [0], counts, [0], theirs)
     defined = {name: own for name, own in config["ablations"].items() if name not in points}
     return Comparison(
         scores=files.read_scores(inputs.scores, ablations, seeds, counts, epochs, made),
@@ -78,13 +83,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
             hparams,
             yaml.safe_dump({**config, "ablations": defined}, sort_keys=False, allow_unicode=True),
         ),
-        method_scores=(
-            files.read_scores(
-                inputs.method_scores, methods, [0], counts, [0], dict.fromkeys(methods, alike)
-            )
-            if methods
-            else None
-        ),
+        method_scores=method_scores,
         notes=[
             line for path in inputs.method_notes for line in Path(path).read_text().splitlines()
         ],
@@ -100,11 +99,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         drawn=drawn,
         nearest=dict(zip(shown, nearest, strict=True)),
         image_scores=dict(zip(shown, image_scores, strict=True)),
-        votes=(
-            votes.read_votes(inputs.votes, votes.sketch_codes(drawn))
-            if inputs.get("votes")
-            else None
-        ),
+        votes=votes.read_votes(ballots, votes.sketch_codes(drawn)) if ballots else None,
     )
 
 

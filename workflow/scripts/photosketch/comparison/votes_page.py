@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from photosketch.data.pairs import Pair, read_image
+from photosketch.data.pairs import MODALITIES, Pair, read_image
 from photosketch.evaluation.votes import COLUMNS, PERSON, expected_half_width
 from photosketch.figures import page as pages
 from photosketch.jobs.job import InputError, counted
@@ -32,12 +32,8 @@ def votes_page(
     Raises InputError if there are fewer than two methods.
     """
     if len(drawn) < 2:
-        raise InputError(
-            [
-                f"votes compare two methods, but this run only has {', '.join(drawn)}; add an "
-                "ablation, or a folder of sketches to methods"
-            ]
-        )
+        fault = f"votes compare two methods, but this run only has {', '.join(drawn)}"
+        raise InputError([f"{fault}; add an ablation, or a folder of sketches to methods"])
     faces = min(faces, len(people))
     shown = sorted(np.random.default_rng(seed).choice(len(people), faces, replace=False).tolist())
     code_of = codes.set_index([*PERSON, "method"])["code"]
@@ -48,13 +44,9 @@ def votes_page(
             code_of[pair.subset, pair.id, name]: pages.image_uri(samples.sketches[index])
             for name, samples in drawn.items()
         }
-        entries.append(
-            {
-                "photo": pages.image_uri(read_image(pair, "photo")),
-                "trueSketch": pages.image_uri(read_image(pair, "sketch")),
-                "sketches": sorted(sketches.items()),  # by code, which hides the methods' order
-            }
-        )
+        photo, true = (pages.image_uri(read_image(pair, kind)) for kind in MODALITIES)
+        by_code = sorted(sketches.items())  # which hides the methods' order
+        entries.append({"photo": photo, "trueSketch": true, "sketches": by_code})
     pairs = faces * len(drawn) * (len(drawn) - 1) // 2
     known = "\0".join(code for entry in entries for code, _ in entry["sketches"])
     return pages.render(

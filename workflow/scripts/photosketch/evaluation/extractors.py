@@ -46,20 +46,15 @@ def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Modul
         assert weights is not None
         path = Path(weights)
         if not path.is_file() or file_sha256(path) != features.weights_sha256:
-            raise InputError(
-                [
-                    f"{path}: the ONNX file of evaluation.features is missing or has changed since "
-                    "the run was planned; start the run again"
-                ]
-            )
+            fault = "is missing or has changed since the run was planned; start the run again"
+            raise InputError([f"{path}: the ONNX file of evaluation.features {fault}"])
         return OnnxNetwork(path, features.onnx)
     packaged = features.name == "efficientnet-lite0"
     expected = EFFICIENTNET_WEIGHTS if packaged else FEATURE_WEIGHTS[features.name]
     weights = weights or (EFFICIENTNET_WEIGHTS.installed() if packaged else None)
     if weights is None:
-        raise InputError(
-            [f"evaluation.features: {features.name} needs weights. {expected.remedy()}"]
-        )
+        fault = f"evaluation.features: {features.name} needs weights. {expected.remedy()}"
+        raise InputError([fault])
     path = Path(weights)
     verify_weights(expected, path, features.weights_sha256)
     try:
@@ -68,9 +63,8 @@ def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Modul
         reason, *_ = str(error).splitlines() or [type(error).__name__]  # torch lists every layer
         if isinstance(error, pickle.UnpicklingError):  # torch's advice would run the file's code
             reason = "it holds more than tensors, which would run as code, or is damaged"
-        raise InputError(
-            [f"{path}: not the weights of {features.name} ({reason}). {expected.remedy()}"]
-        ) from error
+        fault = f"{path}: not the weights of {features.name} ({reason}). {expected.remedy()}"
+        raise InputError([fault]) from error
 
 
 def dimensions(features: FeatureConfig, weights: str | Path | None = None) -> int:

@@ -179,20 +179,14 @@ class OnnxNetwork(nn.Module):
             (found,) = self.session.run(names[0], {names[1]: batch})
             features = np.asarray(found, np.float32).ravel()
         except Exception as error:  # onnxruntime's errors have no common class
-            raise InputError(
-                [
-                    f"{self.file}: does not take {list(batch.shape)} float32 (RGB of "
-                    f"evaluation.features.size), or its output is not numbers "
-                    f"({_in_one_line(error)}); correct evaluation.features or export it again"
-                ]
-            ) from error
+            fault = f"does not take {list(batch.shape)} float32 (RGB of evaluation.features.size), "
+            fault += f"or its output is not numbers ({_in_one_line(error)})"
+            remedy = "correct evaluation.features or export the network again"
+            raise InputError([f"{self.file}: {fault}; {remedy}"]) from error
         if not features.size or not np.isfinite(features).all():
-            raise InputError(
-                [
-                    f"{self.file}: no features, or some that are not finite; set "
-                    "evaluation.features.mean and std to the values of its training"
-                ]
-            )
+            fault = "no features, or some that are not finite"
+            remedy = "set evaluation.features.mean and std to the values of its training"
+            raise InputError([f"{self.file}: {fault}; {remedy}"])
         return features
 
 
@@ -202,12 +196,9 @@ def _onnx_session(file: Path) -> "InferenceSession":
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError(
-            [
-                f"evaluation.features.onnx: {file} needs onnxruntime, an extra: run make setup "
-                "ONNX=1 or pip install -r requirements-onnx.txt"
-            ]
-        ) from error
+        remedy = "run make setup ONNX=1 or pip install -r requirements-onnx.txt"
+        fault = f"evaluation.features.onnx: {file} needs onnxruntime, an extra: {remedy}"
+        raise InputError([fault]) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # sums could depend on the number of threads
     options.add_session_config_entry(
@@ -218,17 +209,13 @@ def _onnx_session(file: Path) -> "InferenceSession":
             file.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # onnxruntime's errors have no common class
-        raise InputError(
-            [
-                f"{file}: not an ONNX network in one file ({_in_one_line(error)}); export it with "
-                "all weights inside (torch.onnx.export: external_data=False)"
-            ]
-        ) from error
+        fault = f"{file}: not an ONNX network in one file ({_in_one_line(error)})"
+        remedy = "export it with all weights inside (torch.onnx.export: external_data=False)"
+        raise InputError([f"{fault}; {remedy}"]) from error
     names = [one.name for one in session.get_inputs()]
     if len(names) != 1:
-        raise InputError(
-            [f"{file}: has the inputs {', '.join(names)}; export a network with one input"]
-        )
+        fault = f"{file}: has the inputs {', '.join(names)}; export a network with one input"
+        raise InputError([fault])
     return session
 
 

@@ -233,14 +233,11 @@ def load_lpips(
 
     Raises InputError if a file is missing, has another hash or has other content.
     """
-    problems = [
-        f"{path}: no such weights file; put it there (torchvision's VGG16 and piq's LPIPS "
-        "weights), or set evaluation.lpips to null"
-        for path in (vgg, linear_weights)
-        if not Path(path).is_file()
-    ]
-    if problems:
-        raise InputError(problems)
+    remedy = (
+        "put torchvision's VGG16 and piq's LPIPS weights there, or set evaluation.lpips to null"
+    )
+    if missing := [path for path in (vgg, linear_weights) if not Path(path).is_file()]:
+        raise InputError([f"{path}: no such weights file; {remedy}" for path in missing])
     verify_weights(LPIPS_NETWORK, Path(vgg), sha256)
     import torchvision  # seconds of imports, which only LPIPS needs
     from piq.perceptual import VGG16_LAYERS, ContentLoss
@@ -252,15 +249,13 @@ def load_lpips(
             {name[9:]: value for name, value in state.items() if name.startswith("features.")}
         )
         linear = torch.load(linear_weights, map_location="cpu", weights_only=True)
-        if [tuple(weight.shape) for weight in linear] != [
-            (1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)
-        ]:
+        shapes = [(1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)]
+        if [tuple(weight.shape) for weight in linear] != shapes:
             raise RuntimeError("other shapes than those of LPIPS on VGG16")
     except Exception as error:  # a broken file can raise any kind of error in torch's reader
         reason, *_ = str(error).splitlines() or [type(error).__name__]
-        raise InputError(
-            [f"{vgg} and {linear_weights} are not the weights of LPIPS ({reason}); replace them"]
-        ) from error
+        fault = f"{vgg} and {linear_weights} are not the weights of LPIPS ({reason}); replace them"
+        raise InputError([fault]) from error
     return ContentLoss(
         feature_extractor=network.eval(),
         layers=[VGG16_LAYERS[name] for name in _LPIPS_LAYERS],

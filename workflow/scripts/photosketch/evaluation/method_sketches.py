@@ -53,16 +53,13 @@ def collect(
     problems, sketches, treatments, compressed = [], [], Counter[str](), 0
     for pair in people:
         paths = by_place.pop((pair.subset, pair.id), [])
-        if not paths:
+        if len(paths) != 1:
+            which = f"sketch of test pair {pair.subset} {pair.id}"
+            listed_paths = " and ".join(map(str, paths))
             problems.append(
-                f"{folder / pair.subset / pair.id}.png: no sketch of test pair "
-                f"{pair.subset} {pair.id}; add it (PNG or JPEG)"
-            )
-            continue
-        if len(paths) > 1:
-            problems.append(
-                f"{' and '.join(map(str, paths))}: more than one sketch of test pair "
-                f"{pair.subset} {pair.id}; remove all but one"
+                f"{listed_paths}: more than one {which}; remove all but one"
+                if paths
+                else f"{folder / pair.subset / pair.id}.png: no {which}; add it (PNG or JPEG)"
             )
             continue
         [path] = paths

@@ -113,16 +113,14 @@ class FaceRecogniser:
         try:
             import dlib
         except ImportError as error:
-            raise InputError(
-                [f"evaluation.identity needs dlib ({error}); run {FACE_NETWORK.command}"]
-            ) from error
+            fault = f"evaluation.identity needs dlib ({error}); run {FACE_NETWORK.command}"
+            raise InputError([fault]) from error
 
         def verified(weights: PackagedWeights) -> str:
             path = weights.installed()
             if path is None:
-                raise InputError(
-                    [f"evaluation.identity needs {weights.package}. {weights.remedy()}"]
-                )
+                fault = f"evaluation.identity needs {weights.package}. {weights.remedy()}"
+                raise InputError([fault])
             verify_weights(weights, path)
             return str(path)
 

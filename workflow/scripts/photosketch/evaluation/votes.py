@@ -53,8 +53,8 @@ def read_votes(paths: Iterable[str | Path], codes: pd.DataFrame) -> pd.DataFrame
         is_like_votes = tuple(table) == COLUMNS and set(table["choice"]) <= set(WON_BY_LEFT)
         if table.empty or not is_like_votes:
             problems.append(
-                f"{path}: is not a file of votes, which has the columns {','.join(COLUMNS)}, rows, "
-                f"and the choices {', '.join(WON_BY_LEFT)}; save it from the page again"
+                f"{path}: is not a file of votes (columns {','.join(COLUMNS)}; choices "
+                f"{', '.join(WON_BY_LEFT)}; at least one row); save it from the page again"
             )
             continue
         left, right = (
