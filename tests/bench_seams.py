@@ -18,9 +18,10 @@ import bench_common
 from photosketch.data.images import gray
 from photosketch.data.pairs import Pair, read_image
 from photosketch.evaluation import seams
-from photosketch.evaluation.scores import stack_points, stack_sketches
+from photosketch.evaluation.scores import stack_sketches
 from photosketch.geometry.patches import PARTS
 from photosketch.landmarks import detection
+from photosketch.landmarks.table import stack_points
 from photosketch.parsing.segmentation import parse_segmentation
 from support.faces.looks import LOOKS
 from support.faces.pair import draw_pair

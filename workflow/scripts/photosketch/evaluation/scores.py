@@ -13,7 +13,7 @@ from torch import nn
 
 from photosketch.configuration.settings import FeatureConfig, ScoredAs
 from photosketch.data.images import gray
-from photosketch.data.pairs import Modality, Pair, read_image, select
+from photosketch.data.pairs import Pair, read_image, select
 from photosketch.evaluation import (
     cross_identity_fid,
     distances,
@@ -31,7 +31,7 @@ from photosketch.evaluation.seams import Seams
 from photosketch.evaluation.structure import Structure
 from photosketch.jobs.job import InputError
 from photosketch.jobs.progress import Bar
-from photosketch.landmarks.table import points_of, sketch_problems, without_points
+from photosketch.landmarks.table import sketch_problems, stack_points, without_points
 from photosketch.training.samples import ids_and_subsets, read_samples
 
 if TYPE_CHECKING:
@@ -106,13 +106,6 @@ def stack_sketches(pairs: Sequence[Pair]) -> np.ndarray:
 def stack_gray_photos(pairs: Sequence[Pair]) -> np.ndarray:
     """The photos of the pairs in gray (ITU-R 601), [N, H, W] uint8."""
     return np.stack([gray(read_image(pair, "photo")) for pair in pairs])
-
-
-def stack_points(
-    pairs: Sequence[Pair], tables: Mapping[str, pd.DataFrame], modality: Modality
-) -> np.ndarray:
-    """The points [N, 5, 2] of the pairs' photos or sketches, from landmark tables by subset."""
-    return np.stack([points_of(tables[pair.subset], pair.id, modality) for pair in pairs])
 
 
 def evaluate_epochs(

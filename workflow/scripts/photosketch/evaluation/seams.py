@@ -29,7 +29,7 @@ from photosketch.configuration.settings import FRAMES
 from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.data.pairs import Pair, read_image
 from photosketch.geometry.patches import PATCHES, corners, patches_of
-from photosketch.landmarks.table import points_of
+from photosketch.landmarks.table import stack_points
 from photosketch.parsing.labels import BACKGROUND
 
 OUTLINE = "outline"
@@ -121,7 +121,7 @@ def seams_of(
     """From landmark tables by subset, and the photos' labels by subset and id; `frame` as in
     `Seams.of`."""
     return Seams.of(
-        np.stack([points_of(landmarks[pair.subset], pair.id, "photo") for pair in people]),
+        stack_points(people, landmarks, "photo"),
         np.stack([labels[pair.subset][pair.id] for pair in people]),
         np.stack([read_image(pair, "sketch") for pair in people]),
         frame,

@@ -20,7 +20,7 @@ import torch
 from photosketch.data.array_types import Image, Points
 from photosketch.data.pairs import Pair, read_image
 from photosketch.jobs.threads import workers
-from photosketch.landmarks.table import points_of
+from photosketch.landmarks.table import stack_points
 
 # finds the mesh [468, 2] from five rough points [5, 2], and a flag: above 0 if there is a face
 MeshFinder = Callable[[Image, Points], tuple[Points, float]]
@@ -39,12 +39,12 @@ class Structure:
         cls, people: Sequence[Pair], landmarks: Mapping[str, pd.DataFrame], find: MeshFinder
     ) -> "Structure":
         """landmarks: tables by subset."""
-        points = np.stack([points_of(landmarks[p.subset], p.id, "photo") for p in people])
+        points = stack_points(people, landmarks, "photo").astype(float)
         photos = [read_image(pair, "photo") for pair in people]
         with workers(torch.get_num_threads()) as pool:
-            found = pool.map(find, photos, points.astype(float))
+            found = pool.map(find, photos, points)
             meshes = [mesh if flag > 0 else np.full_like(mesh, np.nan) for mesh, flag in found]
-        return cls(points.astype(float), np.stack(meshes), find)
+        return cls(points, np.stack(meshes), find)
 
     def scores(self, sketches: np.ndarray) -> np.ndarray:
         """`structure` of sketches [N, H, W] uint8, [N]; NaN if the photo's mesh is missing."""
