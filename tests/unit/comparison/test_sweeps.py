@@ -82,7 +82,7 @@ def test_the_best_value_is_that_of_the_validation_pairs(chosen_by: str) -> None:
     assert f"Best on the {few}: losses.local = 5" in texts(figure)
     table = sweeps.table(comparison, SWEEP)
     [sentence] = table.remarks
-    assert "on the test pairs, over all evaluated epochs: FID = 34.50 ± 1.41" in sentence
+    assert "On the test pairs, over all evaluated epochs: FID = 34.50 ± 1.41" in sentence
     assert ("KID ×1000 = 33.5" in sentence) == (chosen_by == "kid")
     names = ["50 local-local50", "0 baseline (local-local0)", "5 local-local5"]
     assert [" ".join(row[:2]) for row in table.rows] == names
