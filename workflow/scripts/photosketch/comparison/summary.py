@@ -153,7 +153,7 @@ class Comparison:
 
     @property
     def parts(self) -> list[str]:
-        """The subsets that have columns beside that of `all`; none if there is only one subset."""
+        """The subsets with a column beside `all`; none if there is only one subset."""
         return self.subsets if POOLED in self.columns else []
 
     @property

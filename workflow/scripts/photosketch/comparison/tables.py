@@ -304,8 +304,8 @@ def with_arrow(metric: Metric) -> str:
 
 
 def chosen_table(comparison: Comparison, choice: Choice) -> Table:
-    """FID and KID per ablation and seed at the epoch that the validation pairs chose, then those of
-    the photos in gray, which have no epoch."""
+    """FID and KID per ablation and seed at the epoch that the validation pairs chose, then the
+    values of the photos in gray, which have no epoch."""
     scores, subsets = comparison.scores, comparison.parts
     at_chosen = choice.at_epochs(scores)
     window = scores[scores["subset"] == POOLED].groupby(["ablation", "seed"])["fid"].mean()

@@ -192,7 +192,7 @@ def reference_points(
     bar: Bar | None = None,
     identities: Mapping[str, Sequence[float]] | None = None,
 ) -> pd.DataFrame:
-    """The scores of real images, a scale for the scores of drawn sketches. Columns: those of
+    """The scores of real images, a scale for the scores of drawn sketches. Columns: as from
     `evaluate`, and name.
 
     photos [N, H, W] uint8: the photos of the people of `truth` in gray, prepared as drawn sketches

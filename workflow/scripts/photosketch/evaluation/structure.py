@@ -1,4 +1,4 @@
-"""How far the parts of a drawn face lie from those of the photo: the metric `structure`.
+"""The metric `structure`: how far the parts of a drawn face are from the parts of the photo's face.
 
 The 468 points of MediaPipe's face mesh (Kartynnik et al. 2019, "Real-time Facial Surface Geometry
 from Monocular Video on Mobile GPUs") are found in the drawn sketch and in the photo. The score is
