@@ -3,6 +3,7 @@
 import argparse
 import inspect
 import os
+import resource
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from photosketch.data.pairs import Pair
 
 T = TypeVar("T")
@@ -35,6 +38,22 @@ def timed(work: Callable[[], T], clock: Callable[[], float] = time.perf_counter)
     began = clock()
     result = work()
     return clock() - began, result
+
+
+def wall_and_cpu(work: Callable[[], T]) -> "tuple[np.ndarray, T]":
+    """The seconds of a call [on the wall, of processors with child processes], and its result."""
+    import numpy as np
+    import torch
+
+    def now() -> np.ndarray:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return np.array([time.perf_counter(), sum(one.ru_utime + one.ru_stime for one in used)])
+
+    start = now()
+    result = work()
+    return now() - start, result
 
 
 def device() -> str:

@@ -14,22 +14,19 @@ python tests/bench_evaluation.py [SHARE]: a smaller share of the images, for a q
 
 import hashlib
 import os
-import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image
 from pytorch_fid.fid_score import calculate_frechet_distance
 
 import bench_common
+from bench_common import wall_and_cpu as timed
 from photosketch.configuration.settings import FeatureConfig
 from photosketch.data.weights import FEATURE_WEIGHTS
 from photosketch.evaluation import distances, extractors, image_metrics, recognition
@@ -38,7 +35,6 @@ from photosketch.evaluation.scores import Networks, Truth, evaluate
 from support import inception_weights
 
 TEST_IMAGES = {"CUHK": 100, "AR": 43, "XM2VTS": 195}
-T = TypeVar("T")
 CALLS = 5  # of the fast distance, whose median counts
 
 
@@ -54,20 +50,6 @@ def draw_sketches(count: int, seed: int) -> np.ndarray:
             start, end = random.integers(0, 200, (2, 2))
             cv2.line(image, start.tolist(), end.tolist(), int(random.integers(0, 160)), 1)
     return images
-
-
-def timed(work: Callable[[], T]) -> tuple[np.ndarray, T]:
-    """Seconds of a call [on the wall, of processors with child processes], and its result."""
-
-    def now() -> np.ndarray:
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        used = [resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-        return np.array([time.perf_counter(), sum(one.ru_utime + one.ru_stime for one in used)])
-
-    start = now()
-    result = work()
-    return now() - start, result
 
 
 def score_checkpoint(

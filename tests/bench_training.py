@@ -13,7 +13,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,15 +62,6 @@ def build(
     return Trainer(config, 0, 1, device, switches)
 
 
-def timed(work: Any, device: torch.device) -> tuple[float, float]:
-    """Wall time and processor time of a call in seconds."""
-    _wait(device)
-    start, spent = time.perf_counter(), time.process_time()
-    work()
-    _wait(device)
-    return time.perf_counter() - start, time.process_time() - spent
-
-
 def bench_ablation(
     ablation: str, width: int, frame: int, repeats: int, steps: int, device: torch.device
 ) -> list[dict[str, Any]]:
@@ -82,7 +72,7 @@ def bench_ablation(
     built = {
         name: build(ablation, variant, width, frame, device) for name, variant in variants.items()
     }
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+    times: dict[str, list[np.ndarray]] = {name: [] for name in variants}
 
     def turn(trainer: Trainer, count: int) -> None:
         for _ in range(count):
@@ -92,7 +82,8 @@ def bench_ablation(
         turn(trainer, 1 if device.type == "cpu" else 5)
     for _ in range(repeats):
         for name, trainer in built.items():
-            times[name].append(timed(lambda: turn(trainer, steps), device))  # noqa: B023
+            took, _ = bench_common.wall_and_cpu(lambda: turn(trainer, steps))  # noqa: B023
+            times[name].append(took)
     flops = count_flops(ablation, width, frame)
     peaks = {precision: matrix_rate(device, precision) for precision in ("fp32", "bf16")}
     known = [peak for model, peak in PEAKS.items() if model in device_name(device)]
@@ -133,7 +124,8 @@ def matrix_rate(device: torch.device, precision: str) -> float:
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     matrix = torch.randn(size, size, device=device).to(kind)
     torch.mm(matrix, matrix)
-    return 2 * size**3 / min(timed(lambda: torch.mm(matrix, matrix), device)[0] for _ in range(5))
+    times = [bench_common.wall_and_cpu(lambda: torch.mm(matrix, matrix))[0] for _ in range(5)]
+    return 2 * size**3 / min(wall for wall, _ in times)
 
 
 def peak_memory(ablation: str, variant: str, width: int, frame: int, device: torch.device) -> float:
@@ -172,11 +164,6 @@ def train_for_memory(
 def device_name(device: torch.device) -> str:
     """The model of the GPU, or CPU."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
