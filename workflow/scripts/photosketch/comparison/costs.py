@@ -46,18 +46,12 @@ def cost_table(costs: pd.DataFrame) -> Table:
     """Time and memory of every stage, from `read_benchmarks`."""
     on_gpu = costs["gpu_mb"].notna().any()
     head = ["stage", "jobs", "minutes in all", "longest job, minutes", "peak memory, GB"]
-    rows = [
-        [
-            row["rule"],
-            str(row["jobs"]),
-            *(f"{row[name] / 60:.1f}" for name in ("seconds", "longest")),
-            *(
-                "–" if math.isnan(row[name]) else f"{row[name] / 1000:.1f}"
-                for name in ("memory_mb", *(["gpu_mb"] if on_gpu else []))
-            ),
-        ]
-        for _, row in costs.iterrows()
-    ]
+    peaks = ["memory_mb", "gpu_mb"] if on_gpu else ["memory_mb"]
+    rows = []
+    for _, row in costs.iterrows():
+        minutes = [f"{row[name] / 60:.1f}" for name in ("seconds", "longest")]
+        memory = ["–" if math.isnan(row[name]) else f"{row[name] / 1000:.1f}" for name in peaks]
+        rows.append([row["rule"], str(row["jobs"]), *minutes, *memory])
     gpu = "GPU memory: the peak of tensors." if on_gpu else "The logs name no GPU memory."
     return Table(
         "Cost",

@@ -25,7 +25,7 @@ from photosketch.comparison.tables import (
     number,
 )
 from photosketch.configuration.settings import NO_EFFECT_WITHOUT, VALUE_BEFORE
-from photosketch.data.pairs import read_image
+from photosketch.data.pairs import MODALITIES, read_image
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import METRICS
 from photosketch.figures import page as pages
@@ -154,11 +154,9 @@ def _faces(comparison: Comparison) -> list[tuple[str, str, str]]:
     person = comparison.people[index]
     pictures = {"photo": read_image(person, "photo"), "true sketch": read_image(person, "sketch")}
     pictures |= {name: samples.sketches[index] for name, samples in comparison.drawn.items()}
+    who = f"{person.subset} {person.id}"
     shown = list(pictures.items())[:FACES]
-    return [
-        (pages.image_uri(image), f"{name} of {person.subset} {person.id}", name)
-        for name, image in shown
-    ]
+    return [(pages.image_uri(image), f"{name} of {who}", name) for name, image in shown]
 
 
 def _lead(comparison: Comparison) -> str:
@@ -231,7 +229,7 @@ def gallery(comparison: Comparison) -> dict[str, Any]:
                 "subset": pair.subset,
                 "id": pair.id,
                 "images": [
-                    *(pages.image_uri(read_image(pair, kind)) for kind in ("photo", "sketch")),
+                    *(pages.image_uri(read_image(pair, kind)) for kind in MODALITIES),
                     *(pages.image_uri(s.sketches[index]) for s in comparison.drawn.values()),
                 ],
                 "nearest": [names[index] for names in comparison.nearest.values()],

@@ -313,20 +313,12 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
     for ablation in comparison.ablations:
         own = at_chosen[at_chosen["ablation"] == ablation]
         pooled = own[own["subset"] == POOLED].sort_values("seed")
-        rows.append(
-            [
-                ablation,
-                ", ".join(map(str, pooled["epoch"])),
-                over_seeds(_FID, pooled["fid"]),
-                over_seeds(_FID, window[ablation]),
-                _with_interval(_KID, pooled),
-                *(over_seeds(_FID, own.loc[own["subset"] == name, "fid"]) for name in subsets),
-            ]
-        )
+        epochs, kid = ", ".join(map(str, pooled["epoch"])), _with_interval(_KID, pooled)
+        fids = [over_seeds(_FID, values) for values in (pooled["fid"], window[ablation])]
+        by_subset = [over_seeds(_FID, own.loc[own["subset"] == s, "fid"]) for s in subsets]
+        rows.append([ablation, epochs, *fids, kid, *by_subset])
     for name, real in _references_with(_FID, comparison.references).items():
-        fid = {
-            subset: _with_interval(_FID, real[real.index == subset]) for subset in comparison.counts
-        }
+        fid = {s: _with_interval(_FID, real[real.index == s]) for s in comparison.counts}
         kid = _with_interval(_KID, real[real.index == POOLED])
         rows.append([name, "–", fid[POOLED], fid[POOLED], kid, *(fid[s] for s in subsets)])
     return Table(

@@ -61,6 +61,11 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
         if count > 1
         else "The interval holds with 95%."
     )
+    heads = [text for c in claims for text in (c.interval, f"verdict on {c.subject}")]
+    rows = []
+    for _, row in lines.iterrows():
+        cells = [cell for c in claims for cell in (c.cell(metric, row), row[c.verdict])]
+        rows.append([row["ablation"], *_partner(differences, row["reference"]), *cells])
     over_seeds = (
         "Over images and seeds: the scatter of the seeds counts as well, so the verdict is about "
         "the methods."
@@ -71,19 +76,8 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
     return Table(
         f"{_heading(differences)}: {metric.name}"
         f"{', all subsets' if comparison.parts else ''} (primary)",
-        [
-            "method",
-            *_partner(differences, "compared with"),
-            *(text for c in claims for text in (c.interval, f"verdict on {c.subject}")),
-        ],
-        [
-            [
-                row["ablation"],
-                *_partner(differences, row["reference"]),
-                *(cell for c in claims for cell in (c.cell(metric, row), row[c.verdict])),
-            ]
-            for _, row in lines.iterrows()
-        ],
+        ["method", *_partner(differences, "compared with"), *heads],
+        rows,
         [
             f"{metric.heading}: {better} is better. Values are means over the evaluated epochs, "
             "then over seeds. A verdict is better or worse if its interval excludes zero. "

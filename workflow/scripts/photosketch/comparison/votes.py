@@ -70,19 +70,11 @@ def _score_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str]
 def _share_table(votes: pd.DataFrame, methods: list[str]) -> Table:
     wins = statistics.wins(votes, methods)
     counts = wins + wins.T
-    rows = [
-        [
-            name,
-            f"{wins[place].sum() / counts[place].sum():.0%}",
-            *(
-                f"{won:.0%} of {count:.0f}" if count else "–"
-                for won, count in zip(
-                    wins[place] / np.maximum(counts[place], 1), counts[place], strict=True
-                )
-            ),
-        ]
-        for place, name in enumerate(methods)
-    ]
+    rows = []
+    for name, won, count in zip(methods, wins, counts, strict=True):
+        pairs = zip(won, count, strict=True)
+        shares = [f"{own / number:.0%} of {number:.0f}" if number else "–" for own, number in pairs]
+        rows.append([name, f"{won.sum() / count.sum():.0%}", *shares])
     return Table(
         "Shares of wins",
         ["method", "all", *(f"against {name}" for name in methods)],
@@ -96,14 +88,10 @@ def _agreement_table(votes: pd.DataFrame) -> Table:
     table = statistics.agreement(votes)
     *_, pooled = table.to_dict("records")
     chance = statistics.agreement_by_chance(pooled["ties"])
-    rows = [
-        [
-            row["voter"],
-            str(row["votes"]),
-            *(_written(row[key], ".0%") for key in ("ties", "left", "agreement")),
-        ]
-        for row in table.to_dict("records")
-    ]
+    rows = []
+    for row in table.to_dict("records"):
+        shares = [_written(row[key], ".0%") for key in ("ties", "left", "agreement")]
+        rows.append([row["voter"], str(row["votes"]), *shares])
     beyond = (pooled["agreement"] - chance) / (1 - chance)
     return Table(
         "Agreement between voters",
