@@ -88,7 +88,7 @@ METRICS = (
         decimals=2,
         remark="Structure: the mean distance between the points of a face mesh on the sketch and "
         "on the photo, in percent of the distance between the photo's eyes. The row of true "
-        "sketches shows how far artists leave the photo.",
+        "sketches shows how far artists depart from the photo.",
     ),
     Metric(
         "memory",
