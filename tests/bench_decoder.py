@@ -1,7 +1,7 @@
-"""How strong the checkerboard of each decoder is, after the same steps on CUHK's training pairs.
+"""The strength of each decoder's checkerboard after the same steps on CUHK's training pairs.
 
 `python tests/bench_decoder.py [WIDTH [STEPS [FACES [SHEET]]]]` needs PHOTOSKETCH_CUFS. SHEET: a PNG
-with photo, true sketch and each decoder's drawing of the first six faces, enlarged twice.
+with true sketch and each decoder's drawing of the first six faces, enlarged twice.
 """
 
 import numpy as np
@@ -17,11 +17,11 @@ from photosketch.training.trainer import Trainer
 from support.settings import train_config
 
 BLOCK = 32  # pixels, the side of the blocks whose spectra are taken
-PERIODS = (2, 4, 8)  # pixels, those of the last three doublings of the resolution
+PERIODS = (2, 4, 8)  # pixels, of the last three doublings of the resolution
 
 
 def packed(people: list[Pair]) -> PackedSet:
-    """Without points and labels, which `baseline` doesn't look at."""
+    """Without points and labels, which `baseline` does not use."""
     photos, sketches = (
         torch.from_numpy(
             np.stack([framed(np.atleast_3d(read_image(p, kind)), 256, 0) for p in people])
@@ -40,7 +40,7 @@ def packed(people: list[Pair]) -> PackedSet:
 def lattice_share(sketches: np.ndarray, period: int) -> float:
     """The share of power in frequencies that repeat every `period` pixels: [N, H, W] to 0..1.
 
-    Of blocks without overlap, their mean taken away, behind a Hann window.
+    For blocks without overlap, minus their mean, with a Hann window.
     """
     count, height, width = sketches.shape
     rows, columns = height // BLOCK, width // BLOCK
@@ -54,7 +54,7 @@ def lattice_share(sketches: np.ndarray, period: int) -> float:
 
 
 def report(name: str, sketches: np.ndarray, true: np.ndarray) -> None:
-    """Print the shares, and how far the sketches are from the true ones."""
+    """Print the shares, and the mean difference to the true sketches."""
     shares = " | ".join(f"{100 * lattice_share(sketches, period):.3f}%" for period in PERIODS)
     error = np.abs(sketches.astype(float) - true).mean()
     print(f"| {name} | {shares} | {error:.1f} |", flush=True)

@@ -1,6 +1,5 @@
-"""How many images a second the detection takes in batches and with one call an image: on real pairs
-if PHOTOSKETCH_CUFS names some, else on generated faces.
-"""
+"""Images per second of the detection, in batches and with one call per image: on real pairs if
+PHOTOSKETCH_CUFS names some, or else on generated faces."""
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ ROUNDS = 3
 
 
 def faces(pairs: int) -> list[np.ndarray]:
-    """Photos and sketches of so many pairs."""
+    """The photos and sketches of some pairs."""
     if real := bench_common.real_pairs()[:pairs]:
         return [read_image(pair, modality) for pair in real for modality in MODALITIES]
     drawn = [draw_pair(seed, LOOKS[seed % len(LOOKS)]) for seed in range(pairs)]
@@ -34,7 +33,7 @@ def main(pairs: int = 32) -> dict[str, float | int | str]:
         return np.stack([face.points for face in detect(images, device) if face])
 
     difference = np.abs(one_by_one() - in_batches()).max()  # the first call of each warms up
-    turns = [  # taking turns, so that other load meets both
+    turns = [  # in turns, because other load then slows both
         [bench_common.timed(function)[0] for function in (one_by_one, in_batches)]
         for _ in range(ROUNDS)
     ]

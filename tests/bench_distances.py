@@ -1,10 +1,9 @@
-"""FID and KID where real and drawn sketches are of the same people, by simulation.
+"""FID, FID of other people, and KID if real and drawn sketches show the same people: a simulation.
 
-Features of a person's true sketch are x ~ N(0, I); those of the drawn one are made from them, with
-the correlation that likeness to one's own true sketch brings. The tables say what FID, FID, other
-people, and KID make of it; docs/measurements.md has these figures.
+The features of a true sketch are x ~ N(0, I). The features of the same person's drawn sketch are
+made from x and correlate with x. docs/measurements.md has these figures.
 
-SHARE: a smaller one of the draws, for a quick look.
+SHARE: a smaller share of the draws, for a quick look.
 """
 
 from collections.abc import Callable
@@ -17,15 +16,15 @@ from photosketch.evaluation.cross_identity_fid import fid_of_others
 from photosketch.evaluation.distances import InnerProducts, weighted_fid
 
 PEOPLE = 100
-DIMENSIONS = 40  # of FID's features; KID's have 8
+DIMENSIONS = 40  # of the features for FID; those for KID have 8
 CORRELATIONS = (0.0, 0.5, 0.9)
-SHIFT = 0.5  # squared distance of the means where the true KID is above 0
+SHIFT = 0.5  # squared distance of the means in the cases with a true KID above 0
 FID_DRAWS, KID_DRAWS = 40, 1000
 Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]  # true features and noise -> drawn features
 
 
 def correlated(correlation: float) -> Draw:
-    """Drawn sketches of the true ones' distribution."""
+    """Drawn sketches with the distribution of the true sketches."""
     return lambda true, noise: correlation * true + np.sqrt(1 - correlation**2) * noise
 
 
@@ -49,8 +48,8 @@ def shifted_kid(shift: float, dimensions: int = 8) -> float:
 
 
 def kids(shift: float, correlation: float, draws: int) -> dict[str, float]:
-    """KID with and without the terms of a person with himself: bias, and its standard error; the
-    share of intervals that hold the truth."""
+    """The bias of KID with and without the terms of one person's two sketches, the bias's standard
+    error, and the share of intervals that contain the truth."""
     random = np.random.default_rng(0)
     mean = np.zeros(8)
     mean[0] = np.sqrt(shift)
@@ -92,7 +91,7 @@ def main(share: float = 1.0) -> dict[str, float]:
             print(
                 f"true {name} (×1000): bias {1000 * found['bias']:+.2f} "
                 f"± {1000 * found['error']:.2f}, with a person's own two sketches "
-                f"{1000 * found['with_own']:+.2f}; interval holds it {found['coverage']:.1%}",
+                f"{1000 * found['with_own']:+.2f}; in the interval {found['coverage']:.1%}",
                 flush=True,
             )
     return results

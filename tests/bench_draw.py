@@ -1,7 +1,7 @@
-"""Drawing people's own photos: photos per second, and the most memory that it takes.
+"""Drawing people's own photos: photos per second, and peak memory.
 
-COUNT photos of 4000 x 3000 pixels and one generated face each, by a narrow generator with local
-networks, on the CPU or the GPU that is there.
+COUNT photos of 4000 x 3000 pixels with one generated face each, by a narrow generator with local
+networks, on the GPU if there is one.
 """
 
 import resource

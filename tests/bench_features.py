@@ -1,12 +1,12 @@
-"""Do distances in a network's features tell more damage from less? True sketches, damaged.
+"""Does FID rise with the damage of sketches? For the features of several networks.
 
-Each kind of damage has four strengths. 100 times n = 50 people are drawn, and the order is found
-where FID rises from each strength to the next: between damaged and true sketches of the same
-people, as runs are scored, and against the true sketches of 50 others. Beside EfficientNet stands
-an Inception of random weights, made here.
+Each kind of damage to true sketches has four strengths. In 100 draws of n = 50 people, the order is
+found if FID rises with each strength. FID compares damaged sketches with true sketches of the same
+people, as for a run, and of 50 other people. The networks are EfficientNet and an Inception with
+random weights.
 
-On the test pairs of CUHK in the folder PHOTOSKETCH_CUFS, else on generated ones. Takes minutes,
-most of them for Inception.
+On CUHK's test pairs in the folder PHOTOSKETCH_CUFS, or else on generated pairs. Takes minutes, most
+of them for Inception.
 """
 
 import hashlib
@@ -47,7 +47,7 @@ def compression(sketch: np.ndarray, quality: float, random: np.random.Generator)
 
 
 def misplacement(sketch: np.ndarray, pixels: float, random: np.random.Generator) -> np.ndarray:
-    """Moved in a direction of its own; the border is repeated."""
+    """Moved in a random direction; the border is repeated."""
     angle = random.uniform(0, 2 * np.pi)
     shift = np.array([[1, 0, pixels * np.cos(angle)], [0, 1, pixels * np.sin(angle)]])
     height, width = sketch.shape
@@ -64,7 +64,7 @@ MIXED = (0.1, 0.2, 0.4, 0.8)  # share of photos among the sketches
 
 
 def sketches_and_photos() -> tuple[np.ndarray, np.ndarray, str]:
-    """Of PEOPLE people, [N, H, W] uint8 each, and where they are from."""
+    """Sketches and gray photos of PEOPLE people, [N, H, W] uint8 each, and their origin."""
     if pairs := bench_common.real_pairs("test")[:PEOPLE]:
         return stack_sketches(pairs), stack_gray_photos(pairs), "CUHK"
     drawn = [draw_pair(seed, PENCIL) for seed in range(PEOPLE)]
@@ -73,7 +73,7 @@ def sketches_and_photos() -> tuple[np.ndarray, np.ndarray, str]:
 
 
 def draws() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows of DRAWN people and of as many others, DRAWS times."""
+    """DRAWS times: the rows of DRAWN people, and of as many others."""
     random = np.random.default_rng(1)
     orders = [random.permutation(PEOPLE) for _ in range(DRAWS)]
     return [(order[:DRAWN], order[DRAWN : 2 * DRAWN]) for order in orders]
@@ -83,7 +83,7 @@ def order_found(
     true: np.ndarray, damaged: Callable[[np.ndarray], list[np.ndarray]]
 ) -> tuple[float, float]:
     """The share of draws in which FID rises with each strength, against the same people and against
-    others. true: features [N, D]; damaged: features at each strength of the people in given rows.
+    others. true: features [N, D]; damaged: from rows of people to their features at each strength.
     """
     found = np.zeros((DRAWS, 2), bool)
     for draw, (own, others) in enumerate(draws()):

@@ -1,8 +1,9 @@
-"""How far the way of scoring alone moves FID: the same images under every preset of `scored_as`.
+"""How much the preparation of images changes FID: the same images under every preset of
+`scored_as`.
 
-`python tests/bench_protocols.py [SAMPLES [TABLE]]`: with PHOTOSKETCH_CUFS CUHK's test photos in
-gray, and its true sketches blurred, compared with the true sketches; else, or with SAMPLES, a
-samples file of a run and its table of pairs. EfficientNet's features.
+`python tests/bench_protocols.py [SAMPLES [TABLE]]`: FID of a samples file of a run, with its table
+of pairs; without SAMPLES, of CUHK's test photos in gray and its blurred true sketches in the folder
+PHOTOSKETCH_CUFS. EfficientNet's features.
 """
 
 import cv2

@@ -1,25 +1,27 @@
-"""What the metric `seam` makes of planted seams, and of what is no seam: true sketches, damaged.
+"""The metric `seam` for planted seams and for damage without seams, on true sketches.
 
-Planted seams darken one part of the true sketch (hair: the head outside the rectangles). Means over
-people, and in brackets the standard deviation over them. On generated pairs a sketch without seams
-is also laid exactly onto its photo, which true sketches are not.
+A planted seam darkens one part of the true sketch (hair: the head outside the rectangles). Printed
+are means over people, and standard deviations in brackets. Generated sketches are also moved
+exactly onto their photos.
 
-On the test pairs of CUHK in the folder PHOTOSKETCH_CUFS, where it is set, and on PER_LOOK generated
-ones of each look. Takes a minute or two.
+On CUHK's test pairs in the folder PHOTOSKETCH_CUFS, if it is set, and on PER_LOOK generated pairs
+of each look. Takes a minute or two.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 import bench_common
+from photosketch.data.images import gray
 from photosketch.data.pairs import Pair, read_image
 from photosketch.evaluation import seams
-from photosketch.evaluation.scores import stack_points, stack_sketches
+from photosketch.evaluation.scores import stack_sketches
 from photosketch.geometry.patches import PARTS
 from photosketch.landmarks import detection
+from photosketch.landmarks.table import stack_points
 from photosketch.parsing.segmentation import parse_segmentation
 from support.faces.looks import LOOKS
 from support.faces.pair import draw_pair
@@ -30,8 +32,8 @@ CONTRASTS = (5, 10, 20, 40)
 
 @dataclass(frozen=True)
 class People:
-    """Photos' points [N, 5, 2] and labels [N, H, W], true sketches [N, H, W], photos [N, H, W, 3];
-    the true sketches laid onto their photos, where that is known."""
+    """The photos' points [N, 5, 2] and labels [N, H, W], true sketches [N, H, W], photos
+    [N, H, W, 3], and the true sketches moved onto their photos, if the true map is known."""
 
     points: np.ndarray
     labels: np.ndarray
@@ -72,11 +74,9 @@ def harmless(people: People) -> dict[str, np.ndarray]:
         damaged[f"noise {deviation}"] = noisy.astype(np.uint8)
     damaged["moved 2 px to the right"] = np.roll(people.sketches, 2, axis=2)
     damaged["another person's true sketch"] = np.roll(people.sketches, 1, axis=0)
-    damaged["photo in gray"] = np.stack(
-        [cv2.cvtColor(p, cv2.COLOR_RGB2GRAY) for p in people.photos]
-    )
+    damaged["photo in gray"] = np.stack([gray(photo) for photo in people.photos])
     if people.aligned is not None:
-        damaged["true sketch laid onto the photo"] = people.aligned
+        damaged["true sketch moved onto the photo"] = people.aligned
     return damaged
 
 
@@ -90,12 +90,9 @@ def report(name: str, people: People) -> None:
         f"\n{name}, {count} people: {1000 * prepared / count:.1f} ms an image to prepare, "
         f"{1000 * scored / count:.1f} ms to score"
     )
-    print(
-        "pixels measured across each border, mean:",
-        counts(own),
-        "; true ratios:",
-        np.nanmean(own.true_ratios, axis=0).round(2),
-    )
+    sizes = [[len(b.across.pixels) if b else 0 for b in borders] for borders in own.borders]
+    print("pixels measured across each border, mean:", np.mean(sizes, axis=0).round().tolist())
+    print("true ratios:", np.nanmean(own.true_ratios, axis=0).round(2))
     masks = [part_masks(*face) for face in zip(people.points, people.labels, strict=True)]
     for part in PARTS:
         cells = []
@@ -109,11 +106,6 @@ def report(name: str, people: People) -> None:
     for damage, sketches in harmless(people).items():
         parts = np.exp(np.nanmean(np.log(own.by_border(sketches)), axis=0)).round(2)
         print(f"{damage:32}", cell(own.scores(sketches)), "by border:", parts)
-
-
-def counts(own: seams.Seams) -> Sequence[int]:
-    sizes = [[len(b.across.pixels) if b else 0 for b in borders] for borders in own.borders]
-    return np.mean(sizes, axis=0).round().astype(int).tolist()
 
 
 def cell(scores: np.ndarray) -> str:

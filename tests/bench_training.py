@@ -1,9 +1,8 @@
-"""How fast a training step is, plain and with each switch, and how much memory it takes.
+"""The time and memory of a training step, plain and with each switch.
 
 `python tests/bench_training.py --help`; as a module, `main([...])` returns what it prints. The
-variants of an ablation take turns step by step, so that a busy machine slows all of them alike:
-compare the ratios of one run. On a CPU the time that the processor spent (`cpu_ms`) is less
-disturbed than the time that passed (`ms`).
+variants of an ablation take turns, so a busy machine slows all of them: compare the ratios of one
+run. On a CPU, other work disturbs processor time (`cpu_ms`) less than wall time (`ms`).
 """
 
 import argparse
@@ -14,7 +13,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +36,7 @@ PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 1
 
 
 def variants_on(device: torch.device) -> dict[str, tuple[Switches, str]]:
-    """Switches and precision by name: plain, each switch added, and what training takes."""
+    """Switches and precision by name: plain, each switch added, and those of a training."""
     taken = fastest(device)
     eager = dataclasses.replace(taken, graph=False)
     variants = {
@@ -55,22 +53,13 @@ def variants_on(device: torch.device) -> dict[str, tuple[Switches, str]]:
 def build(
     ablation: str, variant: tuple[Switches, Any], width: int, frame: int, device: torch.device
 ) -> Trainer:
-    """A trainer as the report's experiment has it, batch 1, `width` channels after the first."""
+    """A trainer of the report's experiment: batch 1, `width` channels after the first layer."""
     switches, precision = variant
     jitter = 286 * frame // 256
     config = trainers.configuration(
         ablation, width, precision, epochs=1, frame=frame, jitter=jitter
     )
     return Trainer(config, 0, 1, device, switches)
-
-
-def timed(work: Any, device: torch.device) -> tuple[float, float]:
-    """Seconds that passed, and that processors spent."""
-    _wait(device)
-    start, spent = time.perf_counter(), time.process_time()
-    work()
-    _wait(device)
-    return time.perf_counter() - start, time.process_time() - spent
 
 
 def bench_ablation(
@@ -83,7 +72,7 @@ def bench_ablation(
     built = {
         name: build(ablation, variant, width, frame, device) for name, variant in variants.items()
     }
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in variants}
+    times: dict[str, list[np.ndarray]] = {name: [] for name in variants}
 
     def turn(trainer: Trainer, count: int) -> None:
         for _ in range(count):
@@ -93,7 +82,8 @@ def bench_ablation(
         turn(trainer, 1 if device.type == "cpu" else 5)
     for _ in range(repeats):
         for name, trainer in built.items():
-            times[name].append(timed(lambda: turn(trainer, steps), device))  # noqa: B023
+            took, _ = bench_common.wall_and_cpu(lambda: turn(trainer, steps))  # noqa: B023
+            times[name].append(took)
     flops = count_flops(ablation, width, frame)
     peaks = {precision: matrix_rate(device, precision) for precision in ("fp32", "bf16")}
     known = [peak for model, peak in PEAKS.items() if model in device_name(device)]
@@ -129,16 +119,17 @@ def count_flops(ablation: str, width: int, frame: int) -> int:
 
 
 def matrix_rate(device: torch.device, precision: str) -> float:
-    """FLOP/s of a large square matrix product: what the device reaches in practice."""
+    """FLOP/s of a large square matrix product, which the device reaches in practice."""
     size = 8192 if device.type == "cuda" else 1024
     kind = torch.bfloat16 if precision == "bf16" else torch.float32
     matrix = torch.randn(size, size, device=device).to(kind)
     torch.mm(matrix, matrix)
-    return 2 * size**3 / min(timed(lambda: torch.mm(matrix, matrix), device)[0] for _ in range(5))
+    times = [bench_common.wall_and_cpu(lambda: torch.mm(matrix, matrix))[0] for _ in range(5)]
+    return 2 * size**3 / min(wall for wall, _ in times)
 
 
 def peak_memory(ablation: str, variant: str, width: int, frame: int, device: torch.device) -> float:
-    """GB that a training of some steps with two saved states takes: of the GPU, or of a process."""
+    """The memory in GB (of the GPU, or of the process) of a training that saves its state."""
     code = "import sys, bench_training as b; b.train_for_memory(*sys.argv[1:])"
     arguments = [ablation, variant, width, frame, device.type, torch.get_num_threads()]
     command = [sys.executable, "-c", code, *map(str, arguments)]
@@ -173,11 +164,6 @@ def train_for_memory(
 def device_name(device: torch.device) -> str:
     """The model of the GPU, or CPU."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:

@@ -1,11 +1,10 @@
-"""How many tables hold a false verdict where nothing is true.
+"""The share of tables with a false verdict if no methods differ.
 
-Four methods that draw from one distribution, one of them the reference: every primary verdict other
-than undecided is false, and so is the table that holds one. With one seed the verdict on the runs
-counts, with three seeds, which scatter, that on the methods. Each is told with and without
-contrasts of the other methods, and with runs paired by seed, which share a part of their scatter
-or nothing. The share of lines that say better or worse by their own 95%
-intervals is told too.
+Four methods have one distribution, and one of them is the reference. Every primary verdict except
+undecided is false. With one seed the verdict on the runs counts, with three seeds the verdict on
+the methods. Cases: with and without contrasts of the other methods, and runs paired by seed that
+share part of their scatter or nothing. Also printed: the share of descriptive lines whose own 95%
+interval gives a verdict.
 """
 
 import numpy as np
@@ -51,11 +50,11 @@ def main(repeats: int = 400, images: int = 24, dimensions: int = 64) -> dict[str
         for (primary, more), count in false.items():
             share = shares[f"{primary}, {name}{more}"] = count / repeats
             print(
-                f"{name}{more}, primary {primary}: {count} of {repeats} tables hold a false verdict"
+                f"{name}{more}, primary {primary}: {count} of {repeats} tables have a false verdict"
                 + ("" if share <= MOST else f", MORE THAN {MOST:.0%}"),
                 flush=True,
             )
-        print(f"{name}: {said / lines:.1%} of the descriptive lines say something", flush=True)
+        print(f"{name}: {said / lines:.1%} of the descriptive lines have a verdict", flush=True)
     return shares
 
 

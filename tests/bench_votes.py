@@ -1,8 +1,8 @@
-"""How often the intervals of the votes' scores hold the true score.
+"""How often the intervals of the votes' scores contain the true score.
 
-Panels of four methods of known strength (1, 0.5, 0, -0.5), of several sizes, without and with
-scatter of the methods' strength between voters and between people. Of one voter the interval is
-over people alone, so the voters' scatter is left out.
+Panels of several sizes vote on four methods of known strength (1, 0.5, 0, -0.5), with and without
+scatter of the strength between voters and between people. With one voter the interval is over
+people only, so voters do not scatter.
 """
 
 import numpy as np
@@ -27,7 +27,7 @@ def main(repeats: int = 200) -> dict[tuple[float, ...], tuple[float, float]]:
             covered, width = found[case]
             print(
                 f"{voters} voters, {people} people, scatter {own[0]} and {own[1]}: "
-                f"{covered:.1%} of the intervals hold the true score, half-width {width:.2f}"
+                f"{covered:.1%} of the intervals contain the true score, half-width {width:.2f}"
                 + ("" if covered >= LEAST else f", LESS THAN {LEAST:.0%}"),
                 flush=True,
             )

@@ -1,8 +1,8 @@
-"""How well maps of several kinds bring generated sketches onto their photos.
+"""How well maps of several kinds move generated sketches onto their photos.
 
-The table has the mean distance to the true map within the head, IoU of the heads' masks (the warped
-labels), the least Jacobian determinant, and the time of a pair. All maps see the same parsed labels
-and noisy points.
+The table has the mean distance to the true map within the head, IoU of the heads' masks (from
+warped labels), the smallest Jacobian determinant, and the time per pair. All maps are made from the
+same parsed labels and noisy points.
 """
 
 import time
@@ -56,10 +56,10 @@ def optical_flow(photo: Face, sketch: Face) -> np.ndarray:
 
 
 def corrected_flow(photo: Face, sketch: Face) -> np.ndarray:
-    """The flow, its misses at points spread by Gaussians, then without folds.
+    """The flow, corrected by Gaussians around points, then without folds.
 
-    Points are the five and, trusted less, the regions' middles; on the head's outline nothing is
-    to be corrected.
+    The points are the five points and, with less weight, the regions' middles. The head's outline
+    is not corrected.
     """
     map = optical_flow(photo, sketch)
     middles = [
@@ -84,8 +84,8 @@ def corrected_flow(photo: Face, sketch: Face) -> np.ndarray:
 
 
 def splines(photo: Face, sketch: Face) -> np.ndarray:
-    """Thin-plate splines through the five points and the regions' outlines, each of whose places
-    goes to the nearest of the same outline in the sketch; fitted again as that changes."""
+    """Thin-plate splines through the five points and the regions' outlines. Each place on an
+    outline goes to the nearest place on the sketch's outline; the fit is repeated."""
     regions = [[f.labels != BACKGROUND, *_features(f)] for f in (photo, sketch)]
     outlines = [
         (_outline(seen)[::6], _outline(drawn))

@@ -1,7 +1,7 @@
-"""How long Snakemake itself takes with many ablations: a dry run, and a run with nothing to do.
+"""The time that Snakemake itself needs for many ablations: a dry run, and a run with nothing to do.
 
-The results are empty files that Snakemake was told are up to date: measured is how it reads the
-configuration and what made each file.
+The results are empty files that Snakemake takes as up to date, so only the reading of configuration
+and provenance is timed.
 """
 
 import shutil
@@ -19,7 +19,7 @@ COPIED = ("Snakefile", "config", "environment.yml", "profiles", "workflow")
 
 
 def overlay(ablations: int, seeds: int) -> dict[str, object]:
-    """The full experiment's 31 evaluated epochs, with many weights of the gradient loss."""
+    """The full experiment with many weights of the gradient loss."""
     names = {
         f"glad_{weight:03d}": {"losses": {"l1": 100, "glad": weight}}
         for weight in range(1, ablations)
@@ -35,7 +35,7 @@ def overlay(ablations: int, seeds: int) -> dict[str, object]:
 
 
 def run(folder: Path, *arguments: str) -> tuple[float, str]:
-    """The seconds that a call of snakemake takes, and what it prints."""
+    """The seconds of a call of snakemake, and its output."""
     command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", "many.yaml"]
     seconds, done = bench_common.timed(
         lambda: subprocess.run(command, cwd=folder, capture_output=True, text=True)
@@ -46,7 +46,7 @@ def run(folder: Path, *arguments: str) -> tuple[float, str]:
 
 
 def pretend_all_is_done(folder: Path) -> int:
-    """Make every output an empty file and have Snakemake take it as up to date; how many."""
+    """Make every output an empty file that Snakemake takes as up to date; the number of files."""
     _, summary = run(folder, "--summary")
     lines = summary.splitlines()
     start = next(at for at, line in enumerate(lines) if line.startswith("output_file\t"))

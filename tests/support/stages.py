@@ -88,7 +88,9 @@ def evaluation(pairs: list, landmarks: Path, labels: np.ndarray) -> dict[str, np
     from photosketch.evaluation import extractors, scores
     from photosketch.evaluation.files import Features
     from photosketch.evaluation.seams import Seams
-    from photosketch.landmarks.table import points_of, read_landmarks
+    from photosketch.evaluation.structure import Structure
+    from photosketch.landmarks.mesh import mesh
+    from photosketch.landmarks.table import read_landmarks, stack_points
 
     torch.manual_seed(0)
     layers = (nn.Conv2d(3, 32, 7, 4), nn.ReLU(), nn.Conv2d(32, 2048, 5, 4), nn.AdaptiveAvgPool2d(1))
@@ -97,8 +99,11 @@ def evaluation(pairs: list, landmarks: Path, labels: np.ndarray) -> dict[str, np
     ids, subsets = (np.array([getattr(pair, name) for pair in pairs]) for name in ("id", "subset"))
     real = Features(ids, subsets, extractors.extract(sketches, network))
     table = read_landmarks(landmarks)
-    points = np.stack([points_of(table, pair.id, "photo") for pair in pairs])
-    truth = scores.Truth.of(real, sketches, seams=Seams.of(points, labels, sketches))
+    tables = dict.fromkeys(subsets, table)
+    points = stack_points(pairs, tables, "photo")
+    structure = Structure.of(pairs, tables, mesh)
+    seams = Seams.of(points, labels, sketches)
+    truth = scores.Truth.of(real, sketches, seams=seams, structure=structure)
     by_subset, by_image, features = scores.evaluate(
         scores.stack_gray_photos(pairs), truth, scores.Networks(network)
     )

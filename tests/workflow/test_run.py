@@ -117,7 +117,7 @@ def test_differences_are_to_the_reference_and_with_one_seed_decide_no_method(fin
     found = pd.read_csv(finished.results / "comparison/differences.csv")
     assert set(found["ablation"]) == {"local", "local_glad"}
     assert set(found["reference"]) == {"baseline"}
-    assert set(found["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot", "seam"}
+    assert set(found["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot", "seam", "structure"}
     assert found["low"].isna().all()  # one seed: nothing is said of the methods
     assert set(found["verdict"]) == {"undecided"}
     distances = found["metric"].isin(["fid", "kid"]) & (found["subset"] != "all")
@@ -133,16 +133,23 @@ def test_differences_are_to_the_reference_and_with_one_seed_decide_no_method(fin
     )
 
 
-def test_seams_of_every_sketch_are_in_the_tables_and_in_the_gallery(finished):
+@pytest.mark.parametrize(("metric", "heading"), [("seam", "seam"), ("structure", "structure %")])
+def test_metrics_of_single_sketches_are_in_the_tables_and_in_the_gallery(finished, metric, heading):
     images = pd.read_csv(finished.results / "evaluation/local/seed0_images.csv")
-    assert (images["seam"] > 0).all()
+    assert (images[metric] > 0).all()
     scores = pd.read_csv(finished.results / "evaluation/local/seed0.csv")
-    pooled = scores[scores["subset"] == "all"].set_index("epoch")["seam"]
-    assert pooled[3] == pytest.approx(images.loc[images["epoch"] == 3, "seam"].mean())
+    pooled = scores[scores["subset"] == "all"].set_index("epoch")[metric]
+    assert pooled[3] == pytest.approx(images.loc[images["epoch"] == 3, metric].mean())
     table = (finished.results / "comparison/fid.md").read_text()
-    assert re.search(r"\| +seam ↓ +\|", table)
+    assert re.search(rf"\| +{heading} ↓ +\|", table)
     page = (finished.results / "comparison/index.html").read_text()
-    assert '{"key":"seam","name":"seam","lower":true}' in page
+    assert f'{{"key":"{metric}","name":"{heading}","lower":true}}' in page
+
+
+def test_true_sketches_and_photos_in_gray_show_the_scale_of_structure(finished):
+    references = pd.read_csv(finished.results / "evaluation/reference_points.csv")
+    pooled = references[references["subset"] == "all"].set_index("name")["structure"]
+    assert 0 < pooled["photo in gray"] < pooled["true sketches"] < 0.2
 
 
 def test_the_nearest_training_sketches_are_in_the_gallery_and_on_a_sheet(project):

@@ -146,7 +146,9 @@ def check_theirs(project) -> None:
     assert set(differences["ablation"]) == {"theirs"}
     assert set(differences["seeds"]) == {0}
     assert set(differences["role"]) == {"descriptive"}
-    assert set(differences["metric"]) == {"fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam"}
+    assert set(differences["metric"]) == {
+        *("fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure")
+    }
     page = (comparison / "index.html").read_text()
     assert '"methods":["baseline","theirs"]' in page
     for note in ("images are JPEG", "cut to their centre", "extra.png: left out"):

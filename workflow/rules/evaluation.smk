@@ -9,6 +9,7 @@ WEIGHTS = given_files(
     lpips=LPIPS_WEIGHTS,
 )
 IDENTITY = config["evaluation"]["identity"]
+MESH_NETWORK = weights.MESH_NETWORK.path
 GALLERY = given_files(gallery="<results>/evaluation/gallery.npz" if IDENTITY else None)
 VALIDATION_FEATURES = "<results>/evaluation/validation_features.npz"
 PARSINGS = expand("<results>/parsing/{subset}.npz", subset=SUBSETS)
@@ -28,8 +29,9 @@ SCORING = {
 rule extract_real_features:
     input:
         **WEIGHTS,
-        **given_files(landmarks=LANDMARKS if IDENTITY else None),
         **IMAGES,
+        landmarks=LANDMARKS,
+        mesh=MESH_NETWORK,
     output:
         **given_files(validation=VALIDATION_FEATURES if VALIDATED else None),
         **GALLERY,
@@ -61,6 +63,7 @@ SCORED = {
     **GALLERY,
     **IMAGES,
     "landmarks": LANDMARKS,
+    "mesh": MESH_NETWORK,
     "parsing": PARSINGS,
     "real": rules.extract_real_features.output.features,
     "training": rules.extract_real_features.output.training,

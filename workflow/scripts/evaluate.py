@@ -14,7 +14,9 @@ from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.protocol import protocol_remark
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
 from photosketch.evaluation.seams import seams_of
+from photosketch.evaluation.structure import Structure
 from photosketch.jobs import devices, job
+from photosketch.landmarks.mesh import mesh
 from photosketch.landmarks.table import read_tables
 from photosketch.parsing.labels import read_photo_labels
 
@@ -33,13 +35,22 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     networks = networks.to(device)
     people = pairs.read_pairs(files.manifest, snakemake.config, split=hp["split"])
     gallery = read_gallery(files.gallery) if identity else None
-    seams = None
+    seams = structure = None
     if files.get("parsing"):
         labels = dict(zip(hp["subsets"], map(read_photo_labels, files.parsing), strict=True))
         tables = read_tables(hp["subsets"], files.landmarks)
         seams = seams_of(people, tables, labels, hp["frame"])
+        structure = Structure.of(people, tables, mesh)
     memory = Memory.of(read_features(files.training), real) if files.get("training") else None
-    truth = Truth.of(real, stack_sketches(people), networks.device, gallery, seams, memory)
+    truth = Truth.of(
+        real,
+        stack_sketches(people),
+        networks.device,
+        gallery=gallery,
+        seams=seams,
+        structure=structure,
+        memory=memory,
+    )
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
     scores, image_scores, features = evaluate_epochs(
         run, samples, truth, networks, console, scored_as

@@ -1,7 +1,5 @@
 """Extract features of the true sketches, and score real images as reference points of tables."""
 
-import pandas as pd
-
 from photosketch.configuration.settings import FeatureConfig
 from photosketch.data import pairs
 from photosketch.data.storage import write_table
@@ -18,8 +16,10 @@ from photosketch.evaluation.scores import (
     stack_sketches,
     true_identities,
 )
+from photosketch.evaluation.structure import Structure
 from photosketch.jobs import devices, job, run_plan
 from photosketch.jobs.progress import Bar
+from photosketch.landmarks.mesh import mesh
 from photosketch.landmarks.table import read_tables
 from photosketch.training.samples import ids_and_subsets
 
@@ -46,17 +46,19 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         write_features(sets["val"], validation)
 
     test = pairs.select(manifest, split="test")
-    gallery, true_sketches = None, []
+    tables = read_tables(hp["subsets"], files.landmarks)
+    gallery = identities = None
     if networks.faces is not None:
         job.say(f"identity: {len(test)} photos and true sketches on the CPU", console)
-        tables = read_tables(hp["subsets"], files.landmarks)
         gallery = photo_gallery(test, tables, networks.faces)
         write_features(gallery, output.gallery)
         page_command = run_plan.command(snakemake.config["run"], "annotate")
-        true_sketches = [true_identities(test, tables, gallery, networks.faces, page_command)]
+        identities = true_identities(test, tables, gallery, networks.faces, page_command)
     memory = Memory.of(sets["train"], sets["test"])
-    truth = Truth.of(sets["test"], stack_sketches(test), device, gallery, memory=memory)
+    structure = Structure.of(test, tables, mesh)
+    known = {"gallery": gallery, "structure": structure, "memory": memory}
+    truth = Truth.of(sets["test"], stack_sketches(test), device, **known)
     photos = protocol.as_scored(stack_gray_photos(test), scored_as)
     with Bar("scoring photos in gray", len(test), console) as bar:
-        points = reference_points(truth, photos, networks, bar)
-    write_table(pd.concat([points, *true_sketches]), output.references)
+        points = reference_points(truth, photos, networks, bar, identities)
+    write_table(points, output.references)

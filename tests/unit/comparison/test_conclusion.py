@@ -1,4 +1,4 @@
-"""The first sentences of a run's page say what its numbers say, and when to doubt them."""
+"""The first sentences of a run's page agree with its numbers and name reasons for doubt."""
 
 import pandas as pd
 import pytest

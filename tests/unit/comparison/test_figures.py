@@ -1,4 +1,4 @@
-"""Curves and grids: what they show, and that pixels stay untouched."""
+"""Curves and grids: their content, and unchanged pixels."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -37,7 +37,7 @@ def texts(figure: Figure) -> str:
 
 
 def named(figure: Figure) -> list[list[str]]:
-    """What is written at the right of each panel."""
+    """The texts on the right of each panel."""
     return [[text.get_text() for text in axis.texts] for axis in figure.axes]
 
 

@@ -1,4 +1,4 @@
-"""The tables in Markdown and the page: complete, self-contained, and honest about what it shows."""
+"""The tables in Markdown and the page: complete, without other files, and with their remarks."""
 
 import base64
 import io
@@ -47,7 +47,7 @@ def markdown(*arguments: Any, **fields: Any) -> str:
 
 
 class Reader(HTMLParser):
-    """Collects the cells of tables, the pictures, the text, and what would be fetched."""
+    """Collects the cells of tables, the pictures, the text, and the addresses to fetch."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -87,7 +87,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture
 def shown(tmp_path: Path):
-    """Reads the page of a comparison; the pictures' shades say which is which."""
+    """Reads the page of a comparison; pictures are known by their shades."""
 
     def picture(shade: int) -> Path:
         Image.new("L", (4, 4), shade).save(tmp_path / f"{shade}.png")
@@ -117,7 +117,7 @@ def test_markdown_gives_mean_deviation_and_last_epoch_with_n_in_the_header() -> 
     assert cells[4:6] == [photo, ["report (published)", "–", "–", "28.00"]]
     assert cells[8] == ["baseline", "102.00", "112.00", "122.00"]
     assert cells[10] == photo  # real images have no epochs
-    assert cells[11][0] == "<SSIM>"  # and published values are not of the last one
+    assert cells[11][0] == "<SSIM>"  # published values are not of the last epoch
     assert any("last epoch, 16" in line for line in lines)
 
 
@@ -188,7 +188,7 @@ FLIP = COMMON | {"jitter": 286, "flip": True}
             {"l1 100, lr 0.001", "l1 100, glad 0.5, lr 0.0001", "epochs 12, glad_form squared"},
         ),
         (
-            {"baseline": FLIP, "<local>": COMMON},  # what one alone has is not a setting of all
+            {"baseline": FLIP, "<local>": COMMON},  # one ablation's setting is not shared
             {"l1 100, jitter 286, flip True", "l1 100, jitter off, flip off", "epochs 12"},
         ),
         (
@@ -204,7 +204,7 @@ def test_the_page_tells_the_ablations_settings_from_the_common_ones(shown, hpara
 
 def test_the_page_asks_for_nothing_outside_itself(shown) -> None:
     reader = shown(compared())
-    beside = ("../../../docs/", "fid.csv", "grid_CUHK.png")  # followed on a click alone
+    beside = ("../../../docs/", "fid.csv", "grid_CUHK.png")  # fetched only on a click
     inside = ("data:image/png;base64,", "data:image/webp;base64,", "data:,", "#", *beside)
     assert reader.references
     assert all(link.startswith(inside) for link in reader.references)

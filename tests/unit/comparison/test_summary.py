@@ -1,4 +1,4 @@
-"""The comparison table: which numbers it holds, and which evaluations it refuses to mix."""
+"""The comparison table: its numbers, and evaluations that it refuses to mix."""
 
 import json
 from dataclasses import replace
@@ -95,7 +95,7 @@ def test_fid_of_other_people_is_a_mean_over_epochs_then_seeds_as_fid_is(
 
 
 def test_no_subset_may_have_the_name_of_another_column(scores: pd.DataFrame) -> None:
-    """What `pairs` refuses covers every column that is no subset's own."""
+    """`pairs` refuses every column name that is not of a subset."""
     choice = choose_epochs(scores, "fid")
     summary = compared(scores, choice=choice).summary
     of_subsets = {form.format(subset) for form in COLUMNS_OF_SUBSETS for subset in COUNTS}
@@ -168,7 +168,7 @@ def test_tables_given_in_another_order_are_not_mistaken_for_one_another(tmp_path
     ("wanted", "said"),
     [
         ({}, None),
-        ({"epochs": 12}, None),  # a run that was made longer
+        ({"epochs": 12}, None),  # a longer run
         ({"epochs": 12, "lr_decay_epochs": 2}, "epochs 10, not 12, lr_decay_epochs 0, not 2 as"),
         ({"losses": {"l1": 50.0}}, r"losses.l1 100.0, not 50.0 as .*delete .*train/a/seed0, which"),
         ({"statistics": "running"}, "statistics instance, not running as .* and its samples"),

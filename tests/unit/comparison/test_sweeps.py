@@ -1,4 +1,4 @@
-"""What a sweep says: its figure, its table, and the best value, which no test pair decides."""
+"""A sweep's figure, table and best value, which no test pair decides."""
 
 import dataclasses
 
@@ -48,7 +48,7 @@ def compared(seeds: int = 2, chosen_by: str | None = "fid", note: str = "") -> C
 
 
 def drawn(figure: Figure) -> dict[str, list[tuple[float, float]]]:
-    """What the first panel holds, by its label."""
+    """The lines of the first panel by label."""
     lines = figure.axes[0].get_lines()
     return {
         str(line.get_label()): [tuple(map(float, xy)) for xy in line.get_xydata()] for line in lines
@@ -77,12 +77,12 @@ def test_a_panel_per_metric_has_means_seeds_and_the_reference_over_the_numbers()
 def test_the_best_value_is_that_of_the_validation_pairs(chosen_by: str) -> None:
     comparison = compared(chosen_by=chosen_by)
     figure = sweeps.figure(comparison, SWEEP)
-    assert drawn(figure)["best on the validation pairs"] == [(5, 34.5)]  # on the test pairs 50 is
+    assert drawn(figure)["best on the validation pairs"] == [(5, 34.5)]  # the test pairs choose 50
     few = "9 validation pairs (fewer than 20: too few to choose by)"
     assert f"Best on the {few}: losses.local = 5" in texts(figure)
     table = sweeps.table(comparison, SWEEP)
     [sentence] = table.remarks
-    assert "on the test pairs, over all evaluated epochs: FID = 34.50 ± 1.41" in sentence
+    assert "On the test pairs, over all evaluated epochs: FID = 34.50 ± 1.41" in sentence
     assert ("KID ×1000 = 33.5" in sentence) == (chosen_by == "kid")
     names = ["50 local-local50", "0 baseline (local-local0)", "5 local-local5"]
     assert [" ".join(row[:2]) for row in table.rows] == names

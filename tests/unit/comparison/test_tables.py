@@ -1,4 +1,4 @@
-"""Tables: their cells, their three forms, and what they say of differences."""
+"""Tables: cells, their three formats, and differences."""
 
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,7 @@ def test_a_run_of_one_subset_has_no_column_twice_and_the_best_is_bold() -> None:
 
 
 def line(ablation: str, subset: str, metric: str = "fid", **values) -> dict[str, object]:
-    """A line of the table of differences, undecided and descriptive if nothing else is said."""
+    """A line of the table of differences, by default undecided and descriptive."""
     nothing = {"role": "descriptive", "seeds": 1, "level": 0.95}
     undecided = {"difference": -0.5, "run_low": -1.25, "run_high": 0.25, "run_verdict": "undecided"}
     missing = {"low": float("nan"), "high": float("nan"), "verdict": "undecided"}
@@ -144,7 +144,7 @@ def line(ablation: str, subset: str, metric: str = "fid", **values) -> dict[str,
 
 
 def differing(*lines: dict[str, object], seeds: int = 1, **fields: Any) -> list[Table]:
-    """The tables of these lines and of one undecided line of CUHK for each method and metric."""
+    """The tables of these lines, and of an undecided line of CUHK for each method and metric."""
     keys = dict.fromkeys((one["ablation"], one["reference"], one["metric"]) for one in lines)
     there = {(x["ablation"], x["reference"], x["metric"]) for x in lines if x["subset"] == "CUHK"}
     others = [

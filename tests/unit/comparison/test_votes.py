@@ -13,12 +13,12 @@ from support import comparisons
 from support.panels import names, panel
 
 METHODS = names(3)
-PEOPLE = [Pair("AR", str(n), "test", "p", "s", 4, 5, "0", "0") for n in range(12)]  # as of `panel`
+PEOPLE = [Pair("AR", str(n), "test", "p", "s", 4, 5, "0", "0") for n in range(12)]  # as in `panel`
 
 
 def tables(votes: pd.DataFrame | None, **fields: Any) -> dict[str, Any]:
-    """The tables by title. SSIM of each sketch rises with the method's strength, FID too, so that
-    it is wrong."""
+    """The tables by title. SSIM of each sketch rises with the method's strength, and so does FID,
+    which is wrong."""
     sketches = Samples(*ids_and_subsets(PEOPLE), np.zeros((12, 5, 4), np.uint8))
     comparison = comparisons.compared(
         comparisons.scores(
@@ -41,7 +41,7 @@ def tables(votes: pd.DataFrame | None, **fields: Any) -> dict[str, Any]:
 
 
 def voted(voters: int = 4) -> pd.DataFrame:
-    """The first method is by far the best, the others are alike."""
+    """The first method is by far the best, the others are equal."""
     return panel(np.random.default_rng(0), np.array([3.0, 0.0, 0.0]), voters, 12)
 
 
@@ -67,10 +67,10 @@ def test_a_metric_that_ranks_the_methods_as_voters_do_agrees_and_its_opposite_do
     found = tables(voted())["How far the metrics agree with the votes"]
     rows = {row[0]: [cell.partition(" ")[0] for cell in row[1:]] for row in found.rows}
     assert list(rows) == ["FID ↓", "FID, other people ↓", "SSIM ↑", "score of the votes"]
-    assert rows["FID ↓"][0] == "–"  # of a set
+    assert rows["FID ↓"][0] == "–"  # only sets have FID
     assert int(rows["SSIM ↑"][0]) > 70
     assert int(rows["FID ↓"][1]) == 100 - int(rows["SSIM ↑"][0])
-    assert rows["SSIM ↑"][1] == "50"  # the sets have one value
+    assert rows["SSIM ↑"][1] == "50"  # the sets have equal values
     assert int(rows["score of the votes"][1]) >= int(rows["SSIM ↑"][0])
 
 

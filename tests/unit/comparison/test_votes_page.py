@@ -1,4 +1,4 @@
-"""What the page of votes is made of; tests/browser tests the page itself."""
+"""The data of the page of votes; tests/browser tests the page itself."""
 
 import json
 import re
@@ -45,5 +45,5 @@ def test_the_page_says_how_many_votes_give_what_interval(listed) -> None:
 
 
 def test_one_method_cannot_be_voted_on(listed) -> None:
-    with pytest.raises(InputError, match="this run has a alone; add an ablation"):
+    with pytest.raises(InputError, match="this run only has a; add an ablation"):
         page(listed, ["a"])

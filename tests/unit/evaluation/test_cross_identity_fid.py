@@ -1,4 +1,4 @@
-"""Halves of people, and distances of drawn sketches of one half to true ones of the other."""
+"""Halves of people, and distances of one half's drawn to the other half's true sketches."""
 
 from itertools import combinations
 
@@ -25,7 +25,7 @@ def test_halves_are_disjoint_of_one_size_and_all_there_are_or_twenty(count: int)
     splits = halves(subset)
     for first, second in splits:
         assert len(first) == len(second) == count // 2
-        assert len({*first, *second}) == count // 2 * 2  # an odd one is left out
+        assert len({*first, *second}) == count // 2 * 2  # an odd person is left out
     assert len(splits) == len(split_names(subset))
     if count >= 7:
         assert len(splits) == SPLITS
@@ -46,7 +46,7 @@ def test_every_subset_is_split_within_itself() -> None:
     assert len(splits) == SPLITS
     for half in (half for split in splits for half in split):
         assert sorted(subset[half]) == ["AR"] * 3 + ["CUHK"] * 2
-    assert len(split_names(people({"AR": 2, "CUHK": 2}))) == 2  # of AR's two with either of CUHK's
+    assert len(split_names(people({"AR": 2, "CUHK": 2}))) == 2  # AR's first with either of CUHK's
 
 
 @pytest.mark.parametrize("counts", [{"AR": 3}, {"AR": 3, "CUHK": 1}, {"a": 1, "b": 1, "c": 3}])

@@ -1,4 +1,4 @@
-"""FID and KID against other people's code, literal definitions and known answers."""
+"""FID and KID compared with other code, literal definitions and known answers."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ from photosketch.evaluation.distances import InnerProducts
 
 
 def some_features(count: int, dimensions: int, seed: int) -> np.ndarray:
-    """Non-negative, correlated, of unequal scale, as Inception's are."""
+    """Non-negative, correlated and of unequal scale, like Inception's features."""
     random = np.random.default_rng(seed)
     common = random.normal(size=(count, 8)) @ np.random.default_rng(0).normal(size=(8, dimensions))
     own = random.normal(size=(count, dimensions)) * np.linspace(0.1, 1, dimensions)
@@ -76,7 +76,7 @@ def test_kid_is_unbiased_also_if_both_sets_have_fixed_numbers_of_each_subset() -
     errors = np.std(draws, axis=0, ddof=1) / np.sqrt(400)
     assert np.min(draws, axis=0)[0] < 0
     assert (abs(plain) < 3 * errors[0]) and (abs(with_subsets) < 3 * errors[1])
-    # fewer pairs are of one subset within a set than between the two
+    # fewer pairs within a set than between the sets are of one subset
     assert without < -3 * errors[2]
 
 
@@ -88,7 +88,7 @@ def test_one_subset_is_none_and_a_subset_of_one_row_has_no_kid() -> None:
 
 
 def literal_paired_kid(a: np.ndarray, b: np.ndarray, people: np.ndarray) -> float:
-    """A double loop over people, who may be there several times."""
+    """A double loop over people, who may occur several times."""
     terms = [
         kernel(a[i], a[j]) + kernel(b[i], b[j]) - kernel(a[i], b[j]) - kernel(a[j], b[i])
         for i in people
@@ -103,7 +103,7 @@ def test_kid_of_paired_people_equals_a_literal_double_loop(counts: list[int]) ->
     a = some_features(6, 16, seed=1).astype(np.float64)
     b = some_features(6, 16, seed=2).astype(np.float64)
     products = InnerProducts.of(a, b)
-    np.fill_diagonal(products.mixed, 1e6)  # nobody's two sketches are compared
+    np.fill_diagonal(products.mixed, 1e6)  # a person's two sketches are not compared
     found = distances.weighted_kid(products, np.array(counts))
     people = np.repeat(np.arange(6), counts)
     assert found == pytest.approx(literal_paired_kid(a, b, people), rel=1e-12)

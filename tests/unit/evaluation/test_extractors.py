@@ -1,4 +1,4 @@
-"""Feature extraction against the networks' own programs, with weights of the real files' format."""
+"""Feature extraction compared with the networks' own programs, with weights in the real format."""
 
 import builtins
 import hashlib
@@ -54,7 +54,7 @@ def sha256(path: Path) -> str:
 
 
 def load(name: str, path: Path) -> torch.nn.Module:
-    """The network named `name` from a file that is not the published one."""
+    """The network `name` from a file that is not the published file."""
     return extractors.load(FeatureConfig(name, sha256(path)), path)
 
 
@@ -63,7 +63,7 @@ def own(path: Path, taken: OnnxInput = TAKEN) -> FeatureConfig:
 
 
 def convolutions(network: torch.nn.Module) -> int:
-    """How many, none of them with a BatchNorm behind."""
+    """The number of convolutions, none of which has a BatchNorm after it."""
     kinds = [type(module) for module in network.modules()]
     assert torch.nn.BatchNorm2d not in kinds
     return sum(issubclass(kind, torch.nn.Conv2d) for kind in kinds)
@@ -236,7 +236,7 @@ def test_a_file_with_the_right_hash_but_other_contents_is_refused(
 
 
 class Touch:
-    """What a hostile file holds: unpickling it calls a function, which leaves a trace."""
+    """The content of a hostile file: unpickling calls a function, which leaves a trace."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -263,7 +263,7 @@ def test_a_weights_file_is_never_run_as_code(
     assert "weights_only" not in str(error.value)
     assert not trace.exists()
     run(hostile)["weight"].close()
-    assert trace.exists()  # so the file was hostile indeed
+    assert trace.exists()  # so the file is hostile
 
 
 def test_an_onnx_network_sees_rgb_resized_and_scaled_and_gives_its_first_output_flat(
@@ -321,7 +321,7 @@ def test_an_onnx_file_that_has_changed_or_gone_is_refused(tmp_path: Path) -> Non
 def test_an_onnx_file_that_gives_no_features_is_refused(
     write: Callable[[Path], object], fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)  # where onnxruntime would look for weights
+    monkeypatch.chdir(tmp_path)  # the folder in which onnxruntime would look for weights
     path = tmp_path / "mine.onnx"
     write(path)
     with pytest.raises(InputError, match=f"mine.onnx: {fault}"):

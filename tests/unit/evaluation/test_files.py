@@ -1,4 +1,4 @@
-"""The files of the evaluation: what is written is read, and people are not mixed up."""
+"""The files of the evaluation: written and read again, without mixing people up."""
 
 from pathlib import Path
 

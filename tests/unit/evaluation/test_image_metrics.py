@@ -1,4 +1,4 @@
-"""Metrics of single images against the authors' programs, piq, and literal versions."""
+"""Metrics of single images compared with the authors' programs, piq and literal versions."""
 
 import math
 from itertools import pairwise
@@ -19,7 +19,7 @@ from photosketch.jobs.job import InputError, file_sha256
 
 
 def smooth(count: int, shape: tuple[int, int], noise: float) -> np.ndarray:
-    """Random images that are smooth but for some noise, [count, *shape] uint8."""
+    """Smooth random images with some noise, [count, *shape] uint8."""
     random = np.random.default_rng(2)
     coarse = torch.from_numpy(random.random((count, 1, 12, 9)))
     images = torch.nn.functional.interpolate(coarse, shape, mode="bicubic")[:, 0].numpy()
@@ -29,7 +29,7 @@ def smooth(count: int, shape: tuple[int, int], noise: float) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def sketches() -> np.ndarray:
-    """Three images of a size that no block divides."""
+    """Three images whose size is no multiple of the blocks."""
     return smooth(3, (37, 41), noise=0.1)
 
 
@@ -66,11 +66,12 @@ def test_scoot_equals_its_literal_version(sketches: np.ndarray) -> None:
 
 
 def test_scoot_of_stripes_is_known() -> None:
-    # Columns of level 0 and 5 by turns, two of each in a block of 4 x 4. Pairs across, 12: 8 from
-    # black to white, 4 back; upwards 12: 6 within either; on either diagonal 9: 6 and 3, 3 and 6.
+    # Columns alternate between levels 0 and 5, two of each in a block of 4 x 4. There are 12 pairs
+    # across (8 from black to white, 4 back), 12 upwards (6 within each level), and 9 on each
+    # diagonal (6 and 3, 3 and 6).
     stripes = np.tile(np.array([0, 255], np.uint8), (1, 16, 8))
     features = image_metrics.scoot_features(stripes).reshape(16, 2)
-    # sums over the directions, quartered and rounded: 17 -> 4, 13 -> 3, 6 -> 2, 6 -> 2
+    # sums over the directions, divided by four and rounded: 17 -> 4, 13 -> 3, 6 -> 2, 6 -> 2
     assert features[:, 0] == pytest.approx(25 * 7 / 11)
     assert features[:, 1] == pytest.approx((4**2 + 3**2 + 2**2 + 2**2) / 11**2)
 

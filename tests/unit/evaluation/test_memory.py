@@ -17,7 +17,7 @@ def named(features: np.ndarray, subset: str = "AR") -> Features:
 
 
 def redrawn(sketch: np.ndarray) -> np.ndarray:
-    """A copy that is not exact: moved by some pixels, and paler."""
+    """An inexact copy: moved by some pixels, and paler."""
     return (0.9 * np.roll(sketch, (1, 2), (0, 1)) + 20).astype(np.uint8)
 
 
@@ -28,7 +28,7 @@ def nearest_copied(photo: np.ndarray, photos: np.ndarray, sketches: np.ndarray) 
 
 
 def filtered(photo: np.ndarray) -> np.ndarray:
-    """A generator that can't copy: a filter of the photo, which has seen no training sketch."""
+    """A generator that cannot copy: a filter of the photo, without any training sketch."""
     gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
     return cv2.divide(gray, cv2.GaussianBlur(gray, (0, 0), 6), scale=235)
 
@@ -56,7 +56,7 @@ def test_a_generator_that_copies_is_found_and_one_that_cannot_is_not(root) -> No
 
 
 def test_true_sketches_are_below_the_limit_in_the_expected_share() -> None:
-    """Those of further people, over many splits of 20 people and one more."""
+    """True sketches of more people, over many splits into 20 people and one more."""
     random = np.random.default_rng(0)
     copied = []
     for _ in range(1500):
@@ -80,7 +80,7 @@ def test_each_subset_has_its_limit_and_one_of_few_people_has_none() -> None:
 def test_the_sheet_begins_with_the_most_suspicious_beside_its_nearest(
     listed: list[Pair],
 ) -> None:
-    """Each drawing is of a gray of its own, by which it is found on the sheet."""
+    """Each drawing has its own gray level, which shows its place on the sheet."""
     drawn = np.stack([np.full((250, 200), gray, np.uint8) for gray in (50, 90)])
     training, real = named(np.array([[0.0, 0]])), named(np.array([[4.0, 0], [0, 4]]))
     memory = Memory(training, real, np.full(2, 0.5))
@@ -88,6 +88,6 @@ def test_the_sheet_begins_with_the_most_suspicious_beside_its_nearest(
     sheet = np.asarray(memory_sheet("local", listed[:2], listed[2:], drawn, features, memory))
     places = [np.argwhere((sheet == gray).all(axis=2))[0, 1] for gray in (90, 50)]
     assert places == sorted(places)
-    nearest = sheet[:, places[0] + 208 : places[0] + 408]  # beside the first one
+    nearest = sheet[:, places[0] + 208 : places[0] + 408]  # beside the first drawing
     true = read_image(listed[2], "sketch")
     assert any((nearest[y : y + 250] == true[..., None]).all() for y in range(len(nearest) - 249))

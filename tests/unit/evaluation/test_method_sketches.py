@@ -1,4 +1,4 @@
-"""Other people's sketches: found, sized by the documented rule, and all problems named."""
+"""Sketches of other methods: found, resized by the documented rule, and all problems named."""
 
 import os
 from pathlib import Path
@@ -37,7 +37,7 @@ def problems_of(folder: Path, people: list[Pair]) -> list[str]:
 
 
 def test_sketches_of_the_input_size_come_in_the_order_of_the_people(tmp_path: Path) -> None:
-    second = save(tmp_path / "elsewhere/m.1.png", 200, 250)  # an id may hold a dot
+    second = save(tmp_path / "elsewhere/m.1.png", 200, 250)  # an id may contain a dot
     first = save(tmp_path / "elsewhere/1.png", 200, 250, "RGB")
     (tmp_path / "theirs").mkdir()
     (tmp_path / "theirs/AR").symlink_to(tmp_path / "elsewhere")  # and the folder may be a link
@@ -49,7 +49,7 @@ def test_sketches_of_the_input_size_come_in_the_order_of_the_people(tmp_path: Pa
 def test_frames_are_cut_and_other_sizes_scaled_and_it_is_reported(tmp_path: Path) -> None:
     content = save(tmp_path / "AR/1.png", 200, 250)
     frame = np.pad(content, ((3, 3), (28, 28)), constant_values=250)
-    frame[::2, :28] -= 9  # as a network draws its padding
+    frame[::2, :28] -= 9  # like padding drawn by a network
     Image.fromarray(frame).save(tmp_path / "AR/1.png")
     large = save(tmp_path / "AR/2.JPG", 400, 500)
     save(tmp_path / "AR/3.png", 200, 250)
@@ -76,7 +76,7 @@ def test_a_frame_of_512_is_cut_to_its_centre_as_well(tmp_path: Path) -> None:
 
 
 def test_a_frame_without_padding_is_scaled_not_cut(tmp_path: Path) -> None:
-    """As pix2pix writes it by its own defaults: the image squashed into a square."""
+    """As pix2pix writes images by default: squeezed into a square."""
     content = save(tmp_path / "a.png", 200, 250)
     Image.fromarray(cv2.resize(content, (256, 256))).save(tmp_path / "a.png")
     sketch, treatment = method_sketches.read_sketch(tmp_path / "a.png", 200, 250)
@@ -140,7 +140,7 @@ def test_names_of_files_are_told_as_text_that_is_no_markup(tmp_path: Path) -> No
 
 def test_images_are_read_as_people_see_them(tmp_path: Path) -> None:
     gray = save(tmp_path / "AR/0.png", 200, 250)
-    ink = np.dstack([np.zeros_like(gray), 255 - gray])  # black throughout, drawn in its alpha
+    ink = np.dstack([np.zeros_like(gray), 255 - gray])  # black, drawn in the alpha channel
     Image.fromarray(ink).save(tmp_path / "AR/1.png")
     Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "AR/2.png")
     turned = Image.Exif()

@@ -1,4 +1,4 @@
-"""Scoring as the report did: what becomes of drawn and of true sketches before they are scored."""
+"""Presets of scoring: how drawn and true sketches are prepared."""
 
 import io
 from io import StringIO
@@ -21,7 +21,7 @@ DOCUMENTED = (Path(__file__).parents[3] / "docs" / "protocols.md").read_text()
 
 
 class CoarsePixels(nn.Module):
-    """A small network in the place of Inception: means of each channel over a coarse grid."""
+    """A small network instead of Inception: means of each channel over a coarse grid."""
 
     def forward(self, images):
         return nn.functional.adaptive_avg_pool2d(images, 8).flatten(1)  # [N, 192]
@@ -90,7 +90,7 @@ def test_torchvisions_inception_takes_the_scale_of_the_published_code(preset, by
     images = torch.rand(2, 3, 20, 30)
     for features, expected in taken_by.items():
         view = feature_networks.View(nn.Identity(), protocol.PROTOCOLS[preset], features)
-        taken = 2 * view(images) - 1  # as `feature_networks` has it
+        taken = 2 * view(images) - 1  # as in `feature_networks`
         torch.testing.assert_close(taken[:, 1], expected(images[:, 1]), rtol=0, atol=1e-6)
 
 
@@ -119,7 +119,7 @@ def test_true_sketches_keep_their_tint_where_they_are_scored_as_the_report_did(
     np.testing.assert_array_equal(in_colour[0], tinted)
     gray = protocol.true_sketches(people, "as_drawn")
     assert gray.shape == (2, 250, 200)
-    # a file that is gray comes out three times the same
+    # a gray file has three equal channels
     np.testing.assert_array_equal(in_colour[1], np.repeat(gray[1][..., None], 3, axis=2))
     of_colour, of_gray = extract(in_colour, CoarsePixels()), extract(gray, CoarsePixels())
     np.testing.assert_array_equal(of_colour[1], of_gray[1])

@@ -1,4 +1,4 @@
-"""People found by a sketch: NLDA, the scores of identity by hand, and dlib's network on faces."""
+"""People found by a sketch: NLDA, identity computed by hand, and dlib's network on faces."""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +14,7 @@ from photosketch.evaluation.recognition import FaceRecogniser, face_boxes, rank_
 from photosketch.jobs.job import InputError
 from support.faces.pair import draw_pair
 
-# of an aligned face; in CUFS the eyes lie within 2 px of them
+# of an aligned face; the eyes in CUFS are within 2 px
 POINTS = np.array([[75, 126], [126, 126], [100, 155], [80, 181], [121, 181]], float)
 
 
@@ -79,7 +79,7 @@ def test_equal_faces_are_told_apart_by_chance_alone() -> None:
 
 def test_a_subset_is_looked_up_among_its_own_photos() -> None:
     photos = np.array([[0.0], [10.0], [1.0], [11.0]])
-    sketches = np.array([[0.9], [10.0], [1.0], [10.4]])  # two are nearer to one of the other subset
+    sketches = np.array([[0.9], [10.0], [1.0], [10.4]])  # two are nearer to the other subset
     masks = {
         "a": np.array([True, True, False, False]),
         "b": np.array([False, False, True, True]),
@@ -127,7 +127,7 @@ def test_generated_people_are_found_by_their_photo_in_gray_and_blurred(
     rank_one, auc = rank_one_and_auc(recogniser.embed(gray, points), known)
     assert rank_one == 1
     assert auc > 0.9
-    # the predictor mends a box that is some pixels off
+    # the predictor corrects a box that is some pixels off
     moved = recogniser.embed(photos, points + [4, -4])
     assert rank_one_and_auc(moved, known)[0] == 1
     empty = recogniser.embed(np.full_like(gray, 255), points)  # no face at all

@@ -1,4 +1,4 @@
-"""The sheet that shows where seams were found."""
+"""The contact sheet of seams."""
 
 import numpy as np
 
@@ -25,7 +25,7 @@ def test_borders_are_coloured_by_their_ratio_and_nothing_else_is() -> None:
 
 
 def test_the_worst_come_first(listed: list[Pair]) -> None:
-    """Each drawing is of a gray of its own, by which it is found on the sheet."""
+    """Each drawing has its own gray level, which shows its place on the sheet."""
     drawn = np.stack([np.full((250, 200), gray, np.uint8) for gray in (50, 100, 150)])
     for sketch, step in zip(drawn, (0, 40, 20), strict=True):
         sketch[:, 100:] += step
@@ -35,4 +35,4 @@ def test_the_worst_come_first(listed: list[Pair]) -> None:
     seams = Seams([borders] * 3, np.tile(true_ratios, (3, 1)))
     sheet = np.asarray(seam_sheet("title", listed, drawn, seams))
     places = [np.argwhere((sheet == gray).all(axis=2))[0].tolist() for gray in (100, 150, 50)]
-    assert places == sorted(places)  # two in the first row, from the left, one in the second
+    assert places == sorted(places)  # two in the first row, one in the second row

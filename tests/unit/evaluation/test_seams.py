@@ -1,4 +1,4 @@
-"""The metric of seams: where it measures, planted seams, and what is none."""
+"""The metric of seams: the measured places, planted seams, and damage that is not a seam."""
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ def seams(people: dict[str, np.ndarray]) -> Seams:
 
 
 def plain_face() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points, labels with a round head, and a sketch of paper alone."""
+    """Points, labels with a round head, and an empty sketch."""
     y, x = np.mgrid[:250, :200]
     labels = (np.hypot(x - 100, y - 140) < 80).astype(np.uint8)
     return POINTS, labels, np.full((250, 200), 200, np.uint8)
@@ -61,13 +61,13 @@ def test_seams_lighter_and_darker_than_their_surroundings_count_alike(
     sketch = planted(paper, part_masks(points, labels)[part], contrast)
     seams = Seams.of(points[None], labels[None], paper[None])
     by_border = dict(zip(BORDERS, seams.by_border(sketch[None])[0], strict=True))
-    # a step of one gray level, smoothed by a gaussian of 1 pixel, has this slope half a pixel off
+    # the slope half a pixel from a step of one gray level, smoothed by a gaussian of 1 pixel
     slope = np.exp(-(0.5**2) / 2) / np.sqrt(2 * np.pi)
-    if part == "hair":  # it lies around the rectangles too, where these do not overlap
+    if part == "hair":  # hair also surrounds the rectangles if they do not overlap
         assert min(by_border.values()) > 1.5
         return
     touched = part if part in BORDERS else "outline"
-    # an outline runs through pixels, not between them: some are further off than half a pixel
+    # an outline runs through pixels, so some are further away than half a pixel
     assert by_border[touched] == pytest.approx(slope * 30, rel=0.1)
     assert by_border["outline" if touched != "outline" else "nose"] == 1
 
@@ -88,7 +88,7 @@ def test_it_is_measured_on_a_border_and_three_to_six_pixels_beside_it() -> None:
     borders = dict(zip(BORDERS, borders_of(points, labels, paper), strict=True))
     left, top = corners(points, (200, 250))[0]
     right = left + PATCHES[0].width  # the first column to the right of the rectangle
-    middle = top + 10  # a row that no other part's border is near
+    middle = top + 10  # a row without another part's border nearby
 
     def columns(pixels: np.ndarray) -> list[int]:
         y, x = np.divmod(pixels, 200)
@@ -97,7 +97,7 @@ def test_it_is_measured_on_a_border_and_three_to_six_pixels_beside_it() -> None:
     assert right > 100
     eye = borders["left_eye"]
     assert columns(eye.across.pixels) == [left - 1, left, right - 1, right]
-    # to the right lies the other eye's rectangle, and its border
+    # on the right is the border of the other eye's rectangle
     beside = columns(eye.beside.pixels)
     assert [x - left for x in beside if x < 80] == [-6, -5, -4, 3, 4, 5]
     other = corners(points, (200, 250))[1][0]

@@ -1,4 +1,4 @@
-"""Intervals and verdicts: right where the truth is known."""
+"""Intervals and verdicts in cases with a known truth."""
 
 import numpy as np
 import pandas as pd
@@ -17,19 +17,19 @@ SUBSET = np.array(["CUHK"] * 24 + ["AR"] * 16)
 
 
 def features(count: int = 40, dimensions: int = 64, seed: int = 0) -> np.ndarray:
-    """Of unequal scale."""
+    """Features of unequal scale."""
     random = np.random.default_rng(seed)
     return random.normal(size=(count, dimensions)) * np.linspace(0.2, 2, dimensions)
 
 
 def drawn_by(quality: float, real: np.ndarray, seed: int) -> np.ndarray:
-    """Features of a method that is off by noise of the size `quality`, one epoch [1, N, d]."""
+    """Features of a method with noise of the size `quality`, one epoch [1, N, d]."""
     return (real + quality * np.random.default_rng(seed).normal(size=real.shape))[None]
 
 
 def compared(real: np.ndarray, a: np.ndarray, b: np.ndarray, images=({}, {}), subset=SUBSET):
-    """The table of differences of a run a to a run b (features [1, N, d] each) by its metrics of
-    single images too, the rows named by subset and metric."""
+    """The table of differences of a run a to a run b (features [1, N, d] each), also in metrics of
+    single images; rows are named by subset and metric."""
     counts = significance.resample(subset, draws=60)
     runs = {
         name: [significance.resampled_scores(real, run, own, subset, counts)]
@@ -107,7 +107,7 @@ def test_scores_are_means_over_epochs_and_start_with_those_of_the_sample() -> No
 
 
 def test_images_without_a_value_are_left_out_as_in_the_table_of_scores() -> None:
-    """`seam` is missing for people without a border to measure, for every method alike."""
+    """`seam` is missing for people without a measurable border, for every method."""
     real = features()
     seams = 1 + np.random.default_rng(0).random((2, 1, 40))  # of two methods
     seams[0] += 1
@@ -224,7 +224,7 @@ def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_li
     width = table["run_high"] - table["run_low"]
     pooled = table["subset"] == "all"
     of_a = width[(table["ablation"] == "a") & pooled].to_numpy()
-    assert of_a.max() > 1.1 * of_a.min()  # the same scores, FID's held to account
+    assert of_a.max() > 1.1 * of_a.min()  # the same scores; the primary FID has wider intervals
 
 
 def test_a_contrast_is_decided_where_the_reference_scatters_too_much() -> None:
@@ -279,7 +279,7 @@ def test_with_nothing_true_few_tables_hold_a_false_primary_verdict(seeds: int, c
         runs = nothing_true(random, subset, dimensions=16, seeds=seeds, scatter=scatter, draws=25)
         for primary in false:
             false[primary] += says_something(tabulated(runs, subset, primary), column)
-    assert max(false.values()) <= 4  # of tables false in 6%, one in 60 such counts is above
+    assert max(false.values()) <= 4  # with 6% false tables, one in 60 such counts is larger
 
 
 def test_a_true_difference_of_a_few_standard_errors_is_found() -> None:

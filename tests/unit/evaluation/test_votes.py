@@ -1,4 +1,4 @@
-"""What votes say: right where the truth is known."""
+"""The statistics of votes in cases with a known truth."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ METHODS = ["a", "b"]
 
 
 def table(rows: Sequence[str]) -> pd.DataFrame:
-    """Votes written as `voter id left right choice`."""
+    """Votes from texts such as `voter id left right choice`."""
     cells = pd.DataFrame(
         [row.split() for row in rows], columns=["voter", "id", "left", "right", "choice"]
     )
@@ -24,7 +24,7 @@ def table(rows: Sequence[str]) -> pd.DataFrame:
 
 
 def codes() -> pd.DataFrame:
-    """Of two people's sketches by two methods."""
+    """The codes of two people's sketches by two methods."""
     sketches = np.random.default_rng(0).integers(0, 256, (2, 2, 5, 4), np.uint8)
     people = np.array(["1", "2"]), np.array(["AR", "AR"])
     drawn = {name: Samples(*people, own) for name, own in zip(METHODS, sketches, strict=True)}
@@ -68,7 +68,7 @@ def test_with_one_voter_people_alone_count_and_one_person_gives_no_interval() ->
 
 @pytest.mark.parametrize(("voters", "scatter"), [(5, (0.0, 0.0)), (5, (0.5, 0.5)), (1, (0.0, 0.5))])
 def test_intervals_hold_the_true_scores(voters: int, scatter: tuple[float, float]) -> None:
-    """In few panels: tests/bench_votes.py takes 200 of each of many kinds."""
+    """In few panels; tests/bench_votes.py has 200 of each of many kinds."""
     covered, width = coverage(40, np.array([1.0, 0.5, 0.0, -0.5]), voters, 12, *scatter)
     assert covered >= 0.92
     assert 0.2 < width < 0.8
@@ -154,7 +154,7 @@ def test_files_of_votes_are_read_as_one_table_with_the_names_of_the_methods(tmp_
     ("text", "told"),
     [
         ("", "cannot be read"),
-        ("voter,choice\nann,left\n", "is not a file of votes, which has the columns voter,left"),
+        ("voter,choice\nann,left\n", r"is not a file of votes \(columns voter,left"),
         ("voter,left,right,choice,true_sketch\n", "is not a file of votes"),
         ("voter,left,right,choice,true_sketch\nann,{0},{2},up,no\n", "is not a file of votes"),
         ("voter,left,right,choice,true_sketch\nann,{0},sffff,left,no\n", "1 of 1 votes are not on"),

@@ -1,11 +1,11 @@
-"""What came out of a run, in a few sentences made from its numbers."""
+"""The conclusion of a run: a few sentences made from its numbers."""
 
 from photosketch.comparison.summary import Comparison, seeds_in_words
 from photosketch.comparison.tables import number
 from photosketch.evaluation.files import PHOTOS, POOLED
 from photosketch.evaluation.metrics import BY_KEY
 
-FEW_EPOCHS = 3  # evaluated epochs, below which their deviation says little
+FEW_EPOCHS = 3  # of fewer evaluated epochs the deviation says little
 ORDER = ("better", "worse", "undecided")
 
 
@@ -37,10 +37,9 @@ def conclusion(comparison: Comparison) -> list[str]:
 
 
 def _verdicts(comparison: Comparison) -> list[str]:
-    """One sentence for all primary verdicts, and what it does not say."""
-    if comparison.differences.empty:
-        return []
-    primary = comparison.differences[comparison.differences["role"] == "primary"]
+    """A sentence on the primary verdicts per reference, and a caution if there is one seed."""
+    differences = comparison.differences
+    primary = differences[differences["role"] == "primary"] if len(differences) else differences
     if primary.empty:
         return []
     several = len(comparison.seeds) > 1
@@ -55,5 +54,5 @@ def _verdicts(comparison: Comparison) -> list[str]:
         ]
         sentences.append(f"Compared with {reference} in {metric}, {'; '.join(said)}.")
     if not several:
-        sentences.append("One seed: another run of the same ablations may say otherwise.")
+        sentences.append("One seed: another run of the same ablations may differ.")
     return sentences

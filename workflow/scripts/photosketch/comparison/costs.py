@@ -1,4 +1,4 @@
-"""What a run has cost, from the benchmark files of its rules."""
+"""The time and memory of a run, from the benchmark files of its rules."""
 
 import math
 import re
@@ -14,10 +14,10 @@ def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.Da
     """One row per rule: rule, jobs, seconds (in all), longest (job, seconds), memory_mb and gpu_mb
     (peaks).
 
-    `folder` holds {rule}.tsv or {rule}/**/*.tsv, as Snakemake writes them; memory is missing where
-    a job was too short to be measured. A job that was interrupted and went on has its last attempt
-    alone there. The logs of the same names below `logs` tell the memory of jobs that used a GPU.
-    Rows come in the order in which the rules began to end.
+    `folder` has {rule}.tsv or {rule}/**/*.tsv, as Snakemake writes them. Memory is missing if a job
+    was too short to be measured. Of an interrupted job only the last attempt counts. GPU memory is
+    in the logs of the same names below `logs`. Rows are in the order in which the first job of each
+    rule ended.
     """
     jobs = []
     for path in Path(folder).rglob("*.tsv"):
@@ -25,7 +25,11 @@ def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.Da
             table = pd.read_csv(path, sep="\t", na_values="-")
             seconds, memory = table[["s", "max_rss"]].astype(float).iloc[-1]
         name = path.relative_to(folder).with_suffix("")
-        gpu = _gpu_memory(Path(logs, f"{name}.log")) if logs else math.nan
+        log, gpu = Path(logs, f"{name}.log") if logs else None, math.nan
+        if log and log.is_file():
+            text = log.read_text(encoding="utf-8", errors="replace")
+            if line := re.search(r"^peak GPU memory: (\d+) MB$", text, re.MULTILINE):
+                gpu = float(line[1])
         jobs.append((name.parts[0], path.stat().st_mtime, seconds, memory, gpu))
     columns = ["rule", "ended", "seconds", "memory_mb", "gpu_mb"]
     groups = pd.DataFrame(jobs, columns=columns).sort_values("ended").groupby("rule", sort=False)
@@ -38,30 +42,17 @@ def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.Da
     ).reset_index()
 
 
-def _gpu_memory(log: Path) -> float:
-    """Peak in MB that `job.job` wrote into a log; missing if it did not."""
-    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
-    line = re.search(r"^peak GPU memory: (\d+) MB$", text, re.MULTILINE)
-    return float(line[1]) if line else math.nan
-
-
 def cost_table(costs: pd.DataFrame) -> Table:
     """Time and memory of every stage, from `read_benchmarks`."""
     on_gpu = costs["gpu_mb"].notna().any()
     head = ["stage", "jobs", "minutes in all", "longest job, minutes", "peak memory, GB"]
-    rows = [
-        [
-            row["rule"],
-            str(row["jobs"]),
-            *(f"{row[name] / 60:.1f}" for name in ("seconds", "longest")),
-            *(
-                "–" if math.isnan(row[name]) else f"{row[name] / 1000:.1f}"
-                for name in ("memory_mb", *(["gpu_mb"] if on_gpu else []))
-            ),
-        ]
-        for _, row in costs.iterrows()
-    ]
-    gpu = "GPU memory: the peak of tensors." if on_gpu else "The logs tell of no GPU memory."
+    peaks = ["memory_mb", "gpu_mb"] if on_gpu else ["memory_mb"]
+    rows = []
+    for _, row in costs.iterrows():
+        minutes = [f"{row[name] / 60:.1f}" for name in ("seconds", "longest")]
+        memory = ["–" if math.isnan(row[name]) else f"{row[name] / 1000:.1f}" for name in peaks]
+        rows.append([row["rule"], str(row["jobs"]), *minutes, *memory])
+    gpu = "GPU memory: the peak of tensors." if on_gpu else "The logs name no GPU memory."
     return Table(
         "Cost",
         [*head, "peak GPU memory, GB"] if on_gpu else head,

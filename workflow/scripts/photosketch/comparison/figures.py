@@ -1,4 +1,4 @@
-"""Figures for people: curves over epochs, and grids of images."""
+"""Figures: curves over epochs, and grids of images."""
 
 import math
 import textwrap
@@ -21,11 +21,11 @@ from photosketch.figures import contact_sheet
 from photosketch.figures.contact_sheet import ALARM, FAINT, INK, RULE
 from photosketch.jobs.job import write_atomically
 
-# Okabe & Ito 2008, told apart with any colour vision; the yellow, too faint on white, left out.
+# Okabe & Ito 2008, told apart with any colour vision; without yellow, which is too faint on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 ROWS = 6  # test people in a grid
-MOST_TICKS = 7  # epochs named below an axis
-_NAME_HEIGHT = 0.055  # of a published value, as part of a panel's height
+MOST_TICKS = 7  # on the axis of epochs
+_NAME_HEIGHT = 0.055  # of a name beside a panel, as a share of the panel's height
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -66,8 +66,8 @@ def panels(
 ) -> tuple[Figure, list[Axes], dict[str, Any]]:
     """A figure of `count` panels, `across` in a row, of `size` (width, height) in inches each.
 
-    Above them stand the heading, the texts (each with its colour), broken into lines `line` inches
-    apart, and room for a legend; the last value places it. To be called within STYLE.
+    Above the panels are the heading, the texts (each with its colour) in lines `line` inches apart,
+    and room for a legend; the last value places the legend. To be called within STYLE.
     """
     down = math.ceil(count / across)
     width = size[0] * across
@@ -94,10 +94,10 @@ def panels(
 def curves(comparison: Comparison) -> Figure:
     """FID over epochs: a panel per subset and one for all, a colour per ablation.
 
-    Several seeds: the line is their mean, the band spans their lowest to highest. A single epoch
-    has no curve: its values stand above the ablations' names. Panels have scales of their own, for
-    FID cannot be compared across them. Methods, photos in gray and published values, which have no
-    epochs, are thin lines in the panels of the subsets that they are of.
+    With several seeds the line is their mean, and the band spans lowest to highest. The values of a
+    single epoch are dots above the ablations' names. Each panel has its own scale, because FID
+    cannot be compared between subsets. Methods, photos in gray and published values have no epochs
+    and are thin lines in the panels of their subsets.
     """
     scores = comparison.scores
     ablations, subsets, epochs = comparison.ablations, comparison.subsets, comparison.epochs
@@ -128,10 +128,10 @@ def curves(comparison: Comparison) -> Figure:
 
 
 def validation_curves(choice: Choice) -> Figure:
-    """What an epoch was chosen from: the pooled metric of the validation pairs over epochs.
+    """The pooled metric of the validation pairs over epochs, by which epochs are chosen.
 
-    A panel per ablation, all of one scale. Several seeds: a thin line each, the band from their
-    lowest to highest, and their mean. A ring marks the chosen epoch of each seed.
+    One panel per ablation, all with the same scale. With several seeds: a thin line each, the band
+    from lowest to highest, and the mean. A ring marks the chosen epoch of each seed.
     """
     metric = BY_KEY[choice.metric]
     pooled = choice.scores[choice.scores["subset"] == POOLED]
@@ -170,15 +170,15 @@ def validation_curves(choice: Choice) -> Figure:
 
 
 def _band(axis: Axes, by_epoch: pd.DataFrame, colour: str) -> None:
-    """From the lowest to the highest seed."""
+    """The band from the lowest to the highest seed."""
     low, high = by_epoch.min(axis=1), by_epoch.max(axis=1)
     axis.fill_between(by_epoch.index, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
     for index, ablation in enumerate(ablations):
-        of_ablation = scores[scores["ablation"] == ablation]
-        by_epoch = of_ablation.pivot(index="epoch", columns="seed", values="fid")
+        own = scores[scores["ablation"] == ablation]
+        by_epoch = own.pivot(index="epoch", columns="seed", values="fid")
         colour = COLOURS[index % len(COLOURS)]
         axis.plot(
             by_epoch.mean(axis=1),
@@ -196,7 +196,7 @@ def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
 
 
 def _shown_epochs(epochs: Iterable[int]) -> list[int]:
-    """The evaluated epochs that stand below an axis, evenly spaced and at most MOST_TICKS."""
+    """The evaluated epochs on the axis, evenly spaced and at most MOST_TICKS."""
     known = sorted(set(epochs))
     return known[:: math.ceil(len(known) / MOST_TICKS)]
 
@@ -218,11 +218,10 @@ def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
 
 
 def _levels(axis: Axes, comparison: Comparison, subsets: Sequence[str]) -> None:
-    """Thin lines at values that have no epochs, each with its name to the right of it.
+    """Thin lines at values without epochs, each with its name on the right.
 
-    Methods and photos in gray: of the first of the subsets. If such a value is so far off that its
-    line would flatten the curves, its name stands at the edge and says so. Published values: of the
-    first of the subsets that there is one for.
+    Methods and photos in gray: the values of the first subset. If a line would flatten the curves,
+    only its name is shown, at the edge. Published values: of the first subset that has a value.
     """
     fixed = comparison.without_epochs(subsets[0])
     published = {
@@ -254,13 +253,11 @@ def _levels(axis: Axes, comparison: Comparison, subsets: Sequence[str]) -> None:
 
 
 def people_grid(comparison: Comparison, subset: str) -> Image.Image:
-    """Test people of a subset: photo, true sketch, and what each method drew, untouched.
-
-    Those that `comparison.people` names, or else ROWS of them."""
+    """Test people of a subset: photo, true sketch, and the sketch by each method, unchanged. The
+    people are those named in the configuration (`comparison.people`), or else ROWS people."""
     people = pairs.select(comparison.people, subset=subset)
-    asked = [pair for pair in people if f"{subset}/{pair.id}" in comparison.in_grids]
     evenly = [people[index] for index in contact_sheet.evenly_spaced(len(people), ROWS)]
-    people = asked or evenly
+    people = [p for p in people if f"{subset}/{p.id}" in comparison.in_grids] or evenly
     ids = [pair.id for pair in people]
     columns = {
         "photo": [pairs.read_image(pair, "photo") for pair in people],

@@ -1,4 +1,4 @@
-"""From the files of a run to those of its comparison."""
+"""The files of a run that a comparison reads, and the files that it writes."""
 
 import platform
 import re
@@ -35,7 +35,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
 
     Raises InputError if the files are not of one run and one evaluation.
     """
-    folder = Path(inputs.references).parents[1]  # the manifest of aligned pairs lies deeper
+    folder = Path(inputs.references).parents[1]
     ablations, seeds, subsets, epochs = (hp[k] for k in ("ablations", "seeds", "subsets", "epochs"))
     methods, points = hp["methods"], hp["points"]
     manifest = pairs.read_manifest(inputs.manifest, config["dataset"]["pairs"])
@@ -58,6 +58,11 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
     image_scores = [files.read_image_scores(path, people, epochs) for path in inputs.images]
     image_scores += [files.read_image_scores(path, people, [0]) for path in inputs.method_images]
     nearest = [files.read_nearest(path) for path in [*inputs.images, *inputs.method_images]]
+    ballots = inputs.get("votes")
+    method_scores = None
+    if methods:
+        theirs = dict.fromkeys(methods, alike)
+        method_scores = files.read_scores(inputs.method_scores, methods, [0], counts, [0], theirs)
     defined = {name: own for name, own in config["ablations"].items() if name not in points}
     return Comparison(
         scores=files.read_scores(inputs.scores, ablations, seeds, counts, epochs, made),
@@ -78,13 +83,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
             hparams,
             yaml.safe_dump({**config, "ablations": defined}, sort_keys=False, allow_unicode=True),
         ),
-        method_scores=(
-            files.read_scores(
-                inputs.method_scores, methods, [0], counts, [0], dict.fromkeys(methods, alike)
-            )
-            if methods
-            else None
-        ),
+        method_scores=method_scores,
         notes=[
             line for path in inputs.method_notes for line in Path(path).read_text().splitlines()
         ],
@@ -100,16 +99,12 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         drawn=drawn,
         nearest=dict(zip(shown, nearest, strict=True)),
         image_scores=dict(zip(shown, image_scores, strict=True)),
-        votes=(
-            votes.read_votes(inputs.votes, votes.sketch_codes(drawn))
-            if inputs.get("votes")
-            else None
-        ),
+        votes=votes.read_votes(ballots, votes.sketch_codes(drawn)) if ballots else None,
     )
 
 
 def devices(logs: Iterable[str | Path]) -> str:
-    """The devices that jobs named in their logs; unknown if the logs are gone."""
+    """The devices that jobs named in their logs; unknown without logs."""
     names: dict[str, None] = {}
     for path in map(Path, logs):
         text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
@@ -120,7 +115,7 @@ def devices(logs: Iterable[str | Path]) -> str:
 
 
 def write_comparison(comparison: Comparison, subsets: Sequence[str], output: Any) -> None:
-    """Write the files of the rule `compare`, whose names `output` has; `subsets`: of its grids."""
+    """Write the output files of the rule `compare`; `subsets`: of the grids, in their order."""
     curves = {output.curves: figures.curves(comparison)}
     if comparison.choice:
         curves[output.validation_curves] = figures.validation_curves(comparison.choice)
@@ -149,7 +144,7 @@ def write_comparison(comparison: Comparison, subsets: Sequence[str], output: Any
 
 
 def grouped_tables(comparison: Comparison) -> dict[str, list[Table]]:
-    """The tables that follow that of FID, by the section of the page that shows them."""
+    """The tables after the table of FID, by the section of the page that shows them."""
     has_others = comparison.scores["fid_other"].notna().any()
     return {
         "Metrics": [

@@ -10,8 +10,8 @@
     return node;
   };
 
-  /* Tables: a click on a column's name sorts by it, a second one turns the order round. Where more
-     is better the largest comes first. The name of a group of columns sorts by its first one. */
+  /* Tables: a click on a column's name sorts by the column, a second click reverses the order. The
+     largest value is first if higher is better. A group's name sorts by the group's first column. */
   const numeric = (text) => parseFloat(text.replace("\u2212", "-"));
   document.querySelectorAll("table.sortable").forEach((table) => {
     const body = table.tBodies[0];
@@ -36,7 +36,7 @@
     });
   });
 
-  /* A link into a section that is closed opens it. */
+  /* A link to a closed section opens the section. */
   const reveal = () => {
     const target = location.hash && document.getElementById(location.hash.slice(1));
     if (target && target.tagName === "DETAILS") { target.open = true; target.scrollIntoView(); }
@@ -59,9 +59,9 @@
 
   let shown = [], drawn = 0, current = 0;
   const metric = () => data.metrics[at("metric").selectedIndex];
-  /* A score that could not be measured is null. */
+  /* A missing score is null. */
   const written = (value, digits) => value === null ? "\u2013" : value.toFixed(digits);
-  /* The higher, the nearer to the front when the best come first; null without a score. */
+  /* The order if the best are first: highest merit first, null last. */
   const merit = (person) => {
     const all = person.scores[metric().key];
     const order = at("order").value;
@@ -99,7 +99,7 @@
       if (column > 1) {
         const value = person.scores[metric().key][column - 2];
         make("small", metric().name + " " + written(value, 3), caption);
-        /* Hovering over a drawing shows the true sketch in its place, and says so. */
+        /* Hovering over a drawing shows the true sketch and its caption. */
         const label = caption.firstChild;
         const swap = (shown) => {
           image.src = person.images[shown];
@@ -162,7 +162,7 @@
     if (entries.some((entry) => entry.isIntersecting)) draw();
   }, { rootMargin: "1500px" }).observe(at("more"));
 
-  /* Comparing two images of a person: one over the other, cut at a divide. */
+  /* Comparing two images of a person: one over the other, cut at a divider. */
   columns.forEach((name, index) => {
     option(at("left"), String(index), name);
     option(at("right"), String(index), name);

@@ -1,7 +1,8 @@
-"""The comparison for readers: the tables in Markdown, and one page with everything in it."""
+"""The comparison for readers: the tables in Markdown, and one page with everything."""
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,15 @@ from photosketch.comparison.tables import (
     number,
 )
 from photosketch.configuration.settings import NO_EFFECT_WITHOUT, VALUE_BEFORE
-from photosketch.data.pairs import read_image
+from photosketch.data.pairs import MODALITIES, read_image
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import METRICS
 from photosketch.figures import page as pages
+from photosketch.jobs.job import counted
 
 FACES = 6  # pictures in the row above the table
-DOCS = "../../../docs"  # seen from a run's comparison
-# the page of the documentation that explains a section, by the first word of its title
+DOCS = "../../../docs"  # from a run's comparison
+# the page of the documentation on a section, by the first word of the section's title
 PAGES = {
     "Metrics": "metrics.md",
     "Differences": "significance.md",
@@ -43,7 +45,7 @@ PAGES = {
 
 
 def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
-    """The table of FID in Markdown, with what a reader has to know of it; `tables` follow."""
+    """The table of FID in Markdown with its remarks, followed by `tables`."""
     summary, epochs, note = comparison.summary, comparison.epochs, comparison.note
     fid = fid_table(comparison)
     lines = [f"# FID of run {comparison.provenance.run}", ""]
@@ -56,7 +58,7 @@ def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
             [row["ablation"], *(number(summary, row[f"{s}_last"]) for s in comparison.columns)]
             for _, row in summary.iterrows()
         ]
-        last += fixed_rows(comparison, with_published=False)
+        last += fixed_rows(comparison)
         lines += ["", f"At the last epoch, {epochs[-1]}:", "", *markdown_lines(fid.head, last)]
     lines += ["", *(f"- {sentence}" for sentence in fid.remarks), ""]
     lines += [f"{table.markdown()}\n" for table in tables]
@@ -70,14 +72,15 @@ def index_html(
     pictures: Mapping[str, Sequence[str | Path]],
     files: Sequence[str | Path],
 ) -> str:
-    """One page that needs nothing beside it: conclusion, faces, FID, gallery, and sections to open.
+    """One page without other files: conclusion, faces, FID, gallery, and sections that open.
 
-    `tables` and `pictures` (PNG files, to be embedded) by the section that shows them; `files`:
-    those beside the page that it links to.
+    `tables` and `pictures` (PNG files, which are embedded) by section; `files`: the files beside
+    the page that it links to.
     """
     summary, provenance = comparison.summary, comparison.provenance
     own, shared = _settings_in_words(provenance.hparams)
-    several = len(comparison.epochs) > 1
+    epochs, note = comparison.epochs, comparison.note
+    several = len(epochs) > 1
     fid = fid_table(comparison)
     names = [
         name for name in dict.fromkeys([*tables, *pictures]) if tables.get(name) or name in pictures
@@ -88,14 +91,10 @@ def index_html(
         lead=_lead(comparison),
         conclusion=conclusion(comparison),
         faces=_faces(comparison),
-        note=comparison.note,
+        note=note,
         columns=[(subset_name(subset), n) for subset, n in comparison.columns.items()],
-        last=f"epoch {comparison.epochs[-1]}" if several else "",
-        kind=(
-            "mean ± s.d."
-            if several or len(comparison.seeds) > 1
-            else f"epoch {comparison.epochs[0]}"
-        ),
+        last=f"epoch {epochs[-1]}" if several else "",
+        kind="mean ± s.d." if several or len(comparison.seeds) > 1 else f"epoch {epochs[0]}",
         rows=[
             {
                 "name": row["ablation"],
@@ -121,74 +120,61 @@ def index_html(
                 "page": PAGES[name.partition(" ")[0]],
                 "tables": tables.get(name, []),
                 "pictures": [
-                    (png_uri(path), Path(path).stem.replace("_", " "))
-                    for path in pictures.get(name, [])
+                    (pages.data_uri(path.read_bytes(), "png"), path.stem.replace("_", " "))
+                    for path in map(Path, pictures.get(name, []))
                 ],
             }
             for name in names
         ],
-        parts=_parts,
+        # a cell's value, interval and mark, between which lines may break
+        parts=partial(re.split, r" (?=\[)|(?<=\]) "),
         files=[Path(path).name for path in files],
         docs=DOCS,
-        settings={**_settings(comparison, shared), **provenance.facts},
+        settings={
+            "Run": provenance.run,
+            "Seeds": ", ".join(map(str, comparison.seeds)),
+            "Evaluated": f"{epochs_in_words(epochs)} ({len(epochs)} in all)",
+            "Features": f"{comparison.features} ({note})" if note else comparison.features,
+            "Test faces": ", ".join(f"{subset} {n}" for subset, n in comparison.counts.items()),
+            "Training": shared,
+            "Grids": f"{epochs_in_words(epochs[-1:])}, {seeds_in_words(comparison.seeds[:1])}",
+            **provenance.facts,
+        },
         configuration=provenance.configuration,
         gallery=gallery(comparison),
     )
 
 
 def _faces(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """Six pictures of one test person: URI, what it is of, and a caption. The photo, the true
-    sketch, and what the first methods drew."""
+    """Six pictures of one test person (photo, true sketch, sketches by the first methods): URI,
+    description and caption."""
     if not comparison.people:
         return []
     index = len(comparison.people) // 2
     person = comparison.people[index]
     pictures = {"photo": read_image(person, "photo"), "true sketch": read_image(person, "sketch")}
     pictures |= {name: samples.sketches[index] for name, samples in comparison.drawn.items()}
+    who = f"{person.subset} {person.id}"
     shown = list(pictures.items())[:FACES]
-    return [
-        (pages.image_uri(image), f"{name} of {person.subset} {person.id}", name)
-        for name, image in shown
-    ]
-
-
-def _parts(cell: str) -> list[str]:
-    """A cell's value, interval and mark, which lines may be broken between."""
-    return re.split(r" (?=\[)|(?<=\]) ", cell)
+    return [(pages.image_uri(image), f"{name} of {who}", name) for name, image in shown]
 
 
 def _lead(comparison: Comparison) -> str:
     count = len(comparison.ablations)
-    methods = len(comparison.summary) - count
-    compared = f"{count} ablation{'s' if count > 1 else ''}"
-    if methods:
-        compared += f" and {methods} other method{'s' if methods > 1 else ''}"
+    compared = counted(count, "ablation")
+    if methods := len(comparison.summary) - count:
+        compared += f" and {counted(methods, 'other method')}"
     return (
         f"{compared} on {comparison.counts[POOLED]} test faces, "
         f"{epochs_in_words(comparison.epochs)}; {seeds_in_words(comparison.seeds)}."
     )
 
 
-def _settings(comparison: Comparison, training: str) -> dict[str, str]:
-    epochs, seeds, note = comparison.epochs, comparison.seeds, comparison.note
-    return {
-        "Run": comparison.provenance.run,
-        "Seeds": ", ".join(map(str, seeds)),
-        "Evaluated": f"{epochs_in_words(epochs)} ({len(epochs)} in all)",
-        "Features": f"{comparison.features} ({note})" if note else comparison.features,
-        "Test faces": ", ".join(f"{subset} {n}" for subset, n in comparison.counts.items()),
-        "Training": training,
-        "Grids": f"{epochs_in_words(epochs[-1:])}, {seeds_in_words(seeds[:1])}",
-    }
-
-
 def _settings_in_words(
     hparams: Mapping[str, Mapping[str, Any]],
 ) -> tuple[dict[str, str], str]:
-    """The loss weights of each ablation and what else sets it apart; what all have in common.
-
-    Keys that hyper-parameters leave out are of `NO_EFFECT_WITHOUT` and `VALUE_BEFORE`.
-    """
+    """Each ablation's loss weights and own settings, and the settings that all share. Only keys of
+    `NO_EFFECT_WITHOUT` and `VALUE_BEFORE` can be missing in hyper-parameters."""
     flat = {
         name: {key: value for key, value in values.items() if key != "losses"}
         for name, values in hparams.items()
@@ -219,15 +205,10 @@ def _listed(values: Mapping[str, Any]) -> str:
     )
 
 
-def png_uri(path: str | Path) -> str:
-    """A PNG file as a data URI."""
-    return pages.data_uri(Path(path).read_bytes(), "png")
-
-
 def gallery(comparison: Comparison) -> dict[str, Any]:
-    """What the page's script shows: every test face with its images and its metrics of the last
-    epoch. A missing metric (NaN, as `seam` of a person without a border to measure) is null.
-    `training` has the sketches that are nearest to a drawn one, by SUBSET/ID, each once."""
+    """The data of the page's script: every test face with its images and its metrics of the last
+    epoch. A missing value (NaN, such as `seam` of a person without a measurable border) is null.
+    `training`: the sketches nearest to drawn ones by SUBSET/ID, each once."""
     people, scores = comparison.people, comparison.image_scores.values()
     metrics = [metric for metric in METRICS if all(metric.key in by_key for by_key in scores)]
     last = {
@@ -248,7 +229,7 @@ def gallery(comparison: Comparison) -> dict[str, Any]:
                 "subset": pair.subset,
                 "id": pair.id,
                 "images": [
-                    *(pages.image_uri(read_image(pair, kind)) for kind in ("photo", "sketch")),
+                    *(pages.image_uri(read_image(pair, kind)) for kind in MODALITIES),
                     *(pages.image_uri(s.sketches[index]) for s in comparison.drawn.values()),
                 ],
                 "nearest": [names[index] for names in comparison.nearest.values()],

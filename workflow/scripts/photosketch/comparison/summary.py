@@ -1,4 +1,4 @@
-"""What is compared: the scores of every run, and of these one row per method."""
+"""What is compared: the scores of every run, and their summary with one row per method."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +13,13 @@ from photosketch.data.pairs import Pair
 from photosketch.evaluation.files import POOLED
 from photosketch.training.samples import Samples
 
-FEWEST_TO_CHOOSE_BY = 20  # validation pairs: of fewer another draw easily has another lowest value
+FEWEST_TO_CHOOSE_BY = 20  # validation pairs: fewer choose an epoch almost by chance
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Of the run named `run`: `facts` in words, by name; the hyper-parameters of each ablation; the
-    whole configuration as YAML."""
+    """The run's name, facts in words by name, the hyper-parameters of each ablation, and the whole
+    configuration as YAML."""
 
     run: str
     facts: Mapping[str, str]
@@ -29,8 +29,8 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Published:
-    """FID by subset (`all`: the pooled test set) as printed in `source`, and the network of its
-    features, as tables name it."""
+    """FID by subset (`all`: the pooled test set) as printed in `source`, and the name of the
+    feature network, as in tables."""
 
     name: str
     source: str
@@ -39,16 +39,14 @@ class Published:
 
     @property
     def label(self) -> str:
-        """What tables and figures call it."""
+        """The name in tables and figures."""
         return f"{self.name} (published)"
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The epoch of each run that has the lowest pooled `metric` (its key) on the validation pairs.
-
-    scores: of the validation pairs, as `read_scores` gives them; epochs: ablation, seed, epoch.
-    """
+    """Each run's epoch with the lowest pooled `metric` (a key) on the validation pairs. scores: of
+    the validation pairs, as from `read_scores`; epochs: ablation, seed, epoch."""
 
     metric: str
     scores: pd.DataFrame
@@ -56,39 +54,39 @@ class Choice:
 
     @property
     def count(self) -> int:
-        """How many validation pairs there are."""
+        """The number of validation pairs."""
         return int(self.scores.loc[self.scores["subset"] == POOLED, "n"].iloc[0])
 
     @property
     def too_few(self) -> bool:
-        """Whether there are too few validation pairs to choose by."""
+        """Whether there are too few validation pairs to choose an epoch."""
         return self.count < FEWEST_TO_CHOOSE_BY
 
     @property
     def pairs(self) -> str:
-        """How many validation pairs there are, in words."""
+        """The number of validation pairs in words."""
         few = f" (fewer than {FEWEST_TO_CHOOSE_BY}: too few to choose by)"
         return f"{self.count} validation pairs{few if self.too_few else ''}"
 
     def at_epochs(self, scores: pd.DataFrame) -> pd.DataFrame:
-        """The scores of each run at its chosen epoch alone."""
+        """The scores of each run at its chosen epoch."""
         return scores.merge(self.epochs, on=["ablation", "seed", "epoch"])
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that tables, figures and the page are made from.
+    """The data of tables, figures and the page.
 
-    scores: of the ablations on the test pairs, as `read_scores` gives them; method_scores: of the
-    sketches of others' methods, None without them; references, differences: as `read_references`
-    and `read_differences` give them; notes: on the others' sketches; choice: None without
-    validation pairs; reference: the ablation that others are compared with; points: the ablations
-    that are there for sweeps alone; published: values of other runs, of any features; costs:
-    as `read_benchmarks` gives them. For gallery and grids, by method shown: drawn, the sketches of
-    `people`, the test pairs; nearest, SUBSET/ID of the training sketch nearest to each, one of
-    `training`; in_grids: SUBSET/ID of the people asked for; image_scores, metrics of single
-    sketches by key, [E, N] each, of which the last epoch's are those of `drawn`; votes: on
-    sketches of `drawn`, as `read_votes` gives them, None without any.
+    scores: of the ablations on the test pairs, as from `read_scores`; method_scores: of the
+    sketches of other methods, None without methods; references, differences: as from
+    `read_references` and `read_differences`; notes: on the sketches of other methods; choice: None
+    without validation pairs; reference: the ablation that others are compared with; points: the
+    ablations that only belong to sweeps; published: values of other runs, with any features; costs:
+    as from `read_benchmarks`. For gallery and grids, by method shown: drawn, the sketches of
+    `people` (the test pairs); nearest, SUBSET/ID of the sketch of `training` nearest to each drawn
+    sketch; image_scores, metrics of single sketches by key, [E, N] each, the last epoch's of the
+    sketches `drawn`. in_grids: SUBSET/ID of the people chosen for the grids; votes: on sketches of
+    `drawn`, as from `read_votes`, None without votes.
     """
 
     scores: pd.DataFrame
@@ -113,13 +111,13 @@ class Comparison:
 
     @cached_property
     def all_scores(self) -> pd.DataFrame:
-        """The scores of ablations and methods, in this order."""
+        """The scores of ablations, then of methods."""
         return pd.concat([self.scores, self.method_scores], ignore_index=True)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """`summarise` of FID for ablations and methods, {s}_other (FID, other people; missing below
-        four people), and with a choice {s}_chosen of ablations."""
+        """`summarise` of FID for ablations and methods, with columns {s}_other (FID, other people;
+        NaN below four people), and with a choice {s}_chosen of ablations."""
         names = self.all_scores["ablation"].unique()
         summary = summarise(self.all_scores, names, self.subsets)
         others = summarise(self.all_scores, names, self.subsets, "fid_other")
@@ -138,12 +136,12 @@ class Comparison:
 
     @property
     def subsets(self) -> list[str]:
-        """Without `all`."""
+        """The subsets without `all`."""
         return [subset for subset in self.counts if subset != POOLED]
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """Number of test images of each subset and of `all`, in the table's order."""
+        """The number of test images of each subset and of `all`, in the table's order."""
         first = self.scores.drop_duplicates("subset")
         return {str(subset): int(n) for subset, n in zip(first["subset"], first["n"], strict=True)}
 
@@ -155,22 +153,22 @@ class Comparison:
 
     @property
     def parts(self) -> list[str]:
-        """The subsets that have columns beside that of `all`; none if there is only one subset."""
+        """The subsets with a column beside `all`; none if there is only one subset."""
         return self.subsets if POOLED in self.columns else []
 
     @property
     def epochs(self) -> list[int]:
-        """The evaluated ones, rising."""
+        """The evaluated epochs, rising."""
         return sorted(self.scores["epoch"].unique().tolist())
 
     @property
     def seeds(self) -> list[int]:
-        """In the order of the configuration: the figures show the first one."""
+        """In the order of the configuration; figures show the first seed."""
         return self.scores["seed"].unique().tolist()
 
     def without_epochs(self, subset: str) -> dict[str, float]:
-        """FID of a subset, or of `all`, by name, of what is not drawn epoch by epoch: methods, and
-        real images that have one."""
+        """FID of a subset, or of `all`, by name: of methods and of real images, which have no
+        epochs."""
         rows = [table for table in (self.method_scores, self.references) if table is not None]
         known = pd.concat([table.rename(columns={"ablation": "name"}) for table in rows])
         if known.empty:
@@ -180,30 +178,30 @@ class Comparison:
 
     @property
     def features(self) -> str:
-        """The network of the features, as tables name it."""
+        """The name of the feature network in tables."""
         return str(self.scores["features"].iloc[0])
 
     @property
     def comparable(self) -> list[Published]:
-        """The published values of the same features; others can't stand beside these scores."""
+        """The published values with the same features; others are not comparable."""
         return [entry for entry in self.published if entry.features == self.features]
 
     @property
     def note(self) -> str:
-        """What every table and figure must say of the features; empty if nothing."""
+        """The note on the features in every table and figure, possibly empty."""
         return str(self.scores["note"].iloc[0])
 
 
 def summarise(
     scores: pd.DataFrame, ablations: Sequence[str], subsets: Sequence[str], metric: str = "fid"
 ) -> pd.DataFrame:
-    """One row per ablation, in the given order, of one metric of `read_scores`.
+    """A metric of `read_scores`, one row per ablation, in the given order.
 
     Columns: ablation, then for each subset s and for `all`: {s} (mean over epochs, then over
-    seeds), {s}_epoch_sd (standard deviation over epochs, averaged over seeds; missing with one
-    epoch), {s}_seed_sd (standard deviation over seeds of their means over epochs; missing with
-    one seed), {s}_last (last epoch, mean over seeds); then features and note, as evaluated.
-    Deviations divide by one less than the number of values.
+    seeds), {s}_epoch_sd (standard deviation over epochs, averaged over seeds; NaN with one epoch),
+    {s}_seed_sd (standard deviation over seeds of their means over epochs; NaN with one seed),
+    {s}_last (last epoch, mean over seeds); then features and note, as evaluated. Deviations divide
+    by the number of values minus one.
     """
     rows = []
     for ablation in ablations:
@@ -221,7 +219,7 @@ def summarise(
 
 
 def choose_epochs(validation: pd.DataFrame, metric: str) -> Choice:
-    """The choice by the scores of the validation pairs, as `read_scores` gives them."""
+    """The choice by the scores of the validation pairs, as from `read_scores`."""
     pooled = validation[validation["subset"] == POOLED]
     best = pooled.loc[pooled.groupby(["ablation", "seed"], sort=False)[metric].idxmin()]
     epochs = best[["ablation", "seed", "epoch"]].reset_index(drop=True)

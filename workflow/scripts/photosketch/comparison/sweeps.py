@@ -1,5 +1,5 @@
-"""What a sweep says: a figure of each metric over the value, a table, and the best value where
-validation pairs can tell it."""
+"""The results of a sweep: a figure of each metric over the value, a table, and with validation
+pairs the best value."""
 
 import math
 from collections.abc import Sequence
@@ -26,21 +26,21 @@ from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, Metric
 from photosketch.figures.contact_sheet import ALARM, FAINT
 
-_LOGARITHMIC = 20  # from this ratio of the largest to the smallest value on
-_CROWDED = 0.08  # of the axis: points nearer to each other have no tick each
+_LOGARITHMIC = 20  # the smallest ratio of largest to smallest value with a logarithmic axis
+_CROWDED = 0.08  # of the axis: if points are closer, they have no tick each
 
 
 @dataclass(frozen=True)
 class Best:
-    """The point whose runs come lowest on the validation pairs, each at the epoch chosen there."""
+    """The point whose runs are lowest on the validation pairs, each at its chosen epoch."""
 
     point: Point
-    sentence: str  # says so, on how many pairs, and its test scores over all evaluated epochs
+    sentence: str  # for readers, with the number of pairs and the test scores over all epochs
 
 
 def best_on_validation(comparison: Comparison, choice: Choice, sweep: Sweep) -> Best:
-    """The point with the lowest mean over seeds of the metric that chose the epochs, all validation
-    pairs together; the test pairs have no part in it."""
+    """The point with the lowest mean over seeds of the metric that chose the epochs, on all
+    validation pairs together; the test pairs have no part in the choice."""
     metric = BY_KEY[choice.metric]
     validation = _at_choice(choice.scores, choice, metric)
     point = min(sweep.points, key=lambda point: validation[point.ablation].mean())
@@ -51,14 +51,14 @@ def best_on_validation(comparison: Comparison, choice: Choice, sweep: Sweep) -> 
     return Best(
         point,
         f"Best on the {choice.pairs}: {sweep.key} = {point.value}, with {metric.heading} = "
-        f"{over_seeds(metric, validation[point.ablation])} at the epochs chosen there; on the test "
+        f"{over_seeds(metric, validation[point.ablation])} at the chosen epochs. On the test "
         f"pairs, over all evaluated epochs: {tests}.",
     )
 
 
 def _by_run(comparison: Comparison, metric: Metric) -> pd.Series:
-    """The mean over the evaluated epochs of a metric of all subsets together, by ablation and seed,
-    which table, figure and sentence show."""
+    """The mean over the evaluated epochs of a metric of all subsets together, by ablation and
+    seed."""
     pooled = comparison.scores[comparison.scores["subset"] == POOLED]
     return pooled.groupby(["ablation", "seed"])[metric.key].mean()
 
@@ -70,8 +70,8 @@ def _at_choice(scores: pd.DataFrame, choice: Choice, metric: Metric) -> pd.Serie
 
 
 def table(comparison: Comparison, sweep: Sweep) -> Table:
-    """A row per value: the ablation that it is, FID, and with validation pairs the scores at the
-    epochs that these chose."""
+    """A row per value: its ablation, FID, and with validation pairs the scores at the epochs that
+    these pairs chose."""
     summary, choice = comparison.summary.set_index("ablation"), comparison.choice
     head = [sweep.key, "ablation", "FID, all epochs"]
     rows = [
@@ -83,8 +83,8 @@ def table(comparison: Comparison, sweep: Sweep) -> Table:
         for point in sweep.points
     ]
     remark = (
-        "Without validation pairs (dataset.validation) no value is named as the best: one picked "
-        "from these test scores would be tuned on the test people."
+        "Without validation pairs (dataset.validation) no value is called best: a choice by these "
+        "test scores would be tuned on the test people."
     )
     if choice:
         metric, fid = BY_KEY[choice.metric], BY_KEY["fid"]
@@ -105,12 +105,11 @@ def _title(sweep: Sweep) -> str:
 
 
 def figure(comparison: Comparison, sweep: Sweep) -> Figure:
-    """A panel per metric, of all subsets together, over the value: the line is the mean over epochs
-    and seeds, points are the seeds, the dashed line is the reference.
+    """A panel per metric of all subsets together, over the value. The line is the mean over epochs
+    and seeds, points are the seeds, and the dashed line is the reference.
 
-    The axis is that of the numbers, logarithmic if they span a factor of 20 without a zero;
-    values that are not numbers stand side by side. A ring marks the value that is best on the
-    validation pairs.
+    The axis is logarithmic if the values are positive numbers that span a factor of 20. Values that
+    are not numbers are evenly spaced. A ring marks the best value on the validation pairs.
     """
     scores, choice = comparison.scores, comparison.choice
     metrics = shown_metrics(scores)
@@ -173,7 +172,7 @@ def _panel(axis: Axes, by_run: pd.Series, sweep: Sweep, reference: str, best: Po
 
 
 def _places(axis: Axes, values: Sequence[int | float | str | bool]) -> list[float]:
-    """Where the values of a sweep stand on the horizontal axis, which gets its scale and ticks."""
+    """Set the scale and ticks of the horizontal axis, and return the places of the values."""
     numbers = [
         float(value)
         for value in values

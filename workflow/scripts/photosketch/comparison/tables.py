@@ -1,4 +1,4 @@
-"""Tables of the comparison: made once, of cells of text, for Markdown, LaTeX and the page."""
+"""Tables of the comparison: cells of text, the same for Markdown, LaTeX and the page."""
 
 import dataclasses
 import math
@@ -20,21 +20,21 @@ from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, METRICS, Metric
 
 _OTHERS = (
-    "Other people's real sketches: true sketches of half of the people against those of the other "
-    "half, on the same splits. A scale for FID, other people, not a floor."
+    "Other people's real sketches: true sketches of half of the people against true sketches of "
+    "the other half, on the same splits. A scale for FID, other people, not a lower limit."
 )
 _KID_OF_OTHERS = (
-    "Their KID is near 0 by construction: over all splits the same pairs are compared within the "
-    "halves and between them."
+    "Their KID is near 0 by construction: over all splits the same pairs occur within and between "
+    "the halves."
 )
-_PHOTOS = "Photo in gray: the photo in the sketch's place."
+_PHOTOS = "Photo in gray: the photo, scored as a drawn sketch."
 _FID, _KID, _FID_OTHER = BY_KEY["fid"], BY_KEY["kid"], BY_KEY["fid_other"]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A heading, the names of the columns, rows of cells as text, and what a reader has to know:
-    warnings before all else, and remarks. `best`: row and column of the best value of a column."""
+    """A heading, the names of the columns, rows of cells as text, warnings and remarks. `best`: row
+    and column of the best value of each column."""
 
     title: str
     head: Sequence[str]
@@ -59,19 +59,12 @@ class Table:
         return "\n".join(lines)
 
     def latex(self, label: str, note: str = "") -> str:
-        """A booktabs table no wider than the text, with its title as caption.
-
-        The note on the features, warnings and remarks stand below it in small print.
-        """
+        """A booktabs table no wider than the text, with its title as caption. The note on the
+        features, warnings and remarks are below in small print."""
         texts = [*([f"{note}."] if note else []), *self.warnings, *self.remarks]
-        escaped = dataclasses.replace(
-            self, rows=[[cell.translate(_LATEX) for cell in row] for row in self.rows]
-        )
-        bold = escaped.marked(lambda cell: rf"\textbf{{{cell}}}")
-        head, *rows = (
-            " & ".join(row) + r" \\"
-            for row in [[cell.translate(_LATEX) for cell in self.head], *bold]
-        )
+        cells = [[cell.translate(_LATEX) for cell in row] for row in [self.head, *self.rows]]
+        bold = dataclasses.replace(self, rows=cells[1:]).marked(lambda cell: rf"\textbf{{{cell}}}")
+        head, *rows = (" & ".join(row) + r" \\" for row in [cells[0], *bold])
         return "\n".join(
             [
                 r"\begin{table}",
@@ -94,12 +87,12 @@ class Table:
 
 
 def latex_document(tables: Sequence[Table], note: str) -> str:
-    """All tables as one file: `pdflatex` shows it, and a paper takes it by `\\input`."""
+    """All tables as one file, for `pdflatex` alone or for `\\input` in a paper."""
     texts = [table.latex(re.sub("[^a-z0-9]+", "-", table.title.lower()), note) for table in tables]
     return "\n".join([_LATEX_HEAD, *texts, _LATEX_END])
 
 
-_LATEX_HEAD = r"""% Shown by itself: pdflatex tables.tex
+_LATEX_HEAD = r"""% As a document: pdflatex tables.tex
 % In a paper: \usepackage{booktabs,graphicx} and \input{tables}
 \ifdefined\thesection\else
 \documentclass{article}
@@ -137,7 +130,8 @@ _LATEX = str.maketrans(
 
 
 def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table, its columns padded to one width; the first one left-aligned."""
+    """A Markdown table, the cells of a column padded to one width, the first column
+    left-aligned."""
     cells = [[cell.replace("|", "\\|") for cell in line] for line in [head, *rows]]
     widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
     rule = ["-" * (width - 1) + (":" if index else "-") for index, width in enumerate(widths)]
@@ -153,14 +147,12 @@ def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
 
 
 def fid_table(comparison: Comparison) -> Table:
-    """FID per subset of every method and of the photos in gray, and published values."""
+    """FID per subset for every method and the photos in gray, and published values."""
     counts, comparable = comparison.columns, comparison.comparable
+    summary = comparison.summary
     rows = [
-        [
-            row["ablation"],
-            *(mean_and_deviation(comparison.summary, row, subset) for subset in counts),
-        ]
-        for _, row in comparison.summary.iterrows()
+        [row["ablation"], *(mean_and_deviation(summary, row, subset) for subset in counts)]
+        for _, row in summary.iterrows()
     ]
     left_out = [entry for entry in comparison.published if entry not in comparable]
     return Table(
@@ -169,18 +161,19 @@ def fid_table(comparison: Comparison) -> Table:
         rows + fixed_rows(comparison, with_published=True),
         [
             "FID between the drawn and the true test sketches: lower is better.",
-            "FID is biased upward, the more so the smaller n: compare methods within a column "
-            "only, never one column with another.",
+            "FID is biased upward, more so for smaller n: compare methods within a column, never "
+            "two columns.",
             _scatter(comparison.epochs, comparison.seeds),
             *_published_remarks(comparable, left_out),
         ],
-        best=best_cells([(comparison.summary[subset], True) for subset in counts]),
+        best=best_cells([(summary[subset], True) for subset in counts]),
     )
 
 
 def best_cells(columns: Sequence[tuple[Sequence[float], bool]]) -> set[tuple[int, int]]:
-    """Row and column in a table of the best of each column's values, of which the lower one is the
-    better or not. The first column of a table has names. A column without values has no best."""
+    """Row and column of the best value in each of a table's columns. `columns`: values, and whether
+    lower is better; the table's first column, names, is not among them. A column with fewer than
+    two values has no best."""
     best = set()
     for place, (values, lower_is_better) in enumerate(columns, 1):
         known = [(-v if lower_is_better else v, row) for row, v in enumerate(values) if v == v]
@@ -189,46 +182,45 @@ def best_cells(columns: Sequence[tuple[Sequence[float], bool]]) -> set[tuple[int
     return best
 
 
-def fixed_rows(comparison: Comparison, with_published: bool) -> list[list[str]]:
-    """The rows of the table of FID that have no epochs: real images, and published values of the
-    same features. A dash if one has no value."""
+def fixed_rows(
+    comparison: Comparison, with_published: bool = False, metric: Metric = _FID
+) -> list[list[str]]:
+    """The rows of a metric without epochs: real images, and published values of the same features.
+    A missing value is a dash."""
     levels: dict[str, Mapping[str, float] | pd.Series] = {
-        name: own["fid"] for name, own in _references_with(_FID, comparison.references).items()
+        name: own[metric.key]
+        for name, own in _references_with(metric, comparison.references).items()
     }
     if with_published:
         levels |= {entry.label: entry.fid for entry in comparison.comparable}
-    return [
-        [name, *(number(comparison.summary, value) for value in _by_column(comparison, fid))]
-        for name, fid in levels.items()
-    ]
-
-
-def _by_column(comparison: Comparison, values: Mapping[str, float] | pd.Series) -> list[float]:
-    """Values by subset in the order of the columns, NaN if there is none. The only subset of a run
-    may have the value of all."""
-    pooled = math.nan if POOLED in comparison.columns else values.get(POOLED, math.nan)
-    return [values.get(subset, pooled) for subset in comparison.columns]
+    rows = []
+    for name, values in levels.items():
+        # the only subset of a run can have the value of `all`
+        pooled = math.nan if POOLED in comparison.columns else values.get(POOLED, math.nan)
+        shown = [values.get(subset, pooled) for subset in comparison.columns]
+        rows.append([name, *(number(comparison.summary, value) for value in shown)])
+    return rows
 
 
 def _scatter(epochs: Sequence[int], seeds: Sequence[int]) -> str:
-    """What a value of the table of FID is a mean of, and what its deviation is."""
+    """The remark on means and deviations in the table of FID."""
     if len(seeds) > 1:
         average = f"over {epochs_in_words(epochs)}, then " if len(epochs) > 1 else ""
         return f"Mean {average}over {seeds_in_words(seeds)}; ± deviation over the seeds."
     if len(epochs) > 1:
         return (
             f"Mean ± standard deviation over {epochs_in_words(epochs)}; {seeds_in_words(seeds)}. "
-            "The deviation is that of one run's checkpoints: it does not say how far another run "
-            "would be off, and a difference within it is not evidence."
+            "This is the deviation of one run's checkpoints: it does not say how far another run "
+            "would be off, and a smaller difference is not evidence."
         )
     return (
-        f"{epochs_in_words(epochs).capitalize()}; {seeds_in_words(seeds)}: a single value "
-        "each, without any measure of scatter."
+        f"{epochs_in_words(epochs).capitalize()}; {seeds_in_words(seeds)}: single values, without "
+        "any measure of scatter."
     )
 
 
 def _published_remarks(shown: Sequence[Published], left_out: Sequence[Published]) -> list[str]:
-    """Where the published values are from, and which are not shown and why."""
+    """The sources of the published values, and the values that are not shown."""
     texts = []
     if shown:
         by_source: dict[str, list[str]] = {}
@@ -236,37 +228,34 @@ def _published_remarks(shown: Sequence[Published], left_out: Sequence[Published]
             by_source.setdefault(entry.source, []).append(entry.name)
         sources = "; ".join(f"{', '.join(names)}: {source}" for source, names in by_source.items())
         texts.append(
-            "Published values are as printed, from their authors' runs and programs: compare them "
+            "Published values are printed values of their authors' runs and programs: compare them "
             f"with this column only if test people and scoring are the same. {sources}."
         )
     if left_out:
         listed = ", ".join(f"{entry.name} ({entry.features})" for entry in left_out)
-        texts.append(f"Published values left out, because they are of other features: {listed}.")
+        texts.append(f"Published values left out, because their features differ: {listed}.")
     return texts
 
 
 def other_people_table(comparison: Comparison) -> Table:
-    """FID, other people, per subset of every method and of the real reference points."""
+    """FID, other people, per subset for every method and for real images."""
     summary, counts = comparison.summary, comparison.columns
     halves = {subset: counts[subset] // 2 for subset in comparison.subsets}
     halves[POOLED] = sum(halves.values())
     rows = [
         [row["ablation"], *(number(summary, row[f"{subset}_other"]) for subset in counts)]
         for _, row in summary.iterrows()
-    ] + [
-        [name, *(number(summary, value) for value in _by_column(comparison, own["fid_other"]))]
-        for name, own in _references_with(_FID_OTHER, comparison.references).items()
     ]
     return Table(
         _FID_OTHER.name,
         ["method", *(f"{subset_name(name)} (n = 2 × {halves[name]})" for name in counts)],
-        rows,
-        [_FID_OTHER.remark, "Empty if a subset has fewer than four test people.", _OTHERS],
+        rows + fixed_rows(comparison, metric=_FID_OTHER),
+        [_FID_OTHER.remark, "A subset of fewer than four test people has no value.", _OTHERS],
     )
 
 
 def _references_with(metric: Metric, references: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The reference points that have a metric at all: name -> rows by subset."""
+    """The real images that have a metric: name -> rows by subset."""
     if metric.key not in references:
         return {}
     known = references[references[metric.key].notna()]
@@ -274,10 +263,8 @@ def _references_with(metric: Metric, references: pd.DataFrame) -> dict[str, pd.D
 
 
 def metric_table(comparison: Comparison) -> Table:
-    """Every metric of all subsets together: the mean over epochs and seeds, ± deviation over seeds.
-
-    Metrics that were not computed are left out.
-    """
+    """Every computed metric of all subsets together: the mean over epochs and seeds, ± deviation
+    over seeds."""
     shown = shown_metrics(comparison.all_scores)
     rows = []
     drawn = comparison.all_scores[comparison.all_scores["subset"] == POOLED]
@@ -317,10 +304,8 @@ def with_arrow(metric: Metric) -> str:
 
 
 def chosen_table(comparison: Comparison, choice: Choice) -> Table:
-    """FID and KID at the epoch that the validation pairs chose, per ablation and seed.
-
-    The photos in gray follow; they have no epoch.
-    """
+    """FID and KID per ablation and seed at the epoch that the validation pairs chose, then the
+    values of the photos in gray, which have no epoch."""
     scores, subsets = comparison.scores, comparison.parts
     at_chosen = choice.at_epochs(scores)
     window = scores[scores["subset"] == POOLED].groupby(["ablation", "seed"])["fid"].mean()
@@ -328,20 +313,12 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
     for ablation in comparison.ablations:
         own = at_chosen[at_chosen["ablation"] == ablation]
         pooled = own[own["subset"] == POOLED].sort_values("seed")
-        rows.append(
-            [
-                ablation,
-                ", ".join(map(str, pooled["epoch"])),
-                over_seeds(_FID, pooled["fid"]),
-                over_seeds(_FID, window[ablation]),
-                _with_interval(_KID, pooled),
-                *(over_seeds(_FID, own.loc[own["subset"] == name, "fid"]) for name in subsets),
-            ]
-        )
+        epochs, kid = ", ".join(map(str, pooled["epoch"])), _with_interval(_KID, pooled)
+        fids = [over_seeds(_FID, values) for values in (pooled["fid"], window[ablation])]
+        by_subset = [over_seeds(_FID, own.loc[own["subset"] == s, "fid"]) for s in subsets]
+        rows.append([ablation, epochs, *fids, kid, *by_subset])
     for name, real in _references_with(_FID, comparison.references).items():
-        fid = {
-            subset: _with_interval(_FID, real[real.index == subset]) for subset in comparison.counts
-        }
+        fid = {s: _with_interval(_FID, real[real.index == s]) for s in comparison.counts}
         kid = _with_interval(_KID, real[real.index == POOLED])
         rows.append([name, "–", fid[POOLED], fid[POOLED], kid, *(fid[s] for s in subsets)])
     return Table(
@@ -352,9 +329,8 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
         ],
         rows,
         [
-            f"Each run's epoch is the one with the lowest {BY_KEY[choice.metric].name} of all "
-            f"{choice.pairs} together; the test pairs have no part in the choice. ± deviation "
-            "over seeds.",
+            f"Each run's epoch has the lowest {BY_KEY[choice.metric].name} of all {choice.pairs} "
+            "together; the test pairs have no part in the choice. ± deviation over seeds.",
             _KID.remark,
             f"{_PHOTOS} It has no epochs.",
         ],
@@ -362,8 +338,8 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
 
 
 def number(summary: pd.DataFrame, value: float) -> str:
-    """With two decimals, or as many as the table's smallest mean needs for three digits; a mean
-    below a hundred-thousandth of the largest counts as 0."""
+    """A value with two decimals, or with as many as the table's smallest mean needs for three
+    digits. A mean below a hundred-thousandth of the largest mean counts as 0."""
     if math.isnan(value):
         return "–"
     means = summary[[name for name in summary if f"{name}_last" in summary]].abs()
@@ -372,7 +348,7 @@ def number(summary: pd.DataFrame, value: float) -> str:
 
 
 def mean_and_deviation(summary: pd.DataFrame, row: pd.Series, subset: str) -> str:
-    """`28.43 ± 0.45`: the deviation over seeds, with one seed over epochs, with one epoch none."""
+    """`28.43 ± 0.45`: the deviation over seeds; with one seed over epochs; with one epoch none."""
     deviations = [row[f"{subset}_seed_sd"], row[f"{subset}_epoch_sd"]]
     known = [value for value in deviations if not math.isnan(value)]
     return " ± ".join(number(summary, value) for value in [row[subset], *known[:1]])
@@ -386,7 +362,7 @@ def over_seeds(metric: Metric, values: pd.Series) -> str:
 
 
 def _with_interval(metric: Metric, by_seed: pd.DataFrame) -> str:
-    """A metric's mean over rows, one per seed, ± deviation, with its interval where known."""
+    """A metric's mean over rows, one per seed, ± deviation, with its interval if there is one."""
     if metric.key not in by_seed or not len(by_seed):
         return "–"
     text = over_seeds(metric, by_seed[metric.key])
@@ -398,7 +374,7 @@ def _with_interval(metric: Metric, by_seed: pd.DataFrame) -> str:
 
 
 def in_unit(metric: Metric, value: float, size: float, sign: str = "") -> str:
-    """A value in the table's unit, with as many decimals as a value of `size` needs."""
+    """A value in the table's unit with the decimals that a value of `size` needs."""
     if math.isnan(value):
         return "–"
     decimals = metric.decimals

@@ -13,7 +13,7 @@ from photosketch.evaluation.metrics import BY_KEY, Metric
 
 @dataclass(frozen=True)
 class _Claim:
-    """What a verdict is about, its interval, and the columns of both."""
+    """The subject of a verdict, the name of its interval, and the columns of both."""
 
     subject: str
     interval: str
@@ -30,9 +30,8 @@ class _Claim:
         return f"{difference} [{low}, {high}]"
 
     def marked(self, metric: Metric, row: pd.Series) -> str:
-        """The cell with `better` or `worse` behind it, if the interval says so."""
-        said = row[self.verdict]
-        return self.cell(metric, row) + ("" if said == "undecided" else f" {said}")
+        """The cell, followed by `better` or `worse` unless undecided."""
+        return self.cell(metric, row) + f" {row[self.verdict]}".replace(" undecided", "")
 
 
 _RUNS = _Claim("these runs", "over images", "run_low", "run_high", "run_verdict")
@@ -40,10 +39,8 @@ _METHODS = _Claim("the methods", "over images and seeds", "low", "high", "verdic
 
 
 def difference_tables(comparison: Comparison) -> list[Table]:
-    """Each pair of methods: the primary lines, if there are any, and all others.
-
-    Both verdicts if there are several seeds; with one seed only the verdict on this run.
-    """
+    """The primary lines, if there are any, and all other lines. With several seeds the tables have
+    both verdicts, with one seed only the verdict on this run."""
     claims = [_RUNS, _METHODS] if len(comparison.seeds) > 1 else [_RUNS]
     primary = comparison.differences["role"] == "primary"
     return [
@@ -64,32 +61,23 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
         if count > 1
         else "The interval holds with 95%."
     )
-    if _METHODS in claims:
-        over_seeds = (
-            "Over images and seeds: the scatter of the seeds counts as well, so the verdict is "
-            "about the methods."
-        )
-    else:
-        over_seeds = (
-            "With one seed nothing can be said about the ablations themselves: another run of the "
-            "same ablation may differ by as much."
-        )
+    heads = [text for c in claims for text in (c.interval, f"verdict on {c.subject}")]
+    rows = []
+    for _, row in lines.iterrows():
+        cells = [cell for c in claims for cell in (c.cell(metric, row), row[c.verdict])]
+        rows.append([row["ablation"], *_partner(differences, row["reference"]), *cells])
+    over_seeds = (
+        "Over images and seeds: the scatter of the seeds counts as well, so the verdict is about "
+        "the methods."
+        if _METHODS in claims
+        else "With one seed nothing can be said about the ablations themselves: another run of the "
+        "same ablation may differ by as much."
+    )
     return Table(
         f"{_heading(differences)}: {metric.name}"
         f"{', all subsets' if comparison.parts else ''} (primary)",
-        [
-            "method",
-            *_partner_head(differences),
-            *(text for c in claims for text in (c.interval, f"verdict on {c.subject}")),
-        ],
-        [
-            [
-                row["ablation"],
-                *_partner(differences, row["reference"]),
-                *(cell for c in claims for cell in (c.cell(metric, row), row[c.verdict])),
-            ]
-            for _, row in lines.iterrows()
-        ],
+        ["method", *_partner(differences, "compared with"), *heads],
+        rows,
         [
             f"{metric.heading}: {better} is better. Values are means over the evaluated epochs, "
             "then over seeds. A verdict is better or worse if its interval excludes zero. "
@@ -125,27 +113,27 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
     known = int(lines[last.low].notna().sum())
     fixed = lines.loc[lines["seeds"] == 0, "ablation"].unique()
     remarks = [
-        "Each line has its own 95% interval. Better or worse stands behind an interval that "
-        f"excludes zero. If nothing truly differs, up to 5% of these {known} "
+        "Each line has its own 95% interval, followed by better or worse if the interval excludes "
+        f"zero. If nothing truly differs, up to 5% of these {known} "
         f"{last.interval + ' ' if several else ''}lines, {known / 20:.1f}, would say so by chance."
     ]
     if several and subsets:
         remarks.append(f"The subsets' intervals are {last.interval}.")
     if comparison.points:
+        points = ", ".join(comparison.points)
         remarks.append(
-            "Points of sweeps, only descriptive, and without a part in the primary lines: "
-            f"{', '.join(comparison.points)}."
+            f"Points of sweeps, only descriptive, without a part in the primary lines: {points}."
         )
     if len(fixed):
-        remarks.append(f"Images as they are, without seeds, only descriptive: {', '.join(fixed)}.")
+        remarks.append(f"Given images, without seeds, only descriptive: {', '.join(fixed)}.")
     if differences[last.low].isna().any():
-        remarks.append("[–, –]: no interval, of too few test images or scores that do not differ.")
+        remarks.append("[–, –]: no interval, because of too few test images or equal scores.")
     pooled_heads = [
         f"{pooled_name}, {claim.interval}" if several else pooled_name for claim in claims
     ]
     return Table(
         f"{_heading(differences)}: all metrics and subsets (descriptive)",
-        ["method", *_partner_head(differences), "metric", *pooled_heads, *subsets],
+        ["method", *_partner(differences, "compared with"), "metric", *pooled_heads, *subsets],
         rows,
         remarks,
         _contradictions(lines[lines["subset"] == POOLED], differences, last),
@@ -153,22 +141,18 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
 
 
 def _heading(differences: pd.DataFrame) -> str:
-    """The one reference of all pairs, or none."""
+    """The heading, with the reference if all pairs have the same."""
     one, *others = differences["reference"].unique()
     return "Differences" if others else f"Difference to {one}"
 
 
-def _partner_head(differences: pd.DataFrame) -> list[str]:
-    return ["compared with"] if differences["reference"].nunique() > 1 else []
-
-
-def _partner(differences: pd.DataFrame, reference: str) -> list[str]:
-    """The cell of a row that names its reference, if pairs have several."""
-    return [reference] if _partner_head(differences) else []
+def _partner(differences: pd.DataFrame, cell: str) -> list[str]:
+    """The cell in the column of references, which exists if there are several references."""
+    return [cell] if differences["reference"].nunique() > 1 else []
 
 
 def _contradictions(pooled: pd.DataFrame, differences: pd.DataFrame, claim: _Claim) -> list[str]:
-    """A warning for each line over all subsets that a subset says the opposite of."""
+    """A warning for each line over all subsets whose verdict is the opposite of a subset's."""
     warnings = []
     for _, row in pooled[pooled[claim.verdict] != "undecided"].iterrows():
         opposite = {"better": "worse", "worse": "better"}[row[claim.verdict]]

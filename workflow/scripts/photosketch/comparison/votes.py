@@ -1,4 +1,4 @@
-"""Tables of blind votes: what people prefer, how far they agree, and which metrics agree."""
+"""Tables of blind votes: what people prefer, and how far they and the metrics agree."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from photosketch.jobs.job import counted
 
 
 def vote_tables(comparison: Comparison) -> list[Table]:
-    """Scores, shares of wins, agreement with the metrics and, of several voters, between them."""
+    """Scores, shares of wins, agreement between several voters, and agreement with the metrics."""
     votes = comparison.votes
     if votes is None:
         return []
@@ -70,24 +70,16 @@ def _score_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str]
 def _share_table(votes: pd.DataFrame, methods: list[str]) -> Table:
     wins = statistics.wins(votes, methods)
     counts = wins + wins.T
-    rows = [
-        [
-            name,
-            f"{wins[place].sum() / counts[place].sum():.0%}",
-            *(
-                f"{won:.0%} of {count:.0f}" if count else "–"
-                for won, count in zip(
-                    wins[place] / np.maximum(counts[place], 1), counts[place], strict=True
-                )
-            ),
-        ]
-        for place, name in enumerate(methods)
-    ]
+    rows = []
+    for name, won, count in zip(methods, wins, counts, strict=True):
+        pairs = zip(won, count, strict=True)
+        shares = [f"{own / number:.0%} of {number:.0f}" if number else "–" for own, number in pairs]
+        rows.append([name, f"{won.sum() / count.sum():.0%}", *shares])
     return Table(
         "Shares of wins",
         ["method", "all", *(f"against {name}" for name in methods)],
         rows,
-        ["Of the votes on a sketch of the method; a tie is half a win."],
+        ["The share of the votes on the method's sketches; a tie is half a win."],
         best=best_cells([((wins.sum(axis=1) / counts.sum(axis=1)).tolist(), False)]),
     )
 
@@ -96,34 +88,30 @@ def _agreement_table(votes: pd.DataFrame) -> Table:
     table = statistics.agreement(votes)
     *_, pooled = table.to_dict("records")
     chance = statistics.agreement_by_chance(pooled["ties"])
-    rows = [
-        [
-            row["voter"],
-            str(row["votes"]),
-            *(_percent(row[k]) for k in ("ties", "left", "agreement")),
-        ]
-        for row in table.to_dict("records")
-    ]
+    rows = []
+    for row in table.to_dict("records"):
+        shares = [_written(row[key], ".0%") for key in ("ties", "left", "agreement")]
+        rows.append([row["voter"], str(row["votes"]), *shares])
     beyond = (pooled["agreement"] - chance) / (1 - chance)
     return Table(
         "Agreement between voters",
         ["voter", "votes", "ties", "left side", "agrees with the others"],
         rows,
         [
-            "Left side: the share of the decided votes; far from 50%, a voter preferred a side. "
-            "Agrees: of two votes of two voters on the same two sketches, the share that are equal "
-            "(left, right or tie).",
+            "Left side: the share of the decided votes; far from 50%, the voter preferred a side. "
+            "Agrees: the share of equal votes (left, right or tie) among pairs of votes of two "
+            "voters on the same two sketches.",
             f"By chance {chance:.0%} of such votes would be equal. Agreement beyond chance (0: "
-            f"none, 1: full): {'–' if math.isnan(beyond) else f'{beyond:.2f}'}.".replace("-", "−"),
+            f"none, 1: full): {_written(beyond, '.2f')}.",
         ],
     )
 
 
 def _metric_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str]) -> Table:
-    """How often the sketch that a metric calls better is the one that voters prefer."""
+    """How often voters prefer the sketch that a metric calls better."""
     people = [(pair.subset, pair.id) for pair in comparison.people]
     pooled = comparison.all_scores[comparison.all_scores["subset"] == POOLED]
-    last = {}  # the scores of the drawn sketches
+    last = {}  # by method, the scores of the drawn sketches
     for name, own in pooled[pooled["ablation"].isin(methods)].groupby("ablation"):
         last[str(name)] = own[own["seed"] == own["seed"].iloc[0]].iloc[-1]
     shown, drawn = shown_metrics(pooled), comparison.image_scores
@@ -157,27 +145,23 @@ def _metric_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str
         [
             "The share of the decided votes for the sketch that the metric calls better (50%: by "
             "chance), [95% interval]: by the value of the sketch itself, and by the value of its "
-            "method over all test people. The last row is the most that any order of the methods "
-            "can reach, or close to it.",
+            "method over all test people. The last row is at or near the highest share that any "
+            "order of the methods can reach.",
         ],
         best=best_cells([([one[0] for one in column], False) for column in (of_sketch, of_method)]),
     )
 
 
+def _written(value: float, form: str) -> str:
+    return "–" if math.isnan(value) else f"{value:{form}}".replace("-", "−")
+
+
 def _signed(values: tuple[float, float, float]) -> str:
-    estimate, low, high = (
-        "–" if math.isnan(value) else f"{value:+.2f}".replace("-", "−") for value in values
-    )
+    estimate, low, high = (_written(value, "+.2f") for value in values)
     return f"{estimate} [{low}, {high}]"
 
 
-def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.0%}"
-
-
 def _share(values: tuple[float, ...]) -> str:
-    """In percent, without the sign."""
-    estimate, low, high = (
-        "–" if math.isnan(value) else f"{100 * min(max(value, 0), 1):.0f}" for value in values
-    )
+    """In percent, without the percent sign."""
+    estimate, low, high = (_written(100 * float(np.clip(value, 0, 1)), ".0f") for value in values)
     return "–" if estimate == "–" else f"{estimate} [{low}, {high}]"

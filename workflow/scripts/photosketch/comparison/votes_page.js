@@ -1,7 +1,7 @@
 const element = (id) => document.getElementById(id);
 const data = JSON.parse(element("data").textContent);
 let voter = "", trials = [], votes = [];
-let isShown = false, wasShown = false; // the true sketch, and whether it was in this choice
+let isShown = false, wasShown = false; // the true sketch: at present, and in this choice
 let isKept = true;
 
 // Random numbers in [0, 1) that follow from a text: FNV-1a gives the state of an xorshift.
@@ -12,11 +12,11 @@ function randomOf(text) {
     state ^= state << 13; state ^= state >>> 17; state ^= state << 5;
     return (state >>> 0) / 2 ** 32;
   };
-  for (let i = 0; i < 20; i++) next(); // alike names have alike states to begin with
+  for (let i = 0; i < 20; i++) next(); // similar names have similar states at first
   return next;
 }
 
-// All pairs of sketches of all people, in the voter's own order and on the voter's own sides.
+// All pairs of sketches of all people; order and sides depend on the voter's name.
 function shuffledTrials() {
   const random = randomOf(`${data.seed} ${voter}`), listed = [];
   for (const { photo, trueSketch, sketches } of data.faces)
@@ -38,7 +38,7 @@ function keep() {
     isKept = true;
   } catch {
     isKept = false;
-    element("message").textContent = "This browser keeps no votes: save them before you leave.";
+    element("message").textContent = "This browser cannot keep votes: save them before you leave.";
   }
 }
 

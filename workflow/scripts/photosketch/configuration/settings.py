@@ -534,7 +534,9 @@ class Evaluation(Section):
         "people, and reports rank 1 and AUC. True sketches are scored too. This runs on the "
         "CPU, takes a tenth of a second per image, and needs `make setup IDENTITY=1` (105 MB)",
     )
-    primary: Literal["fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "memory"] = setting(
+    primary: Literal[
+        "fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure", "memory"
+    ] = setting(
         "the primary metric, which decides the comparison. The intervals of its differences to "
         "`reference`, over all subsets together, are widened so that at most about 5% of tables "
         "have a false verdict. For `memory`, a lower value counts as better. All other "

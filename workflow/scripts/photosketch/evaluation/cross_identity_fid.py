@@ -1,8 +1,8 @@
 """FID, other people: drawn sketches of half of the people against true sketches of the other half.
 
-FID of the same people rewards a drawn sketch for likeness to its own true one: the correlation of
-the two sets lowers it, the more so the fewer people. Between halves there is no such correlation,
-so that real sketches of other people stand on the same scale as drawn ones.
+FID of the same people rewards likeness to the own true sketch: the correlation of the two sets
+lowers FID, and more so for fewer people. The halves are not correlated, so real sketches of other
+people have values on the same scale as drawn sketches.
 """
 
 from math import comb, prod
@@ -17,11 +17,11 @@ SPLITS = 20
 
 
 def halves(subset: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Splits of people in two: rows of a half and of the other, the same for the same `subset` [N].
+    """Splits of people in two: the rows of each half, the same splits for the same `subset` [N].
 
-    floor(n / 2) people of each subset on either side, subset by subset: one is left out if n is
-    odd. `SPLITS` different ones, or all if there are fewer; which half comes first makes no
-    difference. None if a half would have fewer than two people.
+    Each half has floor(n / 2) people of each subset. If n is odd, one person is left out. There are
+    `SPLITS` different splits, or all if there are fewer; the order of the halves does not count.
+    There are none if a half would have fewer than two people.
     """
     groups = [np.flatnonzero(subset == name) for name in dict.fromkeys(subset.tolist())]
     if sum(len(rows) // 2 for rows in groups) < 2:
@@ -41,9 +41,9 @@ def halves(subset: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 def fid_of_others(products: InnerProducts, subset: np.ndarray) -> list[float]:
     """FID, other people, of each subset and of `all`, in the order of `subset_masks`.
 
-    Drawn sketches of one half against true ones of the other and the other way round, the mean over
-    all `halves`; missing if there are none. Of half as many sketches, and so more biased than
-    `fid` of all.
+    Drawn sketches of each half are compared with true sketches of the other half. The value is the
+    mean over all `halves`, NaN if there are none. The halves have half as many sketches, so the
+    value is more biased than `fid` of all.
     """
     values = []
     for mask in subset_masks(subset).values():
@@ -58,12 +58,11 @@ def fid_of_others(products: InnerProducts, subset: np.ndarray) -> list[float]:
 
 
 def true_halves(truth: Features) -> pd.DataFrame:
-    """True sketches of half of the people against those of the other half: means over `halves`.
+    """True sketches of half of the people against true sketches of the other half: means over
+    `halves`. They are the scale of `fid_of_others`.
 
-    The scale of `fid_of_others`, by true sketches in the place of the drawn ones. Columns: subset,
-    n (people of both halves and who was left out), kid (`kid` of different people; over all splits
-    always 0, because pairs within the halves and between them are the same ones),
-    fid_other. Subsets that have no halves are left out.
+    Columns: subset, n (all people), kid (`kid` of different people; 0 over all splits, because the
+    same pairs occur within and between the halves), fid_other. Subsets without halves have no row.
     """
     rows = []
     for name, mask in subset_masks(truth.subset).items():

@@ -19,40 +19,40 @@ def fid(a: np.ndarray, b: np.ndarray) -> float:
     """Frechet distance between gaussians fitted to features a [n1, d] and b [n2, d].
 
     |mean a - mean b|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances with n - 1 (Heusel et al.
-    2017). The last trace is the nuclear norm of A B^T / sqrt((n1 - 1)(n2 - 1)), with A and B the
-    centred features: an n1 x n2 matrix in place of the root of a d x d one (Mathiasen & Hvilshoj
-    2020, "Backpropagating through Frechet Inception Distance"). Strongly biased upward at small
-    n, and the bias depends on n. Both sets need at least two rows.
+    2017). The last trace is the nuclear norm of A B^T / sqrt((n1 - 1)(n2 - 1)), with the centred
+    features A and B: an n1 x n2 matrix instead of the root of a d x d matrix (Mathiasen & Hvilshoj
+    2020, "Backpropagating through Frechet Inception Distance"). FID has a strong upward bias at
+    small n, and the bias depends on n. Both sets need at least two rows.
     """
     a, b = _checked(a, b)
     difference = a.mean(axis=0) - b.mean(axis=0)  # [d]
     a = (a - a.mean(axis=0)) / np.sqrt(len(a) - 1)  # S1 = a^T a
     b = (b - b.mean(axis=0)) / np.sqrt(len(b) - 1)
     nuclear_norm = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    # rounding takes a distance of 0 below it
     distance = difference @ difference + (a**2).sum() + (b**2).sum() - 2 * nuclear_norm
-    return max(float(distance), 0.0)
+    return max(float(distance), 0.0)  # rounding can make a distance of 0 negative
 
 
 def kid(a: np.ndarray, b: np.ndarray, subset: np.ndarray | None = None) -> float:
     """Squared maximum mean discrepancy of features a [n1, d] and b [n2, d], kernel (x.y/d + 1)^3.
 
     The unbiased estimator over the whole sets, without subsampling (Binkowski et al. 2018,
-    "Demystifying MMD GANs"; Gretton et al. 2012, lemma 6): negative values are legitimate for
-    sets that are alike. Of different people: with sketches of the same ones it is biased, and
-    `weighted_kid` takes its place. Both sets need at least two rows.
+    "Demystifying MMD GANs"; Gretton et al. 2012, lemma 6). Similar sets can have negative values.
+    The two sets must show different people. For the same people the estimator is biased; use
+    `weighted_kid`. Both sets need at least two rows.
 
-    `subset` [N] names the subset of row i of both sets, where their numbers are fixed: then too few
-    of the pairs within a set are of one subset, and these count for more. Missing if a subset
-    has a single row.
+    `subset` [N] names the subset of row i of both sets, if the number of rows per subset is fixed.
+    Then too few pairs within a set are of one subset, so those pairs get more weight. NaN if a
+    subset has a single row.
     """
     a, b = _checked(a, b)
-    within = _mean_within(_cubic_kernel(a, a), subset) + _mean_within(_cubic_kernel(b, b), subset)
-    return float(within - 2 * _cubic_kernel(a, b).mean())
+    of_a, of_b, mixed = (_cubic(x @ y.T, x.shape[1]) for x, y in ((a, a), (b, b), (a, b)))
+    return float(_mean_within(of_a, subset) + _mean_within(of_b, subset) - 2 * mixed.mean())
 
 
 def _mean_within(kernel: np.ndarray, subset: np.ndarray | None) -> float:
-    """What a kernel [N, N] is on average for two independent rows, from its pairs i != j."""
+    """The expected kernel of two independent rows, estimated from the pairs i != j of a kernel
+    [N, N]."""
     n = len(kernel)
     same = np.full((n, n), True) if subset is None else subset[:, None] == subset
     count = same.sum(axis=1)  # [N] rows of the subset of row i
@@ -64,8 +64,8 @@ def _mean_within(kernel: np.ndarray, subset: np.ndarray | None) -> float:
 
 @dataclass(frozen=True)
 class InnerProducts:
-    """Inner products [N, N] of the features of N images: real x real, generated x generated,
-    real x generated; and the length of a feature vector."""
+    """Inner products [N, N] of the features of N images (real x real, generated x generated,
+    real x generated), and the length of a feature vector."""
 
     real: np.ndarray
     generated: np.ndarray
@@ -79,16 +79,17 @@ class InnerProducts:
         return cls(a @ a.T, b @ b.T, a @ b.T, a.shape[1])
 
     def against(self, real: np.ndarray, generated: np.ndarray) -> "InnerProducts":
-        """With other generated features [N, d], sparing the products of the real ones."""
+        """The inner products with other generated features [N, d]; those of `real` are kept."""
         a, b = _checked(real, generated)
         return InnerProducts(self.real, b @ b.T, a @ b.T, self.dimensions)
 
     def select(self, rows: np.ndarray) -> "InnerProducts":
-        """Those of some of the images."""
+        """The inner products of some of the images."""
         return self.crossed(rows, rows)
 
     def crossed(self, real: np.ndarray, generated: np.ndarray) -> "InnerProducts":
-        """Those of some real images and as many generated ones, which may be of other people."""
+        """The inner products of some real and equally many generated images, perhaps of other
+        people."""
         return InnerProducts(
             self.real[np.ix_(real, real)],
             self.generated[np.ix_(generated, generated)],
@@ -98,7 +99,7 @@ class InnerProducts:
 
 
 def weighted_fid(products: InnerProducts, counts: np.ndarray) -> float:
-    """`fid` where image i is there `counts[i]` times; counts int [N], all above 0."""
+    """`fid` if image i occurs `counts[i]` times; counts int [N], all above 0."""
     n = counts.sum()
     share = counts / n
     means = share @ np.stack(
@@ -112,7 +113,7 @@ def weighted_fid(products: InnerProducts, counts: np.ndarray) -> float:
     root = np.sqrt(counts / (n - 1))
     nuclear_norm = np.linalg.svd(root[:, None] * centred * root, compute_uv=False).sum()
     distance = means[0] + means[1] - 2 * means[2] + traces - 2 * nuclear_norm
-    return max(float(distance), 0.0)  # rounding takes 0 below it
+    return max(float(distance), 0.0)  # rounding can make a distance of 0 negative
 
 
 def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:
@@ -120,12 +121,12 @@ def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:
 
     Kernel k and the unbiased estimator of `kid`, over pairs of different people i and j: the mean
     of k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i) (Gretton et al. 2012, "A kernel
-    two-sample test", lemma 6, whose pairs (x_i, y_i) may depend within themselves). `kid` has the
-    terms k(x_i, y_i) besides: a person's two sketches are alike, so that they pull its mean below
-    zero if nothing differs.
+    two-sample test", lemma 6; x_i and y_i of a pair may depend on each other). `kid` also has the
+    terms k(x_i, y_i). A person's two sketches are similar, so these terms make the mean of two
+    equal distributions negative.
 
-    Person i is there `counts[i]` times; copies of one person are not compared. Missing if all
-    are copies of one.
+    Person i occurs `counts[i]` times. Copies of one person are not compared. NaN if all are copies
+    of one person.
     """
     apart = counts.sum() ** 2 - (counts**2).sum()  # ordered pairs of different people
     if not apart:
@@ -134,14 +135,14 @@ def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:
 
 
 def weighted_distances(products: InnerProducts, counts: np.ndarray) -> dict[str, float]:
-    """Every distance of the sets, by its key in `metrics`; image i is there `counts[i]` times."""
+    """Every distance of two sets, by its key in `metrics`; image i occurs `counts[i]` times."""
     return {"fid": weighted_fid(products, counts), "kid": weighted_kid(products, counts)}
 
 
 def kid_interval(products: InnerProducts) -> tuple[float, float]:
-    """95% interval of `weighted_kid` of everybody once, by the jackknife over people.
+    """The 95% interval of `weighted_kid` with all counts 1, by the jackknife over people.
 
-    Two missing values with fewer than three people.
+    Two NaN if there are fewer than three people.
     """
     n = len(products.real)
     if n < 3:
@@ -166,10 +167,9 @@ def _between_people(products: InnerProducts) -> np.ndarray:
 
 
 def score(products: InnerProducts, subset: np.ndarray) -> pd.DataFrame:
-    """FID and KID of generated against real sketches, one row per subset and pooled.
+    """FID and KID of generated against real sketches: one row per subset, then one for `all`.
 
-    `subset` [N] names the subset of each image. Columns: subset (in order of appearance, then
-    `all`), n, fid, kid, kid_low, kid_high.
+    `subset` [N] names the subset of each image. Columns: subset, n, fid, kid, kid_low, kid_high.
     """
     rows = []
     for name, mask in subset_masks(subset).items():
@@ -183,14 +183,10 @@ def score(products: InnerProducts, subset: np.ndarray) -> pd.DataFrame:
 
 def _checked(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(a) < 2 or len(b) < 2:
-        raise ValueError(f"FID and KID need two images a set at least, not {len(a)} and {len(b)}")
+        raise ValueError(f"FID and KID need at least two images per set, not {len(a)} and {len(b)}")
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        raise ValueError("features that are not finite: the images or the network are broken")
+        raise ValueError("some features are not finite: the images or the network are broken")
     return np.asarray(a, np.float64), np.asarray(b, np.float64)
-
-
-def _cubic_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return _cubic(x @ y.T, x.shape[1])
 
 
 def _cubic(inner: np.ndarray, dimensions: int) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Features of sketches, which FID and KID compare, by the network that the configuration names.
+"""The features of sketches that FID and KID compare, by the network that the configuration names.
 
-`inception-tf` is the network of published FID values, `inception-imagenet` the one behind the
-report's numbers. `efficientnet-lite0` comes with the environment and needs no download. Any other
-network can be put in from an ONNX file.
+`inception-tf` is the network of published FID values, `inception-imagenet` the network of the
+report's numbers. `efficientnet-lite0` is part of the environment and needs no download. Any other
+network can be given as an ONNX file.
 """
 
 import pickle
@@ -21,8 +21,8 @@ from photosketch.jobs.threads import workers
 
 
 def feature_remark(features: FeatureConfig) -> str:
-    """What every table and figure made with these features must say; empty if distances can be
-    compared with published ones."""
+    """What every table and figure made with these features must say; empty if distances are
+    comparable with published ones."""
     published = FEATURE_WEIGHTS.get(features.name)
     if published and not features.onnx:
         given = features.weights_sha256 or published.sha256
@@ -36,45 +36,39 @@ def feature_remark(features: FeatureConfig) -> str:
 def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Module:
     """The network in test mode: [N, 3, H, W] in 0..1 -> [N, D].
 
-    `weights` is the network's local file, checked against `features.weights_sha256` (by default the
-    published hash) before it is opened; without a file EfficientNet takes its package's. What a
-    file holds is never run as code. Never uses the network connection.
+    `weights` is a local file. Its hash is compared with `features.weights_sha256` (by default the
+    published hash) before the file is opened. Without `weights`, EfficientNet uses the file of its
+    package. Content of a file is never run as code, and nothing is downloaded.
 
-    Raises InputError if the file is missing, differs from the hash, or holds something else.
+    Raises InputError if the file is missing, has another hash or is not such a network.
     """
     if features.onnx:
         assert weights is not None
         path = Path(weights)
         if not path.is_file() or file_sha256(path) != features.weights_sha256:
-            raise InputError(
-                [
-                    f"{path}: the ONNX file of evaluation.features is missing or has changed since "
-                    "the run was planned; start it again"
-                ]
-            )
+            fault = "is missing or has changed since the run was planned; start the run again"
+            raise InputError([f"{path}: the ONNX file of evaluation.features {fault}"])
         return OnnxNetwork(path, features.onnx)
     packaged = features.name == "efficientnet-lite0"
     expected = EFFICIENTNET_WEIGHTS if packaged else FEATURE_WEIGHTS[features.name]
     weights = weights or (EFFICIENTNET_WEIGHTS.installed() if packaged else None)
     if weights is None:
-        raise InputError(
-            [f"evaluation.features: {features.name} needs weights. {expected.remedy()}"]
-        )
+        fault = f"evaluation.features: {features.name} needs weights. {expected.remedy()}"
+        raise InputError([fault])
     path = Path(weights)
     verify_weights(expected, path, features.weights_sha256)
     try:
         return network_from(features.name, torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch's reader raises whatever a broken file leads it to
+    except Exception as error:  # a broken file can raise any kind of error in torch's reader
         reason, *_ = str(error).splitlines() or [type(error).__name__]  # torch lists every layer
-        if isinstance(error, pickle.UnpicklingError):  # torch advises to run it all the same
+        if isinstance(error, pickle.UnpicklingError):  # torch's advice would run the file's code
             reason = "it holds more than tensors, which would run as code, or is damaged"
-        raise InputError(
-            [f"{path}: not the weights of {features.name} ({reason}). {expected.remedy()}"]
-        ) from error
+        fault = f"{path}: not the weights of {features.name} ({reason}). {expected.remedy()}"
+        raise InputError([fault]) from error
 
 
 def dimensions(features: FeatureConfig, weights: str | Path | None = None) -> int:
-    """How many features an image has. Your own network is asked, so its file is needed."""
+    """The number of features per image. An ONNX network is run to find it and needs its file."""
     if features.onnx:
         return load(features, weights)(torch.zeros(1, 3, 1, 1)).shape[1]
     return DIMENSIONS[features.name]
@@ -92,10 +86,10 @@ def extract(
     [N, H, W, 3].
 
     Gray is repeated to three channels, 0..255 becomes 0..1. `network` must be on `device`.
-    Convolutions keep full float32 precision, so that CPU and GPU agree. On a CPU small batches
-    with channels last take half the time of large ones in torch's usual order, and as many batches
-    as torch may use threads are worked on at a time, with the same result for every number.
-    `bar` is told of every image, as that share of its work.
+    Convolutions keep full float32 precision, so CPU and GPU agree. On a CPU, small batches with
+    channels last take half the time of large batches in torch's default order, and torch's number
+    of threads works on batches in parallel; results are the same for every number of threads.
+    `bar` advances by `share` per image.
     """
     on_cpu = torch.device(device).type == "cpu"
     batch_size = batch_size or (8 if on_cpu else 32)

@@ -1,7 +1,7 @@
 """The networks whose features FID and KID compare: [N, 3, H, W] in 0..1 -> [N, D], in test mode.
 
-Each resizes images to the square that it was trained with (bilinear) and scales them as then.
-Libraries are imported when a network needs them: some take seconds.
+Each network resizes images (bilinear) to the square of its training and scales them as its training
+did. A network's library is imported when the network is built, because some imports take seconds.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,20 +26,24 @@ DIMENSIONS = {"inception-tf": 2048, "inception-imagenet": 2048, "efficientnet-li
 
 
 def network_from(name: str, state: State) -> nn.Module:
-    """The network `name` of `DIMENSIONS` with the tensors of its file.
+    """The network `name` of `DIMENSIONS` with the tensors `state` of its file.
 
-    Raises RuntimeError if `state` is another network's.
+    Raises RuntimeError if `state` belongs to another network.
     """
-    builders = {
-        "inception-tf": _tensorflow_inception,
-        "inception-imagenet": _imagenet_inception,
-        "efficientnet-lite0": _efficientnet_lite0,
-    }
-    return builders[name](state)
+    if name == "efficientnet-lite0":
+        return _efficientnet_lite0(state)
+    inception = _tensorflow_inception if name == "inception-tf" else _imagenet_inception
+    from torchvision.models.inception import BasicConv2d
+
+    network = inception(state).eval()
+    for module in network.modules():
+        if isinstance(module, BasicConv2d):
+            _fold(module, "conv", "bn")
+    return network
 
 
 class _Preprocessed(nn.Module):
-    """A network behind its preprocessing: images resized to `side` pixels, then `scale`."""
+    """A network and its preprocessing: images are resized to `side` pixels, then go to `scale`."""
 
     def __init__(
         self, network: nn.Module, side: int, scale: Callable[[torch.Tensor], torch.Tensor]
@@ -52,17 +56,18 @@ class _Preprocessed(nn.Module):
 
 
 def resized(images: torch.Tensor, side: int) -> torch.Tensor:
-    """[N, C, H, W] to [N, C, side, side], bilinear, without smoothing before."""
+    """[N, C, H, W] to [N, C, side, side], bilinear, without smoothing first."""
     return nn.functional.interpolate(
         images, size=(side, side), mode="bilinear", align_corners=False
     )
 
 
 class View(nn.Module):
-    """A feature network behind what a protocol lets it see: [N, 3, H, W] in 0..1 to [N, D]."""
+    """A feature network that sees images as a protocol prescribes: [N, 3, H, W] in 0..1 to
+    [N, D]."""
 
     def __init__(self, network: nn.Module, protocol: Protocol, features: str) -> None:
-        """`features` names the network; only torchvision's Inception takes another scale."""
+        """`features` names the network; protocols rescale only for torchvision's Inception."""
         super().__init__()
         self.network, self.protocol = network, protocol
         scale = protocol.scale if features == "inception-imagenet" else None
@@ -80,19 +85,18 @@ class View(nn.Module):
 
 
 def _tensorflow_inception(state: State) -> nn.Module:
-    """pytorch-fid's port of the network that FID is defined by (Heusel et al. 2017, "GANs Trained
-    by a Two Time-Scale Update Rule Converge to a Local Nash Equilibrium"). It resizes to 299 x 299
-    and scales to -1..1 by itself."""
+    """pytorch-fid's port of the network that defines FID (Heusel et al. 2017, "GANs Trained by a
+    Two Time-Scale Update Rule Converge to a Local Nash Equilibrium"). The network itself resizes to
+    299 x 299 and scales to -1..1."""
     from pytorch_fid import inception
 
     class Flat(inception.InceptionV3):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return super().forward(images)[0].flatten(1)  # [N, 2048, 1, 1] -> [N, 2048]
 
-    # the constructor takes no state: it reads a file itself, in a way that runs code of a pickle
+    # the constructor reads a file itself, in a way that runs the code of a pickle
     with mock.patch.object(inception, "load_state_dict_from_url", lambda *_, **__: state):
-        network = Flat([inception.InceptionV3.BLOCK_INDEX_BY_DIM[2048]])
-    return _folded_inception(network)
+        return Flat([inception.InceptionV3.BLOCK_INDEX_BY_DIM[2048]])
 
 
 def _imagenet_inception(state: State) -> nn.Module:
@@ -103,22 +107,13 @@ def _imagenet_inception(state: State) -> nn.Module:
     network = inception_v3(weights=None, transform_input=False, init_weights=False)
     network.load_state_dict(state)
     network.fc = nn.Identity()
-    return _folded_inception(_Preprocessed(network, 299, lambda images: 2 * images - 1))
-
-
-def _folded_inception(network: nn.Module) -> nn.Module:
-    from torchvision.models.inception import BasicConv2d
-
-    for module in network.eval().modules():
-        if isinstance(module, BasicConv2d):
-            _fold(module, "conv", "bn")
-    return network
+    return _Preprocessed(network, 299, lambda images: 2 * images - 1)
 
 
 def _efficientnet_lite0(state: State) -> nn.Module:
     """EfficientNet-Lite0, trained on ImageNet (Tan and Le 2019, "EfficientNet: Rethinking Model
-    Scaling for Convolutional Neural Networks"): their smallest network without squeeze-and-
-    excitation, with ReLU6 in the place of swish."""
+    Scaling for Convolutional Neural Networks"): their smallest network, with ReLU6 instead of swish
+    and without squeeze-and-excitation."""
     from efficientnet_lite_pytorch import EfficientNet
 
     network = EfficientNet.from_name("efficientnet-lite0")
@@ -132,37 +127,37 @@ def _efficientnet_lite0(state: State) -> nn.Module:
         _fold(block, "_depthwise_conv", "_bn1")
         _fold(block, "_project_conv", "_bn2")
     _fold(network, "_conv_head", "_bn1")
-    # gray levels 0..255 with mean 127 and scale 128, as it was trained
+    # trained on gray levels 0..255 with mean 127 and scale 128
     return _Preprocessed(network, 224, lambda images: (255 * images - 127) / 128)
 
 
 def _fold(module: nn.Module, convolution: str, norm: str) -> None:
-    """A BatchNorm into the convolution before it: the same function in fewer passes, to the last
-    digits."""
+    """Fold a BatchNorm into the convolution before it: the same function up to rounding, in fewer
+    passes."""
     folded = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
     setattr(module, convolution, folded)
     setattr(module, norm, nn.Identity())
 
 
 class OnnxNetwork(nn.Module):
-    """Your own network, run by onnxruntime on the CPU on whatever device the images are.
+    """The user's own network, run by onnxruntime on the CPU for images on any device.
 
-    Its first output, flattened, are the features. Images go in one by one, so that a network
-    exported for one image at a time will do.
+    The features are its first output, flattened. Images are given one by one, so the network may be
+    exported for single images.
     """
 
     def __init__(self, file: Path, taken: OnnxInput) -> None:
-        """The network is tried on two images, twice each.
+        """The network is run on two images, twice each.
 
-        Raises InputError without onnxruntime, and if the file is not a network for such images, or
-        if its features change from run to run or are the same for every image.
+        Raises InputError if onnxruntime is missing, if the file is not a network for such images,
+        or if the features change from run to run or are the same for both images.
         """
         super().__init__()
         self.file, self.taken, self.session = file, taken, _onnx_session(file)
         noise = np.random.default_rng(0).random((3, taken.size, taken.size), np.float32)
         first, second = ([self._features(image) for image in (0 * noise, noise)] for _ in range(2))
         if not all(map(np.array_equal, first, second)):
-            fault = "gives one image other features each time; export it with dropout off (eval())"
+            fault = "gives one image other features each time; export it without dropout (eval())"
         elif np.array_equal(first[0], first[1]):
             fault = "gives a black image and noise the same features; export another output"
         else:
@@ -183,37 +178,29 @@ class OnnxNetwork(nn.Module):
             names = [self.session.get_outputs()[0].name], self.session.get_inputs()[0].name
             (found,) = self.session.run(names[0], {names[1]: batch})
             features = np.asarray(found, np.float32).ravel()
-        except Exception as error:  # onnxruntime's errors have no class in common
-            raise InputError(
-                [
-                    f"{self.file}: does not take {list(batch.shape)} float32, RGB at "
-                    f"evaluation.features.size, or gives no numbers ({_in_one_line(error)})"
-                ]
-            ) from error
+        except Exception as error:  # onnxruntime's errors have no common class
+            fault = f"does not take {list(batch.shape)} float32 (RGB of evaluation.features.size), "
+            fault += f"or its output is not numbers ({_in_one_line(error)})"
+            remedy = "correct evaluation.features or export the network again"
+            raise InputError([f"{self.file}: {fault}; {remedy}"]) from error
         if not features.size or not np.isfinite(features).all():
-            raise InputError(
-                [
-                    f"{self.file}: no features, or some that are not finite; are "
-                    "evaluation.features.mean and std those it was trained with?"
-                ]
-            )
+            fault = "no features, or some that are not finite"
+            remedy = "set evaluation.features.mean and std to the values of its training"
+            raise InputError([f"{self.file}: {fault}; {remedy}"])
         return features
 
 
 def _onnx_session(file: Path) -> "InferenceSession":
-    """A session that reads this file alone: the hash that results depend on does not cover weights
-    that an export has put beside it."""
+    """A session that reads only this file, because the hash of the features covers no other file
+    (an export can put weights beside the network)."""
     try:
         import onnxruntime
     except ImportError as error:
-        raise InputError(
-            [
-                f"evaluation.features.onnx: {file} needs onnxruntime, an extra: run make setup "
-                "ONNX=1 or pip install -r requirements-onnx.txt"
-            ]
-        ) from error
+        remedy = "run make setup ONNX=1 or pip install -r requirements-onnx.txt"
+        fault = f"evaluation.features.onnx: {file} needs onnxruntime, an extra: {remedy}"
+        raise InputError([fault]) from error
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # sums could depend on their number; images go side by side
+    options.intra_op_num_threads = 1  # sums could depend on the number of threads
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", "/dev/null"
     )
@@ -221,16 +208,14 @@ def _onnx_session(file: Path) -> "InferenceSession":
         session = onnxruntime.InferenceSession(
             file.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # onnxruntime's errors have no class in common
-        raise InputError(
-            [
-                f"{file}: not an ONNX network in one file ({_in_one_line(error)}); export it with "
-                "all weights inside (torch.onnx.export: external_data=False)"
-            ]
-        ) from error
+    except Exception as error:  # onnxruntime's errors have no common class
+        fault = f"{file}: not an ONNX network in one file ({_in_one_line(error)})"
+        remedy = "export it with all weights inside (torch.onnx.export: external_data=False)"
+        raise InputError([f"{fault}; {remedy}"]) from error
     names = [one.name for one in session.get_inputs()]
     if len(names) != 1:
-        raise InputError([f"{file}: takes {', '.join(names)}; a network of one image is expected"])
+        fault = f"{file}: has the inputs {', '.join(names)}; export a network with one input"
+        raise InputError([fault])
     return session
 
 

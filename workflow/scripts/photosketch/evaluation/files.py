@@ -22,9 +22,10 @@ from photosketch.data.storage import (
 from photosketch.jobs.job import InputError
 from photosketch.training import samples
 
-POOLED = "all"  # the name, in tables, of all subsets together
-PHOTOS = "photo in gray"  # what tables call the photos, scored as if they were drawn
-# that every table has
+POOLED = "all"  # in tables: all subsets together
+PHOTOS = "photo in gray"  # in tables: the photos, scored as if they were drawn sketches
+TRUE_SKETCHES = "true sketches"  # in tables
+# in every table of scores
 COLUMNS = ["epoch", "subset", "n", "fid", "kid", "fid_other", "made_with", "features", "note"]
 TEXTS = ("subset", "made_with", "features", "note")
 _SCORED_BY = "evaluate, evaluate_method or evaluate_validation"
@@ -32,7 +33,7 @@ _SCORED_BY = "evaluate, evaluate_method or evaluate_validation"
 
 @dataclass(frozen=True)
 class Features:
-    """Features with the pairs they belong to: ids [N], subset [N], features [N, D] float32."""
+    """The features of pairs: ids [N], subset [N], features [N, D] float32."""
 
     ids: np.ndarray
     subset: np.ndarray
@@ -43,8 +44,8 @@ class Features:
 class RunFeatures(Features):
     """Features of every evaluated epoch of a run: epochs [E], features [E, N, D] float32.
 
-    Kept at full precision, so that FID from the file is FID in the table: with
-    Inception 2.8 MB an epoch of 338 images, little beside the generator that drew them.
+    The file keeps full precision, so FID from the file equals FID in the table. With Inception, 338
+    images take 2.8 MB per epoch.
     """
 
     epochs: np.ndarray
@@ -53,39 +54,40 @@ class RunFeatures(Features):
 @dataclass(frozen=True)
 class Gallery(Features):
     """The photos among which people are looked up: features [N, 128] float32, the embeddings of the
-    face recognition network, and the five landmarks of each, points [N, 5, 2] float32 in pixels,
-    which are where a sketch drawn of that photo has its own."""
+    face recognition network, and points [N, 5, 2] float32, the photos' landmarks in pixels, which
+    are also the landmarks of the drawn sketches."""
 
     points: np.ndarray
 
 
 def write_features(features: Features, path: str | Path) -> None:
-    """Features of any of these kinds as NPZ."""
+    """Write features of any of these classes (NPZ)."""
     write_arrays(path, vars(features))
 
 
 def read_features(path: str | Path) -> Features:
-    return Features(**read_arrays(path, "extract_real_features", _names(Features)))
+    return Features(**_arrays(path, "extract_real_features", Features))
 
 
 def read_gallery(path: str | Path) -> Gallery:
-    return Gallery(**read_arrays(path, "extract_real_features", _names(Gallery)))
+    return Gallery(**_arrays(path, "extract_real_features", Gallery))
 
 
 def read_run_features(path: str | Path, real: Features) -> RunFeatures:
-    """Raises InputError unless the people are those of the real sketches, in their order."""
+    """Raises InputError unless the people are the people of the real sketches, in their order."""
     stage = "evaluate or evaluate_method"
-    run = RunFeatures(**read_arrays(path, stage, _names(RunFeatures)))
+    run = RunFeatures(**_arrays(path, stage, RunFeatures))
     require_rows(path, stage, _people(run), _people(real), "the real sketches")
     return run
 
 
-def _names(kind: type[Features]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _arrays(path: str | Path, stage: str, kind: type[Features]) -> dict[str, np.ndarray]:
+    return read_arrays(path, stage, tuple(field.name for field in fields(kind)))
 
 
 def sample_problems(path: str | Path, real: Features) -> list[str]:
-    """Problems of a samples file: its people must be those of the real sketches, in their order."""
+    """Problems of a samples file: its people must be the people of the real sketches, in their
+    order."""
     stage = "infer or collect_sketches"
     people = ("ids", "subset")
     stored = read_arrays(path, stage, samples.NAMES, only=people)
@@ -94,7 +96,7 @@ def sample_problems(path: str | Path, real: Features) -> list[str]:
 
 
 def _people(known: Features) -> list[tuple[str, str]]:
-    """The subset and id of each."""
+    """The subset and id of each pair."""
     return list(zip(known.subset.tolist(), known.ids.tolist(), strict=True))
 
 
@@ -108,14 +110,14 @@ def read_scores(
 ) -> pd.DataFrame:
     """All evaluation tables as one: ablation, seed, epoch, subset, n, fid, kid, all other metrics.
 
-    `paths` are `.../{ablation}/seed{seed}.csv` for each ablation and, within it, each seed;
-    `counts` are the images of each subset, `epochs` those that were scored; `made_with`: by
-    ablation the features, and all that the column of this name holds as JSON. Rows come in that
-    order, then by epoch, then by subset with `all` last.
+    `paths`: `.../{ablation}/seed{seed}.csv` for each ablation and seed, in this order; `counts`:
+    the number of images of each subset; `epochs`: the scored epochs; `made_with`: for each ablation
+    the features and the values of the column `made_with` (JSON). Rows are in the order of the
+    paths, then of the epochs, then of the subsets, with `all` last.
 
-    Raises InputError, with every problem, if a table lacks columns, has other rows than one for
-    each epoch and subset, or scores of another number of images, or was not `made_with` that, or
-    if two tables differ in features or remarks.
+    Raises InputError with every problem: missing columns, other rows than one per epoch and subset,
+    scores of another number of images, other values of `made_with`, and tables that differ in
+    features or remarks.
     """
     images = {**counts, POOLED: sum(counts.values())}
     expected = list(product(sorted(epochs), images))
@@ -167,8 +169,8 @@ def read_scores(
         first_path, first = tables[0]
         if not table[shared].equals(first[shared]):
             problems.append(
-                f"{path}: other features or remarks than {first_path}; delete the older of the "
-                f"two: {_SCORED_BY} writes it again"
+                f"{path}: has other features or remarks than {first_path}; delete the older file: "
+                f"{_SCORED_BY} writes it again"
             )
     if problems:
         raise InputError(problems)
@@ -180,7 +182,8 @@ def read_image_scores(
 ) -> dict[str, np.ndarray]:
     """The metrics of single sketches by key: [E, N] each, epochs and images as in the file.
 
-    Raises InputError unless these are `epochs` and, in each, `people` (subset, id), in their order.
+    Raises InputError unless the file has these `epochs`, and `people` (subset, id) in each of them,
+    in this order.
     """
     table = read_table(path, _SCORED_BY, ("subset", "id", "nearest"), ["epoch"])
     keys = zip(table["epoch"], table["subset"], table["id"], strict=True)
@@ -199,14 +202,14 @@ def read_nearest(path: str | Path) -> list[str]:
 
 
 def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:
-    """The scores of real images: name, subset, n, kid, and the other metrics of some.
+    """The scores of real images: name, subset, n, and metrics.
 
-    Raises InputError if a name has a subset twice, or another one than these and `all`.
+    Raises InputError if a name has a subset twice, or another subset than these and `all`.
     """
     stage = "extract_real_features"
     table = read_table(path, stage, ("name", "subset"))
     keys = list(zip(table["name"], table["subset"], strict=True))
-    # other people's real sketches have no row of a subset of few
+    # a subset of few people has no row of other people's real sketches
     known = set(product(table["name"], [*subsets, POOLED]))
     require_rows(path, stage, keys, [key for key in dict.fromkeys(keys) if key in known])
     return table
@@ -225,8 +228,8 @@ def read_differences(
 ) -> pd.DataFrame:
     """The table of `significance.differences`.
 
-    Raises InputError unless it has one row for each of these pairs (method, reference), each subset
-    with `all`, and each metric.
+    Raises InputError unless the table has one row for each of these pairs (method, reference), each
+    subset and `all`, and each metric.
     """
     stage = "estimate_differences"
     texts = ["ablation", "reference", "subset", "metric", "role", "run_verdict", "verdict"]

@@ -1,9 +1,9 @@
-"""How much each generated sketch is like the true one: SSIM, FSIM, SCOOT and LPIPS, image by image.
+"""How similar each generated sketch is to the true one: SSIM, FSIM, SCOOT and LPIPS.
 
-What a metric computes of one image alone is computed once: the true sketches are measured once for
-all epochs. SSIM and FSIM have the values of piq, which measures both images at every call: as their
-authors say, on images shrunk so that the shorter side comes near 256 pixels. The distance behind
-LPIPS is piq's own; SCOOT is not in any kept library.
+Values that depend on one image alone are computed once per image, so the true sketches are measured
+once for all epochs. SSIM and FSIM equal piq's, which measures both images at every call. As their
+authors say, images are first shrunk until the shorter side is near 256 pixels. LPIPS uses piq's
+network. No maintained library has SCOOT.
 """
 
 from collections.abc import Callable
@@ -26,27 +26,25 @@ from photosketch.jobs.threads import workers
 if TYPE_CHECKING:
     from piq.perceptual import ContentLoss
 
-BLOCKS = 4  # a side, in SCOOT
-LEVELS = 6  # gray levels, in SCOOT
-_DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))  # rows up, columns right: half of the neighbours
+BLOCKS = 4  # SCOOT: blocks per side
+LEVELS = 6  # SCOOT: gray levels
+_DIRECTIONS = ((0, 1), (1, 1), (1, 0), (1, -1))  # SCOOT: (rows up, columns right), half of all
 _SIDE = 256  # pixels, the shorter side that SSIM and FSIM are made for
 _WINDOW, _SIGMA = 11, 1.5  # pixels, the gaussian window of SSIM
 _SSIM_MEANS, _SSIM_VARIANCES = 0.01**2, 0.03**2  # SSIM's constants for images in 0..1
-_FSIM_CONGRUENCY, _FSIM_GRADIENT = 0.85, 160.0  # FSIM's, for gray in 0..255
-_SCHARR = (3 / 16, 10 / 16, 3 / 16)
-_BATCH = 16
+_FSIM_CONGRUENCY, _FSIM_GRADIENT = 0.85, 160.0  # FSIM's constants for gray in 0..255
+_BATCH = 16  # images, on a GPU
 _Found = TypeVar("_Found")
-
 _LPIPS_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Sketches [N, H, W] uint8 with what the metrics compute of each one alone.
+    """Sketches [N, H, W] uint8 and the values that the metrics compute from each sketch alone.
 
-    Tensors are on one device: pixels [N, H, W] float32 in 0..1; small [N, h, w], the same shrunk
-    for SSIM and FSIM; means and variances of SSIM's windows [N, h - 10, w - 10] float64, for 32
-    bits lose the variance of white paper; congruency and gradient [N, h, w] float32 for FSIM;
+    Tensors are on one device: pixels [N, H, W] float32 in 0..1; small [N, h, w], the pixels shrunk
+    for SSIM and FSIM; means and variances of SSIM's windows [N, h - 10, w - 10] float64, because
+    float32 loses the variance of white paper; congruency and gradient [N, h, w] float32 for FSIM;
     texture: the features of SCOOT.
     """
 
@@ -67,9 +65,10 @@ class Measured:
         bar: Bar | None = None,
         share: float = 1.0,
     ) -> "Measured":
-        """`bar` is told of every image, as that share of its work."""
+        """`bar` advances by `share` per image."""
         pixels = torch.from_numpy(sketches).to(device).float().div_(255)
-        small = _shrunk(pixels)
+        factor = max(1, round(min(pixels.shape[1:]) / _SIDE))
+        small = nn.functional.avg_pool2d(pixels, factor) if factor > 1 else pixels
         bank = FilterBank.of(small.shape[1], small.shape[2], device)
         window = _Window.of(small)
 
@@ -89,23 +88,11 @@ class Measured:
         return cls(sketches, pixels, small, means, variances, congruency, gradient, texture)
 
 
-def _shrunk(pixels: torch.Tensor) -> torch.Tensor:
-    """Images [N, H, W] averaged over squares so large that the shorter side comes near 256."""
-    factor = max(1, round(min(pixels.shape[1:]) / _SIDE))
-    return nn.functional.avg_pool2d(pixels, factor) if factor > 1 else pixels
-
-
 def score_images(
-    real: Measured,
-    generated: Measured,
-    lpips_network: "ContentLoss | None" = None,
+    real: Measured, generated: Measured, lpips_network: "ContentLoss | None" = None
 ) -> pd.DataFrame:
     """One row per image: ssim, fsim, scoot, and lpips if its network is given."""
-    columns = {
-        "ssim": ssim(real, generated),
-        "fsim": fsim(real, generated),
-        "scoot": scoot(real, generated),
-    }
+    columns = {metric.__name__: metric(real, generated) for metric in (ssim, fsim, scoot)}
     if lpips_network is not None:
         columns["lpips"] = lpips(real, generated, lpips_network)
     return pd.DataFrame(columns)
@@ -115,16 +102,10 @@ def ssim(real: Measured, generated: Measured) -> np.ndarray:
     """Structural similarity (Wang et al. 2004), gaussian window of 11 pixels, sigma 1.5."""
     window = _Window.of(real.small)
 
-    def likeness(
-        pixels_a: torch.Tensor,
-        pixels_b: torch.Tensor,
-        mean_a: torch.Tensor,
-        mean_b: torch.Tensor,
-        variance_a: torch.Tensor,
-        variance_b: torch.Tensor,
-    ) -> np.ndarray:
+    def likeness(*sides: torch.Tensor) -> np.ndarray:
+        a, b, mean_a, mean_b, variance_a, variance_b = sides
         both = mean_a * mean_b
-        covariance = window.means(pixels_a.double() * pixels_b.double()) - both
+        covariance = window.means(a.double() * b.double()) - both
         means = (2 * both + _SSIM_MEANS) / (mean_a**2 + mean_b**2 + _SSIM_MEANS)
         structure = (2 * covariance + _SSIM_VARIANCES) / (variance_a + variance_b + _SSIM_VARIANCES)
         return (means * structure).mean(dim=(1, 2)).cpu().numpy()
@@ -140,9 +121,8 @@ def ssim(real: Measured, generated: Measured) -> np.ndarray:
 def fsim(real: Measured, generated: Measured) -> np.ndarray:
     """Feature similarity (Zhang et al. 2011) of gray images: phase congruency and gradients."""
 
-    def likeness(
-        a: torch.Tensor, b: torch.Tensor, slope_a: torch.Tensor, slope_b: torch.Tensor
-    ) -> np.ndarray:
+    def likeness(*sides: torch.Tensor) -> np.ndarray:
+        a, b, slope_a, slope_b = sides
         congruency = _similarity(a, b, _FSIM_CONGRUENCY)
         gradient = _similarity(slope_a, slope_b, _FSIM_GRADIENT)
         weight = torch.maximum(a, b)
@@ -154,10 +134,10 @@ def fsim(real: Measured, generated: Measured) -> np.ndarray:
 
 
 def _by_batches(work: Callable[..., _Found], *images: torch.Tensor) -> list[_Found]:
-    """What `work` finds of tensors [N, ...], batch by batch.
+    """The results of `work` for tensors [N, ...], batch by batch.
 
-    On a CPU a batch is a single image, which stays in its cache, and as many as torch may use
-    threads are worked on at a time. Results are the same for every number of threads.
+    On a CPU a batch is a single image, because one image fits into the cache, and torch's number of
+    threads works on batches in parallel. Results are the same for every number of threads.
     """
     on_cpu = images[0].device.type == "cpu"
     batches = zip(*(part.split(1 if on_cpu else _BATCH) for part in images), strict=True)
@@ -171,8 +151,8 @@ def _similarity(a: torch.Tensor, b: torch.Tensor, constant: float) -> torch.Tens
 
 @dataclass(frozen=True)
 class _Window:
-    """SSIM's gaussian window, as float64 matrices [H - 10, H] and [W, W - 10] on either side of
-    an image: each row (column) holds the weights, one pixel further than the one before."""
+    """SSIM's gaussian window as two float64 matrices [H - 10, H] and [W, W - 10], by which an image
+    is multiplied from the left and the right. Each row (column) holds the weights of one place."""
 
     left: torch.Tensor
     right: torch.Tensor
@@ -180,26 +160,24 @@ class _Window:
     @classmethod
     def of(cls, images: torch.Tensor) -> "_Window":
         """For images [N, H, W]."""
-        height, width = (_window_rows(length) for length in images.shape[-2:])
-        return cls(height.to(images.device), width.T.to(images.device))
+        matrices = []
+        for length in images.shape[-2:]:
+            offsets = torch.arange(length) - torch.arange(length - _WINDOW + 1)[:, None]
+            distances = (offsets - _WINDOW // 2).double()
+            weights = torch.exp(-(distances**2) / (2 * _SIGMA**2))
+            weights *= (offsets >= 0) & (offsets < _WINDOW)
+            matrices.append((weights / weights.sum(dim=1, keepdim=True)).to(images.device))
+        return cls(matrices[0], matrices[1].T)
 
     def means(self, images: torch.Tensor) -> torch.Tensor:
         """[..., H, W] -> [..., H - 10, W - 10], over whole windows only."""
         return self.left @ images @ self.right
 
 
-def _window_rows(length: int) -> torch.Tensor:
-    offsets = torch.arange(length) - torch.arange(length - _WINDOW + 1)[:, None]
-    distances = (offsets - _WINDOW // 2).double()
-    weights = torch.exp(-(distances**2) / (2 * _SIGMA**2))
-    weights *= (offsets >= 0) & (offsets < _WINDOW)
-    return weights / weights.sum(dim=1, keepdim=True)
-
-
 def _gradient(gray: torch.Tensor) -> torch.Tensor:
-    """The magnitude of Scharr's gradient of images [N, H, W], zeros around them: [N, H, W]."""
+    """The magnitude of Scharr's gradient of images [N, H, W] padded by zeros: [N, H, W]."""
     padded = nn.functional.pad(gray, (1, 1, 1, 1))
-    side, middle, _ = _SCHARR
+    side, middle = 3 / 16, 10 / 16
     down = side * (padded[:, :-2] + padded[:, 2:]) + middle * padded[:, 1:-1]  # smoothed
     across = side * (padded[..., :-2] + padded[..., 2:]) + middle * padded[..., 1:-1]
     return torch.hypot(down[..., 2:] - down[..., :-2], across[:, 2:] - across[:, :-2])
@@ -207,19 +185,19 @@ def _gradient(gray: torch.Tensor) -> torch.Tensor:
 
 def scoot(real: Measured, generated: Measured) -> np.ndarray:
     """Structure co-occurrence texture (Fan et al. 2019, "Scoot: A Perceptual Metric for Facial
-    Sketches", and their scoot_measure.m): 1 / (1 + |difference of the texture features|), from
-    above 0 to 1 (equal)."""
+    Sketches", and their scoot_measure.m): 1 / (1 + |difference of the texture features|), above 0,
+    and 1 if the features are equal."""
     return 1 / (1 + np.linalg.norm(real.texture - generated.texture, axis=1))
 
 
 def scoot_features(sketches: np.ndarray) -> np.ndarray:
     """Contrast and energy of the co-occurrence matrices, [N, 2 * BLOCKS^2].
 
-    As the authors' program has them, where their paper leaves things open: gray is cut into 6
-    levels, sixths of 255 (itself in the last), and the image into 4 x 4 blocks, edges rounded down.
-    In each block the levels of neighbouring pixels (both in the block) are counted for each of four
-    directions. P is the mean of the four matrices of counts, rounded to whole numbers and
-    normalised to sum 1; contrast is the sum of P (i - j)^2, energy that of P^2.
+    Details that the paper leaves open follow the authors' program. Gray is cut into 6 levels,
+    sixths of 255 (255 is in the last level), and the image into 4 x 4 blocks, edges rounded down.
+    In each block, pairs of levels of neighbouring pixels are counted for four directions. P is the
+    mean of the four matrices of counts, rounded to integers and normalised to sum 1. Contrast is
+    the sum of P (i - j)^2, energy the sum of P^2.
     """
     count, height, width = sketches.shape
     levels = np.minimum(sketches.astype(np.int64) * LEVELS // 255, LEVELS - 1)  # [N, H, W]
@@ -249,20 +227,17 @@ def scoot_features(sketches: np.ndarray) -> np.ndarray:
 def load_lpips(
     vgg: str | Path, linear_weights: str | Path, sha256: str | None = None
 ) -> "ContentLoss":
-    """The network of LPIPS (Zhang et al. 2018) on VGG16, from its two weights files: torchvision's
-    VGG16, checked against `sha256` (by default the published hash), and piq's weights of the
-    layers, of which no hash is published (config.LPIPS_FILES).
+    """The network of LPIPS (Zhang et al. 2018) from two weights files: torchvision's VGG16, checked
+    against `sha256` (by default the published hash), and piq's weights of the layers, for which no
+    hash is published.
 
-    Raises InputError if a file is missing, differs from its hash or holds other things.
+    Raises InputError if a file is missing, has another hash or has other content.
     """
-    problems = [
-        f"{path}: no such weights file; put it there (torchvision's VGG16 and piq's LPIPS "
-        "weights), or set evaluation.lpips to null"
-        for path in (vgg, linear_weights)
-        if not Path(path).is_file()
-    ]
-    if problems:
-        raise InputError(problems)
+    remedy = (
+        "put torchvision's VGG16 and piq's LPIPS weights there, or set evaluation.lpips to null"
+    )
+    if missing := [path for path in (vgg, linear_weights) if not Path(path).is_file()]:
+        raise InputError([f"{path}: no such weights file; {remedy}" for path in missing])
     verify_weights(LPIPS_NETWORK, Path(vgg), sha256)
     import torchvision  # seconds of imports, which only LPIPS needs
     from piq.perceptual import VGG16_LAYERS, ContentLoss
@@ -274,15 +249,13 @@ def load_lpips(
             {name[9:]: value for name, value in state.items() if name.startswith("features.")}
         )
         linear = torch.load(linear_weights, map_location="cpu", weights_only=True)
-        if [tuple(weight.shape) for weight in linear] != [
-            (1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)
-        ]:
+        shapes = [(1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)]
+        if [tuple(weight.shape) for weight in linear] != shapes:
             raise RuntimeError("other shapes than those of LPIPS on VGG16")
-    except Exception as error:  # torch's reader raises whatever a broken file leads it to
+    except Exception as error:  # a broken file can raise any kind of error in torch's reader
         reason, *_ = str(error).splitlines() or [type(error).__name__]
-        raise InputError(
-            [f"{vgg} and {linear_weights} are not the weights of LPIPS ({reason}); replace them"]
-        ) from error
+        fault = f"{vgg} and {linear_weights} are not the weights of LPIPS ({reason}); replace them"
+        raise InputError([fault]) from error
     return ContentLoss(
         feature_extractor=network.eval(),
         layers=[VGG16_LAYERS[name] for name in _LPIPS_LAYERS],
@@ -293,7 +266,7 @@ def load_lpips(
 
 
 def lpips(real: Measured, generated: Measured, network: "ContentLoss") -> np.ndarray:
-    """Learned perceptual distance; 0: equal. `network` must be on the sketches' device."""
+    """Learned perceptual distance, 0 if equal. `network` must be on the sketches' device."""
 
     def distance(a: torch.Tensor, b: torch.Tensor) -> np.ndarray:
         a, b = (side[:, None].expand(-1, 3, -1, -1) for side in (a, b))  # [B, 3, H, W] in 0..1

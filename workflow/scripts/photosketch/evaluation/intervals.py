@@ -1,4 +1,4 @@
-"""Confidence intervals of estimates that scatter for several reasons, and verdicts by them."""
+"""Confidence intervals of estimates with several sources of scatter, and the verdicts on them."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,12 @@ class Spread:
 
 
 def interval(estimate: float, level: float, *spreads: Spread) -> tuple[float, float]:
-    """The interval (low, high) of an estimate that scatters for one reason or for several.
+    """The interval (low, high) of an estimate with one or several sources of scatter.
 
-    Each reason alone would give a half-width by Student's t; their squares add up (Howe 1974,
-    "Approximate confidence limits on the mean of X + Y"). Satterthwaite's degrees of freedom of the
-    summed variance would trust two seeds that come out close together by chance. Missing if a
-    variance is.
+    Each source alone has a half-width by Student's t; the squares of the half-widths are added
+    (Howe 1974, "Approximate confidence limits on the mean of X + Y"). Satterthwaite's degrees of
+    freedom of the summed variance would trust two seeds that are close together by chance. NaN if
+    a variance is NaN.
     """
     reach = sum(
         float(stdtrit(spread.freedom, (1 + level) / 2)) ** 2 * spread.variance for spread in spreads
@@ -31,7 +31,7 @@ def interval(estimate: float, level: float, *spreads: Spread) -> tuple[float, fl
 
 
 def verdict(low: float, high: float, lower_is_better: bool) -> str:
-    """`better`, `worse` or `undecided`: what an interval of a difference says of the method."""
+    """`better`, `worse` or `undecided`: the verdict on a method from a difference's interval."""
     if low <= 0 <= high or np.isnan(low) or np.isnan(high):
         return "undecided"
     return "better" if (high < 0) == lower_is_better else "worse"

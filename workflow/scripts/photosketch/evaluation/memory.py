@@ -1,8 +1,8 @@
-"""Memory: whether drawn sketches lie nearer to training sketches than true ones do.
+"""The metric `memory`: are drawn sketches closer to training sketches than true sketches are?
 
-How near is relative: the distance to the nearest training sketch over that to the nearest true
-sketch of another test person, both by the feature network. Noise and blur move a sketch away from
-both alike, so that a blurred copy is still nearer to the one that it was copied from.
+The measure is a ratio of two distances by the feature network: to the nearest training sketch, and
+to the nearest true sketch of another test person. Noise and blur increase both distances, so a
+blurred copy is still closer to the sketch that it copies.
 """
 
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from scipy.spatial.distance import cdist
 from photosketch.evaluation.distances import subset_masks
 from photosketch.evaluation.files import POOLED, Features
 
-ONE_IN = 20  # of the sketches that copy nothing is below the limit
+ONE_IN = 20  # one in so many sketches that copy nothing is below the limit
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Features of training and of true test sketches; limits [N]: the ratio of distances that a
-    drawn sketch of test person i has to reach; NaN in a subset of fewer than 19 people."""
+    """Features of training and of true test sketches, and limits [N]: a drawn sketch of test person
+    i counts as copied below that ratio of distances. NaN in a subset of fewer than 19 people."""
 
     training: Features
     real: Features
@@ -27,8 +27,8 @@ class Memory:
 
     @classmethod
     def of(cls, training: Features, real: Features) -> "Memory":
-        """The limits are such that a true sketch of one more person would be below that of its
-        subset in at most one case of `ONE_IN`, as for any split into test and training people."""
+        """Each subset's limit is such that a true sketch of one more person would be below it in at
+        most one of `ONE_IN` cases, for any split into test and training people."""
         memory = cls(training, real, np.full(len(real.ids), np.nan))
         _, ratios = memory.nearest(real.features)
         for name, mask in subset_masks(real.subset).items():
@@ -38,18 +38,17 @@ class Memory:
         return memory
 
     def nearest(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of drawn sketches' features [N, D], in the order of the true ones: the position [N] of
-        the nearest training sketch, and the ratio of distances [N], about 1 without a copy."""
+        """The position [N] of the nearest training sketch, and the ratio of distances [N], about 1
+        without a copy. features [N, D]: of drawn sketches, in the order of the true sketches."""
         to_training = cdist(features, self.training.features)
         to_others = cdist(features, self.real.features)
         np.fill_diagonal(to_others, np.inf)
         return to_training.argmin(axis=1), to_training.min(axis=1) / to_others.min(axis=1)
 
     def copied(self, ratios: np.ndarray) -> np.ndarray:
-        """1 if a drawn sketch lies below its limit, else 0; NaN without a limit. [N]"""
+        """[N]: 1 if a drawn sketch is below its limit, else 0; NaN without a limit."""
         return np.where(np.isnan(self.limits), np.nan, ratios < self.limits)
 
     def names(self, positions: np.ndarray) -> list[str]:
         """SUBSET/ID of training sketches."""
-        subsets, ids = self.training.subset[positions], self.training.ids[positions]
-        return [f"{subset}/{id}" for subset, id in zip(subsets, ids, strict=True)]
+        return [f"{self.training.subset[i]}/{self.training.ids[i]}" for i in positions]

@@ -1,4 +1,4 @@
-"""Drawn sketches beside the nearest training sketch, for the eye."""
+"""The contact sheet of memory: drawn sketches beside the nearest training sketches."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,6 @@ from photosketch.data.pairs import Pair, read_image
 from photosketch.evaluation.memory import ONE_IN, Memory
 from photosketch.figures import contact_sheet
 
-_COLUMNS = ("drawn", "nearest training sketch", "true sketch")
 _MOST_SHOWN, _ACROSS, _CELL = 40, 2, 200  # people; people in a row; width of an image in pixels
 
 
@@ -21,8 +20,8 @@ def memory_sheet(
     features: np.ndarray,
     memory: Memory,
 ) -> Image.Image:
-    """The drawn sketches [N, H, W] of `people`, with features [N, D], those most like a copy first:
-    the drawn sketch, the nearest of the sketches of `training`, and the person's true sketch."""
+    """The drawn sketches [N, H, W] of `people`, with features [N, D], most similar to a copy first:
+    the drawn sketch, the nearest sketch of `training`, and the person's true sketch."""
     positions, ratios = memory.nearest(features)
     copied, names = memory.copied(ratios), memory.names(positions)
     if not np.isnan(copied).all():
@@ -31,14 +30,14 @@ def memory_sheet(
     for index in np.argsort(ratios / np.nan_to_num(memory.limits, nan=1.0))[:_MOST_SHOWN].tolist():
         pair = people[index]
         true = (read_image(one, "sketch") for one in (training[positions[index]], pair))
+        cells = [contact_sheet.cell(image, _CELL) for image in (sketches[index], *true)]
         groups.append(
             contact_sheet.Group(
-                [contact_sheet.cell(image, _CELL) for image in (sketches[index], *true)],
+                cells,
                 f"{pair.subset} {pair.id}, nearest training sketch {names[index]}",
                 f"ratio {ratios[index]:.3f}, limit {memory.limits[index]:.3f}",
                 alarm=copied[index] == 1,
             )
         )
-    return contact_sheet.sheet(
-        title, groups, _ACROSS, columns=("drawn", "nearest training sketch", "true sketch")
-    )
+    columns = ("drawn", "nearest training sketch", "true sketch")
+    return contact_sheet.sheet(title, groups, _ACROSS, columns=columns)

@@ -1,6 +1,6 @@
-"""Sketches that somebody else's method drew of the test photos: {folder}/{subset}/{id}.png or .jpg.
+"""Sketches that another method drew of the test photos: {folder}/{subset}/{id}.png or .jpg.
 
-Free of numpy and Pillow at import, because the Snakefile lists the files.
+Imports no numpy or Pillow at the top, because the Snakefile lists the files.
 """
 
 import os
@@ -18,11 +18,11 @@ from photosketch.jobs.job import InputError, listed
 if TYPE_CHECKING:
     import numpy as np
 
-BORDER_TOLERANCE, BORDER_SHARE = 16, 0.98  # gray levels about the median; of the border's pixels
+BORDER_TOLERANCE, BORDER_SHARE = 16, 0.98  # gray levels from the median; share of the pixels
 
 
 def image_files(folder: str | os.PathLike[str]) -> list[str]:
-    """All images in a folder and two levels below, even if none is expected, sorted."""
+    """All images in a folder and two levels below, expected or not, sorted."""
     found = []
     for place, folders, names in os.walk(folder, followlinks=True):
         if len(Path(place).relative_to(folder).parts) == 2:
@@ -35,10 +35,11 @@ def image_files(folder: str | os.PathLike[str]) -> list[str]:
 def collect(
     folder: str | os.PathLike[str], people: Sequence[Pair]
 ) -> tuple["np.ndarray", list[str]]:
-    """The sketches [N, H, W] uint8 of `people`, in their order and size, and what had to be done.
+    """The sketches [N, H, W] uint8 of `people`, in their order and size, and notes on what was done
+    to the images.
 
-    Raises InputError if there is no such folder, or with every image that is missing, doubled,
-    broken, or of a kind whose pixels are not what people see.
+    Raises InputError if there is no such folder, or with every image that is missing, exists twice
+    or cannot be read as people see it.
     """
     import numpy as np
 
@@ -52,16 +53,13 @@ def collect(
     problems, sketches, treatments, compressed = [], [], Counter[str](), 0
     for pair in people:
         paths = by_place.pop((pair.subset, pair.id), [])
-        if not paths:
+        if len(paths) != 1:
+            which = f"sketch of test pair {pair.subset} {pair.id}"
+            listed_paths = " and ".join(map(str, paths))
             problems.append(
-                f"{folder / pair.subset / pair.id}.png: no sketch of test pair "
-                f"{pair.subset} {pair.id}; add it (PNG or JPEG)"
-            )
-            continue
-        if len(paths) > 1:
-            problems.append(
-                f"{' and '.join(map(str, paths))}: more than one sketch of test pair "
-                f"{pair.subset} {pair.id}; remove all but one"
+                f"{listed_paths}: more than one {which}; remove all but one"
+                if paths
+                else f"{folder / pair.subset / pair.id}.png: no {which}; add it (PNG or JPEG)"
             )
             continue
         [path] = paths
@@ -76,7 +74,7 @@ def collect(
         sketches.append(sketch)
     extra = [_printed(path) for paths in by_place.values() for path in paths]
     unused = f"no test pair belongs to {listed(extra)}"
-    if len(sketches) < len(people) and extra:  # which may be what is missing, in another place
+    if len(sketches) < len(people) and extra:  # the missing sketches can be in a wrong place
         problems.append(f"{unused}; sketches are looked for in {folder}/SUBSET/ID.png")
     if problems:
         raise InputError(problems)
@@ -91,8 +89,8 @@ def collect(
 
 
 def _printed(path: Path) -> str:
-    """A path whose name came from somebody's disk, as text without Markdown, HTML or LaTeX, and
-    can be written as UTF-8: anything but letters, digits and usual marks as %XX."""
+    """A path as text that is safe in Markdown, HTML, LaTeX and UTF-8: %XX for everything except
+    letters, digits and common marks."""
     return re.sub(
         r"[^\w/ .,+=@()-]",
         lambda match: "".join(f"%{byte:02X}" for byte in os.fsencode(match[0])),
@@ -101,13 +99,13 @@ def _printed(path: Path) -> str:
 
 
 def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple["np.ndarray", str]:
-    """A sketch [height, width] uint8 gray, and what had to be done: nothing, `cut` or `scaled`.
+    """A sketch [height, width] uint8 gray, and in words what was done: nothing, cut or scaled.
 
-    A frame of 256 x 256 or 512 x 512 with a border of one gray level is cut to its centre, where
-    pix2pix's frames hold a padded image; any other size is scaled: by area averaging if it
-    shrinks, bicubically if it grows.
+    A frame of 256 x 256 or 512 x 512 with a border of one gray level is cut to its centre, because
+    pix2pix pads images to such frames. Any other size is scaled: by area averaging to a smaller
+    size, bicubically to a larger size.
 
-    Raises InputError, one problem, if the file can't be read as people see it.
+    Raises InputError with one problem if the file cannot be read as people see it.
     """
     import cv2
 
@@ -130,10 +128,8 @@ def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple[
 
 
 def is_padded(frame: "np.ndarray", width: int, height: int) -> bool:
-    """Whether a frame [F, F] uint8 holds an image of that size in its centre, padded about.
-
-    Its border is then of one gray level, but for what a network or JPEG makes of it.
-    """
+    """Whether a frame [F, F] uint8 is an image of that size, padded: its border has one gray level,
+    up to the changes by a network or JPEG."""
     import numpy as np
 
     side, across = frame.shape

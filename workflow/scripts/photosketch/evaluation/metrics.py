@@ -1,9 +1,9 @@
 """The metrics, one row each, in the order of the tables.
 
-A new metric is a row here and a function that computes it: of single images in `image_metrics`,
-called by `score_images`; of two sets in `distances`, called by `weighted_distances`; of any other
-kind (as in `seams`, `recognition` and `cross_identity_fid`) called by `scores.evaluate`.
-Tables, differences, figures and gallery follow; a test holds rows and functions together.
+A new metric is a row here and a function. A function of single images is in `image_metrics`, called
+by `score_images`; a function of two sets in `distances`, called by `weighted_distances`. Any other
+kind has its own module (as `seams`, `structure`, `recognition`) and is called by `scores.evaluate`.
+Tables, differences, figures and gallery follow. A test compares rows and functions.
 """
 
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Metric:
-    """What tables, figures and verdicts have to know of a metric.
+    """How tables, figures and verdicts treat a metric.
 
-    key: its column in tables of scores; where there are columns {key}_low and {key}_high, they are
-    its 95% interval. per_image: a value per image, and the mean over a set; else of whole sets
-    alone. Shown are `decimals` of a value times `scale`, in `unit`; None: two decimals, or three
-    digits of small values. remark: what a reader has to know; left_out: what is said in its place
-    if it could not be computed.
+    key: the column in tables of scores; columns {key}_low and {key}_high, if there are any, are the
+    95% interval. per_image: images have values, and a set has their mean; otherwise only sets have
+    a value. Tables show `decimals` of the value times `scale`, in `unit`; None: two decimals, or
+    three digits of small values. remark: what a reader has to know; left_out: the remark if the
+    metric was not computed.
     """
 
     key: str
@@ -32,7 +32,7 @@ class Metric:
 
     @property
     def heading(self) -> str:
-        """The name with the unit of what is shown."""
+        """The name with the unit."""
         return f"{self.name} {self.unit}".rstrip()
 
 
@@ -44,17 +44,17 @@ METRICS = (
         lower_is_better=True,
         scale=1000.0,
         unit="×1000",
-        remark="KID: over the whole sets, unbiased: a drawn sketch is compared with the true "
-        "sketches of all people but its own; [95% interval by the jackknife over people].",
+        remark="KID: unbiased, over the whole sets. A drawn sketch is compared with the true "
+        "sketches of all other people; [95% interval by the jackknife over people].",
     ),
     Metric(
         "fid_other",
         "FID, other people",
         lower_is_better=True,
         remark="FID, other people: drawn sketches of half of the people against true sketches of "
-        "the other half, the mean over 20 splits (or all there are) and both directions, so that "
-        "likeness to one's own true sketch earns nothing. Of half as many sketches: not to be "
-        "compared with FID.",
+        "the other half, the mean over 20 splits (or all, if fewer exist) and both directions. "
+        "Likeness to the own true sketch is not rewarded. The halves have half as many sketches: "
+        "do not compare the values with FID.",
         left_out="FID, other people is left out: it needs four test people.",
     ),
     Metric("ssim", "SSIM", per_image=True, decimals=4),
@@ -66,7 +66,7 @@ METRICS = (
         per_image=True,
         lower_is_better=True,
         decimals=4,
-        left_out="LPIPS is left out: its weights are not there (evaluation.lpips).",
+        left_out="LPIPS is left out: evaluation.lpips names no weights.",
     ),
     Metric(
         "seam",
@@ -74,8 +74,21 @@ METRICS = (
         per_image=True,
         lower_is_better=True,
         decimals=3,
-        remark="Seam: how much steeper a sketch is across the borders of the parts of a face than "
-        "beside them, over the same in the true sketch; 1: no seam. Of photos it is not computed.",
+        remark="Seam: how much steeper a sketch is across the borders of a face's parts than "
+        "beside the borders, divided by the same ratio of the true sketch; 1: no seam. Photos have "
+        "no value.",
+    ),
+    Metric(
+        "structure",
+        "structure",
+        per_image=True,
+        lower_is_better=True,
+        scale=100.0,
+        unit="%",
+        decimals=2,
+        remark="Structure: the mean distance between the points of a face mesh on the sketch and "
+        "on the photo, in percent of the distance between the photo's eyes. The row of true "
+        "sketches shows how far artists depart from the photo.",
     ),
     Metric(
         "memory",
@@ -85,9 +98,9 @@ METRICS = (
         scale=100.0,
         unit="%",
         decimals=1,
-        remark="Memory: the share of drawn sketches that lie nearer to a training sketch, relative "
-        "to the true sketches of other test people, than 95% of the true test sketches of their "
-        "subset do. Sketches that copy nothing reach about 5%; less is no better.",
+        remark="Memory: the share of drawn sketches that are closer to a training sketch, relative "
+        "to the true sketches of other test people, than 95% of the subset's true test sketches "
+        "are. About 5% is normal if nothing is copied; less is not better.",
         left_out="Memory is left out: it needs 19 test people in a subset.",
     ),
     Metric(
@@ -96,7 +109,8 @@ METRICS = (
         scale=100.0,
         unit="%",
         decimals=1,
-        remark="NLDA: people recognised at rank 1 by their drawn sketch, the mean over 20 splits.",
+        remark="NLDA: the people recognised at rank 1 by their drawn sketch, the mean over 20 "
+        "splits.",
         left_out="NLDA recognition is left out: it needs 40 test people.",
     ),
     Metric(
@@ -105,10 +119,10 @@ METRICS = (
         scale=100.0,
         unit="%",
         decimals=1,
-        remark="Identity: the test people's photos are looked up by each drawn sketch, with a face "
-        "recognition network that was trained on photos. Rank 1: the nearest is that of the same "
-        "person; AUC: how surely same and different people are told apart (0.5: by chance). The "
-        "row of true sketches shows what an artist's reach.",
+        remark="Identity: a face recognition network, trained on photos, looks up each drawn "
+        "sketch among the test people's photos. Rank 1: the nearest photo is the same person's; "
+        "AUC: how well the same and different people are told apart (0.5: by chance). The row of "
+        "true sketches shows what an artist's sketches reach.",
         left_out="Identity is left out (evaluation.identity).",
     ),
     Metric("identity_auc", "identity, AUC", decimals=3),

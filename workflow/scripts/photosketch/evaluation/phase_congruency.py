@@ -1,8 +1,8 @@
 """Phase congruency of gray images, the feature that FSIM compares.
 
-Kovesi 1999, "Image Features from Phase Congruency", with the parameters of FSIM (Zhang et al. 2011,
-"FSIM: A Feature Similarity Index for Image Quality Assessment") and in the form of its authors'
-program, which piq follows: 4 orientations, 4 scales of log-Gabor filters.
+Kovesi 1999, "Image Features from Phase Congruency", with the parameters and the form of FSIM's
+program (Zhang et al. 2011, "FSIM: A Feature Similarity Index for Image Quality Assessment"), which
+piq follows: log-Gabor filters of 4 orientations and 4 scales.
 """
 
 import math
@@ -12,19 +12,19 @@ import torch
 
 ORIENTATIONS = 4
 SCALES = 4
-_SHORTEST = 6  # pixels, the wavelength of the finest scale; each next one is twice as long
+_SHORTEST = 6  # pixels, the wavelength of the finest scale; the next scale's is twice as long
 _BANDWIDTH = 0.55  # of a filter: deviation over centre frequency
 _ANGULAR_DEVIATION = math.pi / ORIENTATIONS / 1.2
-_CUTOFF, _ORDER = 0.45, 15  # of the Butterworth low-pass that rounds the corners off
+_CUTOFF, _ORDER = 0.45, 15  # of the Butterworth low-pass, which removes the corners
 _NOISE_DEVIATIONS = 2.0
-_NOISE_SCALE = 1.7  # the noise is overestimated by that for this form of congruency
+_NOISE_SCALE = 1.7  # this form of congruency overestimates the noise by this factor
 _EPSILON = torch.finfo(torch.float32).eps
 
 
 @dataclass(frozen=True)
 class FilterBank:
-    """Filters in the frequency plane [ORIENTATIONS, SCALES, H, W] float32, and for each orientation
-    the noise threshold of the energy in units of the median amplitude at the finest scale."""
+    """Filters in the frequency plane [ORIENTATIONS, SCALES, H, W] float32, and each orientation's
+    noise threshold of the energy, in units of the median amplitude at the finest scale."""
 
     filters: torch.Tensor
     thresholds: torch.Tensor
@@ -33,11 +33,12 @@ class FilterBank:
     def of(cls, height: int, width: int, device: torch.device | str = "cpu") -> "FilterBank":
         """For images [height, width]."""
         y, x = torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij")
-        # Angles from the vertical, as in piq. From the horizontal some filters would be mirrored at
-        # the origin, which conjugates their responses: the same congruency but for frequency 1/2.
+        # Angles from the vertical, as in piq. With angles from the horizontal, some filters would
+        # be mirrored at the origin. That conjugates their responses: the congruency would be the
+        # same except at frequency 1/2.
         radius, angle = torch.hypot(y, x), torch.atan2(-x, y)
         low_pass = 1 / (1 + (radius / _CUTOFF) ** (2 * _ORDER))
-        radius[0, 0] = 1  # its logarithm is taken; the filters vanish there
+        radius[0, 0] = 1  # any positive number: the filters are zero there
         waves = _SHORTEST * 2.0 ** torch.arange(SCALES, dtype=torch.float64)[:, None, None]
         radial = torch.exp(-(torch.log(radius * waves) ** 2) / (2 * math.log(_BANDWIDTH) ** 2))
         radial = radial * low_pass  # [SCALES, H, W]
@@ -48,8 +49,9 @@ class FilterBank:
         spread = torch.exp(-(turned**2) / (2 * _ANGULAR_DEVIATION**2))  # [ORIENTATIONS, H, W]
         filters = spread[:, None] * radial
 
-        # The squared amplitude of gaussian noise has the median log(2) times its mean; its energy
-        # follows from the filters' power, alone and together, and is Rayleigh distributed.
+        # The squared amplitude of gaussian noise has the median log(2) times its mean. The energy
+        # of noise is Rayleigh distributed and follows from the power of the filters and of their
+        # sum.
         together = torch.fft.ifft2(filters.sum(dim=1)).real
         power = height * width * (together**2).sum(dim=(1, 2))
         finest = (filters[:, 0] ** 2).sum(dim=(1, 2))
@@ -59,7 +61,7 @@ class FilterBank:
         return cls(filters.float().to(device), thresholds.float().to(device))
 
     def congruency(self, images: torch.Tensor) -> torch.Tensor:
-        """Of images [N, H, W] float32, 0 to 255: [N, H, W], 0 to 1."""
+        """The congruency [N, H, W], 0 to 1, of images [N, H, W] float32, 0 to 255."""
         spectrum = torch.fft.fft2(images)[:, None]  # [N, 1, H, W]
         energy, amplitude = torch.zeros_like(images), torch.zeros_like(images)
         for filters, threshold in zip(self.filters, self.thresholds, strict=True):
@@ -70,7 +72,7 @@ class FilterBank:
             total = (sum_even**2 + sum_odd**2).sqrt_()  # [N, H, W]
             even *= (sum_odd / (total + _EPSILON))[:, None]
             odd *= (sum_even / (total + _EPSILON))[:, None]
-            # along the mean phase the responses add up to the total; what is across counts against
+            # responses along the mean phase add up to the total; responses across are subtracted
             along = total**2 / (total + _EPSILON)
             across = (even - odd).abs_().sum(dim=1)
             median = amplitudes[:, 0].flatten(1).median(dim=1).values
@@ -81,7 +83,7 @@ class FilterBank:
 
 
 def _frequencies(length: int) -> torch.Tensor:
-    """Cycles a pixel in the order of the FFT, float64; odd lengths reach one half as even ones do,
-    as in the program of FSIM's authors."""
+    """Cycles per pixel in the order of the FFT, float64. As in FSIM's program, odd lengths reach
+    one half as well."""
     steps = torch.fft.ifftshift(torch.arange(length, dtype=torch.float64) - length // 2)
     return steps / (length - length % 2)

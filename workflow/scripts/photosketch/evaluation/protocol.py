@@ -1,8 +1,8 @@
-"""What is done to sketches between drawing and scoring; the samples stay as they are.
+"""How sketches are prepared for scoring; the samples stay unchanged.
 
-Presets by name, each read off published code that docs/protocols.md names file by file. Levels and
-JPEG change what every metric scores; what part of the image is seen, at what size and by what
-scale, changes FID and KID alone, of both drawn and true sketches.
+Each preset follows published code, whose files docs/protocols.md names. Levels and JPEG change the
+drawn sketches for every metric. Part, size and scale of the image change drawn and true sketches
+for FID and KID only.
 """
 
 import io
@@ -16,19 +16,19 @@ from photosketch.configuration.settings import ScoredAs
 from photosketch.data.pairs import Pair, read_image
 
 JPEG_QUALITY = 75  # Pillow's default
-# (mean, std) that turn 0..1 into x, of which torchvision's Inception takes 2 x - 1. The copies of
-# an early pytorch-fid in published code undo ImageNet's scale on images that don't have this scale;
-# with normalize_input=False the network takes 0..1 as they are.
+# (mean, std) that turn 0..1 into x; torchvision's Inception gets 2 x - 1. Published code has copies
+# of an early pytorch-fid that undo ImageNet's scale, although the images do not have this scale.
+# With normalize_input=False the network gets 0..1 unchanged.
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 UNSCALED = (0.5,) * 3, (0.5,) * 3
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How sketches are scored; `note` is what every table and figure of scores says of it."""
+    """How sketches are scored; `note` is printed with every table and figure of scores."""
 
     note: str
-    stretched: bool = False  # drawn sketches from their darkest to their lightest level
+    stretched: bool = False  # the levels of drawn sketches are stretched to 0..255
     jpeg: bool = False  # drawn sketches are saved as JPEG and read back
     in_colour: bool = False  # FID and KID see the true sketches in colour
     centre: int | None = None  # pixels, the side of the central square that FID and KID see
@@ -61,12 +61,12 @@ PROTOCOLS: dict[ScoredAs, Protocol] = {
 
 
 def protocol_remark(scored_as: ScoredAs) -> str:
-    """What every table and figure of scores must say; empty if nothing."""
+    """What every table and figure of scores must say, possibly nothing."""
     return PROTOCOLS[scored_as].note
 
 
 def as_scored(sketches: np.ndarray, scored_as: ScoredAs) -> np.ndarray:
-    """Drawn sketches [N, H, W] uint8 as they are scored, of the same shape."""
+    """Drawn sketches [N, H, W] uint8 as they are scored, in the same shape."""
     protocol = PROTOCOLS[scored_as]
     if protocol.stretched:
         sketches = np.stack([stretched(sketch) for sketch in sketches])
@@ -74,17 +74,14 @@ def as_scored(sketches: np.ndarray, scored_as: ScoredAs) -> np.ndarray:
 
 
 def true_sketches(people: Sequence[Pair], scored_as: ScoredAs) -> np.ndarray:
-    """The true sketches whose features are taken, uint8: gray [N, H, W], or in colour
-    [N, H, W, 3]."""
+    """The true sketches for the features, uint8: gray [N, H, W], or in colour [N, H, W, 3]."""
     in_colour = PROTOCOLS[scored_as].in_colour
     return np.stack([read_image(pair, "sketch", colour=in_colour) for pair in people])
 
 
 def stretched(sketch: np.ndarray) -> np.ndarray:
-    """Gray [H, W] uint8, its darkest level brought to 0 and its lightest to 255, rounded.
-
-    A sketch of a single level has nothing to stretch, and comes back as it is.
-    """
+    """A gray sketch [H, W] uint8 with its darkest level at 0 and its lightest at 255, rounded. A
+    sketch of a single level is returned unchanged."""
     low, high = int(sketch.min()), int(sketch.max())
     if low == high:
         return sketch

@@ -1,17 +1,17 @@
-"""Are people found by their drawn sketch? NLDA, the task measure of the field, and identity.
+"""Are people found by their drawn sketch? NLDA, the recognition test of the field, and identity.
 
 NLDA: null-space linear discriminant analysis (Chen et al. 2000, "A new LDA-based face recognition
-system which can solve the small sample size problem"), used as the literature on face sketches
-does: the real and the generated sketch of a person are one class; some people train the subspace,
-the real sketches of the others are looked up among their generated ones.
+system which can solve the small sample size problem"), used as in the literature on face sketches.
+The real and the generated sketch of a person are one class. Some people train the subspace; the
+real sketches of the others are looked up among their generated sketches.
 
-Identity: photos are looked up by drawn sketches, as by those of a witness. The face recognition
-network is dlib's, which was trained on photos: a variant of ResNet-34 (He et al. 2016, "Deep
-Residual Learning for Image Recognition") that puts faces of one person near together. It comes with
-a package, as does dlib's predictor of the eyes' corners and the nose (Kazemi and Sullivan 2014,
-"One Millisecond Face Alignment with an Ensemble of Regression Trees"), by which a face is brought
-upright into the network's frame. The predictor starts from a box round the face, laid by the five
-landmarks of the photo: no face has to be found in a sketch, so every sketch is scored.
+Identity: drawn sketches are looked up among photos. The face recognition network is dlib's, trained
+on photos: a variant of ResNet-34 (He et al. 2016, "Deep Residual Learning for Image Recognition")
+whose embeddings of one person are close together. dlib's predictor of the eyes' corners and the
+nose (Kazemi and Sullivan 2014, "One Millisecond Face Alignment with an Ensemble of Regression
+Trees") brings a face upright into the network's frame. The predictor starts from a box around the
+face that follows from the photo's five landmarks. No face has to be detected, so every sketch is
+scored.
 """
 
 from collections.abc import Mapping
@@ -27,12 +27,13 @@ from photosketch.data.weights import FACE_LANDMARKS, FACE_NETWORK, PackagedWeigh
 from photosketch.jobs.job import InputError
 
 SPLITS = 20  # of NLDA
-TRAINING_SHARE = 150 / 338  # of the people of CUFS' test set
+TRAINING_SHARE = 150 / 338  # of the people, as in the literature for CUFS' test set
 MIN_PEOPLE = 40
 DIMENSIONS = 128
-_CHIP, _PADDING = 150, 0.25  # pixels and share of it, the frame that the network was trained with
-# dlib's own boxes of 100 photos (CUHK student), in means of eye distance and eye-to-mouth height
-_BOX_SIDE, _BOX_ABOVE = 2.15, 0.05  # its side, and its centre above the mean of the five points
+_CHIP, _PADDING = 150, 0.25  # pixels, and share of them: the frame of the network's training
+# The boxes of dlib's detector on 100 photos (CUHK student): the side, and how far the centre is
+# above the mean of the five points. Unit: the mean of eye distance and eye-to-mouth height.
+_BOX_SIDE, _BOX_ABOVE = 2.15, 0.05
 
 
 def nlda_rank_one(
@@ -42,7 +43,7 @@ def nlda_rank_one(
     splits: int = SPLITS,
     seed: int = 0,
 ) -> float:
-    """Share of people found at rank 1, 0 to 1, mean over random splits; missing below 40 people.
+    """Share of people found at rank 1, 0 to 1, mean over random splits; NaN below 40 people.
 
     real, generated: sketches [N, H, W] uint8 of the same N people.
     """
@@ -59,19 +60,16 @@ def nlda_rank_one(
         known, others = order[:training], order[training:]
         subspace = null_space_lda(real_points[known], generated_points[known])
         probes, gallery = real_points[others] @ subspace, generated_points[others] @ subspace
-        distances = (
-            (probes**2).sum(axis=1)[:, None] + (gallery**2).sum(axis=1) - 2 * probes @ gallery.T
-        )
+        squares = (probes**2).sum(axis=1)[:, None] + (gallery**2).sum(axis=1)
+        distances = squares - 2 * probes @ gallery.T
         shares.append((distances.argmin(axis=1) == np.arange(len(others))).mean())
     return float(np.mean(shares))
 
 
 def null_space_lda(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The discriminating subspace [d, k] of classes with two samples each, first and second [C, d].
-
-    Directions along which no class varies within itself, and of those the ones along which the
-    class means differ; orthonormal.
-    """
+    """An orthonormal basis [d, k] of the discriminating subspace of C classes with two samples
+    each, first and second [C, d]: directions along which no class varies within itself and the
+    class means differ."""
     within = _row_space(first - second)  # [d, <= C]
     means = (first + second) / 2
     means = means - means.mean(axis=0)
@@ -79,10 +77,10 @@ def null_space_lda(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _row_space(rows: np.ndarray) -> np.ndarray:
-    """An orthonormal basis [d, k] of what the rows [n, d] span.
+    """An orthonormal basis [d, k] of the span of the rows [n, d].
 
-    By QR with column pivoting: any basis gives the same distances, and this is several times faster
-    than singular vectors.
+    QR with column pivoting is several times faster than singular vectors, and every basis gives the
+    same distances.
     """
     basis, triangle, _ = scipy.linalg.qr(rows.T, mode="economic", pivoting=True)
     sizes = np.abs(np.diag(triangle))  # falling
@@ -90,9 +88,9 @@ def _row_space(rows: np.ndarray) -> np.ndarray:
 
 
 def _coordinates(images: np.ndarray, device: torch.device | str) -> np.ndarray:
-    """Points [N, k] with the distances that the images [N, H, W] have from one another.
+    """Points [N, k] with the same distances from each other as the images [N, H, W].
 
-    N images span at most N dimensions, far fewer than they have pixels.
+    N images span at most N dimensions, far fewer than their pixels.
     """
     pixels = torch.from_numpy(images.reshape(len(images), -1)).to(device).double().div(255)
     pixels -= pixels.mean(dim=0)
@@ -111,20 +109,18 @@ class FaceRecogniser:
 
     @classmethod
     def load(cls) -> "FaceRecogniser":
-        """Raises InputError if the packages are missing or their files are others."""
+        """Raises InputError if a package is missing or its file has another hash."""
         try:
             import dlib
         except ImportError as error:
-            raise InputError(
-                [f"evaluation.identity needs dlib ({error}); run {FACE_NETWORK.command}"]
-            ) from error
+            fault = f"evaluation.identity needs dlib ({error}); run {FACE_NETWORK.command}"
+            raise InputError([fault]) from error
 
         def verified(weights: PackagedWeights) -> str:
             path = weights.installed()
             if path is None:
-                raise InputError(
-                    [f"evaluation.identity needs {weights.package}. {weights.remedy()}"]
-                )
+                fault = f"evaluation.identity needs {weights.package}. {weights.remedy()}"
+                raise InputError([fault])
             verify_weights(weights, path)
             return str(path)
 
@@ -134,7 +130,7 @@ class FaceRecogniser:
         )
 
     def embed(self, images: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """The embedding of each face, [N, 128] float32: near one another for one person.
+        """The embedding of each face, [N, 128] float32, close together for one person.
 
         images: uint8 gray [N, H, W] or RGB [N, H, W, 3]; points [N, 5, 2]: their landmarks.
         """
@@ -152,7 +148,7 @@ class FaceRecogniser:
 
 
 def face_boxes(points: np.ndarray) -> np.ndarray:
-    """Boxes [N, 4] (left, top, right, bottom; whole pixels) as dlib's detector would lay them.
+    """Boxes [N, 4] (left, top, right, bottom; integers) like those of dlib's detector.
 
     points [N, 5, 2]: eyes, nose, mouth corners.
     """
@@ -171,20 +167,19 @@ def identity_scores(
     """The columns identity_rank1 and identity_auc: a value for each of the masks over people.
 
     sketches, photos: embeddings [N, 128] of the same people. A subset's sketches are looked up
-    among its own photos.
+    among the subset's own photos.
     """
     values = [rank_one_and_auc(sketches[mask], photos[mask]) for mask in masks.values()]
-    rank_one, auc = (list(column) for column in zip(*values, strict=True))
-    return {"identity_rank1": rank_one, "identity_auc": auc}
+    return {f"identity_{name}": [v[i] for v in values] for i, name in enumerate(("rank1", "auc"))}
 
 
 def rank_one_and_auc(sketches: np.ndarray, photos: np.ndarray) -> tuple[float, float]:
-    """How well people are found by their sketch among the photos of all: rank 1 and AUC, 0 to 1.
+    """How well people are found by their sketch among all photos: rank 1 and AUC, 0 to 1.
 
-    sketches, photos: embeddings [N, d]. Rank 1 is the share of sketches whose nearest photo (by
-    Euclidean distance) is that of the same person. AUC is the area under the ROC curve of "the
-    same person" by distance: the chance that a sketch and its own photo are nearer to one another
-    than a sketch and another person's photo; a tie counts half. Missing below two people.
+    sketches, photos: embeddings [N, d]. Rank 1 is the share of sketches whose nearest photo
+    (Euclidean distance) shows the same person. AUC is the area under the ROC curve of "the same
+    person" by distance: the chance that a sketch and its own photo are closer than a sketch and
+    another person's photo. A tie counts half. NaN below two people.
     """
     count = len(sketches)
     if count < 2:
@@ -194,6 +189,6 @@ def rank_one_and_auc(sketches: np.ndarray, photos: np.ndarray) -> tuple[float, f
     rank_one = (distances.argmin(axis=1) == np.arange(count)).mean()
     from scipy.stats import rankdata  # seconds of imports
 
-    ranks = rankdata(-distances).reshape(count, count)  # 1: the furthest of all
+    ranks = rankdata(-distances).reshape(count, count)  # 1: the largest distance
     nearer = ranks[same].sum() - count * (count + 1) / 2  # Mann and Whitney's U
     return float(rank_one), float(nearer / (count * count * (count - 1)))

@@ -1,4 +1,4 @@
-"""The scores of generated sketches, and of real images compared with the same truth."""
+"""The scores of generated sketches, and of real images compared with the same true sketches."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from torch import nn
 
 from photosketch.configuration.settings import FeatureConfig, ScoredAs
 from photosketch.data.images import gray
-from photosketch.data.pairs import Modality, Pair, read_image, select
+from photosketch.data.pairs import Pair, read_image, select
 from photosketch.evaluation import (
     cross_identity_fid,
     distances,
@@ -23,14 +23,15 @@ from photosketch.evaluation import (
     protocol,
 )
 from photosketch.evaluation.distances import InnerProducts, subset_masks
-from photosketch.evaluation.files import PHOTOS, Features, Gallery, RunFeatures
+from photosketch.evaluation.files import PHOTOS, TRUE_SKETCHES, Features, Gallery, RunFeatures
 from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.recognition import FaceRecogniser, identity_scores, nlda_rank_one
 from photosketch.evaluation.seams import Seams
+from photosketch.evaluation.structure import Structure
 from photosketch.jobs.job import InputError
 from photosketch.jobs.progress import Bar
-from photosketch.landmarks.table import points_of, sketch_problems, without_points
+from photosketch.landmarks.table import sketch_problems, stack_points, without_points
 from photosketch.training.samples import ids_and_subsets, read_samples
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks behind the metrics, on `device`: of the features, of LPIPS, and of identity,
-    which is always on the CPU (None: these metrics are left out)."""
+    """The networks of the metrics: features, LPIPS, and faces for identity. Metrics whose network
+    is None are left out. All are on `device`, except that faces are always on the CPU."""
 
     features: nn.Module
     lpips: "ContentLoss | None" = None
@@ -49,10 +50,10 @@ class Networks:
 
     @classmethod
     def load(cls, hp: Mapping[str, Any], weights: str | None, lpips: Sequence[str]) -> Self:
-        """The networks that the hyper-parameters of a stage name, on the CPU.
+        """The networks named by a stage's hyper-parameters, on the CPU.
 
-        `weights`: the file of the feature network, None for the one of its package; `lpips`: the
-        files of VGG16 and of LPIPS on it, or none. Raises InputError as the loaders do.
+        `weights`: the file of the feature network, None for the file of its package; `lpips`: the
+        files of VGG16 and LPIPS, possibly none. Raises InputError as the loaders do.
         """
         config, seen_as = FeatureConfig.from_hparams(hp), protocol.PROTOCOLS[hp["scored_as"]]
         features = feature_networks.View(extractors.load(config, weights), seen_as, config.name)
@@ -64,23 +65,24 @@ class Networks:
         return cls(features, metric, torch.device("cpu"), faces)
 
     def to(self, device: torch.device) -> Self:
-        """The same networks on the device; the recogniser of faces stays on the CPU."""
+        """The same networks on the device; the face recogniser stays on the CPU."""
         lpips = self.lpips and self.lpips.to(device)
         return replace(self, features=self.features.to(device), lpips=lpips, device=device)
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The real test sketches, and what all epochs share of their scores: the features, their inner
-    products, and the sketches in the same order with what the metrics of single images measure; for
-    identity also the photos, for `seam` where seams may be, and for `memory` the training sketches
-    (None: these are left out)."""
+    """The real test sketches, and the values that the scores of all epochs share: features, inner
+    products of the features, and the measured sketches in the same order. Metrics whose field is
+    None are left out: `gallery` (the photos) is for identity, the others have their metric's
+    name."""
 
     features: Features
     products: InnerProducts
     measured: Measured
     gallery: Gallery | None = None
     seams: Seams | None = None
+    structure: Structure | None = None
     memory: Memory | None = None
 
     @classmethod
@@ -89,13 +91,11 @@ class Truth:
         features: Features,
         sketches: np.ndarray,
         device: torch.device | str = "cpu",
-        gallery: Gallery | None = None,
-        seams: Seams | None = None,
-        memory: Memory | None = None,
+        **others: Any,
     ) -> "Truth":
-        """sketches [N, H, W] uint8."""
+        """sketches [N, H, W] uint8; `others`: the fields that are None by default."""
         products = InnerProducts.of(features.features, features.features)
-        return cls(features, products, Measured.of(sketches, device), gallery, seams, memory)
+        return cls(features, products, Measured.of(sketches, device), **others)
 
 
 def stack_sketches(pairs: Sequence[Pair]) -> np.ndarray:
@@ -108,13 +108,6 @@ def stack_gray_photos(pairs: Sequence[Pair]) -> np.ndarray:
     return np.stack([gray(read_image(pair, "photo")) for pair in pairs])
 
 
-def stack_points(
-    pairs: Sequence[Pair], tables: Mapping[str, pd.DataFrame], modality: Modality
-) -> np.ndarray:
-    """The landmarks of the pairs' photos or sketches, [N, 5, 2], from landmark tables by subset."""
-    return np.stack([points_of(tables[pair.subset], pair.id, modality) for pair in pairs])
-
-
 def evaluate_epochs(
     run: str,
     samples: Mapping[int, str | Path],
@@ -123,11 +116,10 @@ def evaluate_epochs(
     console: TextIO,
     scored_as: ScoredAs = "as_drawn",
 ) -> tuple[pd.DataFrame, pd.DataFrame, RunFeatures]:
-    """The scores of a run: what `evaluate` gives for the sketches of each epoch, prepared as
-    `scored_as` says, as one.
+    """The results of `evaluate` for the sketches of each epoch of a run, as one.
 
-    `samples`: the files by epoch. Both tables begin with a column `epoch`. `console` is told how
-    far it is, by the name `run`, the log the FID of each epoch.
+    `samples`: the files by epoch; `scored_as`: how the sketches are prepared. Both tables begin
+    with a column `epoch`. A bar named `run` on `console` shows the progress; FID goes to the log.
     """
     by_subset, by_image, features = [], [], []
     images = len(truth.features.ids) * len(samples)
@@ -156,10 +148,10 @@ def evaluate(
     """Every score of sketches [N, H, W] uint8 of the people of `truth`, in its order.
 
     Returns a table by subset (subset, n, every metric of `metrics.METRICS`, kid_low, kid_high), a
-    table by image (subset, id, every metric of single images; with memory `nearest`, SUBSET/ID of
-    the nearest training sketch), and the features [N, D] float32. LPIPS and identity are left out
-    if their networks are not given, seam and memory if the truth has none. Networks and truth
-    must be on one device. `bar` is told of every image.
+    table by image (subset, id, every metric of single images; with memory also `nearest`,
+    SUBSET/ID of the nearest training sketch), and the features [N, D] float32. Metrics without
+    their network or their field of `truth` are left out. Networks and truth must be on one device.
+    `bar` counts the images.
     """
     subset = truth.features.subset
     generated = extractors.extract(sketches, networks.features, networks.device, bar=bar, share=0.5)
@@ -170,6 +162,8 @@ def evaluate(
     by_image = image_metrics.score_images(truth.measured, measured, networks.lpips)
     if truth.seams is not None:
         by_image["seam"] = truth.seams.scores(sketches)
+    if truth.structure is not None:
+        by_image["structure"] = truth.structure.scores(sketches)
     if truth.memory is not None:
         positions, ratios = truth.memory.nearest(generated)
         if not np.isnan(truth.memory.limits).all():
@@ -192,26 +186,40 @@ def evaluate(
 
 
 def reference_points(
-    truth: Truth, photos: np.ndarray, networks: Networks, bar: Bar | None = None
+    truth: Truth,
+    photos: np.ndarray,
+    networks: Networks,
+    bar: Bar | None = None,
+    identities: Mapping[str, Sequence[float]] | None = None,
 ) -> pd.DataFrame:
-    """The scores of real images, to read a table by; columns as `evaluate` gives them, and name.
+    """The scores of real images, a scale for the scores of drawn sketches. Columns: as from
+    `evaluate`, and name.
 
-    True sketches of other people have FID, other people, and KID alone. photos [N, H, W] uint8:
-    those of the people of `truth`, in gray, prepared as drawn sketches are. `bar` is told of
-    every photo.
+    photos [N, H, W] uint8: the photos of the people of `truth` in gray, prepared as drawn sketches
+    are. True sketches of other people have only FID, other people, and KID. True sketches of the
+    same people have only `structure` and `identities`, the columns of `true_identities`. `bar`
+    counts the photos.
     """
     of_photos, _, _ = evaluate(photos, truth, networks, bar)
+    masks = subset_masks(truth.features.subset)
+    own = dict(identities or {})
+    if truth.structure is not None:
+        structure = pd.Series(truth.structure.scores(truth.measured.sketches))
+        own["structure"] = [structure[mask].mean() for mask in masks.values()]
     tables = {
         "other people's real sketches": cross_identity_fid.true_halves(truth.features),
         PHOTOS: of_photos,
     }
+    if own:
+        counts = [int(mask.sum()) for mask in masks.values()]
+        tables[TRUE_SKETCHES] = pd.DataFrame({"subset": list(masks), "n": counts, **own})
     return pd.concat([table.assign(name=name) for name, table in tables.items()])
 
 
 def photo_gallery(
     people: Sequence[Pair], landmarks: Mapping[str, pd.DataFrame], faces: FaceRecogniser
 ) -> Gallery:
-    """The photos of people, for looking them up; landmarks: their tables by subset."""
+    """The photos among which people are looked up; landmarks: tables by subset."""
     points = stack_points(people, landmarks, "photo")
     photos = np.stack([read_image(pair, "photo") for pair in people])  # [N, H, W, 3]
     return Gallery(*ids_and_subsets(people), faces.embed(photos, points), points)
@@ -223,11 +231,12 @@ def true_identities(
     gallery: Gallery,
     faces: FaceRecogniser,
     page_command: str,
-) -> pd.DataFrame:
-    """How well people are found by their true sketches: subset, n, the columns of identity, name.
+) -> dict[str, list[float]]:
+    """The identity columns of the true sketches, by subset and pooled.
 
-    landmarks: tables by subset; a true sketch has points of its own, for it is not on its photo.
-    Raises InputError with every sketch that has none; `page_command` makes the page to click them.
+    landmarks: tables by subset. A true sketch has its own points, because it does not lie on its
+    photo. Raises InputError with every sketch without points; `page_command` makes the page on
+    which they are placed.
     """
     unlocated = [
         pair
@@ -237,7 +246,4 @@ def true_identities(
     if unlocated:
         raise InputError(sketch_problems(unlocated, "evaluation.identity", page_command))
     embeddings = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
-    masks = subset_masks(gallery.subset)
-    columns = identity_scores(embeddings, gallery.features, masks)
-    counts = [int(mask.sum()) for mask in masks.values()]
-    return pd.DataFrame({"subset": list(masks), "n": counts, **columns, "name": "true sketches"})
+    return identity_scores(embeddings, gallery.features, subset_masks(gallery.subset))

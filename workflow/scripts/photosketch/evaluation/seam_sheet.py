@@ -1,4 +1,4 @@
-"""Where seams were found, for the eye: drawn sketches with the borders of the parts coloured."""
+"""The contact sheet of seams: drawn sketches with the borders of the parts coloured."""
 
 from collections.abc import Sequence
 
@@ -10,40 +10,37 @@ from photosketch.data.pairs import Pair, read_image
 from photosketch.evaluation.seams import BORDERS, Border, Seams
 from photosketch.figures import contact_sheet
 
-# from no seam to the worst, told apart with any colour vision (after viridis, backwards)
+# from no seam to a strong seam, told apart with any colour vision (viridis reversed)
 _SCALE = ((1.0, (170, 200, 60)), (2.0, (35, 145, 140)), (4.0, (75, 15, 90)))
-_LEGEND = "a border's ratio over the true sketch's:"
-_COLUMNS = ("true sketch", "drawn", "where it is measured")
 _MOST_SHOWN, _ACROSS, _CELL = 40, 2, 200  # people; people in a row; width of an image in pixels
 
 
 def seam_sheet(
     title: str, people: Sequence[Pair], sketches: np.ndarray, seams: Seams
 ) -> Image.Image:
-    """The drawn sketches [N, H, W] of `people`, those with the worst seams first: the true sketch,
-    the drawn one, and that with the places where it was measured, coloured by their border's ratio
-    over the true one's."""
+    """The drawn sketches [N, H, W] of `people`, worst seams first: the true sketch, the drawn
+    sketch, and the drawn sketch with the measured places in the colour of the border's ratio."""
     scores, by_border = seams.scores(sketches), seams.by_border(sketches)
     worst_first = np.argsort(-np.nan_to_num(scores), kind="stable")[:_MOST_SHOWN]
     groups = []
     for index in worst_first.tolist():
         pair, drawn = people[index], sketches[index]
         coloured = with_borders(drawn, seams.borders[index], by_border[index])
-        cells = [
-            contact_sheet.cell(image, _CELL)
-            for image in (read_image(pair, "sketch"), drawn, coloured)
-        ]
         ratios = ", ".join(
             f"{name.replace('_', ' ')} {ratio:.2f}"
             for name, ratio in zip(BORDERS, by_border[index], strict=True)
             if not np.isnan(ratio)
         )
+        images = (read_image(pair, "sketch"), drawn, coloured)
+        cells = [contact_sheet.cell(image, _CELL) for image in images]
         groups.append(
             contact_sheet.Group(cells, f"{pair.subset} {pair.id}: {scores[index]:.2f}", ratios)
         )
     marks = [(f"{ratio:g}", Image.new("RGB", (14, 14), colour)) for ratio, colour in _SCALE]
-    legend = [contact_sheet.Key(_LEGEND), *(contact_sheet.Key(text, mark) for text, mark in marks)]
-    return contact_sheet.sheet(title, groups, _ACROSS, legend, _COLUMNS)
+    legend = [contact_sheet.Key("a border's ratio over the true sketch's:")]
+    legend += [contact_sheet.Key(text, mark) for text, mark in marks]
+    columns = ("true sketch", "drawn", "where it is measured")
+    return contact_sheet.sheet(title, groups, _ACROSS, legend, columns)
 
 
 def with_borders(
@@ -58,7 +55,7 @@ def with_borders(
 
 
 def colour_of(ratio: float) -> tuple[int, ...]:
-    """The colour (red, green, blue) of a border's ratio: the scale's, between its steps mixed."""
+    """The colour (red, green, blue) of a border's ratio, interpolated in the scale."""
     steps = np.log([step for step, _ in _SCALE])
     channels = zip(*(colour for _, colour in _SCALE), strict=True)
     return tuple(round(float(np.interp(np.log(ratio), steps, values))) for values in channels)

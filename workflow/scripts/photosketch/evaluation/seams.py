@@ -1,21 +1,21 @@
-"""How visible it is where the parts of a face were put together: the metric `seam`.
+"""The metric `seam`: how visible are the borders at which the parts of a face were put together?
 
 The parts are those of the local networks (`patches`, `training.parts`): four rectangles around the
-photo's points, hair and background, whose common border is the outline of the head in the photo's
-labels. With g = |gradient along the border's normal| of a sketch (derivatives of a gaussian, sigma
-1 pixel), a border's ratio is
+photo's points, hair and background. The border of hair and background is the outline of the head in
+the photo's labels. With g = |gradient of a sketch along the border's normal| (derivatives of a
+gaussian, sigma 1 pixel), a border's ratio is
 
-    max(1, mean of g less than 1 pixel off the border)
-    / max(1, mean of g 3 to 6 pixels off it, on both sides)
+    max(1, mean of g less than 1 pixel from the border)
+    / max(1, mean of g 3 to 6 pixels from the border, on both sides)
 
-with a floor of one gray level. The score of a drawn sketch is the ratio of the drawn over that of
-the true sketch at the same places, as the geometric mean over the borders: 1 where there is no seam
-or it cannot be told from what the artist drew, more where there is one.
+in gray levels per pixel. The score is the ratio in the drawn sketch divided by the ratio in the
+true sketch at the same places, as the geometric mean over the borders. The score is 1
+without a seam, or if the artist's strokes hide the seam, and larger with a visible seam.
 
-A border is measured where the true sketch is quiet: where its own gradient stays below a few gray
-levels all around (`_QUIET`), at most along the quieter half of the border and at least at its
-quietest places. Elsewhere strokes make the true sketch's ratio other than 1; noise and blur bring
-any ratio nearer to 1, and a seam against a stroke's own step lowers it.
+A border is measured where the true sketch is quiet: its gradient stays below `_QUIET` all around.
+At most the quieter half of the border is measured, and at least its `_FEWEST` quietest pixels.
+Elsewhere strokes would change the true sketch's ratio, noise and blur would bring every ratio
+closer to 1, and a seam on the opposite step of a stroke would lower the ratio.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,18 +29,18 @@ from photosketch.configuration.settings import FRAMES
 from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.data.pairs import Pair, read_image
 from photosketch.geometry.patches import PATCHES, corners, patches_of
-from photosketch.landmarks.table import points_of
+from photosketch.landmarks.table import stack_points
 from photosketch.parsing.labels import BACKGROUND
 
 OUTLINE = "outline"
 BORDERS = (*(patch.name for patch in PATCHES), OUTLINE)
-ACROSS = 1.0  # pixels: less than that off the border
-NEAREST, FARTHEST = 3.0, 6.0  # pixels: beside it
-_MARGIN = 7  # pixels along the image's edge that are left out, so that both sides lie inside
-_FLOOR = 1.0  # gray levels a pixel
-_QUIET = 6.0  # gray levels a pixel
-_AROUND = 4  # pixels, how far a stroke makes a place loud
-_FEWEST = 40  # pixels of each border that are measured at least
+ACROSS = 1.0  # pixels: closer places are on the border
+NEAREST, FARTHEST = 3.0, 6.0  # pixels: places between are beside the border
+_MARGIN = 7  # pixels along the image's edge that are left out, so both sides lie in the image
+_FLOOR = 1.0  # gray levels per pixel
+_QUIET = 6.0  # gray levels per pixel
+_AROUND = 4  # pixels: a place so close to a stroke is not quiet
+_FEWEST = 40  # pixels of a border that are always measured
 _SIGMA = 1.0  # pixels
 _OFFSETS = np.arange(-4, 5)
 _GAUSSIAN = np.exp(-(_OFFSETS**2) / (2 * _SIGMA**2))
@@ -57,8 +57,8 @@ class Places:
 
     @classmethod
     def of(cls, mask: Mask, distance: Field) -> "Places":
-        """Where `mask` [H, W] is true, and where the distance [H, W] from the border grows there;
-        none of them at the edge of the image."""
+        """Where `mask` [H, W] is true, nowhere at the image's edge, and the directions in which the
+        distance [H, W] from the border grows there."""
         y, x = np.nonzero(mask)
         growth = [distance[y, x + 1] - distance[y, x - 1], distance[y + 1, x] - distance[y - 1, x]]
         normals = np.stack(growth, axis=1)
@@ -81,10 +81,10 @@ class Border:
 
 @dataclass(frozen=True)
 class Seams:
-    """What drawn sketches of N people are compared with.
+    """The measured places of N people, and the ratios of their true sketches.
 
-    borders: for each person those of `BORDERS`, None if nothing of one lies inside the image;
-    true_ratios [N, 5], of the true sketches, missing (NaN) there.
+    borders: for each person the places on each of `BORDERS`, None for a border outside the image;
+    true_ratios [N, 5], NaN for None.
     """
 
     borders: Sequence[Sequence[Border | None]]
@@ -94,18 +94,18 @@ class Seams:
     def of(
         cls, points: np.ndarray, labels: Labels, sketches: np.ndarray, frame: int = FRAMES[0]
     ) -> "Seams":
-        """The photos' points [N, 5, 2] and labels [N, H, W], the true sketches [N, H, W] uint8, and
-        the side of the frame that the networks saw them in."""
+        """From the photos' points [N, 5, 2] and labels [N, H, W], the true sketches [N, H, W]
+        uint8, and the side of the frame in which the networks saw them."""
         people = zip(points, labels, sketches, strict=True)
         borders = [borders_of(*person, frame) for person in people]
         return cls(borders, _ratios(sketches, borders))
 
     def by_border(self, sketches: np.ndarray) -> np.ndarray:
-        """The ratio of each border of drawn sketches [N, H, W] over the true one's, [N, 5]."""
+        """The ratio of each border of drawn sketches [N, H, W] over the true sketch's, [N, 5]."""
         return _ratios(sketches, self.borders) / self.true_ratios
 
     def scores(self, sketches: np.ndarray) -> np.ndarray:
-        """`seam` of drawn sketches [N, H, W], [N]; missing if a person has no border at all."""
+        """`seam` of drawn sketches [N, H, W], [N]; NaN if a person has no measurable border."""
         logarithms = np.log(self.by_border(sketches))
         known = ~np.isnan(logarithms)
         total, count = np.where(known, logarithms, 0).sum(axis=1), known.sum(axis=1)
@@ -118,10 +118,10 @@ def seams_of(
     labels: Mapping[str, Mapping[str, Labels]],
     frame: int = FRAMES[0],
 ) -> Seams:
-    """The seams of people by landmark tables of their subsets and the photos' labels, by subset and
-    id; `frame` as in `of`."""
+    """From landmark tables by subset, and the photos' labels by subset and id; `frame` as in
+    `Seams.of`."""
     return Seams.of(
-        np.stack([points_of(landmarks[pair.subset], pair.id, "photo") for pair in people]),
+        stack_points(people, landmarks, "photo"),
         np.stack([labels[pair.subset][pair.id] for pair in people]),
         np.stack([read_image(pair, "sketch") for pair in people]),
         frame,
@@ -131,7 +131,7 @@ def seams_of(
 def borders_of(
     points: Points, labels: Labels, sketch: Image, frame: int = FRAMES[0]
 ) -> list[Border | None]:
-    """The borders of a person's parts, where a true sketch [H, W] lets them be measured.
+    """The borders of a person's parts at the quiet places of the true sketch [H, W].
 
     points [5, 2] and labels [H, W] of the photo.
     """
@@ -150,23 +150,30 @@ def borders_of(
     inside[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = True
     loudness = loudness_of(sketch)
 
-    borders = []
+    borders: list[Border | None] = []
     for name, distance in zip(BORDERS, distances, strict=True):
         off = np.abs(distance)
         across = inside & (off < ACROSS)
         if name == OUTLINE:
             across &= to_rectangle >= NEAREST
-        # what lies near the border of another part may hold that one's seam
+        # pixels near another border can show the seam of that border
         beside = inside & (off >= NEAREST) & (off <= FARTHEST) & (to_any >= NEAREST)
-        # smoothed, because an outline goes round pixels in steps
+        levels = np.sort(loudness[across])
+        if not len(levels):
+            borders.append(None)
+            continue
+        fewest = levels[min(_FEWEST, len(levels)) - 1]
+        quiet = loudness <= max(fewest, min(_QUIET, float(np.median(levels))))
+        # smoothed, because an outline follows pixels in steps
         smooth = cv2.GaussianBlur(distance, (0, 0), _SIGMA)
-        borders.append(_quiet_border(across, beside, loudness, smooth))
+        sides = Places.of(across & quiet, smooth), Places.of(beside & quiet, smooth)
+        borders.append(Border(*sides) if len(sides[1].pixels) else None)
     return borders
 
 
 def rectangle_distance(corner: np.ndarray, size: tuple[int, int], shape: tuple[int, ...]) -> Field:
-    """The distance in pixels of each pixel of an image [H, W] from the border of a rectangle of
-    `size` (width, height) with its top left pixel at `corner` (x, y); negative inside."""
+    """The distance in pixels of each pixel of an image [H, W] from a rectangle's border, negative
+    inside; the rectangle has a `size` (width, height) and its top left pixel at `corner` (x, y)."""
     (left, top), (width, height) = corner, size
     y, x = np.ogrid[: shape[0], : shape[1]]
     beyond_x = np.abs(x - (left + (width - 1) / 2)) - width / 2
@@ -176,16 +183,16 @@ def rectangle_distance(corner: np.ndarray, size: tuple[int, int], shape: tuple[i
 
 
 def outline_distance(head: Mask) -> Field:
-    """The distance of each pixel from the outline of a mask [H, W], negative inside; beyond all
-    else if the mask has no outline."""
+    """The distance of each pixel from the outline of a mask [H, W], negative inside; larger than
+    the image if the mask has no outline."""
     if head.all() or not head.any():
         return np.full(head.shape, float(sum(head.shape)))
-    # to the nearest pixel of the other side; the outline runs half a pixel before that
+    # to the nearest pixel of the other side; the outline is half a pixel closer
     to_head, to_background = (
         cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         for side in (~head, head)
     )
-    # their last digits depend on where the buffer lies in memory, and their squares are whole
+    # the last digits depend on the buffer's place in memory; the exact squares are integers
     to_head, to_background = (
         np.sqrt(np.rint(side.astype(np.float64) ** 2)) for side in (to_head, to_background)
     )
@@ -193,40 +200,27 @@ def outline_distance(head: Mask) -> Field:
 
 
 def loudness_of(sketch: Image) -> Field:
-    """The largest gradient of a sketch [H, W] near each pixel, in gray levels a pixel."""
+    """The largest gradient of a sketch [H, W] near each pixel, in gray levels per pixel."""
     gradient = gradient_of(sketch)
     around = np.ones((2 * _AROUND + 1, 2 * _AROUND + 1), np.uint8)
     return cv2.dilate(np.hypot(gradient[..., 0], gradient[..., 1]), around)
 
 
 def gradient_of(sketch: Image) -> Field:
-    """The gradient (x, y) of a sketch [H, W], [H, W, 2] in gray levels a pixel."""
+    """The gradient (x, y) of a sketch [H, W], [H, W, 2] in gray levels per pixel."""
     kernels = (_DERIVATIVE, _SMOOTHING), (_SMOOTHING, _DERIVATIVE)  # along x, along y
     border = cv2.BORDER_REFLECT
     sides = [cv2.sepFilter2D(sketch, cv2.CV_64F, *each, borderType=border) for each in kernels]
     return np.stack(sides, axis=-1)
 
 
-def _quiet_border(across: Mask, beside: Mask, loudness: Field, distance: Field) -> Border | None:
-    """The quiet places across and beside a border; None if there are none on either side."""
-    levels = np.sort(loudness[across])
-    if not len(levels):
-        return None
-    fewest = levels[min(_FEWEST, len(levels)) - 1]
-    quiet = loudness <= max(fewest, min(_QUIET, float(np.median(levels))))
-    if not (beside & quiet).any():
-        return None
-    return Border(Places.of(across & quiet, distance), Places.of(beside & quiet, distance))
-
-
 def _ratios(sketches: np.ndarray, borders: Sequence[Sequence[Border | None]]) -> np.ndarray:
-    """The ratio of each border of sketches [N, H, W], [N, 5]; missing if it is None."""
+    """The ratio of each border of sketches [N, H, W], [N, 5]; NaN for a border that is None."""
     ratios = np.full((len(sketches), len(BORDERS)), np.nan)
     for index, (sketch, own) in enumerate(zip(sketches, borders, strict=True)):
         gradient = gradient_of(sketch).reshape(-1, 2)
         for place, border in enumerate(own):
             if border is not None:
-                ratios[index, place] = border.across.mean_step(gradient) / border.beside.mean_step(
-                    gradient
-                )
+                steps = [side.mean_step(gradient) for side in (border.across, border.beside)]
+                ratios[index, place] = steps[0] / steps[1]
     return ratios

@@ -1,13 +1,13 @@
 """Differences of pairs of methods, with intervals and verdicts: a bootstrap over test images.
 
-FID, KID and means over images are computed for 200 resamples of the test images, the same ones for
-every method, so that what a resample does to all methods cancels in a difference. The bootstrap
-gives the standard error alone, Student's t the interval: that takes 200 resamples, where quantiles
-far out would take thousands. FID itself gets no interval: with repeated images it is biased upward
-beyond the estimate.
+FID, KID and means over images are computed for 200 resamples of the test images. All methods have
+the same resamples, so the effect of a resample on all methods cancels in a difference. The
+bootstrap estimates only the standard error, and Student's t gives the interval: 200 resamples are
+enough for that, while outer quantiles would need thousands. FID itself has no interval, because
+repeated images bias it upward.
 
-One metric over all subsets is primary: its intervals are wide enough to hold for all pairs of
-ablations at once (Bonferroni). All other lines are descriptive, those of sweeps' points among them.
+One metric over all subsets is primary: its intervals are so wide that they hold for all pairs of
+ablations at once (Bonferroni). All other lines, including the points of sweeps, are descriptive.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -27,10 +27,8 @@ COLUMNS = [*WHICH, "difference", "run_low", "run_high", "run_verdict", "low", "h
 
 
 def resample(subset: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
-    """How often each image is drawn, int [draws + 1, N]; the first row is the sample itself.
-
-    Each subset keeps its number of images.
-    """
+    """How often each image is drawn, int [draws + 1, N]; the first row is the sample itself. Each
+    subset keeps its number of images."""
     random = np.random.default_rng(seed)
     counts = np.ones((draws + 1, len(subset)), np.int64)
     for name in np.unique(subset):
@@ -50,14 +48,14 @@ def resampled_scores(
     """Every metric of one run in every resample, the mean over its epochs.
 
     real [N, d], generated [E, N, d]: features; images: metrics of single images, [E, N] each;
-    subset [N]; counts [B, N] as `resample` gives them. The result: (subset or `all`, metric) ->
-    [B], the first value that of the sample itself; distances are missing in resamples that are one
-    image alone. Means are over the images that have the value (`seam` may be missing), as in the
-    table of scores, and missing in resamples without one.
+    subset [N]; counts [B, N] as from `resample`. The result: (subset or `all`, metric) -> [B]; the
+    first value is that of the sample itself. Distances are NaN in resamples of a single image.
+    Means are over the images with a value (`seam` can be missing), as in the table of scores, and
+    NaN in resamples without any.
     """
     masks = subset_masks(subset)
     products = InnerProducts.of(real, real)
-    with workers(threads) as pool:  # the decompositions in numpy run side by side
+    with workers(threads) as pool:  # numpy's decompositions run in parallel
         epochs = [
             pd.DataFrame(
                 list(pool.map(partial(_distances, products.against(real, features), masks), counts))
@@ -97,18 +95,18 @@ def _distances(
 def spread_over_images(
     method: np.ndarray, reference: np.ndarray, images: int, subsets: int = 1
 ) -> Spread:
-    """How far the difference of two means over runs would scatter with other test images.
+    """The scatter of the difference of two means over runs if the test images were others.
 
-    method [S, B], reference [R, B]: one row per run, of `resampled_scores`, on a number of images
-    in so many subsets. Resamples of n images of each subset spread too little by (n - 1) / n. The
-    variance is missing if the resamples do not differ (of two images, of equal methods).
+    method [S, B], reference [R, B]: `resampled_scores`, one row per run, on a number of images in a
+    number of subsets. The variance of resamples of n images of a subset is too small by the factor
+    (n - 1) / n. The result is NaN if the resamples do not differ (two images, equal methods).
     """
     draws = method[:, 1:].mean(axis=0) - reference[:, 1:].mean(axis=0)  # [B - 1]
     draws = draws[np.isfinite(draws)]
     freedom = images - subsets
     if not freedom or len(draws) < 2:
         return Spread(float("nan"), float("nan"))
-    largest = max(np.nanmax(np.abs(method)), np.nanmax(np.abs(reference)))
+    largest = max(np.nanmax(np.abs(runs)) for runs in (method, reference))
     if np.ptp(draws) <= 1e-9 * largest:
         return Spread(float("nan"), float("nan"))
     variance = float(draws.var(ddof=1)) * images / freedom
@@ -116,11 +114,11 @@ def spread_over_images(
 
 
 def spread_over_seeds(sides: Sequence[np.ndarray], paired: bool = False) -> Spread:
-    """How far a difference of means over runs would scatter with other seeds.
+    """The scatter of a difference of means over runs if the seeds were others.
 
-    By Welch's test, or by the t-test of `paired` runs. Each side is [S, B], of two runs at least;
-    their values on the sample itself count. They hold what the single run makes of the single image
-    too, as does `spread_over_images`: together the two are rather too wide than too narrow.
+    By Welch's test, or by the t-test of `paired` runs. Each side is [S, B], with at least two runs;
+    only the values on the sample itself count. This scatter and `spread_over_images` both contain
+    the interaction of run and image, so both together are rather too wide than too narrow.
     """
     if paired:
         method, reference = sides
@@ -144,18 +142,17 @@ def differences(
 ) -> pd.DataFrame:
     """One row per pair of methods (the second is the reference), subset and metric.
 
-    `runs`: for each method the `resampled_scores` of each of its seeds; `subset` [N]: that of each
-    image; `lower_is_better`: the keys of the metrics of which less is better; `primary`: the key of
-    the primary metric; `fixed`: methods that are images and no more, so that nothing of them varies
-    with a seed; `points`: methods that are there for a sweep alone; `paired`: pairs whose runs of
-    one seed belong together, because they begin with the same weights.
+    `runs`: for each method the `resampled_scores` of each seed; `subset` [N]: of each image;
+    `lower_is_better`: the keys of metrics with that direction; `primary`: the key of the primary
+    metric; `fixed`: methods that are only images, without seeds; `points`: methods that only belong
+    to a sweep; `paired`: pairs whose runs of one seed start from the same weights.
 
     Columns: ablation, reference, subset, metric; role (primary: the primary metric over all subsets
-    of pairs without fixed methods and points; all else is descriptive); seeds (of the method, 0
-    of fixed ones); level (of both intervals: 0.95; of primary rows 1 - 0.05 / their number);
-    difference; run_low, run_high, run_verdict (over test images: about these runs); low, high,
-    verdict (over test images and seeds: about the methods. Missing, and so undecided, if a side
-    that has seeds has one alone).
+    for pairs without fixed methods and points; otherwise descriptive); seeds (of the method, 0 for
+    fixed methods); level (of both intervals: 0.95, in primary rows 1 - 0.05 / their number);
+    difference; run_low, run_high, run_verdict (over test images: about this run); low, high,
+    verdict (over test images and seeds: about the methods; NaN, and so undecided, if a side with
+    seeds has only one seed).
     """
     outside = [name for name in runs if name in fixed or name in points]
     family = [pair for pair in pairs if not set(pair) & set(outside)]
@@ -179,22 +176,13 @@ def differences(
                 on_seeds = spread_over_seeds(trained, (name, reference) in paired)
                 low, high = interval(estimate, level, on_images, on_seeds)
             lower = metric in lower_is_better
-            rows.append(
-                {
-                    "ablation": name,
-                    "reference": reference,
-                    "subset": place,
-                    "metric": metric,
-                    "role": "primary" if is_primary else "descriptive",
-                    "seeds": 0 if name in fixed else len(own),
-                    "level": level,
-                    "difference": estimate,
-                    "run_low": run_low,
-                    "run_high": run_high,
-                    "run_verdict": verdict(run_low, run_high, lower),
-                    "low": low,
-                    "high": high,
-                    "verdict": verdict(low, high, lower),
-                }
+            role, count = (
+                "primary" if is_primary else "descriptive",
+                0 if name in fixed else len(own),
             )
+            on_run = (run_low, run_high, verdict(run_low, run_high, lower))
+            on_methods = (low, high, verdict(low, high, lower))
+            count = 0 if name in fixed else len(own)
+            which = (name, reference, place, metric, role, count, level)
+            rows.append((*which, estimate, *on_run, *on_methods))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,4 +1,4 @@
-"""Blind votes between two drawn sketches of one person: what they say of methods and of metrics.
+"""Blind votes between two drawn sketches of one person, and their agreement with metrics.
 
 A table of votes has a row per vote: voter; subset, id (the person); left, right (the methods);
 choice (left, right or tie); true_sketch (yes: it was shown). A tie counts as half a win.
@@ -23,30 +23,24 @@ ALL = "all voters"
 
 
 def sketch_codes(drawn: Mapping[str, Samples]) -> pd.DataFrame:
-    """A code for each sketch of each method: code, subset, id, method. It follows from the names
-    and from the sketch, so that votes are never counted for a sketch that was drawn since."""
-    rows = [
-        (_code(method, subset, id, sketch), subset, id, method)
-        for method, samples in drawn.items()
-        for subset, id, sketch in zip(
-            samples.subset.tolist(), samples.ids.tolist(), samples.sketches, strict=True
-        )
-    ]
+    """A code for each sketch of each method: code, subset, id, method. The code depends on the
+    names and the pixels, so votes never count for a sketch that was drawn later."""
+    rows = []
+    for method, samples in drawn.items():
+        people = zip(samples.subset.tolist(), samples.ids.tolist(), samples.sketches, strict=True)
+        for subset, id, sketch in people:
+            digest = hashlib.sha256("\0".join([method, subset, id, ""]).encode())
+            digest.update(np.ascontiguousarray(sketch).data)
+            # begins with a letter, because spreadsheets read 12e34 as a number
+            rows.append((f"s{digest.hexdigest()[:12]}", subset, id, method))
     return pd.DataFrame(rows, columns=["code", *PERSON, "method"])
 
 
-def _code(method: str, subset: str, id: str, sketch: np.ndarray) -> str:
-    """Begins with a letter: programs for tables read 12e34 as a number."""
-    digest = hashlib.sha256("\0".join([method, subset, id, ""]).encode())
-    digest.update(np.ascontiguousarray(sketch).data)
-    return f"s{digest.hexdigest()[:12]}"
-
-
 def read_votes(paths: Iterable[str | Path], codes: pd.DataFrame) -> pd.DataFrame:
-    """The table of votes of all files; `codes` as of `sketch_codes`.
+    """The table of votes of all files; `codes`: as from `sketch_codes`.
 
     Raises InputError with every problem: a file that is not a file of votes, votes on sketches that
-    the run does not have, and a voter who votes twice on two sketches.
+    the run does not have, and a voter with two votes on the same two sketches.
     """
     sketches = codes.set_index("code")
     tables, problems = [], []
@@ -59,8 +53,8 @@ def read_votes(paths: Iterable[str | Path], codes: pd.DataFrame) -> pd.DataFrame
         is_like_votes = tuple(table) == COLUMNS and set(table["choice"]) <= set(WON_BY_LEFT)
         if table.empty or not is_like_votes:
             problems.append(
-                f"{path}: is not a file of votes, which has the columns {','.join(COLUMNS)}, rows, "
-                f"and the choices {', '.join(WON_BY_LEFT)}; save it from the page again"
+                f"{path}: is not a file of votes (columns {','.join(COLUMNS)}; choices "
+                f"{', '.join(WON_BY_LEFT)}; at least one row); save it from the page again"
             )
             continue
         left, right = (
@@ -93,34 +87,39 @@ def read_votes(paths: Iterable[str | Path], codes: pd.DataFrame) -> pd.DataFrame
 
 
 def _pairs(votes: pd.DataFrame) -> pd.Series:
-    """What each vote is on, whichever side the sketches were shown on."""
+    """The person and the two methods of each vote, independent of the sides."""
     methods = np.sort(votes[["left", "right"]].to_numpy(str), axis=1)
     people = zip(votes["subset"], votes["id"], *methods.T, strict=True)
     return pd.Series(list(people), index=votes.index)
 
 
 def won_by_left(votes: pd.DataFrame) -> np.ndarray:
-    """What the left sketch of each vote won: 1, 0, or 0.5 of a tie."""
+    """What the left sketch of each vote won: 1, 0, or 0.5 for a tie."""
     return votes["choice"].map(WON_BY_LEFT).to_numpy(float)
 
 
 def wins(votes: pd.DataFrame, methods: Sequence[str]) -> np.ndarray:
-    """How often the method of the row won against that of the column, float [M, M]."""
-    left, right = (votes[side].map(list(methods).index).to_numpy() for side in ("left", "right"))
+    """How often the row's method won against the column's method, float [M, M]."""
+    left, right = _sides(votes, methods)
     counts, won = np.zeros((len(methods), len(methods))), won_by_left(votes)
     np.add.at(counts, (left, right), won)
     np.add.at(counts, (right, left), 1 - won)
     return counts
 
 
+def _sides(votes: pd.DataFrame, methods: Sequence[str]) -> list[np.ndarray]:
+    """The positions of the left and of the right method of each vote."""
+    return [votes[side].map(list(methods).index).to_numpy() for side in ("left", "right")]
+
+
 def bradley_terry(wins: np.ndarray, prior: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Scores [M] with the sum 0, and the inverse [M, M] of their information.
 
-    wins [M, M]: the row's against the column's. By the model, the odds that a sketch of method i is
-    preferred to one of method j are exp(score i - score j) (Bradley & Terry 1952). A method that
-    always wins would have an endless score: `prior` times M - 1 ties, spread evenly over all pairs,
-    are added. This takes away most of the bias of few votes, like Firth's penalty (1993), which
-    weighs as much.
+    wins [M, M]: as from `wins`. In the model, a sketch of method i is preferred to a sketch of
+    method j with the odds exp(score i - score j) (Bradley & Terry 1952). A method that always wins
+    would have an infinite score, so `prior` times M - 1 ties, spread evenly over all pairs, are
+    added. The ties remove most of the bias of few votes, like Firth's penalty (1993), which has the
+    same weight.
     """
     size = len(wins)
     wins = wins + prior / size * (1 - np.eye(size))
@@ -137,28 +136,28 @@ def bradley_terry(wins: np.ndarray, prior: float = 1.0) -> tuple[np.ndarray, np.
 
 
 def scores(votes: pd.DataFrame, methods: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The Bradley-Terry scores [M] of the methods, and the influence of each vote, [n, M]."""
+    """The Bradley-Terry scores [M] of the methods, and the influence [n, M] of each vote."""
     estimates, inverse = bradley_terry(wins(votes, methods))
-    left, right = (votes[side].map(list(methods).index).to_numpy() for side in ("left", "right"))
+    left, right = _sides(votes, methods)
     surprise = won_by_left(votes) - expit(estimates[left] - estimates[right])
     return estimates, (inverse[left] - inverse[right]) * surprise[:, None]
 
 
 def spread(votes: pd.DataFrame, influence: np.ndarray) -> Spread:
-    """How far an estimate would scatter with other voters and other people in the sketches.
+    """The scatter of an estimate if voters and people in the sketches were others.
 
     influence [n]: how much each vote moves the estimate. Votes of one voter depend on each other,
-    and so do votes on one person: the variance is that of sums by voter, plus that of sums by
-    person, minus that of sums by both (Cameron, Gelbach & Miller 2011), at least the larger of the
-    first two. The degrees of freedom are Satterthwaite's. With one voter the spread is over people
-    alone.
+    and votes on one person do so as well. Therefore the variance is that of sums by voter, plus
+    that of sums by person, minus that of sums by both (Cameron, Gelbach & Miller 2011), and at
+    least the larger of the first two. The degrees of freedom are Satterthwaite's. With one voter
+    the scatter is over people only.
     """
     voter, person = (votes.groupby(by).ngroup().to_numpy() for by in ("voter", PERSON))
     both = np.unique(voter * len(votes) + person, return_inverse=True)[1]
     groupings = [voter, person, both] if voter.any() else [person]
     sums = [np.bincount(group, influence) for group in groupings]
     freedom = np.array([len(by) - 1 for by in sums])
-    if not freedom.min() or not influence.any():  # one person, or votes that are all alike
+    if not freedom.min() or not influence.any():  # one person, or equal votes
         return Spread(float("nan"), float("nan"))
     parts = np.array([(by**2).sum() for by in sums]) * (freedom + 1) / freedom
     variance = parts[0]
@@ -175,15 +174,15 @@ def with_interval(
 
 
 def expected_half_width(methods: int, people: int, voters: int) -> float:
-    """That of the 95% interval of a method's share of wins, at best: of like methods, with voters
-    and people who do not differ."""
+    """The smallest half-width of the 95% interval of a method's share of wins: for equal methods,
+    if voters and people do not differ."""
     return 1.96 * 0.5 / (voters * people * (methods - 1)) ** 0.5
 
 
 def agreement(votes: pd.DataFrame) -> pd.DataFrame:
-    """One row per voter, by name, then one of all: voter, votes, share of `ties`, share of the
-    `left` sketch among the decided votes, and `agreement`: of two votes by two voters on the same
-    two sketches, the share that are equal (NaN without such votes)."""
+    """One row per voter by name, then one for all voters: voter, votes, share of `ties`, share of
+    the `left` sketch among decided votes, and `agreement`: the share of equal votes among pairs of
+    votes by two voters on the same two sketches (NaN without such pairs)."""
     first = votes["left"] < votes["right"]
     won = np.where(first, won_by_left(votes), 1 - won_by_left(votes))
     items = pd.DataFrame({"voter": votes["voter"], "pair": _pairs(votes), "won": won})
@@ -192,20 +191,14 @@ def agreement(votes: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for voter, own in [*votes.groupby("voter"), (ALL, votes)]:
         decided = own.loc[own["choice"] != "tie", "choice"]
-        rows.append(
-            {
-                "voter": voter,
-                "votes": len(own),
-                "ties": 1 - len(decided) / len(own),
-                "left": (decided == "left").mean(),
-                "agreement": equal[(both["voter_x"] == voter) | (voter is ALL)].mean(),
-            }
-        )
-    return pd.DataFrame(rows)
+        agreed = equal[(both["voter_x"] == voter) | (voter is ALL)].mean()
+        ties, left = 1 - len(decided) / len(own), (decided == "left").mean()
+        rows.append((voter, len(own), ties, left, agreed))
+    return pd.DataFrame(rows, columns=["voter", "votes", "ties", "left", "agreement"])
 
 
 def agreement_by_chance(ties: float) -> float:
-    """The share of equal votes of two people who vote at random, with this share of ties."""
+    """The share of equal votes of two people who vote at random with this share of ties."""
     return ties**2 + (1 - ties) ** 2 / 2
 
 

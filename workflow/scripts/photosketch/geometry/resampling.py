@@ -14,7 +14,8 @@ from photosketch.geometry.similarity import Similarity
 def resampled(
     image: Image, transform: Similarity, size: Sequence[int], fill: Sequence[float] | None = None
 ) -> Image:
-    """An image [H, W, 3] uint8, moved by `transform` into a picture of `size` (width, height).
+    """An image [H, W, 3] or [H, W] uint8, moved by `transform` into a picture of `size` (width,
+    height).
 
     Pixels that the image does not cover get the colour `fill`, by default its `background`.
     An image that grows is interpolated cubically. An image that shrinks is first interpolated on a
@@ -43,8 +44,9 @@ def resampled(
 
 
 def background(image: Image) -> Image:
-    """The colour [3] of the background or paper of a face [H, W, 3]: the median of each channel
-    along the upper border and the upper halves of the sides, away from hair and clothes."""
+    """The colour [3] of the background or paper of a face [H, W, 3] (the level of a gray one): the
+    median of each channel along the upper border and the upper halves of the sides, away from hair
+    and clothes."""
     half = max(1, image.shape[0] // 2)
     border = np.concatenate([image[0], image[:half, 0], image[:half, -1]])
     return np.median(border, axis=0)

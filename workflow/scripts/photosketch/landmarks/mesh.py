@@ -37,7 +37,6 @@ def mesh(image: Image, points: Points, passes: int = 2) -> tuple[Points, float]:
     Points are in pixels of an image [H, W, 3] (RGB) or [H, W]. Each further pass uses the place
     found by the pass before. Raises InputError if the network's file is missing or damaged.
     """
-    colours = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
     eyes, side = points[:2], _OF_EYES * np.hypot(*(points[1] - points[0]))
     middle = (points[:2].mean(0) + points[3:].mean(0)) / 2
     network, lock = _network()
@@ -45,9 +44,11 @@ def mesh(image: Image, points: Points, passes: int = 2) -> tuple[Points, float]:
         cosine, sine = _SIDE / side * (eyes[1] - eyes[0]) / np.hypot(*(eyes[1] - eyes[0]))
         turn = np.array([[cosine, sine], [-sine, cosine]])
         square = Similarity(turn, (_SIDE - 1) / 2 - turn @ middle)
-        picture = resampled(colours, square, (_SIDE, _SIDE)).astype(np.float32) / 255
+        picture = resampled(image, square, (_SIDE, _SIDE))
+        colours = picture if image.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+        values = colours.astype(np.float32).transpose(2, 0, 1)[None] / 255  # [1, 3, H, W]
         with lock:
-            network.setInput(np.ascontiguousarray(picture.transpose(2, 0, 1)[None]))
+            network.setInput(np.ascontiguousarray(values))
             flag, places = network.forward(("conv2d_31", "conv2d_21"))
         seen = places.reshape(468, 3)[:, :2] - 0.5  # pixel centres at integers
         found = square.inverse()(seen)

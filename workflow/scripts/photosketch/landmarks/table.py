@@ -69,6 +69,13 @@ def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
     return rows[list(COORDINATES)].to_numpy(np.float32).reshape(len(LANDMARK_NAMES), 2)
 
 
+def stack_points(
+    pairs: Iterable[Pair], tables: Mapping[str, pd.DataFrame], modality: Modality
+) -> np.ndarray:
+    """The points [N, 5, 2] of the pairs' photos or sketches, from landmark tables by subset."""
+    return np.stack([points_of(tables[pair.subset], pair.id, modality) for pair in pairs])
+
+
 def points_by_image(table: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
     """The points [5, 2] float64 of each image, by id and modality, in the table's order."""
     values = table[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)

@@ -76,7 +76,7 @@ def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
 def read_parsings(path: str | os.PathLike[str]) -> Parsings:
     """Read what `write_parsings` wrote. Raises InputError if its classes are not ours."""
     stored = _read(path)
-    marks = {
+    marks: dict[str, Any] = {
         name: tuple(
             tuple(mark) if isinstance(mark, list) else mark for mark in stored[name].tolist()
         )
