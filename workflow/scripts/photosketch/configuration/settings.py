@@ -186,8 +186,9 @@ class Landmarks(Section):
         "smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels are "
         "reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 "
         "finds faces as well as 40 does, in a quarter of the time. The warp detects faces in "
-        "sketches again. Without `dataset.align`, it uses this value. With `dataset.align`, it "
-        "uses 40, scaled from 200x250 pixels to `dataset.size`",
+        "sketches again. Without `dataset.align`, the warp uses this value. With `dataset.align`, "
+        "the warp looks for faces of at least 40 pixels in images of 200x250. For another "
+        "`dataset.size`, the 40 pixels are scaled with the image",
         "detect_landmarks; without `dataset.align` warp_sketches",
         ge=10,
         le=512,
@@ -200,8 +201,9 @@ class Landmarks(Section):
         "annotate",
     )
     mesh: bool = setting(
-        "true: if MTCNN finds no face, MediaPipe's face mesh looks for points where the other "
-        "faces of the subset are. Points from Face++ or placed by hand replace the mesh's points. "
+        "true: if MTCNN finds no face, MediaPipe's face mesh looks for the face at the place where "
+        "the other faces of the subset are. Points from Face++ or placed by hand replace the "
+        "mesh's points. "
         "`merge_landmarks` names these images, and the click page shows them. The key has no "
         "effect with `dataset.align`",
         "detect_landmarks",
@@ -304,8 +306,8 @@ class HyperParameters(Section):
     precision: Precision = setting(
         "`bf16`: forward and backward passes use 16 bits, while weights, losses and Adam keep 32. "
         "This is faster on GPUs and on CPUs with AMX or AVX512-BF16, and many times slower on "
-        "other CPUs. Results differ in the last digits, so compare only runs of the same "
-        "precision. On a GPU, `fp32` convolutions round to TensorFloat-32, torch's default",
+        "other CPUs. Results of `bf16` differ from those of `fp32`, so compare only runs of the "
+        "same precision. On a GPU, `fp32` convolutions round to TensorFloat-32, torch's default",
     )
     warp: WarpMode = setting(
         "training sketches are warped onto their photos, by a map estimated from the outlines in "
@@ -531,16 +533,17 @@ class Evaluation(Section):
     )
     identity: bool = setting(
         "true: dlib's face recognition compares each drawn sketch with the photos of all test "
-        "people, and reports rank 1 and AUC. True sketches are scored too. This runs on the "
-        "CPU, takes a tenth of a second per image, and needs `make setup IDENTITY=1` (105 MB)",
+        "people of the subset, and reports rank 1 and AUC. True sketches are scored too. This "
+        "runs on the CPU, takes a tenth of a second per image, and needs `make setup IDENTITY=1` "
+        "(105 MB)",
     )
     primary: Literal[
         "fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure", "memory"
     ] = setting(
         "the primary metric, which decides the comparison. The intervals of its differences to "
-        "`reference`, over all subsets together, are widened so that at most about 5% of tables "
-        "have a false verdict. For `memory`, a lower value counts as better. All other "
-        "differences are descriptive, each with its own interval "
+        "`reference`, over all subsets together, are widened. If no ablation truly differs, at "
+        "most about 5% of runs then have a false primary verdict. For `memory`, a lower value "
+        "counts as better. All other differences are descriptive, each with its own interval "
         "([docs/significance.md](../docs/significance.md)). Choose it before you look at results",
         "estimate_differences",
     )
@@ -578,8 +581,8 @@ class Voting(Section):
         "number of test people on the page of votes. If there are fewer, all are shown"
     )
     seed: Natural = setting(
-        "seed that chooses the people on the page of votes, their order, and the side of each "
-        "sketch"
+        "seed that chooses the people on the page of votes. The seed and the voter's name "
+        "determine the order of the comparisons and the side of each sketch"
     )
 
 
@@ -656,8 +659,8 @@ class Config(Section):
     )
     reference: Name = setting(
         "the ablation that all other ablations are compared with. The tables show the difference, "
-        "its interval, and a verdict: better, worse or undecided. Every further ablation makes "
-        "the intervals of the primary metric wider",
+        "its intervals, and a verdict for each interval: better, worse or undecided. Every "
+        "further ablation makes the intervals of the primary metric wider",
         "estimate_differences",
     )
     methods: dict[Name, Text] = setting(
