@@ -1,6 +1,5 @@
 """The checked configuration, the wildcards' values, and the parts of params: `hp` and `code`."""
 
-import os
 import re
 import sys
 from functools import cache
@@ -22,8 +21,7 @@ from photosketch.training import kept_trainings
 
 sys.path.remove(LIBRARY)  # a host may have modules with the names of the scripts
 if not HOSTED:  # jobs import this library too; this holds for the whole process
-    search = filter(None, [LIBRARY, os.environ.get("PYTHONPATH")])
-    os.environ["PYTHONPATH"] = os.pathsep.join(search)
+    run_plan.let_jobs_import(LIBRARY)
     if workflow.is_main_process:
         sys.excepthook = run_plan.tell_ctrl_c
 
@@ -100,7 +98,7 @@ DRAW = config["draw"]
 HASHES = Path(".snakemake/contents")  # stored hashes of the images
 
 
-# Each local rule has `localrule: True`, because the names in one `localrules:` would be wrong if
+# Local rules say so one by one, because the names in one `localrules:` would be wrong if
 # this workflow is a module of another workflow.
 #
 # The priority of all rules up to the points, so that a person learns of missing points before heavy

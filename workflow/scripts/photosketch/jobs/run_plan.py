@@ -16,6 +16,12 @@ from photosketch.jobs.code_version import SCRIPTS, code_version
 from photosketch.jobs.job import write_atomically
 
 
+def let_jobs_import(library: str) -> None:
+    """Let this process's jobs import the library in that folder, even if another is installed."""
+    search = filter(None, [library, os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(search)
+
+
 def say_stopped(by: str) -> None:
     """Print the last line of a run that a person has stopped."""
     print(f"stopped by {by}: run the same command again to continue", file=sys.stderr)
