@@ -1,4 +1,4 @@
-"""The numbers of docs/results.md and of README are those of the committed CSV files."""
+"""The pages on results, README and the model card have the numbers of the CSV files."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,8 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/results.md").read_text()
-SCORES, DIFFERENCES, REFERENCES = (
-    pd.read_csv(ROOT / f"docs/results/cuhk-cpu-{name}.csv")
-    for name in ("scores", "differences", "references")
-)
+RUNS = {"cufs-cpu": "results", "cuhk-cpu": "results-cuhk"}  # of a run: its page
+PAGES = {run: (ROOT / f"docs/{page}.md").read_text() for run, page in RUNS.items()}
 # of a column: its key, what it is multiplied by, decimals
 COLUMNS = (
     ("fid", 1, 2),
@@ -24,60 +21,103 @@ COLUMNS = (
 )
 
 
+def table_of(run: str, name: str) -> pd.DataFrame:
+    return pd.read_csv(ROOT / f"docs/results/{run}-{name}.csv")
+
+
+SCORES = {run: table_of(run, "scores") for run in RUNS}
+ABLATIONS = [(run, name) for run in RUNS for name in SCORES[run]["ablation"].unique()]
+
+
+def of_all_people(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of all subsets together, or of the only subset."""
+    return table[table["subset"] == table["subset"].iloc[-1]]
+
+
 def rows_of(text: str) -> dict[str, list[str]]:
-    """The cells of every row of tables, by the first cell."""
+    """The cells of every row of tables, by the first cell; the first row of each name."""
     lines = re.findall(r"^\|(.+)\|$", text, re.MULTILINE)
     cells = [[cell.strip() for cell in line.split("|")] for line in lines]
-    return {first: rest for first, *rest in cells}
+    return {first: rest for first, *rest in reversed(cells)}
+
+
+def after(text: str, words: str) -> str:
+    return text[text.index(words) :]
 
 
 def written(value: float, factor: float, decimals: int) -> str:
     return "–" if pd.isna(value) else f"{value * factor:.{decimals}f}"
 
 
-@pytest.mark.parametrize("ablation", SCORES["ablation"].unique())
-def test_the_table_has_means_over_the_epochs(ablation):
-    own = SCORES[SCORES["ablation"] == ablation]
+def signed(value: float, decimals: int = 2) -> str:
+    return f"{value:+.{decimals}f}".replace("-", "−")
+
+
+@pytest.mark.parametrize(("run", "ablation"), ABLATIONS)
+def test_the_table_has_means_over_the_epochs(run, ablation):
+    own = of_all_people(SCORES[run][SCORES[run]["ablation"] == ablation])
     means = [written(own[key].mean(), factor, decimals) for key, factor, decimals in COLUMNS]
     means[0] += f" ± {own['fid'].std():.2f}"
-    table = rows_of(PAGE[PAGE.index("## CUHK alone") : PAGE.index("Difference to")])
-    assert table[ablation] == means
+    assert rows_of(after(PAGES[run], "What came out"))[ablation] == means
 
 
-@pytest.mark.parametrize("name", REFERENCES["name"])
-def test_the_reference_rows_are_those_of_the_run(name):
-    row = REFERENCES[REFERENCES["name"] == name].iloc[0]
+@pytest.mark.parametrize(("key", "decimals"), [("fid", 2), ("seam", 3)])
+@pytest.mark.parametrize("ablation", SCORES["cufs-cpu"]["ablation"].unique())
+def test_the_tables_per_subset_have_means_over_the_epochs(key, decimals, ablation):
+    own = SCORES["cufs-cpu"][SCORES["cufs-cpu"]["ablation"] == ablation]
+    means = own.groupby("subset")[key].mean()
+    table = rows_of(after(PAGES["cufs-cpu"], f"| {'FID' if key == 'fid' else key} ↓ | CUHK"))
+    assert table[ablation] == [f"{means[name]:.{decimals}f}" for name in ("CUHK", "AR", "XM2VTS")]
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("name", ["photo in gray", "other people's real sketches"])
+def test_the_reference_rows_are_those_of_the_run(run, name):
+    references = table_of(run, "references")
+    row = of_all_people(references[references["name"] == name]).iloc[0]
     expected = [written(row.get(key), factor, decimals) for key, factor, decimals in COLUMNS]
-    assert rows_of(PAGE)[name] == expected
+    assert rows_of(PAGES[run])[name] == expected
 
 
-def test_the_verdicts_are_those_of_the_run():
-    primary = DIFFERENCES[DIFFERENCES["role"] == "primary"]
+def test_the_verdicts_on_cuhk_are_those_of_the_run():
+    differences = table_of("cuhk-cpu", "differences")
+    primary = differences[differences["role"] == "primary"]
     assert len(primary) == 3
-    table = rows_of(PAGE[PAGE.index("Difference to") :])
+    table = rows_of(after(PAGES["cuhk-cpu"], "Difference to"))
     for _, row in primary.iterrows():
-        difference, low, high = (
-            f"{row[key]:+.2f}".replace("-", "−") for key in ("difference", "run_low", "run_high")
-        )
-        assert table[row["ablation"]] == [f"{difference} [{low}, {high}]", row["run_verdict"]]
+        low, high = signed(row["run_low"]), signed(row["run_high"])
+        cell = f"{signed(row['difference'])} [{low}, {high}]"
+        assert table[row["ablation"]] == [cell, row["run_verdict"]]
 
 
-def test_the_overlay_trains_and_scores_what_the_page_says():
-    overlay = (ROOT / "config/cuhk-cpu.yaml").read_text()
-    epochs = sorted(SCORES["epoch"].unique())
+def test_the_verdicts_on_cufs_are_those_of_the_run():
+    differences = table_of("cufs-cpu", "differences")
+    fid = differences[differences["metric"] == "fid"]
+    table = rows_of(PAGES["cufs-cpu"])
+    for (ablation, reference), group in fid.groupby(["ablation", "reference"]):
+        rows = group.set_index("subset").loc[["CUHK", "AR", "XM2VTS", "all"]]
+        cells = [
+            f"{signed(row['difference'])} [{signed(row['run_low'])}, {signed(row['run_high'])}]"
+            for _, row in rows.iterrows()
+        ]
+        assert table[f"{ablation} − {reference}"] == [*cells, rows.loc["all", "run_verdict"]]
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_overlay_scores_the_epochs_of_the_page(run):
+    epochs = sorted(SCORES[run]["epoch"].unique())
     step = epochs[1] - epochs[0]
+    overlay = (ROOT / f"config/{run}.yaml").read_text()
     assert f"{{start: {epochs[0]}, stop: {epochs[-1]}, step: {step}}}" in overlay
-    assert f"seeds: {sorted(SCORES['seed'].unique())}".replace("np.int64(1)", "1") in overlay
 
 
 def test_the_readme_has_the_same_numbers():
     table = rows_of((ROOT / "README.md").read_text())
-    for ablation, own in SCORES.groupby("ablation"):
-        cells = [table[f"{ablation} on CUHK"][0], table[f"{ablation} on CUHK"][1]]
-        assert cells == [
-            f"{own['fid'].mean():.2f} ± {own['fid'].std():.2f}",
-            f"{own['seam'].mean():.3f}",
-        ]
+    scores = SCORES["cufs-cpu"]
+    for ablation in scores["ablation"].unique():
+        own = of_all_people(scores[scores["ablation"] == ablation])
+        fid, seam = f"{own['fid'].mean():.2f} ± {own['fid'].std():.2f}", f"{own['seam'].mean():.3f}"
+        assert table[f"{ablation} on CUFS"][:2] == [fid, seam]
 
 
 def test_the_model_card_has_the_scores_of_the_included_generator():
