@@ -84,7 +84,8 @@ def schema(model: type[BaseModel]) -> dict[str, Any]:
 def allowed(node: Mapping[str, Any]) -> str:
     """The values that a node of a schema allows, in words."""
     if options := node.get("anyOf") or node.get("oneOf"):
-        return " or ".join(allowed(option) for option in options)
+        texts = sorted(map(allowed, options), key="null".__ne__)  # null first: others have commas
+        return (", or " if texts[0] == "null" else " or ").join(texts)
     if "enum" in node:
         return ", ".join(map(str, node["enum"]))
     if "required" in node:

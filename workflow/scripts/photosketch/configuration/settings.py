@@ -128,7 +128,8 @@ class Dataset(Section):
         "side in pixels of the square that the networks work on. Images are in the centre of the "
         "square. 512 needs another `train.jitter` (0, or above 512) and [four times the "
         "computation](../docs/how-it-works.md#frames-of-512)",
-        "pack_tensors, train, infer, evaluate, the montages of points",
+        "pack_tensors, train, infer, evaluate, and the pictures that show the points of every face "
+        "(`landmarks/review/`, with `dataset.align` `align/{subset}.png`)",
     )
     pad_value: int = setting(
         "gray level of the padding around the image, inside the frame", "pack_tensors", ge=0, le=255
@@ -312,10 +313,10 @@ class HyperParameters(Section):
     warp: WarpMode = setting(
         "training sketches are warped onto their photos, by a map estimated from the outlines in "
         "both label maps, the five points, and patches that look alike. `face` moves the whole "
-        "head. `region` moves eyes with brows, nose and mouth. Scores always use the original "
-        "sketches",
-        "that ablation's train. If no other ablation has the same warp: warp_sketches and "
-        "pack_warped_tensors too",
+        "head. `region` moves only the eyes (together with the brows), the nose and the mouth. "
+        "Scores always use the original sketches",
+        "train, for each ablation whose warp changes. If no other ablation has the same warp: "
+        "warp_sketches and pack_warped_tensors too",
     )
     fusion: FusionName = setting(
         "how the sketches of the local networks and the sketch of the whole frame become one. "
@@ -360,8 +361,9 @@ class RunSettings(Section):
         "number of earlier trainings that are kept for each ablation and seed after a value was "
         "changed. If you set the value back, nothing is trained again. Further trainings "
         "are removed: first those made by another version of the code, then unfinished trainings, "
-        "then those used longest ago. `make clean-replaced` removes all. At width 64 a training "
-        "with 31 generators takes 7 to 8 GB. This key belongs to the whole run",
+        "then those used longest ago. `make clean-replaced` removes all. At width 64, a training "
+        "with 31 evaluated epochs, the default, takes 7 to 8 GB, because the generator of each of "
+        "these epochs is kept. This key belongs to the whole run",
         "nothing",
     )
 
@@ -544,7 +546,8 @@ class Evaluation(Section):
         "`reference`, over all subsets together, are widened. If no ablation truly differs, at "
         "most about 5% of runs then have a false primary verdict. For `memory`, a lower value "
         "counts as better. All other differences are descriptive, each with its own interval "
-        "([docs/significance.md](../docs/significance.md)). Choose it before you look at results",
+        "([docs/significance.md](../docs/significance.md)). Choose the primary metric before you "
+        "look at results",
         "estimate_differences",
     )
     contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = setting(
@@ -655,7 +658,7 @@ class Config(Section):
     sweeps: dict[Name, SweepSection] = setting(
         "an ablation trained with several values of one hyper-parameter, by name: see "
         "[below](#sweeps)",
-        "the new points' train, and what follows",
+        "train for the new values, and all later stages",
     )
     reference: Name = setting(
         "the ablation that all other ablations are compared with. The tables show the difference, "
