@@ -97,7 +97,7 @@ def test_facepp_is_a_way_out_and_is_asked_once(stuck):
         )
         done = run(project)
         assert done.returncode != 0
-        assert "FACEPP_API_KEY and FACEPP_API_SECRET are not set" in done.stdout
+        assert "does not set FACEPP_API_KEY and FACEPP_API_SECRET" in done.stdout
         keys = {"FACEPP_API_KEY": KEY, "FACEPP_API_SECRET": SECRET}
         done = run(project, **keys)
         assert done.returncode == 0, done.stdout
