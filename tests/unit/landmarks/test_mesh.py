@@ -1,5 +1,7 @@
 """Points by the face mesh, from a rough place."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -54,3 +56,19 @@ def test_only_images_without_points_get_those_of_the_mesh(tmp_path):
     # the place in an only picture is not known
     alone = table.iloc[:0]
     assert with_missed_faces(listed, alone).empty
+
+
+def test_threads_that_start_together_load_the_network_once(monkeypatch):
+    loads = []
+    read = mesh.cv2.dnn.readNetFromTFLite
+
+    def slow_read(*arguments):
+        loads.append(arguments)
+        time.sleep(0.1)
+        return read(*arguments)
+
+    monkeypatch.setattr(mesh.cv2.dnn, "readNetFromTFLite", slow_read)
+    mesh._network.cache_clear()
+    with ThreadPoolExecutor(4) as pool:
+        flags = [flag for _, flag in pool.map(mesh.mesh, [drawn(0).photo] * 4, [TEMPLATE] * 4)]
+    assert len(loads) == len(set(flags)) == 1

@@ -29,6 +29,8 @@ _OF_EYES, _OF_MESH = 4.0, 1.5  # the square's side in eye distances; later in si
 _LEFT_EYE = (33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246)
 _RIGHT_EYE = (263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466)
 _NOSE_AND_MOUTH = np.array([(4, 1), (61, 57), (291, 287)])
+# One thread at a time may load or use the network: OpenCV's importer fails if two threads use it.
+_NETWORK_LOCK = threading.Lock()
 
 
 def mesh(image: Image, points: Points, passes: int = 2) -> tuple[Points, float]:
@@ -39,7 +41,6 @@ def mesh(image: Image, points: Points, passes: int = 2) -> tuple[Points, float]:
     """
     eyes, side = points[:2], _OF_EYES * np.hypot(*(points[1] - points[0]))
     middle = (points[:2].mean(0) + points[3:].mean(0)) / 2
-    network, lock = _network()
     for _ in range(passes):
         cosine, sine = _SIDE / side * (eyes[1] - eyes[0]) / np.hypot(*(eyes[1] - eyes[0]))
         turn = np.array([[cosine, sine], [-sine, cosine]])
@@ -47,9 +48,9 @@ def mesh(image: Image, points: Points, passes: int = 2) -> tuple[Points, float]:
         picture = resampled(image, square, (_SIDE, _SIDE))
         colours = picture if image.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
         values = colours.astype(np.float32).transpose(2, 0, 1)[None] / 255  # [1, 3, H, W]
-        with lock:
-            network.setInput(np.ascontiguousarray(values))
-            flag, places = network.forward(("conv2d_31", "conv2d_21"))
+        with _NETWORK_LOCK:
+            _network().setInput(np.ascontiguousarray(values))
+            flag, places = _network().forward(("conv2d_31", "conv2d_21"))
         seen = places.reshape(468, 3)[:, :2] - 0.5  # pixel centres at integers
         found = square.inverse()(seen)
         eyes = five_points(found)[:2]
@@ -88,9 +89,7 @@ def with_missed_faces(pairs: Sequence[Pair], table: pd.DataFrame) -> pd.DataFram
 
 
 @cache
-def _network() -> tuple[cv2.dnn.Net, threading.Lock]:
-    """The network, and a lock because only one thread at a time may use the network."""
+def _network() -> cv2.dnn.Net:
     verify_weights(MESH_NETWORK, Path(MESH_NETWORK.path))
     # OpenCV's default engine does not return the flag
-    engine = cv2.dnn.ENGINE_CLASSIC
-    return cv2.dnn.readNetFromTFLite(MESH_NETWORK.path, engine), threading.Lock()
+    return cv2.dnn.readNetFromTFLite(MESH_NETWORK.path, cv2.dnn.ENGINE_CLASSIC)

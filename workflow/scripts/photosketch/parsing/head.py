@@ -38,7 +38,7 @@ _BAND = 6.0  # to each side of the network's outline: GrabCut changes nothing be
 _ROUNDS = 3
 _WHITE = 253  # of 255, in all channels: nothing was photographed there
 _MODEL = (1, 65)  # OpenCV's 5 Gaussians, each a weight, a mean [3] and a covariance [3, 3]
-_NETWORK_LOCK = threading.Lock()  # one thread at a time may use the network
+_NETWORK_LOCK = threading.Lock()  # one thread at a time may load or use the network
 
 
 def head_mask(image: Image, frame: FaceFrame, fill: Mask) -> Mask:
