@@ -121,8 +121,7 @@ class Cluster:
         (self.folder / "slurm.conf").write_text(CONFIGURATION.format(**values))
         (self.folder / "gres.conf").write_text(GRES)
         (self.folder / "cgroup.conf").write_text(CGROUP)
-        assert not SYSTEM_CONFIGURATION.exists(), f"{SYSTEM_CONFIGURATION}: a SLURM is here already"
-        SYSTEM_CONFIGURATION.unlink(missing_ok=True)  # a link to a cluster that is gone
+        _remove_stale_link()
         SYSTEM_CONFIGURATION.symlink_to(self.folder / "slurm.conf")
         self._start_munge()
         self._daemon("slurmctld")
@@ -216,6 +215,16 @@ class Cluster:
             link = SYSTEM_CONFIGURATION
             if link.is_symlink() and link.readlink() == self.folder / "slurm.conf":
                 link.unlink()
+
+
+def _remove_stale_link() -> None:
+    """Remove the link of a test run that was killed, whose folder may still be there."""
+    link = SYSTEM_CONFIGURATION
+    if link.is_symlink():
+        pid_file = link.readlink().parent / "slurmctld.pid"
+        if not pid_file.exists() or not _alive(int(pid_file.read_text())):
+            link.unlink()
+    assert not link.exists(), f"{link}: a SLURM is here already"
 
 
 def _end(pid_file: Path) -> None:
