@@ -83,7 +83,7 @@ def test_the_verdicts_on_cuhk_are_those_of_the_run():
     differences = table_of("cuhk-cpu", "differences")
     primary = differences[differences["role"] == "primary"]
     assert len(primary) == 3
-    table = rows_of(after(PAGES["cuhk-cpu"], "Difference to"))
+    table = rows_of(after(PAGES["cuhk-cpu"], "shows the difference from"))
     for _, row in primary.iterrows():
         low, high = signed(row["run_low"]), signed(row["run_high"])
         cell = f"{signed(row['difference'])} [{low}, {high}]"

@@ -32,7 +32,8 @@ def key_table(defaults: Mapping[str, Any]) -> str:
     """A Markdown table of all keys, with the `defaults` of config/config.yaml."""
     rows = ["| key | type | default | meaning | makes stale |", "|---|---|---|---|---|"]
     for key, node, stale, default in _leaves(checks.schema(settings.Config), defaults):
-        shown = "four" if key == "ablations" else f"`{json.dumps(default).strip(chr(34))}`"
+        shown = f"`{json.dumps(default).strip(chr(34))}`"
+        shown = "the report's four" if key == "ablations" else shown
         kind = checks.allowed(node).replace(", at most 1e+15", "").replace(", not empty", "")
         rows.append(f"| `{key}` | {kind} | {shown} | {node['description']} | {stale} |")
     return "\n".join(rows) + "\n"

@@ -113,7 +113,7 @@ class Dataset(Section):
     size: list[Annotated[int, Field(ge=64, le=512)]] = setting(
         "width and height in pixels of every photo and sketch, at most `dataset.frame`. With "
         "`dataset.align`, images are brought to this size",
-        "index_pairs; with `dataset.align` align_faces",
+        "index_pairs, or align_faces if `dataset.align` is set",
         min_length=2,
         max_length=2,
     )
@@ -129,7 +129,7 @@ class Dataset(Section):
         "square. 512 needs another `train.jitter` (0, or above 512) and [four times the "
         "computation](../docs/how-it-works.md#frames-of-512)",
         "pack_tensors, train, infer, evaluate, and the pictures that show the points of every face "
-        "(`landmarks/review/`, with `dataset.align` `align/{subset}.png`)",
+        "(`landmarks/review/`, or `align/{subset}.png` if `dataset.align` is set)",
     )
     pad_value: int = setting(
         "gray level of the padding around the image, inside the frame", "pack_tensors", ge=0, le=255
@@ -187,10 +187,10 @@ class Landmarks(Section):
         "smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels are "
         "reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 "
         "finds faces as well as 40 does, in a quarter of the time. The warp detects faces in "
-        "sketches again. Without `dataset.align`, the warp uses this value. With `dataset.align`, "
-        "the warp looks for faces of at least 40 pixels in images of 200x250. For another "
-        "`dataset.size`, the 40 pixels are scaled with the image",
-        "detect_landmarks; without `dataset.align` warp_sketches",
+        "sketches again and also uses this value, unless `dataset.align` is set. Then the warp "
+        "looks for faces of at least 40 pixels if `dataset.size` is 200x250, and for larger faces "
+        "in proportion if it is larger",
+        "detect_landmarks; also warp_sketches, unless `dataset.align` is set",
         ge=10,
         le=512,
     )
@@ -198,7 +198,7 @@ class Landmarks(Section):
         Annotated[str, Field(pattern="^[^/]+/[^/]+/[^/]+$"), AfterValidator(_one_line)]
     ] = setting(
         "images to show on the click page (target `annotate`), in addition to images without "
-        "points: SUBSET/ID/MODALITY, with `*` for any text",
+        "points. Write each as SUBSET/ID/MODALITY, with `*` for any text",
         "annotate",
     )
     mesh: bool = setting(
@@ -274,7 +274,8 @@ class HyperParameters(Section):
 
     epochs: Positive = setting(
         "passes over the training pairs. If you raise the number, training continues from the "
-        "last state. This needs a constant learning rate; otherwise training starts again",
+        "last state. This needs a constant learning rate; otherwise training starts from the "
+        "beginning",
     )
     batch_size: Positive = setting("pairs per step")
     lr: Float = setting(
@@ -361,9 +362,9 @@ class RunSettings(Section):
         "number of earlier trainings that are kept for each ablation and seed after a value was "
         "changed. If you set the value back, nothing is trained again. Further trainings "
         "are removed: first those made by another version of the code, then unfinished trainings, "
-        "then those used longest ago. `make clean-replaced` removes all. At width 64, a training "
-        "with 31 evaluated epochs, the default, takes 7 to 8 GB, because the generator of each of "
-        "these epochs is kept. This key belongs to the whole run",
+        "then those used longest ago. `make clean-replaced` removes all earlier trainings. With "
+        "the default epochs and width 64, a training takes 7 to 8 GB, because the generators of "
+        "all 31 evaluated epochs are kept. This key belongs to the whole run",
         "nothing",
     )
 
@@ -512,7 +513,8 @@ class Evaluation(Section):
         "feature network of FID and KID. `inception-tf`: pytorch-fid's Inception, which "
         "published values use. `inception-imagenet`: torchvision's Inception, which the report "
         "uses. `efficientnet-lite0`: a small network that the demo uses and that needs no "
-        "download. You can also give the path of an ONNX file as `onnx`. Then also give `size` "
+        "download. You can also give the path of an ONNX file as `onnx`, which needs "
+        "`make setup ONNX=1`. Then also give `size` "
         "(side in pixels of its square input), and `mean` and `std` of red, green and blue in "
         "0..1 ([docs/features.md](../docs/features.md))",
     )
@@ -542,9 +544,10 @@ class Evaluation(Section):
     primary: Literal[
         "fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure", "memory"
     ] = setting(
-        "the primary metric, which decides the comparison. The intervals of its differences to "
-        "`reference`, over all subsets together, are widened. If no ablation truly differs, at "
-        "most about 5% of runs then have a false primary verdict. For `memory`, a lower value "
+        "the primary metric, which decides the comparison. A run compares several ablations, so "
+        "the intervals of this metric's differences from `reference`, over all subsets together, "
+        "are widened. If no ablation truly differs, at most about 5% of runs then have a false "
+        "primary verdict. For `memory`, a lower value "
         "counts as better. All other differences are descriptive, each with its own interval "
         "([docs/significance.md](../docs/significance.md)). Choose the primary metric before you "
         "look at results",
@@ -656,8 +659,8 @@ class Config(Section):
         min_length=1,
     )
     sweeps: dict[Name, SweepSection] = setting(
-        "an ablation trained with several values of one hyper-parameter, by name: see "
-        "[below](#sweeps)",
+        "sweeps, by name. A sweep trains an ablation with several values of one hyper-parameter: "
+        "see [below](#sweeps)",
         "train for the new values, and all later stages",
     )
     reference: Name = setting(

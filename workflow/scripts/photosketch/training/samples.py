@@ -1,4 +1,4 @@
-"""The files of drawn sketches: from inference, or other people's sketches in the same form."""
+"""The files of drawn sketches: from inference, or sketches by other programs, in the same form."""
 
 import json
 from collections.abc import Mapping, Sequence
