@@ -8,7 +8,7 @@ import torch
 
 from gpu_checks import trainers
 from gpu_checks.result import Result, verdict
-from photosketch.training import checkpoint, inference
+from photosketch.training import checkpoint, inference, kept_trainings
 from photosketch.training.determinism import deterministic_algorithms
 from support.face_batch import packed_pairs
 
@@ -19,7 +19,7 @@ def _written(folder: str, device: str, width: int, ablation: str) -> Path:
     checkpoint.save_generator(
         Path(folder), 1, trainer.generator.module.state_dict(), trainer.about()
     )
-    return checkpoint.generator_path(Path(folder), 1)
+    return kept_trainings.generator_path(Path(folder), 1)
 
 
 def twice(device: str, width: int, ablation: str) -> Result:

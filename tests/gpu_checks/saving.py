@@ -13,7 +13,7 @@ import torch
 
 from gpu_checks import trainers
 from gpu_checks.result import Result, verdict
-from photosketch.training import checkpoint, loop
+from photosketch.training import checkpoint, kept_trainings, loop
 from photosketch.training.determinism import deterministic_algorithms
 from support.face_batch import packed_pairs
 from support.small_training import small_run
@@ -46,7 +46,7 @@ def killed_and_resumed(device: str, width: int) -> Result:
         saved = [path.stem for path in broken.glob(".state/*/state-*.bin")]
         train(str(broken), device, str(width))
         generators = [
-            checkpoint.generator_path(folder, EPOCHS).read_bytes() for folder in (whole, broken)
+            kept_trainings.generator_path(folder, EPOCHS).read_bytes() for folder in (whole, broken)
         ]
     problems = ["the training ended before it was killed"] if ended else []
     if generators[0] != generators[1]:

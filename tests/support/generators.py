@@ -8,7 +8,7 @@ import torch
 
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
-from photosketch.training import checkpoint, loop, tensors
+from photosketch.training import checkpoint, kept_trainings, loop, tensors
 from photosketch.training.trainer import Trainer
 from support.faces.pair import draw_pair
 from support.scattered import moved
@@ -35,7 +35,7 @@ def generator_file(folder: Path, *, local: bool = False, seed: int = 3) -> Path:
     )
     everything = {**trainer.about(), **about, "epoch": 5}
     checkpoint.save_generator(folder, 5, trainer.generator.module.state_dict(), everything)
-    return checkpoint.generator_path(folder, 5)
+    return kept_trainings.generator_path(folder, 5)
 
 
 def usual_faces() -> tensors.PackedSet:

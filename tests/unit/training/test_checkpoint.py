@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from photosketch.jobs import job
-from photosketch.training import checkpoint
+from photosketch.training import checkpoint, kept_trainings
 
 
 def state(images):
@@ -91,7 +91,7 @@ def test_a_save_writes_what_the_state_was_when_it_was_asked_for(tmp_path):
         saver.save(current, due=(4, {"epoch": 4}))
         current["generator"]["weights"]["weight"].fill_(9)
     assert weight_of(checkpoint.load_state(tmp_path)) == [1.0] * 3
-    weights, about = checkpoint.read_generator(checkpoint.generator_path(tmp_path, 4))
+    weights, about = checkpoint.read_generator(kept_trainings.generator_path(tmp_path, 4))
     assert weights["weight"].tolist() == [1.0] * 3
     assert about == {"epoch": 4}
 

@@ -9,7 +9,8 @@ import torch
 
 from photosketch.jobs.job import InputError
 from photosketch.training import inference, loop, networks, tensors
-from photosketch.training.checkpoint import generator_path, save_generator
+from photosketch.training.checkpoint import save_generator
+from photosketch.training.kept_trainings import generator_path
 from photosketch.training.trainer import PLAIN, Trainer
 from support.face_batch import packed_pairs
 from support.settings import loss_weights

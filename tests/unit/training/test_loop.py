@@ -56,7 +56,7 @@ def states_of(folder: Path) -> Path:
 
 
 def weights_of(folder: Path, epoch: int) -> bytes:
-    return checkpoint.generator_path(folder, epoch).read_bytes()
+    return kept_trainings.generator_path(folder, epoch).read_bytes()
 
 
 def same_results(folder: Path, other: Path, due=(2, 4)) -> bool:
@@ -206,7 +206,7 @@ def test_a_run_goes_on_from_an_earlier_one_or_starts_afresh_and_says_so(
     run(tmp_path, due)
     assert said in capsys.readouterr().out
     assert same_results(tmp_path, undisturbed, due[1:])
-    assert checkpoint.generator_path(tmp_path, due[0]).exists()
+    assert kept_trainings.generator_path(tmp_path, due[0]).exists()
 
 
 def test_a_value_set_back_takes_no_step_and_gives_the_same_files(undisturbed, tmp_path):
@@ -283,7 +283,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
     with pytest.raises(job.InputError, match=r"a weight is not finite in epoch 2, step 6,"):
         run(tmp_path, step=broken_step(5, spoil), state_minutes=0)
     assert saved_images(tmp_path) < 6
-    assert not checkpoint.generator_path(states_of(tmp_path), 2).exists()
+    assert not kept_trainings.generator_path(states_of(tmp_path), 2).exists()
 
 
 def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(

@@ -31,6 +31,7 @@ from safetensors import SafetensorError
 from photosketch.data.storage import intact, read_tensors, write_tensors
 from photosketch.jobs import job
 from photosketch.jobs.job import file_sha256
+from photosketch.training.kept_trainings import generator_path
 
 DIGEST_BYTES = 32
 Weights = dict[str, torch.Tensor]
@@ -63,10 +64,6 @@ def load_state(folder: Path) -> dict[str, Any] | None:
         print(f"{path} is damaged: removed, trying the state before it")
         path.unlink()
     return None
-
-
-def generator_path(folder: Path, epoch: int) -> Path:
-    return folder / f"generator_epoch{epoch}.safetensors"
 
 
 def save_generator(folder: Path, epoch: int, weights: Weights, about: dict[str, Any]) -> None:

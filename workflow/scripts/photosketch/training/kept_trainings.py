@@ -69,12 +69,13 @@ def folders(place: Path) -> list[Path]:
     return sorted(there, key=lambda folder: Training.read(folder).used, reverse=True)
 
 
+def generator_path(folder: Path, epoch: int) -> Path:
+    return folder / f"generator_epoch{epoch}.safetensors"
+
+
 def missing_generators(folder: Path, due: Sequence[int]) -> list[int]:
     """The due epochs without a generator."""
-    # here, because it imports torch, and the Snakefile imports this module
-    from photosketch.training import checkpoint
-
-    return [epoch for epoch in due if not checkpoint.generator_path(folder, epoch).exists()]
+    return [epoch for epoch in due if not generator_path(folder, epoch).exists()]
 
 
 def open_folder(

@@ -179,8 +179,8 @@ def train(
     if job.is_claimed(run.folder):
         raise job.InterruptedJobError(f"{run.name}: another job waits to go on with this training")
     for epoch in run.due:
-        source = checkpoint.generator_path(states, epoch)
-        checkpoint.publish(source, checkpoint.generator_path(run.folder, epoch))
+        source = kept_trainings.generator_path(states, epoch)
+        checkpoint.publish(source, kept_trainings.generator_path(run.folder, epoch))
     write_log(trainer.position.log[: config.epochs], run.folder / "train_log.csv")
     run.training.finished = True
     run.training.write(states)
