@@ -99,8 +99,10 @@ def allowed(node: Mapping[str, Any]) -> str:
         count = f" of {most}" if most else f" of at least {least}" if least else ""
         return f"{words}{count} ({allowed(node['items'])})"
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
-    bounds |= {"exclusiveMaximum": "below", "minProperties": "entries at least"}
+    bounds |= {"exclusiveMaximum": "below"}
     texts = [f"{text} {node[name]:.10g}" for name, text in bounds.items() if name in node]
+    if "minProperties" in node:
+        texts.append(f"at least {node['minProperties']} entry")
     return ", ".join([words, *texts])
 
 
