@@ -96,8 +96,8 @@ def allowed(node: Mapping[str, Any]) -> str:
     words = KINDS.get(kind, kind)
     if kind == "array":
         least, most = node.get("minItems", 0), node.get("maxItems")
-        count = f" of {most}" if most else f" of at least {least}" if least else ""
-        return f"{words}{count} ({allowed(node['items'])})"
+        count = f"{most} " if most else "one or more " if least else ""
+        return f"{words} of {count}values: {allowed(node['items'])}"
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
     bounds |= {"exclusiveMaximum": "below"}
     texts = [f"{text} {node[name]:.10g}" for name, text in bounds.items() if name in node]

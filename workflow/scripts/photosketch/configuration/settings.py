@@ -187,9 +187,9 @@ class Landmarks(Section):
         "smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels are "
         "reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 "
         "finds faces as well as 40 does, in a quarter of the time. The warp detects faces in "
-        "sketches again and uses this value too. But with `dataset.align`, the warp looks for "
-        "faces of at least 40 pixels if `dataset.size` is 200x250. For a larger `dataset.size`, "
-        "this minimum grows in proportion",
+        "sketches again and uses this value too. With `dataset.align`, the warp ignores this "
+        "value: its smallest face has 40 pixels for a `dataset.size` of 200x250, and grows in "
+        "proportion to `dataset.size`",
         "detect_landmarks; also warp_sketches, unless `dataset.align` is set",
         ge=10,
         le=512,
@@ -544,11 +544,12 @@ class Evaluation(Section):
         "fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure", "memory"
     ] = setting(
         "the primary metric, which decides the comparison. A run compares several ablations with "
-        "`reference`. So this metric's intervals over all subsets together are widened. If no "
-        "ablation truly differs, at most about 5% of runs then have a false primary verdict. For "
-        "`memory`, a lower value counts as better. All other differences are descriptive, each "
-        "with its own interval ([docs/significance.md](../docs/significance.md)). Choose the "
-        "primary metric before you look at results",
+        "`reference`, so the intervals of this metric are made wider (over all subsets pooled). "
+        "If no ablation truly differs, at most about 5% of runs then have a false primary "
+        "verdict. For `memory`, a lower value counts as better. All other differences are "
+        "descriptive, each with its own interval "
+        "([docs/significance.md](../docs/significance.md)). Choose the primary metric before you "
+        "look at results",
         "estimate_differences",
     )
     contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = setting(
