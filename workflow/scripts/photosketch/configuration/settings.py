@@ -187,9 +187,9 @@ class Landmarks(Section):
         "smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels are "
         "reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 "
         "finds faces as well as 40 does, in a quarter of the time. The warp detects faces in "
-        "sketches again and uses this value too. With `dataset.align`, the warp ignores this "
-        "value: its smallest face has 40 pixels for a `dataset.size` of 200x250, and grows in "
-        "proportion to `dataset.size`",
+        "sketches again and uses this value too. With `dataset.align`, the warp ignores this value "
+        "and looks for faces of at least 40 pixels for a `dataset.size` of 200x250, and "
+        "proportionally more for larger sizes",
         "detect_landmarks; also warp_sketches, unless `dataset.align` is set",
         ge=10,
         le=512,
@@ -233,10 +233,10 @@ class Parsing(Section):
         "expected SHA-256 of the ONNX file. null: the hash of the published file",
     )
     fallback: bool = setting(
-        "what happens if BiSeNet finds no face in an image. true: `segmentation` parses the "
-        "image, and the log, the console and the montage name it. false: if the image is a photo, "
-        "the run stops, unless you draw its label map by hand. If the image is a sketch, it gets "
-        "no labels. The run then stops only if an ablation has a warp",
+        "what happens if BiSeNet finds no face in an image. true: `segmentation` parses the image, "
+        "and the log, the console and the picture of the label maps name it. false: if the image "
+        "is a photo, the run stops, unless you draw its label map by hand. If the image is a "
+        "sketch, it gets no labels. The run then stops only if an ablation has a warp",
     )
     manual: Text | None = setting(
         "folder of label maps drawn by hand or by another tool, which replace the parser's maps"
@@ -311,10 +311,10 @@ class HyperParameters(Section):
         "same precision. On a GPU, `fp32` convolutions round to TensorFloat-32, torch's default",
     )
     warp: WarpMode = setting(
-        "training sketches are warped onto their photos, by a map estimated from the outlines in "
-        "both label maps, the five points, and patches that look alike. `face` moves the whole "
-        "head. `region` moves only the eyes (together with the brows), the nose and the mouth. "
-        "Scores always use the original sketches",
+        "training sketches are warped onto their photos. The displacement is estimated from the "
+        "outlines in the label maps of photo and sketch, the five points, and patches that look "
+        "alike. `face` moves the whole head. `region` moves only the eyes (together with the "
+        "brows), the nose and the mouth. Scores always use the original sketches",
         "train, for each ablation whose warp changes. If no other ablation has the same warp: "
         "warp_sketches and pack_warped_tensors too",
     )
@@ -544,12 +544,11 @@ class Evaluation(Section):
         "fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure", "memory"
     ] = setting(
         "the primary metric, which decides the comparison. A run compares several ablations with "
-        "`reference`, so the intervals of this metric are made wider (over all subsets pooled). "
-        "If no ablation truly differs, at most about 5% of runs then have a false primary "
-        "verdict. For `memory`, a lower value counts as better. All other differences are "
-        "descriptive, each with its own interval "
-        "([docs/significance.md](../docs/significance.md)). Choose the primary metric before you "
-        "look at results",
+        "`reference`, so this metric's intervals over all subsets together are made wider. If no "
+        "ablation truly differs, at most about 5% of runs then have a false primary verdict. For "
+        "`memory`, a lower value counts as better. All other differences are descriptive, each "
+        "with its own interval ([docs/significance.md](../docs/significance.md)). Choose the "
+        "primary metric before you look at results",
         "estimate_differences",
     )
     contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = setting(
@@ -682,10 +681,10 @@ class Config(Section):
     evaluation: Evaluation
     comparison: ComparisonSettings
     draw: Draw | None = setting(
-        "settings of the target `draw`, as {photos: FOLDER, ablation, seed, epoch}. It draws the "
-        "faces in the photos of a folder with a generator of the run. Optional: `background` "
-        "(`white`, the default, or `keep`), and `points`, a CSV file for photos in which no face "
-        "is found ([docs/own-photos.md](../docs/own-photos.md))",
+        "settings of the target `draw`, as {photos: FOLDER, ablation, seed, epoch}. With a "
+        "generator of the run, it draws the faces in the photos of a folder. Optional: "
+        "`background` (`white`, the default, or `keep`), and `points`, a CSV file for photos in "
+        "which no face is found ([docs/own-photos.md](../docs/own-photos.md))",
         "draw",
     )
 
