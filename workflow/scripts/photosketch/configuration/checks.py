@@ -39,7 +39,7 @@ KINDS = {
     "boolean": "true, false",
 }
 PATTERNS = {
-    NAME: "a name of at most 64 letters, digits, _ and -, the first a letter or digit",
+    NAME: "a name of at most 64 letters, digits, _ or - that begins with a letter or digit",
     SHA256: "64 hexadecimal digits",
     "^[^/]+/[^/]+/[^/]+$": "SUBSET/ID/MODALITY",
 }

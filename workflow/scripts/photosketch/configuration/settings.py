@@ -188,8 +188,8 @@ class Landmarks(Section):
         "reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 "
         "finds faces as well as 40 does, in a quarter of the time. The warp detects faces in "
         "sketches again and uses this value too. With `dataset.align`, the warp ignores this value "
-        "and looks for faces of at least 40 pixels for a `dataset.size` of 200x250, and "
-        "proportionally more for larger sizes",
+        "and looks for faces of at least 40 pixels (for a `dataset.size` of 200x250; in "
+        "proportion for other sizes)",
         "detect_landmarks; also warp_sketches, unless `dataset.align` is set",
         ge=10,
         le=512,
@@ -234,9 +234,10 @@ class Parsing(Section):
     )
     fallback: bool = setting(
         "what happens if BiSeNet finds no face in an image. true: `segmentation` parses the image, "
-        "and the log, the console and the picture of the label maps name it. false: if the image "
-        "is a photo, the run stops, unless you draw its label map by hand. If the image is a "
-        "sketch, it gets no labels. The run then stops only if an ablation has a warp",
+        "and this image is named in the log, on the console and in the picture of the label maps. "
+        "false: if the image is a photo, the run stops, unless you draw its label map by hand. If "
+        "the image is a sketch, it gets no labels. The run then stops only if an ablation has a "
+        "warp",
     )
     manual: Text | None = setting(
         "folder of label maps drawn by hand or by another tool, which replace the parser's maps"
@@ -544,11 +545,12 @@ class Evaluation(Section):
         "fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure", "memory"
     ] = setting(
         "the primary metric, which decides the comparison. A run compares several ablations with "
-        "`reference`, so this metric's intervals over all subsets together are made wider. If no "
-        "ablation truly differs, at most about 5% of runs then have a false primary verdict. For "
-        "`memory`, a lower value counts as better. All other differences are descriptive, each "
-        "with its own interval ([docs/significance.md](../docs/significance.md)). Choose the "
-        "primary metric before you look at results",
+        "`reference`. So the intervals of this metric over all subsets together, which give the "
+        "primary verdicts, are made wider. If no ablation truly differs, at most about 5% of runs "
+        "then have a false primary verdict. For `memory`, a lower value counts as better. All "
+        "other differences are descriptive, each with its own interval "
+        "([docs/significance.md](../docs/significance.md)). Choose the primary metric before you "
+        "look at results",
         "estimate_differences",
     )
     contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = setting(
@@ -634,7 +636,7 @@ class Config(Section):
     train: Train
     seeds: Annotated[list[Seed], AfterValidator(_unique)] = setting(
         "each ablation is trained once with each seed",
-        "the new seeds' train, and compare",
+        "train for the new seeds, and all later stages",
         min_length=1,
     )
     device: Literal["auto", "cpu", "cuda"] = setting(
@@ -681,10 +683,10 @@ class Config(Section):
     evaluation: Evaluation
     comparison: ComparisonSettings
     draw: Draw | None = setting(
-        "settings of the target `draw`, as {photos: FOLDER, ablation, seed, epoch}. With a "
-        "generator of the run, it draws the faces in the photos of a folder. Optional: "
-        "`background` (`white`, the default, or `keep`), and `points`, a CSV file for photos in "
-        "which no face is found ([docs/own-photos.md](../docs/own-photos.md))",
+        "settings of the target `draw`, as {photos: FOLDER, ablation, seed, epoch}. The target "
+        "draws the faces in the photos of this folder with the generator of this ablation, seed "
+        "and epoch. Optional: `background` (`white`, the default, or `keep`), and `points`, a CSV "
+        "file for photos in which no face is found ([docs/own-photos.md](../docs/own-photos.md))",
         "draw",
     )
 
