@@ -316,8 +316,8 @@ class HyperParameters(Section):
         "outlines in the label maps of photo and sketch, the five points, and patches that look "
         "alike. `face` moves the whole head. `region` moves only the eyes (together with the "
         "brows), the nose and the mouth. Scores always use the original sketches",
-        "train, for each ablation whose warp changes. If no other ablation has the same warp: "
-        "warp_sketches and pack_warped_tensors too",
+        "train, for each ablation whose warp changes. Also warp_sketches and pack_warped_tensors, "
+        "if no other ablation already has the new warp",
     )
     fusion: FusionName = setting(
         "how the sketches of the local networks and the sketch of the whole frame become one. "
@@ -352,10 +352,10 @@ class RunSettings(Section):
         "nothing",
     )
     keep: Literal["all", "last"] = setting(
-        "saved states kept for each training. `all`: the newest two, in case one is damaged. "
-        "`last`: only the newest. A state takes three times as much disk as the weights: 0.7 GB "
-        "for `baseline` and 1 GB with the local networks, at width 64. This key belongs to the "
-        "whole run",
+        "saved states kept for each training. `all`: the newest two (despite the name), in case "
+        "one is damaged. `last`: only the newest. A state takes three times as much disk as the "
+        "weights: 0.7 GB for `baseline` and 1 GB with the local networks, at width 64. This key "
+        "belongs to the whole run",
         "nothing",
     )
     keep_replaced: Natural = setting(
