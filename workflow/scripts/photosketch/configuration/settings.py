@@ -178,9 +178,9 @@ class Landmarks(Section):
     """Five points of every face."""
 
     manual: Text | None = setting(
-        "CSV file of points placed by hand, which replace detected points. Columns: subset, id,"
-        " modality (photo or sketch), left_eye_x, left_eye_y, right_eye_x, ..., mouth_right_y. "
-        "Left is the viewer's left",
+        "CSV file of points placed by hand, which replace detected points. Columns: subset, id, "
+        "modality (photo or sketch), and x and y of the five points "
+        "([names](../resources/README.md)). Left is the viewer's left",
         "merge_landmarks",
     )
     min_face_size: int = setting(
@@ -273,9 +273,8 @@ class HyperParameters(Section):
     model_config = ConfigDict(json_schema_extra={"stale": "train"})
 
     epochs: Positive = setting(
-        "passes over the training pairs. If you raise the number, training continues from the "
-        "last state. This needs a constant learning rate; otherwise training starts from the "
-        "beginning",
+        "passes over the training pairs. If you raise the number, training continues from the last "
+        "state if the learning rate is constant. Otherwise it starts from the beginning",
     )
     batch_size: Positive = setting("pairs per step")
     lr: Float = setting(
@@ -544,11 +543,11 @@ class Evaluation(Section):
     primary: Literal[
         "fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure", "memory"
     ] = setting(
-        "the primary metric, which decides the comparison. A run compares several ablations with "
-        "`reference`. So the intervals of this metric over all subsets together, which give the "
-        "primary verdicts, are made wider. If no ablation truly differs, at most about 5% of runs "
-        "then have a false primary verdict. For `memory`, a lower value counts as better. All "
-        "other differences are descriptive, each with its own interval "
+        "the primary metric, which decides the comparison. With several comparisons, a false "
+        "verdict is more likely. So the intervals that give the primary verdicts (this metric, "
+        "over all subsets together) are made wider. If no ablation truly differs, at most about 5% "
+        "of runs then have a false primary verdict. For `memory`, a lower value counts as better. "
+        "All other differences are descriptive, each with its own interval "
         "([docs/significance.md](../docs/significance.md)). Choose the primary metric before you "
         "look at results",
         "estimate_differences",
