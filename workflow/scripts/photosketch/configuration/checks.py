@@ -97,7 +97,8 @@ def allowed(node: Mapping[str, Any]) -> str:
     if kind == "array":
         least, most = node.get("minItems", 0), node.get("maxItems")
         count = f"{most} " if most else "one or more " if least else ""
-        return f"{words} of {count}values: {allowed(node['items'])}"
+        link = ", each " if node["items"].get("type") == "array" else ": "
+        return f"{words} of {count}values{link}{allowed(node['items'])}"
     bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
     bounds |= {"exclusiveMaximum": "below"}
     texts = [f"{text} {node[name]:.10g}" for name, text in bounds.items() if name in node]

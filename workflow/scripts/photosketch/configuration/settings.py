@@ -188,8 +188,8 @@ class Landmarks(Section):
         "reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 "
         "finds faces as well as 40 does, in a quarter of the time. The warp detects faces in "
         "sketches again and uses this value too. With `dataset.align`, the warp ignores this value "
-        "and looks for faces of at least 40 pixels (for a `dataset.size` of 200x250; in "
-        "proportion for other sizes)",
+        "and the smallest face is 40 pixels if `dataset.size` is 200x250, and in proportion for "
+        "other sizes",
         "detect_landmarks; also warp_sketches, unless `dataset.align` is set",
         ge=10,
         le=512,
@@ -258,7 +258,7 @@ class LossWeights(Section):
     )
     glad: Weight = setting(
         "weight of the generalised gradient loss, which compares edges. The report gives no "
-        "formula, so read first [what a weight means "
+        "formula, so first read [what a weight means "
         "here](../docs/how-it-works.md#the-gradient-loss)",
     )
     local: Weight = setting(
@@ -352,9 +352,9 @@ class RunSettings(Section):
     )
     keep: Literal["all", "last"] = setting(
         "saved states kept for each training. `all`: the newest two (despite the name), in case "
-        "one is damaged. `last`: only the newest. A state takes three times as much disk as the "
-        "weights: 0.7 GB for `baseline` and 1 GB with the local networks, at width 64. This key "
-        "belongs to the whole run",
+        "one is damaged. `last`: only the newest. At width 64, a state takes 0.7 GB for `baseline` "
+        "and 1 GB with the local networks, three times as much as the weights. This key belongs "
+        "to the whole run",
         "nothing",
     )
     keep_replaced: Natural = setting(
@@ -543,13 +543,13 @@ class Evaluation(Section):
     primary: Literal[
         "fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure", "memory"
     ] = setting(
-        "the primary metric, which decides the comparison. With several comparisons, a false "
-        "verdict is more likely. So the intervals that give the primary verdicts (this metric, "
-        "over all subsets together) are made wider. If no ablation truly differs, at most about 5% "
-        "of runs then have a false primary verdict. For `memory`, a lower value counts as better. "
-        "All other differences are descriptive, each with its own interval "
-        "([docs/significance.md](../docs/significance.md)). Choose the primary metric before you "
-        "look at results",
+        "the primary metric, which decides the comparison. Its differences over all subsets "
+        "together give the primary verdicts. With several ablations, a false primary verdict is "
+        "more likely, so the intervals of these differences are made wider. If no ablation truly "
+        "differs, at most about 5% of runs then have a false primary verdict. For `memory`, a "
+        "lower value counts as better. All other differences are descriptive, each with its own "
+        "interval ([docs/significance.md](../docs/significance.md)). Choose the primary metric "
+        "before you look at results",
         "estimate_differences",
     )
     contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = setting(
@@ -625,8 +625,8 @@ class Config(Section):
         "name of the run: results go to `results/{run}/`", "nothing: each run has its own folder"
     )
     trial: Name | None = setting(
-        "name of a trial. Results go to `results/{run}-{trial}/`, so a trial "
-        "(`config/tiny.yaml`) does not replace the results of the run",
+        "name of a short run that tries the stages out. Results go to `results/{run}-{trial}/`, so "
+        "a trial (`config/tiny.yaml`) does not replace the results of the run",
         "nothing: each trial has its own folder",
     )
     dataset: Dataset
@@ -639,10 +639,11 @@ class Config(Section):
         min_length=1,
     )
     device: Literal["auto", "cpu", "cuda"] = setting(
-        "device for detection, training, drawing and scoring. `cpu`: the CPU. `cuda`: a GPU, or"
-        " the job stops. `auto`: a GPU, or the CPU if the machine has no card. If the machine "
-        "has a card that the job cannot use, the job stops and says what to do "
-        "([docs/gpu.md](../docs/gpu.md)). A job whose resource `gpu` is 0 runs on the CPU",
+        "device for detection, training, drawing and scoring. `cpu`: the CPU. `cuda`: a GPU, or "
+        "the job stops. `auto`: a GPU, or the CPU if the machine has none. If the machine has a "
+        "GPU that the job cannot use, the job stops and says what to do "
+        "([docs/gpu.md](../docs/gpu.md)). If you set the Snakemake resource `gpu` of a rule to 0, "
+        "its jobs run on the CPU with every value of this key",
         "nothing",
     )
     gpu_slots: Positive = setting(
@@ -663,9 +664,10 @@ class Config(Section):
         "train for the new values, and all later stages",
     )
     reference: Name = setting(
-        "the ablation that all other ablations are compared with. The tables show the difference, "
-        "its intervals, and a verdict for each interval: better, worse or undecided. Every "
-        "further ablation makes the intervals of the primary metric wider",
+        "the ablation that all other ablations are compared with. The tables show each difference "
+        "with an interval over test images, with several seeds also one over images and seeds, and "
+        "a verdict for each interval: better, worse or undecided. Every further entry of "
+        "`ablations` makes the intervals of the primary metric wider",
         "estimate_differences",
     )
     methods: dict[Name, Text] = setting(
