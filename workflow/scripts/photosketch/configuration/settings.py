@@ -111,8 +111,8 @@ class Dataset(Section):
         "index_pairs",
     )
     size: list[Annotated[int, Field(ge=64, le=512)]] = setting(
-        "width and height in pixels of every photo and sketch, at most `dataset.frame`. With "
-        "`dataset.align`, images are brought to this size",
+        "width and height in pixels of every photo and sketch, at most `dataset.frame`. If "
+        "`dataset.align` is `each` or `photo`, images are brought to this size",
         "index_pairs, or align_faces if `dataset.align` is set",
         min_length=2,
         max_length=2,
@@ -187,9 +187,9 @@ class Landmarks(Section):
         "smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels are "
         "reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 "
         "finds faces as well as 40 does, in a quarter of the time. The warp detects faces in "
-        "sketches again and uses this value too. With `dataset.align`, the warp ignores this value "
-        "and the smallest face is 40 pixels if `dataset.size` is 200x250, and in proportion for "
-        "other sizes",
+        "sketches again and uses this value too. With `dataset.align`, the warp ignores this "
+        "value. Its smallest face is then 40 pixels for a `dataset.size` of 200x250, and in "
+        "proportion for other sizes",
         "detect_landmarks; also warp_sketches, unless `dataset.align` is set",
         ge=10,
         le=512,
@@ -642,8 +642,8 @@ class Config(Section):
         "device for detection, training, drawing and scoring. `cpu`: the CPU. `cuda`: a GPU, or "
         "the job stops. `auto`: a GPU, or the CPU if the machine has none. If the machine has a "
         "GPU that the job cannot use, the job stops and says what to do "
-        "([docs/gpu.md](../docs/gpu.md)). If you set the Snakemake resource `gpu` of a rule to 0, "
-        "its jobs run on the CPU with every value of this key",
+        "([docs/gpu.md](../docs/gpu.md)). Exception: if you set the Snakemake resource `gpu` of a "
+        "rule to 0, its jobs run on the CPU, even with `cuda`",
         "nothing",
     )
     gpu_slots: Positive = setting(
@@ -665,9 +665,9 @@ class Config(Section):
     )
     reference: Name = setting(
         "the ablation that all other ablations are compared with. The tables show each difference "
-        "with an interval over test images, with several seeds also one over images and seeds, and "
-        "a verdict for each interval: better, worse or undecided. Every further entry of "
-        "`ablations` makes the intervals of the primary metric wider",
+        "with an interval over test images. If there are several seeds, they also show an interval "
+        "over images and seeds. Each interval has a verdict: better, worse or undecided. Every "
+        "further entry of `ablations` makes the intervals of the primary metric wider",
         "estimate_differences",
     )
     methods: dict[Name, Text] = setting(
