@@ -113,7 +113,7 @@ class Dataset(Section):
     size: list[Annotated[int, Field(ge=64, le=512)]] = setting(
         "width and height in pixels of every photo and sketch, at most `dataset.frame`. If "
         "`dataset.align` is `each` or `photo`, images are brought to this size",
-        "index_pairs, or align_faces if `dataset.align` is set",
+        "index_pairs, or align_faces if `dataset.align` is not `none`",
         min_length=2,
         max_length=2,
     )
@@ -129,7 +129,7 @@ class Dataset(Section):
         "square. 512 needs another `train.jitter` (0, or above 512) and [four times the "
         "computation](../docs/how-it-works.md#frames-of-512)",
         "pack_tensors, train, infer, evaluate, and the pictures that show the points of every face "
-        "(`landmarks/review/`, or `align/{subset}.png` if `dataset.align` is set)",
+        "(`landmarks/review/`, or `align/{subset}.png` if `dataset.align` is not `none`)",
     )
     pad_value: int = setting(
         "gray level of the padding around the image, inside the frame", "pack_tensors", ge=0, le=255
@@ -187,10 +187,9 @@ class Landmarks(Section):
         "smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels are "
         "reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 "
         "finds faces as well as 40 does, in a quarter of the time. The warp detects faces in "
-        "sketches again and uses this value too. With `dataset.align`, the warp ignores this "
-        "value. Its smallest face is then 40 pixels for a `dataset.size` of 200x250, and in "
-        "proportion for other sizes",
-        "detect_landmarks; also warp_sketches, unless `dataset.align` is set",
+        "sketches with this value. If `dataset.align` is not `none`, the warp instead looks for "
+        "faces of at least 40 pixels in images of 200x250, and in proportion for other sizes",
+        "detect_landmarks; also warp_sketches, unless `dataset.align` is `each` or `photo`",
         ge=10,
         le=512,
     )
@@ -205,7 +204,7 @@ class Landmarks(Section):
         "true: if MTCNN finds no face, MediaPipe's face mesh looks for the face at the place where "
         "the other faces of the subset are. Points from Face++ or placed by hand replace the "
         "mesh's points. `merge_landmarks` names the images whose points come from the mesh, and "
-        "the click page shows them. The key has no effect with `dataset.align`",
+        "the click page shows them. The key has no effect if `dataset.align` is not `none`",
         "detect_landmarks",
     )
     facepp: Facepp
@@ -299,10 +298,10 @@ class HyperParameters(Section):
         le=2 * FRAMES[-1],
     )
     glad_form: GladForm = setting(
-        "form of the gradient loss. `magnitude` and `squared`: mean absolute or squared "
-        "difference between the gradient magnitudes of drawn and true sketch. `cosine`: "
-        "difference between the gradient directions of drawn sketch and photo, as in GENRE. The"
-        " key has an effect only if `losses.glad` is above 0",
+        "form of the gradient loss. `magnitude` and `squared`: mean absolute or squared difference "
+        "between the gradient magnitudes of drawn and true sketch. `cosine`: difference between "
+        "the gradient directions of drawn sketch and photo, as in [GENRE](../docs/protocols.md), a "
+        "later paper. The key has an effect only if `losses.glad` is above 0",
     )
     precision: Precision = setting(
         "`bf16`: forward and backward passes use 16 bits, while weights, losses and Adam keep 32. "
@@ -547,8 +546,8 @@ class Evaluation(Section):
         "together give the primary verdicts. With several ablations, a false primary verdict is "
         "more likely, so the intervals of these differences are made wider. If no ablation truly "
         "differs, at most about 5% of runs then have a false primary verdict. For `memory`, a "
-        "lower value counts as better. All other differences are descriptive, each with its own "
-        "interval ([docs/significance.md](../docs/significance.md)). Choose the primary metric "
+        "lower value counts as better. All other differences are descriptive: their intervals are "
+        "not widened ([docs/significance.md](../docs/significance.md)). Choose the primary metric "
         "before you look at results",
         "estimate_differences",
     )
