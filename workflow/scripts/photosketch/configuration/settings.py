@@ -204,7 +204,7 @@ class Landmarks(Section):
         "true: if MTCNN finds no face, MediaPipe's face mesh looks for the face at the place where "
         "the other faces of the subset are. Points from Face++ or placed by hand replace the "
         "mesh's points. `merge_landmarks` names the images whose points come from the mesh, and "
-        "the click page shows them. The key has no effect if `dataset.align` is not `none`",
+        "the click page shows them. The key has an effect only if `dataset.align` is `none`",
         "detect_landmarks",
     )
     facepp: Facepp
@@ -300,8 +300,9 @@ class HyperParameters(Section):
     glad_form: GladForm = setting(
         "form of the gradient loss. `magnitude` and `squared`: mean absolute or squared difference "
         "between the gradient magnitudes of drawn and true sketch. `cosine`: difference between "
-        "the gradient directions of drawn sketch and photo, as in [GENRE](../docs/protocols.md), a "
-        "later paper. The key has an effect only if `losses.glad` is above 0",
+        "the gradient directions of drawn sketch and photo, as in the later paper "
+        "[GENRE](../docs/how-it-works.md#the-gradient-loss). The key has an effect only if "
+        "`losses.glad` is above 0",
     )
     precision: Precision = setting(
         "`bf16`: forward and backward passes use 16 bits, while weights, losses and Adam keep 32. "
