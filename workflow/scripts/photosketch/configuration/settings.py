@@ -73,11 +73,10 @@ def _whole(value: Any) -> Any:
     return value if type(value) is int else str(value)
 
 
-def setting(meaning: str, stale: str | None = None, **bounds: Any) -> Any:
-    """A key of the configuration: its meaning, the rules that a change makes stale (by default
-    those of its section), and its bounds."""
-    extra: Any = {"stale": stale} if stale else None
-    return Field(description=meaning, json_schema_extra=extra, **bounds)
+def setting(stale: str | None = None, **bounds: Any) -> Any:
+    """A key of the configuration: the rules that a change makes stale (by default those of its
+    section), and its bounds."""
+    return Field(json_schema_extra={"stale": stale} if stale else None, **bounds)
 
 
 def _parser_name(value: Any) -> Any:
@@ -98,274 +97,214 @@ Frame = Annotated[Literal[256, 512], BeforeValidator(_whole)]
 
 
 class Section(BaseModel):
-    # building a model takes a hundredth of a second, and most are only needed within another model
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+    # The text below a key is its description. Building a model takes a hundredth of a second, and
+    # most are only needed within another model.
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        defer_build=True,
+        use_attribute_docstrings=True,
+    )
 
 
 class Dataset(Section):
     """The pairs and their place in the frame of the networks."""
 
-    pairs: Text = setting(
-        "path of the table of pairs, a TSV file with the columns subset, id, split, photo, "
-        "sketch. Paths in the table are relative to its folder, or absolute",
-        "index_pairs",
-    )
+    pairs: Text = setting("index_pairs")
+    """path of the table of pairs, a TSV file with the columns subset, id, split, photo, sketch.
+    Paths in the table are relative to its folder, or absolute"""
     size: list[Annotated[int, Field(ge=64, le=512)]] = setting(
-        "width and height in pixels of every photo and sketch, at most `dataset.frame`. If "
-        "`dataset.align` is `each` or `photo`, images are brought to this size",
-        "index_pairs, or align_faces if `dataset.align` is not `none`",
-        min_length=2,
-        max_length=2,
+        "index_pairs, or align_faces if `dataset.align` is not `none`", min_length=2, max_length=2
     )
+    """width and height in pixels of every photo and sketch, at most `dataset.frame`. If
+    `dataset.align` is `each` or `photo`, images are brought to this size"""
     align: Literal["none", "each", "photo"] = setting(
-        "`none`: all images are already aligned and have `dataset.size`. `each`: photo and "
-        "sketch are each aligned by their own points. `photo`: both are aligned by the photo's "
-        "points. With the last two, images may have any size "
-        "([docs/alignment.md](../docs/alignment.md))",
-        "align_faces; index_pairs as well if you change from or to `none`",
+        "align_faces; index_pairs as well if you change from or to `none`"
     )
+    """`none`: all images are already aligned and have `dataset.size`. `each`: photo and sketch are
+    each aligned by their own points. `photo`: both are aligned by the photo's points. With the last
+    two, images may have any size ([docs/alignment.md](../docs/alignment.md))"""
     frame: Frame = setting(
-        "side in pixels of the square that the networks work on. Images are in the centre of the "
-        "square. 512 needs another `train.jitter` (0, or above 512) and [four times the "
-        "computation](../docs/how-it-works.md#frames-of-512)",
         "pack_tensors, train, infer, evaluate, and the pictures that show the points of every face "
-        "(`landmarks/review/`, or `align/{subset}.png` if `dataset.align` is not `none`)",
+        "(`landmarks/review/`, or `align/{subset}.png` if `dataset.align` is not `none`)"
     )
-    pad_value: int = setting(
-        "gray level of the padding around the image, inside the frame", "pack_tensors", ge=0, le=255
-    )
-    validation: Float = setting(
-        "share of each subset's training pairs that is kept apart for validation. At least two "
-        "pairs of each subset are kept apart. They are the same in every run. Each training is "
-        "then also reported at the epoch that is best on these pairs (`evaluation.chosen_by`). 0: "
-        "no pairs are kept apart. You can also mark pairs as `val` in the table",
-        "index_pairs",
-        ge=0,
-        le=0.5,
-    )
-    sketch_channels: Annotated[Literal[1, 3], BeforeValidator(_whole)] = setting(
-        "channels of the sketches that the networks learn. Sketches are always scored in gray",
-        "pack_tensors",
-    )
+    """side in pixels of the square that the networks work on. Images are in the centre of the
+    square. 512 needs another `train.jitter` (0, or above 512) and [four times the
+    computation](../docs/how-it-works.md#frames-of-512)"""
+    pad_value: int = setting("pack_tensors", ge=0, le=255)
+    """gray level of the padding around the image, inside the frame"""
+    validation: Float = setting("index_pairs", ge=0, le=0.5)
+    """share of each subset's training pairs that is kept apart for validation. At least two pairs
+    of each subset are kept apart. They are the same in every run. Each training is then also
+    reported at the epoch that is best on these pairs (`evaluation.chosen_by`). 0: no pairs are kept
+    apart. You can also mark pairs as `val` in the table"""
+    sketch_channels: Annotated[Literal[1, 3], BeforeValidator(_whole)] = setting("pack_tensors")
+    """channels of the sketches that the networks learn. Sketches are always scored in gray"""
 
 
 class Facepp(Section):
     """Face++, asked for the faces that MTCNN missed."""
 
-    enabled: bool = setting(
-        "true: images in which MTCNN found no face are sent to Face++, unless their points were"
-        " placed by hand. Sketches are sent only if something needs their points (a warp, "
-        "`dataset.align: each`, `evaluation.identity`). Key and secret are read from the "
-        "environment variables `FACEPP_API_KEY` and `FACEPP_API_SECRET` and are never written "
-        "to a file",
-        "facepp_landmarks, merge_landmarks",
-    )
-    endpoint: Text = setting(
-        "https address of the Detect API v3. Answers are kept. If you change the address, "
-        "images with an answer are not sent again",
-        "nothing",
-    )
-    timeout: Float = setting(
-        "time in seconds to wait for an answer before the request is repeated. After seven "
-        "attempts in all, the run stops",
-        "nothing",
-        gt=0,
-        le=LARGEST,
-    )
+    enabled: bool = setting("facepp_landmarks, merge_landmarks")
+    """true: images in which MTCNN found no face are sent to Face++, unless their points were placed
+    by hand. Sketches are sent only if something needs their points (a warp, `dataset.align: each`,
+    `evaluation.identity`). Key and secret are read from the environment variables `FACEPP_API_KEY`
+    and `FACEPP_API_SECRET` and are never written to a file"""
+    endpoint: Text = setting("nothing")
+    """https address of the Detect API v3. Answers are kept. If you change the address, images with
+    an answer are not sent again"""
+    timeout: Float = setting("nothing", gt=0, le=LARGEST)
+    """time in seconds to wait for an answer before the request is repeated. After seven attempts in
+    all, the run stops"""
 
 
 class Landmarks(Section):
     """Five points of every face."""
 
-    manual: Text | None = setting(
-        "CSV file of points placed by hand, which replace detected points. Columns: subset, id, "
-        "modality (photo or sketch), and x and y of the five points "
-        "([names](../resources/README.md)). Left is the viewer's left",
-        "merge_landmarks",
-    )
+    manual: Text | None = setting("merge_landmarks")
+    """CSV file of points placed by hand, which replace detected points. Columns: subset, id,
+    modality (photo or sketch), and x and y of the five points ([names](../resources/README.md)).
+    Left is the viewer's left"""
     min_face_size: int = setting(
-        "smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels are "
-        "reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 "
-        "finds faces as well as 40 does, in a quarter of the time. The warp detects faces in "
-        "sketches with this value. If `dataset.align` is not `none`, the warp instead looks for "
-        "faces of at least 40 pixels in images of 200x250, and in proportion for other sizes",
         "detect_landmarks; also warp_sketches, unless `dataset.align` is `each` or `photo`",
         ge=10,
         le=512,
     )
+    """smallest face in pixels that MTCNN looks for. Images with a side above 1,600 pixels are
+    reduced to 1,600 first. If your images have 400x500 pixels, twice the size of CUFS's, 80 finds
+    faces as well as 40 does, in a quarter of the time. The warp detects faces in sketches with this
+    value. If `dataset.align` is not `none`, the warp instead looks for faces of at least 40 pixels
+    in images of 200x250, and in proportion for other sizes"""
     annotate: list[
         Annotated[str, Field(pattern="^[^/]+/[^/]+/[^/]+$"), AfterValidator(_one_line)]
-    ] = setting(
-        "images to show on the click page (target `annotate`), in addition to images without "
-        "points. Write each as SUBSET/ID/MODALITY, with `*` for any text",
-        "annotate",
-    )
-    mesh: bool = setting(
-        "true: if MTCNN finds no face, MediaPipe's face mesh looks for the face at the place where "
-        "the other faces of the subset are. Points from Face++ or placed by hand replace the "
-        "mesh's points. `merge_landmarks` names the images whose points come from the mesh, and "
-        "the click page shows them. The key has an effect only if `dataset.align` is `none`",
-        "detect_landmarks",
-    )
+    ] = setting("annotate")
+    """images to show on the click page (target `annotate`), in addition to images without points.
+    Write each as SUBSET/ID/MODALITY, with `*` for any text"""
+    mesh: bool = setting("detect_landmarks")
+    """true: if MTCNN finds no face, MediaPipe's face mesh looks for the face at the place where the
+    other faces of the subset are. Points from Face++ or placed by hand replace the mesh's points.
+    `merge_landmarks` names the images whose points come from the mesh, and the click page shows
+    them. The key has an effect only if `dataset.align` is `none`"""
     facepp: Facepp
 
 
-class Parsing(Section):
+class Parsing(Section, json_schema_extra={"stale": "parse_faces, warp_sketches"}):
     """Label maps of every face."""
 
-    model_config = ConfigDict(json_schema_extra={"stale": "parse_faces, warp_sketches"})
-
-    backend: Annotated[Literal["segmentation", "onnx"], BeforeValidator(_parser_name)] = setting(
-        "how label maps are made. `segmentation` uses the image, the five points, and a small "
-        "network that finds the person. `grabcut`, the former name of `segmentation`, still "
-        "works. `onnx` uses BiSeNet, trained on photos of CelebAMask-HQ. OpenCV runs BiSeNet on "
-        "the CPU, or on a GPU if OpenCV was built with CUDA (the packages on PyPI were not)",
-    )
-    model: Literal["resnet18", "resnet34"] = setting(
-        "backbone of BiSeNet. This key and the next three have an effect only with `onnx`",
-    )
-    weights: Text | None = setting(
-        "ONNX file of BiSeNet (input 512x512 RGB, first output the logits of 19 classes). null:"
-        " the published file is downloaded to `resources/weights/`",
-    )
-    weights_sha256: Sha256 | None = setting(
-        "expected SHA-256 of the ONNX file. null: the hash of the published file",
-    )
-    fallback: bool = setting(
-        "what happens if BiSeNet finds no face in an image. true: `segmentation` parses the image, "
-        "and this image is named in the log, on the console and in the picture of the label maps. "
-        "false: if the image is a photo, the run stops, unless you draw its label map by hand. If "
-        "the image is a sketch, it gets no labels. The run then stops only if an ablation has a "
-        "warp",
-    )
-    manual: Text | None = setting(
-        "folder of label maps drawn by hand or by another tool, which replace the parser's maps"
-        " ([docs/label-maps.md](../docs/label-maps.md)). A new map does not make the parser run"
-        " again",
-        "merge_parsings",
-    )
+    backend: Annotated[Literal["segmentation", "onnx"], BeforeValidator(_parser_name)]
+    """how label maps are made. `segmentation` uses the image, the five points, and a small network
+    that finds the person. `grabcut`, the former name of `segmentation`, still works. `onnx` uses
+    BiSeNet, trained on photos of CelebAMask-HQ. OpenCV runs BiSeNet on the CPU, or on a GPU if
+    OpenCV was built with CUDA (the packages on PyPI were not)"""
+    model: Literal["resnet18", "resnet34"]
+    """backbone of BiSeNet. This key and the next three have an effect only with `onnx`"""
+    weights: Text | None
+    """ONNX file of BiSeNet (input 512x512 RGB, first output the logits of 19 classes). null: the
+    published file is downloaded to `resources/weights/`"""
+    weights_sha256: Sha256 | None
+    """expected SHA-256 of the ONNX file. null: the hash of the published file"""
+    fallback: bool
+    """what happens if BiSeNet finds no face in an image. true: `segmentation` parses the image, and
+    this image is named in the log, on the console and in the picture of the label maps. false: if
+    the image is a photo, the run stops, unless you draw its label map by hand. If the image is a
+    sketch, it gets no labels. The run then stops only if an ablation has a warp"""
+    manual: Text | None = setting("merge_parsings")
+    """folder of label maps drawn by hand or by another tool, which replace the parser's maps
+    ([docs/label-maps.md](../docs/label-maps.md)). A new map does not make the parser run again"""
 
 
-class LossWeights(Section):
+class LossWeights(Section, json_schema_extra={"stale": "train"}):
     """Weights of the loss terms beside the adversarial one; 0 switches a term off."""
 
-    model_config = ConfigDict(json_schema_extra={"stale": "train"})
-
-    l1: Weight = setting(
-        "weight of the L1 distance between drawn and true sketch, with pixels in [-1, 1]. 0 "
-        "switches it off"
-    )
-    glad: Weight = setting(
-        "weight of the generalised gradient loss, which compares edges. The report gives no "
-        "formula, so first read [what a weight means "
-        "here](../docs/how-it-works.md#the-gradient-loss)",
-    )
-    local: Weight = setting(
-        "weight of APDrawingGAN's local loss. If it is above 0, the local networks are built",
-        "train",
-    )
+    l1: Weight
+    """weight of the L1 distance between drawn and true sketch, with pixels in [-1, 1]. 0 switches
+    it off"""
+    glad: Weight
+    """weight of the generalised gradient loss, which compares edges. The report gives no formula,
+    so first read [what a weight means here](../docs/how-it-works.md#the-gradient-loss)"""
+    local: Weight
+    """weight of APDrawingGAN's local loss. If it is above 0, the local networks are built"""
 
 
-class HyperParameters(Section):
+class HyperParameters(Section, json_schema_extra={"stale": "train"}):
     """What an ablation may set."""
 
-    model_config = ConfigDict(json_schema_extra={"stale": "train"})
-
-    epochs: Positive = setting(
-        "passes over the training pairs. If you raise the number, training continues from the last "
-        "state if the learning rate is constant. Otherwise it starts from the beginning",
-    )
-    batch_size: Positive = setting("pairs per step")
-    lr: Float = setting(
-        "learning rate of Adam, for generator and discriminators. YAML reads `2e-4` as text, so"
-        " write `2.0e-4` or `0.0002`",
-        gt=0,
-        le=1,
-    )
-    beta1: Float = setting("beta1 of Adam", ge=0, lt=1)
-    lr_decay_epochs: Natural = setting(
-        "number of epochs at the end of training over which the learning rate falls linearly to"
-        " 0. 0: the learning rate is constant",
-        "train",
-    )
-    ngf: Channels = setting("channels of the generator's first layer")
-    ndf: Channels = setting("channels of the discriminator's first layer")
-    jitter: int = setting(
-        "images are padded to this side in pixels, and a random frame is cropped. The value "
-        "must be larger than the frame and at most twice as large. 0: no crop. 286 for frames "
-        "of 256 corresponds to 572 for frames of 512",
-        ge=0,
-        le=2 * FRAMES[-1],
-    )
-    glad_form: GladForm = setting(
-        "form of the gradient loss. `magnitude` and `squared`: mean absolute or squared difference "
-        "between the gradient magnitudes of drawn and true sketch. `cosine`: difference between "
-        "the gradient directions of drawn sketch and photo, as in the later paper "
-        "[GENRE](../docs/how-it-works.md#the-gradient-loss). The key has an effect only if "
-        "`losses.glad` is above 0",
-    )
-    precision: Precision = setting(
-        "`bf16`: forward and backward passes use 16 bits, while weights, losses and Adam keep 32. "
-        "This is faster on GPUs and on CPUs with AMX or AVX512-BF16, and many times slower on "
-        "other CPUs. Results of `bf16` differ from those of `fp32`, so compare only runs of the "
-        "same precision. On a GPU, `fp32` convolutions round to TensorFloat-32, torch's default",
-    )
+    epochs: Positive
+    """passes over the training pairs. If you raise the number, training continues from the last
+    state if the learning rate is constant. Otherwise it starts from the beginning"""
+    batch_size: Positive
+    """pairs per step"""
+    lr: Float = setting(gt=0, le=1)
+    """learning rate of Adam, for generator and discriminators. YAML reads `2e-4` as text, so write
+    `2.0e-4` or `0.0002`"""
+    beta1: Float = setting(ge=0, lt=1)
+    """beta1 of Adam"""
+    lr_decay_epochs: Natural
+    """number of epochs at the end of training over which the learning rate falls linearly to 0. 0:
+    the learning rate is constant"""
+    ngf: Channels
+    """channels of the generator's first layer"""
+    ndf: Channels
+    """channels of the discriminator's first layer"""
+    jitter: int = setting(ge=0, le=2 * FRAMES[-1])
+    """images are padded to this side in pixels, and a random frame is cropped. The value must be
+    larger than the frame and at most twice as large. 0: no crop. 286 for frames of 256 corresponds
+    to 572 for frames of 512"""
+    glad_form: GladForm
+    """form of the gradient loss. `magnitude` and `squared`: mean absolute or squared difference
+    between the gradient magnitudes of drawn and true sketch. `cosine`: difference between the
+    gradient directions of drawn sketch and photo, as in the later paper
+    [GENRE](../docs/how-it-works.md#the-gradient-loss). The key has an effect only if `losses.glad`
+    is above 0"""
+    precision: Precision
+    """`bf16`: forward and backward passes use 16 bits, while weights, losses and Adam keep 32. This
+    is faster on GPUs and on CPUs with AMX or AVX512-BF16, and many times slower on other CPUs.
+    Results of `bf16` differ from those of `fp32`, so compare only runs of the same precision. On a
+    GPU, `fp32` convolutions round to TensorFloat-32, torch's default"""
     warp: WarpMode = setting(
-        "training sketches are warped onto their photos. The displacement is estimated from the "
-        "outlines in the label maps of photo and sketch, the five points, and patches that look "
-        "alike. `face` moves the whole head. `region` moves only the eyes (together with the "
-        "brows), the nose and the mouth. Scores always use the original sketches",
         "train, for each ablation whose warp changes. Also warp_sketches and pack_warped_tensors, "
-        "if no other ablation already has the new warp",
+        "if no other ablation already has the new warp"
     )
-    fusion: FusionName = setting(
-        "how the sketches of the local networks and the sketch of the whole frame become one. "
-        "`apdrawing` is APDrawingGAN's method. This project added the other three "
-        "([docs/how-it-works.md](../docs/how-it-works.md#fusion-from-parts-to-one-sketch)). The"
-        " key has an effect only if `losses.local` is above 0",
-    )
-    decoder: DecoderName = setting(
-        "how the U-Nets double the resolution. `transposed`: transposed convolutions, as in "
-        "pix2pix. `resize`: each pixel is repeated and a 3x3 convolution follows, which leaves "
-        "no checkerboard ([docs/how-it-works.md](../docs/how-it-works.md#the-decoder))",
-    )
-    flip: bool = setting(
-        "true: a random half of the training pairs is mirrored (photo, sketch, labels and points)",
-    )
+    """training sketches are warped onto their photos. The displacement is estimated from the
+    outlines in the label maps of photo and sketch, the five points, and patches that look alike.
+    `face` moves the whole head. `region` moves only the eyes (together with the brows), the nose
+    and the mouth. Scores always use the original sketches"""
+    fusion: FusionName
+    """how the sketches of the local networks and the sketch of the whole frame become one.
+    `apdrawing` is APDrawingGAN's method. This project added the other three
+    ([docs/how-it-works.md](../docs/how-it-works.md#fusion-from-parts-to-one-sketch)). The key has
+    an effect only if `losses.local` is above 0"""
+    decoder: DecoderName
+    """how the U-Nets double the resolution. `transposed`: transposed convolutions, as in pix2pix.
+    `resize`: each pixel is repeated and a 3x3 convolution follows, which leaves no checkerboard
+    ([docs/how-it-works.md](../docs/how-it-works.md#the-decoder))"""
+    flip: bool
+    """true: a random half of the training pairs is mirrored (photo, sketch, labels and points)"""
     losses: LossWeights
 
 
 class RunSettings(Section):
     """The keys of `train` that change no result: settings of the whole run, not of an ablation."""
 
-    strip_every: Natural = setting(
-        "number of epochs between two strips. A strip is a PNG that shows training samples as "
-        "photo, true sketch and drawn sketch. Strips are in "
-        "`train/{ablation}/seed{seed}/strips/` and in TensorBoard. 0: no strips. This key "
-        "belongs to the whole run, so no ablation may set it",
-        "nothing",
-    )
-    state_minutes: Weight = setting(
-        "longest time in minutes between two saved states. A killed training resumes from the "
-        "last saved state. This key belongs to the whole run",
-        "nothing",
-    )
-    keep: Literal["all", "last"] = setting(
-        "saved states kept for each training. `all`: the newest two (despite the name), in case "
-        "one is damaged. `last`: only the newest. At width 64, a state takes 0.7 GB for `baseline` "
-        "and 1 GB with the local networks, three times as much as the weights. This key belongs "
-        "to the whole run",
-        "nothing",
-    )
-    keep_replaced: Natural = setting(
-        "number of earlier trainings that are kept for each ablation and seed after a value was "
-        "changed. If you set the value back, nothing is trained again. Further trainings "
-        "are removed: first those made by another version of the code, then unfinished trainings, "
-        "then those used longest ago. `make clean-replaced` removes all earlier trainings. With "
-        "the default epochs and width 64, a training takes 7 to 8 GB, because the generators of "
-        "all 31 evaluated epochs are kept. This key belongs to the whole run",
-        "nothing",
-    )
+    strip_every: Natural = setting("nothing")
+    """number of epochs between two strips. A strip is a PNG that shows training samples as photo,
+    true sketch and drawn sketch. Strips are in `train/{ablation}/seed{seed}/strips/` and in
+    TensorBoard. 0: no strips. This key belongs to the whole run, so no ablation may set it"""
+    state_minutes: Weight = setting("nothing")
+    """longest time in minutes between two saved states. A killed training resumes from the last
+    saved state. This key belongs to the whole run"""
+    keep: Literal["all", "last"] = setting("nothing")
+    """saved states kept for each training. `all`: the newest two (despite the name), in case one is
+    damaged. `last`: only the newest. At width 64, a state takes 0.7 GB for `baseline` and 1 GB with
+    the local networks, three times as much as the weights. This key belongs to the whole run"""
+    keep_replaced: Natural = setting("nothing")
+    """number of earlier trainings that are kept for each ablation and seed after a value was
+    changed. If you set the value back, nothing is trained again. Further trainings are removed:
+    first those made by another version of the code, then unfinished trainings, then those used
+    longest ago. `make clean-replaced` removes all earlier trainings. With the default epochs and
+    width 64, a training takes 7 to 8 GB, because the generators of all 31 evaluated epochs are
+    kept. This key belongs to the whole run"""
 
     @classmethod
     def from_config(cls, train: Mapping[str, Any]) -> Self:
@@ -427,53 +366,58 @@ def _partial(model: type[BaseModel]) -> type[Section]:
 
 
 Overrides = _partial(HyperParameters)
+HYPER_PARAMETERS = [
+    *(name for name in HyperParameters.model_fields if name != "losses"),
+    *(f"losses.{name}" for name in LossWeights.model_fields),
+]
 
 
 class SweepSection(Section):
     """One hyper-parameter of an ablation over several values."""
 
-    ablation: str = setting("the ablation to start from; each point changes one of its values")
-    key: str = setting("the hyper-parameter that varies, such as jitter or losses.local")
-    values: Annotated[list[Any], AfterValidator(_unique)] = setting(
-        "the values. Each becomes an ablation, unless an ablation with the same "
-        "hyper-parameters exists",
-        min_length=1,
-    )
-    show: bool = Field(False, description="whether grids and gallery have the points too")
+    ablation: str
+    """the ablation to start from; each point changes one of its values"""
+    key: str
+    """the hyper-parameter that varies, such as jitter or losses.local"""
+    values: Annotated[list[Any], AfterValidator(_unique)] = setting(min_length=1)
+    """the values. Each becomes an ablation, unless an ablation with the same hyper-parameters
+    exists"""
+    show: bool = False
+    """whether grids and gallery have the points too"""
 
 
 class PublishedValues(Section):
     """Published values of FID."""
 
-    source: Text = setting("where the values were published")
-    features: Text = setting("the feature network of the values, by its name in the tables")
+    source: Text
+    """where the values were published"""
+    features: Text
+    """the feature network of the values, by its name in the tables"""
     fid: Annotated[dict[str, Weight], AfterValidator(lambda fid: dict(sorted(fid.items())))] = (
-        setting("FID by subset. `all` is the value over all subsets together", min_length=1)
+        setting(min_length=1)
     )
+    """FID by subset. `all` is the value over all subsets together"""
 
 
 class Inference(Section):
     """How trained generators draw."""
 
-    statistics: Literal["instance", "running"] = setting(
-        "`instance`: BatchNorm uses the statistics of the single image and dropout stays on, as"
-        " in pix2pix's test. `running`: `eval()`",
-        "infer",
-    )
+    statistics: Literal["instance", "running"] = setting("infer")
+    """`instance`: BatchNorm uses the statistics of the single image and dropout stays on, as in
+    pix2pix's test. `running`: `eval()`"""
 
 
-class Epochs(Section):
+class Epochs(Section, json_schema_extra={"stale": "train"}):
     """The evaluated epochs, the same for all ablations."""
 
-    model_config = ConfigDict(json_schema_extra={"stale": "train"})
-
-    start: Positive = setting(
-        "first evaluated epoch. If a change adds an epoch that was already passed in training, "
-        "training starts again from the beginning. If the change adds only later epochs, training "
-        "continues from the last state",
-    )
-    stop: Positive = setting("last evaluated epoch, included; at most `train.epochs`")
-    step: Positive = setting("distance between two evaluated epochs")
+    start: Positive
+    """first evaluated epoch. If a change adds an epoch that was already passed in training,
+    training starts again from the beginning. If the change adds only later epochs, training
+    continues from the last state"""
+    stop: Positive
+    """last evaluated epoch, included; at most `train.epochs`"""
+    step: Positive
+    """distance between two evaluated epochs"""
 
 
 Share = Annotated[Float, Field(ge=0, le=1)]
@@ -483,15 +427,17 @@ class OnnxInput(Section):
     """What your own ONNX network takes: RGB images of size x size pixels; from each channel
     in 0..1 its `mean` is subtracted, and the difference is divided by its `std`."""
 
-    size: int = setting("side in pixels of the network's square input", ge=16, le=2048)
-    mean: list[Share] = setting("mean of red, green and blue in 0..1", min_length=3, max_length=3)
-    std: list[Annotated[Share, Field(gt=0)]] = setting(
-        "standard deviation of red, green and blue in 0..1", min_length=3, max_length=3
-    )
+    size: int = setting(ge=16, le=2048)
+    """side in pixels of the network's square input"""
+    mean: list[Share] = setting(min_length=3, max_length=3)
+    """mean of red, green and blue in 0..1"""
+    std: list[Annotated[Share, Field(gt=0)]] = setting(min_length=3, max_length=3)
+    """standard deviation of red, green and blue in 0..1"""
 
 
 class OnnxFeatures(OnnxInput):
-    onnx: Text = setting("path of your own ONNX network")
+    onnx: Text
+    """path of your own ONNX network"""
 
 
 FeatureName = Literal["inception-tf", "inception-imagenet", "efficientnet-lite0"]
@@ -502,194 +448,152 @@ Features = Annotated[
 ]
 
 
-class Evaluation(Section):
+class Evaluation(Section, json_schema_extra={"stale": "extract_real_features, evaluate"}):
     """Which epochs are scored, and how."""
 
-    model_config = ConfigDict(json_schema_extra={"stale": "extract_real_features, evaluate"})
-
     epochs: Epochs
-    features: Features = setting(
-        "feature network of FID and KID. `inception-tf`: pytorch-fid's Inception, which "
-        "published values use. `inception-imagenet`: torchvision's Inception, which the report "
-        "uses. `efficientnet-lite0`: a small network that the demo uses and that needs no "
-        "download. You can also give the path of an ONNX file as `onnx`, which needs "
-        "`make setup ONNX=1`. Then also give `size` "
-        "(side in pixels of its square input), and `mean` and `std` of red, green and blue in "
-        "0..1 ([docs/features.md](../docs/features.md))",
-    )
-    weights: Text | None = setting(
-        "weights file of the feature network. null: the published file, downloaded to "
-        "`resources/weights/` (for `efficientnet-lite0`, the file in its package). Not allowed "
-        "with an ONNX file",
-    )
-    weights_sha256: Sha256 | None = setting(
-        "expected SHA-256 of the weights file. null: the hash of the published file",
-    )
-    lpips: Text | None = setting(
-        "folder with `vgg16-397923af.pth` (torchvision's VGG16) and `lpips_weights.pt` (piq's "
-        "release v0.4.0). null: LPIPS is not computed",
-    )
-    lpips_sha256: Sha256 | None = setting(
-        "expected SHA-256 of the VGG16 file in the folder `evaluation.lpips`. null: the hash of"
-        " torchvision's file. `lpips_weights.pt` has no published hash, so only its shapes are "
-        "checked. If its content changes, scoring runs again",
-    )
-    identity: bool = setting(
-        "true: dlib's face recognition compares each drawn sketch with the photos of all test "
-        "people of the subset, and reports rank 1 and AUC. True sketches are scored too. This "
-        "runs on the CPU, takes a tenth of a second per image, and needs `make setup IDENTITY=1` "
-        "(105 MB)",
-    )
+    features: Features
+    """feature network of FID and KID. `inception-tf`: pytorch-fid's Inception, which published
+    values use. `inception-imagenet`: torchvision's Inception, which the report uses.
+    `efficientnet-lite0`: a small network that the demo uses and that needs no download. You can
+    also give the path of an ONNX file as `onnx`, which needs `make setup ONNX=1`. Then also give
+    `size` (side in pixels of its square input), and `mean` and `std` of red, green and blue in 0..1
+    ([docs/features.md](../docs/features.md))"""
+    weights: Text | None
+    """weights file of the feature network. null: the published file, downloaded to
+    `resources/weights/` (for `efficientnet-lite0`, the file in its package). Not allowed with an
+    ONNX file"""
+    weights_sha256: Sha256 | None
+    """expected SHA-256 of the weights file. null: the hash of the published file"""
+    lpips: Text | None
+    """folder with `vgg16-397923af.pth` (torchvision's VGG16) and `lpips_weights.pt` (piq's release
+    v0.4.0). null: LPIPS is not computed"""
+    lpips_sha256: Sha256 | None
+    """expected SHA-256 of the VGG16 file in the folder `evaluation.lpips`. null: the hash of
+    torchvision's file. `lpips_weights.pt` has no published hash, so only its shapes are checked. If
+    its content changes, scoring runs again"""
+    identity: bool
+    """true: dlib's face recognition compares each drawn sketch with the photos of all test people
+    of the subset, and reports rank 1 and AUC. True sketches are scored too. This runs on the CPU,
+    takes a tenth of a second per image, and needs `make setup IDENTITY=1` (105 MB)"""
     primary: Literal[
         "fid", "kid", "ssim", "fsim", "scoot", "lpips", "seam", "structure", "memory"
-    ] = setting(
-        "the primary metric, which decides the comparison. Its differences over all subsets "
-        "together give the primary verdicts. With several ablations, a false primary verdict is "
-        "more likely, so the intervals of these differences are made wider. If no ablation truly "
-        "differs, at most about 5% of runs then have a false primary verdict. For `memory`, a "
-        "lower value counts as better. All other differences are descriptive: their intervals are "
-        "not widened ([docs/significance.md](../docs/significance.md)). Choose the primary metric "
-        "before you look at results",
-        "estimate_differences",
-    )
+    ] = setting("estimate_differences")
+    """the primary metric, which decides the comparison. Its differences over all subsets together
+    give the primary verdicts. With several ablations, a false primary verdict is more likely, so
+    the intervals of these differences are made wider. If no ablation truly differs, at most about
+    5% of runs then have a false primary verdict. For `memory`, a lower value counts as better. All
+    other differences are descriptive: their intervals are not widened
+    ([docs/significance.md](../docs/significance.md)). Choose the primary metric before you look at
+    results"""
     contrasts: list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = setting(
-        "pairs [first, second] of ablations or methods that are compared with each other, in "
-        "addition to the comparison with `reference`. Every pair of ablations makes the intervals "
-        "of the primary metric wider. Choose the pairs before you look at results",
-        "estimate_differences",
+        "estimate_differences"
     )
-    votes: Annotated[list[Text], AfterValidator(_unique)] = setting(
-        "CSV files of blind votes, one file per voter. The target `votes` makes a page, and this "
-        "page saves the files ([docs/votes.md](../docs/votes.md))",
-        "compare",
-    )
-    chosen_by: Literal["fid", "kid"] = setting(
-        "the metric that chooses the epoch of each training if there are validation pairs. The "
-        "epoch with the lowest value on these pairs is chosen. With few pairs FID is biased, and "
-        "KID is not",
-        "compare, if there are validation pairs",
-    )
-    scored_as: ScoredAs = setting(
-        "how drawn and true sketches are changed before scoring, to follow published code. "
-        "[docs/protocols.md](../docs/protocols.md#how-sketches-are-scored) compares the presets"
-        " (gray levels, JPEG, colour, crop, size). The saved samples stay as drawn. Tables and "
-        "figures name the preset",
-    )
+    """pairs [first, second] of ablations or methods that are compared with each other, in addition
+    to the comparison with `reference`. Every pair of ablations makes the intervals of the primary
+    metric wider. Choose the pairs before you look at results"""
+    votes: Annotated[list[Text], AfterValidator(_unique)] = setting("compare")
+    """CSV files of blind votes, one file per voter. The target `votes` makes a page, and this page
+    saves the files ([docs/votes.md](../docs/votes.md))"""
+    chosen_by: Literal["fid", "kid"] = setting("compare, if there are validation pairs")
+    """the metric that chooses the epoch of each training if there are validation pairs. The epoch
+    with the lowest value on these pairs is chosen. With few pairs FID is biased, and KID is not"""
+    scored_as: ScoredAs
+    """how drawn and true sketches are changed before scoring, to follow published code.
+    [docs/protocols.md](../docs/protocols.md#how-sketches-are-scored) compares the presets (gray
+    levels, JPEG, colour, crop, size). The saved samples stay as drawn. Tables and figures name the
+    preset"""
 
 
-class Voting(Section):
+class Voting(Section, json_schema_extra={"stale": "votes"}):
     """What the page of blind votes shows."""
 
-    model_config = ConfigDict(json_schema_extra={"stale": "votes"})
-
-    faces: Positive = setting(
-        "number of test people on the page of votes. If there are fewer, all are shown"
-    )
-    seed: Natural = setting(
-        "seed that chooses the people on the page of votes. The seed and the voter's name "
-        "determine the order of the comparisons and the side of each sketch"
-    )
+    faces: Positive
+    """number of test people on the page of votes. If there are fewer, all are shown"""
+    seed: Natural
+    """seed that chooses the people on the page of votes. The seed and the voter's name determine
+    the order of the comparisons and the side of each sketch"""
 
 
 class ComparisonSettings(Section):
     """What the comparison shows."""
 
-    people: Annotated[list[Text], AfterValidator(_unique)] = setting(
-        "test people to show in the grids, as SUBSET/ID. For a subset that you do not name, six"
-        " people are taken, evenly spaced in the table of pairs",
-        "compare",
-    )
+    people: Annotated[list[Text], AfterValidator(_unique)] = setting("compare")
+    """test people to show in the grids, as SUBSET/ID. For a subset that you do not name, six people
+    are taken, evenly spaced in the table of pairs"""
     voting: Voting
 
 
 class Draw(Section):
     """What the target `draw` draws, and with which generator."""
 
-    photos: Text = setting("folder of the photos")
-    ablation: Name = setting("the ablation whose generator draws")
-    seed: Seed = setting("the seed of that generator")
-    epoch: Positive = setting("the evaluated epoch of that generator")
-    points: Text | None = Field(
-        None, description="points placed by hand on photos in which no face is found (CSV)"
-    )
-    background: Background = Field(
-        "white",
-        description="`white`: all but the person is made white. `keep`: the photo stays as it is",
-    )
+    photos: Text
+    """folder of the photos"""
+    ablation: Name
+    """the ablation whose generator draws"""
+    seed: Seed
+    """the seed of that generator"""
+    epoch: Positive
+    """the evaluated epoch of that generator"""
+    points: Text | None = None
+    """points placed by hand on photos in which no face is found (CSV)"""
+    background: Background = "white"
+    """`white`: all but the person is made white. `keep`: the photo stays as it is"""
 
 
 class Config(Section):
     """Configuration of the photo -> sketch ablations."""
 
-    run: Name = setting(
-        "name of the run: results go to `results/{run}/`", "nothing: each run has its own folder"
-    )
-    trial: Name | None = setting(
-        "name of a short run that tries the stages out. Results go to `results/{run}-{trial}/`, so "
-        "a trial (`config/tiny.yaml`) does not replace the results of the run",
-        "nothing: each trial has its own folder",
-    )
+    run: Name = setting("nothing: each run has its own folder")
+    """name of the run: results go to `results/{run}/`"""
+    trial: Name | None = setting("nothing: each trial has its own folder")
+    """name of a short run that tries the stages out. Results go to `results/{run}-{trial}/`, so a
+    trial (`config/tiny.yaml`) does not replace the results of the run"""
     dataset: Dataset
     landmarks: Landmarks
     parsing: Parsing
     train: Train
     seeds: Annotated[list[Seed], AfterValidator(_unique)] = setting(
-        "each ablation is trained once with each seed",
-        "train for the new seeds, and all later stages",
-        min_length=1,
+        "train for the new seeds, and all later stages", min_length=1
     )
-    device: Literal["auto", "cpu", "cuda"] = setting(
-        "device for detection, training, drawing and scoring. `cpu`: the CPU. `cuda`: a GPU, or "
-        "the job stops. `auto`: a GPU, or the CPU if the machine has none. If the machine has a "
-        "GPU that the job cannot use, the job stops and says what to do "
-        "([docs/gpu.md](../docs/gpu.md)). Exception: if you set the Snakemake resource `gpu` of a "
-        "rule to 0, its jobs run on the CPU, even with `cuda`",
-        "nothing",
-    )
-    gpu_slots: Positive = setting(
-        "number of jobs that may share one GPU. Further jobs wait and say so. Also set the "
-        "resource `gpu` to the number of GPUs times `gpu_slots`, in `profiles/default` or by "
-        "`--resources gpu=N`. Without NVIDIA's MPS, jobs on one GPU take turns, and sharing gains "
-        "little ([docs/gpu.md](../docs/gpu.md))",
-        "nothing",
-    )
+    """each ablation is trained once with each seed"""
+    device: Literal["auto", "cpu", "cuda"] = setting("nothing")
+    """device for detection, training, drawing and scoring. `cpu`: the CPU. `cuda`: a GPU, or the
+    job stops. `auto`: a GPU, or the CPU if the machine has none. If the machine has a GPU that the
+    job cannot use, the job stops and says what to do ([docs/gpu.md](../docs/gpu.md)). Exception: if
+    you set the Snakemake resource `gpu` of a rule to 0, its jobs run on the CPU, even with
+    `cuda`"""
+    gpu_slots: Positive = setting("nothing")
+    """number of jobs that may share one GPU. Further jobs wait and say so. Also set the resource
+    `gpu` to the number of GPUs times `gpu_slots`, in `profiles/default` or by `--resources gpu=N`.
+    Without NVIDIA's MPS, jobs on one GPU take turns, and sharing gains little
+    ([docs/gpu.md](../docs/gpu.md))"""
     ablations: dict[Name, Overrides] = setting(  # type: ignore[valid-type]
-        "ways to train, by name. Each way overrides keys of `train`: see [below](#ablations)",
-        "that ablation's train",
-        min_length=1,
+        "that ablation's train", min_length=1
     )
-    sweeps: dict[Name, SweepSection] = setting(
-        "sweeps, by name. A sweep trains an ablation with several values of one hyper-parameter: "
-        "see [below](#sweeps)",
-        "train for the new values, and all later stages",
-    )
-    reference: Name = setting(
-        "the ablation that all other ablations are compared with. The tables show each difference "
-        "with an interval over test images. If there are several seeds, they also show an interval "
-        "over images and seeds. Each interval has a verdict: better, worse or undecided. Every "
-        "further entry of `ablations` makes the intervals of the primary metric wider",
-        "estimate_differences",
-    )
-    methods: dict[Name, Text] = setting(
-        "folders of sketches that other programs drew from the test photos, by name. They are "
-        "scored beside the ablations ([docs/other-sketches.md](../docs/other-sketches.md))",
-        "collect_sketches",
-    )
-    published: dict[Name, PublishedValues] = setting(
-        "published FID values, by name. They appear in the tables and curves of FID "
-        "([docs/other-sketches.md](../docs/other-sketches.md#show-published-values))",
-        "compare",
-    )
+    """ways to train, by name. Each way overrides keys of `train`: see [below](#ablations)"""
+    sweeps: dict[Name, SweepSection] = setting("train for the new values, and all later stages")
+    """sweeps, by name. A sweep trains an ablation with several values of one hyper-parameter: see
+    [below](#sweeps)"""
+    reference: Name = setting("estimate_differences")
+    """the ablation that all other ablations are compared with. The tables show each difference with
+    an interval over test images. If there are several seeds, they also show an interval over images
+    and seeds. Each interval has a verdict: better, worse or undecided. Every further entry of
+    `ablations` makes the intervals of the primary metric wider"""
+    methods: dict[Name, Text] = setting("collect_sketches")
+    """folders of sketches that other programs drew from the test photos, by name. They are scored
+    beside the ablations ([docs/other-sketches.md](../docs/other-sketches.md))"""
+    published: dict[Name, PublishedValues] = setting("compare")
+    """published FID values, by name. They appear in the tables and curves of FID
+    ([docs/other-sketches.md](../docs/other-sketches.md#show-published-values))"""
     inference: Inference
     evaluation: Evaluation
     comparison: ComparisonSettings
-    draw: Draw | None = setting(
-        "settings of the target `draw`, as {photos: FOLDER, ablation, seed, epoch}. The target "
-        "draws the faces in the photos of this folder with the generator of this ablation, seed "
-        "and epoch. Optional: `background` (`white`, the default, or `keep`), and `points`, a CSV "
-        "file for photos in which no face is found ([docs/own-photos.md](../docs/own-photos.md))",
-        "draw",
-    )
+    draw: Draw | None = setting("draw")
+    """settings of the target `draw`, as {photos: FOLDER, ablation, seed, epoch}. The target draws
+    the faces in the photos of this folder with the generator of this ablation, seed and epoch.
+    Optional: `background` (`white`, the default, or `keep`), and `points`, a CSV file for photos in
+    which no face is found ([docs/own-photos.md](../docs/own-photos.md))"""
 
 
 def canonical(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -718,17 +622,18 @@ def ablation_config(config: Mapping[str, Any], ablation: str) -> TrainConfig:
     return TrainConfig(**{**values, "losses": losses, "frame": config["dataset"]["frame"]})
 
 
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Hyper-parameters with dotted keys for the weights of losses, such as losses.l1."""
+    losses = {f"losses.{name}": weight for name, weight in values.get("losses", {}).items()}
+    return {**{key: value for key, value in values.items() if key != "losses"}, **losses}
+
+
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """The differences between hyper-parameters (and other values of a generator), in words.
 
     A different number of epochs counts only if the learning rate falls over the last epochs,
     because otherwise a longer run keeps its earlier generators.
     """
-
-    def flat(values: Mapping[str, Any]) -> dict[str, Any]:
-        losses = {f"losses.{name}": weight for name, weight in values.get("losses", {}).items()}
-        return {**{key: value for key, value in values.items() if key != "losses"}, **losses}
-
     found, wanted = flat(found), flat(wanted)
     left_out = set() if wanted.get("lr_decay_epochs") else {"epochs"}
     return [
