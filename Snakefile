@@ -61,9 +61,9 @@ if not HOSTED and workflow.is_main_process:
         # Snakemake reports jobs that a person stopped as failed, so the last line corrects this.
         logged = "".join(Path(file).read_text(errors="replace") for file in log)
         if "Terminating processes on user request" in logged:
-            atexit.register(run_plan.say_stopped, "Ctrl-C")
+            atexit.register(print, STOPPED.format("Ctrl-C"), file=sys.stderr)
         elif "Will exit after finishing currently running jobs" in logged:
-            atexit.register(run_plan.say_stopped, "SIGTERM")
+            atexit.register(print, STOPPED.format("SIGTERM"), file=sys.stderr)
 
 
 rule all:

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
@@ -13,7 +14,8 @@ def file_of(name: str) -> Path:
     return SCRIPTS.joinpath(*name.split(".")).with_suffix(".py")
 
 
-def imported(module: Path) -> set[Path]:
+@cache
+def imported(module: Path) -> frozenset[Path]:
     """Library modules that `module` imports, anywhere in its code.
 
     Fails where it imports in a way that leaves open what: relatively, or by a name made at run
@@ -23,7 +25,7 @@ def imported(module: Path) -> set[Path]:
     for node in ast.walk(ast.parse(module.read_text())):
         assert not hides_an_import(node), f"{module}, line {node.lineno}: an import that hides"
         paths |= {file_of(name) for name in library_names(node)}
-    return {path for path in paths if path.is_file()}
+    return frozenset(path for path in paths if path.is_file())
 
 
 def library_names(node: ast.AST) -> Iterator[str]:

@@ -104,7 +104,8 @@ def test_no_module_imports_itself_through_others():
     "module", sorted(f"{folder}.{leaf}" for folder, leaves in FORMATS.items() for leaf in leaves)
 )
 def test_reading_a_format_loads_no_maker_and_no_heavy_library(module):
-    loaded = loaded_by(f"import photosketch.{module}")
+    torch = NEEDED.get(module, set()) & {"torch"}
+    loaded = loaded_by(f"import photosketch.{module}", *torch)
     assert loaded & HEAVY == NEEDED.get(module, set())
     library = {name.removeprefix("photosketch.") for name in loaded if "photosketch." in name}
     makers = {
@@ -137,7 +138,8 @@ def test_reading_a_format_loads_no_maker_and_no_heavy_library(module):
 def test_a_script_loads_what_its_stage_needs(script, never):
     tree = ast.parse((SCRIPTS / f"{script}.py").read_text())
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    loaded = loaded_by("\n".join(map(ast.unparse, imports)))
+    torch = () if "torch" in never else ("torch",)
+    loaded = loaded_by("\n".join(map(ast.unparse, imports)), *torch)
     assert "photosketch.jobs.job" in loaded
     assert not loaded & never
 
@@ -149,15 +151,19 @@ def test_the_draw_command_tells_of_missing_files_before_it_loads_anything_heavy(
 
 
 @cache
-def importer() -> subprocess.Popen:
+def importer(*loaded: str) -> subprocess.Popen:
     """A process that answers Python code with the modules that a fork of it has then loaded.
 
-    What nearly every module imports, and no test here asks about, is loaded beforehand.
+    It has some modules beforehand: `loaded`, what nearly every module imports and no test here asks
+    about, and folders of the library that every stage may use.
     """
     program = """if True:
         import os, sys
         sys.path.insert(0, sys.argv[1])
-        import numpy, pandas, PIL.Image, yaml
+        import numpy, pandas, PIL.Image, scipy.stats, tqdm, yaml
+        import photosketch.data.pairs
+        for name in sys.argv[2:]:
+            __import__(name)
         for line in sys.stdin:
             if not os.fork():
                 try:
@@ -168,13 +174,14 @@ def importer() -> subprocess.Popen:
                 os._exit(0)
             os.wait()
     """
-    command = [sys.executable, "-c", program, str(SCRIPTS)]
+    command = [sys.executable, "-c", program, str(SCRIPTS), *loaded]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def loaded_by(code: str) -> set[str]:
-    """The modules that are loaded after the code."""
-    print(repr(code), file=importer().stdin, flush=True)
-    loaded = set(importer().stdout.readline().split())
+def loaded_by(code: str, *before: str) -> set[str]:
+    """The modules that are loaded after the code in an `importer` of modules that may be there."""
+    process = importer(*before)
+    print(repr(code), file=process.stdin, flush=True)
+    loaded = set(process.stdout.readline().split())
     assert "sys" in loaded, loaded
     return loaded

@@ -16,14 +16,15 @@ from photosketch.data import pairs as pair_table
 from photosketch.evaluation import method_sketches, metrics
 from photosketch.jobs import code_version as code_versions
 from photosketch.jobs import devices, run_plan
-from photosketch.jobs.job import InputError, counted, told
+from photosketch.jobs.job import InputError, counted, tell_ctrl_c, told
 from photosketch.training import kept_trainings
 
 sys.path.remove(LIBRARY)  # a host may have modules with the names of the scripts
+STOPPED = "stopped by {}: run the same command again to continue"
 if not HOSTED:  # jobs import this library too; this holds for the whole process
     run_plan.let_jobs_import(LIBRARY)
     if workflow.is_main_process:
-        sys.excepthook = run_plan.tell_ctrl_c
+        tell_ctrl_c(STOPPED.format("Ctrl-C"))
 
 MISTAKES = "The configuration has mistakes:"
 
@@ -68,9 +69,9 @@ except InputError as error:
     refuse("The table of pairs (dataset.pairs) cannot be used:", error.problems)
 
 images = [
-    (f"{m} of {row['subset']} {row['id']}", row[m])
+    (f"{modality} of {row['subset']} {row['id']}", row[modality])
     for row in PAIRS
-    for m in pair_table.MODALITIES
+    for modality in pair_table.MODALITIES
 ]
 images += [
     (f"methods.{name}", path)
@@ -79,18 +80,14 @@ images += [
 ]
 if mistakes := checks.paths_with_placeholders(images):
     refuse("Images cannot be used:", mistakes)
-
-SUBSETS = pair_table.subsets(PAIRS)
-if mistakes := [
-    *checks.unknown_published_subsets(config, SUBSETS),
-    *checks.unknown_people(config, PAIRS),
-]:
+if mistakes := checks.unknown_in_pairs(config, PAIRS):
     refuse(MISTAKES, mistakes)
 
+SUBSETS = pair_table.subsets(PAIRS)
 SEEDS = config["seeds"]
 EPOCHS = settings.evaluated_epochs(config)
 ABLATIONS = settings.ablation_order(config["ablations"], base["ablations"])
-SWEEP_POINTS = sweeps.points_alone(ABLATIONS, written)
+SWEEP_POINTS = [name for name in ABLATIONS if name not in written["ablations"]]
 SHOWN = sweeps.shown(ABLATIONS, SWEEP_POINTS, SWEEPS)
 METHODS = list(config["methods"])
 FRAME = config["dataset"]["frame"]
@@ -151,31 +148,8 @@ def code_version(script):
     return planned or code_versions.code_version(script)
 
 
-def drawing_generator(wildcards):
-    """The generator to draw with, by absolute path: no rule produces it, so Snakemake does not
-    train it."""
-    if not DRAW:
-        raise Refused(
-            "draw: is not set; add for example --config "
-            f"'draw={{photos: my_photos, ablation: {ABLATIONS[-1]}, seed: {SEEDS[0]}, "
-            f"epoch: {EPOCHS[-1]}}}'"
-        )
-    if mistakes := checks.draw_problems(DRAW, ABLATIONS, SEEDS, EPOCHS):
-        refuse(MISTAKES, mistakes)
-    path = Path(
-        f"results/{config['run']}/train/{DRAW['ablation']}/seed{DRAW['seed']}",
-        f"generator_epoch{DRAW['epoch']}.safetensors",
-    )
-    if not path.is_file():
-        command = run_plan.typed(OPTIONS, str(path))
-        raise Refused(
-            f"draw: {path} is not trained yet; first run (with your profile, if any)\n{command}"
-        )
-    return str(path.absolute())
-
-
 def hparams(ablation):
-    """The canonical hyper-parameters of one ablation."""
+    """The hyper-parameters of one ablation."""
     return settings.ablation_config(config, ablation).hparams()
 
 

@@ -26,11 +26,6 @@ SWEEP = {"ablation": "local", "key": "losses.local", "values": [0, 5.0, 25, 0.5]
 OWN = {"onnx": "dino.onnx", "size": 224, "mean": [0.5, 0.5, 0.5], "std": [0.2, 0.2, 0.2]}
 
 
-@pytest.fixture
-def config():
-    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
-
-
 def with_values(config, values):
     """A copy of `config` with the dotted keys of `values` set."""
     changed = copy.deepcopy(config)
@@ -41,13 +36,6 @@ def with_values(config, values):
             section = section[part]
         section[last] = value
     return changed
-
-
-def with_overlays(config, *names):
-    """The overlays of config/, merged as in Snakemake, without dropped ablations."""
-    for name in names:
-        update_config(config, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
-    return loading.without_dropped(config)
 
 
 @pytest.mark.parametrize("case", BAD_VALUES, ids=lambda case: case["says"][:60])
@@ -92,8 +80,8 @@ def test_sections_of_wrong_forms_are_mistakes_too(config, sections):
         *([name, "tiny"] for name in ("warp", "report2019", "cuhk-cpu")),
     ],
 )
-def test_the_overlays_are_valid(config, overlays):
-    config = with_overlays(config, *overlays)
+def test_the_overlays_are_valid(with_overlays, overlays):
+    config = with_overlays(*overlays)
     assert sweeps.config_problems(config) == []
     assert settings.evaluated_epochs(config)[-1] == config["train"]["epochs"]
 
@@ -217,8 +205,8 @@ def test_ablations_keep_the_order_of_config_yaml_with_new_ones_behind():
     assert order == ["baseline", "glad", "wide", "tall"]
 
 
-def test_the_overlay_of_the_report_is_its_protocol_with_its_values(config):
-    config = with_overlays(config, "report2019")
+def test_the_overlay_of_the_report_is_its_protocol_with_its_values(with_overlays):
+    config = with_overlays("report2019")
     assert settings.evaluated_epochs(config) == list(range(500, 801, 10))
     baseline = settings.ablation_config(config, "baseline")
     assert (baseline.batch_size, baseline.epochs, baseline.lr) == (1, 800, 1e-4)
@@ -230,8 +218,8 @@ def test_the_overlay_of_the_report_is_its_protocol_with_its_values(config):
     assert {entry["features"] for entry in published} == {"inception-imagenet"}
 
 
-def test_the_warp_overlay_adds_two_ablations_and_changes_nothing_else(config):
-    merged = with_overlays(copy.deepcopy(config), "warp")
+def test_the_warp_overlay_adds_two_ablations_and_changes_nothing_else(config, with_overlays):
+    merged = with_overlays("warp")
     local = settings.ablation_config(config, "local").hparams()
     for name, warp in (("local_warp", "face"), ("local_warp_region", "region")):
         added = settings.ablation_config(merged, name).hparams()
@@ -240,24 +228,18 @@ def test_the_warp_overlay_adds_two_ablations_and_changes_nothing_else(config):
     assert merged == config
 
 
-def test_people_of_the_grids_have_to_be_test_people(config):
-    pairs = [
-        {"subset": "AR", "id": "1", "split": "test"},
-        {"subset": "AR", "id": "2", "split": "train"},
-    ]
-    config["comparison"] = {"people": ["AR/1"]}
-    assert checks.unknown_people(config, pairs) == []
-    config["comparison"] = {"people": ["AR/2", "1"]}
-    unknown = checks.unknown_people(config, pairs)
-    assert [text.partition(":")[2].split()[0] for text in unknown] == ["AR/2", "1"]
-
-
-def test_published_values_of_unknown_subsets_are_named(config):
-    config["published"] = {"paper": {"source": "a", "features": "b", "fid": {"all": 28, "AR": 30}}}
-    assert checks.unknown_published_subsets(config, ["AR"]) == []
-    [unknown] = checks.unknown_published_subsets(config, ["CUHK"])
-    assert unknown.startswith("published.paper.fid.AR: ")
-    assert unknown.endswith("known: CUHK, all")
+def test_people_and_subsets_that_the_pairs_do_not_have_are_named(config):
+    pairs = [{"subset": "AR", "id": str(n), "split": s} for n, s in ((1, "test"), (2, "train"))]
+    paper = {"source": "a", "features": "b", "fid": {"all": 28, "AR": 30}}
+    known = {**config, "comparison": {"people": ["AR/1"]}, "published": {"paper": paper}}
+    assert checks.unknown_in_pairs(known, pairs) == []
+    paper["fid"]["CUHK"] = 30
+    subset, *people = checks.unknown_in_pairs(
+        {**known, "comparison": {"people": ["AR/2", "1"]}}, pairs
+    )
+    assert subset.startswith("published.paper.fid.CUHK: ")
+    assert subset.endswith("known: AR, all")
+    assert [text.partition(":")[2].split()[0] for text in people] == ["AR/2", "1"]
 
 
 @pytest.mark.parametrize(
@@ -372,14 +354,6 @@ def test_the_primary_metric_is_one_whose_differences_are_resampled():
     assert sorted(primary["enum"]) == sorted(resampled)
 
 
-BOMB = (
-    "a0: &a0 ["
-    + "1, " * 20
-    + "]\n"
-    + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 20)}]\n" for i in range(1, 8))
-)
-
-
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
@@ -401,9 +375,6 @@ BOMB = (
             ["1: train.lr: YAML reads 1:30.5", "1: train.ngf: YAML reads 0x1F"],
         ),
         ("train: {beta1: -0b1}", ["1: train.beta1: YAML reads -0b1 as -1"]),
-        ("draw: &a {photos: *a}", ["1: draw.photos contains itself, by an alias"]),
-        ("seeds: &a [0, *a]", ["1: seeds.1 contains itself"]),
-        (BOMB, ["1: aliases make more than 100,000 entries"]),
         ("a: &a {x: 1}\nb: {<<: *a, y: [0, -1, 0.5, .5, 1.0e-5, '010', 2026-01-01]}", []),
     ],
 )
@@ -481,7 +452,7 @@ def test_keys_of_an_overlay_that_reach_no_ablation_are_named(config, train, abla
         *((text, "has no keys; ") for text in ("", "7", "- run")),
         *(
             (text, "is not YAML (")
-            for text in ("run: {a: 1", "\trun: a", "[" * 9999, "a: 2024-13-45")
+            for text in ("run: {a: 1", "\trun: a", "[" * 500, "a: 2024-13-45", "a: &a [0, *a]")
         ),
         (b"\xff\xfe\x00", "is not UTF-8 (invalid start byte); save it as UTF-8"),
     ],
@@ -497,8 +468,8 @@ def test_files_that_are_not_overlays_are_named(tmp_path, text, fault):
 
 
 @pytest.mark.parametrize("order", [("tiny", "cuhk-cpu"), ("cuhk-cpu", "tiny")])
-def test_a_trial_keeps_run_and_seeds_and_has_results_of_its_own(config, order):
-    config = {**with_overlays(config, *order), "seeds": [3, 4]}
+def test_a_trial_keeps_run_and_seeds_and_has_results_of_its_own(with_overlays, order):
+    config = {**with_overlays(*order), "seeds": [3, 4]}
     config["dataset"]["pairs"] = str(ROOT / "resources/demo/pairs.tsv")
     for loaded in loading.load(config, [config], {})[:2]:
         assert (loaded["run"], loaded["seeds"]) == ("cuhk-cpu-tiny", [3, 4])

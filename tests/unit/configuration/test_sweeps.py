@@ -1,21 +1,10 @@
 """Sweeps: the ablations of their points, and every mistake named."""
 
 import copy
-from pathlib import Path
 
-import pytest
-import yaml
-from snakemake.utils import update_config
+from photosketch.configuration import checks, settings, sweeps
 
-from photosketch.configuration import checks, loading, settings, sweeps
-
-ROOT = Path(__file__).parents[3]
 WEIGHTS = {"ablation": "local", "key": "losses.local", "values": [0, 5.0, 25, 0.5]}
-
-
-@pytest.fixture
-def config():
-    return yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
 
 def expanded(config, **swept):
@@ -52,7 +41,7 @@ def test_a_point_that_is_written_as_an_ablation_is_one_of_those(config):
     config["ablations"]["local-local5"] = {"losses": {"local": 5}}
     merged, [sweep] = expanded(config, weights=WEIGHTS)
     assert sweep.points[1] == sweeps.Point(5, "local-local5", "local-local5")
-    assert sweeps.points_alone(merged["ablations"], config) == ["local-local0p5"]
+    assert merged["ablations"].keys() - config["ablations"] == {"local-local0p5"}
 
 
 def test_a_point_of_two_sweeps_has_the_name_of_the_first(config):
@@ -82,16 +71,14 @@ def test_names_are_made_of_any_value_that_a_hyper_parameter_has(config):
 def test_grids_leave_points_out_that_are_not_asked_for(config):
     rates = {"ablation": "local", "key": "lr", "values": [0.1], "show": True}
     merged, found = expanded(config, weights=WEIGHTS, rates=rates)
-    points = sweeps.points_alone(merged["ablations"], config)
-    assert points == ["local-local5", "local-local0p5", "local-lr0p1"]
+    points = ["local-local5", "local-local0p5", "local-lr0p1"]
+    assert list(merged["ablations"]) == [*config["ablations"], *points]
     shown = sweeps.shown(list(merged["ablations"]), points, found)
     assert shown == [*config["ablations"], "local-lr0p1"]
 
 
-def test_the_questions_overlay_sweeps_a_weight_between_two_ablations_that_are_there(config):
-    for name in ("demo", "questions"):
-        update_config(config, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
-    config = loading.without_dropped(config)
+def test_the_questions_overlay_sweeps_a_weight_between_two_ablations_that_are_there(with_overlays):
+    config = with_overlays("demo", "questions")
     assert sweeps.config_problems(config) == []
     merged, [sweep] = sweeps.expanded(config)
     assert [point.ablation for point in sweep.points] == ["baseline", "local", "local-local100"]

@@ -120,18 +120,6 @@ def test_ctrl_c_while_a_command_loads_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err == "interrupted by Ctrl-C\n"
 
 
-@pytest.mark.parametrize(
-    ("error", "last"),
-    [
-        (KeyboardInterrupt(), "stopped by Ctrl-C: run the same command again to continue"),
-        (ValueError("other"), "ValueError: other"),
-    ],
-)
-def test_ctrl_c_while_jobs_are_planned_is_one_line(capsys, error, last):
-    run_plan.tell_ctrl_c(type(error), error, None)
-    assert capsys.readouterr().err == f"{last}\n"
-
-
 def test_the_command_for_another_target_is_the_user_s_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     plan = run_plan.plan_file("mine")

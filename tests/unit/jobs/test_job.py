@@ -11,8 +11,11 @@ import textwrap
 from collections import namedtuple
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import threadpoolctl
+import torch
 
 from photosketch.jobs import code_version
 from photosketch.jobs import job as runtime
@@ -240,14 +243,14 @@ def test_ctrl_c_while_a_script_imports_its_modules_is_one_line_and_no_traceback(
 
 
 def test_the_log_of_a_script_begins_with_versions_and_ends_with_the_time(tmp_path):
-    log = tmp_path / "job.log"
     version = code_version.code_version("compare.py")
-    arguments = f"2, '/a/compare.py', {version!r}"
-    code, _, written = run_job(log, "pass", arguments, before="import numpy\n")
+    arguments = f"1, '/a/compare.py', {version!r}"
+    body = "print(cv2.getNumThreads())"
+    code, _, written = run_job(tmp_path / "job.log", body, arguments, before="import cv2\n")
     assert code == 0
-    first, last = written.splitlines()
-    versions = f"Python {platform.python_version()}, numpy {np.__version__}"
-    assert first == f"compare.py: {versions}; threads: 2"
+    first, threads, last = written.splitlines()
+    versions = f"Python {platform.python_version()}, numpy {np.__version__}, cv2 {cv2.__version__}"
+    assert (first, threads) == (f"compare.py: {versions}; threads: 1", "1")
     assert re.fullmatch(r"finished after \d+ s", last)
 
 
@@ -259,16 +262,17 @@ def test_a_job_whose_code_was_edited_after_planning_does_not_begin(tmp_path):
     assert "begun" not in log
 
 
-def test_a_job_uses_no_more_threads_than_it_was_given_processors(tmp_path):
-    before = (
-        "import torch, cv2, threadpoolctl\n"
-        f"os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[:1]})\n"
-    )
-    body = (
-        "blas = threadpoolctl.ThreadpoolController().select(user_api='blas').info()\n"
-        "print(torch.get_num_threads(), cv2.getNumThreads(), {b['num_threads'] for b in blas})"
-    )
-    assert run_job(tmp_path / "job.log", body, "4", before) == (0, "", "1 1 {1}\n")
+@pytest.mark.parametrize(("processors", "used"), [({0}, 1), ({0, 1, 2}, 3), (set(range(9)), 4)])
+def test_a_job_uses_no_more_threads_than_it_was_given_processors(monkeypatch, processors, used):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: processors)
+    try:
+        runtime.set_threads(4)
+        assert (torch.get_num_threads(), cv2.getNumThreads()) == (used, used)
+        blas = threadpoolctl.ThreadpoolController().select(user_api="blas").info()
+        assert {library["num_threads"] for library in blas} == {1}
+    finally:
+        torch.set_num_threads(1)
+        cv2.setNumThreads(1)
 
 
 def test_of_many_problems_the_console_is_told_20_and_the_log_all_each_once(tmp_path):

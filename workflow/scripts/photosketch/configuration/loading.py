@@ -15,9 +15,11 @@ from photosketch.jobs.provenance import PROJECT
 if TYPE_CHECKING:
     import yaml
 
-MOST_ENTRIES = 100_000  # of a file with its aliases expanded: a few lines can mean millions
-# the sections whose entries an overlay can drop by null, and the word for an entry
-DROPPABLE = {"ablations": "an ablation", "sweeps": "a sweep"}
+# the sections whose entries an overlay can drop by null, an entry in words, and what else to do
+DROPPABLE = {
+    "ablations": ("an ablation", "write {} to use the settings of train"),
+    "sweeps": ("a sweep", "define it"),
+}
 DEFAULTS = PROJECT / "config" / "config.yaml"
 JSON_WORDS = ("null", "true", "false")  # Snakemake takes these for text in --config
 
@@ -88,8 +90,7 @@ def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The content of a configuration file.
 
     Raises InputError if the file is missing or has no keys, and with every place whose meaning in
-    YAML is a surprise: a repeated key, a number that is not decimal, an anchor that contains its
-    own alias, and aliases for too many entries.
+    YAML is a surprise: a repeated key, and a number that is not decimal.
     """
     import yaml
 
@@ -113,49 +114,34 @@ def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
     return keys
 
 
-def _faults_of_text(document: "yaml.Node | None") -> list[str]:
-    """The faults of `read_overlay`, each with its line."""
+def _faults_of_text(node: "yaml.Node | None", key: str = "") -> Iterator[str]:
+    """The faults of `read_overlay` in the value of a dotted key, each with its line."""
     import yaml
 
-    visited = 0
-
-    def walk(node: yaml.Node, key: str, above: tuple[yaml.Node, ...]) -> Iterator[str]:
-        nonlocal visited
-        visited += 1
-        line = f"line {node.start_mark.line + 1}: {key.rstrip('.')}"
-        if node in above:
-            yield f"{line} contains itself, by an alias of its own anchor; write its value out"
-        elif visited > MOST_ENTRIES:
-            return
-        elif isinstance(node, yaml.SequenceNode):
-            for index, item in enumerate(node.value):
-                yield from walk(item, f"{key}{index}.", (*above, node))
-        elif isinstance(node, yaml.MappingNode):
-            lines: dict[str, int] = {}
-            for name, item in node.value:
-                own = name.start_mark.line + 1
-                if name.value in lines:
-                    yield (
-                        f"line {own}: {key}{name.value} is already in line {lines[name.value]}, "
-                        "which would be ignored; join the two"
-                    )
-                lines[name.value] = own
-                yield from walk(item, f"{key}{name.value}.", (*above, node))
-        elif not _is_plain(node):
-            yield (
-                f"{line}: YAML reads {node.value} as {yaml.safe_load(node.value)}; write the "
-                "number in decimal digits, or in quotes if it is a name"
-            )
-
-    faults = list(walk(document, "", ())) if document else []
-    if visited > MOST_ENTRIES:
-        faults.append(f"line 1: aliases make more than {MOST_ENTRIES:,} entries; write fewer")
-    return faults
+    if isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            yield from _faults_of_text(item, f"{key}{index}.")
+    elif isinstance(node, yaml.MappingNode):
+        lines: dict[str, int] = {}
+        for name, item in node.value:
+            own = name.start_mark.line + 1
+            if name.value in lines:
+                yield (
+                    f"line {own}: {key}{name.value} is already in line {lines[name.value]}, "
+                    "which would be ignored; join the two"
+                )
+            lines[name.value] = own
+            yield from _faults_of_text(item, f"{key}{name.value}.")
+    elif isinstance(node, yaml.ScalarNode) and not _is_plain(node):
+        yield (
+            f"line {node.start_mark.line + 1}: {key.rstrip('.')}: YAML reads {node.value} as "
+            f"{yaml.safe_load(node.value)}; write the number in decimal digits, or in quotes if it "
+            "is a name"
+        )
 
 
 def _is_plain(node: "yaml.Node") -> bool:
-    """Whether a scalar is not a number, or a number that YAML reads as people do. In YAML 1.1 010
-    is 8 and 1:30 is 90."""
+    """False for a number that YAML 1.1 does not read as people do: 010 is 8 and 1:30 is 90."""
     kind, text = node.tag.rpartition(":")[2], node.value
     if kind == "int":
         return re.fullmatch(r"[-+]?(0|[1-9]\d*)", text) is not None
@@ -165,33 +151,34 @@ def _is_plain(node: "yaml.Node") -> bool:
 def unknown_nulls(config: Mapping[str, Any], files: Iterable[Mapping[str, Any]]) -> list[str]:
     """Ablations and sweeps that are set to null although no file defines them: misspelt names, or
     new entries that were left empty."""
-    otherwise = {"ablations": "write {} to use the settings of train", "sweeps": "define it"}
-    defined = {
-        (section, name)
-        for file in files
-        for section in DROPPABLE
-        if isinstance(file.get(section), dict)
-        for name, value in file[section].items()
-        if value is not None
-    }
-    return [
-        f"{section}.{name}: null leaves out {one} of another file, but no file has one called "
-        f"{name}; correct the name, or {otherwise[section]}"
-        for section, one in DROPPABLE.items()
-        if isinstance(config.get(section), dict)
-        for name, value in config[section].items()
-        if value is None and (section, name) not in defined
-    ]
+    problems = []
+    for section, (one, otherwise) in DROPPABLE.items():
+        defined = {
+            name for file in files for name, own in _entries(file, section) if own is not None
+        }
+        problems += [
+            f"{section}.{name}: null leaves out {one} of another file, but no file has one called "
+            f"{name}; correct the name, or {otherwise}"
+            for name, value in _entries(config, section)
+            if value is None and name not in defined
+        ]
+    return problems
 
 
 def without_dropped(config: Mapping[str, Any]) -> dict[str, Any]:
     """The config without the ablations and sweeps that an overlay set to null."""
     remaining = {
-        section: {name: value for name, value in config[section].items() if value is not None}
+        section: {name: value for name, value in _entries(config, section) if value is not None}
         for section in DROPPABLE
         if isinstance(config.get(section), dict)
     }
     return {**config, **remaining}
+
+
+def _entries(config: Mapping[str, Any], section: str) -> Iterable[tuple[str, Any]]:
+    """The entries of a section; none if it is missing or no mapping."""
+    entries = config.get(section)
+    return entries.items() if isinstance(entries, dict) else ()
 
 
 def with_typed_values(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,21 +188,10 @@ def with_typed_values(config: Mapping[str, Any], given: Mapping[str, Any]) -> di
     the top it reads numbers itself, and text that it leaves there is meant: `run="7"`.
     """
     typed = {
-        key: value
-        if isinstance(value, str) and value not in JSON_WORDS
-        else _merged(config[key], value)
+        key: value if isinstance(value, str) and value not in JSON_WORDS else _typed(value)
         for key, value in given.items()
-        if key in config
     }
-    return {**config, **typed}
-
-
-def _merged(present: Any, given: Any) -> Any:
-    """A given value, typed; a given mapping is merged into the present mapping."""
-    if isinstance(present, Mapping) and isinstance(given, Mapping):
-        own = {key: _merged(present[key], value) for key, value in given.items() if key in present}
-        return {**present, **own}
-    return _typed(given)
+    return merged(config, typed)
 
 
 def _typed(value: Any) -> Any:

@@ -49,11 +49,6 @@ def expanded(config: dict[str, Any]) -> tuple[dict[str, Any], list[Sweep]]:
     return {**config, "ablations": ablations}, sweeps
 
 
-def points_alone(ablations: Iterable[str], before: Mapping[str, Any]) -> list[str]:
-    """The ablations that only sweeps need: those not in the configuration before `expanded`."""
-    return [name for name in ablations if name not in before["ablations"]]
-
-
 def shown(ablations: Iterable[str], points: Sequence[str], sweeps: Iterable[Sweep]) -> list[str]:
     """The ablations for grids and gallery: all but `points`, except those of sweeps with `show`."""
     wanted = {point.ablation for sweep in sweeps if sweep.show for point in sweep.points}
@@ -77,9 +72,7 @@ def _sweep_problems(config: Mapping[str, Any]) -> Iterator[str]:
     sweeps, ablations = config.get("sweeps"), config.get("ablations")
     if not isinstance(sweeps, Mapping) or not isinstance(ablations, Mapping):
         return
-    nodes = checks.schema(settings.HyperParameters)["properties"]
-    losses = [f"losses.{name}" for name in settings.LossWeights.model_fields]
-    keys = [*(name for name in nodes if name != "losses"), *losses]
+    keys = settings.HYPER_PARAMETERS
     for name, sweep in sweeps.items():
         if not isinstance(sweep, Mapping):
             continue
@@ -130,7 +123,9 @@ def _expand(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Sweep], lis
                 )
             elif not same:
                 ablations[own], hparams[own] = overrides, wanted
-            points.setdefault(found, Point(_plain(value), own, found))
+            # 5 for 5.0, so that the way of writing a number makes no difference
+            plain = int(value) if isinstance(value, float) and value.is_integer() else value
+            points.setdefault(found, Point(plain, own, found))
         sweeps.append(Sweep(name, base, key, tuple(points.values()), sweep.get("show", False)))
     return ablations, sweeps, mistakes
 
@@ -142,17 +137,9 @@ def _with_value(overrides: Mapping[str, Any], key: str, value: Any) -> dict[str,
     return {**overrides, first: inner}
 
 
-def _plain(value: Any) -> Any:
-    """5 for 5.0, so that the way of writing a number makes no difference."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _point_name(ablation: str, key: str, value: Any) -> str:
     """`local-local5`, `baseline-lr0p0002`, `local-warpface`, `local-fliptrue`."""
-    if isinstance(value, bool):
-        text = str(value).lower()
-    elif isinstance(value, float):
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, float):
         text = f"{value:.15g}".replace(".", "p").replace("+", "")
-    else:
-        text = str(value)
     return f"{ablation}-{key.rpartition('.')[2]}{text}"

@@ -1,9 +1,8 @@
 """A hash of the code that a stage's result depends on: its script and the modules it imports.
 
 Snakemake tracks a script by the time of its file, and does not track imported modules. So every
-rule has this hash among its params. A regular expression finds the imports, in a tenth of the time
-that Python's parser takes; a test compares the two. The expression needs absolute imports and empty
-`__init__.py` files. (The file of `draw` is not empty, but no module imports it.)
+rule has this hash among its params. A regular expression finds the imports (they have to be
+absolute) in a tenth of the time that Python's parser takes; a test compares the two.
 """
 
 import hashlib
@@ -12,17 +11,15 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parents[2]
+LIBRARY = SCRIPTS / "photosketch"
 # The configuration reaches a result through params. The jobs package decides how a script runs, not
-# what it computes. No stage reads TensorBoard's log.
-EXEMPT = frozenset(
-    SCRIPTS / "photosketch" / f"{name}.py"
-    for name in (
-        *(f"configuration/{name}" for name in ("checks", "loading", "settings", "sweeps")),
-        "geometry/patch_checks",
-        *("jobs/code_version", "jobs/devices", "jobs/job", "jobs/progress", "jobs/provenance"),
-        *("jobs/run_plan", "training/tensorboard_log"),
-    )
-)
+# what it computes (but for the threads). No stage reads TensorBoard's log.
+EXEMPT = {
+    *(LIBRARY / "configuration").glob("*.py"),
+    *(LIBRARY / "jobs").glob("*.py"),
+    LIBRARY / "geometry" / "patch_checks.py",
+    LIBRARY / "training" / "tensorboard_log.py",
+} - {LIBRARY / "jobs" / "threads.py"}
 # `from photosketch.a import b, c`, also in parentheses with comments; `import photosketch.a, ...`
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(photosketch[\w.]*)[ \t]+)?import[ \t]+"
@@ -42,9 +39,7 @@ def code_version(script: str) -> str:
 
 def reached_files(script: Path) -> list[Path]:
     """The script, all library modules it imports but the exempt ones, and their data files, sorted.
-
-    A data file lies beside a module and has its name with another suffix.
-    """
+    A data file lies beside a module and has its name with another suffix."""
     reached: set[Path] = set()
     waiting = {script}
     while waiting:

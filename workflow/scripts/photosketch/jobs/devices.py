@@ -50,13 +50,11 @@ def acquire_device(
     """Select a GPU on which fewer than `slots` jobs run and make it current, or return the CPU.
 
     The CPU is taken if it is `wanted`, if the job has not `asked` its scheduler for a GPU, and with
-    `auto` on a machine without a card, outside of SLURM. Among the GPUs that CUDA_VISIBLE_DEVICES
-    allows, the one with the fewest jobs is taken. A job locks a slot until its process ends: a file
-    named after slot and device (by UUID, because a scheduler may number devices differently for
-    each job). If all slots are locked, the job says so and waits. The files lie in `lock_folder`,
-    by default a folder of this machine and user: not on a shared file system, and not where
-    `snakemake --unlock` would remove them.
-    On a machine without a card the log says why torch sees no GPU, unless `in_short`.
+    `auto` on a machine without a card, outside of SLURM; then the log says why torch sees no GPU,
+    unless `in_short`. Of the GPUs in CUDA_VISIBLE_DEVICES, the one with the fewest jobs is taken.
+    A job locks a slot until its process ends: a file named after slot and device, in `lock_folder`
+    (default: a folder of this machine and user, neither on a shared file system nor where
+    `snakemake --unlock` would remove it). If all slots are locked, the job says so and waits.
 
     Raises InputError if no GPU can be used although `wanted` is cuda or this machine has a GPU (an
     old driver, a scheduler that gave none), and if all GPUs are too old.
@@ -75,13 +73,17 @@ def acquire_device(
         raise InputError([f"{reason}. {remedy}; or {ON_THE_CPU}"])
     cards = _supported_cards(console)
     folder = Path(lock_folder or f"/tmp/photosketch-gpus-{os.getuid()}")
+    first, *_ = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    mig_slice = first.replace("/", "-") if first.startswith("MIG-") else None  # at most one is seen
     announced = False
     while True:
         for slot, index in product(range(slots), cards):
             properties = torch.cuda.get_device_properties(index)
+            # by UUID, because a scheduler may number devices differently for each job; for a MIG
+            # slice, torch gives the UUID of the whole GPU
+            name = mig_slice or f"gpu-{properties.uuid}"
             suffix = f"-slot{slot}" if slot else ""
-            name = f"{_lock_name(properties.uuid)}{suffix}.lock"
-            lock = try_lock(folder / name, console, f"GPU {index}")
+            lock = try_lock(folder / f"{name}{suffix}.lock", console, f"GPU {index}")
             if lock is None:
                 continue
             if _made_current(index):
@@ -124,22 +126,20 @@ def _why_no_gpu() -> tuple[str, str] | None:
 
 
 def _supported_cards(console: TextIO) -> list[int]:
-    """The GPUs that this build of torch has code for. The console names the others.
-
-    Raises InputError if there is no such GPU.
-    """
+    """The GPUs that this build of torch has code for; the console names the others. Raises
+    InputError if there is no such GPU."""
     import torch
 
     built = torch.cuda.get_arch_list()
     supported, unsupported = [], []
     for index in range(torch.cuda.device_count()):
-        properties = torch.cuda.get_device_properties(index)
-        if is_served((properties.major, properties.minor), built):
+        card = torch.cuda.get_device_properties(index)
+        if is_served((card.major, card.minor), built):
             supported.append(index)
         else:
             unsupported.append(
-                f"GPU {index}, {properties.name}, has compute capability {properties.major}."
-                f"{properties.minor}, which this build of torch has no code for ({' '.join(built)})"
+                f"GPU {index}, {card.name}, has compute capability {card.major}.{card.minor}, "
+                f"which this build of torch has no code for ({' '.join(built)})"
             )
     if not supported:
         remedy = f"install a build of torch that has, or {ON_THE_CPU}"
@@ -156,26 +156,13 @@ def is_served(capability: tuple[int, int], built: Sequence[str]) -> bool:
     Intermediate code (compute) runs on all later cards. A name that ends in a letter stands for
     that architecture alone.
     """
-    for name in built:
-        if found := re.fullmatch(r"(sm|compute)_(\d+)(\d)([a-z]?)", name):
-            kind, major, minor, exact = found.groups()
-            architecture = int(major), int(minor)
-            same_major = kind == "compute" or capability[0] == architecture[0]
-            if capability == architecture or (
-                not exact and same_major and capability > architecture
-            ):
-                return True
+    for found in re.finditer(r"\b(sm|compute)_(\d+)(\d)([a-z]?)\b", " ".join(built)):
+        kind, major, minor, exact = found.groups()
+        architecture = int(major), int(minor)
+        runs_later = not exact and (kind == "compute" or capability[0] == architecture[0])
+        if capability == architecture or (runs_later and capability > architecture):
+            return True
     return False
-
-
-def _lock_name(uuid: str) -> str:
-    """A name for the lock file of a device: the UUID of a GPU, or the name of a MIG slice.
-
-    A process sees at most one slice, the first in CUDA_VISIBLE_DEVICES. torch gives the slice the
-    UUID of the whole GPU.
-    """
-    first, *_ = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    return first.replace("/", "-") if first.startswith("MIG-") else f"gpu-{uuid}"
 
 
 def _made_current(index: int) -> bool:

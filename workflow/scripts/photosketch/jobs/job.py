@@ -11,6 +11,7 @@ import hashlib
 import io
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -55,12 +56,10 @@ def job(
     """Run a script's body with its output in `log`; yield a stream to the person's console.
 
     With `script` (a path) and `code` (its planned `code_version`), the body runs only if the files
-    on the disk still have that version. The log then begins with the versions of libraries and ends
-    with the duration. With `alone_in`, a folder, the body waits for `sole_writer`.
+    on the disk still have that version. With `alone_in`, a folder, it waits for `sole_writer`.
     File descriptors 1 and 2 are redirected, so native libraries write to the log as well.
-    An InputError ends the process with its problems and exit code 1, an InterruptedJobError with
-    its message and exit code 75, Ctrl-C with a line and exit code 130, all without a traceback. Any
-    other error puts its traceback into the log and its last line on the console.
+    InputError ends the process with exit code 1, InterruptedJobError with 75, Ctrl-C with 130, each
+    with its lines and no traceback. The log alone gets the traceback of any other error.
     """
     # file names may not be valid UTF-8
     console = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
@@ -106,22 +105,18 @@ def job(
             sys.stderr.flush()
 
 
-def _end(console: TextIO, shown: Iterable[str], logged: Iterable[str], code: int) -> NoReturn:
+def _end(console: TextIO, shown: Sequence[str], logged: Sequence[str], code: int) -> NoReturn:
     """End the process. The console comes first, because the log may be on a full disk."""
-    for line in shown:
-        print(line, file=console)
+    print(*shown, sep="\n", file=console)
     with contextlib.suppress(OSError):
-        for line in logged:
-            print(line, file=sys.stderr)
+        print(*logged, sep="\n", file=sys.stderr)
     sys.exit(code)
 
 
 def command(main: Callable[[Sequence[str] | None], int]) -> Callable[..., int]:
-    """Wrap the `main` of a program without a log: an error ends in a sentence and an exit code.
-
-    `main` takes the arguments (default: sys.argv). The exit code is 1 after an InputError or a file
-    that can't be used, and 130 after Ctrl-C.
-    """
+    """Wrap the `main` of a program without a log: InputError and a file that can't be used end in
+    sentences and exit code 1, Ctrl-C in a line and 130. `main` takes the arguments (default:
+    sys.argv)."""
 
     @functools.wraps(main)
     def run(arguments: Sequence[str] | None = None) -> int:
@@ -148,16 +143,21 @@ def _unusable(error: OSError) -> str:
     return f"cannot be used ({error.strerror}); correct the path, or check its permissions and disk"
 
 
-def _say_interrupted(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """Print one line for Ctrl-C while a script still imports its modules, which takes seconds."""
-    if issubclass(kind, KeyboardInterrupt):
-        print("interrupted by Ctrl-C before the job began", file=sys.stderr)
-    else:
-        sys.__excepthook__(kind, error, trace)
+def tell_ctrl_c(line: str) -> None:
+    """Have Ctrl-C end this process with a line in place of a traceback."""
+
+    def hook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+        if issubclass(kind, KeyboardInterrupt):
+            print(line, file=sys.stderr)
+        else:
+            sys.__excepthook__(kind, error, trace)
+
+    sys.excepthook = hook
 
 
 if hasattr(sys.modules["__main__"], "snakemake"):  # this process runs a script of Snakemake
-    sys.excepthook = _say_interrupted
+    # while the script still imports its modules, which takes seconds
+    tell_ctrl_c("interrupted by Ctrl-C before the job began")
 
 
 def _begin(script: str, code: str | None, threads: int) -> None:
@@ -184,12 +184,9 @@ def _print_gpu_memory() -> None:
 
 
 def set_threads(threads: int) -> None:
-    """Bound the threads of torch and OpenCV (which ignores OMP_NUM_THREADS), if imported.
-
-    The bound is at most the number of processors that this process may use, because a scheduler may
-    have given fewer. BLAS gets one thread: its sums depend on the number, and its matrices are
-    small here.
-    """
+    """Bound the threads of torch and OpenCV (which ignores OMP_NUM_THREADS), if imported, also by
+    the number of processors that a scheduler has given. BLAS gets one thread: its sums depend on
+    the number, and its matrices are small here."""
     import threadpoolctl  # imported here: the training command runs without it
 
     threads = min(threads, len(os.sched_getaffinity(0)))
@@ -216,37 +213,35 @@ def say(line: str, console: TextIO) -> None:
 def first_of(problems: Sequence[str], everything: str | os.PathLike[str]) -> list[str]:
     """At most 20 problems for a console, with a line that says how many more `everything` has.
 
-    A list keeps its first and last problems, because the last may hold the remedy for all. A long
-    problem keeps its first and last characters for the same reason.
+    The last problems stay, and the last characters of a long one: they may hold the remedy.
     """
-    shown = [
-        problem
-        if len(problem) <= LONGEST
-        else f"{problem[: LONGEST - END]} [{len(problem) - LONGEST:,} characters: whole in "
-        f"{everything}] {problem[-END:]}"
-        for problem in problems
-    ]
+    shown = list(problems)
+    for index, problem in enumerate(shown):
+        if (more := len(problem) - LONGEST) > 0:
+            left_out = f"[{more:,} characters: whole in {everything}]"
+            shown[index] = f"{problem[: LONGEST - END]} {left_out} {problem[-END:]}"
     if len(shown) > SHOWN:
-        more = counted(len(shown) - SHOWN, "more problem")
-        shown[SHOWN - LAST_SHOWN : -LAST_SHOWN] = [f"and {more}: all are in {everything}"]
+        rest = counted(len(shown) - SHOWN, "more problem")
+        shown[SHOWN - LAST_SHOWN : -LAST_SHOWN] = [f"and {rest}: all are in {everything}"]
     return shown
 
 
 def told(problems: Sequence[str], heading: str = "") -> list[str]:
     """The problems for the console of a program without a log.
 
-    If the console does not get all problems in full, the file `PROBLEMS` gets them below a heading.
-    If that file can't be written, the console gets all.
+    If these are not all problems in full, the file `PROBLEMS` has all below a heading. If that file
+    can't be written, the console gets all.
     """
     problems = list(dict.fromkeys(problems))
     shown = first_of(problems, PROBLEMS)
-    if shown != problems:
-        try:
-            with write_atomically(PROBLEMS) as temporary:
-                text = "\n".join([*([heading] if heading else []), *problems, ""])
-                temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-        except (OSError, InputError):  # no permission, a full disk
-            return problems
+    if shown == problems:
+        return shown
+    try:
+        with write_atomically(PROBLEMS) as temporary:
+            text = "\n".join([*filter(None, [heading]), *problems, ""])
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except (OSError, InputError):  # no permission, a full disk
+        return problems
     return shown
 
 
@@ -271,9 +266,9 @@ def size_in_words(size: int) -> str:
 
 def duration_in_words(seconds: float) -> str:
     """A duration in its two largest units, rounded: 41 s, 12 min, 2 h 10 min, 3 d 4 h."""
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
     if seconds < 59.5:
         return f"{seconds:.0f} s"
-    minutes, hours = round(seconds / 60), round(seconds / 3600)
     if minutes < 60:
         return f"{minutes} min"
     if minutes < 24 * 60:
@@ -281,60 +276,45 @@ def duration_in_words(seconds: float) -> str:
     return f"{hours // 24} d {hours % 24} h"
 
 
-def _is_running(process: int) -> bool:
-    """Whether this machine has a process with this number."""
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # a process of another user
-        return True
-    return True
-
-
 @contextlib.contextmanager
 def write_atomically(path: str | os.PathLike[str], needed: int | None = None) -> Iterator[Path]:
     """Yield a temporary path beside `path`. On success it replaces `path`, else it is removed.
 
-    The temporary name keeps the suffix, because image and array writers choose the format by the
-    suffix. Temporary files of `path` that killed jobs have left are removed. Raises InputError if
-    the file can't be written, or if the disk or a quota is full. `needed` is the file's size in
-    bytes, if known.
+    The temporary name keeps the suffix, by which writers choose the format. Temporary files of
+    `path` that killed jobs have left are removed. Raises InputError if the file can't be written,
+    or if the disk or a quota is full. `needed` is the file's size in bytes, if known.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    pattern = re.compile(rf"\.{re.escape(path.stem)}\.(\d+){re.escape(path.suffix)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for name in _hidden_files(path.parent):
-            process = name.removeprefix(f".{path.stem}.").removesuffix(path.suffix)
-            is_temporary = process.isdecimal() and name == f".{path.stem}.{process}{path.suffix}"
+        for leftover in filter(None, map(pattern.fullmatch, _hidden_files(path.parent))):
             # a process on another node counts as ended: Snakemake has started this job in its place
-            if is_temporary and not _is_running(int(process)):
-                path.with_name(name).unlink(missing_ok=True)
+            if not Path("/proc", leftover[1]).exists():
+                path.with_name(leftover[0]).unlink(missing_ok=True)
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if not is_full(error):
-            names = error.filename and [temporary, path, *path.parents]
-            if names and Path(error.filename) in names:
-                raise InputError([f"{path}: {_unusable(error)}"]) from error
-            raise
-        there = next(folder for folder in path.absolute().parents if folder.exists())
-        free = size_in_words(shutil.disk_usage(there).free)
-        written = temporary.stat().st_size if temporary.exists() else 0
-        size = (
-            size_in_words(needed) if needed else written and f"more than {size_in_words(written)}"
-        )
-        needs = f", which needs {size}" if size else ""
-        raise InputError(
-            [
+        if is_full(error):
+            there = next(folder for folder in path.absolute().parents if folder.exists())
+            free = size_in_words(shutil.disk_usage(there).free)
+            written = temporary.stat().st_size if temporary.exists() else 0
+            more_than = "" if needed else "more than "
+            size = needed or written
+            needs = f", which needs {more_than}{size_in_words(size)}" if size else ""
+            problem = (
                 f"{path.parent}: no room for {path.name}{needs}: {free} are free there "
                 f"({error.strerror}); make room, or put a link to a folder on a larger disk in its "
                 "place, and run again"
-            ]
-        ) from error
+            )
+        elif error.filename and Path(error.filename) in (temporary, path, *path.parents):
+            problem = f"{path}: {_unusable(error)}"
+        else:
+            raise
+        raise InputError([problem]) from error
     finally:
         with contextlib.suppress(OSError):  # the folder may be a file, or read-only
             temporary.unlink()
@@ -370,8 +350,7 @@ def read_file(path: str | os.PathLike[str]) -> bytes:
 def read_text(path: Path, missing: str, kind: str) -> str:
     """The UTF-8 text of a file that a person has written.
 
-    Raises InputError, which continues the path with `missing` if there is no file, and tells to
-    save the file as `kind` if it is not UTF-8.
+    Raises InputError with `missing` if there is no file, and with `kind` if it is not UTF-8.
     """
     try:
         return read_file(path).decode("utf-8-sig")
@@ -395,28 +374,26 @@ def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a copy of the file in TMPDIR if TMPDIR is on another file system, else the file itself.
 
     On a cluster TMPDIR is a disk of the node, so a file that is read several times crosses the
-    network once. If TMPDIR is too full for the copy, the file is read in place and the log says so.
+    network once. If TMPDIR has too little room, the log says so.
     """
     path, scratch = Path(path), Path(tempfile.gettempdir())
-    size = path.stat().st_size
-    elsewhere = scratch.stat().st_dev != path.stat().st_dev
-    if elsewhere and shutil.disk_usage(scratch).free >= 2 * size:
+    file = path.stat()
+    if scratch.stat().st_dev == file.st_dev:
+        yield path
+    elif shutil.disk_usage(scratch).free < 2 * file.st_size:
+        print(f"too little room in {scratch} for a copy of {path}: it is read in place")
+        yield path
+    else:
         with tempfile.TemporaryDirectory(prefix="photosketch-", dir=scratch) as folder:
             copy = Path(shutil.copyfile(path, Path(folder, path.name)))
-            print(f"copied {path} to {scratch} ({size_in_words(size)})")
+            print(f"copied {path} to {scratch} ({size_in_words(file.st_size)})")
             yield copy
-        return
-    if elsewhere:
-        print(f"too little room in {scratch} for a copy of {path}: it is read in place")
-    yield path
 
 
 def try_lock(path: Path, console: TextIO, shared: str) -> int | None:
-    """Lock a file until the returned descriptor is closed or the process ends.
-
-    None if another process holds the lock. If the file system has no locks, log and console say so,
-    and name what is `shared` without them. Raises InputError if the file cannot be opened.
-    """
+    """Lock a file until the returned descriptor is closed or the process ends; None if another
+    process holds the lock. If the file system has no locks, log and console say what is `shared`
+    without them. Raises InputError if the file cannot be opened."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -438,10 +415,10 @@ def try_lock(path: Path, console: TextIO, shared: str) -> int | None:
 def sole_writer(folder: Path, console: TextIO, patience: float = 180) -> Iterator[None]:
     """Lock `folder` within the block, so that no other job works there.
 
-    If Snakemake is killed, its job goes on, and the job's successor must not write beside it. The
-    successor leaves a note (`is_claimed`), upon which the job with the lock stops and publishes
-    nothing. The successor waits for `patience` seconds, then raises InputError. The wait also
-    covers a crashed node, whose locks stay until the file server notices.
+    The job of a killed Snakemake goes on, and its successor must not write beside it. The successor
+    leaves a note (`is_claimed`), upon which the job with the lock stops and publishes nothing. It
+    waits for `patience` seconds, in which a file server also notices a crashed node, then raises
+    InputError.
     """
     writer, claim = folder / ".writer", folder / ".claim"
     began = time.monotonic()

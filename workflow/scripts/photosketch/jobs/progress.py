@@ -25,9 +25,6 @@ class _Lines:
         if self._console and (state := text.strip()):
             self._console.write(f"{state}\n")
 
-    def flush(self) -> None:
-        """Do nothing: the console flushes each line."""
-
 
 class Bar(tqdm):
     """Progress over images: `name`, then the current `part` of the work or the count of images.
@@ -70,15 +67,10 @@ class Bar(tqdm):
         """The fields of `bar_format`; see tqdm."""
         values = super().format_dict
         done, total, elapsed = values["n"], values["total"], values["elapsed"]
-        new = done - values["initial"]
-        rate = values["rate"] or (new / elapsed if new and elapsed else None)
+        rate = values["rate"] or (elapsed and (done - values["initial"]) / elapsed)
         left = f", {duration_in_words((total - done) / rate)} left" if rate and done < total else ""
-        return {
-            **values,
-            "where": self.part or f"{done:.0f}/{total}",
-            "speed": _speed(rate),
-            "left": left,
-        }
+        where = self.part or f"{done:.0f}/{total}"
+        return {**values, "where": where, "speed": _speed(rate), "left": left}
 
     def close(self) -> None:
         """Show the last state, if any state was shown, and log the count of images and the time."""
@@ -86,14 +78,12 @@ class Bar(tqdm):
             return
         new, passed = self.n - self.initial, time.time() - self.start_t
         super().close()
-        speed = _speed(new / passed if passed else None)
-        print(
-            f"{self.desc}: {counted(round(new), 'image')} in {duration_in_words(passed)}, {speed}"
-        )
+        took = f"{duration_in_words(passed)}, {_speed(passed and new / passed)}"
+        print(f"{self.desc}: {counted(round(new), 'image')} in {took}")
 
 
-def _speed(rate: float | None) -> str:
-    """Images a second, with at least two digits."""
-    if rate is None:
+def _speed(rate: float) -> str:
+    """Images a second with at least two digits; 0 if it is not known yet."""
+    if not rate:
         return "? img/s"
     return f"{rate:.0f} img/s" if rate >= 10 else f"{rate:.2g} img/s"

@@ -31,11 +31,10 @@ def commit(project: Path) -> str:
     configuration do not count, because the configuration is recorded elsewhere."""
     checked_out = head(project)
     if checked_out is None:
-        own = " of its own" if _git(project, "rev-parse", "--show-toplevel") else ""
-        return f"unknown: not a git repository{own}"
+        return "unknown: not a git repository of its own"
     changed = len((_git(project, "diff", "--name-only", "HEAD", "--", *CODE) or "").splitlines())
-    changes = f"with changes to {counted(changed, 'file')}"
-    return f"{checked_out}, {changes if changed else 'clean'}"
+    changes = f"with changes to {counted(changed, 'file')}" if changed else "clean"
+    return f"{checked_out}, {changes}"
 
 
 def versions() -> str:

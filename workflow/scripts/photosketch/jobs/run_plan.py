@@ -1,7 +1,7 @@
 """The plan of a run, a file for its jobs: the versions of the scripts and the command's options.
 
-On a cluster each job is a Snakemake of its own. Without the plan, such a job would take the code
-that is then on the disk for the planned code.
+On a cluster each job is a Snakemake of its own, which would take the code on the disk for the
+planned code.
 """
 
 import json
@@ -22,34 +22,16 @@ def let_jobs_import(library: str) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(search)
 
 
-def say_stopped(by: str) -> None:
-    """Print the last line of a run that a person has stopped."""
-    print(f"stopped by {by}: run the same command again to continue", file=sys.stderr)
-
-
-def tell_ctrl_c(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """One line in place of a traceback if Ctrl-C is pressed during planning, or twice."""
-    if issubclass(kind, KeyboardInterrupt):
-        say_stopped("Ctrl-C")
-    else:
-        sys.__excepthook__(kind, error, trace)
-
-
 def plan_file(run: str) -> Path:
     """The path of a run's plan, relative to the working directory."""
     return Path(".snakemake", "plans", f"{run}.json")
 
 
 def options(
-    cores: int | None,
-    snakefile: Path,
-    config_files: Iterable[Path],
-    values: Mapping[str, Any],
+    cores: int | None, snakefile: Path, config_files: Iterable[Path], values: Mapping[str, Any]
 ) -> list[str]:
-    """The command-line options that request this run again from the working directory.
-
-    `config_files` are those of --configfile, `values` those of --config.
-    """
+    """The command-line options that request this run again from the working directory, with the
+    `config_files` of --configfile and the `values` of --config."""
     words = ["--cores", str(cores or 1)]
     if snakefile.resolve().parent != Path.cwd():
         words += ["--snakefile", str(snakefile)]

@@ -4,6 +4,7 @@ Not in `job`, because this code decides the last digits of results and counts in
 """
 
 import contextlib
+import functools
 import sys
 import threading
 from collections import deque
@@ -27,42 +28,31 @@ def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
     whose rounding depends on how a buffer lies in memory. These settings hold for the whole
     process, so threads that need a pool at the same time wait for each other.
     """
-    with _SETTINGS, _limited(), ThreadPoolExecutor(threads, initializer=_use_no_ipp) as pool:
-        yield pool
-
-
-def _use_no_ipp() -> None:
-    """Turn IPP off for the calling thread: OpenCV has this setting per thread."""
-    if cv2 := sys.modules.get("cv2"):
-        cv2.ipp.setUseIPP(False)
-
-
-@contextlib.contextmanager
-def _limited() -> Iterator[None]:
-    """Give BLAS, and torch and OpenCV if imported, one thread within the block."""
-    before: list[tuple[Callable[[int], None], int]] = []
-    if cv2 := sys.modules.get("cv2"):
-        before.append((cv2.setNumThreads, cv2.getNumThreads()))
-    if torch := sys.modules.get("torch"):
-        before.append((torch.set_num_threads, torch.get_num_threads()))
-    for set_number, _ in before:
-        set_number(1)
-    try:
-        with threadpoolctl.threadpool_limits(1, "blas"):
-            yield
-    finally:
-        for set_number, number in before:
-            set_number(number)
+    cv2, torch = sys.modules.get("cv2"), sys.modules.get("torch")
+    with _SETTINGS:
+        before: list[tuple[Callable[[int], None], int]] = []
+        if cv2:
+            before.append((cv2.setNumThreads, cv2.getNumThreads()))
+        if torch:
+            before.append((torch.set_num_threads, torch.get_num_threads()))
+        # OpenCV has the setting of IPP per thread
+        use_no_ipp = functools.partial(cv2.ipp.setUseIPP, False) if cv2 else None
+        try:
+            for set_number, _ in before:
+                set_number(1)
+            blas = threadpoolctl.threadpool_limits(1, "blas")
+            with blas, ThreadPoolExecutor(threads, initializer=use_no_ipp) as pool:
+                yield pool
+        finally:
+            for set_number, number in before:
+                set_number(number)
 
 
 def in_order(
     pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
 ) -> Iterator[Result]:
-    """The results of a function, in the order of the items, like `pool.map`.
-
-    `pool.map` takes all items at once. Here at most `ahead` items are taken beyond the item whose
-    result comes next, which bounds the memory.
-    """
+    """The results of a function in the order of the items, like `pool.map`, but of at most `ahead`
+    items beyond the next result, which bounds the memory."""
     begun: deque[Future[Result]] = deque()
     for item in items:
         begun.append(pool.submit(function, item))
