@@ -25,9 +25,11 @@ def main(table: str, out: str, junk: str, threads: str, step: str = "1") -> None
 
     from photosketch.data.pairs import index_pairs
     from photosketch.jobs import job
+    from photosketch.jobs.code_version import code_version
 
     found = {}
-    with job.job(str(Path(out).with_suffix(".log")), int(threads)):
+    script = "evaluate.py"  # any one
+    with job.job(str(Path(out).with_suffix(".log")), int(threads), script, code_version(script)):
         pairs = index_pairs(Path(table), (200, 250))[:: int(step)]
         landmarks = Path(out).with_suffix(".csv")
         found |= up_to_the_warp(pairs, landmarks, int(threads))

@@ -45,8 +45,9 @@ import json, sys, time
 sys.path[:0] = [".", LIBRARY]
 from photosketch.jobs import devices
 from photosketch.jobs import job as runtime
+from photosketch.jobs.code_version import code_version
 
-with runtime.job(snakemake.log[0]) as console:
+with runtime.job(snakemake.log[0], 1, "infer.py", code_version("infer.py")) as console:
     device = devices.acquire_device(console, lock_folder="locks")
     start = time.time()
     time.sleep(2)

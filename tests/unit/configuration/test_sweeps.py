@@ -11,7 +11,7 @@ def expanded(config, **swept):
     """The expanded configuration and its sweeps, which must have no mistakes."""
     config = {**config, "sweeps": swept}
     assert sweeps.config_problems(config) == []
-    return sweeps.expanded(config)
+    return sweeps.expanded(config)[:2]
 
 
 def test_a_point_is_the_ablation_with_one_other_value(config):
@@ -80,6 +80,6 @@ def test_grids_leave_points_out_that_are_not_asked_for(config):
 def test_the_questions_overlay_sweeps_a_weight_between_two_ablations_that_are_there(with_overlays):
     config = with_overlays("demo", "questions")
     assert sweeps.config_problems(config) == []
-    merged, [sweep] = sweeps.expanded(config)
+    merged, [sweep], _ = sweeps.expanded(config)
     assert [point.ablation for point in sweep.points] == ["baseline", "local", "local-local100"]
     assert {"local_feather", "local_blend", "local-local100"} < set(merged["ablations"])

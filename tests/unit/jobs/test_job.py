@@ -30,6 +30,7 @@ from photosketch.jobs import job as runtime
 CTRL_C = (
     "signal.signal(signal.SIGINT, signal.default_int_handler)\nsignal.raise_signal(signal.SIGINT)"
 )
+SCRIPT = f"'/a/fetch_weights.py', {code_version.code_version('fetch_weights.py')!r}"
 FULL_LOG = "for number in (1, 2):\n    os.dup2(os.open('/dev/full', os.O_WRONLY), number)\n"
 NOT_UTF_8 = "os.fsdecode(b'caf\\xe9')"
 GPU = """import types
@@ -52,12 +53,12 @@ def python(code: str, *arguments: object, imports=IMPORTS) -> subprocess.Complet
     )
 
 
-def run_job(log: Path, body: str, arguments: str = "1", before: str = "") -> tuple[int, str, str]:
-    """Exit code, console and log of a process that runs `body` inside runtime.job."""
+def run_job(log: Path, body: str, before: str = "", script=SCRIPT) -> tuple[int, str, list[str]]:
+    """Exit code, console and lines of the log of a process that runs `body` inside runtime.job."""
     body = textwrap.indent(body, "    ")
-    done = python(f"{before}with runtime.job(sys.argv[1], {arguments}) as console:\n{body}", log)
+    done = python(f"{before}with runtime.job(sys.argv[1], 1, {script}) as console:\n{body}", log)
     assert done.stdout == ""
-    return done.returncode, done.stderr, log.read_text()
+    return done.returncode, done.stderr, log.read_text().splitlines()
 
 
 def test_a_failed_write_leaves_the_old_file_and_a_finished_one_replaces_it(tmp_path):
@@ -192,17 +193,17 @@ def test_output_goes_to_the_log_and_what_ends_a_job_to_the_console_too_without_a
     tmp_path, body, code, told, logged
 ):
     log = tmp_path / "job.log"
-    ended, console, written = run_job(log, body)
+    ended, console, (_, *written) = run_job(log, body)
     assert (ended, console) == (code, told.format(log=log))
-    assert sorted(written.splitlines()) == sorted(
-        {*logged, *(console.splitlines() if code else [])}
-    )
+    if code == 0:
+        assert re.fullmatch(r"finished after \d+ s", written.pop())
+    assert sorted(written) == sorted([*logged, *(console.splitlines() if code else [])])
 
 
 def test_another_error_leaves_its_traceback_in_the_log_and_says_where(tmp_path):
     code, console, log = run_job(tmp_path / "job.log", "{}['key']")
     assert code == 1
-    assert "Traceback" in log
+    assert "Traceback (most recent call last):" in log
     assert "KeyError" in console and "job.log" in console and "Traceback" not in console
 
 
@@ -223,7 +224,7 @@ def test_a_job_whose_log_is_on_a_full_disk_tells_the_console(tmp_path, body, tol
 
 
 def test_a_log_that_cannot_be_opened_is_named(tmp_path):
-    done = python("with runtime.job(sys.argv[1], 1):\n    print('work')", tmp_path)
+    done = python(f"with runtime.job(sys.argv[1], 1, {SCRIPT}):\n    print('work')", tmp_path)
     assert done.returncode == 1
     assert done.stderr == f"{tmp_path}: this log cannot be written (Is a directory)\n"
 
@@ -243,20 +244,17 @@ def test_ctrl_c_while_a_script_imports_its_modules_is_one_line_and_no_traceback(
 
 
 def test_the_log_of_a_script_begins_with_versions_and_ends_with_the_time(tmp_path):
-    version = code_version.code_version("compare.py")
-    arguments = f"1, '/a/compare.py', {version!r}"
     body = "print(cv2.getNumThreads())"
-    code, _, written = run_job(tmp_path / "job.log", body, arguments, before="import cv2\n")
+    code, _, (first, *written) = run_job(tmp_path / "job.log", body, before="import cv2\n")
     assert code == 0
-    first, threads, last = written.splitlines()
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, cv2 {cv2.__version__}"
-    assert (first, threads) == (f"compare.py: {versions}; threads: 1", "1")
-    assert re.fullmatch(r"finished after \d+ s", last)
+    assert first == f"fetch_weights.py: {versions}; threads: 1"
+    assert re.fullmatch(r"1\nfinished after \d+ s", "\n".join(written))
 
 
 def test_a_job_whose_code_was_edited_after_planning_does_not_begin(tmp_path):
-    arguments = f"1, '/a/compare.py', {'0' * 64!r}"
-    code, console, log = run_job(tmp_path / "job.log", "print('begun')", arguments)
+    script = f"'/a/compare.py', {'0' * 64!r}"
+    code, console, log = run_job(tmp_path / "job.log", "print('begun')", script=script)
     assert code == 1
     assert "compare.py, or a module that it imports, was edited" in console
     assert "begun" not in log
@@ -281,7 +279,7 @@ def test_of_many_problems_the_console_is_told_20_and_the_log_all_each_once(tmp_p
     shown = [f"problem {n}" for n in (*range(16), *range(19, 23))]
     shown.insert(16, f"and 3 more problems: all are in {tmp_path / 'job.log'}")
     assert console.splitlines() == shown
-    assert log.splitlines() == [f"problem {n}" for n in range(23)]
+    assert log[1:] == [f"problem {n}" for n in range(23)]
 
 
 def test_of_a_problem_without_end_the_console_is_told_beginning_and_remedy():
@@ -335,7 +333,8 @@ def holder(tmp_path):
 def test_a_job_that_waits_leaves_the_log_to_the_one_at_work(tmp_path, holder):
     log = tmp_path / "job.log"
     log.write_text("of the one at work\n")
-    code = "with runtime.job(sys.argv[1], 1, alone_in=Path(sys.argv[2])):\n    print('alone')\n"
+    job = f"runtime.job(sys.argv[1], 1, {SCRIPT}, alone_in=Path(sys.argv[2]))"
+    code = f"with {job}:\n    print('alone')\n"
     with open(tmp_path / "console", "w") as console:
         job = subprocess.Popen(
             [sys.executable, "-c", IMPORTS + code, log, tmp_path / "run"],
@@ -346,7 +345,7 @@ def test_a_job_that_waits_leaves_the_log_to_the_one_at_work(tmp_path, holder):
     assert log.read_text().startswith("of the one at work\n")
     holder.kill()
     assert job.wait(30) == 0
-    assert log.read_text() == "alone\n"
+    assert log.read_text().splitlines()[1:-1] == ["alone"]
     assert not runtime.is_claimed(tmp_path / "run")
     assert f"in use by process {holder.pid}" in (tmp_path / "console").read_text()
 

@@ -189,14 +189,11 @@ def _contradictions(config: Mapping[str, Any]) -> Iterator[str]:
     evaluation = config["evaluation"]
     compared = [*config["ablations"], *config["methods"]]
     for index, pair in enumerate(evaluation["contrasts"]):
-        for name in pair:
-            if name not in compared:
-                yield (
-                    f"evaluation.contrasts.{index}: {name!r} is not an ablation or method; "
-                    f"choose two of {', '.join(compared)}"
-                )
-        if pair[0] == pair[1]:
-            yield f"evaluation.contrasts.{index}: {pair[0]} twice; name two different ablations"
+        if len({*pair} & {*compared}) < 2:
+            yield (
+                f"evaluation.contrasts.{index}: {pair} is not allowed; allowed: two of "
+                f"{', '.join(compared)}"
+            )
     if isinstance(evaluation["features"], Mapping):
         for key in ("weights", "weights_sha256"):
             if evaluation[key]:
@@ -271,56 +268,44 @@ def _wrong_epochs(config: Mapping[str, Any]) -> Iterator[str]:
         )
     for ablation in config["ablations"]:
         train = settings.ablation_config(config, ablation)
-        if stop > train.epochs:
-            third = train.epochs // 3
-            wide = max(1, min(step, third))
+        last, decay = train.epochs, train.lr_decay_epochs
+        if stop > last:
+            wide = max(1, min(step, last // 3))
+            example = f"{{start: {last - last // 3 // wide * wide}, stop: {last}, step: {wide}}}"
             yield (
-                f"evaluation.epochs.stop: {stop} is beyond the {train.epochs} epochs that "
-                f"ablation {ablation} is trained for; allowed: at most {train.epochs}, for "
-                f"example {{start: {train.epochs - third // wide * wide}, stop: {train.epochs}, "
-                f"step: {wide}}}"
+                f"evaluation.epochs.stop: {stop} is beyond the {last} epochs that ablation "
+                f"{ablation} is trained for; allowed: at most {last}, for example {example}"
             )
-        if train.lr_decay_epochs >= train.epochs:
-            yield (
-                f"ablations.{ablation}: lr_decay_epochs {train.lr_decay_epochs} must be below "
-                f"its {train.epochs} epochs"
-            )
+        if decay >= last:
+            yield f"ablations.{ablation}: lr_decay_epochs {decay} must be below its {last} epochs"
 
 
 def missing_files(config: Mapping[str, Any]) -> list[str]:
     """Files and folders that the configuration names but that are missing, or whose paths have
     placeholders, each with the remedy. Snakemake would silently keep results made without them."""
-    parsing, evaluation, draw = config["parsing"], config["evaluation"], config["draw"] or {}
+    evaluation, draw = config["evaluation"], config["draw"] or {}
     features, lpips = evaluation["features"], evaluation["lpips"]
-    published = "use" if features == "efficientnet-lite0" else "download"
-    files: list[Named] = [
-        (
-            "landmarks.manual",
-            config["landmarks"]["manual"],
-            "write it, beginning with the first line of resources/manual_landmarks.csv (rows may "
-            "follow later), or set null",
-        ),
-        (
-            "parsing.weights",
-            parsing["weights"],
-            f"put the weights of {parsing['model']} there, or set null to download them",
-        ),
-        (
-            "evaluation.weights",
-            evaluation["weights"],
-            f"put the weights of {features} there, or set null to {published} the published ones",
-        ),
-        (
-            "evaluation.features.onnx",
-            features["onnx"] if isinstance(features, Mapping) else None,
-            "export the network to it (docs/features.md), or name one of the known networks",
-        ),
-    ]
+    use = "use" if features == "efficientnet-lite0" else "download"
+    remedies = {
+        "landmarks.manual": "write it, beginning with the first line of "
+        "resources/manual_landmarks.csv (rows may follow later), or set null",
+        "parsing.weights": f"put the weights of {config['parsing']['model']} there, or set null to "
+        "download them",
+        "evaluation.weights": f"put the weights of {features} there, or set null to {use} the "
+        "published ones",
+    }
+    files: list[Named] = []
+    for key, remedy in remedies.items():
+        section, _, name = key.partition(".")
+        files.append((key, config[section][name], remedy))
+    if isinstance(features, Mapping):
+        remedy = "export the network to it (docs/features.md), or name one of the known networks"
+        files.append(("evaluation.features.onnx", features["onnx"], remedy))
     for index, path in enumerate(evaluation["votes"]):
         remedy = "correct the path of the voter's file, or leave it out"
         files.append((f"evaluation.votes.{index}", path, remedy))
     remedy = "correct the path of the label maps (SUBSET/ID_photo.png, SUBSET/ID_sketch.png), or "
-    folders: list[Named] = [("parsing.manual", parsing["manual"], f"{remedy}set null")]
+    folders: list[Named] = [("parsing.manual", config["parsing"]["manual"], f"{remedy}set null")]
     for name, path in config["methods"].items():
         remedy = f"correct the path of {name}'s sketches (SUBSET/ID.png), or leave the method out"
         folders.append((f"methods.{name}", path, remedy))

@@ -43,14 +43,12 @@ def load(
     config = without_dropped(config)
     problems = sweeps.config_problems(config)
     if complete and not problems:
-        problems = [
-            *checks.missing_files(canonical(config)),
-            *checks.blocked_folders(results_name(config)),
-        ]
+        problems = checks.missing_files(canonical(config))
+        problems += checks.blocked_folders(results_name(config))
     if mistakes + problems:
         raise InputError(mistakes + problems)
     written = {**canonical(config), "run": results_name(config)}
-    everything, found = sweeps.expanded(written)
+    everything, found, _ = sweeps.expanded(written)
     if mistakes := [*checks.idle_train_keys(everything, files[0]["train"])]:
         raise InputError(mistakes)
     return written, everything, found

@@ -610,8 +610,7 @@ def results_name(config: Mapping[str, Any]) -> str:
 def ablation_order(merged: Iterable[str], base: Iterable[str]) -> list[str]:
     """Ablations in the order of config.yaml (`base`), then new ones in the overlay's order."""
     merged = list(merged)
-    known = [name for name in base if name in merged]
-    return known + [name for name in merged if name not in known]
+    return sorted(merged, key=[*base, *merged].index)
 
 
 def ablation_config(config: Mapping[str, Any], ablation: str) -> TrainConfig:

@@ -42,13 +42,6 @@ class Sweep:
         return {**dataclasses.asdict(self), "points": [vars(point).copy() for point in self.points]}
 
 
-def expanded(config: dict[str, Any]) -> tuple[dict[str, Any], list[Sweep]]:
-    """A `config` without `config_problems`, with the points of its sweeps after its ablations; and
-    the sweeps."""
-    ablations, sweeps, _ = _expand(config)
-    return {**config, "ablations": ablations}, sweeps
-
-
 def shown(ablations: Iterable[str], points: Sequence[str], sweeps: Iterable[Sweep]) -> list[str]:
     """The ablations for grids and gallery: all but `points`, except those of sweeps with `show`."""
     wanted = {point.ablation for sweep in sweeps if sweep.show for point in sweep.points}
@@ -60,11 +53,8 @@ def config_problems(config: Mapping[str, Any]) -> list[str]:
     mistakes = checks.config_problems(config) + list(_sweep_problems(config))
     if mistakes:
         return list(dict.fromkeys(mistakes))
-    config = settings.canonical(config)
-    ablations, sweeps, mistakes = _expand(config)
-    if mistakes or not sweeps:
-        return mistakes
-    return checks.config_problems({**config, "ablations": ablations})
+    everything, sweeps, mistakes = expanded(settings.canonical(config))
+    return mistakes or (checks.config_problems(everything) if sweeps else [])
 
 
 def _sweep_problems(config: Mapping[str, Any]) -> Iterator[str]:
@@ -82,21 +72,20 @@ def _sweep_problems(config: Mapping[str, Any]) -> Iterator[str]:
                 f"sweeps.{name}.ablation: {ablation!r} is not an ablation; "
                 f"choose one of {', '.join(map(str, ablations))}"
             )
-        if not isinstance(key, str):
-            continue
-        if key not in keys:
+        if isinstance(key, str) and key not in keys:
             of_run = key in settings.RunSettings.model_fields
             what = "a setting of the whole run" if of_run else "not a hyper-parameter"
             yield f"sweeps.{name}.key: {key!r} is {what}; choose one of {', '.join(keys)}"
-        elif isinstance(values, list):
+        elif isinstance(key, str) and isinstance(values, list):
             for index, value in enumerate(values):
                 place = f"sweeps.{name}.values.{index} ({_point_name(str(ablation), key, value)})"
                 point = _with_value({}, key, value)
                 yield from checks.refusals(settings.Overrides, point, place)
 
 
-def _expand(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Sweep], list[str]]:
-    """All ablations, the sweeps, and the mistakes in the points' names and values."""
+def expanded(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Sweep], list[str]]:
+    """A canonical `config` with the points of its sweeps after its ablations, the sweeps, and the
+    mistakes in the points' names and values."""
     ablations = dict(config["ablations"])
     sweeps: list[Sweep] = []
     mistakes: list[str] = []
@@ -127,7 +116,7 @@ def _expand(config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Sweep], lis
             plain = int(value) if isinstance(value, float) and value.is_integer() else value
             points.setdefault(found, Point(plain, own, found))
         sweeps.append(Sweep(name, base, key, tuple(points.values()), sweep.get("show", False)))
-    return ablations, sweeps, mistakes
+    return {**config, "ablations": ablations}, sweeps, mistakes
 
 
 def _with_value(overrides: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:

@@ -46,17 +46,12 @@ class InterruptedJobError(Exception):
 
 @contextlib.contextmanager
 def job(
-    log: str,
-    threads: int = 1,
-    script: str | None = None,
-    code: str | None = None,
-    *,
-    alone_in: Path | None = None,
+    log: str, threads: int, script: str, code: str, *, alone_in: Path | None = None
 ) -> Iterator[TextIO]:
     """Run a script's body with its output in `log`; yield a stream to the person's console.
 
-    With `script` (a path) and `code` (its planned `code_version`), the body runs only if the files
-    on the disk still have that version. With `alone_in`, a folder, it waits for `sole_writer`.
+    The body of `script` (a path) runs only if the files on the disk still have the planned
+    `code_version` (`code`). With `alone_in`, a folder, it waits for `sole_writer`.
     File descriptors 1 and 2 are redirected, so native libraries write to the log as well.
     InputError ends the process with exit code 1, InterruptedJobError with 75, Ctrl-C with 130, each
     with its lines and no traceback. The log alone gets the traceback of any other error.
@@ -79,13 +74,11 @@ def job(
     try:
         with sole_writer(alone_in, console) if alone_in else contextlib.nullcontext():
             os.truncate(log, 0)  # not earlier: another job in the folder may still write this log
-            if script:
-                _begin(Path(script).name, code, threads)
+            _begin(Path(script).name, code, threads)
             started = time.monotonic()
             yield console
             _print_gpu_memory()
-            if script:
-                print(f"finished after {duration_in_words(time.monotonic() - started)}")
+            print(f"finished after {duration_in_words(time.monotonic() - started)}")
     except InputError as error:
         _end(console, first_of(error.problems, log), error.problems, 1)
     except InterruptedJobError as stop:
@@ -160,7 +153,7 @@ if hasattr(sys.modules["__main__"], "snakemake"):  # this process runs a script 
     tell_ctrl_c("interrupted by Ctrl-C before the job began")
 
 
-def _begin(script: str, code: str | None, threads: int) -> None:
+def _begin(script: str, code: str, threads: int) -> None:
     """Check that the script is unedited; print the versions of the libraries it has loaded."""
     if code_version(script) != code:
         problem = (
