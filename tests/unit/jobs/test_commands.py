@@ -61,13 +61,13 @@ def commands(document: Path) -> list[list[str]]:
 
 
 def typed(program: str) -> list[tuple[str, list[str]]]:
-    """The arguments of each command of a program, and its document."""
-    return [
-        (document.name, words[words.index(program) + 1 :])
-        for document in DOCUMENTS
-        for words in commands(document)
-        if program in words[:2]
-    ]
+    """The arguments of each command of a program once, and its first document."""
+    found: dict[tuple[str, ...], str] = {}
+    for document in DOCUMENTS:
+        for words in commands(document):
+            if program in words[:2]:
+                found.setdefault(tuple(words[words.index(program) + 1 :]), document.name)
+    return [(name, list(words)) for words, name in found.items()]
 
 
 def test_what_is_not_tried_is_printed_still():

@@ -282,15 +282,6 @@ def test_of_many_problems_the_console_is_told_20_and_the_log_all_each_once(tmp_p
     assert log[1:] == [f"problem {n}" for n in range(23)]
 
 
-def test_of_a_problem_without_end_the_console_is_told_beginning_and_remedy():
-    problem = "reference: ['a', " + "'b', " * 60_000 + "] is not an ablation; choose one"
-    [told] = runtime.first_of([problem], "job.log")
-    assert len(told) < 2100
-    assert told.startswith("reference: ['a', 'b'")
-    assert told.endswith("is not an ablation; choose one")
-    assert " characters: whole in job.log]" in told
-
-
 def test_all_is_told_if_no_file_can_hold_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     problems = [f"problem {number}" for number in range(30)]

@@ -628,11 +628,9 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """The differences between hyper-parameters (and other values of a generator), in words.
-
-    A different number of epochs counts only if the learning rate falls over the last epochs,
-    because otherwise a longer run keeps its earlier generators.
-    """
+    """The differences between hyper-parameters (and other values of a generator), in words. A
+    different number of epochs counts only if the learning rate falls over the last epochs, because
+    otherwise a longer run keeps its earlier generators."""
     found, wanted = flat(found), flat(wanted)
     left_out = set() if wanted.get("lr_decay_epochs") else {"epochs"}
     return [
@@ -664,11 +662,8 @@ def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]
 
 
 def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> list[str]:
-    """The settings that need the points of the sketches of a split, in words.
-
-    Settings that need the points of some split need those of the test split. If no setting needs
-    them, a sketch without a face does not stop the run.
-    """
+    """The settings that need the points of the sketches of a split, in words. Each needs those of
+    the test split. If there is none, a sketch without a face does not stop the run."""
     warped = [name for name in config["ablations"] if ablation_config(config, name).warp != "none"]
     needed_by = [f"the warp of ablation {name}" for name in warped]
     if config["dataset"]["align"] == "each":
@@ -679,11 +674,8 @@ def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> l
 
 
 def warp_min_face_size(config: Mapping[str, Any]) -> int:
-    """The smallest face, in pixels, that MTCNN looks for in warped sketches.
-
-    `landmarks.min_face_size` is for the input images. Aligned faces have a size that depends on
-    `dataset.size`, so the usual value is scaled with `dataset.size`.
-    """
+    """The smallest face, in pixels, that MTCNN looks for in sketches that are warped. The faces of
+    aligned sketches have a size that depends on `dataset.size`."""
     if config["dataset"]["align"] == "none":
         return int(config["landmarks"]["min_face_size"])
     sides = zip(config["dataset"]["size"], USUAL_SIZE, strict=True)

@@ -28,7 +28,6 @@ from photosketch.jobs.code_version import code_version
 
 INTERRUPTED = 75  # exit code of an interrupted job: EX_TEMPFAIL, "try again later"
 SHOWN, LAST_SHOWN = 20, 4  # problems on the console; how many of them are the last problems
-LONGEST, END = 2000, 400  # characters of a problem on the console; how many are from its end
 PROBLEMS = Path(".snakemake", "problems.txt")  # all problems of a program that has no log
 
 
@@ -203,39 +202,27 @@ def say(line: str, console: TextIO) -> None:
     print(line, file=console, flush=True)
 
 
-def first_of(problems: Sequence[str], everything: str | os.PathLike[str]) -> list[str]:
-    """At most 20 problems for a console, with a line that says how many more `everything` has.
-
-    The last problems stay, and the last characters of a long one: they may hold the remedy.
-    """
-    shown = list(problems)
-    for index, problem in enumerate(shown):
-        if (more := len(problem) - LONGEST) > 0:
-            left_out = f"[{more:,} characters: whole in {everything}]"
-            shown[index] = f"{problem[: LONGEST - END]} {left_out} {problem[-END:]}"
-    if len(shown) > SHOWN:
-        rest = counted(len(shown) - SHOWN, "more problem")
-        shown[SHOWN - LAST_SHOWN : -LAST_SHOWN] = [f"and {rest}: all are in {everything}"]
-    return shown
-
-
-def told(problems: Sequence[str], heading: str = "") -> list[str]:
-    """The problems for the console of a program without a log.
-
-    If these are not all problems in full, the file `PROBLEMS` has all below a heading. If that file
-    can't be written, the console gets all.
-    """
-    problems = list(dict.fromkeys(problems))
-    shown = first_of(problems, PROBLEMS)
-    if shown == problems:
-        return shown
-    try:
-        with write_atomically(PROBLEMS) as temporary:
-            text = "\n".join([*filter(None, [heading]), *problems, ""])
-            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except (OSError, InputError):  # no permission, a full disk
+def first_of(problems: Sequence[str], everything: str | os.PathLike[str]) -> Sequence[str]:
+    """At most 20 problems for a console, with a line that says how many more `everything` has. The
+    last problems stay, because they may hold the remedy for all."""
+    if len(problems) <= SHOWN:
         return problems
-    return shown
+    more = f"and {counted(len(problems) - SHOWN, 'more problem')}: all are in {everything}"
+    return [*problems[: SHOWN - LAST_SHOWN], more, *problems[-LAST_SHOWN:]]
+
+
+def told(problems: Sequence[str], heading: str = "") -> Sequence[str]:
+    """The problems for the console of a program without a log. If there are too many, the file
+    `PROBLEMS` has all below a heading; if it can't be written, the console gets all."""
+    problems = list(dict.fromkeys(problems))
+    if len(problems) > SHOWN:
+        try:
+            with write_atomically(PROBLEMS) as temporary:
+                text = "\n".join([*filter(None, [heading]), *problems, ""])
+                temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+        except (OSError, InputError):  # no permission, a full disk
+            return problems
+    return first_of(problems, PROBLEMS)
 
 
 def counted(number: int, one: str, several: str = "") -> str:
