@@ -365,10 +365,11 @@ def draw_problems(
 ) -> list[str]:
     """Files of the key `draw` that are missing, and values that no training of the run has."""
     known = {"ablation": ablations, "seed": seeds, "epoch": epochs}
-    files, folders = (
-        [(f"draw.{key}", draw.get(key), "correct the path")] for key in ("points", "photos")
+    missing = _not_there(
+        files=[("draw.points", draw.get("points"), "correct the path")],
+        folders=[("draw.photos", draw["photos"], "correct the path")],
     )
-    return [*_not_there(files, folders)] + [
+    return [*missing] + [
         f"draw.{key}: {draw[key]} is not one of the run's; allowed: {', '.join(map(str, values))}"
         for key, values in known.items()
         if draw[key] not in values

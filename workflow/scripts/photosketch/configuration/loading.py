@@ -5,15 +5,14 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import yaml
 
 from photosketch.configuration import checks, sweeps
 from photosketch.configuration.settings import canonical, results_name
 from photosketch.jobs.job import InputError
 from photosketch.jobs.provenance import PROJECT
-
-if TYPE_CHECKING:
-    import yaml
 
 # the sections whose entries an overlay can drop by null, an entry in words, and what else to do
 DROPPABLE = {
@@ -90,8 +89,6 @@ def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises InputError if the file is missing or has no keys, and with every place whose meaning in
     YAML is a surprise: a repeated key, and a number that is not decimal.
     """
-    import yaml
-
     try:
         text = Path(path).read_text(encoding="utf-8")
         document = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -112,10 +109,8 @@ def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
     return keys
 
 
-def _faults_of_text(node: "yaml.Node | None", key: str = "") -> Iterator[str]:
+def _faults_of_text(node: yaml.Node | None, key: str = "") -> Iterator[str]:
     """The faults of `read_overlay` in the value of a dotted key, each with its line."""
-    import yaml
-
     if isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             yield from _faults_of_text(item, f"{key}{index}.")
@@ -138,7 +133,7 @@ def _faults_of_text(node: "yaml.Node | None", key: str = "") -> Iterator[str]:
         )
 
 
-def _is_plain(node: "yaml.Node") -> bool:
+def _is_plain(node: yaml.Node) -> bool:
     """False for a number that YAML 1.1 does not read as people do: 010 is 8 and 1:30 is 90."""
     kind, text = node.tag.rpartition(":")[2], node.value
     if kind == "int":
@@ -199,8 +194,6 @@ def _typed(value: Any) -> Any:
         return [_typed(item) for item in value]
     if not isinstance(value, str):
         return value
-    import yaml
-
     try:
         node, read = yaml.compose(value, Loader=yaml.SafeLoader), yaml.safe_load(value)
     except (yaml.YAMLError, ValueError):
