@@ -1,5 +1,6 @@
 """The checked configuration, the wildcards' values, and the parts of params: `hp` and `code`."""
 
+import os
 import re
 import sys
 from functools import cache
@@ -22,7 +23,8 @@ from photosketch.training import kept_trainings
 sys.path.remove(LIBRARY)  # a host may have modules with the names of the scripts
 STOPPED = "stopped by {}: run the same command again to continue"
 if not HOSTED:  # jobs import this library too; this holds for the whole process
-    run_plan.let_jobs_import(LIBRARY)
+    library_first = filter(None, [LIBRARY, os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(library_first)
     if workflow.is_main_process:
         tell_ctrl_c(STOPPED.format("Ctrl-C"))
 

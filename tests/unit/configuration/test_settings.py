@@ -357,15 +357,9 @@ def test_the_primary_metric_is_one_whose_differences_are_resampled():
 @pytest.mark.parametrize(
     ("text", "faults"),
     [
-        (
-            "ablations:\n  a: {}\n  b: {}\n  a: {ngf: 3}\n",
-            ["4: ablations.a is already in line 2"],
-        ),
+        ("ablations:\n  a: {}\n  b: {}\n  a: {ngf: 3}\n", ["4: ablations.a is already in line 2"]),
         ("run: a\nseeds: [{a: 1, a: 2}]\nrun: b", ["2: seeds.0.a is already", "3: run is already"]),
-        (
-            "seeds: [010]",
-            ["1: seeds.0: YAML reads 010 as 8; write the number in decimal digits"],
-        ),
+        ("seeds: [010]", ["1: seeds.0: YAML reads 010 as 8; write the number in decimal digits"]),
         (
             "seeds:\n- 1:30\n- 1_0",
             ["2: seeds.0: YAML reads 1:30 as 90", "3: seeds.1: YAML reads 1_0"],

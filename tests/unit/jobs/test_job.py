@@ -211,10 +211,7 @@ def test_another_error_leaves_its_traceback_in_the_log_and_says_where(tmp_path):
     ("body", "told"),
     [
         ("raise runtime.InputError(['no room'])", "no room\n"),
-        (
-            "print('work', flush=True)",
-            "No space left on device.*free beside the log: make room",
-        ),
+        ("print('work', flush=True)", "No space left on device.*free beside the log: make room"),
     ],
 )
 def test_a_job_whose_log_is_on_a_full_disk_tells_the_console(tmp_path, body, told):

@@ -100,11 +100,7 @@ class Section(BaseModel):
     # The text below a key is its description. Building a model takes a hundredth of a second, and
     # most are only needed within another model.
     model_config = ConfigDict(
-        extra="forbid",
-        strict=True,
-        frozen=True,
-        defer_build=True,
-        use_attribute_docstrings=True,
+        extra="forbid", strict=True, frozen=True, defer_build=True, use_attribute_docstrings=True
     )
 
 
