@@ -28,8 +28,8 @@ def schema_text() -> str:
     return heading + yaml.safe_dump(written, sort_keys=False, width=120, allow_unicode=True)
 
 
-def key_table(defaults: Mapping[str, Any]) -> str:
-    """A Markdown table of all keys, with the `defaults` of config/config.yaml."""
+def readme_text(present: str, defaults: Mapping[str, Any]) -> str:
+    """The README `present` with a new table of all keys and their `defaults` in config.yaml."""
     rows = ["| key | type | default | meaning | makes stale |", "|---|---|---|---|---|"]
     for key, node, stale, default in _leaves(checks.schema(settings.Config), defaults):
         shown = f"`{json.dumps(default).strip(chr(34))}`"
@@ -37,7 +37,9 @@ def key_table(defaults: Mapping[str, Any]) -> str:
             shown = "the report's four"
         kind = checks.allowed(node).replace(", at most 1e+15", "").replace(", not empty", "")
         rows.append(f"| `{key}` | {kind} | {shown} | {node['description']} | {stale} |")
-    return "\n".join(rows) + "\n"
+    before, rest = present.split(BEGIN)
+    after = rest.split(END, 1)[1]
+    return before + BEGIN + "\n".join(rows) + "\n" + END + after
 
 
 def _leaves(
@@ -50,12 +52,6 @@ def _leaves(
             yield from _leaves(inner, defaults[name], f"{prefix}{name}.", own)
         else:
             yield prefix + name, inner, own, defaults[name]
-
-
-def readme_text(present: str, defaults: Mapping[str, Any]) -> str:
-    """The README `present` with a new table of keys."""
-    before, rest = present.split(BEGIN)
-    return before + BEGIN + key_table(defaults) + END + rest.split(END, 1)[1]
 
 
 def main() -> None:

@@ -281,10 +281,9 @@ def write_atomically(path: str | os.PathLike[str], needed: int | None = None) ->
         if is_full(error):
             there = next(folder for folder in path.absolute().parents if folder.exists())
             free = size_in_words(shutil.disk_usage(there).free)
-            written = temporary.stat().st_size if temporary.exists() else 0
-            more_than = "" if needed else "more than "
-            size = needed or written
-            needs = f", which needs {more_than}{size_in_words(size)}" if size else ""
+            size = needed or (temporary.stat().st_size if temporary.exists() else 0)
+            about = size_in_words(size) if needed else f"more than {size_in_words(size)}"
+            needs = f", which needs {about}" if size else ""
             problem = (
                 f"{path.parent}: no room for {path.name}{needs}: {free} are free there "
                 f"({error.strerror}); make room, or put a link to a folder on a larger disk in its "
