@@ -1,6 +1,5 @@
 """The checked configuration, the wildcards' values, and the parts of params: `hp` and `code`."""
 
-import os
 import re
 import sys
 from functools import cache
@@ -23,8 +22,7 @@ from photosketch.training import kept_trainings
 sys.path.remove(LIBRARY)  # a host may have modules with the names of the scripts
 STOPPED = "stopped by {}: run the same command again to continue"
 if not HOSTED:  # jobs import this library too; this holds for the whole process
-    library_first = filter(None, [LIBRARY, os.environ.get("PYTHONPATH")])
-    os.environ["PYTHONPATH"] = os.pathsep.join(library_first)
+    run_plan.let_jobs_import(LIBRARY)
     if workflow.is_main_process:
         tell_ctrl_c(STOPPED.format("Ctrl-C"))
 
@@ -148,6 +146,29 @@ def code_version(script):
     """The hash of a script and its imports at the time when the run was planned."""
     planned = run_plan.planned_version(PLAN, script) if workflow.remote_exec else None
     return planned or code_versions.code_version(script)
+
+
+def drawing_generator(wildcards):
+    """The generator to draw with, by absolute path: no rule produces it, so Snakemake does not
+    train it."""
+    if not DRAW:
+        raise Refused(
+            "draw: is not set; add for example --config "
+            f"'draw={{photos: my_photos, ablation: {ABLATIONS[-1]}, seed: {SEEDS[0]}, "
+            f"epoch: {EPOCHS[-1]}}}'"
+        )
+    if mistakes := checks.draw_problems(DRAW, ABLATIONS, SEEDS, EPOCHS):
+        refuse(MISTAKES, mistakes)
+    path = Path(
+        f"results/{config['run']}/train/{DRAW['ablation']}/seed{DRAW['seed']}",
+        f"generator_epoch{DRAW['epoch']}.safetensors",
+    )
+    if not path.is_file():
+        command = run_plan.typed(OPTIONS, str(path))
+        raise Refused(
+            f"draw: {path} is not trained yet; first run (with your profile, if any)\n{command}"
+        )
+    return str(path.absolute())
 
 
 def hparams(ablation):

@@ -10,29 +10,6 @@ DRAWN_FILES = sorted(
 )
 
 
-def drawing_generator(wildcards):
-    """The generator to draw with, by absolute path: no rule produces it, so Snakemake does not
-    train it."""
-    if not DRAW:
-        raise Refused(
-            "draw: is not set; add for example --config "
-            f"'draw={{photos: my_photos, ablation: {ABLATIONS[-1]}, seed: {SEEDS[0]}, "
-            f"epoch: {EPOCHS[-1]}}}'"
-        )
-    if mistakes := checks.draw_problems(DRAW, ABLATIONS, SEEDS, EPOCHS):
-        refuse(MISTAKES, mistakes)
-    path = Path(
-        f"results/{config['run']}/train/{DRAW['ablation']}/seed{DRAW['seed']}",
-        f"generator_epoch{DRAW['epoch']}.safetensors",
-    )
-    if not path.is_file():
-        command = run_plan.typed(OPTIONS, str(path))
-        raise Refused(
-            f"draw: {path} is not trained yet; first run (with your profile, if any)\n{command}"
-        )
-    return str(path.absolute())
-
-
 rule draw:
     input:
         generator=drawing_generator,

@@ -16,6 +16,12 @@ from photosketch.jobs.code_version import SCRIPTS, code_version
 from photosketch.jobs.job import write_atomically
 
 
+def let_jobs_import(library: str) -> None:
+    """Let this process's jobs import the library in that folder, even if another is installed."""
+    search = filter(None, [library, os.environ.get("PYTHONPATH")])
+    os.environ["PYTHONPATH"] = os.pathsep.join(search)
+
+
 def plan_file(run: str) -> Path:
     """The path of a run's plan, relative to the working directory."""
     return Path(".snakemake", "plans", f"{run}.json")
