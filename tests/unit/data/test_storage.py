@@ -30,6 +30,7 @@ from photosketch.training.packed import read_packed
 from photosketch.training.samples import read_samples
 from photosketch.training.tensors import load_packed
 from photosketch.warp.files import read_scores, read_warped
+from support.problems import problems_of
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (4, 7, 5, 3), np.uint8)
 ARRAYS = {
@@ -120,9 +121,7 @@ DAMAGED_ARRAYS = {
 def problem_of(read, path, content):
     """The problem of reading the content."""
     path.write_bytes(content)
-    with pytest.raises(InputError) as caught:
-        read(path)
-    (problem,) = caught.value.problems
+    (problem,) = problems_of(read, path)
     return problem
 
 
