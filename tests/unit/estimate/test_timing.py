@@ -76,13 +76,14 @@ def test_the_other_precision_is_told_by_what_it_saves_or_costs(monkeypatch, nati
     monkeypatch.setattr(timing, "computes_bf16", lambda device: native)
     config = {**load_overlays([]), "device": "cpu"}
     clock = Clock(config)
-    assert told in clock.precision(["baseline", "local", "local"])
+    [line] = clock.precision(["baseline", "local", "local"])
+    assert told in line
     assert timed == ["fp32", "fp32"] + ["bf16", "bf16"] * native
     weaker = ablation_config(config, "local").model_copy(update={"lr": 0.1})
     assert clock.speed(weaker).image == 3.0
     assert len(timed) == 2 + 2 * native
     mixed = {**config["ablations"], "local": {"losses": {"local": 25}, "precision": "bf16"}}
-    assert Clock({**config, "ablations": mixed}).precision(["baseline", "local"]) is None
+    assert Clock({**config, "ablations": mixed}).precision(["baseline", "local"]) == []
 
 
 def test_in_another_folder_it_says_where_to_go(tmp_path, monkeypatch, capsys):
@@ -91,19 +92,10 @@ def test_in_another_folder_it_says_where_to_go(tmp_path, monkeypatch, capsys):
     assert f"{tmp_path}: not the folder of the workflow; first cd " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("content", "told"),
-    [
-        (b"# nothing yet\n", "has no keys"),
-        (b"train: {lr: [1\nrun: x\n", "is not YAML (while parsing a flow sequence"),
-        ("run: x\n".encode("utf-16"), "is not UTF-8 (invalid start byte)"),
-    ],
-)
-def test_an_overlay_that_snakemake_cannot_read_is_named(
-    tmp_path, monkeypatch, capsys, content, told
-):
+def test_an_overlay_that_snakemake_cannot_read_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(PROJECT)
     overlay = tmp_path / "my.yaml"
-    overlay.write_bytes(content)
+    overlay.write_text("train: {lr: [1\nrun: x\n")
     assert main([str(overlay)]) == 1
-    assert capsys.readouterr().err.startswith(f"{overlay}: {told}")
+    told = capsys.readouterr().err
+    assert told.startswith(f"{overlay}: is not YAML (while parsing a flow sequence")
