@@ -1,7 +1,6 @@
 """The demo's committed faces and the painter behind them: what is drawn, what is said about it, and
 what detectors make of it."""
 
-from itertools import combinations
 from pathlib import Path
 
 import cv2
@@ -12,9 +11,9 @@ import pytest
 from photosketch.data.pairs import MODALITIES
 from photosketch.landmarks.detection import detect
 from photosketch.landmarks.table import COORDINATES
-from photosketch.parsing.labels import BROWS, CLASSES, EYES, HAIR, MOUTH, NOSE, SKIN
+from photosketch.parsing.labels import BROWS, CLASSES, EYES, MOUTH, NOSE
 from support.faces.dataset import FADED, PAIRS, demo_pair, write_demo, write_pair
-from support.faces.looks import CHARCOAL, LOOKS, SANGUINE, colour_sketch
+from support.faces.looks import LOOKS
 from support.faces.pair import DemoPair, draw_pair
 from support.faces.people import HAIR_STYLES
 from support.sides import view
@@ -94,9 +93,9 @@ def test_detectors_find_all_faces_but_the_faded(demo: Path, modality: str) -> No
         images = [cv2.imread(str(path))[..., ::-1] for path in paths]
         detections = detect([variant for image in images for variant in shaken(image)], "cpu")
         for position in range(PAIRS):
-            found = detections[4 * position : 4 * position + 4]
+            found = detections[2 * position : 2 * position + 2]
             if modality == "sketch" and position == FADED[look.name]:
-                assert found == [None] * 4
+                assert found == [None, None]
                 continue
             assert all(face is not None and face.score > 0.85 for face in found), (look, position)
             true = getattr(demo_pair(look, position), f"{modality}_landmarks")
@@ -106,25 +105,10 @@ def test_detectors_find_all_faces_but_the_faded(demo: Path, modality: str) -> No
 
 
 def shaken(image: np.ndarray) -> list[np.ndarray]:
-    """The image as it is, with a gray level of noise, and a pixel aside: as another CPU might."""
+    """The image as it is, and a pixel aside with a gray level of noise: as another CPU might."""
     noise = np.random.default_rng(0).integers(-1, 2, image.shape)
     noisy = np.clip(image.astype(int) + noise, 0, 255).astype(np.uint8)
-    return [image, noisy, np.roll(image, 1, axis=1), np.roll(image, -1, axis=0)]
-
-
-def test_a_seed_is_the_same_face_in_every_look() -> None:
-    pencil, charcoal = draw_pair(2), draw_pair(2, CHARCOAL)
-    np.testing.assert_array_equal(pencil.photo_landmarks, charcoal.photo_landmarks)
-    np.testing.assert_array_equal(pencil.map, charcoal.map)
-    same = pencil.photo_labels == charcoal.photo_labels
-    assert same.mean() > 0.99  # strands of hair end differently
-    assert np.abs(pencil.photo.astype(int) - charcoal.photo).mean() > 30
-
-
-def test_neighbouring_seeds_are_different_people(pairs: list[DemoPair]) -> None:
-    hair = [pair.photo_labels == HAIR for pair in pairs]
-    for mask, other in combinations(hair, 2):
-        assert (mask & other).sum() / (mask | other).sum() < 0.93
+    return [image, np.roll(noisy, (1, -1), axis=(1, 0))]
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
@@ -146,22 +130,10 @@ def test_labels_agree_with_points(pairs: list[DemoPair], modality: str) -> None:
             assert abs(rows[columns == end].mean() - y) < 2.5
 
 
-def test_labels_agree_with_pixels(pairs: list[DemoPair]) -> None:
-    """The photo's colour at a label is that of the part: eyes have dark pupils, lips are red."""
-    for pair in pairs:
-        photo, labels = pair.photo.astype(np.float32), pair.photo_labels
-        light = photo.mean(-1)
-        skin, lips = (np.median(photo[labels == part], axis=0) for part in (SKIN, MOUTH))
-        assert lips[0] / lips[1] > skin[0] / skin[1]
-        assert light[labels == EYES].min() < 60
-        assert np.median(light[labels == BROWS]) < np.median(light[labels == SKIN])
-        drawn = pair.sketch.astype(np.float32)
-        assert drawn[pair.sketch_labels == BROWS].mean() < drawn[pair.sketch_labels == SKIN].mean()
-
-
-def test_the_map_is_smooth_and_free_of_folds() -> None:
-    for seed, amplitude in enumerate((10.0, 10.0, 10.0, 10.0, 6.0)):
-        backward = draw_pair(seed, deformation=amplitude).map
+def test_the_map_is_smooth_and_free_of_folds(pairs: list[DemoPair]) -> None:
+    far = [draw_pair(seed, deformation=10.0) for seed in (0, 1)]
+    for pair, amplitude in [*((pair, 7.0) for pair in pairs), *((pair, 10.0) for pair in far)]:
+        backward = pair.map
         shift = np.linalg.norm(backward - GRID, axis=-1)
         assert shift.max() == pytest.approx(amplitude, abs=1e-3)
         dy, dx = np.gradient(backward.astype(float), axis=(0, 1))
@@ -182,9 +154,9 @@ def test_the_map_takes_photo_to_sketch(pairs: list[DemoPair]) -> None:
         assert (pair.sketch_labels == pair.photo_labels)[inside].mean() < 0.97
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: look.name)
-def test_the_map_undoes_the_deformation_of_the_sketch(look) -> None:
-    straight, pair = draw_pair(4, look, deformation=0.0), draw_pair(4, look, deformation=8.0)
+@pytest.mark.parametrize("seed", [3, 4, 5], ids=[look.name for look in LOOKS])
+def test_the_map_undoes_the_deformation_of_the_sketch(pairs: list[DemoPair], seed: int) -> None:
+    straight, pair = draw_pair(seed, LOOKS[seed % 3], deformation=0.0), pairs[seed]
     laid = cv2.remap(pair.sketch, pair.map[..., 0], pair.map[..., 1], cv2.INTER_CUBIC)
     goal, undone, left = (
         cv2.GaussianBlur(image.astype(np.float32), (0, 0), 1.5)[12:-12, 12:-12]
@@ -214,18 +186,3 @@ def test_moving_the_mouth_moves_pixels_label_and_points() -> None:
         )
         assert abs(new_darkest - darkest - 4) <= 1
         assert np.abs(after[:140].astype(int) - before[:140]).max() <= 1  # light on the cheeks
-
-
-def test_fading_keeps_the_drawing_at_less_ink() -> None:
-    full, faded, bare = (draw_pair(1, ink=ink).sketch.astype(float) for ink in (1.0, 0.12, 0.0))
-    assert bare.std() < 2
-    contrast = (bare.mean() - faded.mean()) / (bare.mean() - full.mean())
-    assert contrast == pytest.approx(0.12, abs=0.01)
-
-
-def test_a_coloured_sketch_has_the_gray_of_the_sketch() -> None:
-    gray = draw_pair(0, SANGUINE).sketch
-    coloured = colour_sketch(gray, SANGUINE)
-    assert np.ptp(coloured.astype(int), axis=-1).min() > 20
-    luma = coloured @ np.array([0.299, 0.587, 0.114])
-    assert np.abs(luma - gray).max() < 2.5
