@@ -96,9 +96,11 @@ def _write(options: argparse.Namespace) -> None:
             )
     if not found.pairs:
         problems.append(f"{options.folder}: has no pairs; correct the path, or add images to it")
-    files = [table, *(half for cut in found.cuts for half in cut[1:]), *(to for _, to in copies)]
+    files = [table, *(to for _, to in copies)]
+    if found.pictures:
+        files += [half for pair in found.pairs for half in (pair.photo, pair.sketch)]
     there = [path for path in files if path.exists()]
-    pictures = {cut.picture.resolve() for cut in found.cuts}
+    pictures = {picture.resolve() for picture in found.pictures}
     if own := [str(path) for path in there if path.resolve() in pictures]:
         problems.append(f"{listed(own, 3)}: would be cut and overwritten; give another --output")
     elif there and not options.force:
@@ -108,7 +110,7 @@ def _write(options: argparse.Namespace) -> None:
     if problems:
         raise InputError(problems)
     write_table(found.pairs, table, absolute=options.absolute)  # first: it may refuse a path
-    write_halves(found.cuts)
+    write_halves(found)
     numbered.write_copies(copies)
     print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
     print(*split_counts((pair.subset, pair.split) for pair in found.pairs), sep="\n")

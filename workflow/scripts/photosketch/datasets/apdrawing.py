@@ -25,28 +25,28 @@ def find_pairs(folder: Path, output: Path) -> Found:
     """All pairs, training before test pairs, and the halves to cut into `output`/halves. Raises
     InputError with all problems."""
     data = folder / "data" if (folder / "data").is_dir() else folder
-    halves = [data / "train", data / "test"]
+    parts = [data / "train", data / "test"]
     problems: list[str] = []
     pictures: dict[str, Path] = {}
-    for half in halves:
-        found, faults = table.images_by_name(half)
+    for part in parts:
+        found, faults = table.images_by_name(part)
         problems += faults
         if not found:
             problems.append(
-                f"{half}: is not there, or has no images; put pictures of photo and drawing there"
+                f"{part}: is not there, or has no images; put pictures of photo and drawing there"
             )
         for name, picture in found.items():
             if (first := pictures.setdefault(name, picture)) != picture:
                 problems.append(f"{picture}: has the name of {first}; rename one of them")
-    cuts, faults = table.planned_cuts(pictures.values(), output)
+    halves, faults = table.planned_halves(pictures.values(), output)
     if problems := problems + faults:
         raise InputError(problems)
     pairs = [
-        ListedPair("APDrawing", cut.picture.stem, cut.picture.parent.name, cut.photo, cut.sketch)
-        for cut in cuts
+        ListedPair("APDrawing", name, picture.parent.name, *halves[name])
+        for name, picture in pictures.items()
     ]
-    others = table.with_images(table.folders_in(data), *halves, output, output / "halves")
-    return Found(pairs, table.left_aside(others), cuts)
+    others = table.with_images(table.folders_in(data), *parts, output, output / "halves")
+    return Found(pairs, table.left_aside(others), list(pictures.values()))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

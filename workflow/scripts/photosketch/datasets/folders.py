@@ -55,20 +55,18 @@ def find_pairs(
         raise InputError(problems)
     photos, *rest = images
     if rest:
-        [sketches] = rest
-        cuts: list[table.Cut] = []
+        sketches = rest[0]
         problems += _unmatched(photos, sketches)
         problems += table.unusable_names({**sketches, **photos}.values())
         files = {id: (photos[id], sketches[id]) for id in photos if id in sketches}
     else:
-        cuts, faults = table.planned_cuts(photos.values(), output)
+        files, faults = table.planned_halves(photos.values(), output)
         problems += faults
-        files = {cut.picture.stem: (cut.photo, cut.sketch) for cut in cuts}
     splits, faults = draw_splits(list(files), subset, test_share, validation_share, seed)
     if problems := problems + faults:
         raise InputError(problems)
     pairs = [ListedPair(subset, id, splits[id], *places) for id, places in files.items()]
-    return Found(pairs, table.left_aside(beside), cuts)
+    return Found(pairs, table.left_aside(beside), [] if rest else list(photos.values()))
 
 
 def draw_splits(
@@ -80,11 +78,8 @@ def draw_splits(
     for validation, the others for training.
     """
     problems = [
-        f"{option} {share}: is not a share; give a number from 0 to below 1"
-        for option, share in (
-            ("--test-share", test_share),
-            ("--validation-share", validation_share),
-        )
+        f"--{part}-share {share}: is not a share; give a number from 0 to below 1"
+        for part, share in (("test", test_share), ("validation", validation_share))
         if not 0 <= share < 1
     ]
     if problems or not names:

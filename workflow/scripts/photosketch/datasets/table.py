@@ -25,26 +25,18 @@ class ListedPair(NamedTuple):
     sketch: Path
 
 
-class Cut(NamedTuple):
-    """A picture with photo and sketch side by side, and the files for its halves."""
-
-    picture: Path
-    photo: Path
-    sketch: Path
-
-
 @dataclass(frozen=True)
 class Found:
-    """The result of a reader: pairs in the table's order, notes on what was left out, and pictures
-    that have to be cut to make the pairs' files.
+    """The result of a reader: pairs in the table's order, and notes on what was left out.
 
-    numbered: (subset, id) of the published results 1, 2, ..., also of missing pairs; empty for the
-    order of the table.
+    pictures: the picture of each pair, if photo and sketch have to be cut out of one. numbered:
+    (subset, id) of the published results 1, 2, ..., also of missing pairs; empty for the order of
+    the table.
     """
 
     pairs: Sequence[ListedPair]
     notes: Sequence[str] = ()
-    cuts: Sequence[Cut] = ()
+    pictures: Sequence[Path] = ()
     numbered: Sequence[tuple[str, str]] = ()
 
 
@@ -78,12 +70,16 @@ def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> N
         temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
-def planned_cuts(pictures: Iterable[Path], output: Path) -> tuple[list[Cut], list[str]]:
-    """The cuts of pictures into `output`/halves/{photos,sketches}/NAME.png, and the problems of
-    names that cannot be ids and of pictures that cannot be halved."""
-    pictures = list(pictures)
-    problems = unusable_names(pictures)
+def planned_halves(
+    pictures: Iterable[Path], output: Path
+) -> tuple[dict[str, tuple[Path, Path]], list[str]]:
+    """The halves of pictures by their names, `output`/halves/{photos,sketches}/NAME.png, and the
+    problems of names that cannot be ids and of pictures that cannot be halved."""
+    halves = {}
+    problems = unusable_names(pictures := list(pictures))
     for picture in pictures:
+        name = f"{picture.stem}.png"
+        halves[picture.stem] = output / "halves/photos" / name, output / "halves/sketches" / name
         try:
             height, width = images.decode(images.file_bytes(picture), colour=False).shape
         except images.FaultyError as error:
@@ -94,21 +90,19 @@ def planned_cuts(pictures: Iterable[Path], output: Path) -> tuple[list[Cut], lis
                 f"{picture} is {width}x{height} pixels, not a photo and a sketch of the same size "
                 "side by side (an even width above the height); replace or remove it"
             )
-    photos, sketches = output / "halves/photos", output / "halves/sketches"
-    names = [(picture, f"{picture.stem}.png") for picture in pictures]
-    return [Cut(picture, photos / name, sketches / name) for picture, name in names], problems
+    return halves, problems
 
 
-def write_halves(cuts: Iterable[Cut]) -> None:
-    """Write the halves of pictures that `planned_cuts` has found no problem with."""
+def write_halves(found: Found) -> None:
+    """Cut the pictures, if there are any, into the files of the pairs."""
     import numpy as np
     from PIL import Image
 
-    for cut in cuts:
-        picture = images.decode(images.file_bytes(cut.picture), colour=True)
+    for path, pair in zip(found.pictures, found.pairs, strict=False):
+        picture = images.decode(images.file_bytes(path), colour=True)
         if (picture == picture[..., :1]).all():  # gray
             picture = picture[..., 0]
-        for half, file in zip(np.split(picture, 2, axis=1), (cut.photo, cut.sketch), strict=True):
+        for half, file in zip(np.split(picture, 2, axis=1), pair[3:], strict=True):
             with write_atomically(file) as temporary:
                 Image.fromarray(half).save(temporary)
 
