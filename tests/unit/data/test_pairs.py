@@ -114,6 +114,7 @@ def test_table_may_have_a_byte_order_mark_crlf_blank_lines_and_another_column_or
     ("content", "told"),
     [
         (None, "there is no such table of pairs"),
+        ("loop", "cannot be read (Too many levels of symbolic links); correct the path"),
         (HEADER.encode("utf-16"), "save it as UTF-8"),
         (HEADER.encode(), "no pairs"),
         (b"", "line 1: columns missing 'subset'"),
@@ -124,20 +125,14 @@ def test_table_may_have_a_byte_order_mark_crlf_blank_lines_and_another_column_or
     ],
 )
 def test_a_file_that_is_not_a_table_of_pairs_is_refused(tmp_path, content, told):
-    if content is not None:
+    if content == "loop":
+        (tmp_path / "pairs.tsv").symlink_to("pairs.tsv")
+    elif content is not None:
         (tmp_path / "pairs.tsv").write_bytes(content)
     problem = one_problem(tmp_path / "pairs.tsv")
     assert problem.startswith(f"{tmp_path}/pairs.tsv") and told in problem
     with pytest.raises(InputError):
         pairs.read_table(tmp_path / "pairs.tsv")
-
-
-@pytest.mark.parametrize("path", ["x" * 300, "loop/pairs.tsv"])
-def test_a_table_that_cannot_be_reached_is_told_as_such(tmp_path, path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(InputError, match=r"cannot be read \([A-Z].*\); correct the path"):
-        pairs.read_table(path)
 
 
 @pytest.mark.parametrize(

@@ -197,20 +197,15 @@ def pair(id):
     return Pair("AR", id, "test", f"{id}.jpg", f"{id}.png", 200, 250, "0" * 64, "1" * 64)
 
 
-def write_user_table(folder):
-    table = folder / "user.tsv"
-    rows = [f"AR\t{id}\ttest\t{id}.jpg\t{id}.png" for id in ("7", "8")]
-    table.write_text("\n".join(["\t".join(PAIR_COLUMNS), *rows]))
-    return table
-
-
 def table_of(columns, others=("value",)):
     table = pd.DataFrame({**dict.fromkeys(others, 1.0), **columns})
     return lambda path: storage.write_table(table, path)
 
 
 def test_rows_lost_and_rows_doubled_are_named_with_the_remedy(tmp_path):
-    user, path = write_user_table(tmp_path), tmp_path / "table"
+    user, path = tmp_path / "user.tsv", tmp_path / "table"
+    rows = [f"AR\t{id}\ttest\t{id}.jpg\t{id}.png" for id in ("7", "8")]
+    user.write_text("\n".join(["\t".join(PAIR_COLUMNS), *rows]))
     people = {"subset": ["AR", "AR"], "id": ["7", "8"]}
     differences = {"ablation": "glad", "reference": "baseline"}
     differences |= {"subset": ["AR", "all"], "metric": "fid"}

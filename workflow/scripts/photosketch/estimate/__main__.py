@@ -92,23 +92,23 @@ class Clock:
         if len(precisions) != 1:
             return []
         other = "bf16" if precisions == {"fp32"} else "fp32"
-        changed = [each.model_copy(update={"precision": other}) for each in trainings]
-        if timing.computes_bf16(self.device):
-            before, after = (
-                sum(each.epochs * self.speed(each).image for each in group)
-                for group in (trainings, changed)
-            )
-            times, timed_by, native = after / before, "steps of each", "computes"
-        else:
-            images = [self.speed(each).image for each in trainings]
-            quickest = images.index(min(images))
-            step = timing.first_step(changed[quickest], self.config["dataset"], self.device)
-            times, timed_by = step / images[quickest], f"one step of {names[quickest]}"
-            native = "does not compute"
-        effect = f"save {1 - times:.0%} of" if times < 1 else f"take {times:.2g} times"
+        native = timing.computes_bf16(self.device)
+        both = [(each, each.model_copy(update={"precision": other})) for each in trainings]
+        if not native:  # emulated steps take long
+            both = [min(both, key=lambda pair: self.speed(pair[0]).image)]
+        before, after = (
+            sum(each.epochs * self.speed(each).image for each in group)
+            for group in zip(*both, strict=True)
+        )
+        effect = f"save {1 - after / before:.0%} of"
+        if after >= before:
+            effect = f"take {after / before:.2g} times"
+        timed = "steps of each" if native else "steps of the quickest"
+        device = "GPU" if self.device.type == "cuda" else "processor"
+        computes = "computes" if native else "does not compute"
         return [
-            f"train.precision: {other} would {effect} the time of training (by {timed_by}; this "
-            f"{'GPU' if self.device.type == 'cuda' else 'processor'} {native} bf16)"
+            f"train.precision: {other} would {effect} the time of training (by {timed}; this "
+            f"{device} {computes} bf16)"
         ]
 
 

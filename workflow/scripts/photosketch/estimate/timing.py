@@ -17,7 +17,6 @@ from photosketch.jobs.threads import workers
 from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import inference, pack
 from photosketch.training.determinism import deterministic_algorithms
-from photosketch.training.networks import Generator
 from photosketch.training.tensors import PackedSet
 from photosketch.training.trainer import Trainer
 
@@ -38,29 +37,15 @@ def speed(
 ) -> Speed:
     """The speed of an ablation on pairs of noise. `dataset` is that section of the configuration,
     and `statistics` is inference.statistics."""
-    step, generator = _prepared(train, dataset, device)
-    one = _pairs(train.frame, dataset, 1, device)
-    with deterministic_algorithms():
-        image = _seconds(step, device) / train.batch_size
-        drawing = _seconds(lambda: inference.draw(generator, one, statistics, 0, 1, device), device)
-    return Speed(image, drawing)
-
-
-def first_step(train: TrainConfig, dataset: Mapping[str, Any], device: torch.device) -> float:
-    """Seconds for an image in the first step of a training."""
-    step, _ = _prepared(train, dataset, device)
-    with deterministic_algorithms():
-        return _timed(step) / train.batch_size
-
-
-def _prepared(
-    train: TrainConfig, dataset: Mapping[str, Any], device: Any
-) -> tuple[Callable[[], Any], Generator]:
-    """A step of a training, which waits until the device has finished, and the generator."""
     trainer = Trainer(train, 0, dataset["sketch_channels"], device)
-    data = _pairs(train.frame, dataset, train.batch_size, device)
+    batch = _pairs(train.frame, dataset, train.batch_size, device)
     everything = torch.arange(train.batch_size, device=device)
-    return lambda: trainer.advance(data, everything).cpu(), trainer.generator.module
+    one, generator = _pairs(train.frame, dataset, 1, device), trainer.generator.module
+    with deterministic_algorithms():
+        # cpu() waits until the device has finished
+        step = _seconds(lambda: trainer.advance(batch, everything).cpu(), device)
+        drawing = _seconds(lambda: inference.draw(generator, one, statistics, 0, 1, device), device)
+    return Speed(step / train.batch_size, drawing)
 
 
 def parsing_seconds(photo: str, dataset: Mapping[str, Any]) -> float:
