@@ -2,6 +2,7 @@
 
 import io
 import os
+import struct
 import zlib
 
 import cv2
@@ -35,16 +36,17 @@ def turned(orientation, kind):
     return encoded(kind=kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
 
 
-def with_chunk(name, *numbers, pixels=PIXELS, size=4):
-    chunks = PngImagePlugin.PngInfo()
-    chunks.add(name, b"".join(number.to_bytes(size) for number in numbers))
-    return encoded(pixels, pnginfo=chunks)
-
-
 def with_primaries(red_x, pixels=PIXELS):
     """The primaries of sRGB with another red."""
     numbers = 31270, 32900, red_x, 33000, 30000, 60000, 15000, 6000
-    return with_chunk(b"cHRM", *numbers, pixels=pixels)
+    return chunk_added(encoded(pixels), b"cHRM" + struct.pack(">8I", *numbers))
+
+
+def chunk_added(png, chunk):
+    """The PNG with a chunk (name and data) before its pixels."""
+    at = png.index(b"IDAT") - 4
+    length, check = (number.to_bytes(4) for number in (len(chunk) - 4, zlib.crc32(chunk)))
+    return png[:at] + length + chunk + check + png[at:]
 
 
 def wide_gamut():
@@ -61,19 +63,9 @@ def sixteen(pixels, kind):
     return cv2.imencode(kind, levels if levels.ndim == 2 else levels[..., ::-1])[1].tobytes()
 
 
-def chunk_added(png, chunk):
-    """The PNG with a chunk (name and data) before its pixels."""
-    at = png.index(b"IDAT") - 4
-    length, check = (number.to_bytes(4) for number in (len(chunk) - 4, zlib.crc32(chunk)))
-    return png[:at] + length + chunk + check + png[at:]
-
-
 def on_white(pixels, alpha):
     share = alpha / 255 if pixels.ndim == 2 else alpha[..., None] / 255
     return np.round(pixels * share + 255 * (1 - share))
-
-
-GROUND = np.full((64, 96, 3), 99, np.uint8)
 
 
 def rotated():
@@ -83,11 +75,13 @@ def rotated():
     return encoded(GROUND, "HEIF", exif=exif.tobytes())
 
 
+PNG = encoded()
+GROUND = np.full((64, 96, 3), 99, np.uint8)
 PALETTE = Image.fromarray(PIXELS).quantize(200)
 PROFILES = ImageCms.ImageCmsProfile(io.BytesIO(wide_gamut())), ImageCms.createProfile("sRGB")
 WIDE = np.asarray(ImageCms.profileToProfile(Image.fromarray(PIXELS), *PROFILES))
 SEEN = {
-    "PNG": (encoded(), PIXELS),
+    "PNG": (PNG, PIXELS),
     "BMP": (encoded(kind="BMP"), PIXELS),
     "TIFF": (encoded(kind="TIFF"), PIXELS),
     "WebP": (encoded(kind="WEBP", lossless=True), PIXELS),
@@ -117,9 +111,9 @@ SEEN = {
     "sRGB by its profile": (encoded(icc_profile=SRGB), PIXELS),
     "sRGB of a gray image": (encoded(GRAY, icc_profile=SRGB), GRAY),
     "another profile": (encoded(icc_profile=wide_gamut()), WIDE),
-    "the gamma of sRGB": (with_chunk(b"gAMA", 45455), PIXELS),
+    "the gamma of sRGB": (chunk_added(PNG, b"gAMA" + struct.pack(">I", 45455)), PIXELS),
     "its primaries": (with_primaries(64000), PIXELS),
-    "its code points": (with_chunk(b"cICP", 1, 13, 0, 1, size=1), PIXELS),
+    "its code points": (chunk_added(PNG, b"cICP" + bytes([1, 13, 0, 1])), PIXELS),
     "primaries, which mean nothing to gray": (with_primaries(70800, GRAY), GRAY),
 }
 
@@ -141,11 +135,10 @@ def test_a_profile_changes_colours_and_gray_is_itu_601():
     assert images.decode(encoded(kind="MPO", **FRAMES), colour=True).shape == (25, 20, 3)
 
 
-PNG = encoded()
 REFUSED = {
     "other primaries": (with_primaries(70800), "other colours"),
-    "another gamma": (with_chunk(b"gAMA", 100_000), "other colours"),
-    "the code points of HDR": (with_chunk(b"cICP", 9, 16, 0, 1, size=1), "other colours"),
+    "another gamma": (chunk_added(PNG, b"gAMA" + struct.pack(">I", 100_000)), "other colours"),
+    "the code points of HDR": (chunk_added(PNG, b"cICP" + bytes([9, 16, 0, 1])), "other colours"),
     "a broken profile": (encoded(icc_profile=b"junk"), "can't be applied"),
     "the profile of another kind": (encoded(icc_profile=LAB), "can't be applied"),
     "floating point": (encoded(GRAY.astype(np.float32), "TIFF"), "16 bits"),

@@ -30,6 +30,7 @@ from photosketch.training.packed import read_packed
 from photosketch.training.samples import read_samples
 from photosketch.training.tensors import load_packed
 from photosketch.warp.files import read_scores, read_warped
+from support.problems import problems_of
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (4, 7, 5, 3), np.uint8)
 ARRAYS = {
@@ -120,9 +121,7 @@ DAMAGED_ARRAYS = {
 def problem_of(read, path, content):
     """The problem of reading the content."""
     path.write_bytes(content)
-    with pytest.raises(InputError) as caught:
-        read(path)
-    (problem,) = caught.value.problems
+    (problem,) = problems_of(read, path)
     return problem
 
 
@@ -198,20 +197,15 @@ def pair(id):
     return Pair("AR", id, "test", f"{id}.jpg", f"{id}.png", 200, 250, "0" * 64, "1" * 64)
 
 
-def write_user_table(folder):
-    table = folder / "user.tsv"
-    rows = [f"AR\t{id}\ttest\t{id}.jpg\t{id}.png" for id in ("7", "8")]
-    table.write_text("\n".join(["\t".join(PAIR_COLUMNS), *rows]))
-    return table
-
-
 def table_of(columns, others=("value",)):
     table = pd.DataFrame({**dict.fromkeys(others, 1.0), **columns})
     return lambda path: storage.write_table(table, path)
 
 
 def test_rows_lost_and_rows_doubled_are_named_with_the_remedy(tmp_path):
-    user, path = write_user_table(tmp_path), tmp_path / "table"
+    user, path = tmp_path / "user.tsv", tmp_path / "table"
+    rows = [f"AR\t{id}\ttest\t{id}.jpg\t{id}.png" for id in ("7", "8")]
+    user.write_text("\n".join(["\t".join(PAIR_COLUMNS), *rows]))
     people = {"subset": ["AR", "AR"], "id": ["7", "8"]}
     differences = {"ablation": "glad", "reference": "baseline"}
     differences |= {"subset": ["AR", "all"], "metric": "fid"}

@@ -11,13 +11,7 @@ from PIL import Image
 from photosketch.data.pairs import read_table
 from photosketch.datasets.__main__ import main
 from photosketch.datasets.folders import draw_splits, find_pairs
-from photosketch.jobs.job import InputError
-
-
-def touch(*paths):
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+from support.problems import problems_of, touch
 
 
 @pytest.fixture
@@ -30,10 +24,8 @@ def two(tmp_path):
     return photos, sketches
 
 
-def problems_of(*folders, **options):
-    with pytest.raises(InputError) as caught:
-        find_pairs(folders, folders[0].parent / "out", **options)
-    return caught.value.problems
+def problems_of_folders(*folders, **options):
+    return problems_of(find_pairs, folders, folders[0].parent / "out", **options)
 
 
 def test_two_folders_are_matched_by_name_with_the_shares_asked_for(two, tmp_path):
@@ -82,7 +74,7 @@ def test_all_problems_are_listed_at_once(two):
     photos, sketches = two
     touch(photos / "a b.png", sketches / "a b.png", photos / "3.png", sketches / "only.png")
     (sketches / "7.png").unlink()
-    problems = problems_of(photos, sketches, test_share=1.5)
+    problems = problems_of_folders(photos, sketches, test_share=1.5)
     expected = [
         f"{photos}/3.png: 3.jpg has the same name; keep one",
         f"{photos}/7.jpg: photo without a sketch; add the sketch of 7",
@@ -95,19 +87,19 @@ def test_all_problems_are_listed_at_once(two):
 
 @pytest.mark.parametrize("subset", ["all", "my faces/all", "all_last"])
 def test_a_subset_that_the_workflow_refuses_is_refused_with_all_else(two, subset):
-    first, second = problems_of(*two, subset=subset, test_share=1.5)
+    first, second = problems_of_folders(*two, subset=subset, test_share=1.5)
     assert first.startswith(f"--subset: subset {subset!r} ")
     assert second.startswith("--test-share 1.5")
 
 
 def test_folders_without_images_and_shares_that_leave_nothing_are_refused(two):
     photos, sketches = two
-    [problem] = problems_of(photos, sketches, test_share=0.7, validation_share=0.3)
+    [problem] = problems_of_folders(photos, sketches, test_share=0.7, validation_share=0.3)
     assert "of 10 pairs 7 are for testing and 3 for validation" in problem
     assert "lower the shares" in problem
     touch(sketches / "more/11.png")
     assert find_pairs(two, photos / "out").notes == [f"left aside: {sketches}/more"]
-    empty, missing = problems_of(sketches.parent, photos / "none", subset="mine")
+    empty, missing = problems_of_folders(sketches.parent, photos / "none", subset="mine")
     assert empty.startswith(f"{sketches.parent}: has no images (its folder drawn does)")
     assert missing == f"{photos}/none: is not a folder; correct the path"
 
@@ -128,7 +120,7 @@ def test_names_that_cannot_be_ids_are_refused_whatever_their_encoding(two):
     names = [os.fsdecode("\u5f20".encode("gbk")), "caf\xe9"]
     touch(*(photos / f"{name}.HEIC" for name in names))
     touch(*(sketches / f"{name}.png" for name in (names[0], "cafe\u0301")))  # another Unicode form
-    problems = problems_of(photos, sketches)
+    problems = problems_of_folders(photos, sketches)
     assert len(problems) == 3
     assert all("cannot be part of a file name" in line for line in problems)
     assert all(line.endswith("; rename it") for line in problems)
@@ -137,7 +129,7 @@ def test_names_that_cannot_be_ids_are_refused_whatever_their_encoding(two):
 def test_names_of_another_scheme_are_told_once(tmp_path):
     for name in ("anna", "hans", "uwe"):
         touch(tmp_path / f"photos/{name}_foto.jpg", tmp_path / f"drawn/drawing-of-{name}.png")
-    (problem,) = problems_of(tmp_path / "photos", tmp_path / "drawn")
+    (problem,) = problems_of_folders(tmp_path / "photos", tmp_path / "drawn")
     assert problem.startswith(
         "3 photos and 3 sketches have no name in common (anna_foto.jpg, drawing-of-anna.png); "
     )

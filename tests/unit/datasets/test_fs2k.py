@@ -7,15 +7,10 @@ import pytest
 from photosketch.data.pairs import read_table
 from photosketch.datasets.__main__ import main
 from photosketch.datasets.fs2k import find_pairs
-from photosketch.jobs.job import InputError
+from support.problems import problems_of, touch
 
 TRAIN = [("photo1/image0110", 0), ("photo2/image0003", 2), ("photo1/image0007", 1)]
 TEST = [("photo3/image0001", 0), ("photo1/image0002", 0)]
-
-
-def touch(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
 
 
 def entry(name, style):
@@ -40,12 +35,6 @@ def fs2k(tmp_path):
 def annotate(folder, split, entries):
     text = "\ufeff" + json.dumps(entries)  # some editors save this mark
     (folder / f"anno_{split}.json").write_text(text)
-
-
-def problems_of(folder):
-    with pytest.raises(InputError) as caught:
-        find_pairs(folder)
-    return caught.value.problems
 
 
 def test_styles_are_subsets_and_ids_have_no_slash(fs2k):
@@ -79,7 +68,7 @@ def test_all_problems_are_listed_at_once_with_file_and_remedy(fs2k):
         f"{fs2k}/anno_test.json, entry 5: image_name 'photo1/imageé'": "correct it",
         f"{fs2k}/sketch/sketch1/sketch0002.png: sketch0002.jpg has the same name": "keep one",
     }
-    problems = problems_of(fs2k)
+    problems = problems_of(find_pairs, fs2k)
     assert len(problems) == len(expected), problems
     for beginning, rest in expected.items():
         assert any(text.startswith(beginning) and rest in text for text in problems), beginning
@@ -88,10 +77,12 @@ def test_all_problems_are_listed_at_once_with_file_and_remedy(fs2k):
 def test_annotations_that_are_missing_or_no_json_are_named(fs2k):
     (fs2k / "anno_test.json").unlink()
     (fs2k / "anno_train.json").write_text("[{]")
-    train, test = problems_of(fs2k)
+    train, test = problems_of(find_pairs, fs2k)
     assert train.startswith(f"{fs2k}/anno_train.json: cannot be read as JSON")
     assert test.startswith(f"{fs2k}/anno_test.json: is not there")
-    assert problems_of(fs2k / "elsewhere")[0].startswith(f"{fs2k}/elsewhere: is not a folder")
+    assert problems_of(find_pairs, fs2k / "elsewhere")[0].startswith(
+        f"{fs2k}/elsewhere: is not a folder"
+    )
 
 
 def test_images_that_no_annotation_names_are_a_note(fs2k):

@@ -1,10 +1,6 @@
 """Published results that are numbered in the order of the test pairs."""
 
-import pytest
-
-from photosketch.configuration.checks import refusals
-from photosketch.configuration.settings import Draw
-from photosketch.datasets.__main__ import METHOD_NAME, main
+from photosketch.datasets.__main__ import main
 from photosketch.datasets.numbered import planned_copies, write_copies
 
 NUMBERING = [("CUHK", "f-1"), ("CUHK", "m-2"), ("AR", "7"), ("AR", "12")]
@@ -92,21 +88,15 @@ def test_results_of_another_call_that_would_stay_among_these_are_refused(tmp_pat
     assert f"results, {target}/AR/12.png, {target}/CUHK/f-1.png; move them away" in problem
 
 
-def test_a_folder_whose_name_is_none_for_methods_is_told_with_all_else_and_nothing_is_written(
+def test_folders_whose_names_are_none_for_methods_are_told_with_all_else_and_nothing_is_written(
     tmp_path, capsys
 ):
-    theirs = results(tmp_path / "My results", "1.png")
-    missing = tmp_path / "none"
-    output = tmp_path / "out"
-    arguments = ["folders", str(missing), "--results", str(theirs), "--output", str(output)]
-    assert main(arguments) == 1
-    name, folder = capsys.readouterr().err.splitlines()
-    assert name.startswith(f"{theirs}: 'My results' becomes a name in `methods`")
+    theirs = [results(tmp_path / name, "1.png") for name in ("My results", 65 * "a")]
+    missing, output = tmp_path / "none", tmp_path / "out"
+    named = [word for folder in theirs for word in ("--results", str(folder))]
+    assert main(["folders", str(missing), *named, "--output", str(output)]) == 1
+    *names, folder = capsys.readouterr().err.splitlines()
+    for told, own in zip(names, theirs, strict=True):
+        assert told.startswith(f"{own}: {own.name!r} becomes a name in `methods`")
     assert folder.startswith(f"{missing}: is not a folder")
     assert not output.exists()
-
-
-@pytest.mark.parametrize("name", ["MDAL", "2-b_C", "a.b", "_a", "é", "a b", 64 * "a", 65 * "a"])
-def test_a_name_for_methods_is_what_the_settings_say(name):
-    drawn = {"photos": "photos", "ablation": name, "seed": 0, "epoch": 1}
-    assert bool(METHOD_NAME.fullmatch(name)) == (not refusals(Draw, drawn))

@@ -7,7 +7,7 @@ import pytest
 from photosketch.data.pairs import read_table
 from photosketch.datasets.__main__ import main
 from photosketch.datasets.table import ListedPair, write_table
-from photosketch.jobs.job import InputError
+from support.problems import problems_of
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,7 @@ def test_paths_are_read_as_they_were_written(tmp_path, name):
 )
 def test_paths_that_a_table_cannot_hold_are_named(tmp_path, name):
     pair = ListedPair("AR", "1", "test", tmp_path / "a.jpg", tmp_path / name)
-    with pytest.raises(InputError) as caught:
-        write_table([pair, pair], tmp_path / "t.tsv", absolute=False)
-    [problem] = caught.value.problems
+    [problem] = problems_of(write_table, [pair, pair], tmp_path / "t.tsv", absolute=False)
     assert f"cannot have 2 paths, such as {name!r}; rename" in problem
     assert not (tmp_path / "t.tsv").exists()
 

@@ -1,8 +1,6 @@
 """The expected disk of a run, and its time by past jobs or by measured speeds."""
 
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,74 +17,76 @@ ROWS = [
 
 
 @pytest.fixture
-def config(root: Path) -> dict[str, Any]:
+def full(root):
     """The full configuration, with four ablations that have no local networks."""
     config = yaml.safe_load((root / "config/config.yaml").read_text())
     return {**config, "ablations": {name: {} for name in ("a", "b", "c", "d")}}
 
 
-def test_the_full_run_needs_the_disk_that_its_generators_and_states_fill(
-    config: dict[str, Any],
-) -> None:
-    disk = expectations.expected_bytes(config, ROWS)
+@pytest.fixture
+def config(full):
+    """The same with two narrow ablations."""
+    narrow = {**full["train"], "ngf": 2, "ndf": 2}
+    return {**full, "train": narrow, "ablations": {"a": {}, "b": {}}}
+
+
+def expected(config, rows=ROWS, **changes):
+    """The disk of a run with changed sections; of dicts only the given keys change."""
+    for name, change in changes.items():
+        config = {
+            **config,
+            name: {**config[name], **change} if isinstance(change, dict) else change,
+        }
+    return expectations.expected_bytes(config, rows)
+
+
+def test_the_full_run_needs_the_disk_that_its_generators_and_states_fill(full):
+    disk = expected(full)
     assert disk["generators"] == pytest.approx(27e9, rel=0.01)
     # Adam keeps two moments of each of the generator's and the discriminator's weights
     state = 3 * 4 * (54.4e6 + 2.77e6)
     assert disk["states for resuming"] == pytest.approx(4 * 2 * state, rel=0.01)
     assert disk["a state being written"] == pytest.approx(state, rel=0.01)
     assert disk["features"] == ((4 * 31 + 1) * 338 + 268) * 2048 * 4
-    assert disk["warps"] == 0
-    twice = expectations.expected_bytes({**config, "seeds": [0, 1]}, ROWS)
+    assert disk["warps"] == disk["aligned pictures"] == 0
+
+
+def test_settings_change_what_they_concern(config):
+    disk = expected(config)
+    twice = expected(config, seeds=[0, 1])
     for kind in ("generators", "states for resuming", "samples"):
         assert twice[kind] == 2 * disk[kind]
-    last = {**config, "train": {**config["train"], "keep": "last"}}
-    one = expectations.expected_bytes(last, ROWS)["states for resuming"]
-    assert disk["states for resuming"] == 2 * one
-    evaluation = {**config["evaluation"], "features": "efficientnet-lite0"}
-    small = expectations.expected_bytes({**config, "evaluation": evaluation}, ROWS)
+    last = expected(config, train={"keep": "last"})
+    assert disk["states for resuming"] == 2 * last["states for resuming"]
+    small = expected(config, evaluation={"features": "efficientnet-lite0"})
     assert small["features"] * 2048 == disk["features"] * 1280
-
-
-def test_local_networks_validation_warps_and_methods_take_more(config: dict[str, Any]) -> None:
-    disk = expectations.expected_bytes(config, ROWS)
-    local = {**config, "ablations": {**config["ablations"], "d": {"losses": {"local": 25}}}}
-    more = expectations.expected_bytes(local, ROWS)
-    assert more["generators"] > disk["generators"]
-    assert more["states for resuming"] > disk["states for resuming"]
+    local = expected(config, ablations={"b": {"losses": {"local": 25}}})
+    assert local["generators"] > disk["generators"]
+    assert local["states for resuming"] > disk["states for resuming"]
 
     marked = [{**row, "split": "val"} if i < 27 else row for i, row in enumerate(ROWS)]
-    shared = {**config, "dataset": {**config["dataset"], "validation": 0.1}}
-    for validated in (
-        expectations.expected_bytes(config, marked),
-        expectations.expected_bytes(shared, ROWS),
-    ):
+    for validated in (expected(config, marked), expected(config, dataset={"validation": 0.1})):
         assert validated["samples"] == disk["samples"] * (338 + 27) // 338
-        assert validated["features"] == ((4 * 31 + 1) * (338 + 27) + 241) * 2048 * 4
+        assert validated["features"] == ((2 * 31 + 1) * (338 + 27) + 241) * 2048 * 4
         assert validated["tensors"] == disk["tensors"]
 
-    ablations = {**config["ablations"], "c": {"warp": "face"}, "d": {"warp": "region"}}
-    warped = expectations.expected_bytes({**config, "ablations": ablations}, ROWS)
+    warped = expected(config, ablations={"a": {"warp": "face"}, "b": {"warp": "region"}})
     assert warped["warps"] == 2 * 606 * 200 * 250 * 10
     assert warped["tensors"] - disk["tensors"] == 2 * 268 * 256**2 * 5
-
-    large = {**config, "dataset": {**config["dataset"], "frame": 512}}
-    assert expectations.expected_bytes(large, ROWS)["tensors"] == 4 * disk["tensors"]
-
-    aligned = {**config, "dataset": {**config["dataset"], "align": "each"}}
-    assert expectations.expected_bytes(aligned, ROWS)["aligned pictures"] == 606 * 6 * 200 * 250
-    assert disk["aligned pictures"] == 0
-
-    theirs = expectations.expected_bytes({**config, "methods": {"theirs": "folder"}}, ROWS)
+    assert expected(config, dataset={"frame": 512})["tensors"] == 4 * disk["tensors"]
+    aligned = expected(config, dataset={"align": "each"})
+    assert aligned["aligned pictures"] == 606 * 6 * 200 * 250
+    theirs = expected(config, methods={"theirs": "folder"})
     assert theirs["samples"] - disk["samples"] == 338 * 200 * 250
 
 
-def test_past_jobs_are_multiplied_and_rules_without_any_are_left_out() -> None:
+def test_past_jobs_are_multiplied_and_rules_without_any_are_left_out():
     past = pd.DataFrame({"rule": ["train", "infer"], "jobs": [2, 1], "seconds": [7200.0, 60.0]})
     seconds = expectations.past_seconds({"train": 4, "compare": 1}, past)
     assert seconds == {"train": pytest.approx(14400)}
 
 
-def test_timed_jobs_take_as_long_as_their_images(config: dict[str, Any]) -> None:
+def test_timed_jobs_take_as_long_as_their_images(config):
     config["ablations"]["b"] = {"epochs": 10}
     config["dataset"] = {**config["dataset"], "validation": 0.1}
     jobs = [

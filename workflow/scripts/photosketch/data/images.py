@@ -2,8 +2,7 @@
 
 Images come upright, on white, in sRGB, with 8 bits a channel. A file with several pictures gives
 the first. EXIF has an image's rotation; in HEIF only the file's own rotation counts (ISO/IEC
-23008-12). An image that would need guessing is refused with a remedy. Importing this module loads
-neither numpy nor Pillow, because the Snakefile imports it.
+23008-12). Importing this module loads neither numpy nor Pillow, because the Snakefile imports it.
 """
 
 import io
@@ -73,11 +72,9 @@ def decode(data: bytes, *, colour: bool) -> "np.ndarray":
     except Image.DecompressionBombError:
         fault = f"has more than {LARGEST:,} pixels, too many to read; scale it down"
         raise FaultyError(fault) from None
-    except UnidentifiedImageError:
-        kinds = ", ".join(KINDS)
-        raise FaultyError(f"is not an intact image ({kinds}); replace it, or {REMEDY}") from None
     except Exception as error:  # for a broken file Pillow raises exceptions of many classes
-        raise FaultyError(f"is not an intact image ({error}); replace it, or {REMEDY}") from error
+        reason = ", ".join(KINDS) if isinstance(error, UnidentifiedImageError) else error
+        raise FaultyError(f"is not an intact image ({reason}); replace it, or {REMEDY}") from error
 
 
 def gray(pixels: "np.ndarray") -> "np.ndarray":
@@ -91,9 +88,7 @@ def gray(pixels: "np.ndarray") -> "np.ndarray":
 
 def thumbnail(pixels: "np.ndarray") -> "np.ndarray":
     """A perceptual hash of an image [H, W, 3] uint8: 256 float32 numbers from 16 x 16 gray pixels.
-
-    The dot product of two hashes is the correlation of the pictures, and 0 for a blank image.
-    """
+    The dot product of two hashes is the correlation of the pictures, and 0 for a blank image."""
     import numpy as np
     from PIL import Image
 
@@ -145,17 +140,17 @@ def _upright_srgb(image: "Image", data: bytes) -> "Image":
     if image.mode in ("I", "F") or deep_key:
         raise FaultyError(f"has more than 16 bits a channel, or 16 and transparency; {REMEDY}")
     if is_deep:  # take the high byte, as Pillow does for 16-bit colours
-        high = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
-        high.info = image.info
-        image = high
+        info = image.info
+        image = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+        image.info = info
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")
     plain = {"1": "L", "LA": "L", "La": "L", "L": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
     shown = _in_srgb(image.convert(plain))
-    if alpha is not None:
-        shown = Image.composite(shown, Image.new(shown.mode, shown.size, "white"), alpha)
-    return shown
+    if alpha is None:
+        return shown
+    return Image.composite(shown, Image.new(shown.mode, shown.size, "white"), alpha)
 
 
 def _has_other_colours(image: "Image", data: bytes) -> bool:

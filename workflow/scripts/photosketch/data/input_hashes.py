@@ -1,11 +1,8 @@
 """One hash over the content of the files that a person gives, as a parameter of rules.
 
-Snakemake compares the times of files. That is not enough, because `mv`, `cp -p`, `rsync -a` and
-`unzip` can replace a newer file by an older one. Hashing takes a second for 4,000 images of 30 kB,
-but minutes for photographs of some MB. So hashes are stored with the file's size, times and inode;
-the time of the inode's last change can't be set back.
-
-Importing this module loads neither numpy nor Pillow, because the Snakefile calls it at every start.
+Snakemake compares the times of files, but `mv`, `cp -p`, `rsync -a` and `unzip` can replace a newer
+file by an older one. Hashing photographs takes minutes, so hashes are stored with the file's size,
+times and inode; the time of the inode's last change can't be set back.
 """
 
 import contextlib
@@ -19,11 +16,8 @@ from photosketch.jobs.job import InputError, file_sha256, write_atomically
 
 
 def digest(files: Iterable[str | os.PathLike[str]], memory: Path | None = None) -> str:
-    """A hash over the names and contents of files, missing files included.
-
-    `memory`, a JSON file, stores the hashes between calls. If it can't be read or written, the
-    files are hashed again.
-    """
+    """A hash over the names and contents of files, missing files included. `memory`, a JSON file,
+    stores hashes between calls; if it can't be read or written, the files are hashed again."""
     try:
         entries = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
         remembered = {path: entry for path, entry in entries.items() if len(entry) == 5}

@@ -1,10 +1,8 @@
 """The pairs: the user's table, the checked manifest made from it, and reading the images.
 
 The table (TSV) has a row per pair: subset, id, split, photo, sketch. Paths are relative to the
-table's folder, or absolute. `index_pairs` checks the table and every image; the manifest adds size
-and sha256. A pair's pictures are its two files or a row of the file of aligned pictures;
-`read_image` reads either. Importing this module loads only the standard library, because the
-Snakefile reads the table too.
+table's folder, or absolute. The manifest adds sizes and hashes. Importing this module loads only
+the standard library, because the Snakefile reads the table too.
 """
 
 import csv
@@ -13,7 +11,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -21,14 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from photosketch.configuration.settings import FRAMES, PERIODIC
 from photosketch.data import images
 from photosketch.data.storage import intact, read_picture, require_rows
-from photosketch.jobs.job import (
-    InputError,
-    counted,
-    listed,
-    read_file,
-    read_text,
-    write_atomically,
-)
+from photosketch.jobs import job
+from photosketch.jobs.job import InputError, counted, listed, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,7 +39,8 @@ LONGEST_NAME = 128  # characters: file systems allow 255, and stages extend a na
 RESERVED_SUBSETS = ("all", "missing", "ablation", "features", "note")
 # Further columns of a subset in the comparison.
 COLUMNS_OF_SUBSETS = ("{}_epoch_sd", "{}_seed_sd", "{}_last", "{}_chosen", "{}_other")
-_Rows = list[tuple[int, dict[str, str]]]  # of the user's table: line, cells by column
+AnyPath = str | os.PathLike[str]
+_Rows = dict[int, dict[str, str]]  # of the user's table: cells by line and column
 # by line and modality: sha256, size, thumbnail
 _Images = dict[tuple[int, Modality], tuple[str, images.Size, "np.ndarray"]]
 # Correlation of thumbnails. CUHK's images, re-encoded or halved, have at least 0.997 with their
@@ -89,13 +82,10 @@ class Pair:
 _NUMBERS = ("width", "height", "sketch_width", "sketch_height", "row")
 
 
-def read_table(path: str | os.PathLike[str]) -> list[dict[str, str]]:
-    """The rows of the user's table, as text. `index_pairs` reports faulty rows and images.
-
-    Raises InputError if the file is missing, is not text, lacks or repeats columns, or has no rows.
-    """
-    rows, _ = _read_rows(Path(path))
-    return [cells for _, cells in rows]
+def read_table(path: AnyPath) -> list[dict[str, str]]:
+    """The rows of the user's table, as text. Raises InputError if the file is no table of pairs;
+    `index_pairs` reports faulty rows and images."""
+    return list(_read_rows(Path(path))[0].values())
 
 
 def subsets(rows: Iterable[Mapping[str, str]]) -> list[str]:
@@ -104,31 +94,27 @@ def subsets(rows: Iterable[Mapping[str, str]]) -> list[str]:
     return [name for name in names if not name_problem("subset", name)]
 
 
-def image_files(table: str | os.PathLike[str], rows: Iterable[Mapping[str, str]]) -> list[str]:
-    """The existing image files of the rows, as paths from the working directory. `index_pairs`
-    reports missing files."""
+def image_files(table: AnyPath, rows: Iterable[Mapping[str, str]]) -> list[str]:
+    """The existing image files of the rows, as paths from the working directory."""
     paths = (_locate(Path(table), row[modality]) for row in rows for modality in MODALITIES)
     return [path for path in dict.fromkeys(paths) if os.path.isfile(path)]
 
 
 def index_pairs(
-    table: str | os.PathLike[str], size: Sequence[int] | None, console: TextIO | None = None
+    table: AnyPath, size: Sequence[int] | None, console: TextIO | None = None
 ) -> list[Pair]:
     """Check the table and every image, and return the pairs in the table's order.
 
-    Images of two splits that are nearly the same are listed in the log and counted on the console.
-
-    `size` is the (width, height) that every image must have, None for images of any size. Raises
-    InputError with all problems: faulty rows and names, repeated ids, images that are missing,
-    broken, of another size, or named twice (by path or by content), and too few pairs to train on
-    or to evaluate.
+    `size` is the (width, height) that every image must have, None for any size. Raises InputError
+    with all problems. Images of two splits that are nearly the same are listed in the log and
+    counted on the console.
     """
     table = Path(table)
     rows, problems = _read_rows(table)
-    if not problems and all(cells["split"] in SPLITS for _, cells in rows):
+    if not problems and all(cells["split"] in SPLITS for cells in rows.values()):
         problems += _split_problems(table, rows)  # with faulty rows the counts would be wrong
     problems += _row_problems(table, rows)
-    problems += [f"{table}: {clash}" for clash in clashes(subsets(cells for _, cells in rows))]
+    problems += [f"{table}: {clash}" for clash in clashes(subsets(rows.values()))]
     checked, image_problems = _check_images(table, rows, size)
     if problems or image_problems:
         raise InputError(problems + image_problems)
@@ -141,25 +127,13 @@ def index_pairs(
         if console:
             print(line, file=console)
     pairs = []
-    for number, cells in rows:
-        photo_sha256, (width, height), _ = checked[number, "photo"]
+    for number, cells in rows.items():
+        names = cells["subset"], cells["id"], cells["split"]
+        photo, sketch = (_locate(table, cells[modality]) for modality in MODALITIES)
+        photo_sha256, photo_size, _ = checked[number, "photo"]
         sketch_sha256, sketch_size, _ = checked[number, "sketch"]
-        own = (None, None) if size else sketch_size
-        pairs.append(
-            Pair(
-                subset=cells["subset"],
-                id=cells["id"],
-                split=cells["split"],
-                photo=_locate(table, cells["photo"]),
-                sketch=_locate(table, cells["sketch"]),
-                width=width,
-                height=height,
-                photo_sha256=photo_sha256,
-                sketch_sha256=sketch_sha256,
-                sketch_width=own[0],
-                sketch_height=own[1],
-            )
-        )
+        own = () if size else sketch_size
+        pairs.append(Pair(*names, photo, sketch, *photo_size, photo_sha256, sketch_sha256, *own))
     return pairs
 
 
@@ -169,22 +143,23 @@ def _read_rows(table: Path) -> tuple[_Rows, list[str]]:
         "there is no such table of pairs; correct the path, or write the table "
         "(docs/other-datasets.md has commands for CUFS, FS2K and others)"
     )
-    text = read_text(table, missing, "UTF-8 text with tabs")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = job.read_text(table, missing, "UTF-8 text with tabs")
+    # no path can have a NUL
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
     header, *lines = [[cell.strip() for cell in line.split("\t")] for line in text.split("\n")]
     if faults := header_faults(header, COLUMNS):
         wanted = f"the header must be {', '.join(COLUMNS)}, separated by tabs"
         raise InputError([f"{table}, line 1: {faults}; {wanted}"])
-    rows: _Rows = []
+    rows: _Rows = {}
     problems = []
     for line, cells in enumerate(lines, start=2):
         if len(cells) == len(header) and any(cells):
-            rows.append((line, dict(zip(header, cells, strict=True))))
+            rows[line] = dict(zip(header, cells, strict=True))
         elif any(cells):
-            fault = (
-                f"{len(cells)} cells instead of {len(header)}; separate the cells by single tabs"
+            problems.append(
+                f"{table}, line {line}: {len(cells)} cells instead of {len(header)}; separate the "
+                "cells by single tabs"
             )
-            problems.append(f"{table}, line {line}: {fault}")
     if not rows and not problems:
         raise InputError([f"{table}: has a header but no pairs; add a row for each pair"])
     return rows, problems
@@ -205,27 +180,21 @@ def _row_problems(table: Path, rows: _Rows) -> list[str]:
     """Empty cells, names that cannot be used, unknown splits, repeated ids."""
     problems = []
     first_lines: dict[tuple[str, str], int] = {}
-    for line, cells in rows:
+    for line, cells in rows.items():
+        subset, id, split = cells["subset"], cells["id"], cells["split"]
         faults = []
         if empty := [column for column in COLUMNS if not cells[column]]:
             faults.append(f"{', '.join(empty)} empty; fill in every cell")
-        faults += [
-            f"{modality} {cells[modality]!r} has a NUL character, which no path can have; remove it"
-            for modality in MODALITIES
-            if "\0" in cells[modality]
-        ]
         for column in ("subset", "id"):
             if cells[column] and (problem := name_problem(column, cells[column])):
                 faults.append(problem)
-        if cells["split"] not in ("", *SPLITS):
-            faults.append(f"split {cells['split']!r} is unknown; use {', '.join(SPLITS)}")
-        if cells["subset"] and cells["id"]:
-            first = first_lines.setdefault((cells["subset"], cells["id"]), line)
-            if first != line:
-                faults.append(
-                    f"id {cells['id']!r} is already in line {first}; "
-                    f"give each pair of {cells['subset']} an id of its own"
-                )
+        if split and split not in SPLITS:
+            faults.append(f"split {split!r} is unknown; use {', '.join(SPLITS)}")
+        first = first_lines.setdefault((subset, id), line)
+        if subset and id and first != line:
+            faults.append(
+                f"id {id!r} is already in line {first}; give each pair of {subset} an id of its own"
+            )
         problems += [f"{table}, line {line}: {fault}" for fault in faults]
     return problems
 
@@ -262,18 +231,18 @@ def clashes(names: Sequence[str]) -> list[str]:
 
 def _split_problems(table: Path, rows: _Rows) -> list[str]:
     """Too few pairs: training needs one pair, evaluation at least two of every subset."""
-    counts = Counter((cells["subset"], cells["split"]) for _, cells in rows)
+    counts = Counter((cells["subset"], cells["split"]) for cells in rows.values())
     problems = []
     if not any(split == "train" for _, split in counts):
         problems.append(f"{table}: no pair has the split 'train'; mark some for training")
     needs = f"but its evaluation needs {MIN_TEST_PAIRS} or more; mark more pairs"
-    for subset in subsets(cells for _, cells in rows):
-        subset_has, number = f"{table}: subset {subset!r} has", counts[subset, "test"]
+    for subset in subsets(rows.values()):
+        has, number = f"{table}: subset {subset!r} has", counts[subset, "test"]
         if number < MIN_TEST_PAIRS:
-            remedy = "'test' or use another subset's name"
-            problems.append(f"{subset_has} {counted(number, 'test pair')}, {needs} {remedy}")
+            fault = f"{counted(number, 'test pair')}, {needs} 'test' or use another subset's name"
+            problems.append(f"{has} {fault}")
         if counts[subset, "val"] == 1:
-            problems.append(f"{subset_has} 1 validation pair, {needs} 'val', or none")
+            problems.append(f"{has} 1 validation pair, {needs} 'val', or none")
     return problems
 
 
@@ -292,28 +261,32 @@ def _check_images(
     checked: _Images = {}
     problems: list[str] = []
     faulty: dict[tuple[str, str], list[tuple[int, str]]] = {}  # places by modality and fault
-    first_by_path: dict[str, str] = {}
-    first_by_content: dict[str, str] = {}
-    for (line, cells), modality in product(rows, MODALITIES):
+    first: dict[str, str] = {}  # the first use of each path, and of each hash
+    for (line, cells), modality in product(rows.items(), MODALITIES):
         cell = cells[modality]
-        if not cell or "\0" in cell:
+        if not cell:
             continue  # reported with the row
         where = f"{table}, line {line}: {modality} {cell!r}"
         use = f"the {modality} of line {line} ({cells['subset']} {cells['id']})"
         path = os.path.realpath(_locate(table, cell))
-        earlier = first_by_path.setdefault(path, use)
-        if earlier != use:
+        if (earlier := first.setdefault(path, use)) != use:
             problems.append(f"{where} is also {earlier}; name each file once")
             continue
         try:
             data = images.file_bytes(Path(path))
             digest = hashlib.sha256(data).hexdigest()
-            earlier = first_by_content.setdefault(digest, use)
-            if earlier != use:
+            if (earlier := first.setdefault(digest, use)) != use:
                 problems.append(f"{where} has the same content as {earlier}; replace one of them")
             pixels = images.decode(data, colour=True)
             height, width, _ = pixels.shape
-            _check_size((width, height), expected)
+            if expected and (width, height) != tuple(expected):
+                usual, largest = FRAMES
+                raise images.FaultyError(
+                    f"is {width}x{height} pixels instead of {expected[0]}x{expected[1]}; set "
+                    "dataset.align to each, which moves faces to one place, or align and crop it, "
+                    f"or change dataset.size, at most {usual}x{usual}, or {largest}x{largest} with "
+                    f"dataset.frame {largest}"
+                )
             checked[line, modality] = digest, (width, height), images.thumbnail(pixels)
         except images.FaultyError as error:
             faulty.setdefault((modality, str(error)), []).append((line, where))
@@ -321,7 +294,7 @@ def _check_images(
         if len(places) <= TOLD_SINGLY:
             problems += [f"{where} {fault}" for _, where in places]
         else:
-            lines = _ranges([line for line, _ in places])
+            lines = listed(str(line) for line, _ in places)
             problems.append(f"{table}, lines {lines}: each {kind} {fault}")
     return checked, problems
 
@@ -332,54 +305,24 @@ def _nearly_same(rows: _Rows, checked: _Images) -> list[str]:
 
     found = []
     for modality, splits in product(MODALITIES, combinations(SPLITS, 2)):
-        groups = [[row for row in rows if row[1]["split"] == split] for split in splits]
-        if all(groups):
-            first, second = (np.stack([checked[n, modality][2] for n, _ in g]) for g in groups)
-            for places in np.argwhere(first @ second.T > NEARLY_SAME):
-                one, other = (
-                    f"{cells['subset']} {cells['id']} ({cells['split']})"
-                    for group, place in zip(groups, places, strict=True)
-                    for _, cells in [group[place]]
-                )
-                found.append(f"{modality} of {one} and of {other}")
+        groups = [[n for n, cells in rows.items() if cells["split"] == split] for split in splits]
+        if not all(groups):
+            continue
+        first, second = (np.stack([checked[n, modality][2] for n in group]) for group in groups)
+        for one, other in np.argwhere(first @ second.T > NEARLY_SAME):
+            two = (rows[groups[0][one]], rows[groups[1][other]])
+            people = [f"{cells['subset']} {cells['id']} ({cells['split']})" for cells in two]
+            found.append(f"{modality} of {' and of '.join(people)}")
     return found
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Ascending numbers as ranges, such as `2-13, 15`."""
-    ranges: list[list[int]] = []
-    for number in numbers:
-        if ranges and number == ranges[-1][-1] + 1:
-            ranges[-1] = [ranges[-1][0], number]
-        else:
-            ranges.append([number])
-    return ", ".join("-".join(map(str, ends)) for ends in ranges)
-
-
-def _check_size(size: images.Size, expected: Sequence[int] | None) -> None:
-    """Raise FaultyError, with the remedies, if an image has another size than dataset.size."""
-    if expected is None or size == tuple(expected):
-        return
-    usual, largest = FRAMES
-    remedy = "align and crop it, or change dataset.size"
-    if max(size) > largest:
-        remedy = f"align, crop and shrink it: the networks' frames are {largest}x{largest} at most"
-    elif max(size) > usual:
-        settings = f"dataset.size to [{size[0]}, {size[1]}] and dataset.frame to {largest}"
-        remedy = f"align and crop it, or set {settings}"
-    raise images.FaultyError(
-        f"is {size[0]}x{size[1]} pixels instead of {expected[0]}x{expected[1]}; set dataset.align "
-        f"to each, which moves faces to one place, or {remedy}"
-    )
 
 
 def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
     """The pairs in their order, with a share (0 to 1) of each subset's training pairs marked `val`.
 
-    The choice depends on subset and id alone, so it is the same on every machine. Each subset gets
-    at least two validation pairs. Raises InputError if no pair is left to train on.
+    The choice depends on subset and id alone, so it is the same on every machine. Raises InputError
+    if no pair is left to train on.
     """
-    validation: set[tuple[str, str]] = set()
+    validation: set[Pair] = set()
     for subset in dict.fromkeys(pair.subset for pair in pairs):
         training = select(pairs, subset, "train")
         count = validation_count(len(training), share)
@@ -389,14 +332,9 @@ def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
                 f"leaves none to train on ({count} go to validation); lower it"
             )
             raise InputError([fault])
-        training.sort(
-            key=lambda pair: hashlib.sha256(f"val:{pair.subset}:{pair.id}".encode()).digest()
-        )
-        validation |= {(pair.subset, pair.id) for pair in training[:count]}
-    return [
-        replace(pair, split="val") if (pair.subset, pair.id) in validation else pair
-        for pair in pairs
-    ]
+        training.sort(key=lambda pair: hashlib.sha256(f"val:{subset}:{pair.id}".encode()).digest())
+        validation.update(training[:count])
+    return [replace(pair, split="val") if pair in validation else pair for pair in pairs]
 
 
 def validation_count(training: int, share: float) -> int:
@@ -404,42 +342,33 @@ def validation_count(training: int, share: float) -> int:
     return max(MIN_TEST_PAIRS, round(share * training))
 
 
-def write_manifest(pairs: Iterable[Pair], path: str | os.PathLike[str]) -> None:
+def write_manifest(pairs: Iterable[Pair], path: AnyPath) -> None:
     """Write the manifest (TSV): a column for each field of `Pair` that the pairs have."""
     rows = [
         {name: value for name, value in vars(pair).items() if value is not None} for pair in pairs
     ]
     with write_atomically(path) as temporary, open(temporary, "w", encoding="utf-8") as file:
-        names = rows[0] if rows else COLUMNS
-        writer = csv.DictWriter(file, names, delimiter="\t", lineterminator="\n")
+        writer = csv.DictWriter(file, rows[0], delimiter="\t", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
-def read_manifest(
-    path: str | os.PathLike[str], table: str | os.PathLike[str] | None = None
-) -> list[Pair]:
-    """The pairs of a manifest, in its order.
-
-    Raises InputError if the manifest is damaged, names a pair twice, or lists other pairs than
-    `table`, the user's table.
-    """
+def read_manifest(path: AnyPath, table: AnyPath | None = None) -> list[Pair]:
+    """The pairs of a manifest, in its order. Raises InputError if the manifest is damaged, names a
+    pair twice, or lists other pairs than `table`, the user's table."""
     stage = "index_pairs or align_faces"
     with intact(path, stage), open(path, encoding="utf-8", newline="") as file:
         pairs = [_pair(row) for row in csv.DictReader(file, delimiter="\t")]
         if not pairs:
             raise ValueError("it has no pairs")
     names = [(pair.subset, pair.id) for pair in pairs]
-    if table is None:
-        require_rows(path, stage, names)
-    else:
-        listed = [(row["subset"], row["id"]) for row in read_table(table)]
-        require_rows(path, stage, names, listed, str(table))
+    listed = [(row["subset"], row["id"]) for row in read_table(table)] if table else None
+    require_rows(path, stage, names, listed, str(table or ""))
     return pairs
 
 
 def read_pairs(
-    manifest: str | os.PathLike[str],
+    manifest: AnyPath,
     config: Mapping[str, Any],
     subset: str | None = None,
     split: str | None = None,
@@ -449,10 +378,11 @@ def read_pairs(
 
 
 def _pair(row: dict[str, str]) -> Pair:
-    """The pair of a manifest's row."""
-    if None in row.values() or not set(row) <= {field.name for field in fields(Pair)}:
-        raise ValueError("a row or the header has other cells than a manifest of pairs")
-    cells: dict[str, Any] = {**row, **{name: int(row[name]) for name in _NUMBERS if name in row}}
+    if None in row.values():
+        raise ValueError("a row has fewer cells than the header")
+    cells: dict[str, Any] = {
+        name: int(text) if name in _NUMBERS else text for name, text in row.items()
+    }
     return Pair(**cells)
 
 
@@ -481,10 +411,8 @@ def counts_in_words(pairs: Sequence[Pair]) -> str:
 
 
 def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.ndarray":
-    """A photo [H, W, 3] uint8 RGB or a sketch [H, W] uint8 gray; with `colour` always RGB.
-
-    Raises InputError if the file can't be read or has changed since it was indexed.
-    """
+    """A photo [H, W, 3] uint8 RGB or a sketch [H, W] uint8 gray; with `colour` always RGB. Raises
+    InputError if the file can't be read or has changed since it was indexed."""
     colour = colour or modality == "photo"
     indexed = pair.photo_sha256 if modality == "photo" else pair.sketch_sha256
     if pair.stack is not None and pair.row is not None:
@@ -495,7 +423,7 @@ def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.n
         return pixels if colour else images.gray(pixels)
     path = pair.photo if modality == "photo" else pair.sketch
     try:
-        data = read_file(path)
+        data = job.read_file(path)
     except OSError as error:
         fault = f"cannot be read ({error.strerror}); restore the file"
         raise InputError([f"{path}: {fault}"]) from None

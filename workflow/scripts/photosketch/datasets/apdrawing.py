@@ -14,55 +14,39 @@ as test_single, which has only photos.
 import argparse
 from pathlib import Path
 
-from photosketch.datasets import halves
-from photosketch.datasets.table import (
-    Found,
-    ListedPair,
-    folders_in,
-    holds_images,
-    images_by_name,
-    left_aside,
-    unusable_names,
-)
+from photosketch.datasets import table
+from photosketch.datasets.table import Found, ListedPair
 from photosketch.jobs.job import InputError
 
 HELP = "APDrawing, photo and drawing side by side"
-SUBSET = "APDrawing"
-SPLITS = ("train", "test")
 
 
 def find_pairs(folder: Path, output: Path) -> Found:
-    """All pairs, training before test pairs, and the halves to cut into `output`/halves.
-
-    Raises InputError with all problems: missing folders, names that appear twice or cannot be ids,
-    pictures that cannot be halved.
-    """
+    """All pairs, training before test pairs, and the halves to cut into `output`/halves. Raises
+    InputError with all problems."""
     data = folder / "data" if (folder / "data").is_dir() else folder
+    parts = [data / "train", data / "test"]
     problems: list[str] = []
-    pairs: list[ListedPair] = []
-    cuts = []
-    seen: dict[str, Path] = {}
-    for split in SPLITS:
-        pictures, faults = images_by_name(data / split)
+    pictures: dict[str, Path] = {}
+    for part in parts:
+        found, faults = table.images_by_name(part)
         problems += faults
-        if not pictures:
+        if not found:
             problems.append(
-                f"{data / split}: is not there, or has no images; put pictures of photo and "
-                "drawing there"
+                f"{part}: is not there, or has no images; put pictures of photo and drawing there"
             )
-        for name, picture in pictures.items():
-            if name in seen:
-                problems.append(f"{picture}: has the name of {seen[name]}; rename one of them")
-                continue
-            seen[name] = picture
-            cuts.append(halves.planned(picture, output / "halves"))
-            pairs.append(ListedPair(SUBSET, name, split, cuts[-1].photo, cuts[-1].sketch))
-    problems += unusable_names(seen.values()) + halves.problems(seen.values())
-    if problems:
+        for name, picture in found.items():
+            if (first := pictures.setdefault(name, picture)) != picture:
+                problems.append(f"{picture}: has the name of {first}; rename one of them")
+    halves, faults = table.planned_halves(pictures.values(), output)
+    if problems := problems + faults:
         raise InputError(problems)
-    own = {path.resolve() for path in (output, output / "halves")}
-    others = [path for path in folders_in(data) if path.name not in SPLITS and holds_images(path)]
-    return Found(pairs, left_aside(path for path in others if path.resolve() not in own), cuts)
+    pairs = [
+        ListedPair("APDrawing", name, picture.parent.name, *halves[name])
+        for name, picture in pictures.items()
+    ]
+    others = table.with_images(table.folders_in(data), *parts, output, output / "halves")
+    return Found(pairs, table.left_aside(others), list(pictures.values()))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

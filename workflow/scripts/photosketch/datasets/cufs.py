@@ -27,30 +27,20 @@ authors' list of test pairs has another order, give the list by --results-order.
 import argparse
 import csv
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from photosketch.datasets.table import (
-    Found,
-    ListedPair,
-    ascending,
-    folders_in,
-    holds_images,
-    images_in,
-    left_aside,
-    plain,
-    unpaired,
-)
+from photosketch.datasets import table
+from photosketch.datasets.table import Found, ListedPair, ascending, folders_in
 from photosketch.jobs.job import InputError, listed
+from photosketch.jobs.provenance import PROJECT
 
 HELP = "CUFS, the CUHK Face Sketch Database"
-SPLIT_TABLE = Path(__file__).resolve().parents[4] / "resources" / "splits" / "cufs.tsv"
+SPLIT_TABLE = PROJECT / "resources/splits/cufs.tsv"
 SPLIT_NAMES = ("rslcr", "cagan")
 SUBSETS = {"cuhk": "CUHK", "cuhkstudent": "CUHK", "cuhkstudents": "CUHK"}  # by plain names
 SUBSETS |= {"ar": "AR", "xm2vts": "XM2VTS"}
-HALF = re.compile("(train|test)(ing)?")  # HALF and PLACE match plain names
-PLACE = re.compile("((?P<half>train|test)(ing)?)?(?P<kind>photo|sketch)(e?s)?")
+PLACE = re.compile("((?P<half>train|test)(ing)?)?(?P<kind>photo|sketch)(e?s)?")  # plain names
 FIRST_TEST_SKETCH = 89  # numbered test sketches of CUHK follow the 88 training sketches
 UNKNOWN = (
     "has images, but its name is not known; rename the folder by its content (CUHK, AR or XM2VTS; "
@@ -58,71 +48,58 @@ UNKNOWN = (
 )
 
 
-@dataclass(frozen=True)
-class _Place:
-    """A folder with the photos or sketches of a part: one half (train or test), or both (None)."""
-
-    half: str | None
-    kind: str
-    folder: Path
+# a folder with photos or sketches of a part: train, test or None for both; photos or sketches
+_Place = tuple[str | None, str, Path]
+_Ids = Mapping[str, str]  # the ids of a part, each with its half, train or test, or "" for neither
 
 
-def find_pairs(
-    folder: Path, split: str, split_table: Path = SPLIT_TABLE, order: Path | None = None
-) -> Found:
+def find_pairs(folder: Path, split: str, order: Path | None = None) -> Found:
     """All pairs of a CUFS folder, CUHK before AR before XM2VTS and training before test pairs.
 
-    `split` is `rslcr` or `cagan`, a column of the split table. `order` is the list of results for
-    `_read_order`. Raises InputError with all problems: no part at all, photos without a sketch,
-    sketches without a photo, names that the table does not know or has in the other half, and
-    unknown folders that may have the missing images.
+    `split` is `rslcr` or `cagan`. `order` is a list of results (`_read_order`). Raises InputError
+    with all problems: no part at all, photos without a sketch, sketches without a photo, names that
+    the split does not know or has in the other half, and unknown folders that may have the missing
+    images.
     """
-    splits = _read_splits(split_table, split)
+    splits = _read_splits(split)
     parts, others = _find_parts(folder)
     pairs: list[ListedPair] = []
     notes: list[str] = []
     problems = [f"{path}: {UNKNOWN}" for path in others if len(parts) < 3 and _places(path)[0]]
-    beside = [path for path in others if holds_images(path)]
+    beside = table.with_images(others)
     for part, ids in splits.items():
         if part not in parts:
             notes.append(f"{part}: no such folder in {folder}; left out")
             continue
-        photos, sketches, faults = _find_images(part, parts[part], ids, split)
-        incomplete = [*_missing(part, parts[part]), *unpaired(photos, sketches)]
+        places, unknown = _places(parts[part])
+        photos, sketches, faults = _find_images(part, places, ids, split)
+        incomplete = [*_missing(part, parts[part], places), *table.unpaired(photos, sketches)]
         problems += incomplete + faults
-        absent = [name for name in ids if name not in photos and name not in sketches]
-        more = [path for path in _places(parts[part])[1] if holds_images(path)]
+        absent = [id for id in ids if id not in photos and id not in sketches]
         if incomplete or absent:
-            problems += [f"{path}: {UNKNOWN}" for path in more]
-        beside += more
+            problems += [f"{path}: {UNKNOWN}" for path in unknown]
+        beside += unknown
         if absent:
             missing = f"{len(absent)} of {len(ids)} pairs are missing: {listed(absent, 5)}"
             notes.append(f"{part}: {missing}")
-        complete = [name for name in ids if name in photos and name in sketches]
-        if unassigned := [name for name in complete if not ids[name]]:
+        complete = [id for id in ids if id in photos and id in sketches]
+        if unassigned := [id for id in complete if not ids[id]]:
             notes.append(f"{part}: the split {split} leaves out {listed(unassigned, 5)}")
         pairs += [
-            ListedPair(part, name, ids[name], photos[name], sketches[name])
-            for name in complete
-            if ids[name]
+            ListedPair(part, id, ids[id], photos[id], sketches[id]) for id in complete if ids[id]
         ]
-    numbered = [
-        (part, name) for part, ids in splits.items() for name, half in ids.items() if half == "test"
-    ]
+    numbered = [(part, id) for part, ids in splits.items() for id in ids if ids[id] == "test"]
     if order:
         numbered, faults = _read_order(order, splits)
         problems += faults
     if problems:
         raise InputError(problems)
-    return Found(pairs, [*notes, *left_aside(beside)], numbered=numbered)
+    return Found(pairs, [*notes, *table.left_aside(beside)], numbered=numbered)
 
 
-def _read_splits(path: Path, split: str) -> dict[str, dict[str, str]]:
-    """The split of each id of each part: training before test pairs, ids in ascending order.
-
-    An id that the split leaves out has the split "".
-    """
-    with open(path, encoding="utf-8", newline="") as file:
+def _read_splits(split: str) -> dict[str, dict[str, str]]:
+    """The half of each id of each part: training before test pairs, ids in ascending order."""
+    with open(SPLIT_TABLE, encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     column = f"split_{split}"
     rows.sort(key=lambda row: (row[column] != "train", *ascending(row["id"])))
@@ -132,9 +109,7 @@ def _read_splits(path: Path, split: str) -> dict[str, dict[str, str]]:
     }
 
 
-def _read_order(
-    path: Path, splits: Mapping[str, Mapping[str, str]]
-) -> tuple[list[tuple[str, str]], list[str]]:
+def _read_order(path: Path, splits: Mapping[str, _Ids]) -> tuple[list[tuple[str, str]], list[str]]:
     """(part, id) of each line PART/.../NAME.jpg, which `||...` may follow, and the problems."""
     try:
         lines = path.read_text(encoding="utf-8").split()
@@ -144,7 +119,7 @@ def _read_order(
     problems = []
     for number, line in enumerate(lines, start=1):
         photo = Path(line.split("||")[0])
-        part = SUBSETS.get(plain(photo.parts[0]), "")
+        part = SUBSETS.get(_plain(photo.parts[0]), "")
         id = part and _file_names(part, "sketches", splits[part]).get(photo.stem.lower())
         if not id or (part, id) in numbered:
             fault = "is listed twice" if id else "is not a PART/.../NAME.jpg of CUFS"
@@ -158,45 +133,43 @@ def _find_parts(folder: Path) -> tuple[dict[str, Path], list[Path]]:
     """The folder of each part that exists, and the other folders beside them."""
     if not folder.is_dir():
         raise InputError([f"{folder}: is not a folder; give the folder of CUHK, AR and XM2VTS"])
-    halves = {place.half for place in _places(folder)[0]}
-    if halves and (part := SUBSETS.get(plain(folder.resolve().name))):
+    halves = {half for half, _, _ in _places(folder)[0]}
+    if halves and (part := SUBSETS.get(_plain(folder.resolve().name))):
         return {part: folder}, []
     parts: dict[str, Path] = {}
     others = []
     for path in folders_in(folder):
-        part = SUBSETS.get(plain(path.name))
+        part = SUBSETS.get(_plain(path.name))
         if part is None or parts.setdefault(part, path) != path:
             others.append(path)
     if parts:
         return parts, others
     if {"train", "test"} <= halves:
         return {"CUHK": folder}, []
-    deeper = [path for path in (*folder.glob("*/*"), *folder.glob("*/*/*")) if path.is_dir()]
-    parents = sorted(path.parent for path in deeper if plain(path.name) in SUBSETS)
+    deeper = [*folder.glob("*/*/"), *folder.glob("*/*/*/")]
+    parents = sorted(path.parent for path in deeper if _plain(path.name) in SUBSETS)
     hint = f" (do you mean {parents[0]}?)" if parents else ""
     fault = f"has neither CUHK, AR or XM2VTS nor the folders train and test of CUHK{hint}"
     raise InputError([f"{folder}: {fault}; arrange the files as docs/other-datasets.md shows"])
 
 
 def _places(folder: Path) -> tuple[list[_Place], list[Path]]:
-    """The folders of a part's photos and sketches, and its other folders."""
+    """The folders of a part's photos and sketches, and its other folders with images."""
     places: list[_Place] = []
     others: list[Path] = []
-    for path in folders_in(folder):
-        in_half = HALF.fullmatch(plain(path.name))
-        for place in folders_in(path) if in_half else [path]:
-            name = plain(f"{path.name if in_half else ''}{place.name}")
-            if match := PLACE.fullmatch(name):
-                kind = "photos" if match["kind"] == "photo" else "sketches"
-                places.append(_Place(match["half"], kind, place))
-            else:
-                others.append(place)
+    found = (*folder.glob("*"), *folder.glob("*/*"), *folder.glob("*/*/*"))
+    for path in sorted(path for path in found if path.is_dir()):
+        if match := PLACE.fullmatch(_plain(str(path.relative_to(folder)))):
+            kind = "photos" if match["kind"] == "photo" else "sketches"
+            places.append((match["half"], kind, path))
+        elif table.images_in(path):
+            others.append(path)
     return places, others
 
 
-def _missing(part: str, folder: Path) -> list[str]:
+def _missing(part: str, folder: Path, places: Iterable[_Place]) -> list[str]:
     """The missing folders of a part, if it is in halves of both halves."""
-    there = {(place.half, place.kind) for place in _places(folder)[0]}
+    there = {(half, kind) for half, kind, _ in places}
     in_halves = any(half for half, _ in there) or (part == "CUHK" and not there)
     return [
         f"{folder / half / kind}: is not there; the {kind} of {part} belong in it"
@@ -207,22 +180,22 @@ def _missing(part: str, folder: Path) -> list[str]:
 
 
 def _find_images(
-    part: str, folder: Path, ids: Mapping[str, str], split: str
+    part: str, places: Iterable[_Place], ids: _Ids, split: str
 ) -> tuple[dict[str, Path], dict[str, Path], list[str]]:
     """The photos and the sketches of a part by id, and the problems of other files."""
     images: dict[str, dict[str, Path]] = {"photos": {}, "sketches": {}}
     problems = []
-    for place in _places(folder)[0]:
-        by_id, names = images[place.kind], _file_names(part, place.kind, ids)
-        here = [name for name, id in names.items() if place.half in (None, ids[id])]
-        for path in images_in(place.folder):
+    for half, kind, folder in places:
+        by_id, names = images[kind], _file_names(part, kind, ids)
+        here = [name for name, id in names.items() if half in (None, ids[id])]
+        for path in table.images_in(folder):
             id = names.get(path.stem.lower())
             if id is None:
                 problems.append(
-                    f"{path}: is not a name of the {place.kind} of {part} here (such as "
+                    f"{path}: is not a name of the {kind} of {part} here (such as "
                     f"{', '.join(here[:2])}); rename or remove it"
                 )
-            elif place.half and ids[id] and place.half != ids[id]:
+            elif half and ids[id] and half != ids[id]:
                 problems.append(
                     f"{path}: is {part} {id}, which the split {split} has in the other half; move "
                     "it there, or choose another --split"
@@ -234,7 +207,7 @@ def _find_images(
     return images["photos"], images["sketches"], problems
 
 
-def _file_names(part: str, kind: str, ids: Mapping[str, str]) -> dict[str, str]:
+def _file_names(part: str, kind: str, ids: _Ids) -> dict[str, str]:
     """The ids by the (lower-case) names, without suffix, that files of a part may have."""
     names = {id: id for id in ids}
     if part == "CUHK" and kind == "sketches":
@@ -243,6 +216,11 @@ def _file_names(part: str, kind: str, ids: Mapping[str, str]) -> dict[str, str]:
         names |= {f"{id}-sz1": id for id in tested}
         names |= {str(number): id for number, id in enumerate(tested, FIRST_TEST_SKETCH)}
     return names
+
+
+def _plain(name: str) -> str:
+    """A name without case and punctuation."""
+    return re.sub("[^a-z0-9]", "", name.lower())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -259,7 +237,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "line begins with PART/.../NAME.jpg",
     )
     parser.set_defaults(
-        find=lambda options, _: find_pairs(
-            options.folder, options.split, order=options.results_order
-        )
+        find=lambda options, _: find_pairs(options.folder, options.split, options.results_order)
     )

@@ -15,17 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from photosketch.data.pairs import MIN_TEST_PAIRS, clashes, name_problem
-from photosketch.datasets import halves
-from photosketch.datasets.table import (
-    Found,
-    ListedPair,
-    folders_in,
-    holds_images,
-    images_by_name,
-    left_aside,
-    unpaired,
-    unusable_names,
-)
+from photosketch.datasets import table
+from photosketch.datasets.table import Found, ListedPair
 from photosketch.jobs.job import InputError, counted
 
 HELP = "photos and sketches in two folders, or side by side in one"
@@ -43,18 +34,15 @@ def find_pairs(
     `output`/halves.
 
     The shares are parts of all pairs, 0 to 1. Each means at least two pairs; a validation_share of
-    0 means none. Raises InputError with all problems: a subset and names that cannot be used,
-    images without a partner or with the same name, pictures that cannot be halved, shares that
-    leave no pair to train on.
+    0 means none. Raises InputError with all problems.
     """
     unusable = name_problem("subset", subset)
     problems = [f"--subset: {fault}" for fault in ([unusable] if unusable else clashes([subset]))]
     images: list[dict[str, Path]] = []
     beside: list[Path] = []
     for folder in folders:
-        found, faults = images_by_name(folder)
-        own = (output / "halves").resolve()
-        more = [path for path in folders_in(folder) if path.resolve() != own and holds_images(path)]
+        found, faults = table.images_by_name(folder)
+        more = table.with_images(table.folders_in(folder), output / "halves")
         if not folder.is_dir():
             faults = [f"{folder}: is not a folder; correct the path"]
         elif not found:
@@ -65,22 +53,20 @@ def find_pairs(
         problems += faults
     if not all(images):
         raise InputError(problems)
-    photos, *sketches = images
-    cuts = []
-    if sketches:
-        problems += _unmatched(photos, *sketches)
-        files = {id: (photos[id], sketches[0][id]) for id in photos if id in sketches[0]}
+    photos, *rest = images
+    if rest:
+        sketches = rest[0]
+        problems += _unmatched(photos, sketches)
+        problems += table.unusable_names({**sketches, **photos}.values())
+        files = {id: (photos[id], sketches[id]) for id in photos if id in sketches}
     else:
-        problems += halves.problems(photos.values())
-        cuts = [halves.planned(picture, output / "halves") for picture in photos.values()]
-        files = {cut.picture.stem: (cut.photo, cut.sketch) for cut in cuts}
-    problems += unusable_names({**(sketches[0] if sketches else {}), **photos}.values())
+        files, faults = table.planned_halves(photos.values(), output)
+        problems += faults
     splits, faults = draw_splits(list(files), subset, test_share, validation_share, seed)
-    problems += faults
-    if problems:
+    if problems := problems + faults:
         raise InputError(problems)
     pairs = [ListedPair(subset, id, splits[id], *places) for id, places in files.items()]
-    return Found(pairs, left_aside(beside), cuts)
+    return Found(pairs, table.left_aside(beside), [] if rest else list(photos.values()))
 
 
 def draw_splits(
@@ -91,10 +77,9 @@ def draw_splits(
     Names are sorted by a hash of seed, subset and name. The first names are for testing, the next
     for validation, the others for training.
     """
-    shares = {"--test-share": test_share, "--validation-share": validation_share}
     problems = [
-        f"{option} {share}: is not a share; give a number from 0 to below 1"
-        for option, share in shares.items()
+        f"--{part}-share {share}: is not a share; give a number from 0 to below 1"
+        for part, share in (("test", test_share), ("validation", validation_share))
         if not 0 <= share < 1
     ]
     if problems or not names:
@@ -117,7 +102,7 @@ def draw_splits(
 def _unmatched(photos: dict[str, Path], sketches: dict[str, Path]) -> list[str]:
     """The images without a partner of the same name; one problem if no image has a partner."""
     if photos.keys() & sketches.keys():
-        return unpaired(photos, sketches)
+        return table.unpaired(photos, sketches)
     photo, sketch = next(iter(photos.values())), next(iter(sketches.values()))
     return [
         f"{counted(len(photos), 'photo')} and {counted(len(sketches), 'sketch', 'sketches')} have "
@@ -132,12 +117,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sketches", type=Path, nargs="?", help="the sketches, with the same names")
     parser.add_argument("--subset", default="faces", help="name of the subset (default: faces)")
     for part, default in {"test": 0.2, "validation": 0.0}.items():
-        parser.add_argument(
-            f"--{part}-share",
-            type=float,
-            default=default,
-            help=f"share of the pairs (default: {default:g})",
-        )
+        told = f"share of the pairs (default: {default:g})"
+        parser.add_argument(f"--{part}-share", type=float, default=default, help=told)
     parser.add_argument("--seed", type=int, default=0, help="of the random choice (default: 0)")
     parser.set_defaults(
         find=lambda options, output: find_pairs(

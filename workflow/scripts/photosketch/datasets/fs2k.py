@@ -18,13 +18,7 @@ import json
 import re
 from pathlib import Path
 
-from photosketch.datasets.table import (
-    Found,
-    ListedPair,
-    folders_in,
-    images_by_name,
-    images_in,
-)
+from photosketch.datasets.table import Found, ListedPair, folders_in, images_by_name, images_in
 from photosketch.jobs.job import InputError, listed
 
 HELP = "FS2K, three styles of sketches"
@@ -36,10 +30,7 @@ NAME = re.compile(r"photo(\w+)/image(\w+)", re.ASCII)
 
 def find_pairs(folder: Path) -> Found:
     """All annotated pairs, by style, training before test pairs, in the order of annotations.
-
-    Raises InputError with all problems: missing or wrong annotations, missing images, images with
-    the same name.
-    """
+    Raises InputError with all problems."""
     if not folder.is_dir():
         raise InputError([f"{folder}: is not a folder; give the folder with {FILES}"])
     places = [place for kind in ("photo", "sketch") for place in folders_in(folder / kind)]
@@ -52,8 +43,7 @@ def find_pairs(folder: Path) -> Found:
     for split, file in ANNOTATIONS.items():
         entries, faults = _read_annotations(folder / file)
         problems += faults
-        for group, number, style in entries:
-            name = f"photo{group}/image{number}"
+        for name, group, number, style in entries:
             if name in seen:
                 problems.append(
                     f"{folder / file}: {name} is already in {seen[name]}; remove one of the entries"
@@ -61,10 +51,12 @@ def find_pairs(folder: Path) -> Found:
                 continue
             seen[name] = file
             files = []
-            for kind, word in (("photo", "image"), ("sketch", "sketch")):
-                wanted = folder / kind / f"{kind}{group}" / f"{word}{number}.jpg"
+            for wanted in (
+                folder / f"photo/photo{group}/image{number}.jpg",
+                folder / f"sketch/sketch{group}/sketch{number}.jpg",
+            ):
                 files.append(images.get(wanted.parent, {}).get(wanted.stem, wanted))
-                if files[-1] == wanted and not wanted.is_file():
+                if not files[-1].is_file():
                     problems.append(
                         f"{wanted}: is not there, nor with another suffix, but the annotations "
                         "name it; add it or remove its entry"
@@ -80,30 +72,26 @@ def find_pairs(folder: Path) -> Found:
     return Found(sorted(pairs, key=lambda pair: pair.subset), notes)
 
 
-def _read_annotations(path: Path) -> tuple[list[tuple[str, str, int]], list[str]]:
-    """(group, number, style) of an annotation file's entries, and the problems."""
+def _read_annotations(path: Path) -> tuple[list[tuple[str, str, str, int]], list[str]]:
+    """(name, group, number, style) of an annotation file's entries, and the problems."""
     try:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return [], [f"{path}: is not there; FS2K has {FILES}"]
     except (OSError, ValueError) as error:
         return [], [f"{path}: cannot be read as JSON ({error}); replace it by the published file"]
-    if not isinstance(entries, list):
-        return [], [f"{path}: is not a list of annotations; replace it by the published file"]
     found, problems = [], []
     for number, entry in enumerate(entries, start=1):
         values = entry if isinstance(entry, dict) else {}
         name, style = values.get("image_name"), values.get("style")
-        match = NAME.fullmatch(str(name))
+        match, where = NAME.fullmatch(str(name)), f"{path}, entry {number}"
         if not match:
-            problems.append(
-                f"{path}, entry {number}: image_name {name!r} is not of the form photo1/image0110; "
-                "correct it"
-            )
+            form = "is not of the form photo1/image0110; correct it"
+            problems.append(f"{where}: image_name {name!r} {form}")
         elif style not in STYLES:
-            problems.append(f"{path}, entry {number}: style of {name} is {style!r}; use 0, 1 or 2")
+            problems.append(f"{where}: style of {name} is {style!r}; use 0, 1 or 2")
         else:
-            found.append((match[1], match[2], STYLES.index(style)))
+            found.append((match[0], match[1], match[2], STYLES.index(style)))
     return found, problems
 
 

@@ -34,13 +34,14 @@ def planned_copies(
             f"{folder}: no result belongs to the test pairs "
             f"{listed(map(' '.join, unnumbered))}; give the --split that the results were made with"
         )
+    ranges = _ranges(numbering)
     for path in images_in(folder):
         name = path.stem.removesuffix(PIX2PIX_SUFFIX)
         number = int(name) if name.isdecimal() else by_id.get(name, 0)
         if not 1 <= number <= len(numbering):
             problems.append(
-                f"{path}: its name is neither a number from 1 to {len(numbering)} "
-                f"({_ranges(numbering)}) nor an id of a test pair; rename or remove it"
+                f"{path}: its name is neither a number from 1 to {len(numbering)} ({ranges}) nor "
+                "an id of a test pair; rename or remove it"
             )
         elif number in found:
             problems.append(f"{path}: {found[number].name} is also result {number}; keep one")
@@ -54,23 +55,22 @@ def planned_copies(
         return [], [*problems, f"{folder}: {fault} 1 to {len(numbering)}; correct the path"]
     copies, missing = [], []
     for number, (subset, name) in enumerate(numbering, start=1):
-        if (subset, name) in wanted:
-            if number in found:
-                suffix = found[number].suffix.lower()
-                copies.append((found[number], target / subset / f"{name}{suffix}"))
-            else:
-                missing.append(f"{number} ({subset} {name})")
+        if (subset, name) in wanted and number in found:
+            suffix = found[number].suffix.lower()
+            copies.append((found[number], target / subset / f"{name}{suffix}"))
+        elif (subset, name) in wanted:
+            missing.append(f"{number} ({subset} {name})")
     if missing:
         problems.append(
             f"{folder}: lacks the results {listed(missing)}; add them. The numbers of all test "
-            f"pairs are {_ranges(numbering)}"
+            f"pairs are {ranges}"
         )
     targets = {to for _, to in copies}
-    others = [path for path in sorted(target.rglob("*")) if path not in targets and path.is_file()]
-    if others := [path for path in others if path.suffix.lower() in SKETCH_SUFFIXES]:
+    there = [path for path in sorted(target.rglob("*")) if path.suffix.lower() in SKETCH_SUFFIXES]
+    if others := [str(path) for path in there if path not in targets]:
         problems.append(
-            f"{target}: has images that are not among these results, "
-            f"{listed(map(str, others))}; move them away, or give another --output"
+            f"{target}: has images that are not among these results, {listed(others)}; move them "
+            "away, or give another --output"
         )
     return copies, problems
 

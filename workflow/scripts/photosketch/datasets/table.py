@@ -1,20 +1,21 @@
-"""The result of every reader of a data set, and the table of pairs (TSV) made of this result."""
+"""What every reader of a data set returns, and the files that are made of it: the table of pairs
+(TSV), and the halves of pictures that show a photo and its sketch side by side."""
 
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from photosketch.data.images import SUFFIXES
+from photosketch.data import images
 from photosketch.data.pairs import COLUMNS, name_problem
 from photosketch.jobs.job import InputError, counted, listed, write_atomically
 
 UNWRITABLE = re.compile(r"[\t\r\n\ud800-\udfff]|^\s|\s$")  # in a cell of the table
 
 
-@dataclass(frozen=True)
-class ListedPair:
+class ListedPair(NamedTuple):
     """A photo and its sketch: a row of the table."""
 
     subset: str
@@ -25,34 +26,18 @@ class ListedPair:
 
 
 @dataclass(frozen=True)
-class Cut:
-    """A picture with photo and sketch side by side, and the files for its halves."""
-
-    picture: Path
-    photo: Path
-    sketch: Path
-
-
-@dataclass(frozen=True)
 class Found:
-    """The result of a reader: pairs in the table's order, notes on what was left out, and pictures
-    that have to be cut to make the pairs' files.
+    """The result of a reader: pairs in the table's order, and notes on what was left out.
 
-    numbered: (subset, id) of all test pairs, also of missing pairs, in the order of the numbers of
-    published results; None for the order of the table.
+    pictures: the picture of each pair, if photo and sketch have to be cut out of one. numbered:
+    (subset, id) of the published results 1, 2, ..., also of missing pairs; empty for the order of
+    the table.
     """
 
     pairs: Sequence[ListedPair]
     notes: Sequence[str] = ()
-    cuts: Sequence[Cut] = ()
-    numbered: Sequence[tuple[str, str]] | None = None
-
-    @property
-    def numbering(self) -> Sequence[tuple[str, str]]:
-        """(subset, id) of the results 1, 2, ..."""
-        if self.numbered is not None:
-            return self.numbered
-        return [(pair.subset, pair.id) for pair in self.pairs if pair.split == "test"]
+    pictures: Sequence[Path] = ()
+    numbered: Sequence[tuple[str, str]] = ()
 
 
 def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> None:
@@ -64,19 +49,16 @@ def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> N
     that the table cannot have.
     """
     # abspath, not resolve(): a link stays the path that the user wrote
-    base = Path(os.path.abspath(path.parent))
+    base = os.path.abspath(path.parent)
 
     def written(file: Path) -> str:
         whole = os.path.abspath(file)
-        apart = os.path.commonpath([whole, base]) == base.anchor
+        apart = os.path.commonpath([whole, base]) == os.path.sep
         # `..` after a link leads to the folder of the link's target
-        linked = os.path.realpath(base) != str(base) and not Path(whole).is_relative_to(base)
+        linked = os.path.realpath(base) != base and not Path(whole).is_relative_to(base)
         return whole if absolute or apart or linked else os.path.relpath(whole, base)
 
-    rows = [
-        (pair.subset, pair.id, pair.split, written(pair.photo), written(pair.sketch))
-        for pair in pairs
-    ]
+    rows = [(*pair[:3], written(pair.photo), written(pair.sketch)) for pair in pairs]
     if unwritable := [cell for row in rows for cell in row[3:] if UNWRITABLE.search(cell)]:
         fault = (
             f"{path}: cannot have {counted(len(unwritable), 'path')}, such as {unwritable[0]!r}; "
@@ -88,23 +70,59 @@ def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> N
         temporary.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
+def planned_halves(
+    pictures: Iterable[Path], output: Path
+) -> tuple[dict[str, tuple[Path, Path]], list[str]]:
+    """The halves of pictures by their names, `output`/halves/{photos,sketches}/NAME.png, and the
+    problems of names that cannot be ids and of pictures that cannot be halved."""
+    halves = {}
+    problems = unusable_names(pictures := list(pictures))
+    for picture in pictures:
+        name = f"{picture.stem}.png"
+        halves[picture.stem] = output / "halves/photos" / name, output / "halves/sketches" / name
+        try:
+            height, width = images.decode(images.file_bytes(picture), colour=False).shape
+        except images.FaultyError as error:
+            problems.append(f"{picture} {error}")
+            continue
+        if width % 2 or width <= height:
+            problems.append(
+                f"{picture} is {width}x{height} pixels, not a photo and a sketch of the same size "
+                "side by side (an even width above the height); replace or remove it"
+            )
+    return halves, problems
+
+
+def write_halves(found: Found) -> None:
+    """Cut the pictures, if there are any, into the files of the pairs."""
+    import numpy as np
+    from PIL import Image
+
+    for path, pair in zip(found.pictures, found.pairs, strict=False):
+        picture = images.decode(images.file_bytes(path), colour=True)
+        if (picture == picture[..., :1]).all():  # gray
+            picture = picture[..., 0]
+        for half, file in zip(np.split(picture, 2, axis=1), pair[3:], strict=True):
+            with write_atomically(file) as temporary:
+                Image.fromarray(half).save(temporary)
+
+
 def images_in(folder: Path) -> list[Path]:
     """The image files directly in a folder, numbers in ascending order; none without the folder."""
     files = folder.iterdir() if folder.is_dir() else ()
-    images = [path for path in files if path.suffix.lower() in SUFFIXES and path.is_file()]
-    return sorted(images, key=lambda path: (*ascending(path.stem), path.name))
+    found = [path for path in files if path.suffix.lower() in images.SUFFIXES and path.is_file()]
+    return sorted(found, key=lambda path: (*ascending(path.stem), path.name))
 
 
 def images_by_name(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """The images of a folder by their names without suffix, and a problem for each image whose name
     is taken."""
-    images: dict[str, Path] = {}
+    found: dict[str, Path] = {}
     problems = []
     for path in images_in(folder):
-        if path.stem in images:
-            problems.append(f"{path}: {images[path.stem].name} has the same name; keep one of them")
-        images.setdefault(path.stem, path)
-    return images, problems
+        if (first := found.setdefault(path.stem, path)) != path:
+            problems.append(f"{path}: {first.name} has the same name; keep one of them")
+    return found, problems
 
 
 def unpaired(photos: Mapping[str, Path], sketches: Mapping[str, Path]) -> list[str]:
@@ -119,12 +137,12 @@ def unpaired(photos: Mapping[str, Path], sketches: Mapping[str, Path]) -> list[s
     ]
 
 
-def unusable_names(images: Iterable[Path]) -> list[str]:
+def unusable_names(pictures: Iterable[Path]) -> list[str]:
     """The problems of images whose names, without suffix, cannot be ids."""
     return [
-        f"{image}: the name of an image becomes an id, and {problem}; rename it"
-        for image in images
-        if (problem := name_problem("id", image.stem))
+        f"{picture}: the name of an image becomes an id, and {problem}; rename it"
+        for picture in pictures
+        if (problem := name_problem("id", picture.stem))
     ]
 
 
@@ -133,22 +151,22 @@ def folders_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
 
 
-def holds_images(folder: Path) -> bool:
-    """Whether a folder, or a folder in it, has images."""
-    return bool(images_in(folder)) or any(map(images_in, folders_in(folder)))
+def with_images(folders: Iterable[Path], *own: Path) -> list[Path]:
+    """The folders that have images, directly or one folder below, without the folders `own`."""
+    known = [path.resolve() for path in own]
+    return [
+        folder
+        for folder in folders
+        if folder.resolve() not in known and any(map(images_in, [folder, *folders_in(folder)]))
+    ]
 
 
-def left_aside(paths: Iterable[Path]) -> list[str]:
+def left_aside(folders: Iterable[Path]) -> list[str]:
     """A note that names folders with images that are left out, if any."""
-    names = [str(path) for path in paths]
+    names = [str(folder) for folder in folders]
     return [f"left aside: {listed(names)}"] if names else []
 
 
 def ascending(name: str) -> tuple[int, str]:
     """A sort key: numbers by value, other names as text."""
     return (int(name), "") if name.isdecimal() else (0, name)
-
-
-def plain(name: str) -> str:
-    """A name without case and punctuation."""
-    return re.sub("[^a-z0-9]", "", name.lower())

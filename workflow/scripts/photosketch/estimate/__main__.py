@@ -33,44 +33,37 @@ from photosketch.jobs.provenance import PROJECT
 from photosketch.training import kept_trainings
 
 TRAINED = ("train", "infer", "infer_validation")  # rules that take as long as an ablation's steps
-PROFILE = "profiles/default/config.yaml"  # has the rerun triggers
-
-
-class PlannedJobs(logging.Handler):
-    """Keep Snakemake's log record of each job (rule_name, wildcards, threads, resources); print
-    errors."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.jobs: list[Any] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.ERROR:
-            print(record.getMessage(), file=sys.stderr)
-        elif getattr(record, "event", None) == LogEvent.JOB_INFO:
-            self.jobs.append(record)
 
 
 def planned_jobs(overlays: Sequence[str]) -> list[Any]:
-    """The log records (`PlannedJobs`) of the jobs that a run would start. Ends the process with the
-    workflow's message if the workflow refuses the configuration."""
-    settings = OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)
-    with SnakemakeApi(settings) as api:
-        planned = PlannedJobs()
-        logging.getLogger("snakemake.logging").addHandler(planned)
+    """Snakemake's log records (rule_name, wildcards, threads, resources) of the jobs that a run
+    would start. Ends the process with the workflow's message if the workflow refuses the
+    configuration."""
+    jobs: list[Any] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.ERROR:
+            print(record.getMessage(), file=sys.stderr)
+        elif getattr(record, "event", None) == LogEvent.JOB_INFO:
+            jobs.append(record)
+        return True
+
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL}, enable_file_logging=False)) as api:
+        logging.getLogger("snakemake.logging").addFilter(keep)
         try:
             workflow = api.workflow(
                 resource_settings=ResourceSettings(cores=len(os.sched_getaffinity(0))),
                 config_settings=ConfigSettings(configfiles=[Path(path) for path in overlays]),
                 snakefile=Path("Snakefile"),
             )
-            triggers = RerunTrigger.parse_choices_set(read_overlay(PROFILE)["rerun-triggers"])
+            profile = read_overlay("profiles/default/config.yaml")
+            triggers = RerunTrigger.parse_choices_set(profile["rerun-triggers"])
             dag = workflow.dag(DAGSettings(rerun_triggers=triggers, force_incomplete=True))
             dag.execute_workflow(executor="dryrun")
         except Exception as error:
             api.print_exception(error)
             sys.exit(1)
-    return [job for job in planned.jobs if job.rule_name != "all"]
+    return [job for job in jobs if job.rule_name != "all"]
 
 
 class Clock:
@@ -91,64 +84,62 @@ class Clock:
             self._known[key] = timing.speed(train, dataset, statistics, self.device)
         return self._known[key]
 
-    def precision(self, names: Sequence[str]) -> str | None:
+    def precision(self, names: Sequence[str]) -> list[str]:
         """A line on the time that the other precision would save or cost in trainings of these
-        ablations; None if they have several precisions."""
-        trainings = {name: ablation_config(self.config, name) for name in names}
-        if len({each.precision for each in trainings.values()}) != 1:
-            return None
-        other = "bf16" if trainings[names[0]].precision == "fp32" else "fp32"
-        changed = {
-            name: each.model_copy(update={"precision": other}) for name, each in trainings.items()
-        }
-        images = {name: self.speed(each).image for name, each in trainings.items()}
-        if timing.computes_bf16(self.device):
-            before, after = (
-                sum(each[name].epochs * self.speed(each[name]).image for name in names)
-                for each in (trainings, changed)
-            )
-            timed_by, native = "steps of each", "computes"
-            times = after / before
-        else:
-            quickest = min(images, key=images.__getitem__)
-            step = timing.first_step(changed[quickest], self.config["dataset"], self.device)
-            timed_by, native = f"one step of {quickest}", "does not compute"
-            times = step / images[quickest]
-        effect = f"save {1 - times:.0%} of" if times < 1 else f"take {times:.2g} times"
-        return (
-            f"train.precision: {other} would {effect} the time of training (by {timed_by}; this "
-            f"{'GPU' if self.device.type == 'cuda' else 'processor'} {native} bf16)"
+        ablations; none if they have several precisions."""
+        trainings = [ablation_config(self.config, name) for name in names]
+        precisions = {each.precision for each in trainings}
+        if len(precisions) != 1:
+            return []
+        other = "bf16" if precisions == {"fp32"} else "fp32"
+        native = timing.computes_bf16(self.device)
+        both = [(each, each.model_copy(update={"precision": other})) for each in trainings]
+        if not native:  # emulated steps take long
+            both = [min(both, key=lambda pair: self.speed(pair[0]).image)]
+        before, after = (
+            sum(each.epochs * self.speed(each).image for each in group)
+            for group in zip(*both, strict=True)
         )
+        effect = f"save {1 - after / before:.0%} of"
+        if after >= before:
+            effect = f"take {after / before:.2g} times"
+        timed = "steps of each" if native else "steps of the quickest"
+        device = "GPU" if self.device.type == "cuda" else "processor"
+        computes = "computes" if native else "does not compute"
+        return [
+            f"train.precision: {other} would {effect} the time of training (by {timed}; this "
+            f"{device} {computes} bf16)"
+        ]
 
 
 def time_jobs(
     jobs: Sequence[Any], config: Mapping[str, Any], table: Sequence[Mapping[str, str]]
 ) -> tuple[dict[str, float], list[str]]:
     """Rule -> seconds, for jobs whose speed can be measured, and lines about the measurement."""
-    threads = {job.wildcards["ablation"]: job.threads for job in jobs if job.rule_name in TRAINED}
     parsing = None
     photos = pairs.image_files(config["dataset"]["pairs"], table)
     by_segmentation = config["parsing"]["backend"] != "onnx"
     if photos and by_segmentation and any(job.rule_name == "parse_faces" for job in jobs):
         parsing = timing.parsing_seconds(photos[0], config["dataset"])
-    if not threads:
-        return expectations.timed_seconds(jobs, config, table, {}, parsing), []
-    print(f"timing steps of {listed(threads)}", file=sys.stderr)
-    try:
-        with contextlib.redirect_stdout(None):  # hide the lines that a job would log
-            clock = Clock(config)
-            speeds = {}
-            for name, number in threads.items():
-                torch.set_num_threads(number)
-                speeds[name] = clock.speed(ablation_config(config, name))
-            trainings = [job.wildcards["ablation"] for job in jobs if job.rule_name == "train"]
-            precision = clock.precision(trainings) if trainings else None
-    except InputError as error:
-        return expectations.timed_seconds(jobs, config, table, {}, parsing), error.problems
-    most = counted(max(threads.values()), "thread")
-    place = "GPU" if clock.device.type == "cuda" else f"CPU, {most}"
-    images = listed(f"{name} {speed.image:.2g}" for name, speed in speeds.items())
-    lines = [f"seconds for an image ({place}): {images}", *([precision] if precision else [])]
+    threads = {job.wildcards["ablation"]: job.threads for job in jobs if job.rule_name in TRAINED}
+    speeds: dict[str, timing.Speed] = {}
+    lines: list[str] = []
+    if threads:
+        print(f"timing steps of {listed(threads)}", file=sys.stderr)
+        try:
+            with contextlib.redirect_stdout(None):  # hide the lines that a job would log
+                clock = Clock(config)
+                for name, number in threads.items():
+                    torch.set_num_threads(number)
+                    speeds[name] = clock.speed(ablation_config(config, name))
+                trainings = [job.wildcards["ablation"] for job in jobs if job.rule_name == "train"]
+                precision = clock.precision(trainings)
+            most = counted(max(threads.values()), "thread")
+            place = "GPU" if clock.device.type == "cuda" else f"CPU, {most}"
+            images = listed(f"{name} {speed.image:.2g}" for name, speed in speeds.items())
+            lines = [f"seconds for an image ({place}): {images}", *precision]
+        except InputError as error:
+            speeds, lines = {}, error.problems
     return expectations.timed_seconds(jobs, config, table, speeds, parsing), lines
 
 
@@ -170,19 +161,20 @@ def print_time(
     lines: Sequence[str],
 ) -> None:
     """Print the time of the jobs, by past jobs or by measured speeds, and the unknown rules."""
+    by_past, by_speed = sum(past.values()), sum(timed.values())
     unknown = [rule for rule in jobs if rule not in past and rule not in timed]
     if len(unknown) == len(jobs):
         print("time: not known, no job of this run has ended yet")
     else:
-        known = duration_in_words(sum(past.values()) + sum(timed.values()))
-        print(f"time, one job after the other: {'at least ' if unknown else ''}{known}")
+        least = "at least " if unknown else ""
+        print(f"time, one job after the other: {least}{duration_in_words(by_past + by_speed)}")
     if past:
         print(
-            f"  {duration_in_words(sum(past.values()))} by past jobs of this run; of a job that "
-            "was interrupted and continued, only the last attempt counts"
+            f"  {duration_in_words(by_past)} by past jobs of this run; of a job that was "
+            "interrupted and continued, only the last attempt counts"
         )
     if timed:
-        words = duration_in_words(sum(timed.values()))
+        words = duration_in_words(by_speed)
         print(f"  {words} of {', '.join(timed)}, by what was timed on this machine")
     for line in lines:
         print(f"  {line}")
@@ -190,8 +182,20 @@ def print_time(
         print(f"  not included: {', '.join(unknown)} (no such job of this run has ended yet)")
 
 
-def report(overlays: Sequence[str]) -> None:
-    """Print the estimate. Raises InputError if the configuration can't be used."""
+@command
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="photosketch estimate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("overlays", nargs="*", metavar="CONFIGFILE", help="the run's overlays")
+    parser.add_argument(
+        "--configfile", nargs="+", default=[], metavar="CONFIGFILE", help="overlays, as snakemake's"
+    )
+    asked = parser.parse_args(arguments)
+    overlays = [*asked.overlays, *asked.configfile]
     if not Path("Snakefile").is_file():
         raise InputError([f"{Path.cwd()}: not the folder of the workflow; first cd {PROJECT}"])
     read_overlays(overlays)  # names a file that is not YAML, which Snakemake does not
@@ -222,22 +226,6 @@ def report(overlays: Sequence[str]) -> None:
     if planned:
         unknown = [job for job in planned if job.rule_name not in past]
         print_time(jobs, past, *time_jobs(unknown, config, table))
-
-
-@command
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
-    parser = argparse.ArgumentParser(
-        prog="photosketch estimate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("overlays", nargs="*", metavar="CONFIGFILE", help="the run's overlays")
-    parser.add_argument(
-        "--configfile", nargs="+", default=[], metavar="CONFIGFILE", help="overlays, as snakemake's"
-    )
-    asked = parser.parse_args(arguments)
-    report([*asked.overlays, *asked.configfile])
     return 0
 
 

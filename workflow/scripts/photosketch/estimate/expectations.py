@@ -21,12 +21,10 @@ from photosketch.training.trainer import PLAIN, Trainer
 
 
 def past_seconds(jobs: Mapping[str, int], benchmarks: pd.DataFrame) -> dict[str, float]:
-    """Rule -> seconds of its jobs (rule -> number), one after the other, by the mean of past jobs.
-
-    `benchmarks` are those of `costs.read_benchmarks`. Rules without past jobs are left out.
-    """
-    past = {row["rule"]: row["seconds"] / row["jobs"] for _, row in benchmarks.iterrows()}
-    return {rule: past[rule] * number for rule, number in jobs.items() if rule in past}
+    """Rule -> seconds of its jobs (rule -> number), one after the other, by the mean of past jobs
+    (`costs.read_benchmarks`). Rules without past jobs are left out."""
+    mean = dict(zip(benchmarks["rule"], benchmarks["seconds"] / benchmarks["jobs"], strict=True))
+    return {rule: mean[rule] * number for rule, number in jobs.items() if rule in mean}
 
 
 def timed_seconds(

@@ -3,9 +3,8 @@
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import torch
@@ -26,8 +25,7 @@ MOST_STEPS = 20
 NATIVE_BF16 = re.compile(r"\b(avx512_|amx_)?bf16\b")  # in a processor's flags
 
 
-@dataclass(frozen=True)
-class Speed:
+class Speed(NamedTuple):
     """Seconds that a training takes for an image, and that its generator takes to draw a face."""
 
     image: float
@@ -39,19 +37,15 @@ def speed(
 ) -> Speed:
     """The speed of an ablation on pairs of noise. `dataset` is that section of the configuration,
     and `statistics` is inference.statistics."""
-    trainer, data = _trainer(train, dataset, device)
-    generator, one = trainer.generator.module, _pairs(train.frame, dataset, 1, device)
+    trainer = Trainer(train, 0, dataset["sketch_channels"], device)
+    batch = _pairs(train.frame, dataset, train.batch_size, device)
+    everything = torch.arange(train.batch_size, device=device)
+    one, generator = _pairs(train.frame, dataset, 1, device), trainer.generator.module
     with deterministic_algorithms():
-        step = _seconds(lambda: _step(trainer, data), device)
+        # cpu() waits until the device has finished
+        step = _seconds(lambda: trainer.advance(batch, everything).cpu(), device)
         drawing = _seconds(lambda: inference.draw(generator, one, statistics, 0, 1, device), device)
     return Speed(step / train.batch_size, drawing)
-
-
-def first_step(train: TrainConfig, dataset: Mapping[str, Any], device: torch.device) -> float:
-    """Seconds for an image in the first step of a training."""
-    trainer, data = _trainer(train, dataset, device)
-    with deterministic_algorithms():
-        return _timed(lambda: _step(trainer, data)) / train.batch_size
 
 
 def parsing_seconds(photo: str, dataset: Mapping[str, Any]) -> float:
@@ -71,13 +65,6 @@ def computes_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     return bool(NATIVE_BF16.search(Path("/proc/cpuinfo").read_text(encoding="utf-8")))
-
-
-def _trainer(
-    train: TrainConfig, dataset: Mapping[str, Any], device: torch.device
-) -> tuple[Trainer, PackedSet]:
-    trainer = Trainer(train, 0, dataset["sketch_channels"], device)
-    return trainer, _pairs(train.frame, dataset, train.batch_size, device)
 
 
 def _pairs(frame: int, dataset: Mapping[str, Any], count: int, device: Any) -> PackedSet:
@@ -100,11 +87,6 @@ def _pairs(frame: int, dataset: Mapping[str, Any], count: int, device: Any) -> P
         offset=pack.offset(size, frame),
         pad_value=dataset["pad_value"],
     )
-
-
-def _step(trainer: Trainer, data: PackedSet) -> None:
-    """Run one step and wait until the device has finished."""
-    trainer.advance(data, torch.arange(len(data), device=trainer.device)).cpu()
 
 
 def _seconds(work: Callable[[], Any], device: torch.device) -> float:
