@@ -23,12 +23,11 @@ from photosketch.geometry.similarity import TEMPLATE_SIZE, similarity, template
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
 from photosketch.landmarks.table import (
-    COLUMNS,
-    FACES,
+    DETECTED_COLUMNS,
     NOT_UPRIGHT,
+    detected_row,
     faces_alike,
     faults_of,
-    several_faces,
 )
 
 if TYPE_CHECKING:
@@ -64,7 +63,17 @@ class Detection:
 def detect(
     images: Iterable[Image], device: torch.device | str, *, min_face_size: int = 40
 ) -> list[Detection | None]:
-    """The face in each image, the largest of several; None if MTCNN finds no face.
+    """The face in each image, the largest of several; None if MTCNN finds no face."""
+    return [
+        replace(faces[0], alike=faces_alike(face.points for face in faces)) if faces else None
+        for faces in detect_all(images, device, min_face_size=min_face_size)
+    ]
+
+
+def detect_all(
+    images: Iterable[Image], device: torch.device | str, *, min_face_size: int = 40
+) -> list[list[Detection]]:
+    """All faces in each image, the largest first, without patterns (SCORE_MARGIN).
 
     `images` are [H, W] gray or [H, W, 3] RGB, uint8; `min_face_size` is in pixels. Consecutive
     images of equal size form batches of at most MOST_PIXELS, which changes points only by rounding.
@@ -72,25 +81,6 @@ def detect(
     Images are taken some batches in advance. Convolutions keep full float32 precision, so that CPU
     and GPU agree.
     """
-    found = _faces_by_image(images, device, min_face_size)
-    return [
-        replace(faces[0], alike=faces_alike(face.points for face in faces)) if faces else None
-        for faces in found
-    ]
-
-
-def detect_all(
-    images: Iterable[Image], device: torch.device | str, *, min_face_size: int = 40
-) -> list[list[Detection]]:
-    """All faces in each image, from left to right. The images are those of `detect`."""
-    found = _faces_by_image(images, device, min_face_size)
-    return [sorted(faces, key=lambda face: float(face.points[:, 0].mean())) for faces in found]
-
-
-def _faces_by_image(
-    images: Iterable[Image], device: torch.device | str, min_face_size: int
-) -> list[list[Detection]]:
-    """The faces in each image, without patterns (SCORE_MARGIN), the largest first."""
     mtcnn = _load_mtcnn(device, min_face_size)
 
     def detected(batch: Image) -> list[list[Detection]]:
@@ -106,16 +96,13 @@ def _faces_by_image(
                 print(f"MTCNN fails on an image, which counts as an image without a face ({error})")
                 return [[]]
             return [faces for image in batch for faces in detected(image[None])]
-        return [
-            [
-                Detection(np.asarray(face, np.float32) - MTCNN_OFFSET, float(score))
-                for face, score in zip(faces, of_image, strict=True)
-                if score >= max(of_image) - SCORE_MARGIN
-            ]
-            if faces is not None
-            else []
-            for faces, of_image in zip(points, scores, strict=True)
-        ]
+        found: list[list[Detection]] = [[] for _ in batch]
+        for own, faces, of_image in zip(found, points, scores, strict=True):
+            for face, score in zip(faces, of_image, strict=True) if faces is not None else ():
+                if score >= max(of_image) - SCORE_MARGIN:
+                    place = np.asarray(face, np.float32) - MTCNN_OFFSET
+                    own.append(Detection(place, float(score)))
+        return found
 
     on_cpu = torch.device(device).type == "cpu"
     threads = torch.get_num_threads() if on_cpu else 1
@@ -139,8 +126,7 @@ def _equal_sized(images: Iterable[Image]) -> Iterator[Image]:
     batch: list[Image] = []
     for image in images:
         rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
-        height, width, _ = rgb.shape
-        most = max(1, MOST_PIXELS // (height * width))
+        most = max(1, MOST_PIXELS // (rgb.shape[0] * rgb.shape[1]))
         if len(batch) == most or (batch and rgb.shape != batch[0].shape):
             yield np.stack(batch)
             batch = []
@@ -156,15 +142,14 @@ def detect_pairs(
     *,
     min_face_size: int = 40,
 ) -> pd.DataFrame:
-    """The detected landmark table of a subset's pairs, with the column FACES: photo, then sketch.
+    """The detector's table of a subset's pairs: photo, then sketch. `console` shows the progress.
 
     MTCNN searches large images in a copy of at most `images.LONGEST` pixels a side. Faces that may
-    lie anywhere are then detected again (`look_closer`). Images without a face have no row, nor
-    images with points that are not valid, for example beyond the image's border; the log names
-    both. `console` shows the progress. A batch has images of one split, so that another test pair
-    does not change the points of training pairs, not even by rounding.
+    lie anywhere are then detected again (`look_closer`). The log names images without a face, or
+    with points that are not valid, which have no row. A batch has images of one split, so that
+    another test pair does not change the points of training pairs, not even by rounding.
     """
-    faces: dict[tuple[str, Modality], Detection | None] = {}
+    faces: dict[tuple[Pair, Modality], Detection | None] = {}
     total = len(pairs) * len(MODALITIES)
     with Bar(f"detecting {pairs[0].subset}", total, console) as bar:
 
@@ -182,20 +167,17 @@ def detect_pairs(
             ]
             if any(pair.sketch_width for pair, _ in keys):
                 detections = look_closer(keys, detections, device)
-            faces |= {(pair.id, m): face for (pair, m), face in zip(keys, detections, strict=True)}
+            faces |= zip(keys, detections, strict=True)
     rows = []
     for pair, modality in product(pairs, MODALITIES):
-        face = faces[pair.id, modality]
+        face = faces[pair, modality]
         if face is None:
             print(f"no face found in the {modality} of {pair.subset} {pair.id}")
         elif faults_of(face.points, *pair.size(modality)):
             print(f"{modality} of {pair.subset} {pair.id}: {NOT_UPRIGHT}")
         else:
-            values = *face.points.ravel().tolist(), face.score, "mtcnn", face.alike
-            rows.append((pair.id, modality, *values))
-            if face.alike > 1:
-                print(several_faces(face.alike, modality, pair))
-    return pd.DataFrame(rows, columns=[*COLUMNS, FACES])
+            rows.append(detected_row(pair, modality, face.points, face.score, "mtcnn", face.alike))
+    return pd.DataFrame(rows, columns=DETECTED_COLUMNS)
 
 
 def look_closer(
@@ -203,10 +185,7 @@ def look_closer(
     detections: Sequence[Detection | None],
     device: torch.device | str,
 ) -> list[Detection | None]:
-    """`mean_looks` of the pairs' images that have a face, with a bounded number in memory.
-
-    The points of `detections` and of the result are in pixels of the pairs' images.
-    """
+    """`mean_looks` of the pairs' images that have a face, with a bounded number in memory."""
     closer: list[Detection | None] = []
     for start in range(0, len(keys), CLOSER_AT_ONCE):
         part = slice(start, start + CLOSER_AT_ONCE)
@@ -224,10 +203,8 @@ def mean_looks(
     faces: Iterable[tuple[Image, Detection]], device: torch.device | str
 ) -> list[Detection]:
     """The mean of MTCNN's detections of each face in several pictures (LOOKS), which show the face
-    upright at the usual place. A face that MTCNN does not find there stays unchanged.
-
-    A face comes with its image [H, W, 3].
-    """
+    upright at the usual place. A face, which comes with its image [H, W, 3], stays unchanged if
+    MTCNN does not find it there."""
     sizes = [tuple(round(length * scale) for length in TEMPLATE_SIZE) for scale in LOOKS]
     goals = [template(size) for size in sizes]
     pictures: list[list[Image]] = [[] for _ in LOOKS]  # for each look a picture of each face
@@ -237,19 +214,16 @@ def mean_looks(
         transforms.append([similarity(face.points, goal) for goal in goals])
         for of_look, transform, size in zip(pictures, transforms[-1], sizes, strict=True):
             of_look.append(resampled(image, transform, size))
-    looks = [
-        [_nearest(goal, found) for found in detect_all(of_look, device)]
-        for of_look, goal in zip(pictures, goals, strict=True)
-    ]
+    seen: list[list[Detection]] = [[] for _ in firsts]  # the looks at each face
+    for look, goal in enumerate(goals):
+        for index, found in enumerate(detect_all(pictures[look], device)):
+            if nearest := _nearest(goal, found):
+                points = transforms[index][look].inverse()(nearest.points)
+                seen[index].append(Detection(points, nearest.score))
     means = []
-    for first, own, seen in zip(firsts, transforms, zip(*looks, strict=True), strict=True):
-        found = [
-            Detection(transform.inverse()(look.points), look.score)
-            for transform, look in zip(own, seen, strict=True)
-            if look
-        ] or [first]
-        points = np.mean([one.points for one in found], axis=0).astype(np.float32)
-        score = float(np.mean([one.score for one in found]))
+    for first, looks in zip(firsts, seen, strict=True):
+        points = np.mean([one.points for one in looks or [first]], axis=0).astype(np.float32)
+        score = float(np.mean([one.score for one in looks or [first]]))
         means.append(replace(first, points=points, score=score))
     return means
 

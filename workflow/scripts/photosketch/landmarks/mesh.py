@@ -19,7 +19,13 @@ from photosketch.data.pairs import MODALITIES, SPLITS, Pair, read_image, select
 from photosketch.data.weights import MESH_NETWORK, verify_weights
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
-from photosketch.landmarks.table import COLUMNS, COORDINATES, FACES, faults_of, without_points
+from photosketch.landmarks.table import (
+    COORDINATES,
+    DETECTED_COLUMNS,
+    detected_row,
+    faults_of,
+    without_points,
+)
 
 _SIDE = 192  # pixels, of the network's square input
 _OF_EYES, _OF_MESH = 4.0, 1.5  # the square's side in eye distances; later in sides of the mesh
@@ -83,8 +89,8 @@ def with_missed_faces(pairs: Sequence[Pair], table: pd.DataFrame) -> pd.DataFram
             points = five_points(seen)
             if flag > 0 and not faults_of(points, *pair.size(modality)):
                 score = 1 / (1 + np.exp(-flag))
-                rows.append((pair.id, modality, *points.ravel().tolist(), score, "mesh", 1))
-    more = pd.DataFrame(rows, columns=[*COLUMNS, FACES])
+                rows.append(detected_row(pair, modality, points, score, "mesh", 1))
+    more = pd.DataFrame(rows, columns=DETECTED_COLUMNS)
     return pd.concat([table, more], ignore_index=True) if rows else table
 
 
