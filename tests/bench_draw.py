@@ -32,7 +32,9 @@ def main(count: int = 100) -> dict[str, float]:
         device = bench_common.device()
         sketcher = Sketcher.load(generator_file(folder, local=True), device)
         photos = find_photos([folder / "photos"], folder / "drawn")
-        seconds, drawn = bench_common.timed(lambda: draw_photos(sketcher, photos, folder / "drawn"))
+        seconds, drawn = bench_common.timed(
+            lambda: draw_photos(sketcher, photos, folder / "drawn", {})
+        )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
         f"{count} photos of {SIZE[0]}x{SIZE[1]}, {drawn.faces} faces: "

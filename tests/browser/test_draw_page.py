@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from photosketch.draw import page
+from photosketch.draw import folder
 
 
 @pytest.fixture(scope="module")
@@ -15,15 +15,15 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(0)
 
     def picture(height: int, width: int) -> str:
-        return page.data_uri(random.integers(0, 256, (height, width, 3), np.uint8))
+        return folder.data_uri(random.integers(0, 256, (height, width, 3), np.uint8))
 
     faces = [(picture(250, 200), f"{number}: found by MTCNN, score 0.99") for number in (1, 2)]
     cards = [
-        page.Card("a.jpg", picture(300, 400), picture(300, 400), faces[:1]),
-        page.Card("<b>.jpg", picture(1600, 800), picture(1600, 800), faces, ["a face is left out"]),
-        page.Card("notes.txt", remarks=["is not an intact image"]),
+        folder.Card("a.jpg", picture(300, 400), picture(300, 400), faces[:1]),
+        folder.Card("<b>.jpg", *2 * [picture(1600, 800)], faces, ["a face is left out"]),
+        folder.Card("notes.txt", remarks=["is not an intact image"]),
     ]
-    text = page.page("Drawn by demo, local", "3 photos", cards, ["", "index_2.html"])
+    text = folder.page("Drawn by demo, local", "3 photos", cards, ["", "index_2.html"])
     path = tmp_path_factory.mktemp("page") / "index.html"
     path.write_text(text, encoding="utf-8")
     return path

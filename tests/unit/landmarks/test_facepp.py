@@ -43,9 +43,8 @@ def pauses(monkeypatch):
 
 
 def ask(listed, requests, folder, known=ALL_BUT_ONE, timeout=2, sketches=True):
-    return facepp.find_landmarks(listed, known, folder, requests.url, timeout, sketches=sketches)[
-        "AR"
-    ]
+    given = listed, known, folder, requests.url, timeout
+    return facepp.find_landmarks(*given, sketches=sketches)["AR"]
 
 
 def problem(listed, requests, folder, timeout=2):
@@ -105,7 +104,7 @@ PASSING = [
     ((200, "[]"), "not of the Detect API"),
     ((200, '{"faces": [{"landmark": {"nose_tip": 3}}]}'), "not of the Detect API"),
     (found({**face(POINTS), "landmark": {}, "face_rectangle": 3}), "not of the Detect API"),
-    (found({**face(POINTS), "landmark": {"nose_tip": {"x": 1, "y": 2}}}), "left_eye_pupil"),
+    (found({**face(POINTS), "landmark": {"nose_tip": {"x": 1, "y": 2}}}), "left_eye_center"),
     ((200, b"\xff\xfe\x00"), "not of the Detect API"),
 ]
 REFUSALS = [
@@ -171,7 +170,6 @@ WITHOUT = {**face(OTHER, side=190), "landmark": None}
         ([face(OTHER, 40), face(POINTS, 90), WITHOUT], POINTS),  # the largest with landmarks
         ([face(POINTS, 90), face(SMALL, 80)], POINTS),
         ([WITHOUT], None),
-        ([face(POINTS, pupils=True)], POINTS),
         ([face([POINTS[index] for index in facepp.MIRRORED])], POINTS),  # the viewer's left
         ([face([*POINTS[:4], (200.0, 183.0)])], None),  # beyond the border
     ],

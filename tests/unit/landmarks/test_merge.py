@@ -209,10 +209,10 @@ faulty = partial(line, "AR", "1", "photo")
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (line("AB", "1", "photo"), "subset 'AB' is unknown; use AR, XM"),
-        (line("AR", "005", "photo"), "id '005' is not in subset AR"),
-        (line("XM", "5", "photo"), "(005,"),
-        (line("AR", "1", "drawing"), "modality 'drawing' is unknown; use photo or sketch"),
+        (line("AB", "1", "photo"), "AB/1/photo (subset/id/modality) is no image of the table"),
+        (line("AR", "005", "photo"), "AR/005/photo (subset/id/modality) is no image"),
+        (line("XM", "5", "photo"), "(XM/005/photo,"),
+        (line("AR", "1", "drawing"), "AR/1/drawing (subset/id/modality) is no image"),
         (faulty(nose_x="200"), "nose_x 200 is outside the image of 200x250"),
         (faulty(nose_y="-1"), "nose_y -1 is outside"),
         (faulty(nose_x="inf"), "nose_x inf is outside"),
@@ -268,7 +268,7 @@ def test_mistakes_and_missing_images_are_listed_together(merge):
         line("XM", "1", "sketch") + ",5",
     )
     problems = merge.problems(("AR", "1", "photo"), ("XM", "1", "sketch"), ("XM", "1", "photo"))
-    expected = ("nose_x '1OO'", "nose_y 999", "id '9'", "line 4: 14 cells", "photo of XM 1")
+    expected = ("nose_x '1OO'", "nose_y 999", "AR/9/photo", "line 4: 14 cells", "photo of XM 1")
     assert len(problems) == len(expected) + 2
     assert all(part in problem for part, problem in zip(expected, problems, strict=False)), problems
     assert merge.template.read_text() == f"{HEADER}\nXM,1,photo,,,,,,,,,,\n"

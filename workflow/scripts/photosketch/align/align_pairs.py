@@ -78,10 +78,9 @@ def align_pairs(
 ) -> tuple[list[Pair], pd.DataFrame, Alignment]:
     """Align pairs without `problems` and write the NPZ at `path` (`align.files`).
 
-    `table` has the points in the input images. In mode `each` photo and sketch are aligned by their
-    own points, in mode `photo` both by the photo's. `size` is the (width, height) of the aligned
-    pictures. The file is the same for every number of threads. Returns the aligned pairs for later
-    stages, their points in the aligned pictures, and the transforms.
+    In mode `each` photo and sketch are aligned by their own points, in mode `photo` both by the
+    photo's. `size` is the (width, height) of the aligned pictures. The file is the same for every
+    number of threads. Returns the aligned pairs, their points, and the transforms.
     """
     alignment = alignment_of(pairs, table, mode, size)
 

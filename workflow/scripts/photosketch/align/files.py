@@ -6,9 +6,9 @@ matrix [:, :2] @ (x, y) + [:, 2] in the aligned picture.
 """
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from photosketch.data.array_types import Image
@@ -21,16 +21,10 @@ Alignment = dict[tuple[str, str], Similarity]
 
 
 def write_aligned(
-    alignment: Alignment,
-    size: Sequence[int],
-    pictures: Mapping[Modality, Iterable[Image]],
-    path: str | os.PathLike[str],
+    alignment: Alignment, size: Sequence[int], pictures: dict[Modality, Iterator[Image]], path: str
 ) -> dict[Modality, list[str]]:
-    """Write the NPZ and return the sha256 of each picture's pixels.
-
-    `pictures` of a modality are [H, W, 3] of `size` (width, height). They are taken one after
-    another, so that few are in memory.
-    """
+    """Write the NPZ and return the sha256 of each picture's pixels. `pictures` are [H, W, 3] of
+    `size` (width, height), and taken one after another, so that few are in memory."""
     ids = list(dict.fromkeys(id for id, _ in alignment))
     hashes: dict[Modality, list[str]] = {modality: [] for modality in MODALITIES}
 
@@ -47,7 +41,7 @@ def write_aligned(
     return hashes
 
 
-def read_alignment(path: str | os.PathLike[str]) -> Alignment:
+def read_alignment(path: str | Path) -> Alignment:
     """The alignment in a file of `write_aligned`. `pairs.read_image` reads the pictures."""
     known = ("ids", "transforms")
     stored = read_arrays(path, "align_faces", (*known, *MODALITIES), only=known)

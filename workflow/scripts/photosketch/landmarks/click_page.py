@@ -1,8 +1,7 @@
 """The click page: one HTML file on which a person places the five points of faces.
 
 The page contains the images, existing points and the rows of the manual file, so it needs neither
-network nor server. A page from a cluster works on a laptop from a file:// address. Its Download
-button gives the whole manual file: the new points and all other rows.
+network nor server. Its Download button gives the whole manual file: new points and all other rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +17,7 @@ from photosketch.data.images import Size, reduced
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.figures import page as pages
 from photosketch.jobs.job import InputError
-from photosketch.landmarks.manual import MANUAL_COLUMNS
+from photosketch.landmarks.manual import KEYS, MANUAL_COLUMNS
 from photosketch.landmarks.table import LANDMARK_NAMES, ImageKey, points_of_row, rows_by_image
 
 CONFIG_KEY = "landmarks.annotate"
@@ -33,11 +32,10 @@ def annotation_page(
 ) -> tuple[str, int]:
     """The page as text, and the number of its images.
 
-    `tables` are landmark tables by subset, in which the first row of an image counts. The page
-    first shows the images that have no points or only points of the mesh, then the images that
-    match one of `patterns` (subset/id/modality, * for any text), with their points. `manual_file`
-    is the path under which the person is asked to save. Raises InputError if there is no image to
-    show, or if a pattern matches no image.
+    An image's points are those of its first row in `tables`. The page first shows images without
+    points or with points of the mesh, then those that match one of `patterns` (subset/id/modality,
+    * for any text). `manual_file` is the path under which to save. Raises InputError if there is no
+    image to show, or if a pattern matches no image.
     """
     images: dict[ImageKey, tuple[Pair, Modality]] = {
         (pair.subset, pair.id, m): (pair, m) for pair in pairs for m in MODALITIES
@@ -72,11 +70,8 @@ def entry(
 ) -> dict[str, Any]:
     """The page's data of an image of `size` (width, height): the name of its `file`, its pixels
     (uint8), its points [5, 2] from a `source`, and points to begin with (`hint`)."""
-    subset, id, modality = image
     return {
-        "subset": subset,
-        "id": id,
-        "modality": modality,
+        **dict(zip(KEYS, image, strict=True)),
         "width": size[0],
         "height": size[1],
         "file": file,
@@ -135,9 +130,8 @@ def _to_show(
 def _hint(
     image: ImageKey, known: Mapping[ImageKey, tuple[Points, str]], sizes: Mapping[ImageKey, Size]
 ) -> Points | None:
-    """Mean points of other images: of the same subset and modality if any has points, else of the
-    same subset, else of all. Points count as shares of width and height, because images may have
-    several sizes."""
+    """Mean points, as shares of width and height, of other images: of the same subset and modality
+    if any has points, else of the same subset, else of all."""
     others = [each for each in known if each != image and each in sizes]
     subset, _, modality = image
     similar = (

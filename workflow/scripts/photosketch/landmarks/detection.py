@@ -22,13 +22,7 @@ from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import TEMPLATE_SIZE, similarity, template
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
-from photosketch.landmarks.table import (
-    DETECTED_COLUMNS,
-    NOT_UPRIGHT,
-    detected_row,
-    faces_alike,
-    faults_of,
-)
+from photosketch.landmarks.table import DETECTED, NOT_UPRIGHT, face_row, faces_alike, faults_of
 
 if TYPE_CHECKING:
     from facenet_pytorch import MTCNN
@@ -49,6 +43,7 @@ SCORE_MARGIN = 0.1
 LOOKS = (0.9, 1.0, 1.1, 1.25)
 CLOSER_AT_ONCE = 64  # images whose aligned pictures are in memory at the same time
 MOST_PIXELS = 32 * 200 * 250  # of a batch
+Device = torch.device | str
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,7 @@ class Detection:
 
 
 def detect(
-    images: Iterable[Image], device: torch.device | str, *, min_face_size: int = 40
+    images: Iterable[Image], device: Device, *, min_face_size: int = 40
 ) -> list[Detection | None]:
     """The face in each image, the largest of several; None if MTCNN finds no face."""
     return [
@@ -71,7 +66,7 @@ def detect(
 
 
 def detect_all(
-    images: Iterable[Image], device: torch.device | str, *, min_face_size: int = 40
+    images: Iterable[Image], device: Device, *, min_face_size: int = 40
 ) -> list[list[Detection]]:
     """All faces in each image, the largest first, without patterns (SCORE_MARGIN).
 
@@ -114,7 +109,7 @@ def detect_all(
 
 
 @cache
-def _load_mtcnn(device: torch.device | str, min_face_size: int) -> "MTCNN":
+def _load_mtcnn(device: Device, min_face_size: int) -> "MTCNN":
     from facenet_pytorch import MTCNN
 
     mtcnn = MTCNN(min_face_size=min_face_size, device=device)
@@ -136,11 +131,7 @@ def _equal_sized(images: Iterable[Image]) -> Iterator[Image]:
 
 
 def detect_pairs(
-    pairs: Sequence[Pair],
-    device: torch.device | str,
-    console: TextIO | None = None,
-    *,
-    min_face_size: int = 40,
+    pairs: Sequence[Pair], device: Device, console: TextIO | None = None, *, min_face_size: int = 40
 ) -> pd.DataFrame:
     """The detector's table of a subset's pairs: photo, then sketch. `console` shows the progress.
 
@@ -176,14 +167,12 @@ def detect_pairs(
         elif faults_of(face.points, *pair.size(modality)):
             print(f"{modality} of {pair.subset} {pair.id}: {NOT_UPRIGHT}")
         else:
-            rows.append(detected_row(pair, modality, face.points, face.score, "mtcnn", face.alike))
-    return pd.DataFrame(rows, columns=DETECTED_COLUMNS)
+            rows.append(face_row(pair, modality, face.points, face.score, "mtcnn", face.alike))
+    return pd.DataFrame(rows, columns=DETECTED)
 
 
 def look_closer(
-    keys: Sequence[tuple[Pair, Modality]],
-    detections: Sequence[Detection | None],
-    device: torch.device | str,
+    keys: Sequence[tuple[Pair, Modality]], detections: Sequence[Detection | None], device: Device
 ) -> list[Detection | None]:
     """`mean_looks` of the pairs' images that have a face, with a bounded number in memory."""
     closer: list[Detection | None] = []
@@ -199,9 +188,7 @@ def look_closer(
     return closer
 
 
-def mean_looks(
-    faces: Iterable[tuple[Image, Detection]], device: torch.device | str
-) -> list[Detection]:
+def mean_looks(faces: Iterable[tuple[Image, Detection]], device: Device) -> list[Detection]:
     """The mean of MTCNN's detections of each face in several pictures (LOOKS), which show the face
     upright at the usual place. A face, which comes with its image [H, W, 3], stays unchanged if
     MTCNN does not find it there."""
@@ -216,8 +203,11 @@ def mean_looks(
             of_look.append(resampled(image, transform, size))
     seen: list[list[Detection]] = [[] for _ in firsts]  # the looks at each face
     for look, goal in enumerate(goals):
+        half = float(np.hypot(*(goal[1] - goal[0]))) / 2  # of the distance between the eyes
         for index, found in enumerate(detect_all(pictures[look], device)):
-            if nearest := _nearest(goal, found):
+            away = [float(np.hypot(*(face.points - goal).T).mean()) for face in found]
+            if away and min(away) < half:  # other faces, even larger, may be in the picture
+                nearest = found[int(np.argmin(away))]
                 points = transforms[index][look].inverse()(nearest.points)
                 seen[index].append(Detection(points, nearest.score))
     means = []
@@ -228,16 +218,8 @@ def mean_looks(
     return means
 
 
-def _nearest(goal: Points, found: Sequence[Detection]) -> Detection | None:
-    """The face nearest to points [5, 2]; None if it is further away than half the distance between
-    the eyes, because other faces, even larger, may be in the picture."""
-    away = [float(np.hypot(*(face.points - goal).T).mean()) for face in found]
-    limit = float(np.hypot(*(goal[1] - goal[0]))) / 2
-    return found[int(np.argmin(away))] if away and min(away) < limit else None
-
-
 def detector(
-    device: torch.device | str, min_face_size: int
+    device: Device, min_face_size: int
 ) -> Callable[[Sequence[Image]], list[Points | None]]:
     """A function that returns the points of each sketch, None if MTCNN finds no face."""
 

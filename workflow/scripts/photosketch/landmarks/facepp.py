@@ -1,10 +1,9 @@
 """Points of faces that MTCNN missed, from the Face++ Detect API v3 (return_landmark).
 
 https://console.faceplusplus.com/documents/5679127 describes the service. Key and secret are only
-read from the environment and only sent in the body of a request. They are removed from every answer
-before it is written or shown. Every answer is stored in a file named after the image's sha256, so
-no image is sent twice. Images are sent one after another, because a free key allows one request at
-a time.
+read from the environment, only sent in the body of a request, and removed from every answer. Every
+answer is stored in a file named after the image's sha256, so no image is sent twice. Images are
+sent one after another, because a free key allows one request at a time.
 """
 
 import io
@@ -24,25 +23,16 @@ from photosketch.data.images import points_before, reduced, reduced_size
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.data.storage import intact
 from photosketch.jobs.job import InputError, write_atomically
-from photosketch.landmarks.table import (
-    DETECTED_COLUMNS,
-    ImageKey,
-    detected_row,
-    faces_alike,
-    faults_of,
-)
+from photosketch.landmarks.table import DETECTED, ImageKey, face_row, faces_alike, faults_of
 
 KEY_VARIABLE, SECRET_VARIABLE = "FACEPP_API_KEY", "FACEPP_API_SECRET"
 CONFIG_KEY = "landmarks.facepp"
 ATTEMPTS = 7
 FIRST_PAUSE = 1.0  # seconds before the second attempt; doubled after each attempt
-# The service's names of the points, in the order of LANDMARK_NAMES. The first name found counts.
+# the service's names of the points, in the order of LANDMARK_NAMES
 LANDMARKS = (
-    ("left_eye_center", "left_eye_pupil"),
-    ("right_eye_center", "right_eye_pupil"),
-    ("nose_tip",),
-    ("mouth_left_corner",),
-    ("mouth_right_corner",),
+    *("left_eye_center", "right_eye_center", "nose_tip"),
+    *("mouth_left_corner", "mouth_right_corner"),
 )
 MIRRORED = [1, 0, 2, 4, 3]  # the five points with left and right exchanged
 
@@ -58,12 +48,10 @@ def find_landmarks(
 ) -> dict[str, pd.DataFrame]:
     """Landmark tables by subset, with a row for each image in which the service finds a face.
 
-    `known` images (subset, id, modality) are not sent; sketches are sent only with `sketches`.
-    `answers` is the folder of stored answers; no key is needed if every answer is stored.
-    `endpoint` is the service's address, `timeout` the seconds until a connection, and between two
-    parts of an answer. Prints images without a face.
-
-    Raises InputError if a request fails; the answers so far are kept.
+    `known` images are not sent; sketches are sent only with `sketches`. `answers` is the folder of
+    stored answers; no key is needed if every answer is stored. `timeout`: seconds until a
+    connection, and between two parts of an answer. Raises InputError if a request fails; the
+    answers so far are kept.
     """
     rows: dict[str, list[tuple[object, ...]]] = {}
     for pair in pairs:
@@ -84,27 +72,22 @@ def find_landmarks(
                 continue
             points, alike = points_before(found[0], pair.size(modality)), found[1]
             # no score: the service does not return a probability that this is a face
-            own.append(detected_row(pair, modality, points, np.nan, "facepp", alike))
-    return {subset: pd.DataFrame(rows[subset], columns=DETECTED_COLUMNS) for subset in rows}
+            own.append(face_row(pair, modality, points, np.nan, "facepp", alike))
+    return {subset: pd.DataFrame(rows[subset], columns=DETECTED) for subset in rows}
 
 
 def landmarks_of(answer: str | bytes, size: tuple[int, int]) -> tuple[Points, int] | None:
-    """The points [5, 2] float32 of the largest face in an answer (JSON), and the number of faces
-    about as large (`faces_alike`).
+    """The points [5, 2] float32 of the largest face in an answer (JSON), and its `faces_alike`.
 
-    None if there is no face, or if the points are not those of an upright face in an image of
-    `size` (width, height). Left is always the viewer's left. Raises ValueError if this is not an
-    answer of the Detect API.
+    None if there is no upright face in an image of `size` (width, height). Left is always the
+    viewer's left. Raises ValueError if this is not an answer of the Detect API.
     """
     found = []  # area, points
     try:
         for face in json.loads(answer)["faces"]:
             area = face["face_rectangle"]["width"] * face["face_rectangle"]["height"]
             if named := face.get("landmark"):  # only the largest faces have landmarks
-                points = []
-                for names in LANDMARKS:
-                    point = named[next((name for name in names if name in named), names[-1])]
-                    points.append((float(point["x"]), float(point["y"])))
+                points = [(float(named[n]["x"]), float(named[n]["y"])) for n in LANDMARKS]
                 found.append((area, points))
     except (LookupError, TypeError, AttributeError) as error:
         raise ValueError(f"{type(error).__name__}: {error}") from None

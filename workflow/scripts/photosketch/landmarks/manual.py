@@ -27,11 +27,8 @@ def images_by_hand(manual: Path) -> set[ImageKey]:
 
 
 def manual_rows(manual: Path) -> list[dict[str, str]]:
-    """The rows of the manual file as text, with the columns MANUAL_COLUMNS and decimal points.
-
-    Points are not checked. Raises InputError if the file is no such table, or if a row has too many
-    cells.
-    """
+    """The rows as text, with the columns MANUAL_COLUMNS and decimal points; they are not checked.
+    Raises InputError if the file is no such table, or if a row has too many cells."""
     rows, problems = _read_rows(manual)
     if problems:
         raise InputError(problems.values())
@@ -39,10 +36,8 @@ def manual_rows(manual: Path) -> list[dict[str, str]]:
 
 
 def write_template(path: Path, images: Iterable[ImageKey]) -> list[str]:
-    """Write a manual file with a row for each image and no points, but keep existing rows.
-
-    An existing file that can't be read stays as it is; its problems are returned.
-    """
+    """Write a manual file with a row for each image and no points, but keep existing rows. An
+    existing file that can't be read stays as it is; its problems are returned."""
     try:
         filled = {_image(row): row for row in manual_rows(path)} if path.exists() else {}
     except InputError as error:
@@ -56,10 +51,8 @@ def write_template(path: Path, images: Iterable[ImageKey]) -> list[str]:
 def read_manual(
     path: Path, pairs: Iterable[Pair]
 ) -> tuple[dict[ImageKey, Mapping[str, object]], set[ImageKey], list[str]]:
-    """The valid rows as rows of a landmark table, the images of all rows, and the problems.
-
-    Raises InputError if the file is no such table.
-    """
+    """The valid rows as rows of a landmark table, the images of all rows, and the problems. Raises
+    InputError if the file is no such table."""
     rows, too_long = _read_rows(path)
     sizes = {(pair.subset, pair.id, each): pair.size(each) for pair in pairs for each in MODALITIES}
     points: dict[ImageKey, Mapping[str, object]] = {}
@@ -69,7 +62,12 @@ def read_manual(
         image = subset, name, modality = _image(row)
         where, spoken = f"{path}, line {line}", f"{modality} of {subset} {name}"
         if image not in sizes:
-            problems.append(f"{where}: {_unknown_image(image, list(sizes))}")
+            known = ["/".join(each) for each in sizes]
+            close = difflib.get_close_matches("/".join(image), known, cutoff=0.5) or known[:3]
+            problems.append(
+                f"{where}: {'/'.join(image)} (subset/id/modality) is no image of the table of "
+                f"pairs ({', '.join(close)}, ...); write it as there, or remove the row"
+            )
         elif line in too_long:
             problems.append(too_long[line])
         elif lines.setdefault(image, line) != line:
@@ -124,19 +122,3 @@ def _read_rows(path: Path) -> tuple[dict[int, dict[str, str]], dict[int, str]]:
             row["modality"] = row["modality"].lower()
             rows[line] = row | {name: row[name].replace(",", ".") for name in COORDINATES}
     return rows, problems
-
-
-def _unknown_image(image: ImageKey, known: list[ImageKey]) -> str:
-    """The problem with an image's name, and similar names."""
-    subset, name, modality = image
-    if modality not in MODALITIES:
-        return f"modality {modality!r} is unknown; use {' or '.join(MODALITIES)}"
-    subsets = list(dict.fromkeys(image[0] for image in known))
-    if subset not in subsets:
-        return f"subset {subset!r} is unknown; use {', '.join(subsets)}"
-    names = list(dict.fromkeys(image[1] for image in known if image[0] == subset))
-    close = difflib.get_close_matches(name, names, cutoff=0.5) or names[:3]
-    return (
-        f"id {name!r} is not in subset {subset}; write it as in the table of pairs "
-        f"({', '.join(close)}, ...) or remove the row"
-    )

@@ -11,13 +11,7 @@ from photosketch.data.pairs import MODALITIES, Modality, Pair, select
 from photosketch.geometry import patch_checks
 from photosketch.jobs.job import InputError, counted, listed, say
 from photosketch.landmarks.manual import CONFIG_KEY, read_manual, write_template
-from photosketch.landmarks.table import (
-    COLUMNS,
-    ImageKey,
-    points_by_image,
-    rows_by_image,
-    without_points,
-)
+from photosketch.landmarks.table import COLUMNS, points_by_image, rows_by_image, without_points
 
 USUAL_FILE = "resources/manual_landmarks.csv"
 
@@ -55,8 +49,7 @@ def merge_landmarks(
     surer = {image: row for image, row in found.items() if row["source"] != "mesh"}
     known = found | rows_by_image(facepp) | surer | by_hand
     rows: dict[str, list[Mapping[str, object]]] = {pair.subset: [] for pair in pairs}
-    missing: list[ImageKey] = []
-    needed: list[str] = []
+    missing, needed = [], []
     for pair, modality in product(pairs, MODALITIES):
         image = pair.subset, pair.id, modality
         if image in known:
@@ -100,11 +93,7 @@ def misplaced_faces(
     pairs: Sequence[Pair], tables: Mapping[str, pd.DataFrame], modality: Modality, frame: int
 ) -> list[str]:
     """A line for each photo or sketch whose face does not fit the local networks' rectangles in a
-    frame of that many pixels a side.
-
-    `review` compares the faces of a subset with each other, so it does not find faces that are all
-    too small.
-    """
+    frame of that many pixels a side. `review` does not find faces that are all too small."""
     located = {subset: points_by_image(table) for subset, table in tables.items()}
     faces = []
     for pair in pairs:

@@ -67,28 +67,20 @@ def counts(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> pd.Data
     rows = []
     for (subset, table), modality in product(tables.items(), MODALITIES):
         part = table[table["modality"] == modality]
-        rows.append(
-            {
-                "subset": subset,
-                "modality": modality,
-                **{name: int((part["source"] == name).sum()) for name in COLOURS},
-                "far_outside": int(part["far"].sum()),
-                "several_faces": int((part[FACES] > 1).sum()),
-                "without_points": len(without_points(select(pairs, subset), table, modality)),
-            }
-        )
-    return pd.DataFrame(rows)
+        sources = [(part["source"] == name).sum() for name in COLOURS]
+        without = len(without_points(select(pairs, subset), table, modality))
+        flagged = part["far"].sum(), (part[FACES] > 1).sum()
+        rows.append((subset, modality, *sources, *flagged, without))
+    names = "far_outside", "several_faces", "without_points"
+    return pd.DataFrame(rows, columns=["subset", "modality", *COLOURS, *names])
 
 
 def montage(
     pairs: Sequence[Pair], table: pd.DataFrame, modality: Modality, *, aligns: bool, frame: int
 ) -> Image.Image:
     """A montage of a subset's photos or sketches: first the images without points, then those with
-    points in the order of a `reviewed` table. One image is in memory at a time.
-
-    The local networks' rectangles are drawn around the photo's points, for a frame of `frame`
-    pixels a side. With `aligns` they are not drawn, because the networks see aligned pictures.
-    """
+    points in the order of a `reviewed` table. One image is in memory at a time. Without `aligns` it
+    shows the local networks' rectangles, in a frame of `frame` pixels a side."""
     by_id = {pair.id: pair for pair in pairs}
     rows = table[table["modality"] == modality]
     located = points_by_image(table)
@@ -119,11 +111,9 @@ def montage(
     ]
     if not aligns:
         legend.append(Key("what the local networks see", contact_sheet.rectangle_key()))
-    if far := int(rows["far"].sum()):
-        text = f"{far} far outside (over {FAR:g} spreads)"
-        legend.append(Key(text, colour=contact_sheet.ALARM))
-    else:
-        legend.append(Key("none far outside", colour=contact_sheet.FAINT))
+    far = rows["far"].sum()
+    text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
+    legend.append(Key(text, colour=contact_sheet.ALARM if far else contact_sheet.FAINT))
     if without:
         legend.append(Key(f"{without} without points"))
     title = f"{pairs[0].subset}: {modality}, five points"

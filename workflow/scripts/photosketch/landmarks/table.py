@@ -20,7 +20,7 @@ LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
 COLUMNS = ("id", "modality", *COORDINATES, "score", "source")
 FACES = "faces"  # a column of detectors' tables: faces in the image about as large as the largest
-DETECTED_COLUMNS = (*COLUMNS, FACES)
+DETECTED = (*COLUMNS, FACES)
 ALIKE = 0.7  # faces of at least this share of the largest face's size count as about as large
 NOT_UPRIGHT = (
     "a face is left out, because it lies on its side, is upside down or leaves the image; turn the "
@@ -36,10 +36,8 @@ def write_landmarks(table: pd.DataFrame, path: Path | str) -> None:
 
 
 def read_landmarks(path: Path | str) -> pd.DataFrame:
-    """A landmark table. Ids are text; the score is NaN if the points were placed by hand.
-
-    Raises InputError if the table is damaged or names an image twice.
-    """
+    """A landmark table. Ids are text; the score is NaN if the points were placed by hand. Raises
+    InputError if the table is damaged or names an image twice."""
     stage = "detect_landmarks, facepp_landmarks, merge_landmarks or align_faces"
     table = read_table(path, stage, ("id", "modality", "source"), COLUMNS)
     with intact(path, stage):
@@ -93,10 +91,10 @@ def faces_alike(faces: Iterable[np.ndarray]) -> int:
     return int((sizes >= ALIKE * sizes.max()).sum())
 
 
-def detected_row(
+def face_row(
     pair: Pair, modality: Modality, points: np.ndarray, score: float, source: str, faces: int
 ) -> tuple[object, ...]:
-    """A row of a detector's table (DETECTED_COLUMNS). The log names an image with several faces."""
+    """A row of a detector's table (DETECTED). The log names an image with several faces."""
     if faces > 1:
         image = f"{modality} of {pair.subset} {pair.id}"
         print(f"{faces} faces of about the same size in the {image}: the largest is taken")
