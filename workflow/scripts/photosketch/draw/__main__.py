@@ -107,23 +107,22 @@ def _draw(asked: argparse.Namespace) -> int:
     sketcher = Sketcher.load(
         asked.generator, device, asked.statistics, asked.seed, asked.background
     )
-    drawn = draw_photos(
+    drawn, failures, faceless = draw_photos(
         sketcher, photos, asked.output, points, asked.name, asked.aligned, console=sys.stderr
     )
-    done, faces = len(photos) - len(drawn.failures), counted(drawn.faces, "face")
-    index = asked.output / "index.html"
-    print(f"{faces} in {done} of {counted(len(photos), 'photo')}: see {index}")
-    for line in job.first_of(drawn.failures, index):
+    done, index = len(photos) - len(failures), asked.output / "index.html"
+    print(f"{counted(drawn, 'face')} in {done} of {counted(len(photos), 'photo')}: see {index}")
+    for line in job.first_of(failures, index):
         print(line, file=sys.stderr)
-    if drawn.faceless:
-        first = f", the first {MOST_CLICKED}" if len(drawn.faceless) > MOST_CLICKED else ""
+    if faceless:
+        first = f", the first {MOST_CLICKED}" if len(faceless) > MOST_CLICKED else ""
         page = asked.output / "points.html"
         print(
-            f"{counted(len(drawn.faceless), 'photo')} without a face: click their points on {page}"
+            f"{counted(len(faceless), 'photo')} without a face: click their points on {page}"
             f"{first}, then run\n{_again(asked)}",
             file=sys.stderr,
         )
-    return 0 if drawn.faces else 1
+    return 0 if drawn else 1
 
 
 def _again(asked: argparse.Namespace) -> str:

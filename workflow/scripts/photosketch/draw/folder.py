@@ -12,7 +12,6 @@ drawn_files.txt         the list of these files, which drawing here again replac
 import math
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -49,27 +48,6 @@ WRITTEN = ("sketches/**/*.png", "in_place/**/*.png", "faces.csv", "points.html")
 )
 
 
-@dataclass(frozen=True)
-class Card:
-    """A photo in the page: its name, data URIs of the photo and of the sketches in place, and each
-    sketch with a caption. Without pictures, `remarks` say why the photo was not drawn."""
-
-    name: str
-    photo: str = ""
-    in_place: str = ""
-    sketches: Sequence[tuple[str, str]] = ()  # data URI, caption
-    remarks: Sequence[str] = ()
-
-
-@dataclass
-class Drawn:
-    """What was drawn, and what was not."""
-
-    faces: int = 0
-    failures: list[str] = field(default_factory=list)  # each photo not drawn, and why
-    faceless: list[Photo] = field(default_factory=list)
-
-
 def clear(output: Path, photos: Sequence[Photo]) -> None:
     """Remove the files of the folder's list, drawn earlier, and nothing else. Raises InputError if
     other files would be overwritten, or if a photo to draw would be removed."""
@@ -104,15 +82,17 @@ def draw_photos(
     *,
     then: str = "and draw again with --points points.csv",
     console: TextIO | None = None,
-) -> Drawn:
+) -> tuple[int, list[str], list[Photo]]:
     """Draw every face of every photo into the folder `output`, one photo after another.
 
     Files drawn there earlier are removed (`clear`). `points`: by the photos' names, if known.
     `name` and `aligned`: as in a call of the sketcher. `then`: the next step, which the page to
-    click points on names. If a photo cannot be drawn, the result says why, and drawing goes on.
+    click points on names. Returns the number of faces drawn, a line for each photo that was not
+    drawn, with the reasons, and the photos without a face.
     """
     clear(output, photos)
-    drawn = Drawn()
+    failures: list[str] = []
+    faceless: list[Photo] = []
     whitened = sketcher.background == "white" and not aligned
     album = _Album(output, sketcher.about, len(photos), whitened)
     with Bar("drawing", len(photos), console) as bar, deterministic_algorithms():
@@ -129,7 +109,7 @@ def draw_photos(
                     whole = in_place(sketches, image.shape[1::-1])
                 else:
                     reasons = reasons or ["no face was found"]
-                    drawn.faceless.append(photo)
+                    faceless.append(photo)
             except InputError as error:
                 sketches = []
                 reasons = [problem.removeprefix(f"{photo.path}: ") for problem in error.problems]
@@ -138,15 +118,14 @@ def draw_photos(
                 sketches, reasons = [], [f"could not be drawn ({type(error).__name__}: {error})"]
             if sketches:
                 album.add(photo, image, sketches, whole, reasons)
-                drawn.faces += len(sketches)
             else:
-                album.add_card(Card(photo.title, remarks=reasons))
-                drawn.failures.append(f"{as_text(photo.path)}: {'; '.join(reasons)}")
+                album.add_card({"name": photo.title, "remarks": reasons})
+                failures.append(f"{as_text(photo.path)}: {'; '.join(reasons)}")
             bar.update()
     album.close()
-    if drawn.faceless:
-        _write_click_page(album.file("points.html"), drawn.faceless[:MOST_CLICKED], then)
-    return drawn
+    if faceless:
+        _write_click_page(album.file("points.html"), faceless[:MOST_CLICKED], then)
+    return len(album.rows), failures, faceless
 
 
 class _Album:
@@ -162,7 +141,7 @@ class _Album:
         further = range(2, math.ceil(photos / ON_A_PAGE) + 1)
         self.pages = ["index.html", *(f"index_{number}.html" for number in further)]
         self.rows: list[list[Any]] = []
-        self.cards: list[Card] = []
+        self.cards: list[dict[str, Any]] = []  # as the page's template wants them
         self.groups: list[contact_sheet.Group] = []
         self.page = self.sheet = 0
 
@@ -194,9 +173,10 @@ class _Album:
             self.groups.append(contact_sheet.Group(pictures, f"{photo.name} {number}"))
             if len(self.groups) == ON_A_SHEET:
                 self._write_sheet()
-        self.add_card(Card(photo.title, data_uri(image), data_uri(whole), shown, remarks))
+        card = {"name": photo.title, "remarks": remarks, "photo": data_uri(image)}
+        self.add_card(card | {"in_place": data_uri(whole), "sketches": shown})
 
-    def add_card(self, card: Card) -> None:
+    def add_card(self, card: dict[str, Any]) -> None:
         """Add a photo to the page."""
         self.cards.append(card)
         if len(self.cards) == ON_A_PAGE:
@@ -217,7 +197,8 @@ class _Album:
     def _write_page(self) -> None:
         file = self.pages[self.page]
         links = ["" if each == file else each for each in self.pages]
-        text = page(self.title, self.lead, self.cards, links)
+        about = {"title": self.title, "lead": self.lead}
+        text = pages.render(__file__, **about, cards=self.cards, links=links)
         with write_atomically(self.file(file)) as temporary:
             temporary.write_text(text, encoding="utf-8")
         self.page += 1
@@ -229,11 +210,6 @@ class _Album:
         picture = contact_sheet.sheet(self.title, self.groups, ACROSS)
         contact_sheet.save(picture, self.file(name))
         self.groups = []
-
-
-def page(title: str, lead: str, cards: Sequence[Card], links: Sequence[str]) -> str:
-    """The self-contained page. `links`: the files of all pages; the current page's is empty."""
-    return pages.render(__file__, title=title, lead=lead, cards=cards, links=links)
 
 
 def data_uri(image: Image) -> str:

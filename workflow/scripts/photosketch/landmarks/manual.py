@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 
 from photosketch.data.pairs import MODALITIES, Pair, header_faults
-from photosketch.jobs.job import InputError, read_text, write_atomically
+from photosketch.data.storage import write_table
+from photosketch.jobs.job import InputError, read_text
 from photosketch.landmarks.table import COORDINATES, ImageKey, point_faults
 
 KEYS = ("subset", "id", "modality")
@@ -43,8 +44,7 @@ def write_template(path: Path, images: Iterable[ImageKey]) -> list[str]:
     except InputError as error:
         return error.problems
     rows = [filled.get(image, dict(zip(KEYS, image, strict=True))) for image in images]
-    with write_atomically(path) as temporary:
-        pd.DataFrame(rows, columns=list(MANUAL_COLUMNS)).to_csv(temporary, index=False)
+    write_table(pd.DataFrame(rows, columns=list(MANUAL_COLUMNS)), path)
     return []
 
 
