@@ -32,10 +32,12 @@ def main(count: int = 100) -> dict[str, float]:
         device = bench_common.device()
         sketcher = Sketcher.load(generator_file(folder, local=True), device)
         photos = find_photos([folder / "photos"], folder / "drawn")
-        seconds, drawn = bench_common.timed(lambda: draw_photos(sketcher, photos, folder / "drawn"))
+        seconds, (faces, *_) = bench_common.timed(
+            lambda: draw_photos(sketcher, photos, folder / "drawn", {})
+        )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
-        f"{count} photos of {SIZE[0]}x{SIZE[1]}, {drawn.faces} faces: "
+        f"{count} photos of {SIZE[0]}x{SIZE[1]}, {faces} faces: "
         f"{count / seconds:.2f} photos/s on {device}, {torch.get_num_threads()} threads; "
         f"{peak:.2f} GB at most"
     )

@@ -87,15 +87,7 @@ def test_five_clicks_a_drag_and_the_download_are_what_the_merge_takes(
         ["AR", "1", "sketch"],
     ]
     file.write_text("\n".join([*lines[:2], *lines[3:]]) + "\n")  # the useless row would be refused
-    tables = merge.merge_landmarks(
-        listed,
-        detected,
-        file,
-        tmp_path / "missing.csv",
-        page=tmp_path / "annotate.html",
-        page_command="snakemake annotate",
-        sketches_needed_by={},
-    )
+    tables = merge.merge_landmarks(listed, detected, {}, file, tmp_path, "snakemake annotate", {})
     merged = points_of(tables["AR"], "1", "photo")
     close(merged, [*CLICKED[:2], moved, *CLICKED[3:]])
     np.testing.assert_array_equal(

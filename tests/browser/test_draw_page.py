@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from photosketch.draw import page
+from photosketch.draw import folder
+from photosketch.figures import page as pages
 
 
 @pytest.fixture(scope="module")
@@ -15,15 +16,20 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     random = np.random.default_rng(0)
 
     def picture(height: int, width: int) -> str:
-        return page.data_uri(random.integers(0, 256, (height, width, 3), np.uint8))
+        return folder.data_uri(random.integers(0, 256, (height, width, 3), np.uint8))
+
+    def card(name: str, height: int, width: int, **more: Any) -> dict[str, Any]:
+        both = {"photo": picture(height, width), "in_place": picture(height, width)}
+        return {"name": name, "remarks": [], **both, **more}
 
     faces = [(picture(250, 200), f"{number}: found by MTCNN, score 0.99") for number in (1, 2)]
     cards = [
-        page.Card("a.jpg", picture(300, 400), picture(300, 400), faces[:1]),
-        page.Card("<b>.jpg", picture(1600, 800), picture(1600, 800), faces, ["a face is left out"]),
-        page.Card("notes.txt", remarks=["is not an intact image"]),
+        card("a.jpg", 300, 400, sketches=faces[:1]),
+        card("<b>.jpg", 1600, 800, sketches=faces, remarks=["a face is left out"]),
+        {"name": "notes.txt", "remarks": ["is not an intact image"]},
     ]
-    text = page.page("Drawn by demo, local", "3 photos", cards, ["", "index_2.html"])
+    about = {"title": "Drawn by demo, local", "lead": "3 photos"}
+    text = pages.render(folder.__file__, **about, cards=cards, links=["", "index_2.html"])
     path = tmp_path_factory.mktemp("page") / "index.html"
     path.write_text(text, encoding="utf-8")
     return path

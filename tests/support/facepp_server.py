@@ -20,10 +20,9 @@ def error(status: int, message: str) -> Answer:
     return status, json.dumps({"time_used": 3, "error_message": message, "request_id": "1,a"})
 
 
-def face(points: list[tuple[float, float]], side: int = 100, pupils: bool = False) -> dict:
+def face(points: list[tuple[float, float]], side: int = 100) -> dict:
     """A face with its 83 points (those that matter here, and another) in our order."""
-    eye = "pupil" if pupils else "center"
-    names = (f"left_eye_{eye}", f"right_eye_{eye}", "nose_tip", "mouth_left_corner")
+    names = ("left_eye_center", "right_eye_center", "nose_tip", "mouth_left_corner")
     named = {
         name: {"x": x, "y": y}
         for name, (x, y) in zip((*names, "mouth_right_corner"), points, strict=True)
@@ -108,7 +107,7 @@ def serve(*answers: Answer) -> Iterator[Requests]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     state.url = f"http://127.0.0.1:{server.server_address[1]}/facepp/v3/detect"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield state

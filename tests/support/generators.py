@@ -15,9 +15,9 @@ from support.scattered import moved
 from support.settings import loss_weights, train_config
 
 CPU = torch.device("cpu")
-# Three faces from left to right, the last turned, in a photo of 1200 x 900 pixels.
-GROUP = (1200, 900)
-PLACES = (moved(1.6, 0, 220, 430), moved(1.2, -8, 600, 520), moved(1.5, 20, 960, 420))
+# Three faces from left to right, the last turned, in a photo of 800 x 600 pixels.
+GROUP = (800, 600)
+PLACES = (moved(1.1, 0, 150, 290), moved(0.8, -8, 400, 350), moved(1.0, 20, 640, 280))
 
 
 def generator_file(folder: Path, *, local: bool = False, seed: int = 3) -> Path:

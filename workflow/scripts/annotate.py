@@ -10,11 +10,10 @@ from photosketch.landmarks.table import read_tables
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files = snakemake.params.hp, snakemake.input
-    machines = [*([files.facepp] if files.get("facepp") else []), files.detected]
-    manual = files.get("manual")
+    manual, machines = files.get("manual"), (files.get("facepp"), files.detected)
     text, count = click_page.annotation_page(
         pairs.read_pairs(files.manifest, snakemake.config),
-        [read_tables(hp["subsets"], paths) for paths in machines],
+        [read_tables(hp["subsets"], paths) for paths in machines if paths],
         manual_rows(Path(manual)) if manual else [],
         hp["annotate"],
         manual or "resources/manual_landmarks.csv",

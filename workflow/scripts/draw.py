@@ -16,9 +16,10 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     listed = photos.find_photos([hp["photos"]], output)
     points = photos.read_points(Path(hp["points"]), listed) if hp["points"] else {}
     then = "name it in the key draw.points, and run the target draw again"
-    drawn = folder.draw_photos(sketcher, listed, output, points=points, then=then, console=console)
-    job.say(f"{job.counted(drawn.faces, 'face')} drawn: {output / 'index.html'}", console)
-    failures = [f"{path}: {'; '.join(reasons)}" for path, reasons in drawn.failures.items()]
+    drawn, failures, _ = folder.draw_photos(
+        sketcher, listed, output, points, then=then, console=console
+    )
+    job.say(f"{job.counted(drawn, 'face')} drawn: {output / 'index.html'}", console)
     for line in failures:
         print(line)
     for line in job.first_of(failures, snakemake.log[0]):

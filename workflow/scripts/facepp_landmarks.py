@@ -9,15 +9,15 @@ from photosketch.landmarks.manual import images_by_hand
 from photosketch.landmarks.table import read_tables, rows_by_image, write_landmarks
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
-    hp, config, manual = snakemake.params.hp, snakemake.config, snakemake.input.get("manual")
-    asking = config["landmarks"]["facepp"]
-    detected = rows_by_image(read_tables(hp["subsets"], snakemake.input.detected))
+    hp, config, files = snakemake.params.hp, snakemake.config, snakemake.input
+    detected = rows_by_image(read_tables(hp["subsets"], files.detected))
     known = {image for image, row in detected.items() if row["source"] != "mesh"}
     tables = facepp.find_landmarks(
-        pairs.read_pairs(snakemake.input.manifest, config),
-        known | (images_by_hand(Path(manual)) if manual else set()),
+        pairs.read_pairs(files.manifest, config),
+        known | (images_by_hand(Path(files.manual)) if files.get("manual") else set()),
         Path(snakemake.output[0]).parent,
-        lambda: facepp.service_from_environment(asking["endpoint"], asking["timeout"]),
+        config["landmarks"]["facepp"]["endpoint"],
+        config["landmarks"]["facepp"]["timeout"],
         sketches=hp["sketches"],
     )
     for subset, path in zip(hp["subsets"], snakemake.output, strict=True):

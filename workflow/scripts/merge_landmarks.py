@@ -9,23 +9,18 @@ from photosketch.landmarks import merge
 from photosketch.landmarks.table import read_tables, write_landmarks
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
-    subsets, config = snakemake.params.hp["subsets"], snakemake.config
-    manual, facepp = snakemake.input.get("manual"), snakemake.input.get("facepp")
-    folder = Path(snakemake.output[0]).parent
+    subsets, config, files = snakemake.params.hp["subsets"], snakemake.config, snakemake.input
     page_command = run_plan.command(config["run"], "annotate")
-    listed = pairs.read_pairs(snakemake.input.manifest, config)
+    listed = pairs.read_pairs(files.manifest, config)
     tables = merge.merge_landmarks(
         listed,
-        read_tables(subsets, snakemake.input.detected),
-        manual=Path(manual) if manual else None,
-        template=folder / "missing.csv",
-        facepp=read_tables(subsets, facepp) if facepp else None,
-        page=folder / "annotate.html",
-        page_command=page_command,
+        read_tables(subsets, files.detected),
+        read_tables(subsets, files.facepp) if files.get("facepp") else {},
+        Path(files.manual) if files.get("manual") else None,
+        Path(snakemake.output[0]).parent,
+        page_command,
         # from the configuration, not hp, here and below: only errors depend on it, no table does
-        sketches_needed_by={
-            split: sketch_points_needed_by(config, split) for split in pairs.SPLITS
-        },
+        {split: sketch_points_needed_by(config, split) for split in pairs.SPLITS},
     )
     if config["dataset"]["align"] == "none":  # otherwise align_faces checks the places
         frame, ablations = config["dataset"]["frame"], local_ablations(config)

@@ -9,11 +9,7 @@ from photosketch.landmarks.table import read_landmarks
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     files, subset = snakemake.input, snakemake.wildcards.subset
-    montage = aligned_montage(
-        subset,
-        pairs.read_pairs(files.manifest, snakemake.config, subset),
-        read_landmarks(files.landmarks),
-        read_alignment(files.aligned),
-        snakemake.params.hp["frame"],
-    )
+    listed = pairs.read_pairs(files.manifest, snakemake.config, subset)
+    table, alignment = read_landmarks(files.landmarks), read_alignment(files.aligned)
+    montage = aligned_montage(subset, listed, table, alignment, snakemake.params.hp["frame"])
     contact_sheet.save(montage, snakemake.output[0])

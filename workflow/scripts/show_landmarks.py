@@ -1,16 +1,16 @@
 """Montages of all landmarks, outliers first, and a table of the points' sources."""
 
 from photosketch.data import pairs
+from photosketch.data.storage import write_table
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job, run_plan
 from photosketch.landmarks import review
 from photosketch.landmarks.table import read_tables
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
-    hp, config, output = snakemake.params.hp, snakemake.config, snakemake.output
-    annotate = run_plan.command(config["run"], "annotate")
+    hp, config, files = snakemake.params.hp, snakemake.config, snakemake.input
     aligns, frame = hp["aligns"], hp["frame"]
-    files = snakemake.input
+    annotate = run_plan.command(config["run"], "annotate")
     found = [
         read_tables(hp["subsets"], paths)
         for paths in (files.detected, files.get("facepp"))
@@ -21,20 +21,18 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         for subset, table in read_tables(hp["subsets"], files.landmarks).items()
     }
     listed = pairs.read_pairs(files.manifest, config)
-    with job.write_atomically(output.sources) as temporary:
-        review.counts(tables, listed).to_csv(temporary, index=False)
-    montages = iter(output.montages)
+    write_table(review.counts(tables, listed), snakemake.output.sources)
+    montages = iter(snakemake.output.montages)
     for subset, table in tables.items():
+        own = pairs.select(listed, subset)
         for modality in pairs.MODALITIES:
-            own = pairs.select(listed, subset)
             picture = review.montage(own, table, modality, aligns=aligns, frame=frame)
             contact_sheet.save(picture, next(montages))
         far, several = table[table["far"]], table[table["faces"] > 1]
         faults = [
             (row, f"lie {row.distance:.1f} spreads from the usual shape of {subset}")
             for row in far.itertuples()
-        ]
-        faults += [
+        ] + [
             (row, f"belong to the largest of {row.faces} faces of about the same size")
             for row in several.itertuples()
         ]

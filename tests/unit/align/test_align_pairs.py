@@ -38,14 +38,14 @@ def each(scattered, tmp_path_factory):
 
 def test_faces_lie_in_the_usual_place_and_their_points_were_carried_over(scattered, each):
     _, _, drawn = scattered
-    aligned, _ = each
-    for index, (pair, face) in enumerate(zip(aligned.pairs, drawn, strict=True)):
+    (aligned, moved, alignment), _ = each
+    for index, (pair, face) in enumerate(zip(aligned, drawn, strict=True)):
         assert (pair.width, pair.height) == SIZE
         for modality in MODALITIES:
-            points = points_of(aligned.table, pair.id, modality)
+            points = points_of(moved, pair.id, modality)
             assert np.linalg.norm(points - template(SIZE), axis=1).mean() < 4
             # the true face at the same place: the small picture, moved without the canvas
-            transform = aligned.alignment.transforms[modality][index]
+            transform = alignment[pair.id, modality]
             place = PLACES[modality][index]
             whole = Similarity(transform.matrix @ place.matrix, transform(place.shift))
             image = in_colour(getattr(face, modality))
@@ -58,23 +58,23 @@ def test_faces_lie_in_the_usual_place_and_their_points_were_carried_over(scatter
 
 def test_the_file_tells_the_way_back_to_the_input_images(scattered, each):
     _, table, _ = scattered
-    aligned, path = each
+    (aligned, moved, _), path = each
     stored = read_alignment(path)
-    assert stored.ids == ("0", "1")
-    for index, pair in enumerate(aligned.pairs):
+    assert [*stored] == [(id, modality) for id in "01" for modality in MODALITIES]
+    for index, pair in enumerate(aligned):
         assert (pair.stack, pair.row) == (path, index)
         for modality in MODALITIES:
-            back = stored.transforms[modality][index].inverse()
-            there = points_of(aligned.table, pair.id, modality)
+            back = stored[pair.id, modality].inverse()
+            there = points_of(moved, pair.id, modality)
             np.testing.assert_allclose(back(there), points_of(table, pair.id, modality), atol=1e-3)
 
 
 def test_the_same_bytes_however_many_threads(scattered, each, tmp_path):
     pairs, table, _ = scattered
     path = str(tmp_path / "AR.npz")
-    aligned = align_pairs(pairs, table, "each", SIZE, path, threads=2)
+    _, moved, _ = align_pairs(pairs, table, "each", SIZE, path, threads=2)
     assert (tmp_path / "AR.npz").read_bytes() == open(each[1], "rb").read()
-    pd.testing.assert_frame_equal(aligned.table, each[0].table)
+    pd.testing.assert_frame_equal(moved, each[0][1])
 
 
 def test_a_sketch_drawn_over_its_photo_goes_by_the_photos_points_and_needs_none(
@@ -83,11 +83,12 @@ def test_a_sketch_drawn_over_its_photo_goes_by_the_photos_points_and_needs_none(
     pairs, table, _ = scattered
     photos = table[table["modality"] == "photo"]
 
-    aligned = align_pairs(pairs, photos, "photo", SIZE, str(tmp_path / "AR.npz"))
+    _, moved, alignment = align_pairs(pairs, photos, "photo", SIZE, str(tmp_path / "AR.npz"))
 
-    for photo, sketch in zip(*aligned.alignment.transforms.values(), strict=True):
-        assert np.array_equal(photo.array(), sketch.array())
-    assert list(aligned.table["modality"]) == ["photo", "photo"]
+    for pair in pairs:
+        photo, sketch = (alignment[pair.id, modality].array() for modality in MODALITIES)
+        assert np.array_equal(photo, sketch)
+    assert list(moved["modality"]) == ["photo", "photo"]
     assert problems(pairs, photos, "photo", COMMAND) == []
     assert problems(pairs, table, "each", COMMAND) == []
     first, second = problems(pairs, photos, "each", COMMAND)
@@ -119,11 +120,10 @@ def test_a_photo_that_does_not_fit_even_aligned_is_named_before_any_picture_is_m
 
 
 def test_the_montage_shows_both_pictures_and_the_log_how_much_was_scaled(each):
-    aligned, _ = each
-    subset = "AR", aligned.pairs, aligned.table, aligned.alignment
-    picture = aligned_montage(*subset)
-    without = aligned_montage(*subset[:2], aligned.table.iloc[::2], aligned.alignment)
+    (aligned, moved, alignment), _ = each
+    picture = aligned_montage("AR", aligned, moved, alignment, 256)
+    without = aligned_montage("AR", aligned, moved.iloc[::2], alignment, 256)
     assert picture.size == without.size
     assert np.abs(np.asarray(picture).astype(int) - np.asarray(without)).max() > 50
-    text = in_words("AR", aligned.alignment)
+    text = in_words("AR", alignment)
     assert text.startswith("AR: 2 pairs, photo scaled by 0.5") and "sketch scaled by" in text

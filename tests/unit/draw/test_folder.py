@@ -46,7 +46,7 @@ def write_kinds(folder) -> list[str]:
         "ink.jpg": face.convert("CMYK"),
         "deep.png": Image.fromarray(levels),
         "web.webp": face,
-        "large.bmp": face.resize((1000, 1250)),
+        "large.bmp": face.resize((600, 750)),
         "new\nline.png": face,
         f"{'x' * 245}.png": face,
         os.fsdecode(b"fl\xf6te.png"): face,
@@ -69,12 +69,12 @@ def test_photos_of_all_kinds_are_drawn_and_strange_files_named(generator, tmp_pa
     with open(photos / "huge.jpg", "wb") as file:
         file.truncate(50_000_000)
     (photos / "bomb.png").write_bytes(bomb())
-    assert draw(generator, photos, "--output", output) == 0
+    assert draw(generator, photos, "--output", output, "--background", "keep") == 0
     faces = pd.read_csv(output / "faces.csv")
     assert len(faces) == len(kinds) + 1 == 11
     assert set(kinds) <= {path.rpartition("/")[2] for path in faces["photo"]}
     for _, row in faces.iterrows():
-        size = (1000, 1250) if row["photo"].endswith("large.bmp") else (200, 250)
+        size = (600, 750) if row["photo"].endswith("large.bmp") else (200, 250)
         assert Image.open(output / row["sketch"]).size == (200, 250)
         assert Image.open(output / row["in_place"]).size == size
         assert 0.4 * size[0] < row["nose_x"] < 0.6 * size[0]
@@ -102,7 +102,8 @@ def bomb() -> bytes:
 def test_the_table_gives_the_way_to_each_face(generator, tmp_path):
     image, points = group_photo()
     Image.fromarray(image).save(tmp_path / "group.png")
-    assert draw(generator, tmp_path / "group.png", "--output", tmp_path / "drawn") == 0
+    kept = ["--output", tmp_path / "drawn", "--background", "keep"]
+    assert draw(generator, tmp_path / "group.png", *kept) == 0
     faces = pd.read_csv(tmp_path / "drawn/faces.csv")
     assert faces["face"].tolist() == [1, 2, 3]
     assert faces["sketch"].tolist() == [f"sketches/group_{n}.png" for n in (1, 2, 3)]

@@ -18,6 +18,12 @@ LACKS = "lacks the metadata hparams, pad_value, template, needs, frame, epoch; t
 ABOUT = {"size": [200, 250], "seed": 3}
 
 
+@pytest.fixture(scope="module")
+def intact(tmp_path_factory):
+    """The bytes of a generator's file."""
+    return written(tmp_path_factory.mktemp("model")).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("make", "fault", "remedy"),
     [
@@ -37,8 +43,11 @@ ABOUT = {"size": [200, 250], "seed": 3}
     ],
     ids=["another format", "other weights", "cut in its header", "cut", "says too little"],
 )
-def test_what_is_no_generator_is_told_from_one_that_is_damaged(tmp_path, make, fault, remedy):
-    path = written(tmp_path)
+def test_what_is_no_generator_is_told_from_one_that_is_damaged(
+    tmp_path, intact, make, fault, remedy
+):
+    path = tmp_path / "generator_epoch5.safetensors"
+    path.write_bytes(intact)
     assert generator_file.faults(path) == []
     make(path)
     (found,) = generator_file.faults(path)

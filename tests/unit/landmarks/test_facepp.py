@@ -14,7 +14,6 @@ from photosketch.configuration import checks
 from photosketch.data import pairs
 from photosketch.jobs.job import InputError
 from photosketch.landmarks import facepp
-from photosketch.landmarks.facepp import Service
 from photosketch.landmarks.table import COLUMNS, points_of
 from support.facepp_server import KEY, SECRET, error, face, found, serve
 
@@ -32,20 +31,25 @@ def listed(listed):
     return listed[:2]
 
 
-def service(requests, **changes):
-    values = {"timeout": 2, "attempts": 3, "first_pause": 0.01, "key": KEY, "secret": SECRET}
-    return Service(requests.url, **{**values, **changes})
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch):
+    """Key and secret, three attempts, and the pauses between them, which take no time."""
+    monkeypatch.setenv("FACEPP_API_KEY", KEY)
+    monkeypatch.setenv("FACEPP_API_SECRET", SECRET)
+    monkeypatch.setattr(facepp, "ATTEMPTS", 3)
+    pauses = []
+    monkeypatch.setattr(facepp, "time", SimpleNamespace(sleep=pauses.append))
+    return pauses
 
 
-def ask(listed, requests, folder, known=ALL_BUT_ONE, sketches=True, **changes):
-    return facepp.find_landmarks(
-        listed, known, folder, lambda: service(requests, **changes), sketches=sketches
-    )["AR"]
+def ask(listed, requests, folder, known=ALL_BUT_ONE, timeout=2, sketches=True):
+    given = listed, known, folder, requests.url, timeout
+    return facepp.find_landmarks(*given, sketches=sketches)["AR"]
 
 
-def problem(listed, requests, folder, **changes):
+def problem(listed, requests, folder, timeout=2):
     with pytest.raises(InputError) as caught:
-        ask(listed, requests, folder, **changes)
+        ask(listed, requests, folder, timeout=timeout)
     everything = "".join(traceback.format_exception(caught.value))
     assert SECRET not in everything and KEY not in everything
     [text] = caught.value.problems
@@ -65,12 +69,15 @@ def test_only_the_missed_image_is_sent_and_its_five_points_come_back(listed, tmp
     np.testing.assert_array_equal(image, pairs.read_image(listed[0], "sketch"))
 
 
-def test_nothing_is_asked_twice_not_even_what_has_no_face_nor_without_need(listed, tmp_path, capfd):
+def test_nothing_is_asked_twice_not_even_what_has_no_face_nor_without_need(
+    listed, tmp_path, capfd, monkeypatch
+):
     with serve(found(), found(face(POINTS))) as requests:
         assert ask(listed, requests, tmp_path / "answers", PHOTOS, sketches=False).empty
         assert requests.asked == []
         first = ask(listed, requests, tmp_path / "answers", PHOTOS)
-        again = ask(listed, None, tmp_path / "answers", PHOTOS)
+        monkeypatch.delenv("FACEPP_API_KEY")
+        again = ask(listed, requests, tmp_path / "answers", PHOTOS)
         assert len(requests.asked) == 2
     assert first.equals(again)
     assert list(again["id"]) == ["2"]
@@ -79,9 +86,10 @@ def test_nothing_is_asked_twice_not_even_what_has_no_face_nor_without_need(liste
     assert "no face in the sketch of AR 1" in capfd.readouterr().out
 
 
-def test_trouble_that_passes_ends_well_one_request_at_a_time(listed, tmp_path):
+def test_trouble_that_passes_ends_well_one_request_at_a_time(listed, tmp_path, monkeypatch):
+    monkeypatch.setattr(facepp, "ATTEMPTS", 4)
     with serve(BUSY, (0, ""), (500, "x"), found(face(POINTS))) as requests:
-        assert len(ask(listed, requests, tmp_path / "answers", attempts=4)) == 1
+        assert len(ask(listed, requests, tmp_path / "answers")) == 1
         assert len(requests.asked) == 4
         assert requests.busiest == 1
 
@@ -96,7 +104,7 @@ PASSING = [
     ((200, "[]"), "not of the Detect API"),
     ((200, '{"faces": [{"landmark": {"nose_tip": 3}}]}'), "not of the Detect API"),
     (found({**face(POINTS), "landmark": {}, "face_rectangle": 3}), "not of the Detect API"),
-    (found({**face(POINTS), "landmark": {"nose_tip": {"x": 1, "y": 2}}}), "left_eye_pupil"),
+    (found({**face(POINTS), "landmark": {"nose_tip": {"x": 1, "y": 2}}}), "left_eye_center"),
     ((200, b"\xff\xfe\x00"), "not of the Detect API"),
 ]
 REFUSALS = [
@@ -110,13 +118,11 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("answer", "expected"), PASSING + REFUSALS)
 def test_trouble_is_named_and_nothing_kept_and_what_may_pass_is_tried_again_before(
-    listed, tmp_path, monkeypatch, answer, expected
+    listed, tmp_path, pauses, answer, expected
 ):
-    pauses = []
-    monkeypatch.setattr(facepp, "time", SimpleNamespace(sleep=pauses.append))
     with serve(answer) as requests:
         timeout = 0.2 if answer[0] == -1 else 2
-        text = problem(listed, requests, tmp_path / "answers", timeout=timeout, first_pause=1)
+        text = problem(listed, requests, tmp_path / "answers", timeout)
     passing = (answer, expected) in PASSING
     assert pauses == ([1, 2] if passing else [])
     assert len(requests.asked) == (3 if passing else 1)
@@ -125,13 +131,16 @@ def test_trouble_is_named_and_nothing_kept_and_what_may_pass_is_tried_again_befo
     assert not (tmp_path / "answers").exists()
 
 
-def test_secrets_that_the_service_repeats_are_shown_and_kept_nowhere(listed, tmp_path, capfd):
+def test_secrets_that_the_service_repeats_are_shown_and_kept_nowhere(
+    listed, tmp_path, capfd, monkeypatch
+):
     status, body = found(face(POINTS))
     echoing = json.dumps({**json.loads(body), "request_id": f"{KEY} {SECRET}"})
     repeated = error(500, f"bad {KEY} and {SECRET}")
     with serve(repeated, (status, echoing)) as requests:
-        assert not any(secret in repr(service(requests)) for secret in (KEY, SECRET))
-        assert "FACEPP_API_KEY" in problem(listed, requests, tmp_path / "a", key="wrong-key-5150")
+        monkeypatch.setenv("FACEPP_API_KEY", "wrong-key-5150")
+        assert "FACEPP_API_KEY" in problem(listed, requests, tmp_path / "a")
+        monkeypatch.setenv("FACEPP_API_KEY", KEY)
         requests.asked.clear()
         ask(listed, requests, tmp_path / "answers")
     (kept,) = (tmp_path / "answers").iterdir()
@@ -161,7 +170,6 @@ WITHOUT = {**face(OTHER, side=190), "landmark": None}
         ([face(OTHER, 40), face(POINTS, 90), WITHOUT], POINTS),  # the largest with landmarks
         ([face(POINTS, 90), face(SMALL, 80)], POINTS),
         ([WITHOUT], None),
-        ([face(POINTS, pupils=True)], POINTS),
         ([face([POINTS[index] for index in facepp.MIRRORED])], POINTS),  # the viewer's left
         ([face([*POINTS[:4], (200.0, 183.0)])], None),  # beyond the border
     ],
@@ -178,7 +186,7 @@ def test_unset_variables_are_named_and_their_values_are_not(monkeypatch):
     monkeypatch.setenv("FACEPP_API_KEY", "abc123")
     monkeypatch.setenv("FACEPP_API_SECRET", " ")
     with pytest.raises(InputError, match="does not set FACEPP_API_SECRET") as caught:
-        facepp.service_from_environment("https://example.org", 30)
+        facepp.key_and_secret()
     assert "abc123" not in str(caught.value)
 
 
@@ -186,7 +194,8 @@ def test_unset_variables_are_named_and_their_values_are_not(monkeypatch):
 def test_damaged_kept_answer_is_named(listed, tmp_path, text):
     path = tmp_path / f"{listed[0].sketch_sha256}.json"
     path.write_text(text)
-    assert f"{path}: is damaged (" in problem(listed, None, tmp_path)
+    nobody = SimpleNamespace(url="")
+    assert f"{path}: is damaged (" in problem(listed, nobody, tmp_path)
 
 
 ENDPOINTS = {

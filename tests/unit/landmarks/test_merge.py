@@ -42,27 +42,20 @@ class Merge:
 
     def __init__(self, folder):
         self.manual = folder / "manual.csv"
-        self.template = folder / "landmarks" / "missing.csv"
-        self.page = folder / "landmarks" / "annotate.html"
+        self.folder = folder / "landmarks"
+        self.template = self.folder / "missing.csv"
         self.needed_by = {split: ["the warp of ablation face"] for split in ("train", "test")}
         self.facepp = {}
 
     def write(self, *lines):
         self.manual.write_text("\n".join([HEADER, *lines]) + "\n", encoding="utf-8")
 
-    def __call__(self, *without):
+    def __call__(self, *without, source="mtcnn"):
         """Merge detections, in another order, of all images but some."""
         detected = {image: np.array(POINTS) for image in IMAGES[::-1] if image not in without}
-        return merge_landmarks(
-            PAIRS,
-            tables_of(detected),
-            self.manual if self.manual.exists() else None,
-            self.template,
-            facepp=self.facepp,
-            page=self.page,
-            page_command=COMMAND,
-            sketches_needed_by=self.needed_by,
-        )
+        manual = self.manual if self.manual.exists() else None
+        given = tables_of(detected, source), self.facepp, manual, self.folder
+        return merge_landmarks(PAIRS, *given, COMMAND, self.needed_by)
 
     def problems(self, *without):
         with pytest.raises(InputError) as caught:
@@ -96,21 +89,9 @@ def test_rows_by_hand_win_over_mtcnn_and_those_over_facepp_in_the_order_of_the_p
 
 
 def test_points_of_the_mesh_come_last_and_are_named(merge, capsys):
-    detected = tables_of(dict.fromkeys(IMAGES, np.array(POINTS)))
-    for table in detected.values():
-        table["source"] = "mesh"
     merge.facepp = tables_of({GAPS[0]: np.array(POINTS) + 3}, "facepp")
     merge.write(line(*GAPS[1]))
-    tables = merge_landmarks(
-        PAIRS,
-        detected,
-        merge.manual,
-        merge.template,
-        facepp=merge.facepp,
-        page=merge.page,
-        page_command=COMMAND,
-        sketches_needed_by=merge.needed_by,
-    )
+    tables = merge(source="mesh")
     assert list(tables["AR"]["source"]) == ["mesh", "mesh", "mesh", "facepp"]
     assert list(tables["XM"]["source"]) == ["manual", "mesh", "mesh", "mesh"]
     console = io.StringIO()
@@ -127,7 +108,8 @@ def test_all_images_without_points_are_listed_with_their_files_and_the_ways_out(
     )
     assert "needed by the warp of ablation face" in sketch
     assert "photo of XM 005" in photo and "needed by" not in photo
-    for part in (str(merge.page), f"`{COMMAND}`", str(merge.manual), "landmarks.manual"):
+    page = str(merge.folder / "annotate.html")
+    for part in (page, f"`{COMMAND}`", str(merge.manual), "landmarks.manual"):
         assert part in clicking
     for part in (str(merge.template), str(merge.manual), "landmarks.manual"):
         assert part in typing
@@ -205,7 +187,7 @@ WRITTEN = {
     "quoted decimal commas": PLAIN.replace("70.5", '"70,5"'),
     "declared separator": "sep=;\r\n" + DECIMAL_COMMAS.replace("\n", "\r\n"),
     "empty lines": PLAIN.replace("\n", "\n\n,,,,,,,,,,,,\n"),
-    "trailing empty cells": PLAIN.replace("\n", ",,\n"),
+    "trailing empty cells": PLAIN.replace("\n", "," * 40 + "\n"),
     "spaces, capitals": PLAIN.replace(",", " , ").replace("photo", "Photo"),
     "no newline at the end": PLAIN.strip(),
 }
@@ -227,10 +209,10 @@ faulty = partial(line, "AR", "1", "photo")
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (line("AB", "1", "photo"), "subset 'AB' is unknown; use AR, XM"),
-        (line("AR", "005", "photo"), "id '005' is not in subset AR"),
-        (line("XM", "5", "photo"), "(005,"),
-        (line("AR", "1", "drawing"), "modality 'drawing' is unknown; use photo or sketch"),
+        (line("AB", "1", "photo"), "AB/1/photo (subset/id/modality) is no image of the table"),
+        (line("AR", "005", "photo"), "AR/005/photo (subset/id/modality) is no image"),
+        (line("XM", "5", "photo"), "(XM/005/photo,"),
+        (line("AR", "1", "drawing"), "AR/1/drawing (subset/id/modality) is no image"),
         (faulty(nose_x="200"), "nose_x 200 is outside the image of 200x250"),
         (faulty(nose_y="-1"), "nose_y -1 is outside"),
         (faulty(nose_x="inf"), "nose_x inf is outside"),
@@ -260,10 +242,10 @@ def test_one_fault_in_a_row_gives_one_problem_with_file_line_and_value(merge, ro
         (HEADER.replace(",nose_y", "") + "\n", "line 1: columns missing 'nose_y'"),
         (HEADER + ",score\n", "line 1: columns unknown 'score'"),
         (HEADER + ",nose_x\n", "line 1: columns repeated 'nose_x'"),
-        ("", "line 1: cannot be read as a table"),
+        ("", "line 1: columns missing 'subset'"),
+        ("sep=;", "line 2: columns missing 'subset'"),
         ("\n", "line 1: "),
         (HEADER.encode("utf-16"), "save it as CSV in UTF-8"),
-        (f"{HEADER}\nAR,1{',' * 40}", "cannot be read as a table"),
         (None, "is not there; correct the path in landmarks.manual"),
     ],
 )
@@ -286,7 +268,7 @@ def test_mistakes_and_missing_images_are_listed_together(merge):
         line("XM", "1", "sketch") + ",5",
     )
     problems = merge.problems(("AR", "1", "photo"), ("XM", "1", "sketch"), ("XM", "1", "photo"))
-    expected = ("nose_x '1OO'", "nose_y 999", "id '9'", "line 4: 14 cells", "photo of XM 1")
+    expected = ("nose_x '1OO'", "nose_y 999", "AR/9/photo", "line 4: 14 cells", "photo of XM 1")
     assert len(problems) == len(expected) + 2
     assert all(part in problem for part, problem in zip(expected, problems, strict=False)), problems
     assert merge.template.read_text() == f"{HEADER}\nXM,1,photo,,,,,,,,,,\n"
@@ -299,9 +281,9 @@ def test_misplaced_faces_are_named_and_refused_if_local_networks_need_their_phot
     small = (face - face.mean(axis=0)) / 2 + face.mean(axis=0)
     image = "AR", "2", "sketch"
     tables = tables_of({image: small.ravel(), ("AR", "2", "photo"): face.ravel()})
-    [text] = misplaced_faces(PAIRS, tables, "sketch")
+    [text] = misplaced_faces(PAIRS, tables, "sketch", 256)
     assert text.startswith("AR/2_sketch.png (sketch of AR 2): the eyes are 26 px apart instead of")
-    assert misplaced_faces(PAIRS, tables, "photo") == []
+    assert misplaced_faces(PAIRS, tables, "photo", 256) == []
     console = io.StringIO()
     check_places(PAIRS, tables, 256, ["local"], COMMAND, console)
     assert text in capsys.readouterr().out

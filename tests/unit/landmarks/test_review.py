@@ -94,7 +94,7 @@ def montage(monkeypatch):
     """A function that draws the photos 0, 1, ... of one size or several. Photos without points are
     gray (90), the others white. At most two photos are in memory at the same time."""
 
-    def draw(found, count, sizes=((200, 250),), **options):
+    def draw(found, count, sizes=((200, 250),), aligns=False):
         held = weakref.WeakSet()
         listed = pairs(count, sizes)
 
@@ -106,7 +106,7 @@ def montage(monkeypatch):
             return image
 
         monkeypatch.setattr(review, "read_image", read_image)
-        return np.asarray(review.montage(listed, found, "photo", **options))
+        return np.asarray(review.montage(listed, found, "photo", aligns=aligns, frame=256))
 
     return draw
 

@@ -6,42 +6,26 @@ matrix [:, :2] @ (x, y) + [:, 2] in the aligned picture.
 """
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import partial
-
-import numpy as np
+from pathlib import Path
+from typing import Any
 
 from photosketch.data.array_types import Image
 from photosketch.data.pairs import MODALITIES, Modality
 from photosketch.data.storage import Streamed, read_arrays, write_arrays
 from photosketch.geometry.similarity import Similarity
 
-Transforms = dict[Modality, list[Similarity]]  # of the pairs, in their order
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """The ids of a subset's pairs, and the similarity transforms that aligned them."""
-
-    ids: tuple[str, ...]
-    transforms: Transforms
+# by id and modality, in the order of the pairs: the transform that aligned a picture
+Alignment = dict[tuple[str, str], Similarity]
 
 
 def write_aligned(
-    alignment: Alignment,
-    size: Sequence[int],
-    pictures: Mapping[Modality, Iterable[Image]],
-    path: str | os.PathLike[str],
+    alignment: Alignment, size: Sequence[int], pictures: dict[Modality, Iterator[Image]], path: str
 ) -> dict[Modality, list[str]]:
-    """Write the NPZ and return the sha256 of each picture's pixels.
-
-    `pictures` of a modality are [H, W, 3] of `size` (width, height). They are taken one after
-    another, so that few are in memory.
-    """
-    shape = (len(alignment.ids), size[1], size[0], 3)
-    similarities = zip(*(alignment.transforms[modality] for modality in MODALITIES), strict=True)
+    """Write the NPZ and return the sha256 of each picture's pixels. `pictures` are [H, W, 3] of
+    `size` (width, height), and taken one after another, so that few are in memory."""
+    ids = list(dict.fromkeys(id for id, _ in alignment))
     hashes: dict[Modality, list[str]] = {modality: [] for modality in MODALITIES}
 
     def hashed(modality: Modality) -> Iterator[Image]:
@@ -49,21 +33,20 @@ def write_aligned(
             hashes[modality].append(hashlib.sha256(picture.tobytes()).hexdigest())
             yield picture
 
-    transforms = [[one.array() for one in pair] for pair in similarities]
-    streamed: dict[str, Streamed] = {
-        modality: Streamed(shape, partial(hashed, modality)) for modality in MODALITIES
-    }
-    write_arrays(path, {"ids": alignment.ids, "transforms": transforms, **streamed})
+    transforms = [[alignment[id, modality].array() for modality in MODALITIES] for id in ids]
+    shape = (len(ids), size[1], size[0], 3)
+    arrays: dict[str, Any] = {"ids": ids, "transforms": transforms}
+    arrays |= {each: Streamed(shape, partial(hashed, each)) for each in MODALITIES}
+    write_arrays(path, arrays)
     return hashes
 
 
-def read_alignment(path: str | os.PathLike[str]) -> Alignment:
+def read_alignment(path: str | Path) -> Alignment:
     """The alignment in a file of `write_aligned`. `pairs.read_image` reads the pictures."""
     known = ("ids", "transforms")
     stored = read_arrays(path, "align_faces", (*known, *MODALITIES), only=known)
-    ids, transforms = stored["ids"].tolist(), stored["transforms"]
-    by_modality = zip(MODALITIES, np.moveaxis(transforms, 1, 0), strict=True)
-    return Alignment(
-        tuple(ids),
-        {modality: [*map(Similarity.from_array, arrays)] for modality, arrays in by_modality},
-    )
+    return {
+        (id, modality): Similarity.from_array(array)
+        for id, arrays in zip(stored["ids"].tolist(), stored["transforms"], strict=True)
+        for modality, array in zip(MODALITIES, arrays, strict=True)
+    }

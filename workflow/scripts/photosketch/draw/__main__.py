@@ -13,19 +13,13 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from photosketch.data.array_types import Points
 from photosketch.draw import generator_file
-from photosketch.draw.photos import Photo, as_text, find_photos, read_points
-from photosketch.jobs import devices
+from photosketch.draw.photos import Photo, find_photos, read_points
+from photosketch.jobs import devices, job
 from photosketch.jobs.code_version import SCRIPTS
-from photosketch.jobs.job import InputError, command, counted, set_threads, threads_problems
-
-if TYPE_CHECKING:
-    from photosketch.draw.folder import Drawn
-
-SHOWN = 20  # photos that could not be drawn
+from photosketch.jobs.job import InputError, command, counted
 
 
 @command
@@ -53,12 +47,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add(
-        "paths",
-        nargs="+",
-        metavar="PATH",
-        help="a generator (NAME.safetensors; default: the included one), then photos or folders",
-    )
+    paths = "a generator (NAME.safetensors; default: the included one), then photos or folders"
+    add("paths", nargs="+", metavar="PATH", help=paths)
     add("--output", type=Path, metavar="DIR", help="the folder to draw into")
     add("--points", type=Path, metavar="CSV", help="points placed by hand (DIR/points.html)")
     add("--name", metavar="SUBSET/ID", help="the test pair whose dropout the only photo gets")
@@ -73,42 +63,27 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _draw(asked: argparse.Namespace) -> int:
-    photos, points = _checked(asked)
-    from photosketch.draw.folder import draw_photos  # here, because torch takes seconds
-    from photosketch.draw.sketcher import Sketcher
-
-    if asked.threads:
-        set_threads(asked.threads)
-    device = devices.acquire_device(sys.stderr, asked.device, in_short=True)
-    sketcher = Sketcher.load(
-        asked.generator, device, asked.statistics, asked.seed, asked.background
-    )
-    drawn = draw_photos(
-        sketcher,
-        photos,
-        asked.output,
-        points=points,
-        name=asked.name,
-        aligned=asked.aligned,
-        console=sys.stderr,
-    )
-    _report(asked, drawn, len(photos))
-    return 0 if drawn.faces else 1
-
-
 def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Points]]]:
     """The photos, and the points given for them. Raises InputError with every wrong argument."""
-    problems = [*generator_file.faults(asked.generator), *_output_faults(asked.output, asked.force)]
-    if not asked.photos:
-        problems.append(f"{asked.generator}: name the photos after the generator")
     photos: list[Photo] = []
     points: dict[str, list[Points]] = {}
+    output, problems = asked.output, generator_file.faults(asked.generator)
+    if output is None:
+        problems.append("--output: name the folder to draw into")
+    elif output.exists() and not output.is_dir():
+        problems.append(f"{output}: is not a folder; name another path")
+    elif output.is_dir() and any(output.iterdir()) and not asked.force:
+        problems.append(
+            f"{output}: already has files; name another folder, or overwrite files drawn earlier "
+            "with --force"
+        )
+    if not asked.photos:
+        problems.append(f"{asked.generator}: name the photos after the generator")
     try:
-        photos = find_photos(asked.photos, asked.output or Path(os.devnull))
+        photos = find_photos(asked.photos, output or Path(os.devnull))
     except InputError as error:
         problems += error.problems
-    problems += threads_problems(asked.threads)
+    problems += job.threads_problems(asked.threads)
     if asked.name and len(photos) > 1:
         problems.append(f"--name {asked.name}: names one photo, and {len(photos)} are given")
     try:
@@ -117,42 +92,37 @@ def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Poi
         problems += error.problems
     if problems:
         raise InputError(problems)
-    asked.output.mkdir(parents=True, exist_ok=True)  # here, so that a failure is reported at once
+    output.mkdir(parents=True, exist_ok=True)  # here, so that a failure is reported at once
     return photos, points
 
 
-def _output_faults(output: Path | None, force: bool) -> list[str]:
-    """The reason why the folder cannot be drawn into."""
-    if output is None:
-        return ["--output: name the folder to draw into"]
-    if output.exists() and not output.is_dir():
-        return [f"{output}: is not a folder; name another path"]
-    if not force and output.is_dir() and any(output.iterdir()):
-        return [
-            f"{output}: already has files; name another folder, or overwrite files drawn earlier "
-            "with --force"
-        ]
-    return []
+def _draw(asked: argparse.Namespace) -> int:
+    photos, points = _checked(asked)
+    from photosketch.draw.folder import MOST_CLICKED, draw_photos  # torch takes seconds
+    from photosketch.draw.sketcher import Sketcher
 
-
-def _report(asked: argparse.Namespace, drawn: "Drawn", photos: int) -> None:
-    from photosketch.draw.folder import MOST_CLICKED
-
-    done = photos - len(drawn.failures)
-    faces = counted(drawn.faces, "face")
-    print(f"{faces} in {done} of {counted(photos, 'photo')}: see {asked.output / 'index.html'}")
-    for path, reasons in [*drawn.failures.items()][:SHOWN]:
-        print(f"{as_text(Path(path))}: {'; '.join(reasons)}", file=sys.stderr)
-    if (more := len(drawn.failures) - SHOWN) > 0:
-        print(f"and {more} more; the page has all of them", file=sys.stderr)
-    if drawn.faceless:
-        first = f", the first {MOST_CLICKED}" if len(drawn.faceless) > MOST_CLICKED else ""
+    if asked.threads:
+        job.set_threads(asked.threads)
+    device = devices.acquire_device(sys.stderr, asked.device, in_short=True)
+    sketcher = Sketcher.load(
+        asked.generator, device, asked.statistics, asked.seed, asked.background
+    )
+    drawn, failures, faceless = draw_photos(
+        sketcher, photos, asked.output, points, asked.name, asked.aligned, console=sys.stderr
+    )
+    done, index = len(photos) - len(failures), asked.output / "index.html"
+    print(f"{counted(drawn, 'face')} in {done} of {counted(len(photos), 'photo')}: see {index}")
+    for line in job.first_of(failures, index):
+        print(line, file=sys.stderr)
+    if faceless:
+        first = f", the first {MOST_CLICKED}" if len(faceless) > MOST_CLICKED else ""
         page = asked.output / "points.html"
         print(
-            f"{counted(len(drawn.faceless), 'photo')} without a face: click their points on {page}"
+            f"{counted(len(faceless), 'photo')} without a face: click their points on {page}"
             f"{first}, then run\n{_again(asked)}",
             file=sys.stderr,
         )
+    return 0 if drawn else 1
 
 
 def _again(asked: argparse.Namespace) -> str:

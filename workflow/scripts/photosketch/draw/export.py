@@ -11,7 +11,6 @@ import copy
 import json
 import warnings
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -20,8 +19,7 @@ from photosketch.data.storage import write_tensors
 from photosketch.draw import generator_file
 from photosketch.draw.sketcher import read_generator
 from photosketch.jobs.job import InputError, write_atomically
-from photosketch.training import checkpoint, inference, networks
-from photosketch.training.networks import PHOTO_CHANNELS, UNet
+from photosketch.training import inference, networks
 
 OPSET = 18
 
@@ -29,9 +27,9 @@ OPSET = 18
 def export(generator: Path, target: Path, *, force: bool = False) -> None:
     """Write `target`: float16 weights if its name ends in .safetensors, else ONNX.
 
-    Both have the generator's metadata; ONNX has them in the model's metadata, key `photosketch`.
-    Raises InputError if the target exists and `force` is not given or, for ONNX, if the generator
-    has local networks or the extra for ONNX is not installed.
+    Both have the generator's metadata; ONNX in the model's metadata, key `photosketch`. Raises
+    InputError if the target exists without `force` or, for ONNX, if the generator has local
+    networks or the extra for ONNX is not installed.
     """
     problems = generator_file.faults(generator)
     if not problems and target.exists() and target.samefile(generator):
@@ -42,36 +40,26 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
         raise InputError(problems)
     weights, about = read_generator(generator)
     if target.suffix == ".safetensors":
-        write_tensors(target, halved(weights), about)
-    else:
-        _export_onnx(generator, inference.build(weights, about), about, target)
-
-
-def halved(weights: checkpoint.Weights) -> checkpoint.Weights:
-    """Weights as float16; running statistics, which have a larger range, stay float32."""
-    return {
-        name: value.half() if value.dtype == torch.float32 and ".running_" not in name else value
-        for name, value in weights.items()
-    }
-
-
-def _export_onnx(
-    generator: Path, network: networks.Generator, about: dict[str, Any], target: Path
-) -> None:
+        halved = {  # running statistics, which have a larger range, stay float32
+            name: value if value.dtype != torch.float32 or ".running_" in name else value.half()
+            for name, value in weights.items()
+        }
+        write_tensors(target, halved, about)
+        return
+    network = inference.build(weights, about)
     if network.local is not None:
-        raise InputError(
-            [
-                f"{generator}: has local networks, which cut each photo by its points and labels; "
-                "only generators without (losses.local 0) are exported to ONNX"
-            ]
+        fault = (
+            f"{generator}: has local networks, which cut each photo by its points and labels; "
+            "only generators without (losses.local 0) are exported to ONNX"
         )
+        raise InputError([fault])
     try:
         import onnx
         import onnxscript  # noqa: F401, what torch exports with
     except ImportError as error:
         raise InputError([f"{error.name} is not installed: make setup ONNX=1"]) from error
     side = about["frame"]
-    photo = torch.zeros(1, PHOTO_CHANNELS, side, side)
+    photo = torch.zeros(1, networks.PHOTO_CHANNELS, side, side)
     with warnings.catch_warnings():
         # torch's exporter itself uses the deprecated class
         warnings.filterwarnings("ignore", r"`isinstance\(treespec, LeafSpec\)`", FutureWarning)
@@ -94,7 +82,7 @@ def _export_onnx(
         onnx.save(model, temporary)
 
 
-def by_instance(network: UNet) -> nn.Module:
+def by_instance(network: networks.UNet) -> nn.Module:
     """A copy that normalises by the single image's statistics and has no dropout: otherwise like
     `networks.as_at_test_time` for one image."""
     own = copy.deepcopy(network).eval()

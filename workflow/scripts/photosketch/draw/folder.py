@@ -9,24 +9,24 @@ points.html             only if photos have no face: a page to click their point
 drawn_files.txt         the list of these files, which drawing here again replaces
 """
 
-import csv
 import math
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+import pandas as pd
 from PIL import Image as Pillow
 
-from photosketch.data import images
 from photosketch.data.array_types import Image, Points
-from photosketch.draw import page
+from photosketch.data.images import reduced
+from photosketch.data.storage import write_table
 from photosketch.draw.in_place import in_place
-from photosketch.draw.photos import MODALITY, SUBSET, Photo
-from photosketch.draw.sketcher import Sketch, Sketcher, read_photo, stem_of
+from photosketch.draw.photos import MODALITY, SUBSET, Photo, as_text
+from photosketch.draw.sketcher import Sketch, Sketcher, read_photo
 from photosketch.figures import contact_sheet
+from photosketch.figures import page as pages
 from photosketch.geometry.similarity import template
 from photosketch.jobs.job import InputError, counted, write_atomically
 from photosketch.jobs.progress import Bar
@@ -34,34 +34,23 @@ from photosketch.landmarks import click_page
 from photosketch.landmarks.table import COORDINATES
 from photosketch.training.determinism import deterministic_algorithms
 
-TRANSFORM = ("xx", "xy", "x", "yx", "yy", "y")
 COLUMNS = (
     *("photo", "face", "sketch", "in_place", *COORDINATES, "score", "source"),
-    *(f"transform_{name}" for name in TRANSFORM),
+    *(f"transform_{name}" for name in ("xx", "xy", "x", "yx", "yy", "y")),
 )
 ON_A_PAGE = 100  # photos
 ON_A_SHEET, ACROSS, CELL = 60, 6, 150  # faces; faces in a row; width of a picture in pixels
 MOST_CLICKED = 50  # photos on the page to click points on
+LONGEST, QUALITY = 900, 85  # pixels of a side of the pictures in the page; quality of WebP
 LIST = "drawn_files.txt"
 WRITTEN = ("sketches/**/*.png", "in_place/**/*.png", "faces.csv", "points.html") + (
     *("contact_sheet.png", "contact_sheet_[0-9]*.png", "index.html", "index_[0-9]*.html"),
 )
 
 
-@dataclass
-class Drawn:
-    """The number of faces drawn, and by the photos' paths the reasons why others were not drawn."""
-
-    faces: int = 0
-    failures: dict[str, list[str]] = field(default_factory=dict)
-    faceless: list[Photo] = field(default_factory=list)
-
-
 def clear(output: Path, photos: Sequence[Photo]) -> None:
-    """Remove the files of the folder's list, drawn earlier, and nothing else.
-
-    Raises InputError if other files would be overwritten, or if a photo to draw would be removed.
-    """
+    """Remove the files of the folder's list, drawn earlier, and nothing else. Raises InputError if
+    other files would be overwritten, or if a photo to draw would be removed."""
     file = output / LIST
     lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
     there = {path for pattern in WRITTEN for path in output.glob(pattern)}
@@ -87,60 +76,56 @@ def draw_photos(
     sketcher: Sketcher,
     photos: Sequence[Photo],
     output: Path,
-    *,
-    points: Mapping[str, Sequence[Points]] | None = None,
+    points: Mapping[str, Sequence[Points]],
     name: str | None = None,
     aligned: bool = False,
+    *,
     then: str = "and draw again with --points points.csv",
     console: TextIO | None = None,
-) -> Drawn:
+) -> tuple[int, list[str], list[Photo]]:
     """Draw every face of every photo into the folder `output`, one photo after another.
 
     Files drawn there earlier are removed (`clear`). `points`: by the photos' names, if known.
     `name` and `aligned`: as in a call of the sketcher. `then`: the next step, which the page to
-    click points on names. If a photo cannot be drawn, the result says why, and drawing goes on.
-    `console` shows the progress.
+    click points on names. Returns the number of faces drawn, a line for each photo that was not
+    drawn, with the reasons, and the photos without a face.
     """
     clear(output, photos)
-    drawn = Drawn()
+    failures: list[str] = []
+    faceless: list[Photo] = []
     whitened = sketcher.background == "white" and not aligned
     album = _Album(output, sketcher.about, len(photos), whitened)
     with Bar("drawing", len(photos), console) as bar, deterministic_algorithms():
         for photo in photos:
             try:
                 image = read_photo(photo.path)
-                faces, remarks = sketcher.faces(image, (points or {}).get(photo.name))
-                keys = [name or f"{stem_of(photo.path)}/{n}" for n in range(1, len(faces) + 1)]
+                faces, reasons = sketcher.faces(image, points.get(photo.name))
+                stem = as_text(Path(photo.path.stem))
                 sketches = [
-                    sketcher.draw(image, face, key, aligned=aligned)
-                    for face, key in zip(faces, keys, strict=True)
+                    sketcher.draw(image, face, name or f"{stem}/{number}", aligned=aligned)
+                    for number, face in enumerate(faces, 1)
                 ]
-                whole = in_place(sketches, image.shape[1::-1]) if sketches else None
-            except Exception as error:  # libraries raise anything for unusual files
-                drawn.failures[str(photo.path)] = _reasons(photo, error)
-                album.add_failure(photo, drawn.failures[str(photo.path)])
-            else:
-                if whole is not None:
-                    album.add(photo, image, sketches, whole, remarks)
-                    drawn.faces += len(sketches)
+                if sketches:
+                    whole = in_place(sketches, image.shape[1::-1])
                 else:
-                    reasons = remarks or ["no face was found"]
-                    drawn.failures[str(photo.path)] = reasons
-                    drawn.faceless.append(photo)
-                    album.add_failure(photo, reasons)
+                    reasons = reasons or ["no face was found"]
+                    faceless.append(photo)
+            except InputError as error:
+                sketches = []
+                reasons = [problem.removeprefix(f"{photo.path}: ") for problem in error.problems]
+            except Exception as error:  # libraries raise anything for unusual files
+                traceback.print_exception(error)
+                sketches, reasons = [], [f"could not be drawn ({type(error).__name__}: {error})"]
+            if sketches:
+                album.add(photo, image, sketches, whole, reasons)
+            else:
+                album.add_card({"name": photo.title, "remarks": reasons})
+                failures.append(f"{as_text(photo.path)}: {'; '.join(reasons)}")
             bar.update()
     album.close()
-    if drawn.faceless:
-        _write_click_page(album.file("points.html"), drawn.faceless[:MOST_CLICKED], then)
-    return drawn
-
-
-def _reasons(photo: Photo, error: Exception) -> list[str]:
-    """Why a photo was not drawn, without its path; an unexpected error prints its traceback."""
-    if isinstance(error, InputError):
-        return [problem.removeprefix(f"{photo.path}: ") for problem in error.problems]
-    traceback.print_exception(error)
-    return [f"could not be drawn ({type(error).__name__}: {error})"]
+    if faceless:
+        _write_click_page(album.file("points.html"), faceless[:MOST_CLICKED], then)
+    return len(album.rows), failures, faceless
 
 
 class _Album:
@@ -153,9 +138,10 @@ class _Album:
         self.lead = f"seed {about['seed']}, epoch {about['epoch']}; {counted(photos, 'photo')}"
         if whitened:
             self.lead += "; the background was made white (--background keep: unchanged)"
-        self.pages = math.ceil(photos / ON_A_PAGE)
+        further = range(2, math.ceil(photos / ON_A_PAGE) + 1)
+        self.pages = ["index.html", *(f"index_{number}.html" for number in further)]
         self.rows: list[list[Any]] = []
-        self.cards: list[page.Card] = []
+        self.cards: list[dict[str, Any]] = []  # as the page's template wants them
         self.groups: list[contact_sheet.Group] = []
         self.page = self.sheet = 0
 
@@ -166,35 +152,35 @@ class _Album:
         return self.output / name
 
     def add(
-        self,
-        photo: Photo,
-        image: Image,
-        sketches: Sequence[Sketch],
-        whole: Image,
-        remarks: Sequence[str],
+        self, photo: Photo, image: Image, sketches: list[Sketch], whole: Image, remarks: list[str]
     ) -> None:
         """Write the sketches of a photo, and add them to table, page and contact sheet."""
+        path = str(photo.path).encode("utf-8", "replace").decode()
         place = f"in_place/{photo.name}.png"
-        _save(whole, self.file(place))
+        self._save(whole, place)
         shown = []
         for number, sketch in enumerate(sketches, 1):
-            file = f"sketches/{photo.name}_{number}.png"
-            _save(sketch.image, self.file(file))
-            self.rows.append(_row(photo, number, file, place, sketch))
-            score, source = sketch.face.score, sketch.face.source
-            by = "placed by hand" if source == "manual" else f"found by MTCNN, score {score:.3f}"
-            shown.append((page.data_uri(sketch.image), f"{number}: {by}"))
+            file, face = f"sketches/{photo.name}_{number}.png", sketch.face
+            self._save(sketch.image, file)
+            by_hand = face.source == "manual"
+            points = [f"{value:.3f}" for value in face.points.ravel()]
+            score = "" if by_hand else f"{face.score:.6f}"
+            transform = [f"{value:.8g}" for value in sketch.transform.array().ravel()]
+            self.rows.append([path, number, file, place, *points, score, face.source, *transform])
+            by = "placed by hand" if by_hand else f"found by MTCNN, score {face.score:.3f}"
+            shown.append((data_uri(sketch.image), f"{number}: {by}"))
             pictures = [contact_sheet.cell(each, CELL) for each in (sketch.photo, sketch.image)]
             self.groups.append(contact_sheet.Group(pictures, f"{photo.name} {number}"))
             if len(self.groups) == ON_A_SHEET:
                 self._write_sheet()
-        self._add_card(
-            page.Card(photo.title, page.data_uri(image), page.data_uri(whole), shown, remarks)
-        )
+        card = {"name": photo.title, "remarks": remarks, "photo": data_uri(image)}
+        self.add_card(card | {"in_place": data_uri(whole), "sketches": shown})
 
-    def add_failure(self, photo: Photo, reasons: Sequence[str]) -> None:
-        """Write the reasons why a photo was not drawn to the page."""
-        self._add_card(page.Card(photo.title, remarks=reasons))
+    def add_card(self, card: dict[str, Any]) -> None:
+        """Add a photo to the page."""
+        self.cards.append(card)
+        if len(self.cards) == ON_A_PAGE:
+            self._write_page()
 
     def close(self) -> None:
         """Write the last page, the last contact sheet and the table."""
@@ -202,50 +188,35 @@ class _Album:
             self._write_page()
         if self.groups:
             self._write_sheet()
-        with (
-            write_atomically(self.file("faces.csv")) as temporary,
-            open(temporary, "w", newline="", encoding="utf-8") as file,
-        ):
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerows([COLUMNS, *self.rows])
+        write_table(pd.DataFrame(self.rows, columns=list(COLUMNS)), self.file("faces.csv"))
 
-    def _add_card(self, card: page.Card) -> None:
-        self.cards.append(card)
-        if len(self.cards) == ON_A_PAGE:
-            self._write_page()
+    def _save(self, image: Image, name: str) -> None:
+        with write_atomically(self.file(name)) as temporary:
+            Pillow.fromarray(image).save(temporary)
 
     def _write_page(self) -> None:
-        files = [_numbered("index", number, "html") for number in range(1, self.pages + 1)]
-        links = ["" if number == self.page else file for number, file in enumerate(files)]
-        text = page.page(self.title, self.lead, self.cards, links)
-        with write_atomically(self.file(files[self.page])) as temporary:
+        file = self.pages[self.page]
+        links = ["" if each == file else each for each in self.pages]
+        about = {"title": self.title, "lead": self.lead}
+        text = pages.render(__file__, **about, cards=self.cards, links=links)
+        with write_atomically(self.file(file)) as temporary:
             temporary.write_text(text, encoding="utf-8")
         self.page += 1
         self.cards = []
 
     def _write_sheet(self) -> None:
         self.sheet += 1
+        name = "contact_sheet.png" if self.sheet == 1 else f"contact_sheet_{self.sheet}.png"
         picture = contact_sheet.sheet(self.title, self.groups, ACROSS)
-        contact_sheet.save(picture, self.file(_numbered("contact_sheet", self.sheet, "png")))
+        contact_sheet.save(picture, self.file(name))
         self.groups = []
 
 
-def _numbered(name: str, number: int, suffix: str) -> str:
-    return f"{name}.{suffix}" if number == 1 else f"{name}_{number}.{suffix}"
-
-
-def _row(photo: Photo, number: int, file: str, place: str, sketch: Sketch) -> list[Any]:
-    face = sketch.face
-    numbers = [f"{value:.3f}" for value in face.points.ravel()]
-    score = f"{face.score:.6f}" if face.source != "manual" else ""
-    transform = [f"{value:.8g}" for value in sketch.transform.array().ravel()]
-    path = str(photo.path).encode("utf-8", "replace").decode()
-    return [path, number, file, place, *numbers, score, face.source, *transform]
-
-
-def _save(image: Image, path: Path) -> None:
-    with write_atomically(path) as temporary:
-        Pillow.fromarray(image).save(temporary)
+def data_uri(image: Image) -> str:
+    """An image [H, W] or [H, W, 3] uint8 as a WebP data URI, LONGEST pixels a side at most."""
+    picture = Pillow.fromarray(image)
+    picture.thumbnail((LONGEST, LONGEST), Pillow.Resampling.LANCZOS)
+    return pages.image_uri(np.asarray(picture), quality=QUALITY)
 
 
 def _write_click_page(file: Path, photos: Sequence[Photo], then: str) -> None:
@@ -253,16 +224,9 @@ def _write_click_page(file: Path, photos: Sequence[Photo], then: str) -> None:
     entries = []
     for photo in photos:
         image = read_photo(photo.path)
-        height, width = image.shape[:2]
-        entries.append(
-            click_page.entry(
-                (SUBSET, photo.name, MODALITY),
-                (width, height),
-                photo.name,
-                np.asarray(images.reduced(image)),
-                hint=click_page.listed(template((width, height))),
-            )
-        )
+        size, picture = image.shape[1::-1], reduced(image)
+        key = SUBSET, photo.name, MODALITY
+        entries.append(click_page.entry(key, size, photo.name, picture, template(size)))
     text = click_page.page(entries, [], "points.csv", then, "a face that fills the photo has it")
     with write_atomically(file) as temporary:
         temporary.write_text(text, encoding="utf-8")

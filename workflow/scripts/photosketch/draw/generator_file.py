@@ -1,7 +1,4 @@
-"""Checks by a file's header that the file is a generator that can draw.
-
-Free of torch, so that the command reports mistakes at once.
-"""
+"""Check by a file's header, without torch, that the file is a generator that can draw."""
 
 import json
 from pathlib import Path
@@ -21,25 +18,19 @@ NAME_ONE = "name a generator_epoch*.safetensors of a run"
 
 def faults(path: str | Path) -> list[str]:
     """The reason why the file cannot draw: missing, not a generator, damaged, or without metadata.
-
-    The weights are not checked here, but when they are read.
-    """
+    The weights are not checked here, but when they are read."""
     path = Path(path)
     if not path.is_file():
         is_what = "is a folder" if path.is_dir() else "is not there"
         return [f"{path.absolute()}: {is_what}; {NAME_ONE}"]
-    about = None
     try:
-        with intact(path, "train"):
-            with open(path, "rb") as file:
-                length_and_brace = file.read(9)  # of the header, which is JSON
-            if length_and_brace[8:] in (b"{", b""):
-                with safe_open(path, framework="numpy") as tensors:
-                    about = json.loads((tensors.metadata() or {}).get("photosketch", "{}"))
+        with intact(path, "train"), open(path, "rb") as file:
+            if file.read(9)[8:] not in (b"{", b""):  # after its length: the header, which is JSON
+                return [f"{path}: is not a generator (it is not a safetensors file); {NAME_ONE}"]
+            with safe_open(path, framework="numpy") as tensors:
+                about = json.loads((tensors.metadata() or {}).get("photosketch", "{}"))
     except InputError as error:
         return [mended(error)]
-    if about is None:
-        return [f"{path}: is not a generator (it is not a safetensors file); {NAME_ONE}"]
     if not about:
         return [f"{path}: is not a generator (its metadata are missing); {NAME_ONE}"]
     if missing := [key for key in DESCRIBED if key not in about]:

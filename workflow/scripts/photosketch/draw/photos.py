@@ -4,20 +4,17 @@ import os
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from photosketch.data.array_types import Points
 from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import manual_rows
-from photosketch.landmarks.table import COORDINATES
+from photosketch.landmarks.table import points_of_row
 
 SUBSET, MODALITY = "photos", "photo"  # what photos have in a file of points
-
-LONGEST = 150  # bytes of a name
+LONGEST = 150  # bytes of a name in each folder, so that suffixes can be added
 
 
 @dataclass(frozen=True)
@@ -37,50 +34,42 @@ def find_photos(given: Iterable[str | Path], output: Path) -> list[Photo]:
     given folder; the suffix is only included if names would be equal without it. Raises InputError
     with every missing path and every folder without files.
     """
-    problems = []
+    problems, output = [], output.resolve()
     found: dict[Path, Path] = {}  # each file, and its path from what was given
-    output = output.resolve()
     for each in map(Path, given):
         if each.is_dir():
-            files = (path for path in sorted(each.rglob("*")) if path.is_file())
             visible = [
                 path
-                for path in files
-                if not any(part.startswith(".") for part in path.relative_to(each).parts)
+                for path in sorted(each.rglob("*"))
+                if path.is_file()
+                and not any(part.startswith(".") for part in path.relative_to(each).parts)
                 and output not in path.resolve().parents
             ]
             if not visible:
                 problems.append(f"{each}: has no files; put photos into it")
-            found |= {path: path.relative_to(each) for path in visible if path not in found}
+            for path in visible:
+                found.setdefault(path, path.relative_to(each))
         elif each.is_file():
             found.setdefault(each, Path(each.name))
         else:
             problems.append(f"{each.absolute()}: is not there; correct the path")
     if problems:
         raise InputError(problems)
-    return _named(found)
-
-
-def _named(found: Mapping[Path, Path]) -> list[Photo]:
-    short = {path: as_text(relative.with_suffix("")) for path, relative in found.items()}
-    often = Counter(name.casefold() for name in short.values())
+    stems = {path: as_text(relative.with_suffix("")) for path, relative in found.items()}
+    often = Counter(name.casefold() for name in stems.values())
     taken: set[str] = set()
     photos = []
     for path, relative in found.items():
-        name = _cut(short[path] if often[short[path].casefold()] == 1 else as_text(relative))
-        number, unique = 1, name
+        name = stems[path] if often[stems[path].casefold()] == 1 else as_text(relative)
+        cut = [part.encode()[:LONGEST].decode("utf-8", "ignore") for part in name.split("/")]
+        number, name = 1, "/".join(cut)
+        unique = name
         while unique.casefold() in taken:
             number += 1
             unique = f"{name}-{number}"
         taken.add(unique.casefold())
         photos.append(Photo(path, unique, as_text(relative)))
     return photos
-
-
-def _cut(name: str) -> str:
-    """A name with at most 150 bytes for each folder, so that suffixes can be added."""
-    parts = [part.encode()[:LONGEST].decode("utf-8", "ignore") for part in name.split("/")]
-    return "/".join(parts)
 
 
 def as_text(path: Path) -> str:
@@ -110,11 +99,9 @@ def read_points(file: Path, photos: Sequence[Photo]) -> dict[str, list[Points]]:
             )
             continue
         try:
-            values = {column: float(row[column]) for column in COORDINATES}
+            points[name].append(points_of_row(row))
         except ValueError:
             problems.append(f"{file}: {name} lacks a point; give all ten numbers, or remove it")
-            continue
-        points[name].append(np.array([*values.values()]).reshape(-1, 2))
     if problems:
         raise InputError(problems)
     return dict(points)

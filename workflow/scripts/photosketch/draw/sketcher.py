@@ -11,7 +11,7 @@ training faces, parsed, put on white, and drawn like a test photo (`training.inf
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, get_args
 
@@ -21,7 +21,7 @@ import torch
 
 from photosketch.configuration.settings import Background
 from photosketch.data import images
-from photosketch.data.array_types import Image, Labels, Mask, Points
+from photosketch.data.array_types import Image, Labels, Points
 from photosketch.draw import generator_file
 from photosketch.draw.photos import as_text
 from photosketch.geometry.resampling import resampled
@@ -40,8 +40,7 @@ MIN_FACE_SIZE = 40  # pixels, in a copy of the photo of images.LONGEST pixels at
 @dataclass(frozen=True)
 class Face:
     """A face in a photo: its points [5, 2] (x, y) in pixels of the photo, in the order of
-    `landmarks.table`; the detector's score (0 to 1), and the source of the points: mtcnn or manual.
-    """
+    `landmarks.table`; the detector's score (0 to 1), and their source: mtcnn or manual."""
 
     points: Points
     score: float
@@ -50,11 +49,8 @@ class Face:
 
 @dataclass(frozen=True)
 class Sketch:
-    """A drawn face.
-
-    `image` [H, W] uint8, gray, in the size of the training pictures; `photo` [H, W, 3], the
-    aligned photo; `transform`: (x, y) in the original photo -> (x, y) in both.
-    """
+    """A drawn face: `image` [H, W] uint8, gray, in the size of the training pictures; `photo`
+    [H, W, 3], the aligned photo; `transform`: (x, y) in the original photo -> (x, y) in both."""
 
     face: Face
     image: Image
@@ -117,11 +113,13 @@ class Sketcher:
         uint8. `points` [5, 2] or [K, 5, 2]: the faces, if known. `name`: SUBSET/ID, the seed of
         dropout; default: the file's stem (for an array `photo`) and the face's number from 1. With
         `aligned` the photo is drawn unchanged: its size and the face's place must be those of the
-        training photos. Raises InputError if the file cannot be read, the photo has another size or
-        type, or points lie outside.
+        training photos. Raises InputError if photo or points can't be used.
         """
-        stem = "photo" if isinstance(photo, np.ndarray) else stem_of(Path(photo))
-        image = photo if isinstance(photo, np.ndarray) else read_photo(Path(photo))
+        if isinstance(photo, np.ndarray):
+            stem, image = "photo", photo
+        else:
+            path = Path(photo)
+            stem, image = as_text(Path(path.stem)), read_photo(path)
         faces, _ = self.faces(image, points)
         return [
             self.draw(image, face, name or f"{stem}/{number}", aligned=aligned)
@@ -131,21 +129,24 @@ class Sketcher:
     def faces(
         self, image: Image, points: Points | Sequence[Points] | None = None
     ) -> tuple[list[Face], list[str]]:
-        """The faces of a photo [H, W, 3], and the reasons why others cannot be drawn.
-
-        `points` [5, 2] or [K, 5, 2]: the faces, if known; else they are detected, from left to
-        right. A detection that scores far below the surest face is not a face
-        (`detection.detect_all`).
-        """
+        """The faces of a photo [H, W, 3], and the reasons why others cannot be drawn. Without
+        `points`, as in a call, they are detected (`detection.detect_all`), from left to right."""
         _check_photo(image)
-        if points is not None:
-            return _given_faces(image, points), []
         height, width = image.shape[:2]
+        if points is not None:
+            given = np.asarray(points, float)
+            if given.shape[-2:] != (5, 2) or given.ndim > 3:
+                shape = list(given.shape)
+                raise InputError([f"points: have the shape {shape}; give [5, 2] or [K, 5, 2]"])
+            placed = given.reshape(-1, 5, 2)
+            if wrong := [fault for each in placed for fault in faults_of(each, width, height)]:
+                raise InputError(wrong)
+            return [Face(each, 1.0, "manual") for each in placed], []
         copy = images.reduced(image)
         (found,) = detection.detect_all([copy], self.device, min_face_size=MIN_FACE_SIZE)
         located = [
-            detection.Detection(images.points_before(face.points, (width, height)), face.score)
-            for face in found
+            replace(face, points=images.points_before(face.points, (width, height)))
+            for face in sorted(found, key=lambda face: float(face.points[:, 0].mean()))
         ]
         faces, faults = [], []
         for face in detection.mean_looks(((image, one) for one in located), self.device):
@@ -157,21 +158,19 @@ class Sketcher:
 
     def draw(self, image: Image, face: Face, name: str, *, aligned: bool = False) -> Sketch:
         """Draw one face of a photo [H, W, 3]; `name` and `aligned` as in a call."""
-        _check_photo(image)
+        _check_photo(image, self.size if aligned else None)
         whitened = self.background == "white" and not aligned
-        if aligned:
-            _check_size(image, self.size)
-            transform = Similarity(np.eye(2), np.zeros(2))
-            picture = image
-        else:
+        picture, transform = image, Similarity(np.eye(2), np.zeros(2))
+        if not aligned:
             transform = similarity(face.points, np.array(self.about["template"]))
-            fill = WHITE if whitened else None
-            picture = resampled(image, transform, self.size, fill)
-        points = transform(face.points)
-        needs_labels = "labels" in self.about["needs"]
-        labels = parse_segmentation(picture, points) if whitened or needs_labels else None
-        if whitened and labels is not None:
-            picture = _on_white(picture, labels != BACKGROUND)
+            picture = resampled(image, transform, self.size, WHITE if whitened else None)
+        points, labels = transform(face.points), None
+        if whitened or "labels" in self.about["needs"]:
+            labels = parse_segmentation(picture, points)
+            if whitened:  # soften the person's edge over a pixel
+                person = (labels != BACKGROUND).astype(np.float32)
+                share = cv2.GaussianBlur(person, (0, 0), 1)[..., None]
+                picture = np.rint(255 + share * (picture.astype(np.float32) - 255)).astype(np.uint8)
         return Sketch(face, self.sketch(picture, points, labels, name), picture, transform)
 
     def sketch(self, picture: Image, points: Points, labels: Labels | None, name: str) -> Image:
@@ -181,8 +180,7 @@ class Sketcher:
         `parsing.labels.CLASSES`. With the name, points and labels of a test pair, the sketch equals
         the run's own sample, on the same device with the same number of threads.
         """
-        _check_photo(picture)
-        _check_size(picture, self.size)
+        _check_photo(picture, self.size)
         subset, _, id = name.rpartition("/")
         frame, pad_value = self.about["frame"], self.about["pad_value"]
         channels = self.about["sketch_channels"]
@@ -208,34 +206,8 @@ class Sketcher:
         return drawn[0]
 
 
-def _given_faces(image: Image, points: Points | Sequence[Points]) -> list[Face]:
-    """The faces at points [5, 2] or [K, 5, 2]. Raises InputError with every fault of the points."""
-    given = np.asarray(points, float)
-    if given.shape[-2:] != (5, 2) or given.ndim > 3:
-        raise InputError([f"points: have the shape {list(given.shape)}; give [5, 2] or [K, 5, 2]"])
-    height, width = image.shape[:2]
-    faces = given.reshape(-1, 5, 2)
-    if faults := [fault for face in faces for fault in faults_of(face, width, height)]:
-        raise InputError(faults)
-    return [Face(face, 1.0, "manual") for face in faces]
-
-
-def _on_white(picture: Image, person: Mask) -> Image:
-    """A picture [H, W, 3] with everything but the person [H, W] white, softened over a pixel."""
-    share = cv2.GaussianBlur(person.astype(np.float32), (0, 0), 1)[..., None]
-    return np.rint(255 + share * (picture.astype(np.float32) - 255)).astype(np.uint8)
-
-
-def stem_of(path: Path) -> str:
-    """A file's name without suffix, as text even if its bytes are not UTF-8."""
-    return as_text(Path(path.stem))
-
-
 def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]]:
-    """The weights and the metadata of a generator's file.
-
-    Raises InputError if the file is missing, not a generator, damaged, or lacks metadata.
-    """
+    """The weights and the metadata of a generator's file. Raises InputError."""
     if problems := generator_file.faults(path):
         raise InputError(problems)
     try:
@@ -252,23 +224,13 @@ def read_photo(path: Path) -> Image:
         raise InputError([f"{path}: {error}"]) from error
 
 
-def _check_photo(image: Image) -> None:
-    """Raise InputError unless an array is RGB [H, W, 3] uint8 and not empty."""
-    if image.dtype != np.uint8 or image.shape[2:] != (3,) or not image.size:
-        raise InputError(
-            [
-                f"the photo is {image.dtype} {list(image.shape)}; give RGB [H, W, 3] uint8, each "
-                "value from 0 to 255"
-            ]
-        )
-
-
-def _check_size(picture: Image, size: Sequence[int]) -> None:
-    height, width = picture.shape[:2]
-    if (width, height) != tuple(size):
-        raise InputError(
-            [
-                f"the picture has the shape {list(picture.shape)}: the generator draws aligned "
-                f"pictures of [{size[1]}, {size[0]}, 3]; leave aligned out, so that faces are found"
-            ]
-        )
+def _check_photo(image: Image, size: tuple[int, int] | None = None) -> None:
+    """Raise InputError unless an array is RGB [H, W, 3] uint8, not empty, and of a `size`."""
+    shape = list(image.shape)
+    if image.dtype != np.uint8 or shape[2:] != [3] or not image.size:
+        remedy = "give RGB [H, W, 3] uint8, each value from 0 to 255"
+        raise InputError([f"the photo is {image.dtype} {shape}; {remedy}"])
+    if size and shape[1::-1] != [*size]:
+        wanted = f"the generator draws aligned pictures of [{size[1]}, {size[0]}, 3]"
+        remedy = "leave aligned out, so that faces are found"
+        raise InputError([f"the picture has the shape {shape}: {wanted}; {remedy}"])

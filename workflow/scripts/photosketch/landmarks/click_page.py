@@ -1,23 +1,24 @@
 """The click page: one HTML file on which a person places the five points of faces.
 
 The page contains the images, existing points and the rows of the manual file, so it needs neither
-network nor server. A page from a cluster works on a laptop from a file:// address. Its Download
-button gives the whole manual file: the new points and all other rows.
+network nor server. Its Download button gives the whole manual file: new points and all other rows.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from photosketch.data.images import reduced
+from photosketch.data.array_types import Points
+from photosketch.data.images import Size, reduced
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.figures import page as pages
 from photosketch.jobs.job import InputError
-from photosketch.landmarks.manual import MANUAL_COLUMNS
-from photosketch.landmarks.table import COORDINATES, LANDMARK_NAMES, ImageKey, rows_by_image
+from photosketch.landmarks.manual import KEYS, MANUAL_COLUMNS
+from photosketch.landmarks.table import LANDMARK_NAMES, ImageKey, points_of_row, rows_by_image
 
 CONFIG_KEY = "landmarks.annotate"
 
@@ -31,62 +32,52 @@ def annotation_page(
 ) -> tuple[str, int]:
     """The page as text, and the number of its images.
 
-    `tables` are landmark tables by subset, in which the first row of an image counts. `manual_rows`
-    are those of `manual.manual_rows`. The page first shows the images that have no points or only
-    points of the mesh, then the images that match one of `patterns` (subset/id/modality, * for any
-    text), with their points. `manual_file` is the path under which the person is asked to save.
-
-    Raises InputError if there is no image to show, or if a pattern matches no image.
+    An image's points are those of its first row in `tables`. The page first shows images without
+    points or with points of the mesh, then those that match one of `patterns` (subset/id/modality,
+    * for any text). `manual_file` is the path under which to save. Raises InputError if there is no
+    image to show, or if a pattern matches no image.
     """
     images: dict[ImageKey, tuple[Pair, Modality]] = {
         (pair.subset, pair.id, m): (pair, m) for pair in pairs for m in MODALITIES
     }
     sizes = {image: pair.size(modality) for image, (pair, modality) in images.items()}
-    points, sources = _known_points(tables, manual_rows)
-    sure = {image for image, source in sources.items() if source != "mesh"}
+    known: dict[ImageKey, tuple[Points, str]] = {}  # points and their source
+    for row in manual_rows:
+        with suppress(ValueError):  # merge_landmarks reports a row without all points
+            known[row["subset"], row["id"], row["modality"]] = points_of_row(row), "manual"
+    for table in tables:
+        for image, found in rows_by_image(table).items():
+            known.setdefault(image, (points_of_row(found), found["source"]))
+    sure = {image for image, (_, source) in known.items() if source != "mesh"}
     entries = []
     for image in _to_show(list(images), sure, patterns):
         pair, modality = images[image]
-        entries.append(
-            entry(
-                image,
-                sizes[image],
-                pair.photo if modality == "photo" else pair.sketch,
-                reduced(read_image(pair, modality)),
-                hint=_hint(image, points, sizes),
-                points=points.get(image),
-                source=sources.get(image, ""),
-            )
-        )
+        file = pair.photo if modality == "photo" else pair.sketch
+        points, source = known.get(image, (None, ""))
+        picture, hint = reduced(read_image(pair, modality)), _hint(image, known, sizes)
+        entries.append(entry(image, sizes[image], file, picture, hint, points, source))
     return page(entries, manual_rows, manual_file), len(entries)
 
 
 def entry(
     image: ImageKey,
-    size: tuple[int, int],
+    size: Size,
     file: str,
     picture: np.ndarray,
-    *,
-    hint: list[list[float]] | None = None,
-    points: np.ndarray | None = None,
+    hint: Points | None,
+    points: Points | None = None,
     source: str = "",
 ) -> dict[str, Any]:
-    """The page's data of an image of `size` (width, height).
-
-    `file` is its name, `picture` its pixels (uint8), `points` [5, 2] are its points from `source`,
-    and `hint` are points to begin with.
-    """
-    subset, id, modality = image
+    """The page's data of an image of `size` (width, height): the name of its `file`, its pixels
+    (uint8), its points [5, 2] from a `source`, and points to begin with (`hint`)."""
     return {
-        "subset": subset,
-        "id": id,
-        "modality": modality,
+        **dict(zip(KEYS, image, strict=True)),
         "width": size[0],
         "height": size[1],
         "file": file,
         "source": source,
-        "points": None if points is None else listed(points),
-        "hint": hint,
+        "points": None if points is None else points.round(2).tolist(),
+        "hint": None if hint is None else hint.round(2).tolist(),
         "picture": pages.image_uri(picture, "png", optimize=True),
     }
 
@@ -112,81 +103,41 @@ def page(
     return pages.render(__file__, title="Place the five points", data=data)
 
 
-def _known_points(
-    tables: Sequence[Mapping[str, pd.DataFrame]], manual_rows: Iterable[Mapping[str, str]]
-) -> tuple[dict[ImageKey, np.ndarray], dict[ImageKey, str]]:
-    """Points [5, 2] and source of every image with points; manual rows count if complete."""
-    points: dict[ImageKey, np.ndarray] = {}
-    sources: dict[ImageKey, str] = {}
-    for row in manual_rows:
-        try:
-            values = [float(row[column]) for column in COORDINATES]
-        except ValueError:
-            continue  # merge_landmarks reports the row
-        image = row["subset"], row["id"], row["modality"]
-        points[image], sources[image] = np.array(values).reshape(-1, 2), "manual"
-    for rows in map(rows_by_image, tables):
-        for image, found in rows.items():
-            if image not in points:
-                values = [found[column] for column in COORDINATES]
-                points[image], sources[image] = np.array(values).reshape(-1, 2), found["source"]
-    return points, sources
-
-
 def _to_show(
     images: Sequence[ImageKey], known: set[ImageKey], patterns: Iterable[str]
 ) -> list[ImageKey]:
     """The images to show, first those that are not `known`."""
-    missing = [image for image in images if image not in known]
-    asked: list[ImageKey] = []
-    problems = []
+    shown = [image for image in images if image not in known]
+    example, problems = "/".join(images[0]), []
     for pattern in patterns:
         matching = [image for image in images if fnmatchcase("/".join(image), pattern)]
         if not matching:
             problems.append(
                 f"{CONFIG_KEY}: {pattern!r} matches no image; write subset/id/modality as in the "
-                f"table of pairs, with * for any text, for example {'/'.join(images[0])}"
+                f"table of pairs, with * for any text, for example {example}"
             )
-        asked += matching
+        shown += matching
+    if not shown and not problems:
+        problems.append(
+            "every image has its points, so there is nothing to click; to see images anyway, name "
+            f"them in {CONFIG_KEY}, for example ['{example}']"
+        )
     if problems:
         raise InputError(problems)
-    shown = list(dict.fromkeys([*missing, *asked]))
-    if not shown:
-        fault = (
-            "every image has its points, so there is nothing to click; to see images anyway, name "
-            f"them in {CONFIG_KEY}, for example ['{'/'.join(images[0])}']"
-        )
-        raise InputError([fault])
-    return shown
+    return list(dict.fromkeys(shown))
 
 
 def _hint(
-    image: ImageKey,
-    points: Mapping[ImageKey, np.ndarray],
-    sizes: Mapping[ImageKey, tuple[int, int]],
-) -> list[list[float]] | None:
-    """Mean points of other images: of the same subset and modality if any has points, else of the
-    same subset, else of all.
-
-    Points count as shares of width and height, because images may have several sizes.
-    """
-    others = {
-        key: (value + 0.5) / sizes[key]
-        for key, value in points.items()
-        if key != image and key in sizes
-    }
+    image: ImageKey, known: Mapping[ImageKey, tuple[Points, str]], sizes: Mapping[ImageKey, Size]
+) -> Points | None:
+    """Mean points, as shares of width and height, of other images: of the same subset and modality
+    if any has points, else of the same subset, else of all."""
+    others = [each for each in known if each != image and each in sizes]
     subset, _, modality = image
     similar = (
-        [key for key in others if (key[0], key[2]) == (subset, modality)]
-        or [key for key in others if key[0] == subset]
-        or list(others)
+        [each for each in others if (each[0], each[2]) == (subset, modality)]
+        or [each for each in others if each[0] == subset]
+        or others
     )
-    if not similar:
-        return None
-    mean = np.mean([others[key] for key in similar], axis=0)
-    return listed(mean * sizes[image] - 0.5)
-
-
-def listed(points: np.ndarray) -> list[list[float]]:
-    """Points [5, 2] for the page's data."""
-    return np.asarray(points, float).round(2).tolist()
+    shares = [(known[each][0] + 0.5) / sizes[each] for each in similar]
+    return np.mean(shares, axis=0) * sizes[image] - 0.5 if shares else None

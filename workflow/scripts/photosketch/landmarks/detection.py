@@ -22,14 +22,7 @@ from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import TEMPLATE_SIZE, similarity, template
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
-from photosketch.landmarks.table import (
-    COLUMNS,
-    FACES,
-    NOT_UPRIGHT,
-    faces_alike,
-    faults_of,
-    several_faces,
-)
+from photosketch.landmarks.table import DETECTED, NOT_UPRIGHT, face_row, faces_alike, faults_of
 
 if TYPE_CHECKING:
     from facenet_pytorch import MTCNN
@@ -50,6 +43,7 @@ SCORE_MARGIN = 0.1
 LOOKS = (0.9, 1.0, 1.1, 1.25)
 CLOSER_AT_ONCE = 64  # images whose aligned pictures are in memory at the same time
 MOST_PIXELS = 32 * 200 * 250  # of a batch
+Device = torch.device | str
 
 
 @dataclass(frozen=True)
@@ -62,9 +56,19 @@ class Detection:
 
 
 def detect(
-    images: Iterable[Image], device: torch.device | str, *, min_face_size: int = 40
+    images: Iterable[Image], device: Device, *, min_face_size: int = 40
 ) -> list[Detection | None]:
-    """The face in each image, the largest of several; None if MTCNN finds no face.
+    """The face in each image, the largest of several; None if MTCNN finds no face."""
+    return [
+        replace(faces[0], alike=faces_alike(face.points for face in faces)) if faces else None
+        for faces in detect_all(images, device, min_face_size=min_face_size)
+    ]
+
+
+def detect_all(
+    images: Iterable[Image], device: Device, *, min_face_size: int = 40
+) -> list[list[Detection]]:
+    """All faces in each image, the largest first, without patterns (SCORE_MARGIN).
 
     `images` are [H, W] gray or [H, W, 3] RGB, uint8; `min_face_size` is in pixels. Consecutive
     images of equal size form batches of at most MOST_PIXELS, which changes points only by rounding.
@@ -72,25 +76,6 @@ def detect(
     Images are taken some batches in advance. Convolutions keep full float32 precision, so that CPU
     and GPU agree.
     """
-    found = _faces_by_image(images, device, min_face_size)
-    return [
-        replace(faces[0], alike=faces_alike(face.points for face in faces)) if faces else None
-        for faces in found
-    ]
-
-
-def detect_all(
-    images: Iterable[Image], device: torch.device | str, *, min_face_size: int = 40
-) -> list[list[Detection]]:
-    """All faces in each image, from left to right. The images are those of `detect`."""
-    found = _faces_by_image(images, device, min_face_size)
-    return [sorted(faces, key=lambda face: float(face.points[:, 0].mean())) for faces in found]
-
-
-def _faces_by_image(
-    images: Iterable[Image], device: torch.device | str, min_face_size: int
-) -> list[list[Detection]]:
-    """The faces in each image, without patterns (SCORE_MARGIN), the largest first."""
     mtcnn = _load_mtcnn(device, min_face_size)
 
     def detected(batch: Image) -> list[list[Detection]]:
@@ -106,16 +91,13 @@ def _faces_by_image(
                 print(f"MTCNN fails on an image, which counts as an image without a face ({error})")
                 return [[]]
             return [faces for image in batch for faces in detected(image[None])]
-        return [
-            [
-                Detection(np.asarray(face, np.float32) - MTCNN_OFFSET, float(score))
-                for face, score in zip(faces, of_image, strict=True)
-                if score >= max(of_image) - SCORE_MARGIN
-            ]
-            if faces is not None
-            else []
-            for faces, of_image in zip(points, scores, strict=True)
-        ]
+        found: list[list[Detection]] = [[] for _ in batch]
+        for own, faces, of_image in zip(found, points, scores, strict=True):
+            for face, score in zip(faces, of_image, strict=True) if faces is not None else ():
+                if score >= max(of_image) - SCORE_MARGIN:
+                    place = np.asarray(face, np.float32) - MTCNN_OFFSET
+                    own.append(Detection(place, float(score)))
+        return found
 
     on_cpu = torch.device(device).type == "cpu"
     threads = torch.get_num_threads() if on_cpu else 1
@@ -127,7 +109,7 @@ def _faces_by_image(
 
 
 @cache
-def _load_mtcnn(device: torch.device | str, min_face_size: int) -> "MTCNN":
+def _load_mtcnn(device: Device, min_face_size: int) -> "MTCNN":
     from facenet_pytorch import MTCNN
 
     mtcnn = MTCNN(min_face_size=min_face_size, device=device)
@@ -139,8 +121,7 @@ def _equal_sized(images: Iterable[Image]) -> Iterator[Image]:
     batch: list[Image] = []
     for image in images:
         rgb = image if image.ndim == 3 else np.repeat(image[:, :, None], 3, axis=2)
-        height, width, _ = rgb.shape
-        most = max(1, MOST_PIXELS // (height * width))
+        most = max(1, MOST_PIXELS // (rgb.shape[0] * rgb.shape[1]))
         if len(batch) == most or (batch and rgb.shape != batch[0].shape):
             yield np.stack(batch)
             batch = []
@@ -150,21 +131,16 @@ def _equal_sized(images: Iterable[Image]) -> Iterator[Image]:
 
 
 def detect_pairs(
-    pairs: Sequence[Pair],
-    device: torch.device | str,
-    console: TextIO | None = None,
-    *,
-    min_face_size: int = 40,
+    pairs: Sequence[Pair], device: Device, console: TextIO | None = None, *, min_face_size: int = 40
 ) -> pd.DataFrame:
-    """The detected landmark table of a subset's pairs, with the column FACES: photo, then sketch.
+    """The detector's table of a subset's pairs: photo, then sketch. `console` shows the progress.
 
     MTCNN searches large images in a copy of at most `images.LONGEST` pixels a side. Faces that may
-    lie anywhere are then detected again (`look_closer`). Images without a face have no row, nor
-    images with points that are not valid, for example beyond the image's border; the log names
-    both. `console` shows the progress. A batch has images of one split, so that another test pair
-    does not change the points of training pairs, not even by rounding.
+    lie anywhere are then detected again (`look_closer`). The log names images without a face, or
+    with points that are not valid, which have no row. A batch has images of one split, so that
+    another test pair does not change the points of training pairs, not even by rounding.
     """
-    faces: dict[tuple[str, Modality], Detection | None] = {}
+    faces: dict[tuple[Pair, Modality], Detection | None] = {}
     total = len(pairs) * len(MODALITIES)
     with Bar(f"detecting {pairs[0].subset}", total, console) as bar:
 
@@ -182,31 +158,23 @@ def detect_pairs(
             ]
             if any(pair.sketch_width for pair, _ in keys):
                 detections = look_closer(keys, detections, device)
-            faces |= {(pair.id, m): face for (pair, m), face in zip(keys, detections, strict=True)}
+            faces |= zip(keys, detections, strict=True)
     rows = []
     for pair, modality in product(pairs, MODALITIES):
-        face = faces[pair.id, modality]
+        face = faces[pair, modality]
         if face is None:
             print(f"no face found in the {modality} of {pair.subset} {pair.id}")
         elif faults_of(face.points, *pair.size(modality)):
             print(f"{modality} of {pair.subset} {pair.id}: {NOT_UPRIGHT}")
         else:
-            values = *face.points.ravel().tolist(), face.score, "mtcnn", face.alike
-            rows.append((pair.id, modality, *values))
-            if face.alike > 1:
-                print(several_faces(face.alike, modality, pair))
-    return pd.DataFrame(rows, columns=[*COLUMNS, FACES])
+            rows.append(face_row(pair, modality, face.points, face.score, "mtcnn", face.alike))
+    return pd.DataFrame(rows, columns=DETECTED)
 
 
 def look_closer(
-    keys: Sequence[tuple[Pair, Modality]],
-    detections: Sequence[Detection | None],
-    device: torch.device | str,
+    keys: Sequence[tuple[Pair, Modality]], detections: Sequence[Detection | None], device: Device
 ) -> list[Detection | None]:
-    """`mean_looks` of the pairs' images that have a face, with a bounded number in memory.
-
-    The points of `detections` and of the result are in pixels of the pairs' images.
-    """
+    """`mean_looks` of the pairs' images that have a face, with a bounded number in memory."""
     closer: list[Detection | None] = []
     for start in range(0, len(keys), CLOSER_AT_ONCE):
         part = slice(start, start + CLOSER_AT_ONCE)
@@ -220,14 +188,10 @@ def look_closer(
     return closer
 
 
-def mean_looks(
-    faces: Iterable[tuple[Image, Detection]], device: torch.device | str
-) -> list[Detection]:
+def mean_looks(faces: Iterable[tuple[Image, Detection]], device: Device) -> list[Detection]:
     """The mean of MTCNN's detections of each face in several pictures (LOOKS), which show the face
-    upright at the usual place. A face that MTCNN does not find there stays unchanged.
-
-    A face comes with its image [H, W, 3].
-    """
+    upright at the usual place. A face, which comes with its image [H, W, 3], stays unchanged if
+    MTCNN does not find it there."""
     sizes = [tuple(round(length * scale) for length in TEMPLATE_SIZE) for scale in LOOKS]
     goals = [template(size) for size in sizes]
     pictures: list[list[Image]] = [[] for _ in LOOKS]  # for each look a picture of each face
@@ -237,33 +201,25 @@ def mean_looks(
         transforms.append([similarity(face.points, goal) for goal in goals])
         for of_look, transform, size in zip(pictures, transforms[-1], sizes, strict=True):
             of_look.append(resampled(image, transform, size))
-    looks = [
-        [_nearest(goal, found) for found in detect_all(of_look, device)]
-        for of_look, goal in zip(pictures, goals, strict=True)
-    ]
+    seen: list[list[Detection]] = [[] for _ in firsts]  # the looks at each face
+    for look, goal in enumerate(goals):
+        half = float(np.hypot(*(goal[1] - goal[0]))) / 2  # of the distance between the eyes
+        for index, found in enumerate(detect_all(pictures[look], device)):
+            away = [float(np.hypot(*(face.points - goal).T).mean()) for face in found]
+            if away and min(away) < half:  # other faces, even larger, may be in the picture
+                nearest = found[int(np.argmin(away))]
+                points = transforms[index][look].inverse()(nearest.points)
+                seen[index].append(Detection(points, nearest.score))
     means = []
-    for first, own, seen in zip(firsts, transforms, zip(*looks, strict=True), strict=True):
-        found = [
-            Detection(transform.inverse()(look.points), look.score)
-            for transform, look in zip(own, seen, strict=True)
-            if look
-        ] or [first]
-        points = np.mean([one.points for one in found], axis=0).astype(np.float32)
-        score = float(np.mean([one.score for one in found]))
+    for first, looks in zip(firsts, seen, strict=True):
+        points = np.mean([one.points for one in looks or [first]], axis=0).astype(np.float32)
+        score = float(np.mean([one.score for one in looks or [first]]))
         means.append(replace(first, points=points, score=score))
     return means
 
 
-def _nearest(goal: Points, found: Sequence[Detection]) -> Detection | None:
-    """The face nearest to points [5, 2]; None if it is further away than half the distance between
-    the eyes, because other faces, even larger, may be in the picture."""
-    away = [float(np.hypot(*(face.points - goal).T).mean()) for face in found]
-    limit = float(np.hypot(*(goal[1] - goal[0]))) / 2
-    return found[int(np.argmin(away))] if away and min(away) < limit else None
-
-
 def detector(
-    device: torch.device | str, min_face_size: int
+    device: Device, min_face_size: int
 ) -> Callable[[Sequence[Image]], list[Points | None]]:
     """A function that returns the points of each sketch, None if MTCNN finds no face."""
 

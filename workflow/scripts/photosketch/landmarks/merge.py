@@ -1,54 +1,43 @@
 """Merge points placed by hand with points of MTCNN and Face++, and report the result."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import TextIO
 
 import pandas as pd
 
-from photosketch.configuration.settings import FRAMES
 from photosketch.data.pairs import MODALITIES, Modality, Pair, select
 from photosketch.geometry import patch_checks
 from photosketch.jobs.job import InputError, counted, listed, say
 from photosketch.landmarks.manual import CONFIG_KEY, read_manual, write_template
-from photosketch.landmarks.table import (
-    COLUMNS,
-    ImageKey,
-    points_by_image,
-    rows_by_image,
-    without_points,
-)
+from photosketch.landmarks.table import COLUMNS, points_by_image, rows_by_image, without_points
 
 USUAL_FILE = "resources/manual_landmarks.csv"
 
 
 def merge_landmarks(
-    pairs: Iterable[Pair],
+    pairs: Sequence[Pair],
     detected: Mapping[str, pd.DataFrame],
+    facepp: Mapping[str, pd.DataFrame],
     manual: Path | None,
-    template: Path,
-    *,
-    facepp: Mapping[str, pd.DataFrame] | None = None,
-    page: Path,
+    folder: Path,
     page_command: str,
     sketches_needed_by: Mapping[str, Sequence[str]],
 ) -> dict[str, pd.DataFrame]:
     """The landmark tables by subset: points placed by hand, else of MTCNN, else of Face++, else
     of the mesh.
 
-    `detected` (MTCNN and mesh) and `facepp` are tables by subset, `manual` is the manual file or
-    None. Rows are in the order of `pairs`, photo before sketch; points placed by hand have no
-    score. Images without points are written to `template`, a manual file that lacks only the
-    points; points that are filled in there are kept. If no image is missing, the template is
-    removed.
+    `detected` (MTCNN and mesh) and `facepp` are tables by subset. Rows are in the order of `pairs`,
+    photo before sketch; points placed by hand have no score. Images without points are written to
+    `missing.csv` in the `folder`, a manual file that lacks only the points; points that are filled
+    in there are kept. If no image is missing, the file is removed.
 
     Every photo needs points. A sketch needs points only if `sketches_needed_by` names a use for its
-    split; otherwise the sketch has no row. Raises InputError with all images of all subsets that
-    lack points they need, and with all mistakes in the manual file. The error says that
-    `page_command` makes `page`, on which the points can be clicked.
+    split; otherwise the sketch has no row. Raises InputError with all images that lack points they
+    need, and all mistakes in the manual file. `page_command` makes the page to click points.
     """
-    pairs = list(pairs)
+    template = folder / "missing.csv"
     if manual and manual.resolve() == template.resolve():
         fault = (
             f"{manual}: is rewritten whenever images have no points, so it cannot be {CONFIG_KEY}; "
@@ -58,10 +47,9 @@ def merge_landmarks(
     by_hand, mentioned, problems = read_manual(manual, pairs) if manual else ({}, set(), [])
     found = rows_by_image(detected)
     surer = {image: row for image, row in found.items() if row["source"] != "mesh"}
-    known = found | rows_by_image(facepp or {}) | surer | by_hand
+    known = found | rows_by_image(facepp) | surer | by_hand
     rows: dict[str, list[Mapping[str, object]]] = {pair.subset: [] for pair in pairs}
-    missing: list[ImageKey] = []
-    needed: list[str] = []
+    missing, needed = [], []
     for pair, modality in product(pairs, MODALITIES):
         image = pair.subset, pair.id, modality
         if image in known:
@@ -77,6 +65,7 @@ def merge_landmarks(
                 )
     unwritten = write_template(template, missing) if missing else []
     if needed:
+        page = folder / "annotate.html"
         problems += [*needed, *_remedies(manual, template, page, page_command), *unwritten]
     if problems:
         raise InputError(problems)
@@ -101,34 +90,18 @@ def _remedies(manual: Path | None, template: Path, page: Path, page_command: str
 
 
 def misplaced_faces(
-    pairs: Iterable[Pair],
-    tables: Mapping[str, pd.DataFrame],
-    modality: Modality,
-    frame: int = FRAMES[0],
+    pairs: Sequence[Pair], tables: Mapping[str, pd.DataFrame], modality: Modality, frame: int
 ) -> list[str]:
     """A line for each photo or sketch whose face does not fit the local networks' rectangles in a
-    frame of that many pixels a side. `tables` are landmark tables by subset.
-
-    `review` compares the faces of a subset with each other, so it does not find faces that are all
-    too small. Images without points have no line.
-    """
-    located = {
-        (subset, *image): points
-        for subset, table in tables.items()
-        for image, points in points_by_image(table).items()
-    }
-    return patch_checks.misplaced_faces(
-        (
-            (
-                f"{getattr(pair, modality)} ({modality} of {pair.subset} {pair.id})",
-                located[pair.subset, pair.id, modality],
-                pair.size(modality),
-            )
-            for pair in pairs
-            if (pair.subset, pair.id, modality) in located
-        ),
-        frame,
-    )
+    frame of that many pixels a side. `review` does not find faces that are all too small."""
+    located = {subset: points_by_image(table) for subset, table in tables.items()}
+    faces = []
+    for pair in pairs:
+        name = f"{getattr(pair, modality)} ({modality} of {pair.subset} {pair.id})"
+        if (pair.id, modality) in located[pair.subset]:
+            points = located[pair.subset][pair.id, modality]
+            faces.append((name, points, pair.size(modality)))
+    return patch_checks.misplaced_faces(faces, frame)
 
 
 def check_places(
@@ -139,19 +112,15 @@ def check_places(
     page_command: str,
     console: TextIO,
 ) -> None:
-    """Print misplaced faces (`misplaced_faces`) to the log, and their number to `console`.
-
-    Raises InputError if photos have misplaced faces and `ablations`, those with local networks, are
-    not empty. The points of sketches do not matter to local networks.
-    """
+    """Print `misplaced_faces` to the log, and their number to `console`. Raises InputError if they
+    are in photos and there are `ablations` with local networks, which use no points of sketches."""
     photos, sketches = (misplaced_faces(pairs, tables, each, frame) for each in MODALITIES)
     if photos and ablations:
         raise InputError(
             patch_checks.refusal(photos, ablations, aligned=False, page_command=page_command)
         )
-    for line in (*photos, *sketches):
-        print(line)
     if photos or sketches:
+        print(*photos, *sketches, sep="\n")
         print(
             f"{counted(len(photos), 'photo')} and {counted(len(sketches), 'sketch', 'sketches')} "
             "have faces that do not lie as in CUFS; set dataset.align to move them (the log of "
@@ -164,25 +133,20 @@ def say_sources(
     pairs: Sequence[Pair], tables: Mapping[str, pd.DataFrame], page_command: str, console: TextIO
 ) -> None:
     """Print to log and console how many images each source has, and the sketches without points."""
+    meshed, unlocated = [], []
     for subset, table in tables.items():
         counts = table["source"].value_counts().sort_index()
         say(f"{subset}: {', '.join(f'{n} {source}' for source, n in counts.items())}", console)
-    meshed = [
-        f"{row.modality} of {subset} {row.id}"
-        for subset, table in tables.items()
-        for row in table[table["source"] == "mesh"].itertuples()
-    ]
+        own = table[table["source"] == "mesh"]
+        meshed += [f"{row.modality} of {subset} {row.id}" for row in own.itertuples()]
+        without = without_points(select(pairs, subset), table, "sketch")
+        unlocated += [f"{pair.subset} {pair.id}" for pair in without]
     if meshed:
         say(
             f"{counted(len(meshed), 'image')} in which MTCNN finds no face, with points of the "
             f"mesh: {', '.join(meshed)}. To confirm or move the points: `{page_command}`",
             console,
         )
-    unlocated = [
-        f"{pair.subset} {pair.id}"
-        for subset, table in tables.items()
-        for pair in without_points(select(pairs, subset), table, "sketch")
-    ]
     if unlocated:
         say(
             f"no points for {len(unlocated)} of {len(pairs)} sketches: {listed(unlocated, 5)}. "

@@ -19,7 +19,7 @@ from photosketch.data.pairs import MODALITIES, SPLITS, Pair, read_image, select
 from photosketch.data.weights import MESH_NETWORK, verify_weights
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
-from photosketch.landmarks.table import COLUMNS, COORDINATES, FACES, faults_of, without_points
+from photosketch.landmarks.table import COORDINATES, DETECTED, face_row, faults_of, without_points
 
 _SIDE = 192  # pixels, of the network's square input
 _OF_EYES, _OF_MESH = 4.0, 1.5  # the square's side in eye distances; later in sides of the mesh
@@ -72,19 +72,18 @@ def with_missed_faces(pairs: Sequence[Pair], table: pd.DataFrame) -> pd.DataFram
     rows = []
     for split, modality in product(SPLITS, MODALITIES):
         members = select(pairs, split=split)
-        without = without_points(members, table, modality)
-        others = {pair.id for pair in members} - {pair.id for pair in without}
-        found = table[(table["modality"] == modality) & table["id"].isin(others)]
+        own = table["id"].isin([pair.id for pair in members])
+        found = table[(table["modality"] == modality) & own]
         if found.empty:
             continue
         place = found[list(COORDINATES)].to_numpy(float).mean(0).reshape(-1, 2)
-        for pair in without:
+        for pair in without_points(members, table, modality):
             seen, flag = mesh(read_image(pair, modality), place, passes=3)
             points = five_points(seen)
             if flag > 0 and not faults_of(points, *pair.size(modality)):
                 score = 1 / (1 + np.exp(-flag))
-                rows.append((pair.id, modality, *points.ravel().tolist(), score, "mesh", 1))
-    more = pd.DataFrame(rows, columns=[*COLUMNS, FACES])
+                rows.append(face_row(pair, modality, points, score, "mesh", 1))
+    more = pd.DataFrame(rows, columns=DETECTED)
     return pd.concat([table, more], ignore_index=True) if rows else table
 
 

@@ -7,17 +7,11 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from photosketch.configuration.settings import FRAMES
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image, select
 from photosketch.figures import contact_sheet
+from photosketch.figures.contact_sheet import Group, Key
 from photosketch.geometry.similarity import TEMPLATE, similarity
-from photosketch.landmarks.table import (
-    COORDINATES,
-    FACES,
-    LANDMARK_NAMES,
-    points_by_image,
-    without_points,
-)
+from photosketch.landmarks.table import COORDINATES, FACES, points_by_image, without_points
 
 # colours of the sources; Okabe & Ito 2008
 COLOURS = {"mtcnn": "#0072B2", "manual": "#D55E00", "facepp": "#009E73", "mesh": "#E69F00"}
@@ -54,7 +48,7 @@ def reviewed(
     tables = []
     for modality in MODALITIES:
         part = table[table["modality"] == modality]
-        values = part[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)
+        values = part[list(COORDINATES)].to_numpy(float).reshape(-1, 5, 2)
         if aligns:
             values = np.array([similarity(face, TEMPLATE)(face) for face in values])
         distance = distances(values)
@@ -73,33 +67,20 @@ def counts(tables: Mapping[str, pd.DataFrame], pairs: Sequence[Pair]) -> pd.Data
     rows = []
     for (subset, table), modality in product(tables.items(), MODALITIES):
         part = table[table["modality"] == modality]
-        rows.append(
-            {
-                "subset": subset,
-                "modality": modality,
-                **{name: int((part["source"] == name).sum()) for name in COLOURS},
-                "far_outside": int(part["far"].sum()),
-                "several_faces": int((part[FACES] > 1).sum()),
-                "without_points": len(without_points(select(pairs, subset), table, modality)),
-            }
-        )
-    return pd.DataFrame(rows)
+        sources = [(part["source"] == name).sum() for name in COLOURS]
+        without = len(without_points(select(pairs, subset), table, modality))
+        flagged = part["far"].sum(), (part[FACES] > 1).sum()
+        rows.append((subset, modality, *sources, *flagged, without))
+    names = "far_outside", "several_faces", "without_points"
+    return pd.DataFrame(rows, columns=["subset", "modality", *COLOURS, *names])
 
 
 def montage(
-    pairs: Sequence[Pair],
-    table: pd.DataFrame,
-    modality: Modality,
-    *,
-    aligns: bool = False,
-    frame: int = FRAMES[0],
+    pairs: Sequence[Pair], table: pd.DataFrame, modality: Modality, *, aligns: bool, frame: int
 ) -> Image.Image:
     """A montage of a subset's photos or sketches: first the images without points, then those with
-    points in the order of a `reviewed` table. One image is in memory at a time.
-
-    The local networks' rectangles are drawn around the photo's points, for a frame of `frame`
-    pixels a side. With `aligns` they are not drawn, because the networks see aligned pictures.
-    """
+    points in the order of a `reviewed` table. One image is in memory at a time. Without `aligns` it
+    shows the local networks' rectangles, in a frame of `frame` pixels a side."""
     by_id = {pair.id: pair for pair in pairs}
     rows = table[table["modality"] == modality]
     located = points_by_image(table)
@@ -109,34 +90,31 @@ def montage(
     groups = []
     for pair in without_points(pairs, table, modality):
         cell, _ = contact_sheet.fitted(read_image(pair, modality), *box)
-        groups.append(contact_sheet.Group([cell], pair.id, "no points"))
+        groups.append(Group([cell], pair.id, "no points"))
     without = len(groups)
-    columns = ["id", "source", "distance", "far", FACES]
-    for id, source, distance, far, faces in rows[columns].itertuples(False):
-        cell, scale = contact_sheet.fitted(read_image(by_id[id], modality), *box)
+    for row in rows.itertuples():
+        pair = by_id[row.id]
+        cell, scale = contact_sheet.fitted(read_image(pair, modality), *box)
         pen = ImageDraw.Draw(cell)
-        if not aligns and (id, "photo") in located:
-            size = by_id[id].size(modality)
-            contact_sheet.rectangles(pen, located[id, "photo"], size, scale, frame)
-        for x, y in (located[id, modality] + 0.5) * scale:
-            contact_sheet.cross(pen, x, y, COLOURS[source])
-        remark = f"{source}, {distance:.1f}" + (": far" if far else "")
-        remark += f", {faces} faces" if faces > 1 else ""
-        groups.append(contact_sheet.Group([cell], id, remark, alarm=far or faces > 1))
-    title = f"{pairs[0].subset}: {modality}, five points"
-    return contact_sheet.sheet(title, groups, _ACROSS, _legend(rows, without, not aligns))
-
-
-def _legend(rows: pd.DataFrame, without: int, framed: bool) -> list[contact_sheet.Key]:
-    """The number of images of each source, far outside and without points; the rectangles."""
-    counted, far = rows["source"].value_counts(), int(rows["far"].sum())
-    keys = [
-        contact_sheet.Key(f"{source}: {counted[source]}", contact_sheet.cross_key(colour))
-        for source, colour in COLOURS.items()
-        if source in counted
+        if not aligns and (pair.id, "photo") in located:
+            size, photo = pair.size(modality), located[pair.id, "photo"]
+            contact_sheet.rectangles(pen, photo, size, scale, frame)
+        for x, y in (located[pair.id, modality] + 0.5) * scale:
+            contact_sheet.cross(pen, x, y, COLOURS[row.source])
+        remark = f"{row.source}, {row.distance:.1f}" + (": far" if row.far else "")
+        remark += f", {row.faces} faces" if row.faces > 1 else ""
+        groups.append(Group([cell], pair.id, remark, alarm=row.far or row.faces > 1))
+    legend = [
+        Key(f"{source}: {count}", contact_sheet.cross_key(COLOURS[source]))
+        for source in COLOURS
+        if (count := int((rows["source"] == source).sum()))
     ]
-    if framed:
-        keys.append(contact_sheet.Key("what the local networks see", contact_sheet.rectangle_key()))
+    if not aligns:
+        legend.append(Key("what the local networks see", contact_sheet.rectangle_key()))
+    far = rows["far"].sum()
     text = f"{far} far outside (over {FAR:g} spreads)" if far else "none far outside"
-    keys.append(contact_sheet.Key(text, colour=contact_sheet.ALARM if far else contact_sheet.FAINT))
-    return keys + ([contact_sheet.Key(f"{without} without points")] if without else [])
+    legend.append(Key(text, colour=contact_sheet.ALARM if far else contact_sheet.FAINT))
+    if without:
+        legend.append(Key(f"{without} without points"))
+    title = f"{pairs[0].subset}: {modality}, five points"
+    return contact_sheet.sheet(title, groups, _ACROSS, legend)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from photosketch.data.pairs import MODALITIES, Modality, Pair
+from photosketch.data.pairs import Modality, Pair
 from photosketch.data.storage import intact, read_table, require_rows, write_table
 from photosketch.jobs.job import InputError
 
@@ -20,6 +20,7 @@ LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")
 COLUMNS = ("id", "modality", *COORDINATES, "score", "source")
 FACES = "faces"  # a column of detectors' tables: faces in the image about as large as the largest
+DETECTED = (*COLUMNS, FACES)
 ALIKE = 0.7  # faces of at least this share of the largest face's size count as about as large
 NOT_UPRIGHT = (
     "a face is left out, because it lies on its side, is upside down or leaves the image; turn the "
@@ -35,38 +36,31 @@ def write_landmarks(table: pd.DataFrame, path: Path | str) -> None:
 
 
 def read_landmarks(path: Path | str) -> pd.DataFrame:
-    """A landmark table. Ids are text; the score is NaN if the points were placed by hand.
-
-    Raises InputError if the table is damaged: an image with two rows, an unknown modality, a
-    coordinate that is not a number.
-    """
+    """A landmark table. Ids are text; the score is NaN if the points were placed by hand. Raises
+    InputError if the table is damaged or names an image twice."""
     stage = "detect_landmarks, facepp_landmarks, merge_landmarks or align_faces"
     table = read_table(path, stage, ("id", "modality", "source"), COLUMNS)
     with intact(path, stage):
-        if unknown := set(table["modality"]) - set(MODALITIES):
-            raise ValueError(f"modality {', '.join(sorted(unknown))}")
         if not np.isfinite(table[list(COORDINATES)].to_numpy(float)).all():
             raise ValueError("a coordinate is not a number")
     require_rows(path, stage, zip(table["modality"], table["id"], strict=True))
     return table.astype({"score": float})
 
 
-def faces_alike(faces: Iterable[np.ndarray]) -> int:
-    """The number of an image's faces (points [5, 2]) that are about as large as the largest."""
-    sizes = np.array([np.linalg.norm(points - points.mean(axis=0)) for points in faces])
-    return int((sizes >= ALIKE * sizes.max()).sum())
+def read_tables(subsets: Iterable[str], paths: Iterable[Path | str]) -> dict[str, pd.DataFrame]:
+    """Landmark tables by subset, from a file for each."""
+    return dict(zip(subsets, map(read_landmarks, paths), strict=True))
 
 
-def several_faces(count: int, modality: Modality, pair: Pair) -> str:
-    """The log line for an image with several faces of about the same size."""
-    image = f"{modality} of {pair.subset} {pair.id}"
-    return f"{count} faces of about the same size in the {image}: the largest is taken"
+def points_of_row(row: Mapping[str, Any]) -> np.ndarray:
+    """The points [5, 2] of a row; a ValueError if a coordinate is not a number."""
+    return np.array([float(row[column]) for column in COORDINATES]).reshape(5, 2)
 
 
 def points_of(table: pd.DataFrame, id: str, modality: str) -> np.ndarray:
     """The points [5, 2] float32 of an image, which must have a row."""
     rows = table[(table["id"] == id) & (table["modality"] == modality)]
-    return rows[list(COORDINATES)].to_numpy(np.float32).reshape(len(LANDMARK_NAMES), 2)
+    return rows[list(COORDINATES)].to_numpy(np.float32).reshape(5, 2)
 
 
 def stack_points(
@@ -78,14 +72,38 @@ def stack_points(
 
 def points_by_image(table: pd.DataFrame) -> dict[tuple[str, str], np.ndarray]:
     """The points [5, 2] float64 of each image, by id and modality, in the table's order."""
-    values = table[list(COORDINATES)].to_numpy(float).reshape(-1, len(LANDMARK_NAMES), 2)
+    values = table[list(COORDINATES)].to_numpy(float).reshape(-1, 5, 2)
     return dict(zip(zip(table["id"], table["modality"], strict=True), values, strict=True))
+
+
+def rows_by_image(tables: Mapping[str, pd.DataFrame]) -> dict[ImageKey, Mapping[str, Any]]:
+    """The rows of landmark tables, by image. `tables` are by subset."""
+    return {
+        (subset, row["id"], row["modality"]): row
+        for subset, table in tables.items()
+        for row in table.to_dict("records")
+    }
+
+
+def faces_alike(faces: Iterable[np.ndarray]) -> int:
+    """The number of an image's faces (points [5, 2]) that are about as large as the largest."""
+    sizes = np.array([np.linalg.norm(points - points.mean(axis=0)) for points in faces])
+    return int((sizes >= ALIKE * sizes.max()).sum())
+
+
+def face_row(
+    pair: Pair, modality: Modality, points: np.ndarray, score: float, source: str, faces: int
+) -> tuple[object, ...]:
+    """A row of a detector's table (DETECTED). The log names an image with several faces."""
+    if faces > 1:
+        image = f"{modality} of {pair.subset} {pair.id}"
+        print(f"{faces} faces of about the same size in the {image}: the largest is taken")
+    return (pair.id, modality, *points.ravel().tolist(), score, source, faces)
 
 
 def faults_of(points: np.ndarray, width: int, height: int) -> list[str]:
     """`point_faults` of the points [5, 2] of a face in an image of that size."""
-    values = dict(zip(COORDINATES, points.ravel().tolist(), strict=True))
-    return point_faults(values, width, height)
+    return point_faults(dict(zip(COORDINATES, points.ravel(), strict=True)), width, height)
 
 
 def point_faults(values: Mapping[str, float], width: int, height: int) -> list[str]:
@@ -121,39 +139,20 @@ def point_faults(values: Mapping[str, float], width: int, height: int) -> list[s
     return faults
 
 
-def read_tables(subsets: Iterable[str], paths: Iterable[Path | str]) -> dict[str, pd.DataFrame]:
-    """Landmark tables by subset, from a file for each."""
-    return {subset: read_landmarks(path) for subset, path in zip(subsets, paths, strict=True)}
-
-
-def rows_by_image(tables: Mapping[str, pd.DataFrame]) -> dict[ImageKey, Mapping[str, Any]]:
-    """The rows of landmark tables, by image. `tables` are by subset."""
-    return {
-        (subset, row["id"], row["modality"]): row
-        for subset, table in tables.items()
-        for row in table.to_dict("records")
-    }
-
-
 def without_points(pairs: Iterable[Pair], table: pd.DataFrame, modality: Modality) -> list[Pair]:
     """The pairs whose photo or sketch has no row in their subset's landmark table."""
     known = set(table.loc[table["modality"] == modality, "id"])
     return [pair for pair in pairs if pair.id not in known]
 
 
-def photo_problems(pairs: Iterable[Pair], table: pd.DataFrame) -> list[str]:
-    """A problem for each photo without points in a landmark table."""
-    return [
-        f"{pair.photo}: no points for the photo of {pair.subset} {pair.id}; "
-        "delete the table of landmarks: merge_landmarks writes it again"
-        for pair in without_points(pairs, table, "photo")
-    ]
-
-
 def require_photo_points(pairs: Iterable[Pair], table: pd.DataFrame) -> None:
-    """Raise InputError if `photo_problems` finds any."""
-    if problems := photo_problems(pairs, table):
-        raise InputError(problems)
+    """Raise InputError with a problem for each photo without points in a landmark table."""
+    if missing := without_points(pairs, table, "photo"):
+        raise InputError(
+            f"{pair.photo}: no points for the photo of {pair.subset} {pair.id}; "
+            "delete the table of landmarks: merge_landmarks writes it again"
+            for pair in missing
+        )
 
 
 def sketch_problems(unlocated: Iterable[Pair], needed_by: str, page_command: str) -> list[str]:
