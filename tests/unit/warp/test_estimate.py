@@ -8,12 +8,13 @@ import pytest
 
 from photosketch.parsing.labels import BACKGROUND, CLOTHES, HAIR, SKIN
 from photosketch.parsing.segmentation import parse_segmentation
-from photosketch.warp.estimate import MODES, Face, _basis, estimate, feature_masks
+from photosketch.warp.estimate import Face, _basis, estimate, feature_masks
 from photosketch.warp.maps import at, identity, inverse_at, inverse_consistency, jacobian
 from support.faces.looks import LOOKS
 from support.faces.pair import draw_pair
 
 SHAPE = (250, 200)
+MODES = ("face", "region")
 
 
 @cache
@@ -123,7 +124,7 @@ def test_features_far_from_their_place_are_moved_whole_and_without_folds():
 
 def test_the_prior_of_a_displacement_is_as_wide_everywhere():
     grid = identity(SHAPE)[::10, ::10].reshape(-1, 2)
-    deviation = np.linalg.norm(_basis(SHAPE).at(grid), axis=1)  # at weights of deviation 1
+    deviation = np.linalg.norm(_basis(grid, SHAPE), axis=1)  # at weights of deviation 1
     assert deviation == pytest.approx(1, abs=0.01)
 
 

@@ -17,16 +17,16 @@ import numpy as np
 from PIL import Image
 
 from photosketch.data.array_types import Labels
+from photosketch.data.images import Size
 from photosketch.data.pairs import MODALITIES, Pair
 from photosketch.jobs.job import InputError, listed, read_file
 from photosketch.parsing.labels import CLASS_COLOURS, CLASSES, Parsings
 from photosketch.parsing.manual_files import CONFIG_KEY, TABLE, map_files
 
 Maps = Mapping[tuple[str, str], Labels]  # of a subset, by id and modality
-_COLOUR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
 _IS_COLOUR = 1 << 24  # added to a colour 0xrrggbb, to tell it from a gray level
 # The class number of each value: a gray level, or _IS_COLOUR + a colour.
-OWN_CLASSES = {number: number for number in range(len(CLASSES))} | {
+_OWN_CLASSES = {number: number for number in range(len(CLASSES))} | {
     _IS_COLOUR | red << 16 | green << 8 | blue: number
     for number, (red, green, blue) in enumerate(CLASS_COLOURS)
 }
@@ -35,9 +35,8 @@ OWN_CLASSES = {number: number for number in range(len(CLASSES))} | {
 def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
     """The maps [H, W] uint8 of a subset's images, if they have a map.
 
-    Reads the maps of all subsets. Raises InputError with every problem: files that belong to no
-    pair, maps of another size or kind, values or colours that are not a class, mistakes in the
-    table of classes.
+    Raises InputError with every problem of all subsets: files that belong to no pair, maps of
+    another size or kind, values or colours that are not a class, mistakes in the table of classes.
     """
     folder = Path(folder)
     sizes = {
@@ -46,15 +45,14 @@ def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
         for modality in MODALITIES
     }
     files = map_files(folder)
-    classes, problems = OWN_CLASSES, list[str]()
+    classes, problems = _OWN_CLASSES, list[str]()
     allowed = f"0 to {len(CLASSES) - 1}, or the classes' colours"
     if Path(TABLE) in files:
+        files.remove(Path(TABLE))
         classes, problems = _read_table(folder / TABLE)
         allowed = f"those of {folder / TABLE}"
     maps: dict[tuple[str, str], Labels] = {}
     for path in files:
-        if path == Path(TABLE):
-            continue
         try:
             labels = _read_map(folder / path, _size(path, sizes), classes, allowed)
         except ValueError as problem:
@@ -71,15 +69,12 @@ def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
 def with_manual(parsings: Parsings, maps: Maps) -> Parsings:
     """The parsings of a subset, replaced by its `maps`; only `manual` lists the replaced images."""
     images = [(id, m) for id in parsings.ids for m in MODALITIES if (id, m) in maps]
-    stacks = {"photo": parsings.photo, "sketch": parsings.sketch}
-    for modality in {modality for _, modality in images}:
-        stacks[modality] = stacks[modality].copy()
+    stacks = {m: getattr(parsings, m).copy() for m in {modality for _, modality in images}}
     for id, modality in images:
         stacks[modality][parsings.ids.index(id)] = maps[id, modality]
     return replace(
         parsings,
-        photo=stacks["photo"],
-        sketch=stacks["sketch"],
+        **stacks,
         fallback=tuple(image for image in parsings.fallback if image not in maps),
         unparsed=tuple(id for id in parsings.unparsed if (id, "sketch") not in maps),
         faceless=tuple(id for id in parsings.faceless if (id, "photo") not in maps),
@@ -87,20 +82,18 @@ def with_manual(parsings: Parsings, maps: Maps) -> Parsings:
     )
 
 
-def _size(path: Path, sizes: Mapping[Path, tuple[int, int]]) -> tuple[int, int]:
+def _size(path: Path, sizes: Mapping[Path, Size]) -> Size:
     """The (width, height) of the image that a file belongs to by its name."""
     if (named := path.with_suffix(path.suffix.lower())) in sizes:
         return sizes[named]
-    alike = [str(known) for known in sizes if known.parts[0] == path.parts[0]] or [*map(str, sizes)]
+    alike = [known for known in sizes if known.parts[0] == path.parts[0]] or [*sizes]
     raise ValueError(
         "is not the label map of a pair; name it SUBSET/ID_photo.png or SUBSET/ID_sketch.png as in "
-        f"the table of pairs ({', '.join(alike[:2])}, ...) or remove it from {CONFIG_KEY}"
+        f"the table of pairs ({', '.join(map(str, alike[:2]))}, ...) or remove it from {CONFIG_KEY}"
     )
 
 
-def _read_map(
-    path: Path, size: tuple[int, int], classes: Mapping[int, int], allowed: str
-) -> Labels:
+def _read_map(path: Path, size: Size, classes: Mapping[int, int], allowed: str) -> Labels:
     """The labels of a file. Raises ValueError that says what is wrong with the file."""
     try:
         data = read_file(path)
@@ -145,21 +138,20 @@ def _read_table(path: Path) -> tuple[dict[int, int], list[str]]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        return OWN_CLASSES, [f"{path}: cannot be read ({error}); save it as UTF-8 text with tabs"]
+        return _OWN_CLASSES, [f"{path}: cannot be read ({error}); save it as UTF-8 text with tabs"]
     header, *rows = csv.reader(lines or [""], delimiter="\t")
     if header != ["value", "class"]:
-        return OWN_CLASSES, [
-            f"{path}, line 1: the header must be value and class, separated by a tab"
-        ]
+        fault = "the header must be value and class, separated by a tab"
+        return _OWN_CLASSES, [f"{path}, line 1: {fault}"]
     classes: dict[int, int] = {}
     problems = []
     for line, cells in enumerate(rows, start=2):
         if not any(cells):
             continue
         value, name = (cell.strip() for cell in cells) if len(cells) == 2 else ("", "")
-        if name in CLASSES and _COLOUR.fullmatch(value):
+        if name in CLASSES and re.fullmatch("#[0-9a-fA-F]{6}", value):
             classes[_IS_COLOUR | int(value[1:], 16)] = CLASSES.index(name)
-        elif name in CLASSES and value.isascii() and value.isdigit() and int(value) <= 255:
+        elif name in CLASSES and re.fullmatch("[0-9]+", value) and int(value) <= 255:
             classes[int(value)] = CLASSES.index(name)
         else:
             problems.append(

@@ -16,14 +16,7 @@ from photosketch.parsing.labels import BACKGROUND
 LEAST_JACOBIAN = 0.05  # the smallest determinant of a map
 # The longest displacement per pixel from the border, if it points out of the picture or inwards.
 _OUTWARDS, _INWARDS = 0.85, 2.0
-# In each unfolding pass the displacement is smoothed (standard deviation _BLUR) at folds and
-# _REACH pixels around, with a transition (standard deviation _FADE).
-_UNFOLDING_PASSES, _UNFOLDING_REACH, _UNFOLDING_FADE, _UNFOLDING_BLUR = 30, 4, 3, 5
-_SHRINKING = np.float32(0.9)  # factor, repeated while folds are left after all passes
-_INVERSE_STEPS = 40  # for a displacement that changes by a steep 0.7 per pixel: 0.7^40 < 1e-6
-_SAMPLES_PER_ROW = 256  # of a list of places: OpenCV allows at most 32767 in a row
 _LEAST_LENGTH = 1e-6  # against division by zero
-_STEPS = 64  # per pixel, to which maps are rounded
 
 
 @dataclass(frozen=True)
@@ -49,25 +42,24 @@ def without_folds(displacement: Field) -> Warp:
     displacement = _held_at_border(displacement)
     map, determinants = _rounded(displacement)
     shrunk = bool(determinants.min() <= 0)
-    for _ in range(_UNFOLDING_PASSES):
-        if determinants.min() >= LEAST_JACOBIAN:
-            break
-        tight = np.zeros(map.shape[:2], np.float32)
-        tight[:-1, :-1] = determinants < LEAST_JACOBIAN
-        around = cv2.dilate(tight, np.ones((2 * _UNFOLDING_REACH + 1,) * 2))
-        share = cv2.GaussianBlur(around, (0, 0), _UNFOLDING_FADE)[..., None]
-        smoother = cv2.GaussianBlur(displacement, (0, 0), _UNFOLDING_BLUR)
-        displacement = _held_at_border(displacement + share * (smoother - displacement))
-        map, determinants = _rounded(displacement)
+    passes = 0
     while determinants.min() < LEAST_JACOBIAN:
-        displacement = displacement * _SHRINKING
+        if passes < 30:  # smooth folds and 4 pixels around
+            tight = np.zeros(map.shape[:2], np.float32)
+            tight[:-1, :-1] = determinants < LEAST_JACOBIAN
+            share = cv2.GaussianBlur(cv2.dilate(tight, np.ones((9, 9))), (0, 0), 3)[..., None]
+            smoother = cv2.GaussianBlur(displacement, (0, 0), 5)
+            displacement = _held_at_border(displacement + share * (smoother - displacement))
+        else:
+            displacement = displacement * np.float32(0.9)
         map, determinants = _rounded(displacement)
+        passes += 1
     return Warp(map, float(determinants.min()), shrunk)
 
 
 def _rounded(displacement: Field) -> tuple[Field, Field]:
     """The map of a displacement [H, W, 2], to a 64th of a pixel, and its determinants."""
-    map = identity(displacement.shape) + np.rint(displacement * _STEPS) / _STEPS
+    map = identity(displacement.shape) + np.rint(displacement * 64) / 64
     return map, jacobian(map)
 
 
@@ -109,14 +101,8 @@ def apply(sketch: Image, map: Field, labels: Labels) -> tuple[Image, Mask]:
 
 def apply_labels(labels: Labels, map: Field) -> Labels:
     """The labels [H, W] of a sketch warped by `apply`: the nearest label, background outside."""
-    return cv2.remap(
-        labels,
-        map[..., 0],
-        map[..., 1],
-        cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=BACKGROUND,
-    )
+    x, y = map[..., 0], map[..., 1]
+    return cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderValue=BACKGROUND)
 
 
 def sampled(image: Image, map: Field, interpolation: int) -> Image:
@@ -124,14 +110,13 @@ def sampled(image: Image, map: Field, interpolation: int) -> Image:
 
     `interpolation` is OpenCV's; the border is repeated outside.
     """
-    return cv2.remap(
-        image, map[..., 0], map[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE
-    )
+    x, y = map[..., 0], map[..., 1]
+    return cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
 def at(field: Field, points: Points) -> Field:
     """A field [H, W, C] or [H, W] at points [N, 2], bilinear: [N, C] or [N]."""
-    columns = _SAMPLES_PER_ROW
+    columns = 256  # OpenCV allows at most 32767 in a row
     padded = np.pad(points.astype(np.float32), ((0, -len(points) % columns), (0, 0)))
     values = sampled(field, padded.reshape(-1, columns, 2), cv2.INTER_LINEAR)  # [R, 256(, C)]
     return values.reshape(-1, *field.shape[2:])[: len(points)]
@@ -140,10 +125,11 @@ def at(field: Field, points: Points) -> Field:
 def inverse_at(map: Field, points: Points) -> Points:
     """The places [N, 2] that the map sends to `points`: the sketch's points in the warped sketch.
 
-    Solves map(q) = p by q <- q - (map(q) - p), which converges because displacements change slowly.
+    Solves map(q) = p by q <- q - (map(q) - p), which converges because displacements change slowly:
+    for one that changes by a steep 0.7 per pixel, 0.7^40 < 1e-6.
     """
     places = points.astype(np.float32)
-    for _ in range(_INVERSE_STEPS):
+    for _ in range(40):
         places = places - (at(map, places) - points)
     return places.astype(np.float32)
 
