@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from photosketch.data.array_types import Field, Mask, Points
+from photosketch.data.array_types import Field, Points
 
 
 @dataclass(frozen=True)
@@ -27,27 +27,12 @@ class Ellipse:
     half_height: float
 
     def squared(self, x: Field, y: Field) -> Field:
-        """The squared distance [H, W] of places from the centre: 1 on the outline."""
+        """Squares of `distance`."""
         return ((x - self.x) / self.half_width) ** 2 + ((y - self.y) / self.half_height) ** 2
 
     def distance(self, x: Field, y: Field) -> Field:
         """The distance [H, W] of places from the centre: 1 on the outline."""
         return np.hypot((x - self.x) / self.half_width, (y - self.y) / self.half_height)
-
-    def inside(self, x: Field, y: Field) -> Mask:
-        return self.squared(x, y) < 1
-
-
-@dataclass(frozen=True)
-class Box:
-    """An upright rectangle centred on x = 0, by default unbounded above and below."""
-
-    half_width: float
-    top: float = -np.inf
-    bottom: float = np.inf
-
-    def inside(self, x: Field, y: Field) -> Mask:
-        return (np.abs(x) < self.half_width) & (y > self.top) & (y < self.bottom)
 
 
 @dataclass(frozen=True)
@@ -74,9 +59,7 @@ EYE_DISTANCE = 50.0  # CUFS is aligned to 50.7 pixels
 @dataclass(frozen=True)
 class FaceFrame:
     """Where a face is: (x, y) midway between the eyes, and the length of a unit in pixels.
-
-    `stretch` is the distance from eyes to mouth divided by its usual length.
-    """
+    `stretch` is the distance from eyes to mouth divided by its usual length."""
 
     x: float
     y: float
@@ -107,55 +90,31 @@ class FaceFrame:
 
 # Here y does not follow the face's stretch.
 INNER_FACE = Ellipse(0, 22, 36, 50)  # forehead, cheeks, chin: certain to be face
-DRAWN_HEAD = Box(60, top=-60, bottom=90)  # head and neck of a drawing, with the paper around
 
-# Hair, skin and clothes. From here on y is divided by the stretch.
+# From here on y is divided by the stretch.
 FACE = Ellipse(0, 19, 56, 68)  # from the hairline to below the chin, from ear to ear
 FACE_CORE = 0.8  # of FACE's axes: inside there is little hair
-CHEEKS = Box(np.inf, top=7, bottom=62)  # within FACE, below brows and eyes
 EAR = Ellipse(62, 15, 10, 20)
-CROWN = Box(50, bottom=-37)  # hair
 
+# Windows in which a part is looked for: half the width, the top, the bottom.
 
-def collar(x: Field) -> Field:
-    """The usual y of a collar at places x: flat at the throat, steep at the sides of the neck."""
-    aside = np.clip(np.abs(x) / 38.0, 0, 1.3)
-    return 112.0 - 13.0 * aside**4
-
-
-# An eye. The origin is its point; for the lids it is the middle of the iris.
-EYE_WINDOW = Box(20, top=-20, bottom=20)
+# An eye. The origin is its point.
+EYE_WINDOW = (20, -20, 20)
 LOWER_LID = Extent(4.6, 1.5, least=2.5, most=7)  # y below the iris
 
-
-def upper_lid(x: Field) -> Field:
-    """The usual y of the upper lid at places x; the corners lie lower than the middle."""
-    return -4.3 + 5.5 * (x / 12.5) ** 2
-
-
-# A brow. The origin is the middle of the iris; x grows towards the tail.
-BROW_WINDOW = Box(22, top=-26, bottom=-7)
-
-
-def brow(x: Field) -> Field:
-    """The usual y of a brow at places x: the inner end and the tail lie lower."""
-    head = 3.0 * np.exp(-(((x + 14.0) / 6.0) ** 2))
-    tail = 3.0 * np.maximum((x - 10.0) / 8.0, 0)
-    return -15.5 + head + tail
-
+# A brow. The origin is the middle of the iris.
+BROW_WINDOW = (22, -26, -7)
 
 # The nose. The origin is its tip; for the wings it is midway between the nostrils.
-NOSE_WINDOW = Box(22, top=-10, bottom=18)
+NOSE_WINDOW = (22, -10, 18)
 NOSTRIL = Ellipse(6.5, 5, 3.2, 5)  # the right nostril: where it is, and how much that varies
-WING_WINDOW = Box(22, top=-7, bottom=1)  # rows that the outer edges of the wings cross
+WING_WINDOW = (22, -7, 1)  # rows that the outer edges of the wings cross
 WING = Extent(13.5, 3, least=10, most=19)  # half the nose's width
 
 
 def nose_outline(root: float, nostrils: float, wing: float) -> list[tuple[float, float]]:
-    """One side of a nose from the root down to the base: (x, y), x counted from its middle.
-
-    `root` and `nostrils` are values of y; `wing` is half the nose's width.
-    """
+    """One side of a nose from the root down to the base: (x, y), x counted from its middle. `root`
+    and `nostrils` are values of y; `wing` is half the nose's width."""
     return [
         (4.5, root),
         (5.5, nostrils - 19.0),  # bridge
@@ -166,14 +125,12 @@ def nose_outline(root: float, nostrils: float, wing: float) -> list[tuple[float,
 
 
 # The mouth. The origin is midway between its corners.
-MOUTH_WINDOW = Box(32, top=-16, bottom=20)
+MOUTH_WINDOW = (32, -16, 20)
 UPPER_LIP = Extent(5.5, 2.0, least=0.55 * 5.5, most=10)  # thickness
 LOWER_LIP = Extent(8.0, 2.5, least=0.55 * 8.0, most=13)
 
 
 def lip(position: Field, inner: float, outer: float) -> Field:
-    """How far a lip's outline lies from the line between the lips, 0 to 1 (its maximum).
-
-    `position` is -1 and 1 at the corners of the mouth. The exponents 2 and 0.5 are half an ellipse.
-    """
+    """How far a lip's outline lies from the line between the lips, 0 to 1 (its maximum). `position`
+    is -1 and 1 at the corners of the mouth. The exponents 2 and 0.5 are half an ellipse."""
     return np.clip(1 - np.abs(position) ** inner, 0, 1) ** outer

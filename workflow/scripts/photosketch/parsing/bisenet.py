@@ -70,7 +70,7 @@ class Parser:
         try:
             self._logits(trial)
         except InputError as refused:
-            if self.device == "cpu":
+            if not cuda:
                 raise
             print(f"the GPU does not run the network: {refused}")
             self.device, self._local = "cpu", threading.local()

@@ -29,10 +29,8 @@ _DARKEST = 2.5  # more darkness counts as this
 
 
 def find_features(image: Image, points: Points, frame: FaceFrame) -> Iterator[tuple[int, Mask]]:
-    """Label and mask [H, W] of nose, mouth, brows and eyes of an upright face.
-
-    `points` [5, 2]. If masks overlap, a later one wins.
-    """
+    """Label and mask [H, W] of nose, mouth, brows and eyes of an upright face. `points` [5, 2]. If
+    masks overlap, a later one wins."""
     unit = frame.unit
     gray = images.gray(image).astype(np.float32)
     # Darkness, in spreads of the gray values around.
@@ -59,14 +57,13 @@ def find_features(image: Image, points: Points, frame: FaceFrame) -> Iterator[tu
 
 
 class _Window:
-    """A window of the picture around a point; it may reach past the borders.
+    """A window of the picture around a point; it may reach past the borders. x [1, w] and y [h, 1]:
+    the pixels' positions relative to the point, in units."""
 
-    x [1, w] and y [h, 1]: the pixels' positions relative to the point, in units.
-    """
-
-    def __init__(self, point: Points, unit: float, box: atlas.Box) -> None:
-        self.left, right = (round(point[0] + side * box.half_width * unit) for side in (-1, 1))
-        self.top, bottom = (round(point[1] + y * unit) for y in (box.top, box.bottom))
+    def __init__(self, point: Points, unit: float, reach: tuple[float, float, float]) -> None:
+        half, above, below = reach
+        self.left, right = (round(point[0] + side * half * unit) for side in (-1, 1))
+        self.top, bottom = (round(point[1] + y * unit) for y in (above, below))
         columns = np.arange(self.left, right + 1, dtype=np.float32)[None]
         rows = np.arange(self.top, bottom + 1, dtype=np.float32)[:, None]
         self.x, self.y = (columns - point[0]) / unit, (rows - point[1]) / unit
@@ -125,7 +122,8 @@ def _upper_lid(
     x, y = window.x - window.x[0, column], window.y - window.y[row, 0]  # from the iris
     first = max(column - round(13 * unit), 0)
     last = min(column + round(13 * unit), part.shape[1] - 1)
-    off = (y - atlas.upper_lid(x)) ** 2
+    usual = -4.3 + 5.5 * (x / 12.5) ** 2  # the corners lie lower than the middle
+    off = (y - usual) ** 2
     score = np.clip(part, -1, 2) + 0.6 * ridge(part, 3 * unit) - 0.05 * off
     lid = trace(score[:, first : last + 1], stiffness=0.25)
     along = cv2.GaussianBlur(part, (0, 0), 0.8 * unit)[lid, np.arange(first, last + 1)]
@@ -157,7 +155,10 @@ def _paste_brow(
     tone = np.clip(window.of(soft), -1, 2)
     x = outwards * window.x[0]
     standing = ridge(tone, 4.5 * unit)
-    off = (window.y - atlas.brow(x)) ** 2
+    # The inner end and the tail of a brow lie lower.
+    head = 3.0 * np.exp(-(((x + 14.0) / 6.0) ** 2))
+    tail = 3.0 * np.maximum((x - 10.0) / 8.0, 0)
+    off = (window.y - (-15.5 + head + tail)) ** 2
     path = trace(0.5 * tone + np.clip(standing, -1, 1) - 0.018 * off, stiffness=0.35)
 
     columns = np.arange(x.size)
@@ -175,10 +176,8 @@ def _paste_brow(
 
 
 def _brow_edges(dark: Field, path: Rows, unit: float) -> list[NDArray[np.float64]]:
-    """How far a brow reaches above and below its path [W], in pixels.
-
-    An edge lies halfway between the brow's darkness and the lightest row within reach.
-    """
+    """How far a brow reaches above and below its path [W], in pixels. An edge lies halfway between
+    the brow's darkness and the lightest row within reach."""
     fine = cv2.GaussianBlur(dark, (0, 0), sigmaX=1.2 * unit, sigmaY=0.4 * unit)
     away = np.arange(round(6 * unit) + 1)[:, None]
     edges = []
@@ -221,10 +220,8 @@ def _nostrils(soft: Field, tip: Points, unit: float) -> tuple[float, float]:
 
 
 def _wings(dark: Field, nostrils: Points, centre: float, unit: float) -> list[float]:
-    """How far the nose reaches left and right of its centre, to a dark edge, in units.
-
-    `nostrils` is a point (x, y) in the nostrils' row; `centre` is the x of the centre from there.
-    """
+    """How far the nose reaches left and right of its centre, to a dark edge, in units. `nostrils`
+    is a point (x, y) in the nostrils' row; `centre` is the x of the centre from there."""
     window = _Window(nostrils, unit, atlas.WING_WINDOW)
     edge = blurred(window.of(dark).mean(0), 0.8 * unit)
     usual = atlas.WING
@@ -245,7 +242,12 @@ def _mouth(dark: Field, lips: Field, corners: Points, nostrils: float, unit: flo
     slope = across[1] / max(across[0], 1)
     # In CUHK's m-032-01 the nostrils would be taken for the mouth without these 8 units.
     top = (nostrils - middle[1]) / unit + 8
-    path = _line_between_lips(part, window, slope, top, unit)
+    lines = cv2.GaussianBlur(part, (0, 0), sigmaX=1.5 * unit, sigmaY=0.5 * unit)
+    standing = np.clip(ridge(lines, 3 * unit), -1, 1.5)
+    off = (window.y - slope * window.x) / 10
+    score = 0.6 * lines + standing - off**2
+    score = score - 2 * (window.y < top)  # the nostrils lie there
+    path = trace(score.astype(np.float32), stiffness=0.5)  # between the lips
     left, right = _mouth_corners(part, path, window, float(across[0]) / 2, unit)
 
     line = smoothed(path, 7 * unit)
@@ -261,24 +263,9 @@ def _mouth(dark: Field, lips: Field, corners: Points, nostrils: float, unit: flo
     return mask
 
 
-def _line_between_lips(part: Field, window: _Window, slope: float, top: float, unit: float) -> Rows:
-    """The row of the line between the lips in each column [W] of the mouth's window.
-
-    `slope`: of the line through the corners. The nostrils lie above y = `top`.
-    """
-    lines = cv2.GaussianBlur(part, (0, 0), sigmaX=1.5 * unit, sigmaY=0.5 * unit)
-    standing = np.clip(ridge(lines, 3 * unit), -1, 1.5)
-    off = (window.y - slope * window.x) / 10
-    score = 0.6 * lines + standing - off**2
-    score = score - 2 * (window.y < top)  # a path through the nostrils is dear
-    return trace(score.astype(np.float32), stiffness=0.5)
-
-
 def _mouth_corners(part: Field, path: Rows, window: _Window, half: float, unit: float) -> list[int]:
-    """The columns of the mouth's corners, where the line between the lips fades.
-
-    `half` is half the distance between the corners' points, in pixels.
-    """
+    """The columns of the mouth's corners, where the line between the lips fades. `half` is half the
+    distance between the corners' points, in pixels."""
     width = part.shape[1]
     soft = cv2.GaussianBlur(part, (0, 0), unit)
     standing = np.maximum(ridge(soft, 3 * unit), -1)

@@ -25,12 +25,10 @@ _NETWORK_LOCK = threading.Lock()  # one thread at a time may load or use the net
 
 def head_mask(image: Image, frame: FaceFrame, fill: Mask) -> Mask:
     """Everything but background in a photo [H, W, 3] or sketch [H, W]: hair, face, neck, clothes.
-
     `fill` [H, W] is what `turned_corners` finds; it counts as background. Raises InputError if the
-    network's file is missing or damaged.
-    """
+    network's file is missing or damaged."""
     colours = image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)
-    face = atlas.INNER_FACE.inside(*frame.coordinates(image.shape))
+    face = atlas.INNER_FACE.squared(*frame.coordinates(image.shape)) < 1
     height, width = image.shape[:2]
     # The network misses a face that the border cuts, unless the picture is mirrored there. It needs
     # to see 95 units to both sides of a face, and 115 below.
@@ -47,10 +45,8 @@ def head_mask(image: Image, frame: FaceFrame, fill: Mask) -> Mask:
 
 
 def _person_probability(image: Image) -> Field:
-    """How likely each pixel of a picture [H, W, 3] (RGB) shows a person: [H, W], 0 to 1.
-
-    The mean of the picture and its mirror image. The same for every number of threads.
-    """
+    """How likely each pixel of a picture [H, W, 3] (RGB) shows a person: [H, W], 0 to 1. The mean
+    of the picture and its mirror image. The same for every number of threads."""
     how = cv2.INTER_AREA if max(image.shape) > _SIDE else cv2.INTER_LINEAR
     small = cv2.resize(image, (_SIDE, _SIDE), interpolation=how).astype(np.float32) / 255
     seen = []
@@ -84,11 +80,9 @@ def _cut(colours: Image, person: Mask, face: Mask, fill: Mask, frame: FaceFrame)
 
 
 def turned_corners(image: Image) -> Mask:
-    """The black wedges along the borders [H, W] of a picture that was rotated.
-
-    Unlike black hair or clothes, a wedge has a straight inner edge: seen from the border, the ends
-    of its runs of black lie on a line.
-    """
+    """The black wedges along the borders [H, W] of a picture that was rotated. Unlike black hair or
+    clothes, a wedge has a straight inner edge: seen from the border, the ends of its runs of black
+    lie on a line."""
     black = images.gray(image) <= 14
     sides = [np.rot90(_wedge_on_top(np.rot90(black, turns)), -turns) for turns in range(4)]
     return np.logical_or.reduce(sides)

@@ -73,7 +73,11 @@ def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
 
 def read_parsings(path: str | os.PathLike[str]) -> Parsings:
     """Read what `write_parsings` wrote. Raises InputError if its classes are not ours."""
-    stored = _read(path)
+    stage = "parse_faces (machine/) or merge_parsings"
+    stored: dict[str, Any] = read_arrays(path, stage, _ARRAYS, optional=_MARKS)
+    with intact(path, stage):
+        if tuple(stored.pop("classes")) != CLASSES:
+            raise ValueError(f"its classes are not {', '.join(CLASSES)}")
     for name in stored.keys() & {"ids", *_MARKS}:
         rows = stored[name].tolist()
         stored[name] = tuple(tuple(row) if isinstance(row, list) else row for row in rows)
@@ -82,14 +86,4 @@ def read_parsings(path: str | os.PathLike[str]) -> Parsings:
 
 def read_photo_labels(path: str | os.PathLike[str]) -> dict[str, Labels]:
     """The photos' label maps [H, W] by the pairs' ids. Raises InputError like `read_parsings`."""
-    stored = _read(path, ("ids", "photo", "classes"))
-    return dict(zip(stored["ids"].tolist(), stored["photo"], strict=True))
-
-
-def _read(path: str | os.PathLike[str], only: tuple[str, ...] | None = None) -> dict[str, Any]:
-    stage = "parse_faces (machine/) or merge_parsings"
-    stored: dict[str, Any] = read_arrays(path, stage, _ARRAYS, only=only, optional=_MARKS)
-    with intact(path, stage):
-        if tuple(stored.pop("classes")) != CLASSES:
-            raise ValueError(f"its classes are not {', '.join(CLASSES)}")
-    return stored
+    return read_parsings(path).by_id("photo")

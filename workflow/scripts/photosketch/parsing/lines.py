@@ -12,10 +12,8 @@ Rows = NDArray[np.int64]
 
 
 def trace(score: Field, stiffness: float) -> Rows:
-    """The row in each column [W] of the path that gathers the most of a score [H, W].
-
-    From one column to the next it rises or falls by d rows, at most 2, which costs stiffness * d^2.
-    """
+    """The row in each column [W] of the path that gathers the most of a score [H, W]. From one
+    column to the next it rises or falls by d rows, at most 2, which costs stiffness * d^2."""
     height, width = score.shape
     leap = 2
     steps = np.arange(-leap, leap + 1)
@@ -47,10 +45,8 @@ def ridge(field: Field, reach: float) -> Field:
 
 
 def ends(values: Field, middle: int, level: float, nearest: float, farthest: float) -> list[int]:
-    """The first positions left and right of `middle` at which values [W] fall below a level.
-
-    Both lie within the line, and between `nearest` and `farthest` away from the middle.
-    """
+    """The first positions left and right of `middle` at which values [W] fall below a level. Both
+    lie within the line, and between `nearest` and `farthest` away from the middle."""
     positions = []
     for direction in (-1, 1):
         away = np.arange(round(nearest), round(farthest) + 1)

@@ -24,20 +24,16 @@ from photosketch.parsing.labels import CLASS_COLOURS, CLASSES, Parsings
 from photosketch.parsing.manual_files import CONFIG_KEY, TABLE, map_files
 
 Maps = Mapping[tuple[str, str], Labels]  # of a subset, by id and modality
-_IS_COLOUR = 1 << 24  # added to a colour 0xrrggbb, to tell it from a gray level
-# The class number of each value: a gray level, or _IS_COLOUR + a colour.
-_OWN_CLASSES = {number: number for number in range(len(CLASSES))} | {
-    _IS_COLOUR | red << 16 | green << 8 | blue: number
-    for number, (red, green, blue) in enumerate(CLASS_COLOURS)
+# The class number of each value: a gray level in decimals, or #rrggbb.
+_OWN_CLASSES = {str(number): number for number in range(len(CLASSES))} | {
+    f"#{bytes(colour).hex()}": number for number, colour in enumerate(CLASS_COLOURS)
 }
 
 
 def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
-    """The maps [H, W] uint8 of a subset's images, if they have a map.
-
-    Raises InputError with every problem of all subsets: files that belong to no pair, maps of
-    another size or kind, values or colours that are not a class, mistakes in the table of classes.
-    """
+    """The maps [H, W] uint8 of a subset's images, if they have a map. Raises InputError with every
+    problem of all subsets: files that belong to no pair, maps of another size or kind, values or
+    colours that are not a class, mistakes in the table of classes."""
     folder = Path(folder)
     sizes = {
         Path(pair.subset, f"{pair.id}_{modality}.png"): (pair.width, pair.height)
@@ -53,8 +49,17 @@ def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
         allowed = f"those of {folder / TABLE}"
     maps: dict[tuple[str, str], Labels] = {}
     for path in files:
+        named = path.with_suffix(path.suffix.lower())
+        if named not in sizes:
+            alike = [known for known in sizes if known.parts[0] == path.parts[0]] or [*sizes]
+            problems.append(
+                f"{folder / path}: is not the label map of a pair; name it SUBSET/ID_photo.png or "
+                "SUBSET/ID_sketch.png as in the table of pairs "
+                f"({', '.join(map(str, alike[:2]))}, ...) or remove it from {CONFIG_KEY}"
+            )
+            continue
         try:
-            labels = _read_map(folder / path, _size(path, sizes), classes, allowed)
+            labels = _read_map(folder / path, sizes[named], classes, allowed)
         except ValueError as problem:
             problems.append(f"{folder / path}: {problem}")
             continue
@@ -82,18 +87,7 @@ def with_manual(parsings: Parsings, maps: Maps) -> Parsings:
     )
 
 
-def _size(path: Path, sizes: Mapping[Path, Size]) -> Size:
-    """The (width, height) of the image that a file belongs to by its name."""
-    if (named := path.with_suffix(path.suffix.lower())) in sizes:
-        return sizes[named]
-    alike = [known for known in sizes if known.parts[0] == path.parts[0]] or [*sizes]
-    raise ValueError(
-        "is not the label map of a pair; name it SUBSET/ID_photo.png or SUBSET/ID_sketch.png as in "
-        f"the table of pairs ({', '.join(map(str, alike[:2]))}, ...) or remove it from {CONFIG_KEY}"
-    )
-
-
-def _read_map(path: Path, size: Size, classes: Mapping[int, int], allowed: str) -> Labels:
+def _read_map(path: Path, size: Size, classes: Mapping[str, int], allowed: str) -> Labels:
     """The labels of a file. Raises ValueError that says what is wrong with the file."""
     try:
         data = read_file(path)
@@ -118,22 +112,19 @@ def _read_map(path: Path, size: Size, classes: Mapping[int, int], allowed: str) 
         raise ValueError(
             f"has the mode {mode}; save it as 8-bit gray or as colours, without transparency"
         )
-    values = pixels if mode == "L" else _IS_COLOUR | pixels @ np.array([1 << 16, 1 << 8, 1])
-    found, places = np.unique(values, return_inverse=True)
-    unknown = [
-        f"#{value - _IS_COLOUR:06x}" if value >= _IS_COLOUR else str(value)
-        for value in found.tolist()
-        if value not in classes
-    ]
-    if unknown:
+    if mode != "L":
+        pixels = pixels @ np.array([1 << 16, 1 << 8, 1])
+    found, places = np.unique(pixels, return_inverse=True)
+    values = [str(value) if mode == "L" else f"#{value:06x}" for value in found.tolist()]
+    if unknown := [value for value in values if value not in classes]:
         raise ValueError(
             f"has values that are not a class ({listed(unknown, 5)}); allowed: {allowed}. Correct "
             f"them, or name them in {TABLE} beside the subsets' folders (columns value, class)"
         )
-    return np.array([classes[value] for value in found.tolist()], np.uint8)[places]
+    return np.array([classes[value] for value in values], np.uint8)[places]
 
 
-def _read_table(path: Path) -> tuple[dict[int, int], list[str]]:
+def _read_table(path: Path) -> tuple[dict[str, int], list[str]]:
     """The class numbers by value, and the mistakes in the table."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
@@ -143,16 +134,16 @@ def _read_table(path: Path) -> tuple[dict[int, int], list[str]]:
     if header != ["value", "class"]:
         fault = "the header must be value and class, separated by a tab"
         return _OWN_CLASSES, [f"{path}, line 1: {fault}"]
-    classes: dict[int, int] = {}
+    classes: dict[str, int] = {}
     problems = []
     for line, cells in enumerate(rows, start=2):
         if not any(cells):
             continue
         value, name = (cell.strip() for cell in cells) if len(cells) == 2 else ("", "")
         if name in CLASSES and re.fullmatch("#[0-9a-fA-F]{6}", value):
-            classes[_IS_COLOUR | int(value[1:], 16)] = CLASSES.index(name)
+            classes[value.lower()] = CLASSES.index(name)
         elif name in CLASSES and re.fullmatch("[0-9]+", value) and int(value) <= 255:
-            classes[int(value)] = CLASSES.index(name)
+            classes[str(int(value))] = CLASSES.index(name)
         else:
             problems.append(
                 f"{path}, line {line}: write a gray level (0 to 255) or a colour (#rrggbb), a tab, "

@@ -44,10 +44,8 @@ class Doubt(NamedTuple):
 
 
 def doubt_of(labels: Labels, points: Points | None) -> Doubt:
-    """The doubt about the label map [H, W] of an image with these points [5, 2].
-
-    Without points (a sketch labelled by hand) `Doubt.points` is 0.
-    """
+    """The doubt about the label map [H, W] of an image with these points [5, 2]. Without points (a
+    sketch labelled by hand) `Doubt.points` is 0."""
     head = (labels != BACKGROUND) & (labels != CLOTHES)
     edge = head & ~ndimage.binary_erosion(head)  # outside the image counts as background
     on_border = edge.sum() - edge[1:-1, 1:-1].sum()

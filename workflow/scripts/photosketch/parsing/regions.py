@@ -53,10 +53,8 @@ def split_head(image: Image, head: Mask, frame: FaceFrame) -> tuple[Mask, Mask, 
 
 
 def _features(image: Image, frame: FaceFrame) -> tuple[Field, float]:
-    """What tells the regions apart [H, W, C]: colours in a photo, tone and strokes in a sketch.
-
-    And the least variance of a model, in squared gray levels.
-    """
+    """What tells the regions apart [H, W, C]: colours in a photo, tone and strokes in a sketch. And
+    the least variance of a model, in squared gray levels."""
     if image.ndim == 3:
         lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB).astype(np.float32)
         return cv2.GaussianBlur(lab, (0, 0), frame.unit), 25.0
@@ -99,12 +97,12 @@ def _log_likelihoods(
     distances = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_3)
     depth = distances[1:, 1:-1] / frame.unit  # the head goes on below the picture
     face = atlas.FACE.distance(x, y) < atlas.FACE_CORE
-    cheeks = thin & face & atlas.CHEEKS.inside(x, y)
+    cheeks = thin & face & (y > 7) & (y < 62)  # below brows and eyes
     if cheeks.sum() <= _FEWEST:  # the picture ends below the eyes
         cheeks = thin & face
     # The darkest quarter of the cheeks may be shadow, the lightest of the crown a parting.
     hair = skin = _gaussian(_between(features[cheeks], 0.25, 1), noise)
-    crown = thin & atlas.CROWN.inside(x, y) & (depth > 2) & (depth < 14)
+    crown = thin & (np.abs(x) < 50) & (y < -37) & (depth > 2) & (depth < 14)
     if crown.sum() > _FEWEST:
         hair = _gaussian(_between(features[crown], 0, 0.75), noise)
     above = thin & (y < 95)  # there are only hair and skin
@@ -191,12 +189,9 @@ def _pieces(mask: Mask) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def _collar(image: Image, advantage: Field, frame: FaceFrame) -> NDArray[np.int64]:
-    """The row in each column [W] at which clothes begin (H: no clothes).
-
-    `advantage` [H, W] says how much better clothes explain a pixel than skin does. The path gains
-    the advantage below itself, follows a stroke or a change of colour, and stays near a collar's
-    usual place.
-    """
+    """The row in each column [W] at which clothes begin (H: no clothes). `advantage` [H, W] says
+    how much better clothes explain a pixel than skin does. The path gains the advantage below
+    itself, follows a stroke or a change of colour, and stays near a collar's usual place."""
     height, width = advantage.shape
     x, y = frame.coordinates(advantage.shape)
     y = y / frame.stretch
@@ -209,7 +204,9 @@ def _collar(image: Image, advantage: Field, frame: FaceFrame) -> NDArray[np.int6
     stroke = (np.minimum(above, below).mean(2) - smooth.mean(2)) / 20
     edge = np.clip(np.maximum(change, stroke), 0, 1.2)
     gained = np.cumsum(advantage[::-1], axis=0)[::-1]
-    off = np.clip((y - atlas.collar(x)) / 10, -4, 4)
+    # A collar is flat at the throat and steep at the sides of the neck.
+    usual = 112.0 - 13.0 * np.clip(np.abs(x) / 38.0, 0, 1.3) ** 4
+    off = np.clip((y - usual) / 10, -4, 4)
     score = 0.12 * gained + edge - 0.35 * off**2
     score = np.concatenate([score[top:], score[-1:] - edge[-1:]])
     return top + trace(score.astype(np.float32), stiffness=0.15)

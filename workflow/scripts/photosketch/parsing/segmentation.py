@@ -5,7 +5,7 @@ import numpy as np
 
 from photosketch.data.array_types import Image, Labels, Points
 from photosketch.geometry.similarity import Similarity
-from photosketch.parsing.atlas import DRAWN_HEAD, EYE_DISTANCE, FaceFrame
+from photosketch.parsing.atlas import EYE_DISTANCE, FaceFrame
 from photosketch.parsing.features import find_features
 from photosketch.parsing.head import head_mask, turned_corners
 from photosketch.parsing.labels import CLOTHES, HAIR, SKIN
@@ -64,7 +64,9 @@ def _parse_upright(image: Image, points: Points) -> Labels:
 
 def _inked(sketch: Image, frame: FaceFrame) -> Image:
     """A sketch [H, W]; a faint one gets the contrast of a usual sketch."""
-    ink, paper = np.percentile(sketch[DRAWN_HEAD.inside(*frame.coordinates(sketch.shape))], (2, 98))
+    x, y = frame.coordinates(sketch.shape)
+    drawn = (np.abs(x) < 60) & (y > -60) & (y < 90)  # head and neck, with the paper around
+    ink, paper = np.percentile(sketch[drawn], (2, 98))
     gain = _CONTRAST / max(paper - ink, _CONTRAST / 10)  # with more, grain would look like strokes
     if gain <= 1:
         return sketch

@@ -34,8 +34,11 @@ class Picture:
     def __init__(self, gray: Field, half: int) -> None:
         self.half, self.count = half, (2 * half + 1) ** 2
         self.values: Values = np.rint(gray * _STEPS).astype(np.float64)
-        tables = cv2.integral2(self.values, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
-        self.sums, squares = (_sums(table, 2 * half + 1) for table in tables)
+        inner, patch = np.s_[half:-half, half:-half], (2 * half + 1,) * 2
+        self.sums, squares = (
+            summed(self.values, cv2.CV_64F, patch, normalize=False)[inner]
+            for summed in (cv2.boxFilter, cv2.sqrBoxFilter)
+        )
         self.spreads: Values = np.sqrt(self.count * squares - self.sums**2)
 
     def spread(self, rows: Pixels, columns: Pixels) -> Values:
@@ -78,9 +81,3 @@ def correlations(
 def _squares(values: Values, reach: int) -> Values:
     """A view of all squares in [H, W]: [H - 2 reach, W - 2 reach, 2 reach + 1, 2 reach + 1]."""
     return sliding_window_view(values, (2 * reach + 1,) * 2)
-
-
-def _sums(table: Values, side: int) -> Values:
-    """The sums over all squares of this side, from an integral image [H + 1, W + 1]."""
-    rows = table[side:] - table[:-side]
-    return rows[:, side:] - rows[:, :-side]

@@ -13,7 +13,6 @@ T is a smooth displacement of the photo's pixels, a sum of Gaussians with a Gaus
 `warp.maps` defines maps.
 """
 
-from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import cv2
@@ -34,39 +33,29 @@ Mode = Literal["face", "region"]
 _REACH = 40.0  # standard deviation of the Gaussians that a displacement is made of
 _SPACING = 26.0  # between their centres
 _AMPLITUDE = 4.0  # prior standard deviation of a displacement
-# Points and outlines.
+# Observations.
 _POINT_NOISE = 0.5  # of a point
 _OUTLINE_NOISE = 3.0  # of an outline, whose neighbouring pixels are not independent
-_OUTLINE_SCALES = (8.0, 4.0)  # larger residuals are outliers; first coarse, then fine
-_OUTLINE_SCALE_AMONG_MATCHES = 2.0  # still finer, because the rough map is nearly right then
-# The head's outline is the most reliable; hatching blurs the edge of hair, and brows are drawn in
-# other shapes than those of the photo.
-_HEAD_WEIGHT, _FEATURE_WEIGHT, _BROW_WEIGHT, _HAIR_WEIGHT = 2.0, 1.0, 0.6, 0.5
-_FAR = 14.0  # signed distances are cut off here
-# Matching patches.
-_MATCH_SPACINGS = (12, 8, 6)  # between patches, round by round
-_MATCH_SCALE = 2.0  # larger residuals are outliers
+_FAR = 14.0  # signed distances to outlines are cut off here
+_MATCH_SCALE = 2.0  # larger residuals of matching patches are outliers
 _MATCH_PRECISION = 12.0  # per curvature of the correlation peak; chosen on generated pairs
 _MATCH_HALF, _MATCH_SEARCH = 6, 9  # half a patch; how far around its place it is searched
-_MATCH_BLUR = 0.8  # standard deviation of the smoothing before; more hides distinctive detail
-_MATCH_CONTRAST, _MATCH_LEAST = 2.0, 0.4  # the least gray levels; the least correlation
 
+# Of a region: points [N, 2] on its outline in the photo, their signed distances [N] in the photo;
+# in the sketch the signed distance and its slopes in x and y [h, w, 3], in a window whose first
+# pixel is the fourth part (x, y); the reliability of this region's outline.
+Outline = tuple[Points, Field, Field, Points, float]
 # Rows of the basis [N, C], the precisions [N, 2, 2] of the shifts observed there, and each
 # precision times its shift [N, 2].
 Observations = tuple[Field, Field, Field]
 
 
-@dataclass(frozen=True)
-class Face:
-    """A picture with its labels and points.
+class Face(NamedTuple):
+    """A picture with its labels and points."""
 
-    image: [H, W, 3] RGB or [H, W] gray, uint8; labels [H, W] uint8 by `labels.CLASSES`;
-    points [5, 2] float32 in the order of `table.LANDMARK_NAMES`.
-    """
-
-    image: Image
-    labels: Labels
-    points: Points
+    image: Image  # [H, W, 3] RGB or [H, W] gray, uint8
+    labels: Labels  # [H, W]
+    points: Points  # [5, 2] float32 in the order of `table.LANDMARK_NAMES`
 
 
 def estimate(photo: Face, sketch: Face, mode: Mode = "face", shrink: int = 1) -> Warp:
@@ -102,39 +91,39 @@ def _shrunk(face: Face, shrink: int) -> Face:
 
 
 def fitted(photo: Face, sketch: Face, mode: Mode) -> Field:
-    """The displacement [H, W, 2] that explains outlines, points and matching patches best.
-
-    Each solution is a Gauss-Newton step, with outliers weighted down by a Cauchy function.
-    """
+    """The displacement [H, W, 2] that explains outlines, points and matching patches best. Each
+    solution is a Gauss-Newton step, with outliers weighted down by a Cauchy function."""
     shape = photo.labels.shape
     outlines = _outlines(photo, sketch, mode)
-    on_outlines = _basis(np.concatenate([outline.points for outline in outlines]), shape)
+    on_outlines = _basis(np.concatenate([outline[0] for outline in outlines]), shape)
     on_points = _basis(photo.points, shape)
     precisions = np.tile(np.eye(2, dtype=np.float32) / _POINT_NOISE**2, (len(on_points), 1, 1))
     points = on_points, precisions, (sketch.points - photo.points) / _POINT_NOISE**2
     weights = np.zeros((on_points.shape[1], 2), np.float32)
-    for scale in _OUTLINE_SCALES:
+    for scale in (8.0, 4.0):  # larger residuals are outliers; first coarse, then fine
         weights = _solved(_seen_at(outlines, on_outlines, weights, scale), points)
-    for spacing in _MATCH_SPACINGS:
+    for spacing in (12, 8, 6):  # between patches
         matches = _matches(photo, sketch, _field(weights, shape), spacing)
         for _ in range(2):  # the second step knows the outliers of the first
-            seen = [_seen_at(outlines, on_outlines, weights, _OUTLINE_SCALE_AMONG_MATCHES), points]
+            # A still finer scale, because the rough map is nearly right.
+            seen = [_seen_at(outlines, on_outlines, weights, 2.0), points]
             if matches:
                 seen.append(_trusted(*matches, weights))
             weights = _solved(*seen)
     return _field(weights, shape)
 
 
-def _seen_at(outlines: "list[_Outline]", rows: Field, weights: Field, scale: float) -> Observations:
+def _seen_at(outlines: list[Outline], rows: Field, weights: Field, scale: float) -> Observations:
     """What the outlines say at the places to which `weights` move their points."""
     moved = rows @ weights  # [N, 2]
-    stops = np.cumsum([len(outline.points) for outline in outlines])[:-1]
+    stops = np.cumsum([len(outline[0]) for outline in outlines])[:-1]
     slopes, misses, trusts = [], [], []
     for outline, shifts in zip(outlines, np.split(moved, stops), strict=True):
-        seen = at(outline.sketch, outline.points - outline.corner + shifts)
+        points, distances, sketch, corner, weight = outline
+        seen = at(sketch, points - corner + shifts)
         slopes.append(seen[:, 1:])
-        misses.append(seen[:, 0] - outline.distances)
-        trusts.append(outline.weight / _OUTLINE_NOISE**2 / (1 + (misses[-1] / scale) ** 2))
+        misses.append(seen[:, 0] - distances)
+        trusts.append(weight / _OUTLINE_NOISE**2 / (1 + (misses[-1] / scale) ** 2))
     slope, miss, trust = (np.concatenate(parts) for parts in (slopes, misses, trusts))
     weighted = trust[:, None] * slope
     pulls = weighted * ((slope * moved).sum(1) - miss)[:, None]
@@ -198,21 +187,6 @@ def _waves(places: NDArray[Any], size: int) -> Field:
     return (gaussians(places) @ (vectors / np.sqrt(values))).astype(np.float32)
 
 
-class _Outline(NamedTuple):
-    """Points on a region's outline in the photo, and the same region in the sketch.
-
-    points [N, 2]; distances [N]: the points' signed distances in the photo; sketch [h, w, 3]:
-    signed distance and its slopes in x and y, in a window whose first pixel is `corner` (x, y);
-    weight: the reliability of this region's outline.
-    """
-
-    points: Points
-    distances: Field
-    sketch: Field
-    corner: Points
-    weight: float
-
-
 def _regions(face: Face, mode: Mode) -> list[tuple[Mask, float]]:
     """The masks whose outlines are compared, and their weights.
 
@@ -222,10 +196,12 @@ def _regions(face: Face, mode: Mode) -> list[tuple[Mask, float]]:
     reliable.
     """
     labels, left = face.labels, _left(face)
-    regions = [(labels != BACKGROUND, _HEAD_WEIGHT), (labels == HAIR, _HAIR_WEIGHT)]
+    # The head's outline is the most reliable; hatching blurs the edge of hair, and brows are drawn
+    # in other shapes than those of the photo.
+    regions = [(labels != BACKGROUND, 2.0), (labels == HAIR, 0.5)]
     if mode == "region":
-        regions += [(labels == label, _FEATURE_WEIGHT) for label in (MOUTH, NOSE)]
-        for label, weight in ((EYES, _FEATURE_WEIGHT), (BROWS, _BROW_WEIGHT)):
+        regions += [(labels == MOUTH, 1.0), (labels == NOSE, 1.0)]
+        for label, weight in ((EYES, 1.0), (BROWS, 0.6)):
             regions += [((labels == label) & side, weight) for side in (left, ~left)]
     return regions
 
@@ -235,7 +211,7 @@ def _left(face: Face) -> Mask:
     return np.arange(face.labels.shape[1])[None] < face.points[:2, 0].mean()
 
 
-def _outlines(photo: Face, sketch: Face, mode: Mode) -> list[_Outline]:
+def _outlines(photo: Face, sketch: Face, mode: Mode) -> list[Outline]:
     """The outlines of the regions that both pictures have."""
     outlines = []
     height, width = photo.labels.shape
@@ -262,7 +238,7 @@ def _outlines(photo: Face, sketch: Face, mode: Mode) -> list[_Outline]:
         # Sobel's sums are 8 times the slope.
         slopes = [cv2.Sobel(other, cv2.CV_32F, *axis, scale=1 / 8) for axis in ((1, 0), (0, 1))]
         sketched = np.dstack([other, *slopes])
-        outlines.append(_Outline(points + corner, at(distance, points), sketched, corner, weight))
+        outlines.append((points + corner, at(distance, points), sketched, corner, weight))
     return outlines
 
 
@@ -274,7 +250,6 @@ def _signed_distance(mask: Mask) -> Field:
         cv2.distanceTransform(part, cv2.DIST_L2, cv2.DIST_MASK_5) for part in (wide, 1 - wide)
     )
     distance = np.where(inside > 0, inside - 0.5, 0.5 - outside)  # 0 between two pixels
-    # Smooth slopes from pixel to pixel.
     smooth = cv2.GaussianBlur(np.clip(distance, -_FAR, _FAR), (0, 0), 1.0)
     return smooth[pad:-pad, pad:-pad].astype(np.float32)
 
@@ -291,7 +266,7 @@ def _matches(
     """
     half, search, pad = _MATCH_HALF, _MATCH_SEARCH, _MATCH_HALF + _MATCH_SEARCH
     gray, drawn = (
-        cv2.GaussianBlur(images.gray(face.image).astype(np.float32), (0, 0), _MATCH_BLUR)
+        cv2.GaussianBlur(images.gray(face.image).astype(np.float32), (0, 0), 0.8)
         for face in (photo, sketch)
     )
     drawn = sampled(drawn, identity(gray.shape) + rough, cv2.INTER_LINEAR)
@@ -301,7 +276,7 @@ def _matches(
     height, width = photo.labels.shape
     tones = Picture(gray, half)
     rows, columns = np.mgrid[half : height - half : spacing, half : width - half : spacing]
-    clear = tones.spread(rows + pad, columns + pad) >= _MATCH_CONTRAST
+    clear = tones.spread(rows + pad, columns + pad) >= 2.0  # gray levels
     seen = clear & (photo.labels[rows, columns] != BACKGROUND)
     rows, columns = rows[seen], columns[seen]
     places = rows + pad, columns + pad
@@ -327,14 +302,12 @@ def _steepness(gray: Field) -> Field:
 
 def _peaks(scores: Field) -> tuple[Mask, NDArray[Any], NDArray[Any]]:
     """Which correlations [M, S, S] have a peak [M]; the peaks' (x, y) [G, 2], curvatures [G, 2, 2].
-
     Places are finer than a pixel. Low peaks are left out, and peaks at the rim, beyond which a
-    higher peak may lie.
-    """
+    higher peak may lie."""
     count, side = scores.shape[:2]
     rows, columns = np.divmod(scores.reshape(count, side**2).argmax(1), side)
     top = scores[np.arange(count), rows, columns]
-    good = (top >= _MATCH_LEAST) & (np.minimum(rows, columns) > 0)
+    good = (top >= 0.4) & (np.minimum(rows, columns) > 0)
     good &= np.maximum(rows, columns) < side - 1
     rows, columns, top = rows[good], columns[good], top[good]
     squares = sliding_window_view(scores, (3, 3), (1, 2))

@@ -14,22 +14,16 @@ from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.parsing.labels import BACKGROUND
 
 LEAST_JACOBIAN = 0.05  # the smallest determinant of a map
-# The longest displacement per pixel from the border, if it points out of the picture or inwards.
-_OUTWARDS, _INWARDS = 0.85, 2.0
 _LEAST_LENGTH = 1e-6  # against division by zero
 
 
 @dataclass(frozen=True)
 class Warp:
-    """A map [H, W, 2] float32 without folds.
-
-    smallest_jacobian: the map's least determinant; shrunk: whether the estimated displacement was
-    made smaller to avoid folds.
-    """
+    """A map [H, W, 2] float32 without folds."""
 
     map: Field
-    smallest_jacobian: float
-    shrunk: bool
+    smallest_jacobian: float  # the least determinant
+    shrunk: bool  # whether the estimated displacement was made smaller to avoid folds
 
 
 def without_folds(displacement: Field) -> Warp:
@@ -70,10 +64,8 @@ def identity(shape: tuple[int, ...]) -> Field:
 
 
 def jacobian(map: Field) -> Field:
-    """The smallest determinant at the four corners of each cell between pixels [H - 1, W - 1].
-
-    If all are positive, the map interpolated between pixels is one to one.
-    """
+    """The smallest determinant at the four corners of each cell between pixels [H - 1, W - 1]. If
+    all are positive, the map interpolated between pixels is one to one."""
     across, down = np.diff(map, axis=1), np.diff(map, axis=0)  # [H, W - 1, 2], [H - 1, W, 2]
     corners = [
         a[..., 0] * d[..., 1] - a[..., 1] * d[..., 0]
@@ -85,10 +77,8 @@ def jacobian(map: Field) -> Field:
 
 def apply(sketch: Image, map: Field, labels: Labels) -> tuple[Image, Mask]:
     """The sketch [H, W] or [H, W, 3] warped by a map, and the pixels [H, W] that show the sketch.
-
     Resampled once (Lanczos). Places outside the sketch become paper: the median colour of the
-    background in its `labels`. The identity returns the sketch unchanged.
-    """
+    background in its `labels`. The identity returns the sketch unchanged."""
     height, width = sketch.shape[:2]
     blank = labels == BACKGROUND
     paper = np.median(sketch[blank] if blank.any() else sketch.reshape(-1, *sketch.shape[2:]), 0)
@@ -106,10 +96,8 @@ def apply_labels(labels: Labels, map: Field) -> Labels:
 
 
 def sampled(image: Image, map: Field, interpolation: int) -> Image:
-    """An image [H, W] or [H, W, C] at the places of a map [h, w, 2]: [h, w] or [h, w, C].
-
-    `interpolation` is OpenCV's; the border is repeated outside.
-    """
+    """An image [H, W] or [H, W, C] at the places of a map [h, w, 2]: [h, w] or [h, w, C]. The
+    border is repeated outside."""
     x, y = map[..., 0], map[..., 1]
     return cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
@@ -124,10 +112,8 @@ def at(field: Field, points: Points) -> Field:
 
 def inverse_at(map: Field, points: Points) -> Points:
     """The places [N, 2] that the map sends to `points`: the sketch's points in the warped sketch.
-
     Solves map(q) = p by q <- q - (map(q) - p), which converges because displacements change slowly:
-    for one that changes by a steep 0.7 per pixel, 0.7^40 < 1e-6.
-    """
+    for one that changes by a steep 0.7 per pixel, 0.7^40 < 1e-6."""
     places = points.astype(np.float32)
     for _ in range(40):
         places = places - (at(map, places) - points)
@@ -152,13 +138,11 @@ def sharpness(image: Image, mask: Mask) -> float:
 
 
 def _held_at_border(displacement: Field) -> Field:
-    """A displacement [H, W, 2] made zero at the border, with positive determinants on the way.
-
-    For each pixel from the border, it has at most `_OUTWARDS` pixels if it points out of the
-    picture, which squeezes rows together, and `_INWARDS` if it points inside, which stretches them.
-    """
+    """A displacement [H, W, 2] made zero at the border, with positive determinants on the way. For
+    each pixel from the border, it has at most 0.85 pixels if it points out of the picture, which
+    squeezes rows together, and 2 if it points inside, which stretches them."""
     room, outwards = _border(displacement.shape[:2])
-    mean, half = (1 / _OUTWARDS + 1 / _INWARDS) / 2, (1 / _OUTWARDS - 1 / _INWARDS) / 2
+    mean, half = (1 / 0.85 + 1 / 2.0) / 2, (1 / 0.85 - 1 / 2.0) / 2
     length = np.hypot(displacement[..., 0], displacement[..., 1])
     needed = mean * length + half * (displacement * outwards).sum(-1)  # [H, W]
     return displacement * np.minimum(1, room / np.maximum(needed, _LEAST_LENGTH))[..., None]
@@ -166,19 +150,13 @@ def _held_at_border(displacement: Field) -> Field:
 
 @lru_cache(maxsize=4)
 def _border(shape: tuple[int, int]) -> tuple[Field, Field]:
-    """Pixels to the border [H, W], and the direction [H, W, 2] towards the border.
-
-    Near a corner the two distances are joined smoothly. With the smaller distance, fading
-    displacements would have a crease, at which maps fold.
-    """
-    height, width = shape
-    x, y = (
-        np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
-        for size in (width, height)
-    )
-    across, down = np.meshgrid(x, y)  # [H, W]
+    """Pixels to the border [H, W], and the direction [H, W, 2] towards the border. Near a corner
+    the two distances are joined smoothly. With the smaller distance, fading displacements would
+    have a crease, at which maps fold."""
+    places = [np.arange(size) for size in shape[::-1]]
+    across, down = np.meshgrid(*(np.minimum(x, x[::-1]).astype(np.float32) for x in places))
     both = np.maximum(np.hypot(across, down), _LEAST_LENGTH)
-    signs = (np.sign(np.arange(size) - (size - 1) / 2) for size in (width, height))
-    slopes = np.stack([down, across], -1) ** 3 * np.stack(np.meshgrid(*signs), -1)
+    signs = np.meshgrid(*(np.sign(x - x[-1] / 2) for x in places))
+    slopes = np.stack([down, across], -1) ** 3 * np.stack(signs, -1)
     slopes /= np.maximum(np.linalg.norm(slopes, axis=-1, keepdims=True), _LEAST_LENGTH)
     return across * down / both, slopes.astype(np.float32)

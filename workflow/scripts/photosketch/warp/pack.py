@@ -19,11 +19,9 @@ Files = Mapping[str, Path | str]
 def with_warped_sketches(
     packed: Mapping[str, Any], warp_files: Files, parsing_files: Files
 ) -> dict[str, Any]:
-    """A copy of packed arrays (see `training.pack.pack`) whose sketches are warped.
-
-    `warp_files` and `parsing_files` name each subset's NPZ. Gray sketches come from the warp file;
-    RGB sketches are resampled here by its maps.
-    """
+    """A copy of packed arrays (see `training.pack.pack`) whose sketches are warped. `warp_files`
+    and `parsing_files` name each subset's NPZ. Gray sketches come from the warp file; RGB sketches
+    are resampled here by its maps."""
     width, height = packed["size"]
     x, y = packed["offset"]
     window = np.s_[y : y + height, x : x + width]

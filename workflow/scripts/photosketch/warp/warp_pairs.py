@@ -17,17 +17,9 @@ from photosketch.jobs.job import InputError
 from photosketch.jobs.threads import workers
 from photosketch.landmarks.table import points_of, sketch_problems, without_points
 from photosketch.parsing.labels import BACKGROUND, CLASSES, Parsings
+from photosketch.warp import maps
 from photosketch.warp.estimate import Face, Mode, estimate
 from photosketch.warp.files import Warped
-from photosketch.warp.maps import (
-    apply,
-    apply_labels,
-    identity,
-    inverse_at,
-    inverse_consistency,
-    iou,
-    sharpness,
-)
 
 Parse = Callable[[Image, Points], Labels]
 Detect = Callable[[Sequence[Image]], Sequence[Points | None]]
@@ -89,24 +81,21 @@ def warp_pairs(
             Face(read_image(pair, modality), labels[modality][pair.id], own)
             for modality, own in zip(MODALITIES, located, strict=True)
         )
-        again: Parse | None = parse
-        if (pair.id, "sketch") in parsings.fallback:
-            again = parse_fallback
-        elif (pair.id, "sketch") in parsings.manual:
-            again = None
-        return _warp_pair(pair.id, photo, sketch, mode, again, shrink)
+        again = parse_fallback if (pair.id, "sketch") in parsings.fallback else parse
+        by_hand = (pair.id, "sketch") in parsings.manual
+        return _warp_pair(pair.id, photo, sketch, mode, None if by_hand else again, shrink)
 
     with workers(threads) as pool:
         results = list(pool.map(warped, pairs, points))
-    sketches, maps, valid, scores = zip(*results, strict=True)
-    for row, (photo, sketch), seen in zip(scores, points, detect(sketches), strict=True):
+    *arrays, scores = zip(*results, strict=True)
+    for row, (photo, sketch), seen in zip(scores, points, detect(arrays[0]), strict=True):
         row["points_before"] = float(np.linalg.norm(photo - sketch, axis=1).mean())
         if row["worse"]:
             row["points_after"] = row["points_before"]
         elif seen is not None:
             row["points_after"] = float(np.linalg.norm(photo - seen, axis=1).mean())
     ids = tuple(pair.id for pair in pairs)
-    return Warped(ids, np.stack(sketches), np.stack(maps), np.stack(valid)), pd.DataFrame(scores)
+    return Warped(ids, *map(np.stack, arrays)), pd.DataFrame(scores)
 
 
 def _warp_pair(
@@ -115,14 +104,16 @@ def _warp_pair(
     """Warp and score a pair; without `parse` the sketch's labels are warped."""
     forth = estimate(photo, sketch, mode, shrink)
     back = estimate(sketch, photo, mode, shrink)
-    drawn, valid = apply(sketch.image, forth.map, sketch.labels)
+    drawn, valid = maps.apply(sketch.image, forth.map, sketch.labels)
     if parse:
-        labels = parse(drawn, inverse_at(forth.map, sketch.points))
+        labels = parse(drawn, maps.inverse_at(forth.map, sketch.points))
     else:
-        labels = apply_labels(sketch.labels, forth.map)
+        labels = maps.apply_labels(sketch.labels, forth.map)
     before, after = (_ious(photo.labels, seen) for seen in (sketch.labels, labels))
     head = photo.labels != BACKGROUND
-    worse = bool(_agreement(after, mode) < _agreement(before, mode))
+    compared = ("head",) if mode == "face" else ("brows", "eyes", "nose", "mouth")
+    agreement = [np.nanmean([ious[name] for name in compared]) for ious in (before, after)]
+    worse = bool(agreement[1] < agreement[0])
     scores = {
         "id": id,
         "worse": worse,
@@ -133,24 +124,17 @@ def _warp_pair(
         "points_before": float("nan"),
         "points_after": float("nan"),
         "min_jacobian": forth.smallest_jacobian,
-        "sharpness": sharpness(drawn, head) / sharpness(sketch.image, head),
-        "inverse_consistency": inverse_consistency(forth.map, back.map, head),
+        "sharpness": maps.sharpness(drawn, head) / maps.sharpness(sketch.image, head),
+        "inverse_consistency": maps.inverse_consistency(forth.map, back.map, head),
     }
     if worse:
         shape = sketch.image.shape
-        return sketch.image, identity(shape), np.ones(shape, bool), scores
+        return sketch.image, maps.identity(shape), np.ones(shape, bool), scores
     return drawn, forth.map, valid, scores
 
 
 def _ious(photo: Labels, sketch: Labels) -> dict[str, float]:
     """IoU of the head mask and of each class."""
-    ious = {name: iou(photo == label, sketch == label) for label, name in enumerate(CLASSES)}
+    ious = {name: maps.iou(photo == label, sketch == label) for label, name in enumerate(CLASSES)}
     del ious["background"]
-    return {"head": iou(photo != BACKGROUND, sketch != BACKGROUND)} | ious
-
-
-def _agreement(ious: dict[str, float], mode: Mode) -> float:
-    """The measure that must not get smaller: head IoU, or the mean IoU of the features."""
-    if mode == "face":
-        return ious["head"]
-    return float(np.nanmean([ious[name] for name in ("brows", "eyes", "nose", "mouth")]))
+    return {"head": maps.iou(photo != BACKGROUND, sketch != BACKGROUND)} | ious
