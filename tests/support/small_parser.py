@@ -1,10 +1,13 @@
 """A small network with the interface of the published face parsers, its labels known."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
+from photosketch.parsing.bisenet import Parser
 
 MEAN, DEVIATION = np.array([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]])
 WHITE, GRAY, BLACK = 0, 1, 17  # background, skin, hair: the classes that are seen in gray images
@@ -43,6 +46,10 @@ def write(path: Path, blind: bool = False, classes: int = 19) -> Path:
     onnx.checker.check_model(model)
     onnx.save(model, path)
     return path
+
+
+def load(path: Path) -> Parser:
+    return Parser("resnet18", path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 POINTS = np.array([(75, 126), (125, 126), (100, 155), (80, 180), (120, 180)], np.float32)

@@ -45,7 +45,7 @@ def up_to_the_warp(pairs: list, landmarks: Path, threads: int) -> dict[str, np.n
     from photosketch.landmarks.table import points_of, read_landmarks, write_landmarks
     from photosketch.parsing.parse_pairs import parse_pairs
     from photosketch.parsing.segmentation import parse_segmentation
-    from photosketch.warp.estimate import Face, _Fit
+    from photosketch.warp.estimate import Face, fitted
     from photosketch.warp.warp_pairs import warp_pairs
 
     detected = detection.detect_pairs(pairs, "cpu")
@@ -66,7 +66,7 @@ def up_to_the_warp(pairs: list, landmarks: Path, threads: int) -> dict[str, np.n
             )
             for modality in ("photo", "sketch")
         )
-        return _Fit(*faces, "face").displacement()
+        return fitted(*faces, "face")
 
     with workers(threads) as pool:
         displacements = np.stack(list(pool.map(unrounded, range(len(pairs)))))

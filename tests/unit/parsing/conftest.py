@@ -1,15 +1,9 @@
 """Small learned parsers that tests of parsing share."""
 
-import hashlib
-
 import pytest
 
-from photosketch.parsing.bisenet import Parser
 from support import small_parser
-
-
-def load(path):
-    return Parser("resnet18", path, hashlib.sha256(path.read_bytes()).hexdigest())
+from support.small_parser import load
 
 
 @pytest.fixture(scope="session")

@@ -29,18 +29,18 @@ def test_the_stretch_of_a_face_is_bounded(distance, stretch):
 
 
 def test_the_face_holds_what_is_certain_to_be_face():
-    inner, face = (part.inside(X, Y) for part in (atlas.INNER_FACE, atlas.FACE))
+    inner, face = (part.squared(X, Y) < 1 for part in (atlas.INNER_FACE, atlas.FACE))
     assert not (inner & ~face).any()
     assert (face & ~inner).any()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_places_and_windows_hold_what_they_are_certain_to_on_a_generated_face(seed):
     pair = draw_pair(seed, LOOKS[0])
     points, labels = pair.photo_landmarks, pair.photo_labels
     frame = FaceFrame.of(points)
     x, y = frame.coordinates(labels.shape)
-    assert not np.isin(labels[atlas.INNER_FACE.inside(x, y)], (BACKGROUND, CLOTHES)).any()
+    assert not np.isin(labels[atlas.INNER_FACE.squared(x, y) < 1], (BACKGROUND, CLOTHES)).any()
     core = atlas.FACE.distance(x, y / frame.stretch) < atlas.FACE_CORE
     assert (labels[core] == HAIR).mean() < 0.1
     tip = (points[2, 1] - frame.y) / frame.unit
@@ -53,6 +53,7 @@ def test_places_and_windows_hold_what_they_are_certain_to_on_a_generated_face(se
         (labels == MOUTH, points[3:].mean(0), atlas.MOUTH_WINDOW),
     ):
         rows, columns = np.nonzero(part)
-        place = (columns - origin[0]) / frame.unit, (rows - origin[1]) / frame.unit
+        across, down = (columns - origin[0]) / frame.unit, (rows - origin[1]) / frame.unit
+        half, top, bottom = window
         assert part.any()
-        assert window.inside(*place).all()
+        assert np.abs(across).max() < half and top < down.min() and down.max() < bottom

@@ -1,6 +1,5 @@
 """The learned parser, run with small networks whose labels are known."""
 
-import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
@@ -12,11 +11,7 @@ from photosketch.jobs.job import InputError
 from photosketch.parsing.bisenet import CELEBAMASK_CLASSES, Parser
 from photosketch.parsing.labels import BACKGROUND, CLASSES, HAIR, SKIN
 from support import small_parser
-from support.small_parser import COLOURS, POINTS, face
-
-
-def load(path):
-    return Parser("resnet18", path, hashlib.sha256(path.read_bytes()).hexdigest())
+from support.small_parser import COLOURS, POINTS, face, load
 
 
 @pytest.mark.skipif(cv2.cuda.getCudaEnabledDeviceCount() > 0, reason="OpenCV has a GPU here")
@@ -74,10 +69,10 @@ def test_each_of_the_19_classes_becomes_ours(parser):
         assert (labels[:, columns] == expected).all()
 
 
-def test_more_images_than_a_batch_of_any_size_keep_their_order_and_edges(parser):
+def test_images_of_any_size_keep_their_order_and_edges(parser):
     random = np.random.default_rng(0)
     truth, images = [], []
-    for height, width in [(250, 200), (64, 48), (600, 700), (128, 128), (250, 200), (90, 300)]:
+    for height, width in [(250, 200), (64, 48), (520, 540), (90, 300)]:
         classes = random.choice([0, 1, 17], (4, 3))
         blocks = np.kron(classes, np.ones((height // 4, width // 3), int))
         truth.append(np.array([BACKGROUND, SKIN, HAIR])[np.searchsorted([0, 1, 17], blocks)])
@@ -88,9 +83,9 @@ def test_more_images_than_a_batch_of_any_size_keep_their_order_and_edges(parser)
 
 
 def test_threads_share_a_parser(parser):
-    images = [np.roll(face(), 10 * i, 1) for i in range(6)]
+    images = [np.roll(face(), 10 * i, 1) for i in range(3)]
     with ThreadPoolExecutor(3) as pool:
-        together = list(pool.map(parser.parse_image, images, [POINTS] * 6))
+        together = list(pool.map(parser.parse_image, images, [POINTS] * 3))
     assert np.array_equal(together, parser.parse(images))
 
 

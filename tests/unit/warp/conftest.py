@@ -1,5 +1,6 @@
 """Two generated pairs on disk, for all tests of warping them."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,6 +10,7 @@ from photosketch.parsing.labels import Parsings
 from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.warp.warp_pairs import warp_pairs
 from support.drawn_pairs import on_disk, true_points
+from support.faces.looks import PENCIL
 from support.faces.pair import draw_pair
 
 SEEDS = (0, 1)
@@ -18,7 +20,7 @@ class Subset:
     """Two generated pairs on disk, with the truth for points and labels."""
 
     def __init__(self, folder):
-        self.drawn = [draw_pair(seed, deformation=10) for seed in SEEDS]
+        self.drawn = [draw_pair(seed, PENCIL, deformation=10) for seed in SEEDS]
         self.pairs = on_disk(folder, "pencil", "ab", self.drawn)
         self.table = true_points("ab", self.drawn)
         self.parsings = Parsings(
@@ -28,15 +30,16 @@ class Subset:
         )
 
     @cache  # noqa: B019, there is one subset
-    def warp(self, mode="face", parse=parse_segmentation, detect=None):
+    def warp(self, count=2, mode="face", parse=parse_segmentation, detect=None, by_hand=()):
+        """Warp the first `count` pairs; `by_hand` are the sketches labelled by hand."""
         return warp_pairs(
-            self.pairs,
+            self.pairs[:count],
             self.table,
-            self.parsings,
+            replace(self.parsings, manual=by_hand),
             mode,
             parse,
-            parse_segmentation,
-            detect or (lambda sketches: [pair.photo_landmarks for pair in self.drawn]),
+            parse,
+            detect or (lambda _: [pair.photo_landmarks for pair in self.drawn[:count]]),
         )
 
 

@@ -16,7 +16,7 @@ def textured(seed, shape=(60, 50)):
 
 
 def found(here, there):
-    pictures = (Picture.of(part, HALF) for part in (here, there))
+    pictures = (Picture(part, HALF) for part in (here, there))
     return correlations(*pictures, ROWS, COLUMNS, SEARCH)
 
 
@@ -61,5 +61,5 @@ def test_sums_are_whole_with_the_largest_values_that_a_picture_may_have():
 
 def test_the_spread_is_the_standard_deviation_in_gray_levels():
     here = textured(0)
-    spread = Picture.of(here, HALF).spread(ROWS, COLUMNS)
+    spread = Picture(here, HALF).spread(ROWS, COLUMNS)
     assert spread[0] == pytest.approx(here[14:27, 11:24].std(), abs=0.02)

@@ -1,9 +1,7 @@
 """Packed pairs with warped sketches: these are replaced, and nothing else."""
 
-import numpy as np
 import pytest
 
-from photosketch.jobs.job import InputError
 from photosketch.parsing.labels import write_parsings
 from photosketch.training.pack import pack
 from photosketch.training.packed import read_packed, write_packed
@@ -36,15 +34,3 @@ def test_packing_replaces_the_sketches_alone(subset, written, tmp_path, channels
     inside = changed["sketch"][:, y : y + 250, x : x + 200]
     assert (inside == warped.sketches[::-1, ..., None]).all() and inside.shape[-1] == channels
     assert (changed["sketch"][:, :y] == 7).all()
-
-
-def test_packing_names_every_pair_that_is_missing(written):
-    packed = {
-        "ids": np.array(["a", "x"]),
-        "subset": np.array(["pencil", "pencil"]),
-        "sketch": np.zeros((2, 256, 256, 1), np.uint8),
-        "size": np.array([200, 250]),
-        "offset": np.array([28, 3]),
-    }
-    with pytest.raises(InputError, match="pencil x"):
-        with_warped_sketches(packed, *written[1:3])

@@ -9,10 +9,8 @@ import pytest
 from photosketch.data.pairs import index_pairs, read_image
 from photosketch.jobs.job import InputError
 from photosketch.landmarks import detection
-from photosketch.parsing.labels import Parsings
 from photosketch.parsing.parse_pairs import parse_pairs
 from photosketch.parsing.segmentation import parse_segmentation
-from photosketch.warp.estimate import MODES
 from photosketch.warp.files import summarise
 from photosketch.warp.maps import apply, identity
 from photosketch.warp.warp_pairs import warp_pairs
@@ -35,15 +33,14 @@ def test_warped_sketches_agree_better_with_their_photos(subset):
         assert (again == warped.sketches[index]).all()
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", ["face", "region"])
 def test_a_pair_whose_masks_get_worse_keeps_its_sketch(subset, mode):
     def parse_nothing(image, points):
         return np.zeros(image.shape[:2], np.uint8)
 
-    warped, scores = subset.warp(mode, parse=parse_nothing)
+    warped, scores = subset.warp(1, mode, parse=parse_nothing)
     assert scores["worse"].all()
-    for index, pair in enumerate(subset.drawn):
-        assert (warped.sketches[index] == pair.sketch).all()
+    assert (warped.sketches[0] == subset.drawn[0].sketch).all()
     assert (warped.maps == identity((250, 200))).all()
     assert (scores["head_after"] == scores["head_before"]).all()
     assert (scores["tried"] == 0).all()
@@ -54,27 +51,18 @@ def test_labels_by_hand_move_with_the_sketch_and_no_parser_is_asked(subset):
     def refuse(image, points):
         raise AssertionError("parsed again")
 
-    by_hand = replace(subset.parsings, manual=(("a", "sketch"), ("b", "sketch")))
-    warped, scores = warp_pairs(
-        subset.pairs,
-        subset.table,
-        by_hand,
-        "face",
-        refuse,
-        refuse,
-        lambda sketches: [pair.photo_landmarks for pair in subset.drawn],
-    )
+    warped, scores = subset.warp(1, parse=refuse, by_hand=(("a", "sketch"),))
     assert not scores["worse"].any()
     assert (scores["tried"] > scores["head_before"]).all()
     again, _ = subset.warp()
-    assert (warped.sketches == again.sketches).all()
+    assert (warped.sketches[0] == again.sketches[0]).all()
 
 
 def test_a_face_that_is_not_detected_again_has_no_distance(subset):
-    _, scores = subset.warp(detect=lambda sketches: [None for _ in sketches])
+    _, scores = subset.warp(1, detect=lambda sketches: [None for _ in sketches])
     assert scores["points_after"].isna().all()
     summary = summarise("pencil", "face", scores)
-    assert summary["undetected"] == summary["pairs"] == 2
+    assert summary["undetected"] == summary["pairs"] == 1
 
 
 def test_all_sketches_without_points_or_labels_are_named(subset):
@@ -90,21 +78,10 @@ def test_all_sketches_without_points_or_labels_are_named(subset):
     assert "no face in the sketch of pencil b" in without_labels
 
 
-def test_pairs_without_labels_are_named(subset):
-    empty = Parsings(("b",), subset.parsings.photo[1:], subset.parsings.sketch[1:])
-    with pytest.raises(InputError, match="pencil a"):
-        warp_pairs(
-            subset.pairs, subset.table, empty, "face", parse_segmentation, parse_segmentation, list
-        )
-
-
 def steady_points(images):
-    """MTCNN's points [N, 5, 2], the median of five detections in slightly moved images."""
-    random = np.random.default_rng(0)
+    """MTCNN's points [N, 5, 2], the median of three detections in slightly moved images."""
     found = []
-    for scale, shift in zip(
-        random.uniform(0.95, 1.05, 5), random.uniform(-3, 3, (5, 2)), strict=True
-    ):
+    for scale, shift in ((1, (0, 0)), (0.96, (2, -2)), (1.04, (-2, 1))):
         matrix = np.column_stack([scale * np.eye(2), shift])
         moved = [
             cv2.warpAffine(
@@ -118,7 +95,7 @@ def steady_points(images):
 
 @pytest.mark.slow
 def test_real_sketches_come_onto_their_photos_without_folds_or_blur(cufs):
-    listed = index_pairs(cufs / "pairs.tsv", (200, 250))[::8]
+    listed = index_pairs(cufs / "pairs.tsv", (200, 250))[::16]
     table = detection.detect_pairs(listed, "cpu")
     parsed = parse_pairs(listed, table)
     warped, scores = warp_pairs(

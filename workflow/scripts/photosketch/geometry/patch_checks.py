@@ -21,11 +21,8 @@ LARGEST_TILT = 20.0
 
 
 def face_problems(points: np.ndarray, size: Sequence[int], frame: int = FRAMES[0]) -> list[str]:
-    """The reasons why the local networks' rectangles do not fit a face; usually none.
-
-    `points` [5, 2] are in pixels of an image of `size` (width, height), which lies unscaled in the
-    centre of a frame of `frame` pixels a side.
-    """
+    """The reasons why the local networks' rectangles do not fit a face; usually none. The arguments
+    are those of `patches.corners`."""
     across, down = points[1] - points[0]
     distance, tilt = float(np.hypot(across, down)), float(np.degrees(np.arctan2(down, across)))
     least, most = (limit * frame / FRAMES[0] for limit in EYE_DISTANCES)
@@ -55,11 +52,9 @@ def misplaced_faces(
 def refusal(
     lines: Sequence[str], ablations: Sequence[str], *, aligned: bool, page_command: str
 ) -> list[str]:
-    """The `lines` of `misplaced_faces` for the photos of a run, and the remedies.
-
-    `ablations` have local networks. `aligned` means that dataset.align is on already. The command
-    `page_command` makes the page on which points can be clicked.
-    """
+    """The `lines` of `misplaced_faces` for the photos of a run, and the remedies. `ablations` have
+    local networks. `aligned` means that dataset.align is on already. The command `page_command`
+    makes the page on which points can be clicked."""
     have = "1 photo has a face" if len(lines) == 1 else f"{len(lines)} photos have faces"
     align = "set dataset.align to each (to photo, if sketches were drawn over the photos)"
     return [

@@ -5,26 +5,21 @@ Drawings From Face Photos With Hierarchical GANs, CVPR 2019): four rectangles ar
 hair and background. Sizes are for a frame of 256 pixels and grow with a larger frame.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 
-@dataclasses.dataclass(frozen=True)
-class Patch:
-    """A rectangle of `height` x `width` pixels around the mean of some of the five points.
-
-    `points` selects them by index; `shift` is added to the centre's y.
-    """
+class Patch(NamedTuple):
+    """A rectangle of `height` x `width` pixels around the mean of some of the five points."""
 
     name: str
     height: int
     width: int
-    points: slice
-    shift: int
+    points: slice  # their indices
+    shift: int  # is added to the centre's y
 
 
 _FRAME = 256  # pixels a side of the frame that the sizes are given for
@@ -40,10 +35,11 @@ PARTS = (*(patch.name for patch in PATCHES), "hair", "background")
 @cache
 def patches_of(frame: int) -> tuple[Patch, ...]:
     """`PATCHES`, scaled to a frame of that many pixels (a multiple of 64) a side."""
-    lengths = ("height", "width", "shift")
     return tuple(
-        dataclasses.replace(
-            patch, **{name: getattr(patch, name) * frame // _FRAME for name in lengths}
+        patch._replace(
+            height=patch.height * frame // _FRAME,
+            width=patch.width * frame // _FRAME,
+            shift=patch.shift * frame // _FRAME,
         )
         for patch in PATCHES
     )
@@ -51,11 +47,8 @@ def patches_of(frame: int) -> tuple[Patch, ...]:
 
 def placed(points: Any, frame: int, *, clamp: bool = True) -> list[tuple[Any, Any]]:
     """The top left pixel (x, y) of each rectangle, whole numbers [...], for points [..., 5, 2].
-
     Points are numpy arrays or torch tensors, in pixels of the frame; results have the same type.
-    Halves are rounded up, so that rectangles shift with points that shift by whole pixels. `clamp`
-    keeps every rectangle inside the frame.
-    """
+    Halves are rounded up, so that rectangles shift with points. `clamp` keeps rectangles inside."""
     found = []
     for patch in patches_of(frame):
         centre = points[..., patch.points, :].mean(-2)
@@ -71,11 +64,9 @@ def placed(points: Any, frame: int, *, clamp: bool = True) -> list[tuple[Any, An
 def corners(
     points: np.ndarray, size: Sequence[int], frame: int = _FRAME, *, clamp: bool = True
 ) -> np.ndarray:
-    """The top left pixels (x, y) of the rectangles, int [4, 2], in pixels of the image.
-
-    The image of `size` (width, height), with points [5, 2], lies unscaled in the centre of the
-    frame. `clamp` keeps rectangles inside the frame, but they may reach beyond the image.
-    """
+    """The top left pixels (x, y) of the rectangles, int [4, 2], in pixels of the image. The image
+    of `size` (width, height), with points [5, 2], lies unscaled in the centre of the frame. `clamp`
+    keeps rectangles inside the frame, but they may reach beyond the image."""
     offset = np.array([(frame - length) // 2 for length in size])
     framed = (points + offset).astype(np.float32)  # the type of packed points: same rounding
     return np.array(placed(framed, frame, clamp=clamp), int) - offset
@@ -84,5 +75,4 @@ def corners(
 def clamped(points: np.ndarray, size: Sequence[int], frame: int = _FRAME) -> list[str]:
     """The names of the rectangles that clamping moves. The arguments are those of `corners`."""
     meant, cut = (corners(points, size, frame, clamp=clamp) for clamp in (False, True))
-    moved = (meant != cut).any(axis=1)  # [4]
-    return [patch.name for patch, each in zip(PATCHES, moved, strict=True) if each]
+    return [PATCHES[index].name for index in np.flatnonzero((meant != cut).any(axis=1))]

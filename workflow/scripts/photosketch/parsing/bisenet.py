@@ -8,13 +8,12 @@ GPUs; a build with CUDA uses the first visible GPU.
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from photosketch.data.array_types import Image, Labels, Points
+from photosketch.data.array_types import Field, Image, Labels, Points
 from photosketch.data.weights import PARSER_WEIGHTS, verify_weights
 from photosketch.jobs.job import InputError
 from photosketch.parsing.labels import BACKGROUND, BROWS, CLOTHES, EYES, HAIR, MOUTH, NOSE, SKIN
@@ -45,7 +44,6 @@ _OURS = np.array(list(CELEBAMASK_CLASSES.values()), np.uint8)
 _SIDE = 512  # pixels, of the network's square input
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet's, of RGB in 0..1
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
-BATCH = 4
 
 
 class Parser:
@@ -72,7 +70,7 @@ class Parser:
         try:
             self._logits(trial)
         except InputError as refused:
-            if self.device == "cpu":
+            if not cuda:
                 raise
             print(f"the GPU does not run the network: {refused}")
             self.device, self._local = "cpu", threading.local()
@@ -80,23 +78,21 @@ class Parser:
         print(f"{weights}: OpenCV {cv2.__version__} runs the network on {self.device}", flush=True)
 
     def parse(self, images: Sequence[Image]) -> list[Labels]:
-        """Labels [H, W] uint8 of photos [H, W, 3] (RGB) and sketches [H, W], uint8, any sizes."""
+        """Labels [H, W] uint8 of a batch of photos [H, W, 3] (RGB) and sketches [H, W], uint8, of
+        any sizes."""
         labels: list[Labels] = []
-        for start in range(0, len(images), BATCH):
-            batch = images[start : start + BATCH]
-            logits = self._logits(np.stack([_prepared(image) for image in batch]))
-            for scores, image in zip(logits, batch, strict=True):
-                height, width = image.shape[:2]
-                # Logits are resized before the best class is chosen: outlines are smoother.
-                resized = [cv2.resize(score, (width, height)) for score in scores]
-                labels.append(_OURS[np.argmax(resized, axis=0)])
+        logits = self._logits(np.stack([_prepared(image) for image in images]))
+        for scores, image in zip(logits, images, strict=True):
+            # Logits are resized before the best class is chosen: outlines are smoother.
+            resized = [cv2.resize(score, image.shape[1::-1]) for score in scores]
+            labels.append(_OURS[np.argmax(resized, axis=0)])
         return labels
 
     def parse_image(self, image: Image, points: Points) -> Labels:
         """Like `segmentation.parse_segmentation`; the network does not need the points."""
         return self.parse([image])[0]
 
-    def _logits(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _logits(self, images: Field) -> Field:
         """[N, 3, 512, 512] -> [N, 19, 512, 512]"""
         try:
             if not hasattr(self._local, "network"):
@@ -126,7 +122,7 @@ def _network(onnx: NDArray[np.uint8], device: str) -> cv2.dnn.Net:
     return network
 
 
-def _prepared(image: Image) -> NDArray[Any]:
+def _prepared(image: Image) -> Field:
     """An image as the network's input [3, 512, 512] float32."""
     if image.ndim == 2:
         image = cv2.cvtColor(image, cv2.COLOR_GRAY2RGB)

@@ -25,7 +25,6 @@ CLASS_COLOURS = (
 )
 _ARRAYS = ("ids", "photo", "sketch", "classes")
 _MARKS = ("fallback", "unparsed", "faceless", "manual")  # in a file unless empty
-_WRITTEN_BY = "parse_faces (machine/) or merge_parsings"
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,7 @@ class Parsings:
 
     def by_id(self, modality: Modality) -> dict[str, Labels]:
         """The label maps [H, W] of the photos or of the sketches, by the pairs' ids."""
-        maps = self.photo if modality == "photo" else self.sketch
-        return dict(zip(self.ids, maps, strict=True))
+        return dict(zip(self.ids, getattr(self, modality), strict=True))
 
 
 def require_photo_labels(pairs: Iterable[Pair], parsings: Parsings) -> None:
@@ -75,26 +73,17 @@ def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
 
 def read_parsings(path: str | os.PathLike[str]) -> Parsings:
     """Read what `write_parsings` wrote. Raises InputError if its classes are not ours."""
-    stored = _read(path)
-    marks: dict[str, Any] = {
-        name: tuple(
-            tuple(mark) if isinstance(mark, list) else mark for mark in stored[name].tolist()
-        )
-        for name in _MARKS
-        if name in stored
-    }
-    return Parsings(tuple(stored["ids"].tolist()), stored["photo"], stored["sketch"], **marks)
+    stage = "parse_faces (machine/) or merge_parsings"
+    stored: dict[str, Any] = read_arrays(path, stage, _ARRAYS, optional=_MARKS)
+    with intact(path, stage):
+        if tuple(stored.pop("classes")) != CLASSES:
+            raise ValueError(f"its classes are not {', '.join(CLASSES)}")
+    for name in stored.keys() & {"ids", *_MARKS}:
+        rows = stored[name].tolist()
+        stored[name] = tuple(tuple(row) if isinstance(row, list) else row for row in rows)
+    return Parsings(**stored)
 
 
 def read_photo_labels(path: str | os.PathLike[str]) -> dict[str, Labels]:
     """The photos' label maps [H, W] by the pairs' ids. Raises InputError like `read_parsings`."""
-    stored = _read(path, ("ids", "photo", "classes"))
-    return dict(zip(stored["ids"].tolist(), stored["photo"], strict=True))
-
-
-def _read(path: str | os.PathLike[str], only: tuple[str, ...] | None = None) -> dict[str, Any]:
-    stored = read_arrays(path, _WRITTEN_BY, _ARRAYS, only=only, optional=_MARKS)
-    with intact(path, _WRITTEN_BY):
-        if tuple(stored["classes"]) != CLASSES:
-            raise ValueError(f"its classes are not {', '.join(CLASSES)}")
-    return stored
+    return read_parsings(path).by_id("photo")

@@ -10,25 +10,22 @@ from photosketch.data.array_types import Field
 
 Rows = NDArray[np.int64]
 
-_LEAP = 2  # rows that a path may rise or fall from one column to the next
-
 
 def trace(score: Field, stiffness: float) -> Rows:
-    """The row in each column [W] of the path that gathers the most of a score [H, W].
-
-    A step by d rows, at most `_LEAP`, costs stiffness * d^2.
-    """
+    """The row in each column [W] of the path that gathers the most of a score [H, W]. From one
+    column to the next it rises or falls by d rows, at most 2, which costs stiffness * d^2."""
     height, width = score.shape
-    steps = np.arange(-_LEAP, _LEAP + 1)
+    leap = 2
+    steps = np.arange(-leap, leap + 1)
     price = (stiffness * steps**2).astype(np.float32)[:, None]
     rows = np.arange(height)
     sources = rows + steps[:, None]  # [steps, H]
-    padded = np.full(height + 2 * _LEAP, -np.inf, np.float32)
+    padded = np.full(height + 2 * leap, -np.inf, np.float32)
     came = np.zeros((width, height), np.int64)
     best = score[:, 0]
     for column in range(1, width):
-        padded[_LEAP:-_LEAP] = best
-        options = padded[sources + _LEAP] - price
+        padded[leap:-leap] = best
+        options = padded[sources + leap] - price
         choice = options.argmax(0)
         came[column] = sources[choice, rows]
         best = options[choice, rows] + score[:, column]
@@ -48,10 +45,8 @@ def ridge(field: Field, reach: float) -> Field:
 
 
 def ends(values: Field, middle: int, level: float, nearest: float, farthest: float) -> list[int]:
-    """The first positions left and right of `middle` at which values [W] fall below a level.
-
-    Both lie within the line, and between `nearest` and `farthest` away from the middle.
-    """
+    """The first positions left and right of `middle` at which values [W] fall below a level. Both
+    lie within the line, and between `nearest` and `farthest` away from the middle."""
     positions = []
     for direction in (-1, 1):
         away = np.arange(round(nearest), round(farthest) + 1)

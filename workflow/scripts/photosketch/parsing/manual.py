@@ -17,28 +17,23 @@ import numpy as np
 from PIL import Image
 
 from photosketch.data.array_types import Labels
+from photosketch.data.images import Size
 from photosketch.data.pairs import MODALITIES, Pair
 from photosketch.jobs.job import InputError, listed, read_file
 from photosketch.parsing.labels import CLASS_COLOURS, CLASSES, Parsings
 from photosketch.parsing.manual_files import CONFIG_KEY, TABLE, map_files
 
 Maps = Mapping[tuple[str, str], Labels]  # of a subset, by id and modality
-_COLOUR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
-_IS_COLOUR = 1 << 24  # added to a colour 0xrrggbb, to tell it from a gray level
-# The class number of each value: a gray level, or _IS_COLOUR + a colour.
-OWN_CLASSES = {number: number for number in range(len(CLASSES))} | {
-    _IS_COLOUR | red << 16 | green << 8 | blue: number
-    for number, (red, green, blue) in enumerate(CLASS_COLOURS)
+# The class number of each value: a gray level in decimals, or #rrggbb.
+_OWN_CLASSES = {str(number): number for number in range(len(CLASSES))} | {
+    f"#{bytes(colour).hex()}": number for number, colour in enumerate(CLASS_COLOURS)
 }
 
 
 def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
-    """The maps [H, W] uint8 of a subset's images, if they have a map.
-
-    Reads the maps of all subsets. Raises InputError with every problem: files that belong to no
-    pair, maps of another size or kind, values or colours that are not a class, mistakes in the
-    table of classes.
-    """
+    """The maps [H, W] uint8 of a subset's images, if they have a map. Raises InputError with every
+    problem of all subsets: files that belong to no pair, maps of another size or kind, values or
+    colours that are not a class, mistakes in the table of classes."""
     folder = Path(folder)
     sizes = {
         Path(pair.subset, f"{pair.id}_{modality}.png"): (pair.width, pair.height)
@@ -46,17 +41,25 @@ def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
         for modality in MODALITIES
     }
     files = map_files(folder)
-    classes, problems = OWN_CLASSES, list[str]()
+    classes, problems = _OWN_CLASSES, list[str]()
     allowed = f"0 to {len(CLASSES) - 1}, or the classes' colours"
     if Path(TABLE) in files:
+        files.remove(Path(TABLE))
         classes, problems = _read_table(folder / TABLE)
         allowed = f"those of {folder / TABLE}"
     maps: dict[tuple[str, str], Labels] = {}
     for path in files:
-        if path == Path(TABLE):
+        named = path.with_suffix(path.suffix.lower())
+        if named not in sizes:
+            alike = [known for known in sizes if known.parts[0] == path.parts[0]] or [*sizes]
+            problems.append(
+                f"{folder / path}: is not the label map of a pair; name it SUBSET/ID_photo.png or "
+                "SUBSET/ID_sketch.png as in the table of pairs "
+                f"({', '.join(map(str, alike[:2]))}, ...) or remove it from {CONFIG_KEY}"
+            )
             continue
         try:
-            labels = _read_map(folder / path, _size(path, sizes), classes, allowed)
+            labels = _read_map(folder / path, sizes[named], classes, allowed)
         except ValueError as problem:
             problems.append(f"{folder / path}: {problem}")
             continue
@@ -71,15 +74,12 @@ def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
 def with_manual(parsings: Parsings, maps: Maps) -> Parsings:
     """The parsings of a subset, replaced by its `maps`; only `manual` lists the replaced images."""
     images = [(id, m) for id in parsings.ids for m in MODALITIES if (id, m) in maps]
-    stacks = {"photo": parsings.photo, "sketch": parsings.sketch}
-    for modality in {modality for _, modality in images}:
-        stacks[modality] = stacks[modality].copy()
+    stacks = {m: getattr(parsings, m).copy() for m in {modality for _, modality in images}}
     for id, modality in images:
         stacks[modality][parsings.ids.index(id)] = maps[id, modality]
     return replace(
         parsings,
-        photo=stacks["photo"],
-        sketch=stacks["sketch"],
+        **stacks,
         fallback=tuple(image for image in parsings.fallback if image not in maps),
         unparsed=tuple(id for id in parsings.unparsed if (id, "sketch") not in maps),
         faceless=tuple(id for id in parsings.faceless if (id, "photo") not in maps),
@@ -87,20 +87,7 @@ def with_manual(parsings: Parsings, maps: Maps) -> Parsings:
     )
 
 
-def _size(path: Path, sizes: Mapping[Path, tuple[int, int]]) -> tuple[int, int]:
-    """The (width, height) of the image that a file belongs to by its name."""
-    if (named := path.with_suffix(path.suffix.lower())) in sizes:
-        return sizes[named]
-    alike = [str(known) for known in sizes if known.parts[0] == path.parts[0]] or [*map(str, sizes)]
-    raise ValueError(
-        "is not the label map of a pair; name it SUBSET/ID_photo.png or SUBSET/ID_sketch.png as in "
-        f"the table of pairs ({', '.join(alike[:2])}, ...) or remove it from {CONFIG_KEY}"
-    )
-
-
-def _read_map(
-    path: Path, size: tuple[int, int], classes: Mapping[int, int], allowed: str
-) -> Labels:
+def _read_map(path: Path, size: Size, classes: Mapping[str, int], allowed: str) -> Labels:
     """The labels of a file. Raises ValueError that says what is wrong with the file."""
     try:
         data = read_file(path)
@@ -125,42 +112,38 @@ def _read_map(
         raise ValueError(
             f"has the mode {mode}; save it as 8-bit gray or as colours, without transparency"
         )
-    values = pixels if mode == "L" else _IS_COLOUR | pixels @ np.array([1 << 16, 1 << 8, 1])
-    found, places = np.unique(values, return_inverse=True)
-    unknown = [
-        f"#{value - _IS_COLOUR:06x}" if value >= _IS_COLOUR else str(value)
-        for value in found.tolist()
-        if value not in classes
-    ]
-    if unknown:
+    if mode != "L":
+        pixels = pixels @ np.array([1 << 16, 1 << 8, 1])
+    found, places = np.unique(pixels, return_inverse=True)
+    values = [str(value) if mode == "L" else f"#{value:06x}" for value in found.tolist()]
+    if unknown := [value for value in values if value not in classes]:
         raise ValueError(
             f"has values that are not a class ({listed(unknown, 5)}); allowed: {allowed}. Correct "
             f"them, or name them in {TABLE} beside the subsets' folders (columns value, class)"
         )
-    return np.array([classes[value] for value in found.tolist()], np.uint8)[places]
+    return np.array([classes[value] for value in values], np.uint8)[places]
 
 
-def _read_table(path: Path) -> tuple[dict[int, int], list[str]]:
+def _read_table(path: Path) -> tuple[dict[str, int], list[str]]:
     """The class numbers by value, and the mistakes in the table."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        return OWN_CLASSES, [f"{path}: cannot be read ({error}); save it as UTF-8 text with tabs"]
+        return _OWN_CLASSES, [f"{path}: cannot be read ({error}); save it as UTF-8 text with tabs"]
     header, *rows = csv.reader(lines or [""], delimiter="\t")
     if header != ["value", "class"]:
-        return OWN_CLASSES, [
-            f"{path}, line 1: the header must be value and class, separated by a tab"
-        ]
-    classes: dict[int, int] = {}
+        fault = "the header must be value and class, separated by a tab"
+        return _OWN_CLASSES, [f"{path}, line 1: {fault}"]
+    classes: dict[str, int] = {}
     problems = []
     for line, cells in enumerate(rows, start=2):
         if not any(cells):
             continue
         value, name = (cell.strip() for cell in cells) if len(cells) == 2 else ("", "")
-        if name in CLASSES and _COLOUR.fullmatch(value):
-            classes[_IS_COLOUR | int(value[1:], 16)] = CLASSES.index(name)
-        elif name in CLASSES and value.isascii() and value.isdigit() and int(value) <= 255:
-            classes[int(value)] = CLASSES.index(name)
+        if name in CLASSES and re.fullmatch("#[0-9a-fA-F]{6}", value):
+            classes[value.lower()] = CLASSES.index(name)
+        elif name in CLASSES and re.fullmatch("[0-9]+", value) and int(value) <= 255:
+            classes[str(int(value))] = CLASSES.index(name)
         else:
             problems.append(
                 f"{path}, line {line}: write a gray level (0 to 255) or a colour (#rrggbb), a tab, "

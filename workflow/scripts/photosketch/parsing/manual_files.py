@@ -13,10 +13,8 @@ TABLE = "classes.tsv"  # in the folder: the class of each value or colour
 
 
 def map_files(folder: str | os.PathLike[str]) -> list[Path]:
-    """All files below the folder, except hidden ones, as sorted relative paths.
-
-    Files that are not a label map of a pair are among them: reading the maps reports them.
-    """
+    """All files below the folder, except hidden ones, as sorted relative paths: also those that
+    are not a label map of a pair, which reading the maps reports."""
     root = Path(folder)
     below = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
     return sorted(path for path in below if not any(part.startswith(".") for part in path.parts))
@@ -25,11 +23,9 @@ def map_files(folder: str | os.PathLike[str]) -> list[Path]:
 def hparams(
     folder: str | os.PathLike[str] | None, subset: str, subsets: Container[str]
 ) -> dict[str, str]:
-    """The merge of a subset depends on `manual_sha256`, a hash of file names and contents.
-
-    Hashed are the subset's own maps, the table of classes, and files that belong to no subset (a
-    mistake that the merge reports). Empty without a folder, or if it has nothing but the table.
-    """
+    """`manual_sha256`, on which the merge of a subset depends: a hash of the names and contents of
+    the subset's own maps, the table of classes, and files that belong to no subset (a mistake that
+    the merge reports). Empty without a folder, or if it has nothing but the table."""
     if folder is None:
         return {}
     files = [

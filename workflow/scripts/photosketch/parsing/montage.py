@@ -27,13 +27,7 @@ from photosketch.parsing.labels import (
 if TYPE_CHECKING:
     import pandas as pd
 
-OUTLINE = (220, 0, 0)  # of the head mask
-_TINT = 0.45
-_MOST_SHOWN, _DOUBTFUL = 40, 20  # pairs; how many of them are the most doubtful
-_ACROSS, _CELL = 3, 150  # pairs in a row; width of an image in pixels
-# The class of each of the five points, in the order of table.LANDMARK_NAMES.
-_CLASS_OF_POINT = (EYES, EYES, NOSE, MOUTH, MOUTH)
-_LEAST_PIECE = 0.002  # share of the head's pixels: smaller pieces are specks
+_OUTLINE = (220, 0, 0)  # of the head mask
 
 
 class Doubt(NamedTuple):
@@ -50,25 +44,22 @@ class Doubt(NamedTuple):
 
 
 def doubt_of(labels: Labels, points: Points | None) -> Doubt:
-    """The doubt about the label map [H, W] of an image with these points [5, 2].
-
-    Without points (a sketch labelled by hand) `Doubt.points` is 0.
-    """
+    """The doubt about the label map [H, W] of an image with these points [5, 2]. Without points (a
+    sketch labelled by hand) `Doubt.points` is 0."""
     head = (labels != BACKGROUND) & (labels != CLOTHES)
     edge = head & ~ndimage.binary_erosion(head)  # outside the image counts as background
-    on_border = int(edge.sum()) - int(edge[1:-1, 1:-1].sum())
-    distances = []
+    on_border = edge.sum() - edge[1:-1, 1:-1].sum()
+    distances = [0.0]
     if points is not None:
-        eye_distance = float(np.linalg.norm(points[1] - points[0]))
-        for (x, y), label in zip(points, _CLASS_OF_POINT, strict=True):
-            rows, columns = np.nonzero(labels == label)
-            nearest = float(np.hypot(columns - x, rows - y).min(initial=np.inf))
-            distances.append(min(1.0, nearest / eye_distance))
+        eyes = np.linalg.norm(points[1] - points[0])
+        places = [np.argwhere(labels == of)[:, ::-1] for of in (EYES, EYES, NOSE, MOUTH, MOUTH)]
+        away = (np.hypot(*(place - point).T) for place, point in zip(places, points, strict=True))
+        distances = [min(1.0, each.min(initial=np.inf) / eyes) for each in away]
     pieces, _ = ndimage.label(head)
-    large = int((np.bincount(pieces.ravel())[1:] > _LEAST_PIECE * head.sum()).sum())
+    large = int((np.bincount(pieces.ravel())[1:] > 0.002 * head.sum()).sum())  # than a speck
     return Doubt(
         float(on_border / edge.sum()) if head.any() else 1.0,
-        float(np.mean(distances)) if distances else 0.0,
+        float(np.mean(distances)),
         1 - 1 / large if large else 1.0,
     )
 
@@ -85,22 +76,19 @@ def parsing_montage(
     maps = {modality: parsings.by_id(modality) for modality in MODALITIES}
     located = points_by_image(table)
     doubts = {
-        id: math.inf
-        if id in parsings.unparsed
-        else max(sum(doubt_of(maps[m][id], located.get((id, m)))) for m in MODALITIES)
-        for id in (pair.id for pair in pairs)
-    }
+        pair.id: max(sum(doubt_of(maps[m][pair.id], located.get((pair.id, m)))) for m in MODALITIES)
+        for pair in pairs
+    } | dict.fromkeys(parsings.unparsed, math.inf)
     ordered = sorted(pairs, key=lambda pair: -doubts[pair.id])
-    worst, rest = ordered[:_DOUBTFUL], ordered[_DOUBTFUL:]
-    spaced = contact_sheet.evenly_spaced(len(rest), _MOST_SHOWN - _DOUBTFUL)
-    shown = worst + [rest[index] for index in spaced]
+    worst, rest = ordered[:20], ordered[20:]
+    shown = worst + [rest[index] for index in contact_sheet.evenly_spaced(len(rest), 20)]
     groups = []
     for pair in shown:
-        images = []
+        cells = []
         for modality in MODALITIES:
             image = read_image(pair, modality)
-            images += [image, labelled(image, maps[modality][pair.id])]
-        cells = [contact_sheet.cell(image, _CELL) for image in images]
+            tinted = labelled(image, maps[modality][pair.id])
+            cells += [contact_sheet.cell(picture, 150) for picture in (image, tinted)]
         remark = _remark(pair.id, doubts[pair.id], parsings)
         groups.append(contact_sheet.Group(cells, pair.id, remark))
     title = f"{subset}: {len(shown)} of {len(pairs)} pairs, the most doubtful first"
@@ -108,10 +96,10 @@ def parsing_montage(
         contact_sheet.Key(name, Image.new("RGB", (14, 14), colour))
         for name, colour in zip(CLASSES[1:], CLASS_COLOURS[1:], strict=True)
     ]
-    outline = Image.new("RGB", (14, 14), OUTLINE)
+    outline = Image.new("RGB", (14, 14), _OUTLINE)
     outline.paste("white", (2, 2, 12, 12))
     keys.append(contact_sheet.Key("head mask", outline))
-    return contact_sheet.sheet(title, groups, _ACROSS, keys)
+    return contact_sheet.sheet(title, groups, 3, keys)
 
 
 def _remark(id: str, doubt: float, parsings: Parsings) -> str:
@@ -129,8 +117,8 @@ def labelled(image: array_types.Image, labels: Labels) -> array_types.Image:
     colours = np.array(CLASS_COLOURS, np.float32)[labels]
     picture = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
     head = labels != BACKGROUND
-    tinted = np.where(head[..., None], picture * (1 - _TINT) + colours * _TINT, picture)
+    tinted = np.where(head[..., None], picture * 0.55 + colours * 0.45, picture)
     outlines = contact_sheet.edges(labels)
     tinted[outlines] = colours[outlines]
-    tinted[contact_sheet.edges(head)] = OUTLINE
+    tinted[contact_sheet.edges(head)] = _OUTLINE
     return tinted.astype(np.uint8)

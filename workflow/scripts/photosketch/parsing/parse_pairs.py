@@ -11,7 +11,7 @@ from photosketch.data.pairs import MODALITIES, SPLITS, Modality, Pair, read_imag
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
 from photosketch.landmarks.table import points_of, require_photo_points, without_points
-from photosketch.parsing.bisenet import BATCH, Parser
+from photosketch.parsing.bisenet import Parser
 from photosketch.parsing.labels import BROWS, EYES, MOUTH, NOSE, SKIN, Parsings
 from photosketch.parsing.segmentation import parse_segmentation
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Batch = tuple[list[int], Modality]  # positions of pairs, and which of their images
-# In squared distances between the eyes: a face covers about six, and less than this is not a face.
-_LEAST_FACE = 1.5
 
 
 def parse_pairs(
@@ -36,10 +34,9 @@ def parse_pairs(
 
     All images have one size. Without a `parser`, `parse_segmentation` labels them, `threads` at a
     time; the labels are the same for every number of threads. A network gets batches of images of
-    one split. If it finds no face in an image (`finds_face`), then with `fallback`
-    `parse_segmentation` labels the image, else the labels are 0. `Parsings` lists these images, and
-    the sketches without points. `console` shows the progress. Raises InputError with every photo
-    that has no points.
+    one split. If it finds no face in an image, then with `fallback` `parse_segmentation` labels the
+    image, else the labels are 0. `Parsings` lists these images, and the sketches without points.
+    `console` shows the progress. Raises InputError with every photo that has no points.
     """
     require_photo_points(pairs, table)
     unparsed = {pair.id for pair in without_points(pairs, table, "sketch")}
@@ -50,25 +47,24 @@ def parse_pairs(
 
     def parsed(batch: Batch) -> list[Labels]:
         places, modality = batch
+        ids = [pairs[place].id for place in places]
         images = [read_image(pairs[place], modality) for place in places]
+        points = [points_of(table, id, modality) for id in ids]
         if parser is None:
-            points = (points_of(table, pairs[place].id, modality) for place in places)
             return [*map(parse_segmentation, images, points)]
         found = parser.parse(images)
-        for index, place in enumerate(places):
-            id = pairs[place].id
-            points_here = points_of(table, id, modality)
-            if finds_face(found[index], points_here):
+        for index, id in enumerate(ids):
+            if finds_face(found[index], points[index]):
                 continue
             if fallback:
-                found[index] = parse_segmentation(images[index], points_here)
+                found[index] = parse_segmentation(images[index], points[index])
                 fallen_back.append((id, modality))
             else:
                 found[index] = np.zeros_like(found[index])
                 (unparsed if modality == "sketch" else faceless).add(id)
         return found
 
-    batches = [*_batches(pairs, frozenset(unparsed), BATCH if parser else 1)]
+    batches = [*_batches(pairs, frozenset(unparsed), 4 if parser else 1)]
     total = sum(len(places) for places, _ in batches)
     pooled = nullcontext() if parser else workers(threads)  # a network has threads of its own
     with pooled as pool, Bar(f"parsing {pairs[0].subset}", total, console) as bar:
@@ -99,6 +95,7 @@ def _batches(pairs: Sequence[Pair], without_sketch: Container[str], size: int) -
 
 
 def finds_face(labels: Labels, points: Points) -> bool:
-    """Whether skin and features cover enough for a face with these points."""
+    """Whether skin and features cover enough for a face with these points: 1.5 squared distances
+    between the eyes, of about six that a face covers."""
     face = np.isin(labels, (SKIN, BROWS, EYES, NOSE, MOUTH))
-    return bool(face.sum() >= _LEAST_FACE * ((points[1] - points[0]) ** 2).sum())
+    return bool(face.sum() >= 1.5 * ((points[1] - points[0]) ** 2).sum())

@@ -6,8 +6,6 @@ every processor, library and memory layout. If nothing varies, the correlation i
 any value between -1 and 1.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import scipy.fft
@@ -24,33 +22,28 @@ Pixels = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
 class Picture:
-    """A picture in whole numbers, with statistics of its patches (squares).
+    """A picture of gray levels [H, W] between -2,000 and 2,000 in whole numbers, with statistics of
+    its patches: squares that reach `half` pixels from their middle.
 
-    values [H, W]: gray levels in sixteenths; sums, spreads [H - 2 half, W - 2 half]: the sum and n
-    times the standard deviation of the n values in the patch around each pixel that is at least
-    `half` pixels from the border.
+    values [H, W]: gray levels in sixteenths; sums, spreads [H - 2 half, W - 2 half]: the sum and
+    `count` times the standard deviation of the `count` values in the patch around each pixel that
+    is at least `half` pixels from the border.
     """
 
-    values: Values
-    sums: Values
-    spreads: Values
-    half: int
-
-    @classmethod
-    def of(cls, gray: Field, half: int) -> "Picture":
-        """From gray levels [H, W] between -2,000 and 2,000; patches reach `half` pixels."""
-        values = np.rint(gray * _STEPS).astype(np.float64)
-        side = 2 * half + 1
-        tables = cv2.integral2(values, sdepth=cv2.CV_64F, sqdepth=cv2.CV_64F)
-        sums, squares = (_sums(table, side) for table in tables)
-        return cls(values, sums, np.sqrt(side**2 * squares - sums**2), half)
+    def __init__(self, gray: Field, half: int) -> None:
+        self.half, self.count = half, (2 * half + 1) ** 2
+        self.values: Values = np.rint(gray * _STEPS).astype(np.float64)
+        inner, patch = np.s_[half:-half, half:-half], (2 * half + 1,) * 2
+        self.sums, squares = (
+            summed(self.values, cv2.CV_64F, patch, normalize=False)[inner]
+            for summed in (cv2.boxFilter, cv2.sqrBoxFilter)
+        )
+        self.spreads: Values = np.sqrt(self.count * squares - self.sums**2)
 
     def spread(self, rows: Pixels, columns: Pixels) -> Values:
         """The standard deviation [M] of the patches around pixels, in gray levels."""
-        count = (2 * self.half + 1) ** 2
-        return self.spreads[rows - self.half, columns - self.half] / (count * _STEPS)
+        return self.spreads[rows - self.half, columns - self.half] / (self.count * _STEPS)
 
 
 def correlations(
@@ -63,9 +56,8 @@ def correlations(
     right and y down. A smaller spread than `_LEAST_SPREAD` counts as `_LEAST_SPREAD`. Both pictures
     must reach `half + search` pixels or more around all places.
     """
-    half = here.half
+    half, count = here.half, here.count
     shifts = 2 * search + 1
-    count = (2 * half + 1) ** 2
     size = (scipy.fft.next_fast_len(2 * (half + search) + 1, real=True),) * 2
     least = count * _STEPS * _LEAST_SPREAD
     own, others = (np.maximum(picture.spreads, least) for picture in (here, there))
@@ -89,9 +81,3 @@ def correlations(
 def _squares(values: Values, reach: int) -> Values:
     """A view of all squares in [H, W]: [H - 2 reach, W - 2 reach, 2 reach + 1, 2 reach + 1]."""
     return sliding_window_view(values, (2 * reach + 1,) * 2)
-
-
-def _sums(table: Values, side: int) -> Values:
-    """The sums over all squares of this side, from an integral image [H + 1, W + 1]."""
-    rows = table[side:] - table[:-side]
-    return rows[:, side:] - rows[:, :-side]

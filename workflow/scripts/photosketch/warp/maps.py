@@ -14,29 +14,16 @@ from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.parsing.labels import BACKGROUND
 
 LEAST_JACOBIAN = 0.05  # the smallest determinant of a map
-# The longest displacement per pixel from the border, if it points out of the picture or inwards.
-_OUTWARDS, _INWARDS = 0.85, 2.0
-# In each unfolding pass the displacement is smoothed (standard deviation _BLUR) at folds and
-# _REACH pixels around, with a transition (standard deviation _FADE).
-_UNFOLDING_PASSES, _UNFOLDING_REACH, _UNFOLDING_FADE, _UNFOLDING_BLUR = 30, 4, 3, 5
-_SHRINKING = np.float32(0.9)  # factor, repeated while folds are left after all passes
-_INVERSE_STEPS = 40  # for a displacement that changes by a steep 0.7 per pixel: 0.7^40 < 1e-6
-_SAMPLES_PER_ROW = 256  # of a list of places: OpenCV allows at most 32767 in a row
 _LEAST_LENGTH = 1e-6  # against division by zero
-_STEPS = 64  # per pixel, to which maps are rounded
 
 
 @dataclass(frozen=True)
 class Warp:
-    """A map [H, W, 2] float32 without folds.
-
-    smallest_jacobian: the map's least determinant; shrunk: whether the estimated displacement was
-    made smaller to avoid folds.
-    """
+    """A map [H, W, 2] float32 without folds."""
 
     map: Field
-    smallest_jacobian: float
-    shrunk: bool
+    smallest_jacobian: float  # the least determinant
+    shrunk: bool  # whether the estimated displacement was made smaller to avoid folds
 
 
 def without_folds(displacement: Field) -> Warp:
@@ -49,25 +36,24 @@ def without_folds(displacement: Field) -> Warp:
     displacement = _held_at_border(displacement)
     map, determinants = _rounded(displacement)
     shrunk = bool(determinants.min() <= 0)
-    for _ in range(_UNFOLDING_PASSES):
-        if determinants.min() >= LEAST_JACOBIAN:
-            break
-        tight = np.zeros(map.shape[:2], np.float32)
-        tight[:-1, :-1] = determinants < LEAST_JACOBIAN
-        around = cv2.dilate(tight, np.ones((2 * _UNFOLDING_REACH + 1,) * 2))
-        share = cv2.GaussianBlur(around, (0, 0), _UNFOLDING_FADE)[..., None]
-        smoother = cv2.GaussianBlur(displacement, (0, 0), _UNFOLDING_BLUR)
-        displacement = _held_at_border(displacement + share * (smoother - displacement))
-        map, determinants = _rounded(displacement)
+    passes = 0
     while determinants.min() < LEAST_JACOBIAN:
-        displacement = displacement * _SHRINKING
+        if passes < 30:  # smooth folds and 4 pixels around
+            tight = np.zeros(map.shape[:2], np.float32)
+            tight[:-1, :-1] = determinants < LEAST_JACOBIAN
+            share = cv2.GaussianBlur(cv2.dilate(tight, np.ones((9, 9))), (0, 0), 3)[..., None]
+            smoother = cv2.GaussianBlur(displacement, (0, 0), 5)
+            displacement = _held_at_border(displacement + share * (smoother - displacement))
+        else:
+            displacement = displacement * np.float32(0.9)
         map, determinants = _rounded(displacement)
+        passes += 1
     return Warp(map, float(determinants.min()), shrunk)
 
 
 def _rounded(displacement: Field) -> tuple[Field, Field]:
     """The map of a displacement [H, W, 2], to a 64th of a pixel, and its determinants."""
-    map = identity(displacement.shape) + np.rint(displacement * _STEPS) / _STEPS
+    map = identity(displacement.shape) + np.rint(displacement * 64) / 64
     return map, jacobian(map)
 
 
@@ -78,10 +64,8 @@ def identity(shape: tuple[int, ...]) -> Field:
 
 
 def jacobian(map: Field) -> Field:
-    """The smallest determinant at the four corners of each cell between pixels [H - 1, W - 1].
-
-    If all are positive, the map interpolated between pixels is one to one.
-    """
+    """The smallest determinant at the four corners of each cell between pixels [H - 1, W - 1]. If
+    all are positive, the map interpolated between pixels is one to one."""
     across, down = np.diff(map, axis=1), np.diff(map, axis=0)  # [H, W - 1, 2], [H - 1, W, 2]
     corners = [
         a[..., 0] * d[..., 1] - a[..., 1] * d[..., 0]
@@ -93,10 +77,8 @@ def jacobian(map: Field) -> Field:
 
 def apply(sketch: Image, map: Field, labels: Labels) -> tuple[Image, Mask]:
     """The sketch [H, W] or [H, W, 3] warped by a map, and the pixels [H, W] that show the sketch.
-
     Resampled once (Lanczos). Places outside the sketch become paper: the median colour of the
-    background in its `labels`. The identity returns the sketch unchanged.
-    """
+    background in its `labels`. The identity returns the sketch unchanged."""
     height, width = sketch.shape[:2]
     blank = labels == BACKGROUND
     paper = np.median(sketch[blank] if blank.any() else sketch.reshape(-1, *sketch.shape[2:]), 0)
@@ -109,29 +91,20 @@ def apply(sketch: Image, map: Field, labels: Labels) -> tuple[Image, Mask]:
 
 def apply_labels(labels: Labels, map: Field) -> Labels:
     """The labels [H, W] of a sketch warped by `apply`: the nearest label, background outside."""
-    return cv2.remap(
-        labels,
-        map[..., 0],
-        map[..., 1],
-        cv2.INTER_NEAREST,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=BACKGROUND,
-    )
+    x, y = map[..., 0], map[..., 1]
+    return cv2.remap(labels, x, y, cv2.INTER_NEAREST, borderValue=BACKGROUND)
 
 
 def sampled(image: Image, map: Field, interpolation: int) -> Image:
-    """An image [H, W] or [H, W, C] at the places of a map [h, w, 2]: [h, w] or [h, w, C].
-
-    `interpolation` is OpenCV's; the border is repeated outside.
-    """
-    return cv2.remap(
-        image, map[..., 0], map[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE
-    )
+    """An image [H, W] or [H, W, C] at the places of a map [h, w, 2]: [h, w] or [h, w, C]. The
+    border is repeated outside."""
+    x, y = map[..., 0], map[..., 1]
+    return cv2.remap(image, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
 def at(field: Field, points: Points) -> Field:
     """A field [H, W, C] or [H, W] at points [N, 2], bilinear: [N, C] or [N]."""
-    columns = _SAMPLES_PER_ROW
+    columns = 256  # OpenCV allows at most 32767 in a row
     padded = np.pad(points.astype(np.float32), ((0, -len(points) % columns), (0, 0)))
     values = sampled(field, padded.reshape(-1, columns, 2), cv2.INTER_LINEAR)  # [R, 256(, C)]
     return values.reshape(-1, *field.shape[2:])[: len(points)]
@@ -139,11 +112,10 @@ def at(field: Field, points: Points) -> Field:
 
 def inverse_at(map: Field, points: Points) -> Points:
     """The places [N, 2] that the map sends to `points`: the sketch's points in the warped sketch.
-
-    Solves map(q) = p by q <- q - (map(q) - p), which converges because displacements change slowly.
-    """
+    Solves map(q) = p by q <- q - (map(q) - p), which converges because displacements change slowly:
+    for one that changes by a steep 0.7 per pixel, 0.7^40 < 1e-6."""
     places = points.astype(np.float32)
-    for _ in range(_INVERSE_STEPS):
+    for _ in range(40):
         places = places - (at(map, places) - points)
     return places.astype(np.float32)
 
@@ -166,13 +138,11 @@ def sharpness(image: Image, mask: Mask) -> float:
 
 
 def _held_at_border(displacement: Field) -> Field:
-    """A displacement [H, W, 2] made zero at the border, with positive determinants on the way.
-
-    For each pixel from the border, it has at most `_OUTWARDS` pixels if it points out of the
-    picture, which squeezes rows together, and `_INWARDS` if it points inside, which stretches them.
-    """
+    """A displacement [H, W, 2] made zero at the border, with positive determinants on the way. For
+    each pixel from the border, it has at most 0.85 pixels if it points out of the picture, which
+    squeezes rows together, and 2 if it points inside, which stretches them."""
     room, outwards = _border(displacement.shape[:2])
-    mean, half = (1 / _OUTWARDS + 1 / _INWARDS) / 2, (1 / _OUTWARDS - 1 / _INWARDS) / 2
+    mean, half = (1 / 0.85 + 1 / 2.0) / 2, (1 / 0.85 - 1 / 2.0) / 2
     length = np.hypot(displacement[..., 0], displacement[..., 1])
     needed = mean * length + half * (displacement * outwards).sum(-1)  # [H, W]
     return displacement * np.minimum(1, room / np.maximum(needed, _LEAST_LENGTH))[..., None]
@@ -180,19 +150,13 @@ def _held_at_border(displacement: Field) -> Field:
 
 @lru_cache(maxsize=4)
 def _border(shape: tuple[int, int]) -> tuple[Field, Field]:
-    """Pixels to the border [H, W], and the direction [H, W, 2] towards the border.
-
-    Near a corner the two distances are joined smoothly. With the smaller distance, fading
-    displacements would have a crease, at which maps fold.
-    """
-    height, width = shape
-    x, y = (
-        np.minimum(np.arange(size), np.arange(size)[::-1]).astype(np.float32)
-        for size in (width, height)
-    )
-    across, down = np.meshgrid(x, y)  # [H, W]
+    """Pixels to the border [H, W], and the direction [H, W, 2] towards the border. Near a corner
+    the two distances are joined smoothly. With the smaller distance, fading displacements would
+    have a crease, at which maps fold."""
+    places = [np.arange(size) for size in shape[::-1]]
+    across, down = np.meshgrid(*(np.minimum(x, x[::-1]).astype(np.float32) for x in places))
     both = np.maximum(np.hypot(across, down), _LEAST_LENGTH)
-    signs = (np.sign(np.arange(size) - (size - 1) / 2) for size in (width, height))
-    slopes = np.stack([down, across], -1) ** 3 * np.stack(np.meshgrid(*signs), -1)
+    signs = np.meshgrid(*(np.sign(x - x[-1] / 2) for x in places))
+    slopes = np.stack([down, across], -1) ** 3 * np.stack(signs, -1)
     slopes /= np.maximum(np.linalg.norm(slopes, axis=-1, keepdims=True), _LEAST_LENGTH)
     return across * down / both, slopes.astype(np.float32)

@@ -27,10 +27,8 @@ def warp_montage(
     scores: pd.DataFrame,
 ) -> Image.Image:
     """Some pairs of a subset: photo, sketch, warped sketch, and both sketches over the photo.
-
     `parsings`, `warped` and `scores` hold all the pairs. A pair is framed if its warp was rejected
-    or made smaller.
-    """
+    or made smaller."""
     labels = parsings.by_id("photo")
     sketches = dict(zip(warped.ids, warped.sketches, strict=True))
     by_id = scores.set_index("id")
@@ -65,10 +63,8 @@ def _in_words(row: pd.Series) -> str:
 def overlay(
     photo: array_types.Image, sketch: array_types.Image, labels: array_types.Labels
 ) -> array_types.Image:
-    """The photo in pale gray, the edges of its labels in red, the sketch's ink in blue.
-
-    photo and result [H, W, 3], sketch and the photo's labels [H, W], all uint8.
-    """
+    """The photo in pale gray, the edges of its labels in red, the sketch's ink in blue. photo and
+    result [H, W, 3], sketch and the photo's labels [H, W], all uint8."""
     gray = images.gray(photo)
     pale = np.repeat((190 + gray // 4)[..., None], 3, axis=2)
     pale[contact_sheet.edges(labels)] = _EDGES

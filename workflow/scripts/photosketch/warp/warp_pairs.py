@@ -6,7 +6,7 @@ worse keeps its original sketch.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,29 +16,14 @@ from photosketch.data.pairs import MODALITIES, Pair, read_image
 from photosketch.jobs.job import InputError
 from photosketch.jobs.threads import workers
 from photosketch.landmarks.table import points_of, sketch_problems, without_points
-from photosketch.parsing.labels import BACKGROUND, BROWS, CLASSES, EYES, MOUTH, NOSE, Parsings
+from photosketch.parsing.labels import BACKGROUND, CLASSES, Parsings
+from photosketch.warp import maps
 from photosketch.warp.estimate import Face, Mode, estimate
 from photosketch.warp.files import Warped
-from photosketch.warp.maps import (
-    apply,
-    apply_labels,
-    identity,
-    inverse_at,
-    inverse_consistency,
-    iou,
-    sharpness,
-)
 
-FEATURES = (BROWS, EYES, NOSE, MOUTH)
 Parse = Callable[[Image, Points], Labels]
 Detect = Callable[[Sequence[Image]], Sequence[Points | None]]
-
-
-class _Result(NamedTuple):
-    sketch: Image
-    map: Field
-    valid: Mask
-    scores: dict[str, Any]
+Result = tuple[Image, Field, Mask, dict[str, Any]]  # sketch, map, valid as in `Warped`; scores
 
 
 def warp_pairs(
@@ -75,18 +60,11 @@ def warp_pairs(
     inverse_consistency (pixels, T and the map estimated the other way round): of the tried warp
 
     "Worse" means a smaller IoU of the head for `face`, and for `region` a smaller mean IoU of
-    brows, eyes, nose and mouth. Raises InputError with every pair without labels, and with every
-    sketch without points or labels.
+    brows, eyes, nose and mouth. Raises InputError with every sketch without points or labels.
     """
     labels = {modality: parsings.by_id(modality) for modality in MODALITIES}
     unlocated = without_points(pairs, table, "sketch")
-    missing = [
-        f"no label map of {pair.subset} {pair.id}; delete the file of label maps: it is written "
-        "again"
-        for pair in pairs
-        if pair.id not in labels["photo"]
-    ]
-    missing += sketch_problems(unlocated, "the warp", page_command)
+    missing = sketch_problems(unlocated, "the warp", page_command)
     missing += [
         f"{pair.sketch}: the parser found no face in the sketch of {pair.subset} {pair.id}, and "
         "the warp needs its labels; set parsing.fallback to true, or draw them (parsing.manual)"
@@ -96,48 +74,46 @@ def warp_pairs(
     if missing:
         raise InputError(missing)
 
-    def warped(pair: Pair) -> _Result:
+    points = [[points_of(table, pair.id, modality) for modality in MODALITIES] for pair in pairs]
+
+    def warped(pair: Pair, located: list[Points]) -> Result:
         photo, sketch = (
-            Face(
-                read_image(pair, modality),
-                labels[modality][pair.id],
-                points_of(table, pair.id, modality),
-            )
-            for modality in MODALITIES
+            Face(read_image(pair, modality), labels[modality][pair.id], own)
+            for modality, own in zip(MODALITIES, located, strict=True)
         )
         again = parse_fallback if (pair.id, "sketch") in parsings.fallback else parse
         by_hand = (pair.id, "sketch") in parsings.manual
         return _warp_pair(pair.id, photo, sketch, mode, None if by_hand else again, shrink)
 
     with workers(threads) as pool:
-        results = list(pool.map(warped, pairs))
-    sketches, maps, valid, scores = zip(*results, strict=True)
-    for row, pair, seen in zip(scores, pairs, detect(sketches), strict=True):
-        photo, sketch = (points_of(table, pair.id, modality) for modality in MODALITIES)
-        before = float(np.linalg.norm(photo - sketch, axis=1).mean())
-        row["points_before"] = before
+        results = list(pool.map(warped, pairs, points))
+    *arrays, scores = zip(*results, strict=True)
+    for row, (photo, sketch), seen in zip(scores, points, detect(arrays[0]), strict=True):
+        row["points_before"] = float(np.linalg.norm(photo - sketch, axis=1).mean())
         if row["worse"]:
-            row["points_after"] = before
+            row["points_after"] = row["points_before"]
         elif seen is not None:
             row["points_after"] = float(np.linalg.norm(photo - seen, axis=1).mean())
     ids = tuple(pair.id for pair in pairs)
-    return Warped(ids, np.stack(sketches), np.stack(maps), np.stack(valid)), pd.DataFrame(scores)
+    return Warped(ids, *map(np.stack, arrays)), pd.DataFrame(scores)
 
 
 def _warp_pair(
     id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse | None, shrink: int
-) -> _Result:
+) -> Result:
     """Warp and score a pair; without `parse` the sketch's labels are warped."""
     forth = estimate(photo, sketch, mode, shrink)
     back = estimate(sketch, photo, mode, shrink)
-    drawn, valid = apply(sketch.image, forth.map, sketch.labels)
+    drawn, valid = maps.apply(sketch.image, forth.map, sketch.labels)
     if parse:
-        labels = parse(drawn, inverse_at(forth.map, sketch.points))
+        labels = parse(drawn, maps.inverse_at(forth.map, sketch.points))
     else:
-        labels = apply_labels(sketch.labels, forth.map)
+        labels = maps.apply_labels(sketch.labels, forth.map)
     before, after = (_ious(photo.labels, seen) for seen in (sketch.labels, labels))
     head = photo.labels != BACKGROUND
-    worse = bool(_agreement(after, mode) < _agreement(before, mode))
+    compared = ("head",) if mode == "face" else ("brows", "eyes", "nose", "mouth")
+    agreement = [np.nanmean([ious[name] for name in compared]) for ious in (before, after)]
+    worse = bool(agreement[1] < agreement[0])
     scores = {
         "id": id,
         "worse": worse,
@@ -148,26 +124,17 @@ def _warp_pair(
         "points_before": float("nan"),
         "points_after": float("nan"),
         "min_jacobian": forth.smallest_jacobian,
-        "sharpness": sharpness(drawn, head) / sharpness(sketch.image, head),
-        "inverse_consistency": inverse_consistency(forth.map, back.map, head),
+        "sharpness": maps.sharpness(drawn, head) / maps.sharpness(sketch.image, head),
+        "inverse_consistency": maps.inverse_consistency(forth.map, back.map, head),
     }
     if worse:
-        drawn, valid = sketch.image, np.ones(sketch.image.shape, bool)
-        return _Result(drawn, identity(drawn.shape), valid, scores)
-    return _Result(drawn, forth.map, valid, scores)
+        shape = sketch.image.shape
+        return sketch.image, maps.identity(shape), np.ones(shape, bool), scores
+    return drawn, forth.map, valid, scores
 
 
 def _ious(photo: Labels, sketch: Labels) -> dict[str, float]:
     """IoU of the head mask and of each class."""
-    return {"head": iou(photo != BACKGROUND, sketch != BACKGROUND)} | {
-        name: iou(photo == label, sketch == label)
-        for label, name in enumerate(CLASSES)
-        if label != BACKGROUND
-    }
-
-
-def _agreement(ious: dict[str, float], mode: Mode) -> float:
-    """The measure that must not get smaller: head IoU, or the mean IoU of the features."""
-    if mode == "face":
-        return ious["head"]
-    return float(np.nanmean([ious[CLASSES[label]] for label in FEATURES]))
+    ious = {name: maps.iou(photo == label, sketch == label) for label, name in enumerate(CLASSES)}
+    del ious["background"]
+    return {"head": maps.iou(photo != BACKGROUND, sketch != BACKGROUND)} | ious
