@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -137,7 +138,7 @@ def fails_at(images):
     """A step that fails after so many images."""
 
     def step(trainer, batch):
-        if trainer.position.images == images:
+        if trainer.images == images:
             raise InterruptedForTestError
         return Trainer.step(trainer, batch)
 
@@ -245,7 +246,7 @@ def broken_step(at, spoil):
 
     def spoiled(trainer, batch):
         terms = Trainer.step(trainer, batch)
-        if trainer.position.images >= at:
+        if trainer.images >= at:
             spoil(trainer, terms)
         return terms
 
@@ -276,7 +277,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_term_step_and_images(
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
     def spoil(trainer, _):
-        if trainer.position.images == 5:  # the last of epoch 2; its losses are still those before
+        if trainer.images == 5:  # the last of epoch 2; its losses are still those before
             next(trainer.generator.module.parameters()).data[0, 0, 0, 0] = torch.inf
 
     monkeypatch.setattr(loop, "READ_BACK_EVERY", 2)
@@ -293,7 +294,7 @@ def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
     sent = {4: signal.SIGTERM, 6: signal.SIGINT, 8: signal.SIGUSR1}
 
     def terminated(trainer, batch):
-        if number := sent.get(trainer.position.images):
+        if number := sent.get(trainer.images):
             os.kill(os.getpid(), number)
         return Trainer.step(trainer, batch)
 
@@ -318,7 +319,7 @@ def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
     undisturbed, tmp_path, images
 ):
     def claimed(trainer, batch):
-        if trainer.position.images == images:
+        if trainer.images == images:
             (tmp_path / ".claim").touch()
         return Trainer.step(trainer, batch)
 
@@ -329,6 +330,36 @@ def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
     (tmp_path / ".claim").unlink()
     run(tmp_path)
     assert same_results(tmp_path, undisturbed)
+
+
+@pytest.mark.parametrize("device, place", [("cpu", "memory"), ("cuda", "the GPU's memory")])
+def test_a_set_that_the_device_cannot_hold_is_refused_with_both_sizes(
+    tmp_path, monkeypatch, device, place
+):
+    packed, console = tmp_path / "train.npz", io.StringIO()
+    packed.write_bytes(b"0" * 3_000_000)
+    free = [3_000_000, 2_999_999]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free.pop(0), 10**9))
+    monkeypatch.setattr(
+        loop.psutil, "virtual_memory", lambda: SimpleNamespace(available=free.pop(0))
+    )
+    loop.check_room(packed, torch.device(device), console)
+    assert console.getvalue() == f"training set: 3.0 MB, kept in {place}\n"
+    with pytest.raises(job.InputError, match=f"does not fit into {place}") as caught:
+        loop.check_room(packed, torch.device(device), console)
+    assert ("device: cpu" in str(caught.value)) == (device == "cuda")
+
+
+def test_faces_too_small_for_local_networks_are_named():
+    data, command = packed_pairs(), "snakemake annotate --cores 2 --configfile my.yaml"
+    loop.check_faces(data, "local", aligned=False, page_command=command)
+    data.landmarks[1] = (data.landmarks[1] - 128) / 2 + 128
+    with pytest.raises(job.InputError) as caught:
+        loop.check_faces(data, "local", aligned=False, page_command=command)
+    [line, remedy] = caught.value.problems
+    assert line.startswith("photo of a 2: the eyes are 26 px apart instead of 40 to 62")
+    for text in ("local networks of local", "dataset.align", f"`{command}`"):
+        assert text in remedy
 
 
 LOWER = r"train\.batch_size \(now 1\).*ngf.*bf16"

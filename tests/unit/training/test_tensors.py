@@ -16,6 +16,7 @@ from support.face_batch import FRAME
 
 SIZE, OFFSET = (200, 250), (28, 3)
 JITTER = 286
+MARGIN = (JITTER - FRAME) // 2  # on each side of a frame padded for the jitter
 CPU = torch.device("cpu")
 
 
@@ -84,7 +85,7 @@ def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value(load, pad_value
     offsets = torch.tensor([[0, 2 * margin], [2 * margin, 0], [margin + 2, 4]])
 
     packed = load(arrays)
-    batch = packed.batch(torch.tensor([0, 1, 2]), jitter, offsets)
+    batch = packed.batch(torch.tensor([0, 1, 2]), offsets - margin)
 
     assert packed.frame == frame
     margins = [(margin, margin), (margin, margin)]
@@ -111,7 +112,7 @@ def test_photo_sketch_parsing_valid_and_landmarks_move_together(load):
     seen = 0
 
     for offset in ([0, 0], [30, 30], [15, 15], [3, 28]):
-        batch = packed.batch(torch.tensor([0]), JITTER, torch.tensor([offset]))
+        batch = packed.batch(torch.tensor([0]), torch.tensor([offset]) - MARGIN)
         marked = {
             "photo": batch.photo[0].amin(0) > -1,
             "sketch": batch.sketch[0, 0] > -1,
@@ -133,25 +134,25 @@ def test_photo_sketch_parsing_valid_and_landmarks_move_together(load):
     assert seen > 5, "hardly a marker was inside a crop: the test shows nothing"
 
 
-def test_drawn_offsets_cover_every_place_of_the_crop_and_follow_the_random_state():
+def test_drawn_shifts_cover_every_place_of_the_crop_and_follow_the_random_state():
     torch.manual_seed(0)
-    offsets = sample_jitter(2000, JITTER, FRAME, CPU)
-    assert offsets.shape == (2000, 2)
-    assert offsets.dtype == torch.int64
+    shifts = sample_jitter(2000, JITTER, FRAME, CPU)
+    assert shifts.shape == (2000, 2)
+    assert shifts.dtype == torch.int64
     for axis in (0, 1):
-        assert offsets[:, axis].unique().tolist() == list(range(31))
-    assert not torch.equal(offsets[:, 0], offsets[:, 1])
+        assert shifts[:, axis].unique().tolist() == list(range(-MARGIN, MARGIN + 1))
+    assert not torch.equal(shifts[:, 0], shifts[:, 1])
     torch.manual_seed(0)
-    assert torch.equal(sample_jitter(2000, JITTER, FRAME, CPU), offsets)
+    assert torch.equal(sample_jitter(2000, JITTER, FRAME, CPU), shifts)
 
 
 def test_a_flipped_frame_is_the_jittered_one_mirrored_with_its_points_and_labels(load):
     arrays = packed_arrays()
     packed = load(arrays)
-    indices, offsets = torch.tensor([0, 1]), torch.tensor([[3, 28], [3, 28]])
+    indices, shift = torch.tensor([0, 1]), torch.tensor([[3, 28], [3, 28]]) - MARGIN
 
-    plain = packed.batch(indices, JITTER, offsets)
-    batch = packed.batch(indices, JITTER, offsets, torch.tensor([True, False]))
+    plain = packed.batch(indices, shift)
+    batch = packed.batch(indices, shift, torch.tensor([True, False]))
 
     assert not plain.valid[0].equal(plain.valid[0].flip(-1)), "symmetric: the test shows nothing"
     for name in ("photo", "sketch", "parsing", "valid", "landmarks"):
