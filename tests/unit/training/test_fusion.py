@@ -11,24 +11,12 @@ from photosketch.configuration.settings import FusionName
 from photosketch.geometry.patches import PARTS
 from photosketch.training.fusion import build_fusion, ramps
 from photosketch.training.networks import Generator, build_generator
-from photosketch.training.parts import compose, find_regions, layers, masks, split
-from support.face_batch import FRAME, face_batch
+from photosketch.training.parts import compose, layers, masks, split
+from support.face_batch import FRAME
 
 FUSIONS = get_args(FusionName)
 NARROW = 2
 NOSE = PARTS.index("nose")
-
-
-@pytest.fixture
-def batch():
-    batch = face_batch(count=2)
-    batch.landmarks[1] += torch.tensor([5.0, -8.0])
-    return batch
-
-
-@pytest.fixture
-def regions(batch):
-    return find_regions(batch.landmarks, batch.foreground)
 
 
 def steps(image):
@@ -69,18 +57,6 @@ def test_a_fusion_in_16_bits_draws_as_in_32(name, batch, regions):
     assert full.std() > 10 * difference.std()
 
 
-@pytest.mark.parametrize("name", FUSIONS)
-def test_a_fusion_reads_nothing_back_from_the_device(name):
-    """Tensors of the meta device have no values: whatever depends on one on the host fails."""
-    with torch.device("meta"):
-        whole = torch.empty(2, 1, FRAME, FRAME, requires_grad=True)
-        foreground = torch.empty(2, 1, FRAME, FRAME, dtype=torch.bool)
-        regions = find_regions(torch.empty(2, 5, 2), foreground)
-        image = build_fusion(name, NARROW, 1)(whole, split(whole, regions), regions)
-        image.sum().backward()
-    assert whole.grad.shape == image.shape == (2, 1, FRAME, FRAME)
-
-
 def test_generators_of_one_seed_differ_in_their_fusion_alone():
     own, shared = {}, {}
     for name in FUSIONS:
@@ -92,14 +68,6 @@ def test_generators_of_one_seed_differ_in_their_fusion_alone():
         assert all(torch.equal(value, shared["apdrawing"][key]) for key, value in state.items())
     assert not own["blend"]
     assert all(torch.equal(own["feather"][key], own["apdrawing"][key]) for key in own["apdrawing"])
-
-
-def test_generators_of_before_there_was_a_choice_can_be_loaded():
-    keys = build_generator(NARROW, 1, local=True, seed=0).fusion.state_dict()
-    kernels = {key: tuple(value.shape) for key, value in keys.items() if value.ndim == 4}
-    residual = [f"{block}.layers.{at}.weight" for block in (4, 5) for at in (1, 6)]
-    ends = {"1.weight": (NARROW, 2, 7, 7), "7.weight": (1, NARROW, 7, 7)}
-    assert kernels == {**ends, **dict.fromkeys(residual, (NARROW, NARROW, 3, 3))}
 
 
 def test_a_ramp_rises_over_eight_pixels_inside_and_not_at_the_frames_edge():

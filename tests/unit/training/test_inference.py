@@ -1,20 +1,19 @@
 """Drawing test photos: reproducible, image by image, cropped back."""
 
 import dataclasses
-import io
 
 import numpy as np
 import pytest
 import torch
 
 from photosketch.jobs.job import InputError
-from photosketch.training import inference, loop, networks, tensors
+from photosketch.training import inference, networks, tensors
 from photosketch.training.checkpoint import save_generator
 from photosketch.training.kept_trainings import generator_path
 from photosketch.training.trainer import PLAIN, Trainer
 from support.face_batch import packed_pairs
 from support.settings import loss_weights
-from support.small_training import small_config, small_run
+from support.small_training import small_config
 
 CPU = torch.device("cpu")
 
@@ -127,10 +126,3 @@ def test_the_generator_of_another_run_is_refused_by_what_it_says_of_itself(tmp_p
         with pytest.raises(InputError, match=said) as caught:
             inference.load_generator(path, CPU, wrong)
         assert f"{path}: a generator of " in str(caught.value)
-
-
-def test_training_leaves_a_generator_that_inference_can_read(tmp_path):
-    trainer = Trainer(small_config(epochs=1), 0, 1, CPU)
-    loop.train(trainer, random_set(), small_run(trainer, tmp_path, [1]), io.StringIO())
-    loaded = inference.load_generator(generator_path(tmp_path, 1), CPU)
-    assert draw(loaded, random_set(1)).shape == (1, 250, 200)

@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.configuration.settings import GladForm
+from photosketch.configuration.settings import FusionName, GladForm
 from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training import losses
-from photosketch.training.networks import build_discriminators, build_generator
+from photosketch.training.networks import (
+    Discriminators,
+    Generator,
+    build_discriminators,
+    build_generator,
+)
 from photosketch.training.parts import find_regions, split
 from photosketch.training.tensors import sample_flips, sample_jitter
 from support.face_batch import FRAME, face_batch, packed_pairs
@@ -266,11 +271,13 @@ def test_losses_are_computed_in_single_precision_under_autocast(step):
         assert torch.equal(terms[name], expected[name])
 
 
-@pytest.mark.parametrize("local", [False, True])
-def test_a_whole_step_reads_nothing_back_from_the_device(local):
+@pytest.mark.parametrize("fusion", [None, *get_args(FusionName)])
+def test_a_whole_step_reads_nothing_back_from_the_device(fusion):
     """Tensors of the meta device have no values: whatever depends on one on the host fails."""
-    meta = torch.device("meta")
-    generator, discriminators = (network.to(meta) for network in networks(local))
+    meta, local = torch.device("meta"), fusion is not None
+    with meta:
+        generator = Generator(2, 1, local, fusion or "apdrawing")
+        discriminators = Discriminators(2, 1, local)
     indices = torch.empty(2, dtype=torch.int64, device=meta)
     jitter, flips = sample_jitter(2, 286, FRAME, meta), sample_flips(2, True, meta)
 
@@ -283,5 +290,6 @@ def test_a_whole_step_reads_nothing_back_from_the_device(local):
     total.backward()
 
     assert total.device == meta
+    assert all(parameter.grad is not None for parameter in generator.parameters())
     with pytest.raises(RuntimeError, match="meta"):
         total.item()

@@ -11,7 +11,7 @@ from photosketch.training.networks import (
     build_discriminators,
     build_generator,
 )
-from photosketch.training.parts import compose, find_regions, masks
+from photosketch.training.parts import compose, masks
 from support.face_batch import FRAME, face_batch
 
 NARROW = 2
@@ -31,11 +31,6 @@ def discriminators():
 @pytest.fixture
 def batch():
     return face_batch()
-
-
-@pytest.fixture
-def regions(batch):
-    return find_regions(batch.landmarks, batch.foreground)
 
 
 def parameters(network):

@@ -13,18 +13,7 @@ from photosketch.training.parts import (
     rectangles,
     split,
 )
-from support.face_batch import FRAME, POINTS, face_batch
-
-
-@pytest.fixture
-def batch():
-    return face_batch(count=2)
-
-
-@pytest.fixture
-def regions(batch):
-    batch.landmarks[1] += torch.tensor([5.0, -8.0])
-    return find_regions(batch.landmarks, batch.foreground)
+from support.face_batch import FRAME, POINTS
 
 
 def test_patches_lie_around_their_points():
