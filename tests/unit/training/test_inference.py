@@ -44,9 +44,9 @@ def draw(generator, data, statistics="instance", seed=0, epoch=1):
 
 
 def test_sketches_have_the_input_size_and_are_reproducible_by_seed_and_epoch(generator):
-    data = random_set(2)
+    data = random_set(1)
     first = draw(generator, data)
-    assert (first.shape, first.dtype) == ((2, 250, 200), np.uint8)
+    assert (first.shape, first.dtype) == ((1, 250, 200), np.uint8)
     assert first.std() > 0
     assert np.array_equal(first, draw(generator, data))
     for other in ({"seed": 1}, {"epoch": 2}):  # dropout is on
