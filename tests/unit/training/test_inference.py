@@ -13,7 +13,7 @@ from photosketch.training.kept_trainings import generator_path
 from photosketch.training.trainer import PLAIN, Trainer
 from support.face_batch import packed_pairs
 from support.settings import loss_weights
-from support.small_training import small_config
+from support.small_training import network_config, small_config
 
 CPU = torch.device("cpu")
 
@@ -36,7 +36,7 @@ def some(data, stop, start=0) -> tensors.PackedSet:
 
 @pytest.fixture(params=[False, True], ids=["global", "local"])
 def generator(request):
-    return networks.build_generator(2, 1, request.param, seed=1)
+    return networks.build_generator(network_config(local=request.param), 1, seed=1)
 
 
 def draw(generator, data, statistics="instance", seed=0, epoch=1):
@@ -89,7 +89,7 @@ def test_the_sketch_is_cut_out_where_the_image_lies_in_the_frame(generator, monk
 
 
 def test_colour_sketches_are_stored_as_itu_601_gray(monkeypatch):
-    generator = networks.build_generator(2, 3, False, seed=0)
+    generator = networks.build_generator(network_config(local=False), 3, seed=0)
     colour = torch.tensor([1.0, -1.0, -1.0])[None, :, None, None].expand(1, 3, 256, 256)
     draws(generator, colour, monkeypatch)
     assert draw(generator, random_set(1, channels=3))[0].mean() == 76  # 0.299 * 255

@@ -19,13 +19,15 @@ from photosketch.training.parts import find_regions, split
 from photosketch.training.tensors import sample_flips, sample_jitter
 from support.face_batch import FRAME, face_batch, packed_pairs
 from support.settings import loss_weights
+from support.small_training import network_config
 
 ALL = loss_weights(l1=100, glad=10, local=25)
 FORMS = get_args(GladForm)
 
 
 def networks(local):
-    return [build(2, 1, local, seed=0) for build in (build_generator, build_discriminators)]
+    config = network_config(local=local)
+    return [build(config, 1, seed=0) for build in (build_generator, build_discriminators)]
 
 
 def draw(generator, batch):
@@ -276,8 +278,8 @@ def test_a_whole_step_reads_nothing_back_from_the_device(fusion):
     """Tensors of the meta device have no values: whatever depends on one on the host fails."""
     meta, local = torch.device("meta"), fusion is not None
     with meta:
-        generator = Generator(2, 1, local, fusion or "apdrawing")
-        discriminators = Discriminators(2, 1, local)
+        config = network_config(local=local, fusion=fusion or "blend")
+        generator, discriminators = Generator(config, 1), Discriminators(config, 1)
     indices = torch.empty(2, dtype=torch.int64, device=meta)
     jitter, flips = sample_jitter(2, 286, FRAME, meta), sample_flips(2, True, meta)
 

@@ -13,6 +13,7 @@ from photosketch.training.networks import (
 )
 from photosketch.training.parts import compose, masks
 from support.face_batch import FRAME, face_batch
+from support.small_training import network_config
 
 NARROW = 2
 CONVOLUTIONS = nn.Conv2d | nn.ConvTranspose2d
@@ -20,12 +21,12 @@ CONVOLUTIONS = nn.Conv2d | nn.ConvTranspose2d
 
 @pytest.fixture
 def generator():
-    return build_generator(NARROW, 1, local=True, seed=0)
+    return build_generator(network_config(), 1, seed=0)
 
 
 @pytest.fixture
 def discriminators():
-    return build_discriminators(NARROW, 1, local=True, seed=0)
+    return build_discriminators(network_config(), 1, seed=0)
 
 
 @pytest.fixture
@@ -68,8 +69,8 @@ def test_networks_have_as_many_parameters_as_the_published_ones(build, count):
 
 
 def test_without_local_networks_the_generator_is_the_unet_alone(generator, batch):
-    plain = build_generator(NARROW, 1, local=False, seed=0)
-    judge = build_discriminators(NARROW, 1, local=False, seed=0)
+    plain = build_generator(network_config(local=False), 1, seed=0)
+    judge = build_discriminators(network_config(local=False), 1, seed=0)
     output = draw(plain, batch)
     assert {name.split(".")[0] for name in plain.state_dict()} == {"unet"}
     assert parameters(plain) == parameters(generator.unet)
@@ -96,8 +97,8 @@ def test_every_part_has_networks_of_its_own(generator, discriminators):
 )
 def test_shapes_of_images_parts_and_logits(frame, channels, innermost, judged, judged_parts):
     batch = face_batch(count=2, sketch_channels=channels, frame=frame)
-    generator = build_generator(NARROW, channels, local=True, seed=0)
-    discriminators = build_discriminators(NARROW, channels, local=True, seed=0)
+    generator = build_generator(network_config(), channels, seed=0)
+    discriminators = build_discriminators(network_config(), channels, seed=0)
     seen = []
     generator.unet.downs[-1].register_forward_hook(lambda _, __, out: seen.append(out.shape[-2:]))
 
@@ -153,7 +154,7 @@ def test_only_the_resize_decoder_draws_flat_from_a_flat_image(decoder, flat):
 
 
 def test_resizing_doubles_in_every_network_that_draws():
-    generator = build_generator(NARROW, 1, local=True, seed=0, decoder="resize")
+    generator = build_generator(network_config(decoder="resize"), 1, seed=0)
     assert not any(isinstance(layer, nn.ConvTranspose2d) for layer in generator.modules())
     batch = face_batch(count=1, sketch_channels=1)
     assert draw(generator, batch).image.shape == (1, 1, FRAME, FRAME)
@@ -161,7 +162,7 @@ def test_resizing_doubles_in_every_network_that_draws():
 
 @pytest.mark.parametrize("build", [build_generator, build_discriminators])
 def test_weights_start_as_in_pix2pix(build):
-    network = build(8, 1, local=True, seed=0)
+    network = build(network_config(8), 1, seed=0)
 
     def weights(kind):
         layers = [layer for layer in network.modules() if isinstance(layer, kind)]
@@ -184,7 +185,7 @@ def test_weights_follow_the_seed_whatever_was_drawn_before_and_whatever_is_besid
 ):
     def state(seed, local=True):
         torch.rand(seed)  # moves torch's own stream
-        return build(NARROW, 1, local=local, seed=seed).state_dict()
+        return build(network_config(local=local), 1, seed=seed).state_dict()
 
     first, again, other, plain = state(3), state(3), state(4), state(3, local=False)
     assert all(torch.equal(first[name], again[name]) for name in first)

@@ -43,8 +43,7 @@ def load_generator(
 def build(weights: checkpoint.Weights, about: Mapping[str, Any]) -> networks.Generator:
     """The generator with the weights and metadata of `checkpoint.read_generator`, on the CPU."""
     config = TrainConfig.from_hparams(about["hparams"])
-    local, channels = config.losses.local > 0, about["sketch_channels"]
-    generator = networks.Generator(config.ngf, channels, local, config.fusion, config.decoder)
+    generator = networks.Generator(config, about["sketch_channels"])
     generator.load_state_dict(weights)
     return generator
 

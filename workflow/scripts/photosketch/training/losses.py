@@ -43,7 +43,7 @@ def discriminator_loss(
         ]
         terms["discriminator_local"] = 0.5 * torch.stack(errors).sum()
     weights = {"discriminator_real": 0.5, "discriminator_fake": 0.5, "discriminator_local": 1.0}
-    return weighted_sum(terms, weights), _detached(terms)
+    return weighted_sum(terms, weights)
 
 
 def generator_loss(
@@ -71,12 +71,15 @@ def generator_loss(
         assert output.regions is not None, "the local loss needs a generator with local networks"
         terms["local"] = local_l1(output.parts, batch.sketch, output.regions)
     by_term = {"adversarial": 1.0, "adversarial_local": LOCAL_ADVERSARIAL, **vars(weights)}
-    return weighted_sum(terms, by_term), _detached(terms)
+    return weighted_sum(terms, by_term)
 
 
-def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """The sum of weight times term over `terms`."""
-    return torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+def weighted_sum(
+    terms: Mapping[str, Tensor], weights: Mapping[str, float]
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """The sum of weight times term over `terms`, and the terms, detached."""
+    total = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+    return total, {name: term.detach() for name, term in terms.items()}
 
 
 def adversarial(logits: Tensor, *, real: bool) -> Tensor:
@@ -163,7 +166,3 @@ def local_l1(parts: Mapping[str, Tensor], target: Tensor, regions: Regions) -> T
     whole frame, black outside their masks; the usual loss weight of 25 is made for that."""
     wanted = split(target, regions)
     return torch.stack([F.l1_loss(parts[name].float(), wanted[name]) for name in PARTS]).sum()
-
-
-def _detached(terms: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: term.detach() for name, term in terms.items()}

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
-from photosketch.configuration.settings import DecoderName, FusionName
+from photosketch.configuration.settings import DecoderName, TrainConfig
 from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training.determinism import derive_seed
 from photosketch.training.fusion import build_fusion
@@ -120,21 +120,15 @@ class GeneratorOutput(NamedTuple):
 
 
 class Generator(nn.Module):
-    """The U-Net of [1] on the whole frame; with `local`, fused with the parts' sketches."""
+    """The U-Net of [1] on the whole frame; with a local loss, fused with the parts' sketches."""
 
-    def __init__(
-        self,
-        ngf: int,
-        sketch_channels: int,
-        local: bool,
-        fusion: FusionName = "apdrawing",
-        decoder: DecoderName = "transposed",
-    ) -> None:
+    def __init__(self, config: TrainConfig, sketch_channels: int) -> None:
         super().__init__()
+        ngf, decoder, local = config.ngf, config.decoder, config.losses.local > 0
         widths = [ngf * factor for factor in (1, 2, 4, 8, 8, 8, 8, 8)]
         self.unet = UNet(PHOTO_CHANNELS, sketch_channels, widths, dropouts=3, decoder=decoder)
         self.local = LocalGenerators(ngf, sketch_channels, decoder) if local else None
-        self.fusion = build_fusion(fusion, ngf, sketch_channels) if local else None
+        self.fusion = build_fusion(config.fusion, ngf, sketch_channels) if local else None
 
     def forward(self, photo: Tensor, landmarks: Tensor, foreground: Tensor) -> GeneratorOutput:
         """Photos [B, 3, F, F] to sketches [B, C, F, F]. The local networks find the parts by the
@@ -166,14 +160,14 @@ class PatchGAN(nn.Sequential):
 
 
 class Discriminators(nn.Module):
-    """A PatchGAN on the frame; with `local`, another for each of the six parts, as in [2]. All see
-    photo and sketch."""
+    """A PatchGAN on the frame; with a local loss, another for each of the six parts, as in [2]. All
+    see photo and sketch."""
 
-    def __init__(self, ndf: int, sketch_channels: int, local: bool) -> None:
+    def __init__(self, config: TrainConfig, sketch_channels: int) -> None:
         super().__init__()
-        channels = PHOTO_CHANNELS + sketch_channels
-        self.frame = PatchGAN(channels, ndf)
-        self.parts = nn.ModuleDict({name: PatchGAN(channels, ndf) for name in PARTS if local})
+        channels, parts = PHOTO_CHANNELS + sketch_channels, PARTS if config.losses.local else ()
+        self.frame = PatchGAN(channels, config.ndf)
+        self.parts = nn.ModuleDict({name: PatchGAN(channels, config.ndf) for name in parts})
 
     def forward(self, photo: Tensor, sketch: Tensor, regions: Regions | None) -> dict[str, Tensor]:
         """The logits of sketches of photos: `frame`, and with local networks those of each part."""
@@ -183,17 +177,10 @@ class Discriminators(nn.Module):
         return {"frame": self.frame(both), **judged}
 
 
-def build_generator(
-    ngf: int,
-    sketch_channels: int,
-    local: bool,
-    seed: int,
-    fusion: FusionName = "apdrawing",
-    decoder: DecoderName = "transposed",
-) -> Generator:
+def build_generator(config: TrainConfig, sketch_channels: int, seed: int) -> Generator:
     """A generator with fresh weights as in [1], each of its networks from a seed of its own. So all
     generators of one `seed` have the same U-Net, and the same local networks with every fusion."""
-    generator = Generator(ngf, sketch_channels, local, fusion, decoder)
+    generator = Generator(config, sketch_channels)
     networks: dict[str, nn.Module] = {"unet": generator.unet}
     if generator.local is not None and generator.fusion is not None:
         networks |= {**generator.local.networks, "fusion": generator.fusion}
@@ -201,9 +188,9 @@ def build_generator(
     return generator
 
 
-def build_discriminators(ndf: int, sketch_channels: int, local: bool, seed: int) -> Discriminators:
+def build_discriminators(config: TrainConfig, sketch_channels: int, seed: int) -> Discriminators:
     """Discriminators with fresh weights as in [1], each from a seed of its own."""
-    discriminators = Discriminators(ndf, sketch_channels, local)
+    discriminators = Discriminators(config, sketch_channels)
     networks = {"frame": discriminators.frame, **discriminators.parts}
     initialise(networks, "discriminator", seed)
     return discriminators

@@ -107,14 +107,9 @@ class Trainer:
         self.config, self.seed, self.sketch_channels = config, seed, sketch_channels
         self.device = device
         self.switches = switches or fastest(device)
-        self.local = config.losses.local > 0
         with lack_of_memory_explained(config, device):
-            generator = networks.build_generator(
-                config.ngf, sketch_channels, self.local, seed, config.fusion, config.decoder
-            )
-            discriminators = networks.build_discriminators(
-                config.ndf, sketch_channels, self.local, seed
-            )
+            generator = networks.build_generator(config, sketch_channels, seed)
+            discriminators = networks.build_discriminators(config, sketch_channels, seed)
             self.generator = Network(generator, config, device, self.switches)
             self.discriminators = Network(discriminators, config, device, self.switches)
         self.networks: dict[str, Network[Any]] = {
@@ -216,11 +211,12 @@ class Trainer:
     def about(self) -> dict[str, Any]:
         """The metadata (builtins) from which a generator is built. `needs`: what the generator
         needs besides a photo's pixels."""
-        parts = f", local networks of six parts, fusion {self.config.fusion}" if self.local else ""
+        local = self.config.losses.local > 0
+        parts = f", local networks of six parts, fusion {self.config.fusion}" if local else ""
         decoder = ", resize decoder" if self.config.decoder == "resize" else ""
         return {
             "architecture": f"unet_256{decoder}{parts}",
-            "needs": ["points", "labels"] if self.local else [],
+            "needs": ["points", "labels"] if local else [],
             "frame": self.config.frame,
             "hparams": self.config.hparams(),
             "sketch_channels": self.sketch_channels,
