@@ -48,15 +48,11 @@ def given(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "train.npz", tmp_path / "my.yaml"
 
 
-def options(given: tuple[Path, Path], output: Path) -> list[str]:
-    tensors, overlay = given
-    named = {"ablation": "local", "config": overlay, "output": output, "threads": 1}
-    return [str(tensors), *(f"--{key}={value}" for key, value in named.items())]
-
-
 def start(given: tuple[Path, Path], output: Path) -> subprocess.Popen:
+    tensors, overlay = given
+    options = ["--ablation", "local", "--config", overlay, "--output", output, "--threads", "1"]
     return subprocess.Popen(
-        [sys.executable, "-c", BARE, *options(given, output)],
+        [sys.executable, "-c", BARE, tensors, *options],
         env={"PYTHONPATH": str(SCRIPTS)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -71,10 +67,9 @@ def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop(given, 
     stopped.send_signal(signal.SIGINT)
     said, _ = stopped.communicate()
     assert (stopped.returncode, "told to stop" in said) == (75, True), said
-    again = start(given, states)
-    assert main(options(given, whole)) == 0
+    again, undisturbed = start(given, states), start(given, whole)
     assert "resuming after epoch" in again.communicate()[0]
-    assert again.returncode == 0
+    assert undisturbed.wait() == again.returncode == 0, undisturbed.stdout.read()
     for name in ("generator_epoch2.safetensors", "generator_epoch6.safetensors", "train_log.csv"):
         assert (whole / name).read_bytes() == (states / name).read_bytes()
     generator = load_generator(whole / "generator_epoch6.safetensors", torch.device("cpu"))

@@ -11,7 +11,7 @@ from photosketch.configuration.settings import FusionName
 from photosketch.geometry.patches import PARTS
 from photosketch.training.fusion import build_fusion, ramps
 from photosketch.training.networks import Generator, build_generator
-from photosketch.training.parts import compose, layers, masks, split
+from photosketch.training.parts import compose, find_regions, layers, masks, split
 from support.face_batch import FRAME
 from support.small_training import network_config
 
@@ -56,6 +56,18 @@ def test_a_fusion_in_16_bits_draws_as_in_32(name, batch, regions):
     difference = half.float() - full
     assert difference.abs().max() < 0.02
     assert full.std() > 10 * difference.std()
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_a_fusion_reads_nothing_back_from_the_device(name):
+    """Tensors of the meta device have no values: whatever depends on one on the host fails."""
+    with torch.device("meta"):
+        whole = torch.empty(2, 1, FRAME, FRAME, requires_grad=True)
+        foreground = torch.empty(2, 1, FRAME, FRAME, dtype=torch.bool)
+        regions = find_regions(torch.empty(2, 5, 2), foreground)
+        image = build_fusion(name, NARROW, 1)(whole, split(whole, regions), regions)
+        image.sum().backward()
+    assert whole.grad.shape == image.shape == (2, 1, FRAME, FRAME)
 
 
 def test_generators_of_one_seed_differ_in_their_fusion_alone():

@@ -6,15 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.configuration.settings import FusionName, GladForm
+from photosketch.configuration.settings import GladForm
 from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training import losses
-from photosketch.training.networks import (
-    Discriminators,
-    Generator,
-    build_discriminators,
-    build_generator,
-)
+from photosketch.training.networks import build_discriminators, build_generator
 from photosketch.training.parts import find_regions, split
 from photosketch.training.tensors import sample_flips, sample_jitter
 from support.face_batch import FRAME, face_batch, packed_pairs
@@ -273,13 +268,11 @@ def test_losses_are_computed_in_single_precision_under_autocast(step):
         assert torch.equal(terms[name], expected[name])
 
 
-@pytest.mark.parametrize("fusion", [None, *get_args(FusionName)])
-def test_a_whole_step_reads_nothing_back_from_the_device(fusion):
+@pytest.mark.parametrize("local", [False, True])
+def test_a_whole_step_reads_nothing_back_from_the_device(local):
     """Tensors of the meta device have no values: whatever depends on one on the host fails."""
-    meta, local = torch.device("meta"), fusion is not None
-    with meta:
-        config = network_config(local=local, fusion=fusion or "blend")
-        generator, discriminators = Generator(config, 1), Discriminators(config, 1)
+    meta = torch.device("meta")
+    generator, discriminators = (network.to(meta) for network in networks(local))
     indices = torch.empty(2, dtype=torch.int64, device=meta)
     jitter, flips = sample_jitter(2, 286, FRAME, meta), sample_flips(2, True, meta)
 
@@ -292,6 +285,5 @@ def test_a_whole_step_reads_nothing_back_from_the_device(fusion):
     total.backward()
 
     assert total.device == meta
-    assert all(parameter.grad is not None for parameter in generator.parameters())
     with pytest.raises(RuntimeError, match="meta"):
         total.item()
