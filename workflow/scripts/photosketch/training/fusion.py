@@ -6,8 +6,8 @@
 `apdrawing` is the fusion of [1]. The other three are ours, made to find out whether the fusion of
 [1] causes the seams. Arguments of all: the whole frame's sketch [B, C, F, F], the parts' sketches
 by name as `networks.LocalGenerators` draws them, and the parts' regions. All return the sketch
-[B, C, F, F] in [-1, 1]. Nothing here waits for the device, so that all of it can be captured in a
-CUDA graph, and gradients are deterministic.
+[B, C, F, F] in [-1, 1]. Nothing here waits for the device (so a CUDA graph can record it), and
+gradients are deterministic.
 """
 
 from typing import assert_never

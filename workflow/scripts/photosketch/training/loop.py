@@ -137,8 +137,6 @@ def describe_run(
     pad_value  gray level around them
     template   [5][2], the places (x, y) of a face's points in such a picture: the target of the
                alignment (dataset.align), else the mean of the training photos
-    training_set_sha256  of the file of `data`
-    run, ablation, commit, code (version of the training code), versions: the provenance
     """
     if config["dataset"]["align"] != "none":
         points = template(data.size)
@@ -170,12 +168,11 @@ def train(
     fingerprint is set aside, and the console says so. Writes to the run's folder
     generator_epoch{epoch}.safetensors for each due epoch and train_log.csv (one row per epoch: mean
     of each unweighted term, no timings, so that equal runs give equal files); `watch` writes event
-    files and strips there. If another process claims the folder (`sole_writer`), the training stops
-    and publishes nothing.
+    files and strips there.
 
-    Raises:
-        InputError: a loss or weight is not finite, or memory or disk are too small.
-        InterruptedJobError: a signal of STOPPING came, or a claim; the state is saved.
+    Raises InputError if a loss or weight is not finite, or memory or disk are too small, and
+    InterruptedJobError after a signal of STOPPING, or if another process claims the folder
+    (`sole_writer`): the state is saved, and nothing is published.
     """
     config, pairs = trainer.config, len(data)
     states, lines = kept_trainings.open_folder(

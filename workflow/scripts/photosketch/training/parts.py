@@ -25,17 +25,14 @@ BLACK, WHITE = -1.0, 1.0
 
 @dataclasses.dataclass(frozen=True)
 class Regions:
-    """Where the parts lie in a batch of frames. `corners` [B, 4, 2] int64: the (x, y) of each
-    rectangle's top left pixel, in the order of `PATCHES`. `hair` and `background` [B, 1, F, F]
-    bool."""
+    """Where the parts lie in a batch of frames."""
 
-    corners: Tensor
-    hair: Tensor
-    background: Tensor
+    corners: Tensor  # [B, 4, 2] int64, the top left pixels (x, y) of the rectangles, as `PATCHES`
+    hair: Tensor  # [B, 1, F, F] bool
+    background: Tensor  # [B, 1, F, F] bool
 
     @property
     def frame(self) -> int:
-        """The side of the frames in pixels."""
         return self.hair.shape[-1]
 
 
@@ -90,8 +87,7 @@ class Crop(torch.autograd.Function):
 
 
 class Paste(torch.autograd.Function):
-    """The inverse of `Crop`: patches [B, C, h, w] on white frames [B, C, F, F]. The gradient is cut
-    out."""
+    """The inverse: patches [B, C, h, w] on white frames [B, C, F, F]; the gradient is cut out."""
 
     @staticmethod
     def forward(ctx: Any, patch: Tensor, corners: Tensor, frame: int) -> Tensor:

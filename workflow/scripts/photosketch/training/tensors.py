@@ -1,7 +1,5 @@
-"""Packed frames on the device, and batches of them with the training's jitter and flips.
-
-The whole set lies on the device as 8-bit arrays. A batch is made there by index arithmetic, without
-work on the host, so that a training step can be captured in a CUDA graph.
+"""Packed frames on the device as 8-bit arrays, and batches of them with jitter and flips, made by
+index arithmetic there, so that a training step can be captured in a CUDA graph.
 """
 
 import dataclasses
@@ -62,7 +60,6 @@ class PackedSet:
 
     @property
     def frame(self) -> int:
-        """The side of the frames in pixels."""
         return self.photo.shape[1]
 
     @property

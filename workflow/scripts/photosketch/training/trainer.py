@@ -209,14 +209,13 @@ class Trainer:
         return 3 * (self.generator.bytes() + self.discriminators.bytes())
 
     def about(self) -> dict[str, Any]:
-        """The metadata (builtins) from which a generator is built. `needs`: what the generator
-        needs besides a photo's pixels."""
+        """The metadata (builtins) from which a generator is built."""
         local = self.config.losses.local > 0
         parts = f", local networks of six parts, fusion {self.config.fusion}" if local else ""
         decoder = ", resize decoder" if self.config.decoder == "resize" else ""
         return {
             "architecture": f"unet_256{decoder}{parts}",
-            "needs": ["points", "labels"] if local else [],
+            "needs": ["points", "labels"] if local else [],  # besides a photo's pixels
             "frame": self.config.frame,
             "hparams": self.config.hparams(),
             "sketch_channels": self.sketch_channels,
