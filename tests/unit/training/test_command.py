@@ -19,8 +19,8 @@ from support.waiting import wait_for
 OVERLAY = {
     "run": "small",
     "device": "cpu",
-    "train": {"epochs": 6, "ngf": 2, "ndf": 2, "state_minutes": 0},
-    "evaluation": {"epochs": {"start": 2, "stop": 6, "step": 4}},
+    "train": {"epochs": 4, "ngf": 2, "ndf": 2, "state_minutes": 0},
+    "evaluation": {"epochs": {"start": 2, "stop": 4, "step": 2}},
     "ablations": {"warped": {"warp": "face"}},
 }
 # the command where a notebook lacks the packages of the workflow: not to be found by any finder
@@ -70,10 +70,10 @@ def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop(given, 
     again, undisturbed = start(given, states), start(given, whole)
     assert "resuming after epoch" in again.communicate()[0]
     assert undisturbed.wait() == again.returncode == 0, undisturbed.stdout.read()
-    for name in ("generator_epoch2.safetensors", "generator_epoch6.safetensors", "train_log.csv"):
+    for name in ("generator_epoch2.safetensors", "generator_epoch4.safetensors", "train_log.csv"):
         assert (whole / name).read_bytes() == (states / name).read_bytes()
-    generator = load_generator(whole / "generator_epoch6.safetensors", torch.device("cpu"))
-    drawn = draw(generator, packed_pairs(), "instance", 0, 6, torch.device("cpu"))
+    generator = load_generator(whole / "generator_epoch4.safetensors", torch.device("cpu"))
+    drawn = draw(generator, packed_pairs(), "instance", 0, 4, torch.device("cpu"))
     assert drawn.shape == (3, 250, 200)
 
 
@@ -86,7 +86,7 @@ def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop(given, 
         ({"tensors": "none.npz"}, "none.npz: is not a file; correct the path"),
         ({"ablation": "warped"}, "ablation warped trains on train_face.npz; give it that file"),
         ({"config": "none.yaml"}, "none.yaml: No such file or directory; correct the path"),
-        ({"train": {"epochs": 1}}, "evaluation.epochs.stop: 6 is beyond the 1 epochs"),
+        ({"train": {"epochs": 1}}, "evaluation.epochs.stop: 4 is beyond the 1 epochs"),
         ({"dataset": {"sketch_channels": 3}}, "sketch_channels 1, but dataset.sketch_channels"),
     ],
 )
