@@ -78,10 +78,10 @@ class BlendFusion(nn.Module):
 
 
 class AttentionFusion(nn.Module):
-    """image = sum over k of a_k sketch_k: the whole frame's sketch and the parts'. Ours. a =
-    softmax over k of A(whole, parts, masks) at each pixel, over the sketches that are defined
-    there: the whole frame's sketch everywhere, a part only in its region. A has three convolutions
-    (7x7, 3x3, 3x3), and sees each part at its place in the frame, white around it."""
+    """image = sum over k of a_k sketch_k, the whole frame's sketch and the parts'. Ours. a is the
+    softmax of A(whole, parts, masks) at each pixel, over the sketches that are defined there: the
+    whole frame's sketch everywhere, a part only in its region. A has three convolutions (7x7, 3x3,
+    3x3), and sees each part at its place in the frame, white around it."""
 
     def __init__(self, ngf: int, sketch_channels: int) -> None:
         super().__init__()
@@ -121,10 +121,10 @@ def build_fusion(name: FusionName, ngf: int, sketch_channels: int) -> nn.Module:
 
 
 def blend(whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
-    """The parts feathered into the whole frame's sketch, [B, C, F, F]. (sum over k of r_k part_k +
-    max(1 - s, 0) whole) / max(s, 1), with the `ramps` r_k of the regions and their sum s over k.
-    The weights add up to 1. Where one part ends at another, all parts have faded into the whole
-    frame's sketch. Overlapping rectangles share their weight."""
+    """The parts feathered into the whole frame's sketch, [B, C, F, F]:
+    (sum over k of r_k part_k + max(1 - s, 0) whole) / max(s, 1), with the `ramps` r_k of the
+    regions and their sum s over k. The weights add up to 1. Where one part ends at another, all
+    have faded into the whole frame's sketch. Overlapping rectangles share their weight."""
     rising = ramps(masks(regions))
     total = rising.sum(dim=1, keepdim=True)
     weights = torch.cat([(1 - total).clamp(min=0), rising], dim=1) / total.clamp(min=1)
@@ -132,10 +132,10 @@ def blend(whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
 
 
 def ramps(regions: Tensor) -> Tensor:
-    """How much a pixel belongs to its region: masks [B, K, F, F] bool to float32 in [0, 1]. 3 t^2 -
-    2 t^3 of t = d / (n + 1). d is the distance to the nearest pixel outside in rows or columns,
-    whichever is larger, at most n + 1; n is `RAMP` in a frame of 256. A frame's edge ends no
-    region."""
+    """How much a pixel belongs to its region: masks [B, K, F, F] bool to float32 in [0, 1], by
+    3 t^2 - 2 t^3 of t = d / (n + 1). d is the distance to the nearest pixel outside in rows or
+    columns, whichever is larger, at most n + 1; n is `RAMP` in a frame of 256. A frame's edge ends
+    no region."""
     values = RAMP * regions.shape[-1] // 256
     outside = (~regions).float()
     distance = 1 - outside
