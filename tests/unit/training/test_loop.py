@@ -98,7 +98,7 @@ def test_each_due_epoch_leaves_a_generator_and_the_log_every_term(undisturbed):
 
 
 def test_training_brings_the_l1_distance_down(tmp_path):
-    run(tmp_path, [25], epochs=25, lr=0.003, ngf=4, jitter=0)
+    run(tmp_path, [16], epochs=16, lr=0.003, ngf=4, jitter=0)
     rows = log_of(tmp_path)
     assert float(rows[-1]["l1"]) < 0.8 * float(rows[0]["l1"])
 
