@@ -25,14 +25,9 @@ def generator_file(folder: Path, *, local: bool = False, seed: int = 3) -> Path:
     losses = loss_weights(l1=100, glad=0, local=25 if local else 0)
     config = train_config(epochs=5, batch_size=1, lr=1e-3, beta1=0.5, ngf=4, ndf=4, losses=losses)
     trainer = Trainer(config, seed, 1, CPU)
-    about = loop.describe_run(
-        usual_faces(),
-        data_sha256="4567",
-        aligned=False,
-        run="small",
-        ablation="local" if local else "baseline",
-        code="0123",
-    )
+    run = {"run": "small", "dataset": {"align": "none"}}
+    ablation = "local" if local else "baseline"
+    about = loop.describe_run(usual_faces(), "4567", run, ablation, "0123")
     everything = {**trainer.about(), **about, "epoch": 5}
     checkpoint.save_generator(folder, 5, trainer.generator.module.state_dict(), everything)
     return kept_trainings.generator_path(folder, 5)

@@ -22,3 +22,9 @@ def small_run(trainer: Trainer, folder: Path | str, due: list[int], **settings) 
     usual = {"strip_every": 0, "state_minutes": 5.0, "keep": "all", "keep_replaced": 1}
     training = Training(trainer.config.hparams(), "code", "data", trainer.seed)
     return Run("test", Path(folder), due, training, RunSettings(**{**usual, **settings}))
+
+
+def network_config(width: int = 2, *, local: bool = True, **changes) -> TrainConfig:
+    """Networks of that width, with local ones or without."""
+    losses = LOCAL_GLAD if local else BASELINE
+    return train_config(ngf=width, ndf=width, losses=losses, **changes)

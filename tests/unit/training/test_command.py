@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from photosketch.training.__main__ import main
+from photosketch.training.inference import draw, load_generator
 from photosketch.training.packed import NAMES, write_packed
 from support.face_batch import packed_pairs
 from support.imports import SCRIPTS
@@ -17,8 +19,8 @@ from support.waiting import wait_for
 OVERLAY = {
     "run": "small",
     "device": "cpu",
-    "train": {"epochs": 12, "ngf": 2, "ndf": 2, "state_minutes": 0},
-    "evaluation": {"epochs": {"start": 2, "stop": 12, "step": 10}},
+    "train": {"epochs": 4, "ngf": 2, "ndf": 2, "state_minutes": 0},
+    "evaluation": {"epochs": {"start": 2, "stop": 4, "step": 2}},
     "ablations": {"warped": {"warp": "face"}},
 }
 # the command where a notebook lacks the packages of the workflow: not to be found by any finder
@@ -59,18 +61,20 @@ def start(given: tuple[Path, Path], output: Path) -> subprocess.Popen:
 
 
 def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop(given, tmp_path):
-    whole, stopped = start(given, tmp_path / "whole"), start(given, tmp_path / "stopped")
-    states = tmp_path / "stopped"
+    whole, states = tmp_path / "whole", tmp_path / "stopped"
+    stopped = start(given, states)
     wait_for("a state", 120, lambda: [*states.rglob("state-*.bin")], stopped, stopped.stdout.read)
     stopped.send_signal(signal.SIGINT)
     said, _ = stopped.communicate()
     assert (stopped.returncode, "told to stop" in said) == (75, True), said
-    again = start(given, tmp_path / "stopped")
+    again, undisturbed = start(given, states), start(given, whole)
     assert "resuming after epoch" in again.communicate()[0]
-    assert whole.wait() == again.returncode == 0, whole.stdout.read()
-    for name in ("generator_epoch2.safetensors", "generator_epoch12.safetensors", "train_log.csv"):
-        one, other = (tmp_path / folder / name for folder in ("whole", "stopped"))
-        assert one.read_bytes() == other.read_bytes()
+    assert undisturbed.wait() == again.returncode == 0, undisturbed.stdout.read()
+    for name in ("generator_epoch2.safetensors", "generator_epoch4.safetensors", "train_log.csv"):
+        assert (whole / name).read_bytes() == (states / name).read_bytes()
+    generator = load_generator(whole / "generator_epoch4.safetensors", torch.device("cpu"))
+    drawn = draw(generator, packed_pairs(), "instance", 0, 4, torch.device("cpu"))
+    assert drawn.shape == (3, 250, 200)
 
 
 @pytest.mark.parametrize(
@@ -82,17 +86,17 @@ def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop(given, 
         ({"tensors": "none.npz"}, "none.npz: is not a file; correct the path"),
         ({"ablation": "warped"}, "ablation warped trains on train_face.npz; give it that file"),
         ({"config": "none.yaml"}, "none.yaml: No such file or directory; correct the path"),
-        ({"train": {"epochs": 1}}, "evaluation.epochs.stop: 12 is beyond the 1 epochs"),
+        ({"train": {"epochs": 1}}, "evaluation.epochs.stop: 4 is beyond the 1 epochs"),
         ({"dataset": {"sketch_channels": 3}}, "sketch_channels 1, but dataset.sketch_channels"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence(given, tmp_path, monkeypatch, capsys, changed, told):
     monkeypatch.chdir(tmp_path)
-    options = {"tensors": "train.npz", "ablation": "local", "config": "my.yaml", "output": "out"}
-    sections = {key: changed.pop(key) for key in ("train", "dataset") if key in changed}
+    sections = {key: changed[key] for key in ("train", "dataset") if key in changed}
     (tmp_path / "my.yaml").write_text(yaml.safe_dump({**OVERLAY, **sections}))
-    options |= changed
-    tensors = options.pop("tensors")
-    assert main([tensors, *(f"--{key}={value}" for key, value in options.items())]) == 1
+    named = {"ablation": "local", "config": "my.yaml", "output": "out"}
+    named |= {key: value for key, value in changed.items() if key not in {"tensors", *sections}}
+    tensors = changed.get("tensors", "train.npz")
+    assert main([tensors, *(f"--{key}={value}" for key, value in named.items())]) == 1
     assert told in capsys.readouterr().err
     assert not [*tmp_path.rglob("generator*")]

@@ -12,23 +12,12 @@ from photosketch.geometry.patches import PARTS
 from photosketch.training.fusion import build_fusion, ramps
 from photosketch.training.networks import Generator, build_generator
 from photosketch.training.parts import compose, find_regions, layers, masks, split
-from support.face_batch import FRAME, face_batch
+from support.face_batch import FRAME
+from support.small_training import network_config
 
 FUSIONS = get_args(FusionName)
 NARROW = 2
 NOSE = PARTS.index("nose")
-
-
-@pytest.fixture
-def batch():
-    batch = face_batch(count=2)
-    batch.landmarks[1] += torch.tensor([5.0, -8.0])
-    return batch
-
-
-@pytest.fixture
-def regions(batch):
-    return find_regions(batch.landmarks, batch.foreground)
 
 
 def steps(image):
@@ -57,7 +46,7 @@ def test_the_image_has_the_sketches_shape_and_a_gradient_for_each_of_them(name, 
 def test_a_fusion_in_16_bits_draws_as_in_32(name, batch, regions):
     parts = split(batch.sketch, regions)
     rounded = {part: sketch.bfloat16() for part, sketch in parts.items()}
-    fusion = build_generator(NARROW, 1, local=True, seed=0, fusion=name).fusion.eval()
+    fusion = build_generator(network_config(NARROW, fusion=name), 1, seed=0).fusion.eval()
 
     with torch.no_grad():
         full = fusion(-batch.sketch, parts, regions)
@@ -84,7 +73,7 @@ def test_a_fusion_reads_nothing_back_from_the_device(name):
 def test_generators_of_one_seed_differ_in_their_fusion_alone():
     own, shared = {}, {}
     for name in FUSIONS:
-        state = build_generator(NARROW, 1, local=True, seed=3, fusion=name).state_dict()
+        state = build_generator(network_config(NARROW, fusion=name), 1, seed=3).state_dict()
         own[name] = {key: value for key, value in state.items() if key.startswith("fusion.")}
         shared[name] = {key: value for key, value in state.items() if key not in own[name]}
     for state in shared.values():
@@ -92,14 +81,6 @@ def test_generators_of_one_seed_differ_in_their_fusion_alone():
         assert all(torch.equal(value, shared["apdrawing"][key]) for key, value in state.items())
     assert not own["blend"]
     assert all(torch.equal(own["feather"][key], own["apdrawing"][key]) for key in own["apdrawing"])
-
-
-def test_generators_of_before_there_was_a_choice_can_be_loaded():
-    keys = build_generator(NARROW, 1, local=True, seed=0).fusion.state_dict()
-    kernels = {key: tuple(value.shape) for key, value in keys.items() if value.ndim == 4}
-    residual = [f"{block}.layers.{at}.weight" for block in (4, 5) for at in (1, 6)]
-    ends = {"1.weight": (NARROW, 2, 7, 7), "7.weight": (1, NARROW, 7, 7)}
-    assert kernels == {**ends, **dict.fromkeys(residual, (NARROW, NARROW, 3, 3))}
 
 
 def test_a_ramp_rises_over_eight_pixels_inside_and_not_at_the_frames_edge():
@@ -197,7 +178,7 @@ def test_docs_say_how_many_parameters_and_operations_a_fusion_has(root):
     text = (root / "docs/how-it-works.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \|.*\| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|$", text, re.M)
     with torch.device("meta"):
-        generator = Generator(64, 1, True, "blend")
+        generator = Generator(network_config(64, fusion="blend"), 1)
         photo, points = torch.empty(1, 3, FRAME, FRAME), torch.empty(1, 5, 2)
         foreground = torch.empty(1, 1, FRAME, FRAME, dtype=torch.bool)
         networks, output = operations(lambda: generator(photo, points, foreground))

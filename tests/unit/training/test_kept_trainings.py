@@ -19,9 +19,7 @@ def training(l1=100, **changes):
 
 def used(place, present, keep=9, due=(2,), images=6, finished=True):
     """Open the folder of a training, leave a state and the due generators there, and what is told.
-
-    Gives the folder's name too.
-    """
+    Gives the folder's name too."""
     folder, lines = kept_trainings.open_folder(place, present, due, PAIRS, keep)
     (folder / f"state-{images:012d}.bin").touch()
     for epoch in due:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -36,9 +37,7 @@ class InterruptedForTestError(Exception):
 
 def run(folder, due=(2, 4), seed=0, step=Trainer.step, **changes):
     """Train with a trainer whose step is `step`; `changes` are of the run's settings or small.
-
-    Returns what the console was told.
-    """
+    Returns what the console was told."""
     names = RunSettings.model_fields.keys() & changes.keys()
     settings = {name: changes.pop(name) for name in names}
     trainer = type("TrainerOfTest", (Trainer,), {"step": step})(
@@ -99,7 +98,7 @@ def test_each_due_epoch_leaves_a_generator_and_the_log_every_term(undisturbed):
 
 
 def test_training_brings_the_l1_distance_down(tmp_path):
-    run(tmp_path, [25], epochs=25, lr=0.003, ngf=4, jitter=0)
+    run(tmp_path, [16], epochs=16, lr=0.003, ngf=4, jitter=0)
     rows = log_of(tmp_path)
     assert float(rows[-1]["l1"]) < 0.8 * float(rows[0]["l1"])
 
@@ -137,7 +136,7 @@ def fails_at(images):
     """A step that fails after so many images."""
 
     def step(trainer, batch):
-        if trainer.position.images == images:
+        if trainer.images == images:
             raise InterruptedForTestError
         return Trainer.step(trainer, batch)
 
@@ -167,13 +166,13 @@ def test_a_resumed_run_goes_on_with_the_curves_from_the_state_it_resumes_from(
 def test_equal_runs_give_equal_files_and_another_seed_does_not(undisturbed, tmp_path):
     run(tmp_path / "again")
     assert same_results(tmp_path / "again", undisturbed)
-    run(tmp_path / "other", seed=1)
+    run(tmp_path / "other", [2], seed=1, epochs=2)
     assert weights_of(tmp_path / "other", 2) != weights_of(undisturbed, 2)
 
 
 @pytest.mark.parametrize(
     ("losses", "due", "at"),
-    [(BASELINE, [2, 4], 1), (BASELINE, [2, 4], 4), (BASELINE, [2, 4], 11), (LOCAL_GLAD, [1, 2], 4)],
+    [(BASELINE, [2, 4], 1), (BASELINE, [2, 4], 11), (LOCAL_GLAD, [1], 2)],
 )
 def test_an_interrupted_run_ends_like_an_undisturbed_one(
     undisturbed, tmp_path, monkeypatch, losses, due, at
@@ -193,7 +192,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(
     ("before", "due", "said"),
     [
         ({"due": [2], "epochs": 2}, [2, 4], "resuming after epoch 2"),
-        ({"due": [1], "losses": loss_weights(l1=1)}, [2, 4], "with losses.l1 1 (4 epochs, "),
+        ({"due": [1], "losses": loss_weights(l1=1), "epochs": 1}, [2, 4], "l1 1 (1 epochs, "),
         ({"due": [2], "epochs": 2}, [1, 4], "with other evaluated epochs (2 epochs, "),
     ],
     ids=["more epochs", "another weight", "an epoch that was passed without being kept"],
@@ -226,18 +225,11 @@ def test_a_value_set_back_takes_no_step_and_gives_the_same_files(undisturbed, tm
     told = run(tmp_path, step=None)
     assert told.startswith("test: the training with losses.l1 200 (4 epochs, ")
     assert same_results(tmp_path, undisturbed)
-    assert watched() == before
-
-
-def test_a_finished_run_only_publishes_again_and_writes_no_events(undisturbed, tmp_path):
-    folder = tmp_path / "copy"
-    shutil.copytree(undisturbed, folder)
-    before = sorted(folder.glob(tensorboard_log.EVENTS))
-    for path in folder.glob("generator_*"):
+    for path in tmp_path.glob("generator_*"):
         path.unlink()
-    run(folder, step=None)
-    assert same_results(folder, undisturbed)
-    assert sorted(folder.glob(tensorboard_log.EVENTS)) == before
+    run(tmp_path, step=None)  # finished: only publishes again
+    assert same_results(tmp_path, undisturbed)
+    assert watched() == before
 
 
 def broken_step(at, spoil):
@@ -245,7 +237,7 @@ def broken_step(at, spoil):
 
     def spoiled(trainer, batch):
         terms = Trainer.step(trainer, batch)
-        if trainer.position.images >= at:
+        if trainer.images >= at:
             spoil(trainer, terms)
         return terms
 
@@ -276,7 +268,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_term_step_and_images(
 
 def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
     def spoil(trainer, _):
-        if trainer.position.images == 5:  # the last of epoch 2; its losses are still those before
+        if trainer.images == 5:  # the last of epoch 2; its losses are still those before
             next(trainer.generator.module.parameters()).data[0, 0, 0, 0] = torch.inf
 
     monkeypatch.setattr(loop, "READ_BACK_EVERY", 2)
@@ -293,7 +285,7 @@ def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
     sent = {4: signal.SIGTERM, 6: signal.SIGINT, 8: signal.SIGUSR1}
 
     def terminated(trainer, batch):
-        if number := sent.get(trainer.position.images):
+        if number := sent.get(trainer.images):
             os.kill(os.getpid(), number)
         return Trainer.step(trainer, batch)
 
@@ -318,7 +310,7 @@ def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
     undisturbed, tmp_path, images
 ):
     def claimed(trainer, batch):
-        if trainer.position.images == images:
+        if trainer.images == images:
             (tmp_path / ".claim").touch()
         return Trainer.step(trainer, batch)
 
@@ -329,6 +321,36 @@ def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
     (tmp_path / ".claim").unlink()
     run(tmp_path)
     assert same_results(tmp_path, undisturbed)
+
+
+@pytest.mark.parametrize("device, place", [("cpu", "memory"), ("cuda", "the GPU's memory")])
+def test_a_set_that_the_device_cannot_hold_is_refused_with_both_sizes(
+    tmp_path, monkeypatch, device, place
+):
+    packed, console = tmp_path / "train.npz", io.StringIO()
+    packed.write_bytes(b"0" * 3_000_000)
+    free = [3_000_000, 2_999_999]
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free.pop(0), 10**9))
+    monkeypatch.setattr(
+        loop.psutil, "virtual_memory", lambda: SimpleNamespace(available=free.pop(0))
+    )
+    loop.check_room(packed, torch.device(device), console)
+    assert console.getvalue() == f"training set: 3.0 MB, kept in {place}\n"
+    with pytest.raises(job.InputError, match=f"does not fit into {place}") as caught:
+        loop.check_room(packed, torch.device(device), console)
+    assert ("device: cpu" in str(caught.value)) == (device == "cuda")
+
+
+def test_faces_too_small_for_local_networks_are_named():
+    data, command = packed_pairs(), "snakemake annotate --cores 2 --configfile my.yaml"
+    loop.check_faces(data, "local", aligned=False, page_command=command)
+    data.landmarks[1] = (data.landmarks[1] - 128) / 2 + 128
+    with pytest.raises(job.InputError) as caught:
+        loop.check_faces(data, "local", aligned=False, page_command=command)
+    [line, remedy] = caught.value.problems
+    assert line.startswith("photo of a 2: the eyes are 26 px apart instead of 40 to 62")
+    for text in ("local networks of local", "dataset.align", f"`{command}`"):
+        assert text in remedy
 
 
 LOWER = r"train\.batch_size \(now 1\).*ngf.*bf16"
@@ -388,8 +410,8 @@ from support.face_batch import packed_pairs
 from support.small_training import small_config, small_run
 torch.set_num_threads(1)
 loop.READ_BACK_EVERY = 1
-trainer = Trainer(small_config(epochs=20), 0, 1, torch.device("cpu"))
-run = small_run(trainer, sys.argv[1], [2, 20], state_minutes=0)
+trainer = Trainer(small_config(epochs=12), 0, 1, torch.device("cpu"))
+run = small_run(trainer, sys.argv[1], [2, 12], state_minutes=0)
 loop.train(trainer, packed_pairs(), run, sys.stderr)
 """
 
@@ -398,18 +420,18 @@ loop.train(trainer, packed_pairs(), run, sys.stderr)
 def test_runs_killed_at_any_moment_end_like_an_undisturbed_one(tmp_path):
     folder, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", KILLABLE]
+    command = [sys.executable, "-c", KILLABLE, folder]
 
     def states() -> set[str]:
         return {path.name for path in folder.glob(".state/*/state-*")}
 
     for seconds in (0.1, 0.3):
         before = states()
-        process = subprocess.Popen([*command, folder], env=environment)
+        process = subprocess.Popen(command, env=environment)
         wait_for("new state", 120, lambda before=before: states() - before, by=process)
         time.sleep(seconds)
         process.kill()
         assert process.wait() == -signal.SIGKILL
     for each in (folder, undisturbed):
-        subprocess.run([*command, each], env=environment, check=True, timeout=300)
-    assert same_results(folder, undisturbed, [2, 20])
+        run(each, [2, 12], epochs=12)
+    assert same_results(folder, undisturbed, [2, 12])

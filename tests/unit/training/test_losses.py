@@ -1,4 +1,3 @@
-import dataclasses
 import math
 from types import SimpleNamespace
 from typing import get_args
@@ -15,13 +14,15 @@ from photosketch.training.parts import find_regions, split
 from photosketch.training.tensors import sample_flips, sample_jitter
 from support.face_batch import FRAME, face_batch, packed_pairs
 from support.settings import loss_weights
+from support.small_training import network_config
 
 ALL = loss_weights(l1=100, glad=10, local=25)
 FORMS = get_args(GladForm)
 
 
 def networks(local):
-    return [build(2, 1, local, seed=0) for build in (build_generator, build_discriminators)]
+    config = network_config(local=local)
+    return [build(config, 1, seed=0) for build in (build_generator, build_discriminators)]
 
 
 def draw(generator, batch):
@@ -180,8 +181,8 @@ def test_the_generators_total_is_the_weighted_sum_of_its_terms(step, form):
 
     judged = step.discriminators(batch.photo, output.image, output.regions)
     expected = {
-        "adversarial": losses.adversarial(judged.frame, real=True),
-        "adversarial_local": sum(losses.adversarial(judged.parts[p], real=True) for p in PARTS),
+        "adversarial": losses.adversarial(judged["frame"], real=True),
+        "adversarial_local": sum(losses.adversarial(judged[p], real=True) for p in PARTS),
         "l1": (output.image - batch.sketch).abs().mean(),
         "glad": losses.gradient_loss(
             output.image, batch.photo if form == "cosine" else batch.sketch, batch.valid, form
@@ -220,13 +221,13 @@ def test_the_discriminators_total_is_halved_over_real_and_fake(step):
         for sketch in (step.batch.sketch, step.output.image)
     )
     local = sum(
-        losses.adversarial(real.parts[part], real=True).item()
-        + losses.adversarial(fake.parts[part], real=False).item()
+        losses.adversarial(real[part], real=True).item()
+        + losses.adversarial(fake[part], real=False).item()
         for part in PARTS
     )
     expected = {
-        "discriminator_real": losses.adversarial(real.frame, real=True).item(),
-        "discriminator_fake": losses.adversarial(fake.frame, real=False).item(),
+        "discriminator_real": losses.adversarial(real["frame"], real=True).item(),
+        "discriminator_fake": losses.adversarial(fake["frame"], real=False).item(),
         "discriminator_local": local / 2,
     }
     assert {name: term.item() for name, term in terms.items()} == pytest.approx(expected)
@@ -261,7 +262,7 @@ def test_losses_are_computed_in_single_precision_under_autocast(step):
 
     assert all(term.dtype == torch.float32 for term in (total, *terms.values()))
     parts = {name: part.float() for name, part in output.parts.items()}
-    rounded = dataclasses.replace(output, image=output.image.float(), parts=parts)
+    rounded = output._replace(image=output.image.float(), parts=parts)
     _, expected = losses.generator_loss(step.discriminators, step.batch, rounded, ALL)
     for name in ("l1", "glad", "local"):
         assert torch.equal(terms[name], expected[name])
@@ -275,7 +276,7 @@ def test_a_whole_step_reads_nothing_back_from_the_device(local):
     indices = torch.empty(2, dtype=torch.int64, device=meta)
     jitter, flips = sample_jitter(2, 286, FRAME, meta), sample_flips(2, True, meta)
 
-    batch = packed_pairs(meta).batch(indices, 286, jitter, flips)
+    batch = packed_pairs(meta).batch(indices, jitter, flips)
     output = draw(generator, batch)
     losses.discriminator_loss(discriminators, batch, output)[0].backward()
     discriminators.requires_grad_(False)

@@ -11,8 +11,9 @@ from photosketch.training.networks import (
     build_discriminators,
     build_generator,
 )
-from photosketch.training.parts import compose, find_regions, masks
+from photosketch.training.parts import compose, masks
 from support.face_batch import FRAME, face_batch
+from support.small_training import network_config
 
 NARROW = 2
 CONVOLUTIONS = nn.Conv2d | nn.ConvTranspose2d
@@ -20,22 +21,17 @@ CONVOLUTIONS = nn.Conv2d | nn.ConvTranspose2d
 
 @pytest.fixture
 def generator():
-    return build_generator(NARROW, 1, local=True, seed=0)
+    return build_generator(network_config(), 1, seed=0)
 
 
 @pytest.fixture
 def discriminators():
-    return build_discriminators(NARROW, 1, local=True, seed=0)
+    return build_discriminators(network_config(), 1, seed=0)
 
 
 @pytest.fixture
 def batch():
     return face_batch()
-
-
-@pytest.fixture
-def regions(batch):
-    return find_regions(batch.landmarks, batch.foreground)
 
 
 def parameters(network):
@@ -73,8 +69,8 @@ def test_networks_have_as_many_parameters_as_the_published_ones(build, count):
 
 
 def test_without_local_networks_the_generator_is_the_unet_alone(generator, batch):
-    plain = build_generator(NARROW, 1, local=False, seed=0)
-    judge = build_discriminators(NARROW, 1, local=False, seed=0)
+    plain = build_generator(network_config(local=False), 1, seed=0)
+    judge = build_discriminators(network_config(local=False), 1, seed=0)
     output = draw(plain, batch)
     assert {name.split(".")[0] for name in plain.state_dict()} == {"unet"}
     assert parameters(plain) == parameters(generator.unet)
@@ -92,17 +88,21 @@ def test_every_part_has_networks_of_its_own(generator, discriminators):
 
 
 @pytest.mark.parametrize(
-    ("frame", "channels", "innermost", "judged", "judged_parts"),
+    ("frame", "channels", "decoder", "innermost", "judged", "judged_parts"),
     [
-        (256, 1, (1, 1), (30, 30), ((3, 5), (3, 5), (4, 4), (3, 6))),
-        (256, 3, (1, 1), (30, 30), ((3, 5), (3, 5), (4, 4), (3, 6))),
-        (512, 1, (2, 2), (62, 62), ((8, 12), (8, 12), (10, 10), (8, 14))),
+        (256, 1, "transposed", (1, 1), (30, 30), ((3, 5), (3, 5), (4, 4), (3, 6))),
+        (256, 3, "resize", (1, 1), (30, 30), ((3, 5), (3, 5), (4, 4), (3, 6))),
+        (512, 1, "transposed", (2, 2), (62, 62), ((8, 12), (8, 12), (10, 10), (8, 14))),
     ],
 )
-def test_shapes_of_images_parts_and_logits(frame, channels, innermost, judged, judged_parts):
+def test_shapes_of_images_parts_and_logits(
+    frame, channels, decoder, innermost, judged, judged_parts
+):
     batch = face_batch(count=2, sketch_channels=channels, frame=frame)
-    generator = build_generator(NARROW, channels, local=True, seed=0)
-    discriminators = build_discriminators(NARROW, channels, local=True, seed=0)
+    generator = build_generator(network_config(decoder=decoder), channels, seed=0)
+    transposed = any(isinstance(layer, nn.ConvTranspose2d) for layer in generator.modules())
+    assert transposed == (decoder == "transposed")
+    discriminators = build_discriminators(network_config(), channels, seed=0)
     seen = []
     generator.unet.downs[-1].register_forward_hook(lambda _, __, out: seen.append(out.shape[-2:]))
 
@@ -116,8 +116,8 @@ def test_shapes_of_images_parts_and_logits(frame, channels, innermost, judged, j
     sizes = {patch.name: (patch.height * scale, patch.width * scale) for patch in PATCHES}
     for name in PARTS:
         assert output.parts[name].shape == (2, channels, *sizes.get(name, (frame, frame)))
-    assert logits.frame.shape == (2, 1, *judged)
-    found = {name: tuple(part.shape[-2:]) for name, part in logits.parts.items()}
+    assert logits["frame"].shape == (2, 1, *judged)
+    found = {name: tuple(logits[name].shape[-2:]) for name in PARTS}
     assert found == dict(zip(PARTS, (*judged_parts, judged, judged), strict=True))
 
 
@@ -157,16 +157,9 @@ def test_only_the_resize_decoder_draws_flat_from_a_flat_image(decoder, flat):
     torch.testing.assert_close(inner[..., :8, :8], inner[..., 8:, 8:], rtol=0, atol=1e-6)
 
 
-def test_resizing_doubles_in_every_network_that_draws():
-    generator = build_generator(NARROW, 1, local=True, seed=0, decoder="resize")
-    assert not any(isinstance(layer, nn.ConvTranspose2d) for layer in generator.modules())
-    batch = face_batch(count=1, sketch_channels=1)
-    assert draw(generator, batch).image.shape == (1, 1, FRAME, FRAME)
-
-
 @pytest.mark.parametrize("build", [build_generator, build_discriminators])
 def test_weights_start_as_in_pix2pix(build):
-    network = build(8, 1, local=True, seed=0)
+    network = build(network_config(8), 1, seed=0)
 
     def weights(kind):
         layers = [layer for layer in network.modules() if isinstance(layer, kind)]
@@ -189,7 +182,7 @@ def test_weights_follow_the_seed_whatever_was_drawn_before_and_whatever_is_besid
 ):
     def state(seed, local=True):
         torch.rand(seed)  # moves torch's own stream
-        return build(NARROW, 1, local=local, seed=seed).state_dict()
+        return build(network_config(local=local), 1, seed=seed).state_dict()
 
     first, again, other, plain = state(3), state(3), state(4), state(3, local=False)
     assert all(torch.equal(first[name], again[name]) for name in first)
@@ -228,8 +221,8 @@ def test_local_discriminators_judge_their_part_alone(discriminators, batch, regi
     _, own = own_pixels(regions, "nose")
     before = discriminators(batch.photo, batch.sketch, regions)
     after = discriminators(batch.photo, torch.where(own, -batch.sketch, batch.sketch), regions)
-    assert changed(before.parts, after.parts) == ["nose"]
-    assert not torch.equal(before.frame, after.frame)
+    assert changed(before, after) == ["nose"]
+    assert not torch.equal(before["frame"], after["frame"])
 
 
 @pytest.mark.parametrize("margin", [1, 3])

@@ -176,8 +176,8 @@ def test_every_missing_point_and_label_is_named_at_once(faces):
 
     problems = caught.value.problems
     assert len(problems) == 2
-    assert "ar.csv: no points of the photo of ar 1;" in problems[0]
-    assert "student.npz: a label map of shape (10, 12) for the photo of student 1" in problems[1]
+    assert "ar.csv: no points for the photo of ar 1;" in problems[0]
+    assert "student.npz: no label map 200x250 for the photo of student 1;" in problems[1]
 
 
 def test_an_empty_split_is_refused(faces):

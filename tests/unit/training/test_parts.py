@@ -4,27 +4,16 @@ import torch
 from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.landmarks.table import LANDMARK_NAMES
 from photosketch.training.parts import (
+    Crop,
+    Paste,
     compose,
-    crop,
     find_regions,
     inside,
     masks,
-    paste,
     rectangles,
     split,
 )
-from support.face_batch import FRAME, POINTS, face_batch
-
-
-@pytest.fixture
-def batch():
-    return face_batch(count=2)
-
-
-@pytest.fixture
-def regions(batch):
-    batch.landmarks[1] += torch.tensor([5.0, -8.0])
-    return find_regions(batch.landmarks, batch.foreground)
+from support.face_batch import FRAME, POINTS
 
 
 def test_patches_lie_around_their_points():
@@ -62,7 +51,7 @@ def test_patches_are_clamped_into_the_frame(place):
 def test_crop_reads_each_samples_own_rectangle():
     image = torch.rand(2, 3, FRAME, FRAME)
     corners = torch.tensor([[0, 216], [200, 7]])
-    cropped = crop(image, corners, height=40, width=56)
+    cropped = Crop.apply(image, corners, 40, 56)
     assert cropped.shape == (2, 3, 40, 56)
     assert torch.equal(cropped[0], image[0, :, 216:256, 0:56])
     assert torch.equal(cropped[1], image[1, :, 7:47, 200:256])
@@ -71,7 +60,7 @@ def test_crop_reads_each_samples_own_rectangle():
 def test_paste_puts_back_what_crop_took_and_leaves_the_rest_white():
     image = torch.rand(2, 1, FRAME, FRAME)
     corners = torch.tensor([[3, 50], [208, 208]])
-    pasted = paste(crop(image, corners, 48, 48), corners, FRAME)
+    pasted = Paste.apply(Crop.apply(image, corners, 48, 48), corners, FRAME)
     covered = inside(corners, 48, 48, FRAME)
     assert covered.sum(dim=(1, 2, 3)).tolist() == [48 * 48, 48 * 48]
     assert torch.equal(pasted, torch.where(covered, image, 1.0))
@@ -80,7 +69,7 @@ def test_paste_puts_back_what_crop_took_and_leaves_the_rest_white():
 def test_gradients_of_crop_and_paste_reach_just_their_rectangle():
     image = torch.rand(1, 1, FRAME, FRAME, requires_grad=True)
     corners = torch.tensor([[10, 20]])
-    (3 * paste(crop(image, corners, 40, 64), corners, FRAME)).sum().backward()
+    (3 * Paste.apply(Crop.apply(image, corners, 40, 64), corners, FRAME)).sum().backward()
     assert torch.equal(image.grad, 3 * inside(corners, 40, 64, FRAME).float())
 
 

@@ -1,120 +1,80 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from photosketch.landmarks.table import LANDMARK_NAMES
 from photosketch.parsing.labels import CLASSES
-from photosketch.training.packed import write_packed
-from photosketch.training.tensors import (
-    MIRRORED_POINTS,
-    PackedSet,
-    load_packed,
-    sample_flips,
-    sample_jitter,
-)
-from support.face_batch import FRAME
+from photosketch.training.tensors import MIRRORED_POINTS, PackedSet, sample_flips, sample_jitter
+from support.face_batch import FRAME, packed_pairs
 
-SIZE, OFFSET = (200, 250), (28, 3)
 JITTER = 286
+MARGIN = (JITTER - FRAME) // 2  # on each side of a frame padded for the jitter
 CPU = torch.device("cpu")
 
 
-def packed_arrays(count=3, sketch_channels=1, pad_value=0, frame=FRAME):
-    """Random images in padded frames, as the packing stage writes them."""
-    random = np.random.default_rng(0)
-    width, height = SIZE
-    x, y = (frame - width) // 2, (frame - height) // 2
-    window = np.s_[:, y : y + height, x : x + width]
-    photo = np.full((count, frame, frame, 3), pad_value, np.uint8)
-    sketch = np.full((count, frame, frame, sketch_channels), pad_value, np.uint8)
-    parsing = np.zeros((count, frame, frame), np.uint8)
-    photo[window] = random.integers(0, 256, (count, height, width, 3))
-    sketch[window] = random.integers(0, 256, (count, height, width, sketch_channels))
-    parsing[window] = random.integers(0, 8, (count, height, width))
-    landmarks = random.uniform(60, 190, (count, 5, 2)).round().astype(np.float32)
-    return {
-        "ids": np.array([f"face{index}" for index in range(count)]),
-        "subset": np.array(["student"] * count),
-        "photo": photo,
-        "sketch": sketch,
-        "landmarks": landmarks,
-        "parsing": parsing,
-        "size": np.array(SIZE),
-        "offset": np.array([x, y]),
-        "pad_value": np.array(pad_value),
-    }
+def noise(frame: int = FRAME, **changes) -> PackedSet:
+    """Three pairs of random pixels and labels, the sketches in colour."""
+    random = torch.Generator().manual_seed(0)
+    photo, sketch = torch.randint(256, (2, 3, frame, frame, 3), generator=random).byte()
+    parsing = torch.randint(8, (3, frame, frame), generator=random).byte()
+    values = {"photo": photo, "sketch": sketch, "parsing": parsing, **changes}
+    return dataclasses.replace(packed_pairs(frame=frame), **values)
 
 
-@pytest.fixture
-def load(tmp_path):
-    def write_and_load(arrays) -> PackedSet:
-        write_packed(arrays, tmp_path / "train.npz")
-        return load_packed(tmp_path / "train.npz", CPU)
-
-    return write_and_load
-
-
-def test_a_batch_without_jitter_is_the_packed_frame(load):
-    arrays = packed_arrays(sketch_channels=3)
-    packed = load(arrays)
-
+def test_a_batch_without_jitter_is_the_packed_frame():
+    packed = noise()
     batch = packed.batch(torch.tensor([2, 0]))
-
-    assert len(packed) == 3
-    assert packed.ids == ["face0", "face1", "face2"]
-    assert packed.subset == ["student"] * 3
-    assert (packed.size, packed.offset, packed.sketch_channels) == (SIZE, OFFSET, 3)
+    assert (len(packed), packed.frame, packed.sketch_channels) == (3, FRAME, 3)
     for name in ("photo", "sketch"):
         image = getattr(batch, name)
-        expected = torch.from_numpy(arrays[name])[[2, 0]].permute(0, 3, 1, 2).float() / 127.5 - 1
-        assert image.shape == (2, 3, FRAME, FRAME)
-        assert image.dtype == torch.float32
+        expected = getattr(packed, name)[[2, 0]].permute(0, 3, 1, 2).float() / 127.5 - 1
+        assert (image.shape, image.dtype) == ((2, 3, FRAME, FRAME), torch.float32)
         assert torch.equal(image, expected)
-    assert torch.equal(batch.landmarks, torch.from_numpy(arrays["landmarks"])[[2, 0]])
-    assert np.array_equal(batch.parsing.numpy(), arrays["parsing"][[2, 0]])
+    assert torch.equal(batch.landmarks, packed.landmarks[[2, 0]])
+    assert torch.equal(batch.parsing, packed.parsing[[2, 0]])
     assert torch.equal(batch.foreground, batch.parsing[:, None] != 0)
 
 
 @pytest.mark.parametrize(
     ("pad_value", "frame", "jitter"), [(0, FRAME, JITTER), (255, FRAME, JITTER), (9, 512, 572)]
 )
-def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value(load, pad_value, frame, jitter):
-    arrays = packed_arrays(pad_value=pad_value, frame=frame)
+def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value(pad_value, frame, jitter):
+    packed = noise(frame, pad_value=pad_value)
     margin = (jitter - frame) // 2
     offsets = torch.tensor([[0, 2 * margin], [2 * margin, 0], [margin + 2, 4]])
 
-    packed = load(arrays)
-    batch = packed.batch(torch.tensor([0, 1, 2]), jitter, offsets)
+    batch = packed.batch(torch.tensor([0, 1, 2]), offsets - margin)
 
     assert packed.frame == frame
     margins = [(margin, margin), (margin, margin)]
     for sample, (x, y) in enumerate(offsets.tolist()):
         window = np.s_[y : y + frame, x : x + frame]
-        photo = np.pad(arrays["photo"][sample], [*margins, (0, 0)], constant_values=pad_value)
-        sketch = np.pad(arrays["sketch"][sample, ..., 0], margins, constant_values=pad_value)
-        parsing = np.pad(arrays["parsing"][sample], margins)
-        drawn = torch.cat([batch.photo[sample], batch.sketch[sample]]).permute(1, 2, 0)
-        pixels = ((drawn.double().numpy() + 1) * 127.5).round()
-        assert np.array_equal(pixels, np.dstack([photo[window], sketch[window]]))
+        for name in ("photo", "sketch"):
+            packed_image, drawn = (getattr(each, name)[sample] for each in (packed, batch))
+            image = np.pad(packed_image, [*margins, (0, 0)], constant_values=pad_value)
+            pixels = ((drawn.double().numpy() + 1) * 127.5).round()
+            assert np.array_equal(pixels.transpose(1, 2, 0), image[window])
+        parsing = np.pad(packed.parsing[sample], margins)
         assert np.array_equal(batch.parsing[sample].numpy(), parsing[window])
 
 
-def test_photo_sketch_parsing_valid_and_landmarks_move_together(load):
-    arrays = packed_arrays(count=1)
-    x, y = OFFSET
-    points = [[x, y], [x + 199, y], [120, 99], [x, y + 249], [x + 199, y + 249]]
-    arrays["landmarks"][0] = points
+def test_photo_sketch_parsing_valid_and_landmarks_move_together():
+    packed = noise()
+    x, y = packed.offset
+    points = torch.tensor([[x, y], [x + 199, y], [120, 99], [x, y + 249], [x + 199, y + 249]])
+    packed.landmarks[0] = points
     for name in ("photo", "sketch", "parsing"):
-        arrays[name][:] = 0
-        arrays[name][0, [row for _, row in points], [column for column, _ in points]] = 5
-    packed = load(arrays)
+        getattr(packed, name)[:] = 0
+        getattr(packed, name)[0, points[:, 1], points[:, 0]] = 5
     seen = 0
 
     for offset in ([0, 0], [30, 30], [15, 15], [3, 28]):
-        batch = packed.batch(torch.tensor([0]), JITTER, torch.tensor([offset]))
+        batch = packed.batch(torch.tensor([0]), torch.tensor([offset]) - MARGIN)
         marked = {
             "photo": batch.photo[0].amin(0) > -1,
-            "sketch": batch.sketch[0, 0] > -1,
+            "sketch": batch.sketch[0].amin(0) > -1,
             "parsing": batch.parsing[0] == 5,
         }
         points = batch.landmarks[0].long()
@@ -133,25 +93,23 @@ def test_photo_sketch_parsing_valid_and_landmarks_move_together(load):
     assert seen > 5, "hardly a marker was inside a crop: the test shows nothing"
 
 
-def test_drawn_offsets_cover_every_place_of_the_crop_and_follow_the_random_state():
+def test_drawn_shifts_cover_every_place_of_the_crop_and_follow_the_random_state():
     torch.manual_seed(0)
-    offsets = sample_jitter(2000, JITTER, FRAME, CPU)
-    assert offsets.shape == (2000, 2)
-    assert offsets.dtype == torch.int64
+    shifts = sample_jitter(2000, JITTER, FRAME, CPU)
+    assert (shifts.shape, shifts.dtype) == ((2000, 2), torch.int64)
     for axis in (0, 1):
-        assert offsets[:, axis].unique().tolist() == list(range(31))
-    assert not torch.equal(offsets[:, 0], offsets[:, 1])
+        assert shifts[:, axis].unique().tolist() == list(range(-MARGIN, MARGIN + 1))
+    assert not torch.equal(shifts[:, 0], shifts[:, 1])
     torch.manual_seed(0)
-    assert torch.equal(sample_jitter(2000, JITTER, FRAME, CPU), offsets)
+    assert torch.equal(sample_jitter(2000, JITTER, FRAME, CPU), shifts)
 
 
-def test_a_flipped_frame_is_the_jittered_one_mirrored_with_its_points_and_labels(load):
-    arrays = packed_arrays()
-    packed = load(arrays)
-    indices, offsets = torch.tensor([0, 1]), torch.tensor([[3, 28], [3, 28]])
+def test_a_flipped_frame_is_the_jittered_one_mirrored_with_its_points_and_labels():
+    packed = noise()
+    indices, shift = torch.tensor([0, 1]), torch.tensor([[3, 28], [3, 28]]) - MARGIN
 
-    plain = packed.batch(indices, JITTER, offsets)
-    batch = packed.batch(indices, JITTER, offsets, torch.tensor([True, False]))
+    plain = packed.batch(indices, shift)
+    batch = packed.batch(indices, shift, torch.tensor([True, False]))
 
     assert not plain.valid[0].equal(plain.valid[0].flip(-1)), "symmetric: the test shows nothing"
     for name in ("photo", "sketch", "parsing", "valid", "landmarks"):

@@ -30,16 +30,6 @@ from photosketch.jobs.job import (
 @command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    asked = _parser().parse_args(arguments)
-    try:
-        _train(asked)
-    except InterruptedJobError as stop:
-        print(stop, file=sys.stderr)
-        return INTERRUPTED
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="photosketch train",
         description=__doc__,
@@ -52,29 +42,33 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", type=Path, required=True, metavar="FOLDER", help="generators, log and states")
     add("--seed", type=int, metavar="N", help="a seed of the configuration (default: the first)")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all)")
-    return parser
+    try:
+        _train(parser.parse_args(arguments))
+    except InterruptedJobError as stop:
+        print(stop, file=sys.stderr)
+        return INTERRUPTED
+    return 0
 
 
 def _train(asked: argparse.Namespace) -> None:
     config = loading.load_overlays(asked.config)
     seed = config["seeds"][0] if asked.seed is None else asked.seed
-    given = {"ablation": asked.ablation, "seed": seed}
     problems = [
         f"--{name} {value}: not in the configuration; choose one of "
         f"{', '.join(map(str, config[f'{name}s']))}, or add it to the overlay"
-        for name, value in given.items()
+        for name, value in {"ablation": asked.ablation, "seed": seed}.items()
         if value not in config[f"{name}s"]
     ]
     problems += threads_problems(asked.threads)
     if not asked.tensors.is_file():
         problems.append(f"{asked.tensors}: is not a file; correct the path")
+    if not problems:
+        hparams = ablation_config(config, asked.ablation).hparams()
+        if asked.tensors.name != (name := training_tensors(hparams["warp"])):
+            needed = f"ablation {asked.ablation} trains on {name}; give it that file"
+            problems.append(f"{asked.tensors}: {needed}")
     if problems:
         raise InputError(problems)
-    hparams = ablation_config(config, asked.ablation).hparams()
-    if asked.tensors.name != (name := training_tensors(hparams["warp"])):
-        raise InputError(
-            [f"{asked.tensors}: ablation {asked.ablation} trains on {name}; give it that file"]
-        )
     import torch  # here, because it takes seconds
 
     from photosketch.training import loop

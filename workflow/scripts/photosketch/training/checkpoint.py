@@ -12,8 +12,7 @@ results/{run}/train/{ablation}/seed{seed}/
 The fingerprint hashes hyper-parameters, code, tensors and seed. The training in use has the newest
 training.json. `number` counts trainings that differ only in the evaluated epochs.
 
-A state file is a `torch.save` of builtins and tensors, followed by its sha256 (32 bytes). The
-newest two are kept, so that a damaged state has a predecessor; on request only the newest is kept.
+A state file is a `torch.save` of builtins and tensors, followed by its sha256 (32 bytes).
 """
 
 import hashlib
@@ -30,7 +29,6 @@ from safetensors import SafetensorError
 
 from photosketch.data.storage import intact, read_tensors, write_tensors
 from photosketch.jobs import job
-from photosketch.jobs.job import file_sha256
 from photosketch.training.kept_trainings import generator_path
 
 DIGEST_BYTES = 32
@@ -38,11 +36,12 @@ Weights = dict[str, torch.Tensor]
 
 
 def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
-    """Write `state` (with its count of `images`), then drop all but the newest `states`."""
+    """Write `state` (with its count of `images`), then drop all but the newest `states`: two, so
+    that a damaged state has a predecessor, or one on request."""
     path = folder / f"state-{state['images']:012d}.bin"
     with job.write_atomically(path) as temporary:
         torch.save(state, temporary)
-        digest = bytes.fromhex(file_sha256(temporary))
+        digest = bytes.fromhex(job.file_sha256(temporary))
         with open(temporary, "ab") as file:
             file.write(digest)
     for old in sorted(folder.glob("state-*.bin"))[:-states]:
@@ -50,10 +49,8 @@ def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
-    """The newest undamaged state, on the CPU; None to start afresh.
-
-    A damaged file is named and removed, and its predecessor is used.
-    """
+    """The newest undamaged state, on the CPU; None to start afresh. A damaged file is named and
+    removed, and its predecessor is used."""
     job.remove_hidden_files(folder)
     for path in sorted(folder.glob("state-*.bin"), reverse=True):
         with intact(path, "train"):
@@ -73,10 +70,8 @@ def save_generator(folder: Path, epoch: int, weights: Weights, about: dict[str, 
 
 
 def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
-    """The state dict and the metadata of a generator file.
-
-    Weights stored as float16 become float32. Raises InputError if the file is damaged.
-    """
+    """The state dict and the metadata of a generator file. Weights stored as float16 become
+    float32. Raises InputError if the file is damaged."""
     weights, about = read_tensors(path, "train")
     widened = {
         name: value.float() if value.dtype == torch.float16 else value
@@ -96,10 +91,8 @@ def publish(source: Path, target: Path) -> None:
 
 
 def copied(value: Any, to_host: bool = False) -> Any:
-    """A nested state of dicts, lists and builtins with copies of its tensors on their device.
-
-    With `to_host` tensors are copied to host memory, unless they are there already.
-    """
+    """A nested state of dicts, lists and builtins with copies of its tensors on their device. With
+    `to_host` tensors are copied to host memory, unless they are there already."""
     if isinstance(value, torch.Tensor):
         return value.detach().cpu() if to_host else value.detach().clone()
     if isinstance(value, dict):
@@ -120,26 +113,10 @@ def leaves(
             yield (*path, str(key)), value
 
 
-def _end_of_copy(copy: dict[str, Any]) -> torch.cuda.Event | None:
-    """The event after which another thread may read a copy on a GPU; None for host memory.
-
-    Streams of a GPU have no order among each other.
-    """
-    device = next((value.device for _, value in leaves(copy) if value.is_cuda), None)
-    if device is None:
-        return None
-    event = torch.cuda.Event()
-    event.record(torch.cuda.current_stream(device))
-    return event
-
-
 class Saver:
-    """Writes states in a thread while training goes on, one save at a time.
-
-    If a generator is due, it is written before the state of the same moment, so that no state is
-    past a missing generator. The next call raises an error of the thread; files on disk from before
-    stay as they are.
-    """
+    """Writes states in a thread while training goes on, one save at a time. If a generator is due,
+    it is written before the state of the same moment, so that no state is past a missing generator.
+    The next call raises an error of the thread; files on disk from before stay as they are."""
 
     def __init__(self, folder: Path, states: int = 2) -> None:
         self.folder, self.states = folder, states
@@ -147,14 +124,16 @@ class Saver:
         self._pending: Future[None] | None = None
 
     def save(self, state: dict[str, Any], due: tuple[int, dict[str, Any]] | None = None) -> None:
-        """Copy `state` and start writing it, after the previous save has ended.
-
-        With `due`, an epoch and its metadata, the generator in the state is written too. Raises
-        InputError if the previous save failed.
-        """
+        """Copy `state` and start writing it, after the previous save has ended. With `due`, an
+        epoch and its metadata, the generator in the state is written too. Raises InputError if the
+        previous save failed."""
         self.wait()
-        copy = copied(state)
-        self._pending = self._thread.submit(self._write, copy, _end_of_copy(copy), due)
+        copy, ready = copied(state), None
+        device = next((value.device for _, value in leaves(copy) if value.is_cuda), None)
+        if device is not None:  # the thread has a stream of its own, without order to this one
+            ready = torch.cuda.Event()
+            ready.record(torch.cuda.current_stream(device))
+        self._pending = self._thread.submit(self._write, copy, ready, due)
 
     def poll(self) -> None:
         """Raise the error of a save that has failed, without waiting for a save in progress."""
@@ -181,14 +160,14 @@ class Saver:
     def _write(
         self,
         state: dict[str, Any],
-        copied_on_device: torch.cuda.Event | None,
+        ready: torch.cuda.Event | None,
         due: tuple[int, dict[str, Any]] | None,
     ) -> None:
         try:
-            if copied_on_device is not None:
+            if ready is not None:
                 # the default device of this thread is the first, which another job may use
-                with torch.cuda.device(copied_on_device.device):
-                    copied_on_device.synchronize()
+                with torch.cuda.device(ready.device):
+                    ready.synchronize()
             state = copied(state, to_host=True)
             if due is not None:
                 epoch, about = due

@@ -8,7 +8,7 @@ import contextlib
 import functools
 import warnings
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,30 +21,19 @@ WARM_UP_STEPS = 3  # before a capture, in which libraries choose kernels and all
 REPLAY_TOLERANCE = 1e-2
 
 
-class Trainer(Protocol):
-    """The part of `trainer.Trainer`, which imports this module, that a recording uses."""
-
-    generator: Any
-    discriminators: Any
-
-    def state(self) -> dict[str, Any]: ...
-    def undo(self, before: dict[str, Any]) -> None: ...
-    def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor: ...
-
-
 class RecordedStep:
-    """A trainer's step as a CUDA graph.
+    """The step of a `trainer.Trainer` (which imports this module) as a CUDA graph.
 
     The input is the batch's indices, in memory of the graph. Jitter, flips, dropout, both updates
-    and the terms are inside. Random numbers follow torch's state at each replay, as in the plain
-    step. Two replays, on batches and seeds of their own, are first compared with plain steps: the
-    terms, and the changes of weights, buffers and moments.
+    and the terms are inside. Random numbers follow torch's state at each replay. Two replays, on
+    batches and seeds of their own, are first compared with plain steps: the terms, and the changes
+    of weights, buffers and moments.
 
     Raises RuntimeError if the step cannot be recorded, or if its replay differs from the plain
     step. The trainer is then as it was before.
     """
 
-    def __init__(self, trainer: Trainer, data: tensors.PackedSet, indices: Tensor) -> None:
+    def __init__(self, trainer: Any, data: tensors.PackedSet, indices: Tensor) -> None:
         self.indices = indices.clone()
         device = indices.device  # has an index, which the trainer's device may lack
         random = torch.cuda.get_rng_state(device)
@@ -53,8 +42,8 @@ class RecordedStep:
         def restart() -> None:
             trainer.undo(before)
             torch.cuda.set_rng_state(random, device)
-            trainer.generator.optimizer.zero_grad(set_to_none=True)
-            trainer.discriminators.optimizer.zero_grad(set_to_none=True)
+            for network in trainer.networks.values():
+                network.optimizer.zero_grad(set_to_none=True)
 
         side = torch.cuda.Stream(device)
         side.wait_stream(torch.cuda.current_stream(device))
@@ -85,11 +74,9 @@ class RecordedStep:
         return self.values
 
 
-def _outcome(trainer: Trainer, terms: Tensor, before: dict[str, Any]) -> dict[str, Tensor]:
-    """A step's terms, and the change of each kind of value in each network, in host memory.
-
-    The kinds are weight, bias, the buffers of normalisation, and Adam's step and moments.
-    """
+def _outcome(trainer: Any, terms: Tensor, before: dict[str, Any]) -> dict[str, Tensor]:
+    """A step's terms, and the change of each kind of value in each network, in host memory. The
+    kinds are weight, bias, the buffers of normalisation, and Adam's step and moments."""
     start = dict(checkpoint.leaves(before))
     changes: dict[str, list[Tensor]] = {"terms": [terms.cpu()]}
     for path, value in checkpoint.leaves(trainer.state()):
@@ -103,7 +90,7 @@ def disagreements(replayed: dict[str, Tensor], plain: dict[str, Tensor]) -> list
     """The kinds of values in which two outcomes differ by more than rounding, and how much."""
     unequal = []
     for kind, expected in plain.items():
-        distance, size = (float(x.norm()) for x in (replayed[kind] - expected, expected))
+        distance, size = float((replayed[kind] - expected).norm()), float(expected.norm())
         if not distance <= REPLAY_TOLERANCE * size:
             unequal.append(f"{kind} differs by {distance:.3g} of {size:.3g}")
     return unequal
@@ -112,14 +99,11 @@ def disagreements(replayed: dict[str, Tensor], plain: dict[str, Tensor]) -> list
 def capture(
     work: Callable[[], Tensor], stream: torch.cuda.Stream
 ) -> tuple[torch.cuda.CUDAGraph, Tensor]:
-    """The launches of `work` as a graph, and its result, which each replay overwrites.
-
-    The graph is recorded on `stream`, which must not be the current stream; nothing is computed
-    yet. Errors of other threads, such as the saver of states, do not affect the recording.
-
-    Raises RuntimeError with every reason if the work cannot be recorded, or launches nothing on the
-    stream's device. The current stream is then as before, and reserved memory is free.
-    """
+    """The launches of `work` as a graph, and its result, which each replay overwrites. Recorded on
+    `stream`, which must not be the current stream, without computing. Errors of other threads, such
+    as the saver of states, do not affect the recording. Raises RuntimeError with every reason if
+    the work cannot be recorded, or launches nothing on the stream's device. The current stream is
+    then as before, and reserved memory is free."""
     device = stream.device
     graph, pool = torch.cuda.CUDAGraph(), torch.cuda.graph_pool_handle()
     with torch.cuda.device(device), warnings.catch_warnings():
@@ -130,25 +114,18 @@ def capture(
                 result = work()
             return graph, result
         except (RuntimeError, UserWarning) as error:
-            reasons = "; ".join(_reasons(error))
+            reasons: list[str] = []
+            cause: BaseException | None = error
+            while cause is not None:  # CUDA's own error only says that the recording failed
+                reasons.insert(0, (str(cause).splitlines() or [type(cause).__name__])[0])
+                cause = cause.__context__
         # Not within `except`: the error keeps the tensors of the work alive.
         torch.cuda.set_stream(current)  # a failed recording leaves torch's own stream current
         graph.reset()
-        # Torch would keep the memory of a failed recording forever, so it is released here. The
-        # functions are private; torch's own graph trees and pools use them.
+        # Torch would keep the memory of a failed recording forever. These functions are private;
+        # torch's own graph trees and pools use them.
         with contextlib.suppress(RuntimeError):  # a recording that ended released its memory above
             torch._C._cuda_endAllocateToPool(device.index, pool)
             torch._C._cuda_releasePool(device.index, pool)
         torch.cuda.empty_cache()
-        raise RuntimeError(reasons)
-
-
-def _reasons(error: BaseException | None) -> list[str]:
-    """The first lines of the error and of the errors before it, in the order of their occurrence.
-
-    CUDA's own error only says that the recording failed; an earlier error names the cause.
-    """
-    if error is None:
-        return []
-    first, *_ = str(error).splitlines() or [type(error).__name__]
-    return [*_reasons(error.__context__), first]
+        raise RuntimeError("; ".join(reasons))

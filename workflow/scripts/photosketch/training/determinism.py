@@ -9,11 +9,9 @@ import torch
 
 
 def derive_seed(*position: int | str) -> int:
-    """A seed of 63 bits for a position in a run, such as (seed, "step", images seen).
-
-    So a resumed run continues the same stream.
-    """
-    text = ":".join(str(part) for part in position)
+    """A seed of 63 bits for a position in a run, such as (seed, "step", images seen), so that a
+    resumed run continues the same stream."""
+    text = ":".join(map(str, position))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
 
 

@@ -3,11 +3,11 @@
 [1] Yi, Liu, Lai, Rosin: APDrawingGAN: Generating Artistic Portrait Drawings From Face Photos With
     Hierarchical GANs, CVPR 2019.
 
-`ApdrawingFusion` is the fusion of [1]. The other three are ours, made to find out whether the
-fusion of [1] causes the seams. All have the same arguments: the whole frame's sketch
-[B, C, F, F], the parts' sketches by name as `networks.LocalGenerators` draws them, and the parts'
-regions. All return the sketch [B, C, F, F] in [-1, 1]. Nothing here waits for the device, so that
-all of it can be captured in a CUDA graph, and gradients are deterministic.
+`apdrawing` is the fusion of [1]. The other three are ours, made to find out whether the fusion of
+[1] causes the seams. Arguments of all: the whole frame's sketch [B, C, F, F], the parts' sketches
+by name as `networks.LocalGenerators` draws them, and the parts' regions. All return the sketch
+[B, C, F, F] in [-1, 1]. Nothing here waits for the device (so a CUDA graph can record it), and
+gradients are deterministic.
 """
 
 from typing import assert_never
@@ -44,11 +44,12 @@ class Residual(nn.Module):
         return features + self.layers(features)
 
 
-class FusionNetwork(nn.Sequential):
-    """The fusion network of [1]: [B, 2 * sketch_channels, H, W], the whole frame's sketch and the
-    parts' sketch, to [B, sketch_channels, H, W] in [-1, 1]."""
+class NetworkFusion(nn.Sequential):
+    """image = N(whole, second), with the fusion network N of [1]. `second` is, as in [1], the
+    minimum of the parts, each white outside its region, so that a pixel of only one region is that
+    part's pixel; if `feathered`, it is blend(whole, parts): ours."""
 
-    def __init__(self, ngf: int, sketch_channels: int) -> None:
+    def __init__(self, ngf: int, sketch_channels: int, *, feathered: bool) -> None:
         super().__init__(
             ReflectionPad(3),
             nn.Conv2d(2 * sketch_channels, ngf, 7, bias=False),
@@ -60,28 +61,13 @@ class FusionNetwork(nn.Sequential):
             nn.Conv2d(ngf, sketch_channels, 7),
             nn.Tanh(),
         )
-
-
-class ApdrawingFusion(FusionNetwork):
-    """image = N(whole, min over k of part_k), as in [1].
-
-    N is the fusion network. Each part is white outside its region, so that a pixel of only one
-    region is that part's pixel.
-    """
+        self.feathered = feathered
 
     def forward(  # type: ignore[override]
         self, whole: Tensor, parts: dict[str, Tensor], regions: Regions
     ) -> Tensor:
-        return super().forward(torch.cat([whole, compose(parts, regions)], dim=1))
-
-
-class FeatherFusion(FusionNetwork):
-    """image = N(whole, blend(whole, parts)), with the fusion network N of [1]. Ours."""
-
-    def forward(  # type: ignore[override]
-        self, whole: Tensor, parts: dict[str, Tensor], regions: Regions
-    ) -> Tensor:
-        return super().forward(torch.cat([whole, blend(whole, parts, regions)], dim=1))
+        second = blend(whole, parts, regions) if self.feathered else compose(parts, regions)
+        return super().forward(torch.cat([whole, second], dim=1))
 
 
 class BlendFusion(nn.Module):
@@ -92,12 +78,10 @@ class BlendFusion(nn.Module):
 
 
 class AttentionFusion(nn.Module):
-    """image = sum over k of a_k sketch_k: the whole frame's sketch and the parts'. Ours.
-
-    a = softmax over k of A(whole, parts, masks) at each pixel, over the sketches that are defined
-    there: the whole frame's sketch everywhere, a part only in its region. A has three convolutions
-    (7x7, 3x3, 3x3). Its input has each part at its place in the frame, white around it.
-    """
+    """image = sum over k of a_k sketch_k, the whole frame's sketch and the parts'. Ours. a is the
+    softmax of A(whole, parts, masks) at each pixel, over the sketches that are defined there: the
+    whole frame's sketch everywhere, a part only in its region. A has three convolutions (7x7, 3x3,
+    3x3), and sees each part at its place in the frame, white around it."""
 
     def __init__(self, ngf: int, sketch_channels: int) -> None:
         super().__init__()
@@ -127,10 +111,8 @@ class AttentionFusion(nn.Module):
 def build_fusion(name: FusionName, ngf: int, sketch_channels: int) -> nn.Module:
     """The named fusion, with torch's default initial weights."""
     match name:
-        case "apdrawing":
-            return ApdrawingFusion(ngf, sketch_channels)
-        case "feather":
-            return FeatherFusion(ngf, sketch_channels)
+        case "apdrawing" | "feather":
+            return NetworkFusion(ngf, sketch_channels, feathered=name == "feather")
         case "attention":
             return AttentionFusion(ngf, sketch_channels)
         case "blend":
@@ -139,13 +121,10 @@ def build_fusion(name: FusionName, ngf: int, sketch_channels: int) -> nn.Module:
 
 
 def blend(whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
-    """The parts feathered into the whole frame's sketch, [B, C, F, F].
-
+    """The parts feathered into the whole frame's sketch, [B, C, F, F]:
     (sum over k of r_k part_k + max(1 - s, 0) whole) / max(s, 1), with the `ramps` r_k of the
-    regions and their sum s over k. The weights add up to 1. Hair and background end at the edge of
-    another part, so they cannot fade into that part. At this edge all parts have faded into the
-    whole frame's sketch. Overlapping rectangles share their weight.
-    """
+    regions and their sum s over k. The weights add up to 1. Where one part ends at another, all
+    have faded into the whole frame's sketch. Overlapping rectangles share their weight."""
     rising = ramps(masks(regions))
     total = rising.sum(dim=1, keepdim=True)
     weights = torch.cat([(1 - total).clamp(min=0), rising], dim=1) / total.clamp(min=1)
@@ -153,12 +132,10 @@ def blend(whole: Tensor, parts: dict[str, Tensor], regions: Regions) -> Tensor:
 
 
 def ramps(regions: Tensor) -> Tensor:
-    """How much a pixel belongs to its region: masks [B, K, F, F] bool to float32 in [0, 1].
-
+    """How much a pixel belongs to its region: masks [B, K, F, F] bool to float32 in [0, 1], by
     3 t^2 - 2 t^3 of t = d / (n + 1). d is the distance to the nearest pixel outside in rows or
-    columns, whichever is larger, and at most n + 1. So a ramp is 0 outside, 1 from n + 1 pixels
-    inwards, with n values between; n is `RAMP` in a frame of 256. A frame's edge ends no region.
-    """
+    columns, whichever is larger, at most n + 1; n is `RAMP` in a frame of 256. A frame's edge ends
+    no region."""
     values = RAMP * regions.shape[-1] // 256
     outside = (~regions).float()
     distance = 1 - outside

@@ -25,11 +25,9 @@ Statistics = Literal["instance", "running"]
 def load_generator(
     path: Path | str, device: torch.device, expected: Mapping[str, Any] | None = None
 ) -> networks.Generator:
-    """The generator of a checkpoint, built from its metadata.
-
-    `expected`: the metadata to expect (hparams, seed, epoch, training_set_sha256). Raises
-    InputError if they differ, for example because the file of another run was copied here.
-    """
+    """The generator of a checkpoint, built from its metadata. Raises InputError if they are not the
+    `expected` ones (hparams, seed, epoch, training_set_sha256), for example because the file of
+    another run was copied here."""
     weights, about = checkpoint.read_generator(path)
     if expected:
         found, wanted = (
@@ -45,8 +43,7 @@ def load_generator(
 def build(weights: checkpoint.Weights, about: Mapping[str, Any]) -> networks.Generator:
     """The generator with the weights and metadata of `checkpoint.read_generator`, on the CPU."""
     config = TrainConfig.from_hparams(about["hparams"])
-    local, channels = config.losses.local > 0, about["sketch_channels"]
-    generator = networks.Generator(config.ngf, channels, local, config.fusion, config.decoder)
+    generator = networks.Generator(config, about["sketch_channels"])
     generator.load_state_dict(weights)
     return generator
 
@@ -62,10 +59,8 @@ def draw(
     bar: Bar | None = None,
 ) -> np.ndarray:
     """Sketches [N, H, W] uint8 gray of every photo in `data`, cropped back to the input size.
-
-    Neither the generator, which threads may share, nor torch's random state changes. A GPU repeats
-    the same bits only within `deterministic_algorithms`. `bar` counts the images.
-    """
+    Threads may share the generator, which does not change, nor does torch's random state. A GPU
+    repeats the same bits only within `deterministic_algorithms`. `bar` counts the images."""
     random = torch.Generator(device)
     network = networks.as_at_test_time(generator, random)
     if statistics == "running":
@@ -75,7 +70,7 @@ def draw(
     sketches = np.empty((len(data), height, width), np.uint8)
     for index, (subset, name) in enumerate(zip(data.subset, data.ids, strict=True)):
         random.manual_seed(derive_seed(seed, "dropout", epoch, subset, name))
-        batch = data.batch(torch.tensor([index], device=device), 0, None)
+        batch = data.batch(torch.tensor([index], device=device))
         drawn = network(batch.photo, batch.landmarks, batch.foreground).image  # [1, C, F, F]
         image = drawn[0, :, top : top + height, left : left + width]  # [C, H, W]
         pixels = ((image + 1) * 127.5).round().clamp(0, 255).byte().cpu().numpy()

@@ -40,11 +40,8 @@ class Training:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of everything that the weights depend on.
-
-        With a constant learning rate the number of epochs is left out, because more epochs continue
-        the training.
-        """
+        """Hash of everything that the weights depend on. With a constant learning rate this leaves
+        out the number of epochs, because more epochs continue the training."""
         hparams = dict(self.hparams)
         if not hparams["lr_decay_epochs"]:
             del hparams["epochs"]
@@ -57,7 +54,6 @@ class Training:
         return cls(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
 
     def write(self, folder: Path) -> None:
-        """Write the record to the folder of states."""
         self.used = time.time()
         with write_atomically(folder / RECORD) as temporary:
             temporary.write_text(json.dumps(dataclasses.asdict(self)), encoding="utf-8")
@@ -81,12 +77,10 @@ def missing_generators(folder: Path, due: Sequence[int]) -> list[int]:
 def open_folder(
     place: Path, training: Training, due: Sequence[int], pairs: int, keep: int
 ) -> tuple[Path, list[str]]:
-    """The folder of states in which the training goes on, and what happened to other trainings.
-
-    A folder past a due epoch without its generator cannot serve, so a new folder is begun. All but
+    """The folder of states in which the training goes on, and what happened to other trainings. A
+    folder past a due epoch without its generator cannot serve, so a new folder is begun. All but
     `keep` of the other trainings are removed: those by other code first, then unfinished ones, then
-    those used longest ago. `training` gets the progress so far.
-    """
+    those used longest ago. `training` gets the progress so far."""
 
     def serves(folder: Path) -> bool:
         images = max((int(path.stem[6:]) for path in folder.glob("state-*.bin")), default=0)
@@ -131,19 +125,16 @@ def _replaced(
         other = others[folder]
         return other.code != training.code, not other.finished, -other.used
 
-    first_kept = sorted(others, key=rank)
-    lines = []
-    if present and present[0] in first_kept[:keep]:
-        lines.append(
-            f"the training with {_described(others[present[0]], training)} is set aside; "
-            "if you change that back, the next run uses it again"
-        )
-    lines += [
-        f"the training with {_described(others[folder], training)} is removed "
-        f"(train.keep_replaced: {keep})"
-        for folder in first_kept[keep:]
-    ]
-    return first_kept[keep:], lines
+    removed, lines = [], []
+    for place, folder in enumerate(sorted(others, key=rank)):
+        told = f"the training with {_described(others[folder], training)} is"
+        if place >= keep:
+            removed.append(folder)
+            lines.append(f"{told} removed (train.keep_replaced: {keep})")
+        elif folder == present[0]:
+            change = "if you change that back, the next run uses it again"
+            lines.append(f"{told} set aside; {change}")
+    return removed, lines
 
 
 def _move(source: Path, target: Path) -> None:
@@ -156,11 +147,8 @@ def _move(source: Path, target: Path) -> None:
 def _described(earlier: Training, training: Training) -> str:
     """How an earlier training differs from this one, and how long it took."""
     present = dict(_flat(training.hparams))
-    differing = [
-        f"{key} {value}"
-        for key, value in _flat(earlier.hparams)
-        if present.get(key, value) != value
-    ]
+    flat = _flat(earlier.hparams)
+    differing = [f"{key} {value}" for key, value in flat if present.get(key, value) != value]
     if earlier.code != training.code:
         differing.append(f"other code (commit {earlier.commit:.8})")
     if earlier.data != training.data:

@@ -6,12 +6,9 @@ from torch.nn import functional as F
 
 
 class HalfDropout(nn.Dropout):
-    """Dropout of half of the values; the other half is doubled. Off in `eval()`.
-
-    On a CPU torch draws a whole random number for each value, one after another. Here one bit
-    decides, which is ten times as fast. The bits belong to positions in the order [B, H, W, C] in
-    every memory format, so that all formats drop the same values.
-    """
+    """Dropout of half of the values; the other half is doubled. Off in `eval()`. On a CPU one
+    random bit decides, which is ten times as fast as torch's number for each value. The bits belong
+    to positions in the order [B, H, W, C], so that every memory format drops the same values."""
 
     random: torch.Generator | None = None  # of the features' device; None: torch's global state
 
@@ -32,11 +29,8 @@ class HalfDropout(nn.Dropout):
 
 
 class ReflectionPad(nn.Module):
-    """Padding by the image mirrored at its border pixels, like `nn.ReflectionPad2d`.
-
-    Made of slices, flips and `cat`, whose gradients are deterministic on CUDA. Torch's own module
-    uses atomic additions there.
-    """
+    """Padding by the image mirrored at its border pixels, like `nn.ReflectionPad2d`, whose gradient
+    is not deterministic on CUDA."""
 
     def __init__(self, margin: int) -> None:
         super().__init__()

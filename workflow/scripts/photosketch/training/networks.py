@@ -10,19 +10,18 @@ Images are [B, C, F, F] in [-1, 1], F the side of the frame; photos have three c
 """
 
 import copy
-import dataclasses
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from photosketch.configuration.settings import DecoderName, FusionName
+from photosketch.configuration.settings import DecoderName, TrainConfig
 from photosketch.geometry.patches import PARTS, PATCHES
 from photosketch.training.determinism import derive_seed
 from photosketch.training.fusion import build_fusion
 from photosketch.training.layers import HalfDropout
-from photosketch.training.parts import Regions, blacken, find_regions, split
+from photosketch.training.parts import BLACK, Regions, find_regions, split
 
 PHOTO_CHANNELS = 3
 Module = TypeVar("Module", bound=nn.Module)
@@ -30,12 +29,9 @@ Module = TypeVar("Module", bound=nn.Module)
 
 class UNet(nn.Module):
     """A U-Net as in [1]: each level halves the resolution, and skips connect equal resolutions.
-
     `widths` are the channels after each level. On the way down, the first and the last level have
-    no normalisation. On the way up, which consists of `doubling` layers, the `dropouts` levels
-    above the innermost drop half of their values. The sides of the input must be multiples of
-    2 ** len(widths).
-    """
+    no normalisation. On the way up, made of `doubling` layers, the `dropouts` levels above the
+    innermost drop half of their values. Sides of the input: multiples of 2 ** len(widths)."""
 
     def __init__(
         self,
@@ -59,11 +55,8 @@ class UNet(nn.Module):
         for level in range(last, 0, -1):
             arriving = widths[level] if level == last else 2 * widths[level]
             leaving = widths[level - 1]
-            layers = [
-                nn.ReLU(),
-                doubling(decoder, arriving, leaving, bias=False),
-                nn.BatchNorm2d(leaving),
-            ]
+            up = doubling(decoder, arriving, leaving, bias=False)
+            layers = [nn.ReLU(), up, nn.BatchNorm2d(leaving)]
             if 0 < last - level <= dropouts:
                 layers.append(HalfDropout())
             self.ups.append(nn.Sequential(*layers))
@@ -72,8 +65,7 @@ class UNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """[B, in_channels, H, W] to [B, out_channels, H, W] in [-1, 1]."""
-        skips = []
-        features = image
+        skips, features = [], image
         for down in self.downs:
             features = down(features)  # half the resolution
             skips.append(features)
@@ -86,12 +78,9 @@ class UNet(nn.Module):
 
 
 def doubling(decoder: DecoderName, arriving: int, leaving: int, *, bias: bool) -> nn.Module:
-    """A layer from `arriving` to `leaving` channels at twice the resolution.
-
-    `transposed`: the transposed convolution of [1], in which each of the four pixels of a 2x2 block
-    has its own filter. `resize`: pixels are repeated, then convolved, as [3] advises, so that all
-    four have the same filter.
-    """
+    """A layer from `arriving` to `leaving` channels at twice the resolution. `transposed`: the
+    transposed convolution of [1], a filter for each pixel of a 2x2 block. `resize`: pixels are
+    repeated, then convolved, as [3] advises: the same filter for all four."""
     if decoder == "transposed":
         return nn.ConvTranspose2d(arriving, leaving, 4, stride=2, padding=1, bias=bias)
     return nn.Sequential(
@@ -100,11 +89,8 @@ def doubling(decoder: DecoderName, arriving: int, leaving: int, *, bias: bool) -
 
 
 class LocalGenerators(nn.Module):
-    """A U-Net for each part, as in [2].
-
-    It has three levels for the four rectangles, and four (one with dropout) for hair and
-    background, which are whole frames, black outside their masks.
-    """
+    """A U-Net for each part, as in [2]: three levels for the four rectangles, four (one with
+    dropout) for hair and background, which are whole frames, black outside their masks."""
 
     def __init__(self, ngf: int, sketch_channels: int, decoder: DecoderName) -> None:
         super().__init__()
@@ -119,17 +105,14 @@ class LocalGenerators(nn.Module):
         """Sketches of the parts of photos [B, 3, F, F]; black outside hair and background."""
         parts = split(photo, regions)
         sketches = {name: network(parts[name]) for name, network in self.networks.items()}
-        sketches["hair"] = blacken(sketches["hair"], regions.hair)
-        sketches["background"] = blacken(sketches["background"], regions.background)
+        for name in ("hair", "background"):
+            sketches[name] = torch.where(getattr(regions, name), sketches[name], BLACK)
         return sketches
 
 
-@dataclasses.dataclass(frozen=True)
-class GeneratorOutput:
-    """`image` [B, C, F, F]; the parts' sketches before fusion, and their regions.
-
-    Without local networks, `parts` is empty and `regions` is None.
-    """
+class GeneratorOutput(NamedTuple):
+    """`image` [B, C, F, F]; the parts' sketches before fusion, and their regions (none and None
+    without local networks)."""
 
     image: Tensor
     parts: dict[str, Tensor]
@@ -137,28 +120,19 @@ class GeneratorOutput:
 
 
 class Generator(nn.Module):
-    """The U-Net of [1] on the whole frame; with `local`, fused with the parts' sketches."""
+    """The U-Net of [1] on the whole frame; with a local loss, fused with the parts' sketches."""
 
-    def __init__(
-        self,
-        ngf: int,
-        sketch_channels: int,
-        local: bool,
-        fusion: FusionName = "apdrawing",
-        decoder: DecoderName = "transposed",
-    ) -> None:
+    def __init__(self, config: TrainConfig, sketch_channels: int) -> None:
         super().__init__()
+        ngf, decoder, local = config.ngf, config.decoder, config.losses.local > 0
         widths = [ngf * factor for factor in (1, 2, 4, 8, 8, 8, 8, 8)]
         self.unet = UNet(PHOTO_CHANNELS, sketch_channels, widths, dropouts=3, decoder=decoder)
         self.local = LocalGenerators(ngf, sketch_channels, decoder) if local else None
-        self.fusion = build_fusion(fusion, ngf, sketch_channels) if local else None
+        self.fusion = build_fusion(config.fusion, ngf, sketch_channels) if local else None
 
     def forward(self, photo: Tensor, landmarks: Tensor, foreground: Tensor) -> GeneratorOutput:
-        """Photos [B, 3, F, F] to sketches [B, C, F, F].
-
-        Only the local networks use the points [B, 5, 2] in frame pixels and the head mask
-        [B, 1, F, F] bool, to find the parts.
-        """
+        """Photos [B, 3, F, F] to sketches [B, C, F, F]. The local networks find the parts by the
+        points [B, 5, 2] in frame pixels and the head mask [B, 1, F, F] bool."""
         image = self.unet(photo)
         if self.local is None or self.fusion is None:
             return GeneratorOutput(image, {}, None)
@@ -168,17 +142,12 @@ class Generator(nn.Module):
 
 
 class PatchGAN(nn.Sequential):
-    """The 70x70 PatchGAN of [1]: logits [B, 1, h, w], one for each overlapping patch.
-
-    A frame of 256 pixels gives 30x30 logits, and its smallest rectangle (40x56) 3x5. A frame of 512
-    gives 62x62 and 8x12, because the patches stay 70 pixels large.
-    """
+    """The 70x70 PatchGAN of [1]: logits [B, 1, h, w], one for each overlapping patch. A frame of
+    256 pixels gives 30x30 logits, its smallest rectangle (40x56) 3x5."""
 
     def __init__(self, in_channels: int, ndf: int) -> None:
-        layers: list[nn.Module] = [
-            nn.Conv2d(in_channels, ndf, 4, stride=2, padding=1),
-            nn.LeakyReLU(0.2),
-        ]
+        first = nn.Conv2d(in_channels, ndf, 4, stride=2, padding=1)
+        layers: list[nn.Module] = [first, nn.LeakyReLU(0.2)]
         for factor, stride in ((1, 2), (2, 2), (4, 1)):
             before, after = factor * ndf, 2 * factor * ndf
             layers += [
@@ -190,88 +159,62 @@ class PatchGAN(nn.Sequential):
         super().__init__(*layers)
 
 
-@dataclasses.dataclass(frozen=True)
-class Logits:
-    """The discriminators' logits for the frame and for each part (empty without local networks)."""
-
-    frame: Tensor
-    parts: dict[str, Tensor]
-
-
 class Discriminators(nn.Module):
-    """A PatchGAN on the frame; with `local`, another for each of the six parts, as in [2].
+    """A PatchGAN on the frame; with a local loss, another for each of the six parts, as in [2]. All
+    see photo and sketch."""
 
-    All are conditional: they see photo and sketch.
-    """
-
-    def __init__(self, ndf: int, sketch_channels: int, local: bool) -> None:
+    def __init__(self, config: TrainConfig, sketch_channels: int) -> None:
         super().__init__()
-        channels = PHOTO_CHANNELS + sketch_channels
-        self.frame = PatchGAN(channels, ndf)
-        self.parts = nn.ModuleDict({name: PatchGAN(channels, ndf) for name in PARTS if local})
+        channels, parts = PHOTO_CHANNELS + sketch_channels, PARTS if config.losses.local else ()
+        self.frame = PatchGAN(channels, config.ndf)
+        self.parts = nn.ModuleDict({name: PatchGAN(channels, config.ndf) for name in parts})
 
-    def forward(self, photo: Tensor, sketch: Tensor, regions: Regions | None) -> Logits:
-        """Judge sketches of photos; only the local discriminators need `regions`."""
+    def forward(self, photo: Tensor, sketch: Tensor, regions: Regions | None) -> dict[str, Tensor]:
+        """The logits of sketches of photos: `frame`, and with local networks those of each part."""
         both = torch.cat([photo, sketch], dim=1)  # [B, 3 + C, F, F]
-        if not self.parts:
-            return Logits(self.frame(both), {})
-        assert regions is not None
-        pieces = split(both, regions)
+        pieces = split(both, regions) if self.parts and regions is not None else {}
         judged = {name: network(pieces[name]) for name, network in self.parts.items()}
-        return Logits(self.frame(both), judged)
+        return {"frame": self.frame(both), **judged}
 
 
-def build_generator(
-    ngf: int,
-    sketch_channels: int,
-    local: bool,
-    seed: int,
-    fusion: FusionName = "apdrawing",
-    decoder: DecoderName = "transposed",
-) -> Generator:
-    """A generator with fresh weights as in [1], each of its networks from a seed of its own.
-
-    So all generators of one `seed` have the same U-Net, and the same local networks with every
-    fusion.
-    """
-    generator = Generator(ngf, sketch_channels, local, fusion, decoder)
+def build_generator(config: TrainConfig, sketch_channels: int, seed: int) -> Generator:
+    """A generator with fresh weights as in [1], each of its networks from a seed of its own. So all
+    generators of one `seed` have the same U-Net, and the same local networks with every fusion."""
+    generator = Generator(config, sketch_channels)
     networks: dict[str, nn.Module] = {"unet": generator.unet}
     if generator.local is not None and generator.fusion is not None:
         networks |= {**generator.local.networks, "fusion": generator.fusion}
-    for name, network in networks.items():
-        initialise(network, derive_seed(seed, "generator", name))
+    initialise(networks, "generator", seed)
     return generator
 
 
-def build_discriminators(ndf: int, sketch_channels: int, local: bool, seed: int) -> Discriminators:
+def build_discriminators(config: TrainConfig, sketch_channels: int, seed: int) -> Discriminators:
     """Discriminators with fresh weights as in [1], each from a seed of its own."""
-    discriminators = Discriminators(ndf, sketch_channels, local)
-    for name, network in {"frame": discriminators.frame, **discriminators.parts}.items():
-        initialise(network, derive_seed(seed, "discriminator", name))
+    discriminators = Discriminators(config, sketch_channels)
+    networks = {"frame": discriminators.frame, **discriminators.parts}
+    initialise(networks, "discriminator", seed)
     return discriminators
 
 
-def initialise(network: nn.Module, seed: int) -> None:
+def initialise(networks: Mapping[str, nn.Module], kind: str, seed: int) -> None:
     """Convolutions from N(0, 0.02), scales of normalisations from N(1, 0.02), zero biases."""
-    random = torch.Generator().manual_seed(seed)
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            nn.init.normal_(module.weight, 0.0, 0.02, generator=random)
-        elif isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.weight, 1.0, 0.02, generator=random)
-        else:
-            continue
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+    for name, network in networks.items():
+        random = torch.Generator().manual_seed(derive_seed(seed, kind, name))
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                nn.init.normal_(module.weight, 0.0, 0.02, generator=random)
+            elif isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.weight, 1.0, 0.02, generator=random)
+            else:
+                continue
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def as_at_test_time(network: Module, random: torch.Generator) -> Module:
-    """A copy that shares the weights of `network` and behaves like [1] at test time.
-
-    Normalisation uses the statistics of the current batch (one image: its own) and does not change
-    the running statistics. Dropout stays on; its numbers come from `random`, a generator of the
-    device.
-    """
+    """A copy that shares the weights of `network` and behaves like [1] at test time. Normalisation
+    uses the statistics of the current batch (one image: its own) and leaves the running statistics.
+    Dropout stays on, with numbers from `random`, a generator of the device."""
     tensors = [*network.parameters(), *network.buffers()]
     own = copy.deepcopy(network, {id(tensor): tensor for tensor in tensors}).train()
     for module in own.modules():

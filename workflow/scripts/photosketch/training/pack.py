@@ -1,9 +1,8 @@
 """Pairs, points and labels packed into one file per split, for training and inference.
 
 Every image lies in the centre of a square frame and is padded with one value: black (0) in the
-report that the experiment follows (Li Xiang, 2019 summary, HDUMIL-Gao-Group/Report).
-`photosketch.training.tensors` is a module of its own, so that training depends on the packed file
-but not on this code.
+report that the experiment follows (Li Xiang, 2019 summary, HDUMIL-Gao-Group/Report). Training
+depends on the packed file (`packed`, `tensors`), but not on this code.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from photosketch.data.array_types import Labels, Points
+from photosketch.data.array_types import Points
 from photosketch.data.pairs import Pair, read_image
 from photosketch.data.storage import Streamed
 from photosketch.jobs.job import InputError
-from photosketch.landmarks.table import points_of, read_landmarks
+from photosketch.landmarks.table import read_landmarks, stack_points
 from photosketch.parsing.labels import read_photo_labels
+from photosketch.training.samples import ids_and_subsets
 
 Files = Mapping[str, Path | str]
 
@@ -51,7 +51,21 @@ def pack(
         raise InputError(["a split has no pairs: dataset.pairs needs rows of split train and test"])
     tables = {subset: read_landmarks(path) for subset, path in landmark_files.items()}
     labels = {subset: read_photo_labels(path) for subset, path in parsing_files.items()}
-    _check(pairs, tables, labels, landmark_files, parsing_files)
+    problems = []
+    for pair in pairs:
+        table, label = tables[pair.subset], labels[pair.subset].get(pair.id)
+        faults = {}
+        if not ((table["modality"] == "photo") & (table["id"] == pair.id)).any():
+            faults[landmark_files[pair.subset]] = "no points"
+        if label is None or label.shape != (pair.height, pair.width):
+            faults[parsing_files[pair.subset]] = f"no label map {pair.width}x{pair.height}"
+        problems += [
+            f"{path}: {fault} for the photo of {pair.subset} {pair.id}; delete it: it is written "
+            "again"
+            for path, fault in faults.items()
+        ]
+    if problems:
+        raise InputError(problems)
     size = pairs[0].width, pairs[0].height  # dataset.size, which fits the frame
     assert max(size) <= frame and all((pair.width, pair.height) == size for pair in pairs)
     frames = len(pairs), frame, frame
@@ -69,13 +83,13 @@ def pack(
         for pair in pairs:
             yield framed(labels[pair.subset][pair.id], frame, 0)
 
-    located = np.stack([points_of(tables[pair.subset], pair.id, "photo") for pair in pairs])
+    ids, subset = ids_and_subsets(pairs)
     return {
-        "ids": np.array([pair.id for pair in pairs]),
-        "subset": np.array([pair.subset for pair in pairs]),
+        "ids": ids,
+        "subset": subset,
         "photo": Streamed((*frames, 3), photos),
         "sketch": Streamed((*frames, sketch_channels), sketches),
-        "landmarks": in_frame(located, size, frame),
+        "landmarks": in_frame(stack_points(pairs, tables, "photo"), size, frame),
         "parsing": Streamed(frames, label_maps),
         "size": np.array(size),
         "offset": np.array(offset(size, frame)),
@@ -101,33 +115,3 @@ def framed(pixels: np.ndarray, frame: int, fill: int) -> np.ndarray:
 def in_frame(points: Points, size: Sequence[int], frame: int) -> Points:
     """Points [..., 2] of images of `size` (width, height) in frame pixels, float32."""
     return (points + np.array(offset(size, frame))).astype(np.float32)
-
-
-def _check(
-    pairs: Sequence[Pair],
-    tables: Mapping[str, Any],
-    labels: Mapping[str, Mapping[str, Labels]],
-    landmark_files: Files,
-    parsing_files: Files,
-) -> None:
-    """Raise InputError with every pair that lacks points or labels."""
-    located = {
-        subset: set(table.loc[table["modality"] == "photo", "id"])
-        for subset, table in tables.items()
-    }
-    problems = []
-    for pair in pairs:
-        pixels, who = f"{pair.width}x{pair.height}", f"the photo of {pair.subset} {pair.id}"
-        if pair.id not in located[pair.subset]:
-            problems.append(
-                f"{landmark_files[pair.subset]}: no points of {who}; delete it: it is written again"
-            )
-        label = labels[pair.subset].get(pair.id)
-        if label is None or label.shape != (pair.height, pair.width):
-            label_map = "no label map" if label is None else f"a label map of shape {label.shape}"
-            problems.append(
-                f"{parsing_files[pair.subset]}: {label_map} for {who} ({pixels}); delete it: it is "
-                "written again"
-            )
-    if problems:
-        raise InputError(problems)

@@ -24,10 +24,8 @@ def write_packed(
     name: str = "packing",
     console: TextIO | None = None,
 ) -> None:
-    """Write arrays to an NPZ, uncompressed, because reading speed matters more than size.
-
-    `console` shows the progress under the name `name`.
-    """
+    """Write arrays to an NPZ, uncompressed, because reading speed matters more than size; `console`
+    shows the progress of `name`."""
     streamed = {key: array for key, array in arrays.items() if isinstance(array, Streamed)}
     with Bar(name, sum(array.shape[0] for array in streamed.values()), console) as bar:
 

@@ -5,10 +5,10 @@ Drawings From Face Photos With Hierarchical GANs, CVPR 2019): four rectangles ar
 (`photosketch.geometry.patches`), hair (the foreground outside the rectangles) and background (all
 that is not foreground; padding counts as background).
 
-Images are [B, C, F, F] in [-1, 1], F the side of the frame. Like in APDrawingGAN, networks and
-losses see hair and background black (-1) outside their masks, in photos and sketches. When parts
-are composed, their surroundings are white (+1), which a pixelwise minimum ignores. Nothing here
-waits for the device or loops over samples, so all of it can be captured in a CUDA graph.
+Images are [B, C, F, F] in [-1, 1], F the side of the frame. As in APDrawingGAN, hair and background
+are black (-1) outside their masks, in photos and sketches. When parts are composed, their
+surroundings are white (+1), which a pixelwise minimum ignores. Nothing here waits for the device or
+loops over samples, so all of it can be captured in a CUDA graph.
 """
 
 import dataclasses
@@ -18,39 +18,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from photosketch.geometry.patches import Patch, patches_of, placed
+from photosketch.geometry.patches import patches_of, placed
 
 BLACK, WHITE = -1.0, 1.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Regions:
-    """Where the parts lie in a batch of frames.
+    """Where the parts lie in a batch of frames."""
 
-    `corners` [B, 4, 2] int64: the (x, y) of each rectangle's top left pixel, in the order of
-    `PATCHES`. `hair` and `background` [B, 1, F, F] bool.
-    """
-
-    corners: Tensor
-    hair: Tensor
-    background: Tensor
+    corners: Tensor  # [B, 4, 2] int64, the top left pixels (x, y) of the rectangles, as `PATCHES`
+    hair: Tensor  # [B, 1, F, F] bool
+    background: Tensor  # [B, 1, F, F] bool
 
     @property
     def frame(self) -> int:
-        """The side of the frames in pixels."""
         return self.hair.shape[-1]
-
-    @property
-    def patches(self) -> tuple[Patch, ...]:
-        """The sizes of the rectangles in these frames."""
-        return patches_of(self.frame)
 
 
 def rectangles(landmarks: Tensor, frame: int) -> Tensor:
-    """The top left corners (x, y) of the patches, int64 [B, 4, 2], for points [B, 5, 2].
-
-    Rounded and clamped by `patches.placed`. `frame` is the side of the frames.
-    """
+    """The top left corners (x, y) of the patches, int64 [B, 4, 2], for points [B, 5, 2], rounded
+    and clamped by `patches.placed`."""
     places = [torch.stack(place, dim=-1) for place in placed(landmarks, frame)]
     return torch.stack(places, dim=1).long()
 
@@ -81,22 +69,10 @@ def inside(corners: Tensor, height: int, width: int, frame: int) -> Tensor:
     return (rows[:, :, None] & columns[:, None, :])[:, None]
 
 
-def crop(image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
-    """Rectangles [B, C, height, width] of images [B, C, F, F]; corners (x, y) [B, 2]."""
-    return _Crop.apply(image, corners, height, width)
-
-
-def paste(patch: Tensor, corners: Tensor, frame: int) -> Tensor:
-    """The inverse of `crop`: patches [B, C, h, w] on white frames [B, C, F, F]."""
-    return _Paste.apply(patch, corners, frame)
-
-
-class _Crop(torch.autograd.Function):
-    """Cutting out; the gradient is placed on zeros.
-
-    The gradient is our own, because `gather`'s does not fit a CUDA graph: it uses atomic additions
-    or, with deterministic algorithms, sorts and waits for the device.
-    """
+class Crop(torch.autograd.Function):
+    """Rectangles [B, C, height, width] of images [B, C, F, F]; corners (x, y) [B, 2]. The gradient
+    is placed on zeros. That of `gather` does not fit a CUDA graph: it adds atomically or, with
+    deterministic algorithms, sorts and waits for the device."""
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, corners: Tensor, height: int, width: int) -> Tensor:
@@ -110,8 +86,8 @@ class _Crop(torch.autograd.Function):
         return _place(gradients[0], corners, ctx.frame, 0.0), None, None, None
 
 
-class _Paste(torch.autograd.Function):
-    """Placing on white; the gradient is cut out."""
+class Paste(torch.autograd.Function):
+    """The inverse: patches [B, C, h, w] on white frames [B, C, F, F]; the gradient is cut out."""
 
     @staticmethod
     def forward(ctx: Any, patch: Tensor, corners: Tensor, frame: int) -> Tensor:
@@ -151,12 +127,23 @@ def _pixels(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 def split(image: Tensor, regions: Regions) -> dict[str, Tensor]:
     """The six parts of images: rectangles [B, C, h, w]; hair and background, whole frames."""
     parts = {
-        patch.name: crop(image, regions.corners[:, index], patch.height, patch.width)
-        for index, patch in enumerate(regions.patches)
+        patch.name: Crop.apply(image, regions.corners[:, index], patch.height, patch.width)
+        for index, patch in enumerate(patches_of(regions.frame))
     }
-    parts["hair"] = blacken(image, regions.hair)
-    parts["background"] = blacken(image, regions.background)
+    parts["hair"] = torch.where(regions.hair, image, BLACK)
+    parts["background"] = torch.where(regions.background, image, BLACK)
     return parts
+
+
+def layers(parts: dict[str, Tensor], regions: Regions) -> list[Tensor]:
+    """Each part at its place in a white frame [B, C, F, F], in the order of `PARTS`."""
+    placed = [
+        Paste.apply(parts[patch.name], regions.corners[:, index], regions.frame)
+        for index, patch in enumerate(patches_of(regions.frame))
+    ]
+    placed.append(torch.where(regions.hair, parts["hair"], WHITE))
+    placed.append(torch.where(regions.background, parts["background"], WHITE))
+    return placed
 
 
 def compose(parts: dict[str, Tensor], regions: Regions) -> Tensor:
@@ -164,28 +151,7 @@ def compose(parts: dict[str, Tensor], regions: Regions) -> Tensor:
     return functools.reduce(torch.minimum, layers(parts, regions))
 
 
-def layers(parts: dict[str, Tensor], regions: Regions) -> list[Tensor]:
-    """Each part at its place in a white frame [B, C, F, F], in the order of `PARTS`."""
-    placed = [
-        paste(parts[patch.name], regions.corners[:, index], regions.frame)
-        for index, patch in enumerate(regions.patches)
-    ]
-    placed.append(whiten(parts["hair"], regions.hair))
-    placed.append(whiten(parts["background"], regions.background))
-    return placed
-
-
 def masks(regions: Regions) -> Tensor:
     """The pixels of each part, bool [B, 6, F, F], in the order of `PARTS`."""
     covered = _covered(regions.corners, regions.frame)
     return torch.cat([*covered, regions.hair, regions.background], dim=1)
-
-
-def blacken(image: Tensor, mask: Tensor) -> Tensor:
-    """`image` [B, C, H, W] where `mask` [B, 1, H, W] is true, black elsewhere."""
-    return torch.where(mask, image, BLACK)
-
-
-def whiten(image: Tensor, mask: Tensor) -> Tensor:
-    """`image` [B, C, H, W] where `mask` [B, 1, H, W] is true, white elsewhere."""
-    return torch.where(mask, image, WHITE)

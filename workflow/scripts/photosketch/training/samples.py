@@ -17,10 +17,8 @@ NAMES = ("ids", "subset", "sketches", "drawn_by")
 @dataclass(frozen=True)
 class Samples:
     """Sketches with the pairs they belong to: ids [N], subset [N], sketches [N, H, W] uint8.
-
     `drawn_by`: `inference.statistics` and the hyper-parameters of the generator; empty for other
-    people's sketches.
-    """
+    people's sketches."""
 
     ids: np.ndarray
     subset: np.ndarray
@@ -45,10 +43,8 @@ def write_samples(samples: Samples, path: str | Path) -> None:
 
 
 def read_samples(path: str | Path, people: Sequence[tuple[str, str]] | None = None) -> Samples:
-    """Read what `write_samples` wrote.
-
-    Raises InputError if the sketches are not those of `people` (subset, id), if given, in order.
-    """
+    """Read what `write_samples` wrote. Raises InputError if the sketches are not those of `people`
+    (subset, id), if given, in order."""
     stage = "infer or collect_sketches"
     arrays = read_arrays(path, stage, NAMES)
     with intact(path, stage):

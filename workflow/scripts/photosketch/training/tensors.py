@@ -1,7 +1,5 @@
-"""Packed frames on the device, and batches of them with the training's jitter and flips.
-
-The whole set lies on the device as 8-bit arrays. A batch is made there by index arithmetic, without
-work on the host, so that a training step can be captured in a CUDA graph.
+"""Packed frames on the device as 8-bit arrays, and batches of them with jitter and flips, made by
+index arithmetic there, so that a training step can be captured in a CUDA graph.
 """
 
 import dataclasses
@@ -42,12 +40,10 @@ class Batch:
 
 @dataclasses.dataclass(frozen=True)
 class PackedSet:
-    """One split on one device: the arrays of `photosketch.training.pack`.
-
-    photo [N, F, F, 3], sketch [N, F, F, C] and parsing [N, F, F] are uint8,
-    landmarks [N, 5, 2] float32. An image of `size` (width, height) lies at `offset` (x, y) in the
-    frame; the rest of photo and sketch has the value `pad_value`.
-    """
+    """One split on one device: the arrays of `photosketch.training.pack`. photo [N, F, F, 3],
+    sketch [N, F, F, C] and parsing [N, F, F] are uint8, landmarks [N, 5, 2] float32. An image of
+    `size` (width, height) lies at `offset` (x, y) in the frame; the rest of photo and sketch has
+    the value `pad_value`."""
 
     ids: list[str]
     subset: list[str]
@@ -64,7 +60,6 @@ class PackedSet:
 
     @property
     def frame(self) -> int:
-        """The side of the frames in pixels."""
         return self.photo.shape[1]
 
     @property
@@ -72,31 +67,22 @@ class PackedSet:
         return self.sketch.shape[-1]
 
     def batch(
-        self,
-        indices: Tensor,
-        jitter: int = 0,
-        offsets: Tensor | None = None,
-        flips: Tensor | None = None,
+        self, indices: Tensor, shift: Tensor | None = None, flips: Tensor | None = None
     ) -> Batch:
-        """The frames `indices` (int64 [B], on the device of the set).
-
-        With `offsets` from `sample_jitter`, each frame is padded to sides of `jitter` pixels, and a
-        new frame is cropped at the offset. With `flips` from `sample_flips`, frames are mirrored
-        after that, and the left points become the right points. Photo, sketch, labels, points and
-        valid pixels move together. Pixels from beyond the frame are padding.
-        """
+        """The frames `indices` (int64 [B], on the device of the set), moved left and up by the
+        `shift` from `sample_jitter`, then mirrored by the `flips` from `sample_flips`, which make
+        the left points the right points. Pixels beyond the frame are padding."""
         device = self.photo.device
-        if offsets is None:
+        if shift is None:
             shift = torch.zeros(len(indices), 2, dtype=torch.int64, device=device)
-        else:
-            shift = offsets - (jitter - self.frame) // 2
         span = torch.arange(self.frame, device=device)
         columns = span + shift[:, 0, None]  # [B, F], where each column was in the packed frame
         rows = span + shift[:, 1, None]  # [B, F]
         landmarks = self.landmarks[indices] - shift[:, None]
         if flips is not None:
             columns = torch.where(flips[:, None], columns.flip(1), columns)
-            mirrored = _mirrored(landmarks, self.frame)
+            mirrored = torch.stack([self.frame - 1 - landmarks[..., 0], landmarks[..., 1]], dim=-1)
+            mirrored = torch.stack([mirrored[:, point] for point in MIRRORED_POINTS], dim=1)
             landmarks = torch.where(flips[:, None, None], mirrored, landmarks)
 
         x, y = self.offset
@@ -115,45 +101,32 @@ def load_packed(path: Path | str, device: torch.device) -> PackedSet:
     """A file that `photosketch.training.packed.write_packed` wrote, its arrays on `device`."""
     arrays = read_packed(path)
     names = ("photo", "sketch", "landmarks", "parsing")
-    width, height = arrays["size"].tolist()
-    x, y = arrays["offset"].tolist()
     return PackedSet(
         ids=arrays["ids"].tolist(),
         subset=arrays["subset"].tolist(),
-        size=(width, height),
-        offset=(x, y),
+        size=tuple(arrays["size"].tolist()),
+        offset=tuple(arrays["offset"].tolist()),
         pad_value=int(arrays["pad_value"]),
         **{name: torch.from_numpy(arrays[name]).to(device) for name in names},
     )
 
 
 def sample_jitter(batch_size: int, jitter: int, frame: int, device: torch.device) -> Tensor | None:
-    """Offsets (x, y) of random crops, int64 [B, 2], from torch's global random state.
-
-    Padding to sides of `jitter` pixels and cropping a frame is pix2pix's augmentation (Isola, Zhu,
-    Zhou, Efros: Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017). Each
-    place from 0 to `jitter` - `frame` is equally likely. None if `jitter` is 0 (off).
-    """
+    """Shifts (x, y) of frames, int64 [B, 2], from torch's global random state. The augmentation of
+    pix2pix (Isola et al., CVPR 2017): padding a frame to sides of `jitter` pixels and cropping a
+    frame at any place of it, each equally likely. None if `jitter` is 0 (off)."""
     if not jitter:
         return None
     assert jitter >= frame
-    return torch.randint(jitter - frame + 1, (batch_size, 2), device=device)
+    offsets = torch.randint(jitter - frame + 1, (batch_size, 2), device=device)
+    return offsets - (jitter - frame) // 2
 
 
 def sample_flips(batch_size: int, flip: bool, device: torch.device) -> Tensor | None:
-    """Which frames are mirrored, bool [B], each with probability 1/2, from torch's random state.
-
-    None without `flip`, which uses no random number. Call `sample_jitter` first, so that its
-    numbers are the same with flips and without.
+    """Which frames are mirrored, bool [B], each with probability 1/2, from torch's random state;
+    None without `flip`. Call `sample_jitter` first: so its numbers are the same with and without.
     """
     return torch.rand(batch_size, device=device) < 0.5 if flip else None
-
-
-def _mirrored(points: Tensor, frame: int) -> Tensor:
-    """Points [B, 5, 2] of mirrored frames; the eye on the left is the left eye again."""
-    x, y = points.unbind(-1)  # [B, 5] each
-    swapped = torch.stack([frame - 1 - x, y], dim=-1).unbind(1)  # five of [B, 2]
-    return torch.stack([swapped[index] for index in MIRRORED_POINTS], dim=1)
 
 
 def _within(positions: Tensor, start: int, stop: int) -> Tensor:

@@ -5,23 +5,24 @@ updates the generator. Every random number of a step derives from the seed and t
 seen. So a resumed run continues the same stream, with a CUDA graph or without.
 """
 
+import contextlib
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from photosketch.configuration.settings import TrainConfig
-from photosketch.training import losses, networks, tensors
-from photosketch.training.checks import lack_of_memory_explained
+from photosketch.configuration.settings import FRAMES, TrainConfig
+from photosketch.jobs.job import InputError
+from photosketch.training import checkpoint, losses, networks, tensors
 from photosketch.training.cuda_graph import RecordedStep
 from photosketch.training.determinism import derive_seed
 
 Module = TypeVar("Module", bound=torch.nn.Module)
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Switches:
     """Faster ways to compute the same step; with all of them off, the step is plain PyTorch."""
 
@@ -34,11 +35,8 @@ PLAIN = Switches(fused_adam=False, channels_last=False, graph=False)
 
 
 def fastest(device: torch.device) -> Switches:
-    """The switches that training uses.
-
-    On a CPU, channels_last makes a step of `baseline` 1.3 times and a step of `local_glad` 1.5
-    times as long (AMD EPYC with AVX2; on another processor it sped up all networks but the U-Net).
-    """
+    """The switches that training uses. On a CPU (AMD EPYC, AVX2), channels_last makes steps 1.3 to
+    1.5 times as long."""
     return Switches(channels_last=device.type == "cuda")
 
 
@@ -69,76 +67,34 @@ class Network(Generic[Module]):
         loss.backward()
         self.optimizer.step()
 
-    def set_learning_rate(self, rate: float) -> None:
-        """Set the rate from the next step on."""
-        for group in self.optimizer.param_groups:
-            if isinstance(group["lr"], Tensor):  # the recorded step reads it
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
-
-    def is_finite(self) -> bool:
-        """Whether all weights, buffers and moments are finite; waits for the device."""
-        moments = [value for each in self.optimizer.state.values() for value in each.values()]
-        weights = list(self.module.state_dict().values())
-        device = weights[0].device  # Adam may keep its counts of steps on the host
-        finite = [value.isfinite().all().to(device) for value in (*weights, *moments)]
-        return bool(torch.stack(finite).all())
-
     def bytes(self) -> int:
-        """The size of weights and buffers; each moment needs about the same size."""
+        """The size of weights and buffers; each of the two moments needs about the same size."""
         return sum(value.nbytes for value in self.module.state_dict().values())
 
-    def state(self) -> dict[str, Any]:
-        """The weights, buffers and moments in use. Adam's options come from the config."""
-        return {
-            "weights": dict(self.module.state_dict()),
-            "moments": self.optimizer.state_dict()["state"],
-        }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over a saved state, before the first step."""
-        self.module.load_state_dict(state["weights"])
-        options = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": state["moments"], "param_groups": options})
-
-    @torch.no_grad()
-    def undo(self, before: dict[str, Any]) -> None:
-        """Copy an earlier state back, into the same memory.
-
-        Moments that did not exist then become 0, as before the first step.
-        """
-        for key, value in self.module.state_dict().items():
-            value.copy_(before["weights"][key])
-        for index, moments in self.optimizer.state_dict()["state"].items():
-            for key, value in moments.items():
-                if index in before["moments"]:
-                    value.copy_(before["moments"][index][key])
-                else:
-                    value.zero_()
-
-
-@dataclass
-class Position:
-    """How far a run has come."""
-
-    images: int = 0  # seen so far: the clock of the run
-    totals: dict[str, float] = dataclasses.field(default_factory=dict)  # of the epoch under way
-    log: list[dict[str, Any]] = dataclasses.field(default_factory=list)  # one row per epoch
-
-    def close_epoch(self, epoch: int, rate: float) -> None:
-        """Turn the totals of an epoch with the learning rate `rate` into a row of the log."""
-        self.log.append({"epoch": epoch, "images": self.images, "lr": rate, **self.totals})
-        print(f"epoch {epoch}: " + ", ".join(f"{k} {v:.4f}" for k, v in self.totals.items()))
-        self.totals = {}
+@contextlib.contextmanager
+def lack_of_memory_explained(config: TrainConfig, device: torch.device) -> Iterator[None]:
+    """Within the block, a lack of memory becomes an InputError that says what to lower."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        lacking = isinstance(error, torch.OutOfMemoryError | MemoryError)
+        if not lacking and "DefaultCPUAllocator" not in str(error):
+            raise
+        on_gpu = device.type == "cuda"
+        hints = [f"train.batch_size (now {config.batch_size})"]
+        hints += [f"train.ngf ({config.ngf})", f"train.ndf ({config.ndf})"]
+        hints += [f"dataset.frame ({config.frame})"] if config.frame > FRAMES[0] else []
+        hints += ["gpu_slots"] if on_gpu else []
+        more = "; or set train.precision to bf16" if config.precision == "fp32" else ""
+        told = f"out of {'GPU memory' if on_gpu else 'memory'}: lower {', '.join(hints)}{more}."
+        raise InputError([f"{told} ({str(error).splitlines()[0]})"]) from error
 
 
 class Trainer:
-    """Generator, discriminators and position of a run, freshly initialised.
-
-    The default of `switches` is the fastest for the device. Raises InputError if the device lacks
-    the memory for the networks.
-    """
+    """Generator and discriminators of a run, freshly initialised, and how far the run has come. The
+    default of `switches` is the fastest for the device. Raises InputError if the device lacks the
+    memory for the networks."""
 
     def __init__(
         self,
@@ -151,28 +107,27 @@ class Trainer:
         self.config, self.seed, self.sketch_channels = config, seed, sketch_channels
         self.device = device
         self.switches = switches or fastest(device)
-        self.local = config.losses.local > 0
         with lack_of_memory_explained(config, device):
-            generator = networks.build_generator(
-                config.ngf, sketch_channels, self.local, seed, config.fusion, config.decoder
-            )
-            discriminators = networks.build_discriminators(
-                config.ndf, sketch_channels, self.local, seed
-            )
+            generator = networks.build_generator(config, sketch_channels, seed)
+            discriminators = networks.build_discriminators(config, sketch_channels, seed)
             self.generator = Network(generator, config, device, self.switches)
             self.discriminators = Network(discriminators, config, device, self.switches)
-        self.position = Position()
+        self.networks: dict[str, Network[Any]] = {
+            "generator": self.generator,
+            "discriminators": self.discriminators,
+        }
+        self.images = 0  # seen so far: the clock of the run
+        self.totals: dict[str, float] = {}  # of each term in the epoch under way
+        self.log: list[dict[str, Any]] = []  # one row per epoch
         self.terms: tuple[str, ...] = ()  # names of what `advance` returns, after the first step
         self.recordable = self.switches.graph and device.type == "cuda"
         self.recorded: RecordedStep | None = None
 
     def advance(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
-        """Train on the pairs `indices` (int64 [B], on the device), the next of the run.
-
-        Returns the unweighted terms, float32 [len(self.terms)] on the device, without waiting for
-        the device. Copy them before the next call, which may reuse the memory.
-        """
-        torch.manual_seed(derive_seed(self.seed, "step", self.position.images))
+        """Train on the pairs `indices` (int64 [B], on the device), the next of the run. Returns the
+        unweighted terms, float32 [len(self.terms)] on the device, without waiting for the device.
+        Copy them before the next call, which may reuse the memory."""
+        torch.manual_seed(derive_seed(self.seed, "step", self.images))
         whole = len(indices) == self.config.batch_size  # an epoch's last batch may be smaller
         if self.recordable and whole and self.recorded is None:
             try:
@@ -186,14 +141,14 @@ class Trainer:
             values = self.recorded.replay(indices)
         else:
             values = self.compute(data, indices)
-        self.position.images += len(indices)
+        self.images += len(indices)
         return values
 
     def compute(self, data: tensors.PackedSet, indices: Tensor) -> Tensor:
         """One step with jitter and flips from torch's current random state; the terms [T]."""
-        offsets = tensors.sample_jitter(len(indices), self.config.jitter, data.frame, self.device)
+        shift = tensors.sample_jitter(len(indices), self.config.jitter, data.frame, self.device)
         flips = tensors.sample_flips(len(indices), self.config.flip, self.device)
-        values = self.step(data.batch(indices, self.config.jitter, offsets, flips))
+        values = self.step(data.batch(indices, shift, flips))
         self.terms = tuple(values)
         return torch.stack([value.float() for value in values.values()])
 
@@ -222,41 +177,45 @@ class Trainer:
                 discriminators, batch, output, self.config.losses, self.config.glad_form
             )
         self.generator.update(generator_total)
-        terms = {**discriminator_terms, **generator_terms, "generator_total": generator_total}
-        return {name: value.detach() for name, value in terms.items()}
+        total = {"generator_total": generator_total.detach()}
+        return {**discriminator_terms, **generator_terms, **total}
 
     def _precision(self) -> torch.autocast:
-        """Forward passes in 16 bits if the config says so; weights and losses stay float32.
-
-        Entered again for each forward pass, because autocast caches 16-bit copies of the weights,
-        which must not outlive an update.
-        """
+        """Forward passes in 16 bits if the config says so; weights and losses stay float32. Entered
+        again for each forward pass: the 16-bit copies of weights that autocast caches must not
+        outlive an update."""
         enabled = self.config.precision == "bf16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
     def set_learning_rate(self, rate: float) -> None:
         """Set the rate of both optimizers from the next step on."""
-        self.generator.set_learning_rate(rate)
-        self.discriminators.set_learning_rate(rate)
+        for network in self.networks.values():
+            for group in network.optimizer.param_groups:
+                if isinstance(group["lr"], Tensor):  # the recorded step reads it
+                    group["lr"].fill_(rate)
+                else:
+                    group["lr"] = rate
 
     def is_finite(self) -> bool:
         """Whether all weights, buffers and moments are finite; waits for the device."""
-        return self.generator.is_finite() and self.discriminators.is_finite()
+        # Adam may keep its counts of steps on the host
+        finite = [
+            value.isfinite().all().to(self.device) for _, value in checkpoint.leaves(self.state())
+        ]
+        return bool(torch.stack(finite).all())
 
     def bytes_of_state(self) -> int:
         """The approximate size of a saved state: weights, buffers and two moments per weight."""
         return 3 * (self.generator.bytes() + self.discriminators.bytes())
 
     def about(self) -> dict[str, Any]:
-        """The metadata (builtins) from which a generator is built.
-
-        `needs`: what the generator needs besides a photo's pixels.
-        """
-        parts = f", local networks of six parts, fusion {self.config.fusion}" if self.local else ""
+        """The metadata (builtins) from which a generator is built."""
+        local = self.config.losses.local > 0
+        parts = f", local networks of six parts, fusion {self.config.fusion}" if local else ""
         decoder = ", resize decoder" if self.config.decoder == "resize" else ""
         return {
             "architecture": f"unet_256{decoder}{parts}",
-            "needs": ["points", "labels"] if self.local else [],
+            "needs": ["points", "labels"] if local else [],  # besides a photo's pixels
             "frame": self.config.frame,
             "hparams": self.config.hparams(),
             "sketch_channels": self.sketch_channels,
@@ -264,20 +223,33 @@ class Trainer:
         }
 
     def state(self) -> dict[str, Any]:
-        """Everything that a later process needs to resume from here; its tensors are in use."""
-        return {
-            "generator": self.generator.state(),
-            "discriminators": self.discriminators.state(),
-            **dataclasses.asdict(self.position),
+        """Everything that a later process needs to resume from here; its tensors are in use. Adam's
+        options come from the config."""
+        states = {
+            name: {
+                "weights": dict(network.module.state_dict()),
+                "moments": network.optimizer.state_dict()["state"],
+            }
+            for name, network in self.networks.items()
         }
+        return {**states, "images": self.images, "totals": self.totals, "log": self.log}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over a saved state, before the first step."""
-        self.generator.restore(state["generator"])
-        self.discriminators.restore(state["discriminators"])
-        self.position = Position(state["images"], state["totals"], state["log"])
+        for name, network in self.networks.items():
+            network.module.load_state_dict(state[name]["weights"])
+            options = network.optimizer.state_dict()["param_groups"]
+            moments = {"state": state[name]["moments"], "param_groups": options}
+            network.optimizer.load_state_dict(moments)
+        self.images, self.totals, self.log = state["images"], state["totals"], state["log"]
 
+    @torch.no_grad()
     def undo(self, before: dict[str, Any]) -> None:
-        """Copy an earlier state of both networks back, into the same memory."""
-        self.generator.undo(before["generator"])
-        self.discriminators.undo(before["discriminators"])
+        """Copy an earlier state of both networks back, into the same memory. Moments that did not
+        exist then become 0, as before the first step."""
+        earlier = dict(checkpoint.leaves(before))
+        for path, value in checkpoint.leaves(self.state()):
+            if path in earlier:
+                value.copy_(earlier[path])
+            else:
+                value.zero_()
