@@ -30,7 +30,7 @@ def drawn_by(quality: float, real: np.ndarray, seed: int) -> np.ndarray:
 def compared(real: np.ndarray, a: np.ndarray, b: np.ndarray, images=({}, {}), subset=SUBSET):
     """The table of differences of a run a to a run b (features [1, N, d] each), also in metrics of
     single images; rows are named by subset and metric."""
-    counts = significance.resample(subset, draws=60)
+    counts = significance.resample(subset, draws=30)
     runs = {
         name: [significance.resampled_scores(real, run, own, subset, counts)]
         for name, run, own in zip("ab", (a, b), images, strict=True)
@@ -99,8 +99,8 @@ def test_scores_are_means_over_epochs_and_start_with_those_of_the_sample() -> No
     scores = significance.resampled_scores(real, generated, {"ssim": ssim}, SUBSET, counts)
     expected = np.mean([distances.fid(real[24:], epoch[24:]) for epoch in generated])
     assert scores["AR", "fid"][0] == pytest.approx(expected)
-    products, once = InnerProducts.of(real, real), np.ones(40, int)
-    kids = [distances.weighted_kid(products.against(real, epoch), once) for epoch in generated]
+    once = np.ones(40, int)
+    kids = [distances.weighted_kid(InnerProducts.of(real, each), once) for each in generated]
     assert scores["all", "kid"][0] == pytest.approx(np.mean(kids))
     repeated = np.repeat(np.arange(40), counts[2])
     assert scores["all", "ssim"][2] == pytest.approx(ssim[:, repeated].mean())
@@ -276,7 +276,7 @@ def test_with_nothing_true_few_tables_hold_a_false_primary_verdict(seeds: int, c
     false, subset = {"fid": 0, "kid": 0}, SUBSET[4:28]
     for trial in range(25):
         random, scatter = np.random.default_rng(trial), 0.3 * (seeds > 1)
-        runs = nothing_true(random, subset, dimensions=16, seeds=seeds, scatter=scatter, draws=25)
+        runs = nothing_true(random, subset, dimensions=16, seeds=seeds, scatter=scatter, draws=10)
         for primary in false:
             false[primary] += says_something(tabulated(runs, subset, primary), column)
     assert max(false.values()) <= 4  # with 6% false tables, one in 60 such counts is larger

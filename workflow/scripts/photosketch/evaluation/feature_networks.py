@@ -32,9 +32,9 @@ def network_from(name: str, state: State) -> nn.Module:
     """
     if name == "efficientnet-lite0":
         return _efficientnet_lite0(state)
-    inception = _tensorflow_inception if name == "inception-tf" else _imagenet_inception
     from torchvision.models.inception import BasicConv2d
 
+    inception = _tensorflow_inception if name == "inception-tf" else _imagenet_inception
     network = inception(state).eval()
     for module in network.modules():
         if isinstance(module, BasicConv2d):
@@ -57,9 +57,7 @@ class _Preprocessed(nn.Module):
 
 def resized(images: torch.Tensor, side: int) -> torch.Tensor:
     """[N, C, H, W] to [N, C, side, side], bilinear, without smoothing first."""
-    return nn.functional.interpolate(
-        images, size=(side, side), mode="bilinear", align_corners=False
-    )
+    return nn.functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
 
 
 class View(nn.Module):
@@ -157,36 +155,33 @@ class OnnxNetwork(nn.Module):
         noise = np.random.default_rng(0).random((3, taken.size, taken.size), np.float32)
         first, second = ([self._features(image) for image in (0 * noise, noise)] for _ in range(2))
         if not all(map(np.array_equal, first, second)):
-            fault = "gives one image other features each time; export it without dropout (eval())"
-        elif np.array_equal(first[0], first[1]):
-            fault = "gives a black image and noise the same features; export another output"
-        else:
-            return
-        raise InputError([f"{file}: {fault}"])
+            fault = "gives one image other features each time"
+            raise _refused(file, fault, "export it without dropout (eval())")
+        if np.array_equal(first[0], first[1]):
+            fault = "gives a black image and noise the same features"
+            raise _refused(file, fault, "export another output")
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        mean, std = (
-            torch.tensor(values)[:, None, None] for values in (self.taken.mean, self.taken.std)
-        )
-        scaled = ((resized(images.cpu(), self.taken.size) - mean) / std).numpy()
+        taken = self.taken
+        mean, std = (torch.tensor(values)[:, None, None] for values in (taken.mean, taken.std))
+        scaled = ((resized(images.cpu(), taken.size) - mean) / std).numpy()
         return torch.from_numpy(np.stack([self._features(image) for image in scaled]))
 
     def _features(self, image: np.ndarray) -> np.ndarray:
         """Features [D] of one image [3, size, size] float32."""
         batch = np.ascontiguousarray(image[None])
         try:
-            names = [self.session.get_outputs()[0].name], self.session.get_inputs()[0].name
-            (found,) = self.session.run(names[0], {names[1]: batch})
+            given, wanted = self.session.get_inputs()[0], self.session.get_outputs()[0]
+            found = self.session.run([wanted.name], {given.name: batch})[0]
             features = np.asarray(found, np.float32).ravel()
         except Exception as error:  # onnxruntime's errors have no common class
             fault = f"does not take {list(batch.shape)} float32 (RGB of evaluation.features.size), "
-            fault += f"or its output is not numbers ({_in_one_line(error)})"
+            fault += "or its output is not numbers"
             remedy = "correct evaluation.features or export the network again"
-            raise InputError([f"{self.file}: {fault}; {remedy}"]) from error
+            raise _refused(self.file, fault, remedy, error) from error
         if not features.size or not np.isfinite(features).all():
-            fault = "no features, or some that are not finite"
             remedy = "set evaluation.features.mean and std to the values of its training"
-            raise InputError([f"{self.file}: {fault}; {remedy}"])
+            raise _refused(self.file, "no features, or some that are not finite", remedy)
         return features
 
 
@@ -204,20 +199,14 @@ def _onnx_session(file: Path) -> "InferenceSession":
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", "/dev/null"
     )
+    providers = ["CPUExecutionProvider"]
     try:
-        session = onnxruntime.InferenceSession(
-            file.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(file.read_bytes(), options, providers=providers)
     except Exception as error:  # onnxruntime's errors have no common class
-        fault = f"{file}: not an ONNX network in one file ({_in_one_line(error)})"
         remedy = "export it with all weights inside (torch.onnx.export: external_data=False)"
-        raise InputError([f"{fault}; {remedy}"]) from error
-    names = [one.name for one in session.get_inputs()]
-    if len(names) != 1:
-        fault = f"{file}: has the inputs {', '.join(names)}; export a network with one input"
-        raise InputError([fault])
-    return session
+        raise _refused(file, "not an ONNX network in one file", remedy, error) from error
 
 
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _refused(file: Path, fault: str, remedy: str, error: Exception | None = None) -> InputError:
+    reason = f" ({' '.join(str(error).split())})" if error else ""
+    return InputError([f"{file}: {fault}{reason}; {remedy}"])
