@@ -22,8 +22,8 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     name, *seed = dict(snakemake.wildcards.items()).values()
     run = ", seed ".join([name, *seed])
     real = read_features(files.real)
-    networks = Networks.load(hp, files)
-    networks = networks.to(devices.device_of_job(console, snakemake.config, snakemake.resources))
+    device = devices.device_of_job(console, snakemake.config, snakemake.resources)
+    networks = Networks.load(hp, files, device)
     people = pairs.read_pairs(files.manifest, snakemake.config, split=hp["split"])
     seams = structure = None
     if files.get("parsing"):
@@ -33,7 +33,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         structure = Structure.of(people, tables, mesh)
     truth = Truth(
         real,
-        Measured.of(stack_sketches(people), networks.device),
+        Measured.of(stack_sketches(people), device),
         gallery=read_gallery(files.gallery) if hp["identity"] else None,
         seams=seams,
         structure=structure,

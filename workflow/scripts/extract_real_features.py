@@ -19,9 +19,8 @@ from photosketch.training.samples import ids_and_subsets
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
     label, protocol = FeatureConfig.from_hparams(hp).label, PROTOCOLS[hp["scored_as"]]
-    networks = scores.Networks.load(hp, files)
     device = devices.device_of_job(console, snakemake.config, snakemake.resources)
-    networks = networks.to(device)
+    networks = scores.Networks.load(hp, files, device)
     manifest = pairs.read_pairs(files.manifest, snakemake.config)
     features = {}
     written = {"test": output.features, "train": output.training, "val": output.get("validation")}
@@ -41,10 +40,9 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     gallery = identities = None
     if networks.faces is not None:
         job.say(f"identity: {len(test)} photos and true sketches on the CPU", console)
-        gallery = scores.photo_gallery(test, tables, networks.faces)
-        write_features(gallery, output.gallery)
         page_command = run_plan.command(snakemake.config["run"], "annotate")
-        identities = scores.true_identities(test, tables, gallery, networks.faces, page_command)
+        gallery, identities = scores.photo_gallery(test, tables, networks.faces, page_command)
+        write_features(gallery, output.gallery)
     truth = scores.Truth(
         features["test"],
         Measured.of(scores.stack_sketches(test), device),

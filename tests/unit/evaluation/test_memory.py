@@ -41,17 +41,14 @@ def test_a_generator_that_copies_is_found_and_one_that_cannot_is_not(root) -> No
     network = extractors.load(FeatureConfig("efficientnet-lite0"))
     features = extractors.extract(sketches, network)
     memory = Memory.of(named(features[training]), named(features[test]))
-    drawn = {
-        "copied": [nearest_copied(p, photos[training], sketches[training]) for p in photos[test]],
-        "filtered": [filtered(photo) for photo in photos[test]],
-        "redrawn": [redrawn(sketch) for sketch in sketches[test]],
-    }
-    shares = {
-        name: memory.copied(memory.nearest(extractors.extract(np.stack(images), network))[1]).mean()
-        for name, images in drawn.items()
-    }
-    assert shares["copied"] > 0.9
-    assert shares["filtered"] <= 1 / 21 >= shares["redrawn"]  # which copies the true sketches
+    drawn = sketches[test]
+    drawn[::3] = [
+        nearest_copied(p, photos[training], sketches[training]) for p in photos[test][::3]
+    ]
+    drawn[1::3] = [filtered(photo) for photo in photos[test][1::3]]
+    drawn[2::3] = [redrawn(sketch) for sketch in drawn[2::3]]  # copies of the own true sketches
+    copied = memory.copied(memory.nearest(extractors.extract(drawn, network))[1])
+    assert copied.reshape(7, 3).mean(axis=0).tolist() == [1, 0, 0]
 
 
 def test_true_sketches_are_below_the_limit_in_the_expected_share() -> None:

@@ -26,7 +26,6 @@ from photosketch.evaluation.scores import (
     photo_gallery,
     reference_points,
     stack_gray_photos,
-    true_identities,
 )
 from photosketch.evaluation.seams import Seams
 from photosketch.jobs.job import InputError
@@ -167,15 +166,14 @@ def test_photos_are_looked_up_by_drawn_and_by_true_sketches(listed: list[Pair]) 
         for modality in ("photo", "sketch")
     ]
     tables = {"AR": pd.DataFrame(rows, columns=list(COLUMNS))}
-    gallery = photo_gallery(people, tables, faces)
+    gallery, known = photo_gallery(people, tables, faces, "")
     assert gallery.ids.tolist() == ["1", "2"]
     assert gallery.points[0].tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
-    known = true_identities(people, tables, gallery, faces, "")
     assert all(0 <= value <= 1 for value in known["identity_auc"])
     assert len(known["identity_rank1"]) == 2
     located = {"AR": tables["AR"].iloc[:3]}
     with pytest.raises(InputError, match=r"no points for the sketch of AR 2.*`snakemake annotate`"):
-        true_identities(people, located, gallery, faces, "snakemake annotate")
+        photo_gallery(people, located, faces, "snakemake annotate")
 
     photos = stack_gray_photos(people)
     features = Features(gallery.ids, gallery.subset, extract(photos, Means()))

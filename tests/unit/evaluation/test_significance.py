@@ -1,5 +1,8 @@
 """Intervals and verdicts in cases with a known truth."""
 
+from collections.abc import Iterator
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,11 +12,20 @@ from photosketch.evaluation import distances, intervals, significance
 from photosketch.evaluation.distances import InnerProducts
 from photosketch.evaluation.files import pairs_to_compare
 from photosketch.evaluation.metrics import METRICS
+from photosketch.jobs.threads import workers
 from support.nothing_true import nothing_true, says_something, tabulated
 
 LOWER = [metric.key for metric in METRICS if metric.lower_is_better]
 
 SUBSET = np.array(["CUHK"] * 24 + ["AR"] * 16)
+
+
+@pytest.fixture(autouse=True)
+def _one_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Setting up a pool takes longer than a few resamples."""
+    with workers(1) as pool:
+        monkeypatch.setattr(significance, "workers", lambda _: nullcontext(pool))
+        yield
 
 
 def features(count: int = 40, dimensions: int = 64, seed: int = 0) -> np.ndarray:

@@ -1,9 +1,6 @@
-"""The features of sketches that FID and KID compare, by the network that the configuration names.
-
-`inception-tf` is the network of published FID values, `inception-imagenet` the network of the
-report's numbers. `efficientnet-lite0` is part of the environment and needs no download. Any other
-network can be given as an ONNX file.
-"""
+"""The features of sketches that FID and KID compare, by the network that the configuration names:
+`inception-tf` (of published FID values), `inception-imagenet` (of the report's numbers),
+`efficientnet-lite0` (needs no download), or an ONNX file."""
 
 import pickle
 from pathlib import Path

@@ -1,7 +1,7 @@
 """The networks whose features FID and KID compare: [N, 3, H, W] in 0..1 -> [N, D], in test mode.
 
 Each network resizes images (bilinear) to the square of its training and scales them as its training
-did. A network's library is imported when the network is built, because some imports take seconds.
+did. Networks import their libraries, which takes seconds, when they are built.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,10 +26,8 @@ DIMENSIONS = {"inception-tf": 2048, "inception-imagenet": 2048, "efficientnet-li
 
 
 def network_from(name: str, state: State) -> nn.Module:
-    """The network `name` of `DIMENSIONS` with the tensors `state` of its file.
-
-    Raises RuntimeError if `state` belongs to another network.
-    """
+    """The network `name` of `DIMENSIONS` with the tensors `state` of its file. Raises RuntimeError
+    if they belong to another network."""
     if name == "efficientnet-lite0":
         return _efficientnet_lite0(state)
     from torchvision.models.inception import BasicConv2d
@@ -130,26 +128,20 @@ def _efficientnet_lite0(state: State) -> nn.Module:
 
 
 def _fold(module: nn.Module, convolution: str, norm: str) -> None:
-    """Fold a BatchNorm into the convolution before it: the same function up to rounding, in fewer
-    passes."""
+    """Fold a BatchNorm into the convolution before it: the same function up to rounding, faster."""
     folded = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
     setattr(module, convolution, folded)
     setattr(module, norm, nn.Identity())
 
 
 class OnnxNetwork(nn.Module):
-    """The user's own network, run by onnxruntime on the CPU for images on any device.
-
-    The features are its first output, flattened. Images are given one by one, so the network may be
-    exported for single images.
-    """
+    """The user's own network, run by onnxruntime on the CPU for images on any device, one by one.
+    The features are its first output, flattened."""
 
     def __init__(self, file: Path, taken: OnnxInput) -> None:
-        """The network is run on two images, twice each.
-
-        Raises InputError if onnxruntime is missing, if the file is not a network for such images,
-        or if the features change from run to run or are the same for both images.
-        """
+        """Runs the network twice on two images. Raises InputError if onnxruntime is missing, if the
+        file is not a network for such images, or if the features change from run to run or are the
+        same for both images."""
         super().__init__()
         self.file, self.taken, self.session = file, taken, _onnx_session(file)
         noise = np.random.default_rng(0).random((3, taken.size, taken.size), np.float32)

@@ -1,9 +1,8 @@
 """How similar each generated sketch is to the true one: SSIM, FSIM, SCOOT and LPIPS.
 
-Values that depend on one image alone are computed once per image, so the true sketches are measured
-once for all epochs. SSIM and FSIM equal piq's, which measures both images at every call. As their
-authors say, images are first shrunk until the shorter side is near 256 pixels. LPIPS uses piq's
-network. No maintained library has SCOOT.
+Values of one image alone are computed once per image, so the true sketches are measured once for
+all epochs. SSIM and FSIM equal piq's, which measures both images at every call. As their authors
+say, images are first shrunk until the shorter side is near 256 pixels. LPIPS uses piq's network.
 """
 
 from collections.abc import Callable
@@ -130,11 +129,9 @@ def fsim(real: Measured, generated: Measured) -> np.ndarray:
 
 
 def _by_batches(work: Callable[..., Any], *images: torch.Tensor) -> list[Any]:
-    """The results of `work` for tensors [N, ...], batch by batch.
-
-    On a CPU a batch is a single image, because one image fits into the cache, and torch's number of
-    threads works on batches in parallel. Results are the same for every number of threads.
-    """
+    """The results of `work` for tensors [N, ...], batch by batch. On a CPU a batch is one image,
+    which fits into the cache, and torch's number of threads works on batches in parallel. Results
+    are the same for every number of threads."""
     on_cpu = images[0].device.type == "cpu"
     batches = zip(*(part.split(1 if on_cpu else _BATCH) for part in images), strict=True)
     with workers(torch.get_num_threads() if on_cpu else 1) as pool:
@@ -169,19 +166,18 @@ def _gradient(gray: torch.Tensor) -> torch.Tensor:
 
 def scoot(real: Measured, generated: Measured) -> np.ndarray:
     """Structure co-occurrence texture (Fan et al. 2019, "Scoot: A Perceptual Metric for Facial
-    Sketches", and their scoot_measure.m): 1 / (1 + |difference of the texture features|), above 0,
-    and 1 if the features are equal."""
+    Sketches", and their scoot_measure.m): 1 / (1 + |difference of the features|), 0 to 1."""
     return 1 / (1 + np.linalg.norm(real.texture - generated.texture, axis=1))
 
 
 def scoot_features(sketches: np.ndarray) -> np.ndarray:
     """Contrast and energy of the co-occurrence matrices, [N, 2 * BLOCKS^2].
 
-    Details that the paper leaves open follow the authors' program. Gray is cut into 6 levels,
-    sixths of 255 (255 is in the last level), and the image into 4 x 4 blocks, edges rounded down.
-    In each block, pairs of levels of neighbouring pixels are counted for four directions. P is the
-    mean of the four matrices of counts, rounded to integers and normalised to sum 1. Contrast is
-    the sum of P (i - j)^2, energy the sum of P^2.
+    As in the authors' program, gray is cut into 6 levels, sixths of 255 (255 is in the last level),
+    and the image into 4 x 4 blocks, edges rounded down. In each block, pairs of levels of
+    neighbouring pixels are counted for four directions. P is the mean of the four matrices of
+    counts, rounded to integers and normalised to sum 1. Contrast is the sum of P (i - j)^2, energy
+    the sum of P^2.
     """
     count, height, width = sketches.shape
     levels = np.minimum(sketches.astype(np.int64) * LEVELS // 255, LEVELS - 1)  # [N, H, W]
@@ -198,9 +194,8 @@ def scoot_features(sketches: np.ndarray) -> np.ndarray:
             begin, end = max(0, -across), w - max(0, across)
             code = first_code[:, up:, begin:end] + block[:, : h - up, begin + across : end + across]
             total += np.bincount(code.ravel(), minlength=len(total))
-        directions = len(_DIRECTIONS)
-        # half a count is rounded up
-        mean = ((total + directions // 2) // directions).reshape(count, LEVELS, LEVELS)
+        # the mean of four directions, half a count rounded up
+        mean = ((total + 2) // 4).reshape(count, LEVELS, LEVELS)
         shares = mean / mean.sum(axis=(1, 2), keepdims=True)
         features += [(shares * gap).sum(axis=(1, 2)), (shares**2).sum(axis=(1, 2))]
     return np.stack(features, axis=1)
@@ -211,10 +206,7 @@ def load_lpips(
 ) -> "ContentLoss":
     """The network of LPIPS (Zhang et al. 2018) from two weights files: torchvision's VGG16, checked
     against `sha256` (by default the published hash), and piq's weights of the layers, for which no
-    hash is published.
-
-    Raises InputError if a file is missing, has another hash or has other content.
-    """
+    hash is published. Raises InputError if a file is missing, has another hash or other content."""
     if missing := [path for path in (vgg, linear_weights) if not Path(path).is_file()]:
         fault = "no such weights file; put torchvision's VGG16 and piq's LPIPS weights there"
         raise InputError([f"{path}: {fault}, or set evaluation.lpips to null" for path in missing])

@@ -62,9 +62,8 @@ def nlda_rank_one(
 
 
 def null_space_lda(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """An orthonormal basis [d, k] of the discriminating subspace of C classes with two samples
-    each, first and second [C, d]: directions along which no class varies within itself and the
-    class means differ."""
+    """An orthonormal basis [d, k] of the directions along which the means of C classes differ and
+    no class varies within itself; first and second [C, d]: the two samples of each class."""
     within = _row_space(first - second)  # [d, <= C]
     means = (first + second) / 2
     means = means - means.mean(axis=0)
@@ -115,10 +114,8 @@ class FaceRecogniser:
         return cls(dlib.shape_predictor(files[0]), dlib.face_recognition_model_v1(files[1]))
 
     def embed(self, images: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """The embedding of each face, [N, 128] float32, close together for one person.
-
-        images: uint8 gray [N, H, W] or RGB [N, H, W, 3]; points [N, 5, 2]: their landmarks.
-        """
+        """The embedding of each face, [N, 128] float32, close together for one person. images:
+        uint8 gray [N, H, W] or RGB [N, H, W, 3]; points [N, 5, 2]: their landmarks."""
         import dlib
 
         embeddings = []
@@ -147,23 +144,20 @@ def face_boxes(points: np.ndarray) -> np.ndarray:
 def identity_scores(
     sketches: np.ndarray, photos: np.ndarray, masks: Mapping[str, np.ndarray]
 ) -> dict[str, list[float]]:
-    """The columns identity_rank1 and identity_auc: a value for each of the masks over people.
-
-    sketches, photos: embeddings [N, 128] of the same people. A subset's sketches are looked up
-    among the subset's own photos.
-    """
+    """The columns identity_rank1 and identity_auc: a value for each of the masks over people, whose
+    sketches are looked up among their own photos. sketches, photos: embeddings [N, 128]."""
     values = [rank_one_and_auc(sketches[mask], photos[mask]) for mask in masks.values()]
     ranks, aucs = map(list, zip(*values, strict=True))
     return {"identity_rank1": ranks, "identity_auc": aucs}
 
 
 def rank_one_and_auc(sketches: np.ndarray, photos: np.ndarray) -> tuple[float, float]:
-    """How well people are found by their sketch among all photos: rank 1 and AUC, 0 to 1.
+    """How well people are found by their sketch among all photos: rank 1 and AUC, 0 to 1, NaN below
+    two people; sketches, photos: embeddings [N, d].
 
-    sketches, photos: embeddings [N, d]. Rank 1 is the share of sketches whose nearest photo
-    (Euclidean distance) shows the same person. AUC is the area under the ROC curve of "the same
-    person" by distance: the chance that a sketch and its own photo are closer than a sketch and
-    another person's photo. A tie counts half. NaN below two people.
+    Rank 1 is the share of sketches whose nearest photo (Euclidean distance) shows the same person.
+    AUC is the area under the ROC curve of "the same person" by distance: the chance that a sketch
+    and its own photo are closer than a sketch and another person's photo. A tie counts half.
     """
     count = len(sketches)
     if count < 2:

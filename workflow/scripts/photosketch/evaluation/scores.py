@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -42,25 +42,20 @@ class Networks:
     faces: FaceRecogniser | None = None
 
     @classmethod
-    def load(cls, hp: Mapping[str, Any], files: Any) -> Self:
-        """The networks named by a stage's hyper-parameters, on the CPU.
+    def load(cls, hp: Mapping[str, Any], files: Any, device: torch.device) -> Self:
+        """The networks named by a stage's hyper-parameters.
 
         `files`: a stage's input, perhaps with `weights` of the feature network (otherwise those of
         its package) and `lpips` (VGG16 and LPIPS). Raises InputError as the loaders do.
         """
         config, seen_as = FeatureConfig.from_hparams(hp), protocol.PROTOCOLS[hp["scored_as"]]
         network = extractors.load(config, files.get("weights"))
-        features = feature_networks.View(network, seen_as, config.name)
+        features = feature_networks.View(network, seen_as, config.name).to(device)
         lpips = None
         if files.get("lpips"):
             vgg, layers = files.lpips
-            lpips = image_metrics.load_lpips(vgg, layers, hp["lpips"]["sha256"])
-        return cls(features, lpips, faces=FaceRecogniser.load() if hp["identity"] else None)
-
-    def to(self, device: torch.device) -> Self:
-        """The same networks on the device; the face recogniser stays on the CPU."""
-        lpips = self.lpips and self.lpips.to(device)
-        return replace(self, features=self.features.to(device), lpips=lpips, device=device)
+            lpips = image_metrics.load_lpips(vgg, layers, hp["lpips"]["sha256"]).to(device)
+        return cls(features, lpips, device, FaceRecogniser.load() if hp["identity"] else None)
 
 
 @dataclass(frozen=True)
@@ -175,19 +170,16 @@ def reference_points(
 
     photos [N, H, W] uint8: the photos of the people of `truth` in gray, prepared as drawn sketches
     are. True sketches of other people have only FID, other people, and KID. True sketches of the
-    same people have only `structure` and `identities`, the columns of `true_identities`. `bar`
+    same people have only `structure` and `identities`, the columns of `photo_gallery`. `bar`
     counts the photos.
     """
-    of_photos, _, _ = evaluate(photos, truth, networks, bar)
+    tables = {"other people's real sketches": distances.true_halves(truth.features)}
+    tables[PHOTOS], _, _ = evaluate(photos, truth, networks, bar)
     masks = subset_masks(truth.features.subset)
     own = dict(identities or {})
     if truth.structure is not None:
         structure = pd.Series(truth.structure.scores(truth.measured.sketches))
         own["structure"] = [structure[mask].mean() for mask in masks.values()]
-    tables = {
-        "other people's real sketches": distances.true_halves(truth.features),
-        PHOTOS: of_photos,
-    }
     if own:
         counts = [int(mask.sum()) for mask in masks.values()]
         tables[TRUE_SKETCHES] = pd.DataFrame({"subset": list(masks), "n": counts, **own})
@@ -195,26 +187,16 @@ def reference_points(
 
 
 def photo_gallery(
-    people: Sequence[Pair], landmarks: Mapping[str, pd.DataFrame], faces: FaceRecogniser
-) -> Gallery:
-    """The photos among which people are looked up; landmarks: tables by subset."""
-    points = stack_points(people, landmarks, "photo")
-    photos = np.stack([read_image(pair, "photo") for pair in people])  # [N, H, W, 3]
-    return Gallery(*ids_and_subsets(people), faces.embed(photos, points), points)
-
-
-def true_identities(
     people: Sequence[Pair],
     landmarks: Mapping[str, pd.DataFrame],
-    gallery: Gallery,
     faces: FaceRecogniser,
     page_command: str,
-) -> dict[str, list[float]]:
-    """The identity columns of the true sketches, by subset and pooled.
+) -> tuple[Gallery, dict[str, list[float]]]:
+    """The photos among which people are looked up, and the identity columns of the true sketches,
+    by subset and pooled; landmarks: tables by subset.
 
-    landmarks: tables by subset. A true sketch has its own points, because it does not lie on its
-    photo. Raises InputError with every sketch without points; `page_command` makes the page on
-    which they are placed.
+    A true sketch has its own points, because it does not lie on its photo. Raises InputError with
+    every sketch without points; `page_command` makes the page on which they are placed.
     """
     unlocated = [
         pair
@@ -223,5 +205,8 @@ def true_identities(
     ]
     if unlocated:
         raise InputError(sketch_problems(unlocated, "evaluation.identity", page_command))
-    embeddings = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
-    return identity_scores(embeddings, gallery.features, subset_masks(gallery.subset))
+    points = stack_points(people, landmarks, "photo")
+    photos = np.stack([read_image(pair, "photo") for pair in people])  # [N, H, W, 3]
+    gallery = Gallery(*ids_and_subsets(people), faces.embed(photos, points), points)
+    drawn = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
+    return gallery, identity_scores(drawn, gallery.features, subset_masks(gallery.subset))
