@@ -12,8 +12,7 @@ import numpy as np
 
 import bench_common
 from photosketch.evaluation import distances
-from photosketch.evaluation.cross_identity_fid import fid_of_others
-from photosketch.evaluation.distances import InnerProducts, weighted_fid
+from photosketch.evaluation.distances import InnerProducts, fid_of_others, weighted_fid
 
 PEOPLE = 100
 DIMENSIONS = 40  # of the features for FID; those for KID have 8

@@ -66,7 +66,7 @@ def score_checkpoint(
     of_real, real_features = timed(lambda: extractors.extract(real, network, device))
     known = Features(np.arange(len(subset)).astype(str), subset, real_features)
     networks = Networks(network, device=device)
-    measuring, truth = timed(lambda: Truth.of(known, real, device))
+    measuring, truth = timed(lambda: Truth(known, image_metrics.Measured.of(real, device)))
     scoring, found = timed(lambda: evaluate(generated, truth, networks))
     extraction, _ = timed(lambda: extractors.extract(generated, network, device))
     whole = load + measuring + scoring

@@ -31,7 +31,8 @@ def main(samples: str = "", table: str = "resources/demo/pairs.tsv") -> None:
     print(f"{len(people)} faces: {', '.join(sets)}")
     for name, preset in protocol.PROTOCOLS.items():
         view = feature_networks.View(network, preset, FEATURES)
-        real = extractors.extract(protocol.true_sketches(people, name), view)
+        true = stack_sketches(people, colour=preset.in_colour)
+        real = extractors.extract(true, view)
         found = []
         for sketches in sets.values():
             drawn = extractors.extract(protocol.as_scored(sketches, name), view)

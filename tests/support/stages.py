@@ -89,6 +89,7 @@ def evaluation(pairs: list, landmarks: Path, labels: np.ndarray) -> dict[str, np
 
     from photosketch.evaluation import extractors, scores
     from photosketch.evaluation.files import Features
+    from photosketch.evaluation.image_metrics import Measured
     from photosketch.evaluation.seams import Seams
     from photosketch.evaluation.structure import Structure
     from photosketch.landmarks.mesh import mesh
@@ -105,7 +106,7 @@ def evaluation(pairs: list, landmarks: Path, labels: np.ndarray) -> dict[str, np
     points = stack_points(pairs, tables, "photo")
     structure = Structure.of(pairs, tables, mesh)
     seams = Seams.of(points, labels, sketches)
-    truth = scores.Truth.of(real, sketches, seams=seams, structure=structure)
+    truth = scores.Truth(real, Measured.of(sketches), seams=seams, structure=structure)
     by_subset, by_image, features = scores.evaluate(
         scores.stack_gray_photos(pairs), truth, scores.Networks(network)
     )

@@ -1,34 +1,24 @@
 """Estimate the differences of methods to the reference, with intervals and verdicts."""
 
 from photosketch.data.storage import write_table
+from photosketch.evaluation import files as results
 from photosketch.evaluation import significance
-from photosketch.evaluation.files import (
-    pairs_to_compare,
-    read_features,
-    read_image_scores,
-    read_run_features,
-)
 from photosketch.jobs import job
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files = snakemake.params.hp, snakemake.input
-    real = read_features(files.real)
+    real = results.read_features(files.real)
     counts = significance.resample(real.subset)
     runs: dict[str, list] = {}
-    people = list(zip(real.subset.tolist(), real.ids.tolist(), strict=True))
     for name, features, images in zip(hp["runs"], files.features, files.images, strict=True):
         job.say(f"resampling {name}: {features}", console)
-        drawn = read_run_features(features, real)
+        drawn = results.read_run_features(features, real)
+        by_image = results.read_image_scores(images, real.people, drawn.epochs.tolist())
         scores = significance.resampled_scores(
-            real.features,
-            drawn.features,
-            read_image_scores(images, people, drawn.epochs.tolist()),
-            real.subset,
-            counts,
-            snakemake.threads,
+            real.features, drawn.features, by_image, real.subset, counts, snakemake.threads
         )
         runs.setdefault(name, []).append(scores)
-    pairs = pairs_to_compare(runs, hp["reference"], hp["contrasts"])
+    pairs = results.pairs_to_compare(runs, hp["reference"], hp["contrasts"])
     networks = hp["networks"]  # of ablations; those of methods are not known
     table = significance.differences(
         runs,

@@ -4,14 +4,10 @@ from photosketch.configuration.settings import FeatureConfig
 from photosketch.data import pairs
 from photosketch.data.storage import write_table
 from photosketch.evaluation.extractors import feature_remark
-from photosketch.evaluation.files import (
-    read_features,
-    read_gallery,
-    sample_problems,
-    write_features,
-)
+from photosketch.evaluation.files import read_features, read_gallery, write_features
+from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.memory import Memory
-from photosketch.evaluation.protocol import protocol_remark
+from photosketch.evaluation.protocol import PROTOCOLS
 from photosketch.evaluation.scores import Networks, Truth, evaluate_epochs, stack_sketches
 from photosketch.evaluation.seams import seams_of
 from photosketch.evaluation.structure import Structure
@@ -26,37 +22,29 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     name, *seed = dict(snakemake.wildcards.items()).values()
     run = ", seed ".join([name, *seed])
     real = read_features(files.real)
-    problems = [text for path in files.samples for text in sample_problems(path, real)]
-    if problems:
-        raise job.InputError(problems)
-    identity, scored_as = hp["identity"], hp["scored_as"]
-    networks = Networks.load(hp, files.get("weights"), files.get("lpips", ()))
     device = devices.device_of_job(console, snakemake.config, snakemake.resources)
-    networks = networks.to(device)
+    networks = Networks.load(hp, files, device)
     people = pairs.read_pairs(files.manifest, snakemake.config, split=hp["split"])
-    gallery = read_gallery(files.gallery) if identity else None
     seams = structure = None
     if files.get("parsing"):
         labels = dict(zip(hp["subsets"], map(read_photo_labels, files.parsing), strict=True))
         tables = read_tables(hp["subsets"], files.landmarks)
         seams = seams_of(people, tables, labels, hp["frame"])
         structure = Structure.of(people, tables, mesh)
-    memory = Memory.of(read_features(files.training), real) if files.get("training") else None
-    truth = Truth.of(
+    truth = Truth(
         real,
-        stack_sketches(people),
-        networks.device,
-        gallery=gallery,
+        Measured.of(stack_sketches(people), device),
+        gallery=read_gallery(files.gallery) if hp["identity"] else None,
         seams=seams,
         structure=structure,
-        memory=memory,
+        memory=Memory.of(read_features(files.training), real) if files.get("training") else None,
     )
     samples = dict(zip(hp["epochs"], files.samples, strict=True))
     scores, image_scores, features = evaluate_epochs(
-        run, samples, truth, networks, console, scored_as
+        run, samples, truth, networks, console, hp["scored_as"]
     )
     network = FeatureConfig.from_hparams(hp)
-    remarks = [feature_remark(network), protocol_remark(scored_as)]
+    remarks = [feature_remark(network), PROTOCOLS[hp["scored_as"]].note]
     scores = scores.assign(features=network.label, note=". ".join(filter(None, remarks)))
     write_table(scores, output.scores)
     write_table(image_scores, output.images)

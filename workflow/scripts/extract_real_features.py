@@ -3,19 +3,12 @@
 from photosketch.configuration.settings import FeatureConfig
 from photosketch.data import pairs
 from photosketch.data.storage import write_table
-from photosketch.evaluation import protocol
+from photosketch.evaluation import scores
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features, write_features
+from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.memory import Memory
-from photosketch.evaluation.scores import (
-    Networks,
-    Truth,
-    photo_gallery,
-    reference_points,
-    stack_gray_photos,
-    stack_sketches,
-    true_identities,
-)
+from photosketch.evaluation.protocol import PROTOCOLS, as_scored
 from photosketch.evaluation.structure import Structure
 from photosketch.jobs import devices, job, run_plan
 from photosketch.jobs.progress import Bar
@@ -25,40 +18,39 @@ from photosketch.training.samples import ids_and_subsets
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files, output = snakemake.params.hp, snakemake.input, snakemake.output
-    network = FeatureConfig.from_hparams(hp)
-    identity, scored_as = hp["identity"], hp["scored_as"]
-    networks = Networks.load(hp, files.get("weights"), files.get("lpips", ()))
+    label, protocol = FeatureConfig.from_hparams(hp).label, PROTOCOLS[hp["scored_as"]]
     device = devices.device_of_job(console, snakemake.config, snakemake.resources)
-    networks = networks.to(device)
+    networks = scores.Networks.load(hp, files, device)
     manifest = pairs.read_pairs(files.manifest, snakemake.config)
-    validation = output.get("validation")
-    sets = {}
-    for split in ("test", "train", *(["val"] if validation else [])):
+    features = {}
+    written = {"test": output.features, "train": output.training, "val": output.get("validation")}
+    for split, path in written.items():
+        if path is None:
+            continue
         people = pairs.select(manifest, split=split)
-        print(f"{network.label}: {len(people)} true {split} sketches on {device}")
-        sketches = protocol.true_sketches(people, scored_as)
-        with Bar(f"{network.label} of true {split} sketches", len(people), console) as bar:
-            features = extract(sketches, networks.features, device, bar=bar)
-        sets[split] = Features(*ids_and_subsets(people), features)
-    write_features(sets["test"], output.features)
-    write_features(sets["train"], output.training)
-    if validation:
-        write_features(sets["val"], validation)
+        print(f"{label}: {len(people)} true {split} sketches on {device}")
+        sketches = scores.stack_sketches(people, colour=protocol.in_colour)
+        with Bar(f"{label} of true {split} sketches", len(people), console) as bar:
+            found = extract(sketches, networks.features, device, bar=bar)
+        features[split] = Features(*ids_and_subsets(people), found)
+        write_features(features[split], path)
 
     test = pairs.select(manifest, split="test")
     tables = read_tables(hp["subsets"], files.landmarks)
     gallery = identities = None
     if networks.faces is not None:
         job.say(f"identity: {len(test)} photos and true sketches on the CPU", console)
-        gallery = photo_gallery(test, tables, networks.faces)
-        write_features(gallery, output.gallery)
         page_command = run_plan.command(snakemake.config["run"], "annotate")
-        identities = true_identities(test, tables, gallery, networks.faces, page_command)
-    memory = Memory.of(sets["train"], sets["test"])
-    structure = Structure.of(test, tables, mesh)
-    known = {"gallery": gallery, "structure": structure, "memory": memory}
-    truth = Truth.of(sets["test"], stack_sketches(test), device, **known)
-    photos = protocol.as_scored(stack_gray_photos(test), scored_as)
+        gallery, identities = scores.photo_gallery(test, tables, networks.faces, page_command)
+        write_features(gallery, output.gallery)
+    truth = scores.Truth(
+        features["test"],
+        Measured.of(scores.stack_sketches(test), device),
+        gallery=gallery,
+        structure=Structure.of(test, tables, mesh),
+        memory=Memory.of(features["train"], features["test"]),
+    )
+    photos = as_scored(scores.stack_gray_photos(test), hp["scored_as"])
     with Bar("scoring photos in gray", len(test), console) as bar:
-        points = reference_points(truth, photos, networks, bar, identities)
+        points = scores.reference_points(truth, photos, networks, bar, identities)
     write_table(points, output.references)

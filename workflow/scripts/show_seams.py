@@ -1,9 +1,9 @@
 """Show the drawn sketches of one epoch with the borders where seams are measured, worst first."""
 
 from photosketch.data import pairs
-from photosketch.evaluation import protocol
-from photosketch.evaluation.seam_sheet import seam_sheet
+from photosketch.evaluation.protocol import as_scored
 from photosketch.evaluation.seams import seams_of
+from photosketch.evaluation.sheets import seam_sheet
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job
 from photosketch.landmarks.table import read_tables
@@ -18,7 +18,5 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     seams = seams_of(people, tables, labels, hp["frame"])
     title = f"Seams of {run.ablation}, seed {run.seed}, epoch {run.epoch}: worst first"
     named = [(pair.subset, pair.id) for pair in people]
-    samples = read_samples(files.samples, named).sketches
-    sketches = protocol.as_scored(samples, hp["scored_as"])
-    sheet = seam_sheet(title, people, sketches, seams)
-    contact_sheet.save(sheet, snakemake.output[0])
+    sketches = as_scored(read_samples(files.samples, named).sketches, hp["scored_as"])
+    contact_sheet.save(seam_sheet(title, people, sketches, seams), snakemake.output[0])

@@ -158,12 +158,6 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
         assert any(f"{name}/seed0.csv" in text and words in text for text in error.value.problems)
 
 
-def test_tables_given_in_another_order_are_not_mistaken_for_one_another(tmp_path: Path) -> None:
-    paths = [write_scores(tmp_path, name, 0, {10: (1, 2, 3)}) for name in ("baseline", "local")]
-    with pytest.raises(ValueError, match="expected the scores of baseline, seed 0"):
-        read_scores(paths[::-1], ["baseline", "local"], [0], IMAGES, [10])
-
-
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [

@@ -45,7 +45,6 @@ ARRAY_READERS = (
     *(files.read_features, files.read_gallery, read_alignment, read_parsings),
     *(read_packed, read_samples, read_warped),
     lambda path: files.read_run_features(path, NOBODY),
-    lambda path: files.sample_problems(path, NOBODY),
     lambda path: load_packed(path, "cpu"),
 )
 TABLE_READERS = (

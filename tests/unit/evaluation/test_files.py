@@ -10,11 +10,9 @@ from photosketch.evaluation.files import (
     read_features,
     read_image_scores,
     read_nearest,
-    sample_problems,
     write_features,
 )
 from photosketch.jobs.job import InputError
-from photosketch.training.samples import Samples, write_samples
 
 
 def test_features_survive_the_file(tmp_path: Path) -> None:
@@ -25,23 +23,6 @@ def test_features_survive_the_file(tmp_path: Path) -> None:
     assert again.ids.tolist() == ["1", "2"]
     assert again.subset.tolist() == ["AR", "AR"]
     np.testing.assert_array_equal(again.features, values)
-
-
-def test_samples_of_other_people_are_reported(tmp_path: Path) -> None:
-    people = [("AR", "1"), ("AR", "2"), ("XM2VTS", "1")]
-    subset, ids = np.array(people).T
-    real = Features(ids, subset, np.zeros((3, 2048), np.float32))
-
-    def problems(drawn: list[tuple[str, str]]) -> list[str]:
-        subset, ids = np.array(drawn).T
-        write_samples(Samples(ids, subset, np.zeros((3, 5, 4), np.uint8)), tmp_path / "drawn.npz")
-        return sample_problems(tmp_path / "drawn.npz", real)
-
-    assert problems(people) == []
-    [problem] = problems([("AR", "1"), ("AR", "3"), ("XM2VTS", "1")])
-    assert "drawn.npz" in problem and "lacks AR 2; has besides AR 3" in problem
-    [problem] = problems(people[::-1])
-    assert "another order" in problem
 
 
 def test_metrics_of_single_sketches_are_read_by_epoch_and_image(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pandas as pd
 import piq
 import pytest
 import torch
-import torchvision
 from PIL import Image
+from torchvision.models import vgg
 
 from photosketch.configuration.settings import LPIPS_FILES
 from photosketch.evaluation import image_metrics
@@ -91,8 +91,7 @@ def test_scoot_and_fsim_are_those_of_the_authors_programs() -> None:
 
 @pytest.mark.parametrize("shape", [(250, 200), (37, 41), (64, 51), (501, 400)])
 def test_ssim_and_fsim_have_the_values_of_piq(shape: tuple[int, int]) -> None:
-    images = smooth(4, shape, noise=0.05)
-    real, generated = images[:2], images[2:]
+    real, generated = smooth(2, shape, noise=0.05)[:, None]
     a, b = (torch.from_numpy(some)[:, None].double() / 255 for some in (real, generated))
     measured = Measured.of(real), Measured.of(generated)
     expected = piq.ssim(a, b, reduction="none").numpy()
@@ -122,7 +121,7 @@ def test_lpips_needs_its_files_and_is_zero_for_equal_images(
         image_metrics.load_lpips(*files)
     assert len(error.value.problems) == 2
     torch.manual_seed(0)
-    network = torchvision.models.vgg16(weights=None, init_weights=False).features
+    network = vgg.make_layers(vgg.cfgs["D"])
     state = {f"features.{name}": value for name, value in network.state_dict().items()}
     torch.save(state, files[0])
     linear = [torch.rand(1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)]

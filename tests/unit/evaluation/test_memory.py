@@ -4,11 +4,10 @@ import cv2
 import numpy as np
 
 from photosketch.configuration.settings import FeatureConfig
-from photosketch.data.pairs import Pair, index_pairs, read_image
+from photosketch.data.pairs import index_pairs, read_image
 from photosketch.evaluation import extractors
 from photosketch.evaluation.files import Features
 from photosketch.evaluation.memory import Memory
-from photosketch.evaluation.memory_sheet import memory_sheet
 
 
 def named(features: np.ndarray, subset: str = "AR") -> Features:
@@ -42,17 +41,14 @@ def test_a_generator_that_copies_is_found_and_one_that_cannot_is_not(root) -> No
     network = extractors.load(FeatureConfig("efficientnet-lite0"))
     features = extractors.extract(sketches, network)
     memory = Memory.of(named(features[training]), named(features[test]))
-    drawn = {
-        "copied": [nearest_copied(p, photos[training], sketches[training]) for p in photos[test]],
-        "filtered": [filtered(photo) for photo in photos[test]],
-        "redrawn": [redrawn(sketch) for sketch in sketches[test]],
-    }
-    shares = {
-        name: memory.copied(memory.nearest(extractors.extract(np.stack(images), network))[1]).mean()
-        for name, images in drawn.items()
-    }
-    assert shares["copied"] > 0.9
-    assert shares["filtered"] <= 1 / 21 >= shares["redrawn"]  # which copies the true sketches
+    drawn = sketches[test]
+    drawn[::3] = [
+        nearest_copied(p, photos[training], sketches[training]) for p in photos[test][::3]
+    ]
+    drawn[1::3] = [filtered(photo) for photo in photos[test][1::3]]
+    drawn[2::3] = [redrawn(sketch) for sketch in drawn[2::3]]  # copies of the own true sketches
+    copied = memory.copied(memory.nearest(extractors.extract(drawn, network))[1])
+    assert copied.reshape(7, 3).mean(axis=0).tolist() == [1, 0, 0]
 
 
 def test_true_sketches_are_below_the_limit_in_the_expected_share() -> None:
@@ -75,19 +71,3 @@ def test_each_subset_has_its_limit_and_one_of_few_people_has_none() -> None:
     assert memory.limits[0] == ratios[:19].min() != memory.limits[19] == ratios[19:40].min()
     copied = memory.copied(memory.nearest(training)[1])
     assert (copied[:40] == 1).all() and np.isnan(copied[40:]).all()
-
-
-def test_the_sheet_begins_with_the_most_suspicious_beside_its_nearest(
-    listed: list[Pair],
-) -> None:
-    """Each drawing has its own gray level, which shows its place on the sheet."""
-    drawn = np.stack([np.full((250, 200), gray, np.uint8) for gray in (50, 90)])
-    training, real = named(np.array([[0.0, 0]])), named(np.array([[4.0, 0], [0, 4]]))
-    memory = Memory(training, real, np.full(2, 0.5))
-    features = np.array([[0, 3.0], [0, 1]])
-    sheet = np.asarray(memory_sheet("local", listed[:2], listed[2:], drawn, features, memory))
-    places = [np.argwhere((sheet == gray).all(axis=2))[0, 1] for gray in (90, 50)]
-    assert places == sorted(places)
-    nearest = sheet[:, places[0] + 208 : places[0] + 408]  # beside the first drawing
-    true = read_image(listed[2], "sketch")
-    assert any((nearest[y : y + 250] == true[..., None]).all() for y in range(len(nearest) - 249))

@@ -65,28 +65,24 @@ def test_frames_are_cut_and_other_sizes_scaled_and_it_is_reported(tmp_path: Path
     assert "AR/3.png: left out" in text
 
 
-def test_a_frame_of_512_is_cut_to_its_centre_as_well(tmp_path: Path) -> None:
-    content = save(tmp_path / "a.png", 400, 500)
+def test_frames_of_512_are_cut_squeezed_frames_and_other_sizes_are_scaled(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    content = save(path, 400, 500)
     frame = Image.new("L", (512, 512), 255)
     frame.paste(Image.fromarray(content), (56, 6))
-    frame.save(tmp_path / "a.png")
-    sketch, treatment = method_sketches.read_sketch(tmp_path / "a.png", 400, 500)
+    frame.save(path)
+    sketch, treatment = method_sketches.read_sketch(path, 400, 500)
     assert treatment == "of 512x512 pixels were cut to their centre"
     assert (sketch == content).all()
 
-
-def test_a_frame_without_padding_is_scaled_not_cut(tmp_path: Path) -> None:
-    """As pix2pix writes images by default: squeezed into a square."""
-    content = save(tmp_path / "a.png", 200, 250)
-    Image.fromarray(cv2.resize(content, (256, 256))).save(tmp_path / "a.png")
-    sketch, treatment = method_sketches.read_sketch(tmp_path / "a.png", 200, 250)
+    content = save(path, 200, 250)
+    Image.fromarray(cv2.resize(content, (256, 256))).save(path)  # as pix2pix writes by default
+    sketch, treatment = method_sketches.read_sketch(path, 200, 250)
     assert treatment == "of 256x256 pixels were scaled to the input size"
     assert np.abs(sketch.astype(int) - content).mean() < 1
 
-
-def test_a_small_sketch_grows(tmp_path: Path) -> None:
-    save(tmp_path / "a.png", 100, 125)
-    sketch, treatment = method_sketches.read_sketch(tmp_path / "a.png", 200, 250)
+    save(path, 100, 125)
+    sketch, treatment = method_sketches.read_sketch(path, 200, 250)
     assert sketch.shape == (250, 200)
     assert treatment == "of 100x125 pixels were scaled to the input size"
 

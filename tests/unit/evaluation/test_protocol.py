@@ -14,7 +14,14 @@ from photosketch.data.pairs import Pair, index_pairs
 from photosketch.evaluation import feature_networks, protocol
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features
-from photosketch.evaluation.scores import Networks, Truth, evaluate, evaluate_epochs
+from photosketch.evaluation.image_metrics import Measured
+from photosketch.evaluation.scores import (
+    Networks,
+    Truth,
+    evaluate,
+    evaluate_epochs,
+    stack_sketches,
+)
 from photosketch.training.samples import Samples, write_samples
 
 DOCUMENTED = (Path(__file__).parents[3] / "docs" / "protocols.md").read_text()
@@ -75,6 +82,7 @@ def test_presets_change_levels_and_pixels_as_their_code_does(sketches, preset, l
     assert (np.ptp(scored.astype(int)) > 200) == levels
     assert (scored != sketches).any() == (levels or jpeg)
     assert preset in DOCUMENTED
+    assert protocol.PROTOCOLS[preset].note and not protocol.PROTOCOLS["as_drawn"].note
 
 
 @pytest.mark.parametrize(
@@ -114,10 +122,10 @@ def test_true_sketches_keep_their_tint_where_they_are_scored_as_the_report_did(
     tinted[:] = (200, 190, 150)
     Image.fromarray(tinted).save(tmp_path / "sketch1.png")
     people = index_pairs(tmp_path / "pairs.tsv", (200, 250))[:2]
-    in_colour = protocol.true_sketches(people, "report2019")
+    in_colour = stack_sketches(people, colour=True)
     assert in_colour.shape == (2, 250, 200, 3)
     np.testing.assert_array_equal(in_colour[0], tinted)
-    gray = protocol.true_sketches(people, "as_drawn")
+    gray = stack_sketches(people)
     assert gray.shape == (2, 250, 200)
     # a gray file has three equal channels
     np.testing.assert_array_equal(in_colour[1], np.repeat(gray[1][..., None], 3, axis=2))
@@ -132,7 +140,7 @@ def test_epochs_are_scored_as_the_protocol_says_and_samples_stay_as_drawn(
 ) -> None:
     features = extract(255 - sketches, CoarsePixels())
     people = Features(np.arange(6).astype(str), np.array(["AR"] * 6), features)
-    truth, networks = Truth.of(people, 255 - sketches), Networks(CoarsePixels())
+    truth, networks = Truth(people, Measured.of(255 - sketches)), Networks(CoarsePixels())
     samples = tmp_path / "epoch5.npz"
     write_samples(Samples(people.ids, people.subset, sketches), samples)
     before = samples.read_bytes()
@@ -145,5 +153,3 @@ def test_epochs_are_scored_as_the_protocol_says_and_samples_stay_as_drawn(
     plain, _, _ = evaluate_epochs("local", {5: samples}, truth, networks, StringIO())
     assert plain["fid"].tolist() != scored["fid"].tolist()
     assert samples.read_bytes() == before
-    assert "report of 2019" in protocol.protocol_remark("report2019")
-    assert protocol.protocol_remark("as_drawn") == ""

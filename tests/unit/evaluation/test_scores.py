@@ -15,6 +15,7 @@ from photosketch.data.pairs import Pair
 from photosketch.evaluation import distances
 from photosketch.evaluation.extractors import extract
 from photosketch.evaluation.files import Features, Gallery
+from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.metrics import METRICS
 from photosketch.evaluation.scores import (
@@ -25,7 +26,6 @@ from photosketch.evaluation.scores import (
     photo_gallery,
     reference_points,
     stack_gray_photos,
-    true_identities,
 )
 from photosketch.evaluation.seams import Seams
 from photosketch.jobs.job import InputError
@@ -67,7 +67,7 @@ WITH_LPIPS = Networks(Means(), lambda a, b: (a - b).abs().mean(dim=(1, 2, 3)))
 def truth() -> Truth:
     sketches = np.random.default_rng(0).integers(0, 256, (9, 40, 40), np.uint8)
     ids, subset = np.arange(9).astype(str), np.array(["CUHK"] * 5 + ["AR"] * 4)
-    return Truth.of(Features(ids, subset, extract(sketches, Means())), sketches)
+    return Truth(Features(ids, subset, extract(sketches, Means())), Measured.of(sketches))
 
 
 def test_scores_are_by_subset_and_by_image_and_features_are_returned(truth: Truth) -> None:
@@ -128,6 +128,9 @@ def test_epochs_are_scored_one_after_the_other_and_every_image_is_counted(
     np.testing.assert_array_equal(features.features[0], drawn)
     assert first == f"local, seed 0: epoch 5, FID {expected['fid'].iloc[-1]:.4g}"
     assert last.startswith("local, seed 0: 18 images in ")  # two epochs of nine
+    others = replace(truth, features=replace(real, ids=np.char.add(real.ids, "x")))
+    with pytest.raises(InputError, match=r"5\.npz: .* has besides CUHK 0"):
+        evaluate_epochs(run, files, others, NETWORKS, StringIO())
 
 
 def test_reference_points_are_others_sketches_and_photos_in_gray(truth: Truth) -> None:
@@ -163,19 +166,18 @@ def test_photos_are_looked_up_by_drawn_and_by_true_sketches(listed: list[Pair]) 
         for modality in ("photo", "sketch")
     ]
     tables = {"AR": pd.DataFrame(rows, columns=list(COLUMNS))}
-    gallery = photo_gallery(people, tables, faces)
+    gallery, known = photo_gallery(people, tables, faces, "")
     assert gallery.ids.tolist() == ["1", "2"]
     assert gallery.points[0].tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
-    known = true_identities(people, tables, gallery, faces, "")
     assert all(0 <= value <= 1 for value in known["identity_auc"])
     assert len(known["identity_rank1"]) == 2
     located = {"AR": tables["AR"].iloc[:3]}
     with pytest.raises(InputError, match=r"no points for the sketch of AR 2.*`snakemake annotate`"):
-        true_identities(people, located, gallery, faces, "snakemake annotate")
+        photo_gallery(people, located, faces, "snakemake annotate")
 
     photos = stack_gray_photos(people)
     features = Features(gallery.ids, gallery.subset, extract(photos, Means()))
-    own = Truth.of(features, photos, gallery=gallery)
+    own = Truth(features, Measured.of(photos), gallery=gallery)
     networks = Networks(Means(), faces=faces)
     scores, _, _ = evaluate(photos, own, networks)
     assert scores["identity_rank1"].tolist() == [1, 1]

@@ -1,5 +1,8 @@
 """Intervals and verdicts in cases with a known truth."""
 
+from collections.abc import Iterator
+from contextlib import nullcontext
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,11 +12,20 @@ from photosketch.evaluation import distances, intervals, significance
 from photosketch.evaluation.distances import InnerProducts
 from photosketch.evaluation.files import pairs_to_compare
 from photosketch.evaluation.metrics import METRICS
+from photosketch.jobs.threads import workers
 from support.nothing_true import nothing_true, says_something, tabulated
 
 LOWER = [metric.key for metric in METRICS if metric.lower_is_better]
 
 SUBSET = np.array(["CUHK"] * 24 + ["AR"] * 16)
+
+
+@pytest.fixture(autouse=True)
+def _one_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Setting up a pool takes longer than a few resamples."""
+    with workers(1) as pool:
+        monkeypatch.setattr(significance, "workers", lambda _: nullcontext(pool))
+        yield
 
 
 def features(count: int = 40, dimensions: int = 64, seed: int = 0) -> np.ndarray:
@@ -30,7 +42,7 @@ def drawn_by(quality: float, real: np.ndarray, seed: int) -> np.ndarray:
 def compared(real: np.ndarray, a: np.ndarray, b: np.ndarray, images=({}, {}), subset=SUBSET):
     """The table of differences of a run a to a run b (features [1, N, d] each), also in metrics of
     single images; rows are named by subset and metric."""
-    counts = significance.resample(subset, draws=60)
+    counts = significance.resample(subset, draws=30)
     runs = {
         name: [significance.resampled_scores(real, run, own, subset, counts)]
         for name, run, own in zip("ab", (a, b), images, strict=True)
@@ -99,8 +111,8 @@ def test_scores_are_means_over_epochs_and_start_with_those_of_the_sample() -> No
     scores = significance.resampled_scores(real, generated, {"ssim": ssim}, SUBSET, counts)
     expected = np.mean([distances.fid(real[24:], epoch[24:]) for epoch in generated])
     assert scores["AR", "fid"][0] == pytest.approx(expected)
-    products, once = InnerProducts.of(real, real), np.ones(40, int)
-    kids = [distances.weighted_kid(products.against(real, epoch), once) for epoch in generated]
+    once = np.ones(40, int)
+    kids = [distances.weighted_kid(InnerProducts.of(real, each), once) for each in generated]
     assert scores["all", "kid"][0] == pytest.approx(np.mean(kids))
     repeated = np.repeat(np.arange(40), counts[2])
     assert scores["all", "ssim"][2] == pytest.approx(ssim[:, repeated].mean())
@@ -276,7 +288,7 @@ def test_with_nothing_true_few_tables_hold_a_false_primary_verdict(seeds: int, c
     false, subset = {"fid": 0, "kid": 0}, SUBSET[4:28]
     for trial in range(25):
         random, scatter = np.random.default_rng(trial), 0.3 * (seeds > 1)
-        runs = nothing_true(random, subset, dimensions=16, seeds=seeds, scatter=scatter, draws=25)
+        runs = nothing_true(random, subset, dimensions=16, seeds=seeds, scatter=scatter, draws=10)
         for primary in false:
             false[primary] += says_something(tabulated(runs, subset, primary), column)
     assert max(false.values()) <= 4  # with 6% false tables, one in 60 such counts is larger

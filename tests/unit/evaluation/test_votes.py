@@ -153,7 +153,7 @@ def test_files_of_votes_are_read_as_one_table_with_the_names_of_the_methods(tmp_
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "cannot be read"),
+        ("", r"is not a file of votes \(No columns"),
         ("voter,choice\nann,left\n", r"is not a file of votes \(columns voter,left"),
         ("voter,left,right,choice,true_sketch\n", "is not a file of votes"),
         ("voter,left,right,choice,true_sketch\nann,{0},{2},up,no\n", "is not a file of votes"),

@@ -1,12 +1,21 @@
-"""Distances between sets of features: FID and KID, per subset and pooled. All in float64."""
+"""Distances between sets of features, in float64: FID, KID, and FID of other people.
+
+FID of the same people rewards likeness to the own true sketch: the correlation of the two sets
+lowers FID, and more so for fewer people. FID of other people compares drawn sketches of half of the
+people with true sketches of the other half. The halves are not correlated, so real sketches of
+other people have values on the same scale as drawn sketches.
+"""
 
 from dataclasses import dataclass
+from math import comb, nan, prod
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit  # the quantiles of Student's t
 
-from photosketch.evaluation.files import POOLED
+from photosketch.evaluation.files import POOLED, Features
+
+SPLITS = 20  # of people in two halves
 
 
 def subset_masks(subset: np.ndarray) -> dict[str, np.ndarray]:
@@ -16,13 +25,13 @@ def subset_masks(subset: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def fid(a: np.ndarray, b: np.ndarray) -> float:
-    """Frechet distance between gaussians fitted to features a [n1, d] and b [n2, d].
+    """Frechet distance between gaussians fitted to features a [n1, d] and b [n2, d], n1, n2 > 1.
 
     |mean a - mean b|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances with n - 1 (Heusel et al.
     2017). The last trace is the nuclear norm of A B^T / sqrt((n1 - 1)(n2 - 1)), with the centred
     features A and B: an n1 x n2 matrix instead of the root of a d x d matrix (Mathiasen & Hvilshoj
     2020, "Backpropagating through Frechet Inception Distance"). FID has a strong upward bias at
-    small n, and the bias depends on n. Both sets need at least two rows.
+    small n, and the bias depends on n.
     """
     a, b = _checked(a, b)
     difference = a.mean(axis=0) - b.mean(axis=0)  # [d]
@@ -34,12 +43,11 @@ def fid(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def kid(a: np.ndarray, b: np.ndarray, subset: np.ndarray | None = None) -> float:
-    """Squared maximum mean discrepancy of features a [n1, d] and b [n2, d], kernel (x.y/d + 1)^3.
+    """Squared maximum mean discrepancy of features a [n1, d] and b [n2, d] of different people,
+    n1, n2 > 1, kernel (x.y/d + 1)^3. For the same people use `weighted_kid`.
 
     The unbiased estimator over the whole sets, without subsampling (Binkowski et al. 2018,
     "Demystifying MMD GANs"; Gretton et al. 2012, lemma 6). Similar sets can have negative values.
-    The two sets must show different people. For the same people the estimator is biased; use
-    `weighted_kid`. Both sets need at least two rows.
 
     `subset` [N] names the subset of row i of both sets, if the number of rows per subset is fixed.
     Then too few pairs within a set are of one subset, so those pairs get more weight. NaN if a
@@ -51,13 +59,12 @@ def kid(a: np.ndarray, b: np.ndarray, subset: np.ndarray | None = None) -> float
 
 
 def _mean_within(kernel: np.ndarray, subset: np.ndarray | None) -> float:
-    """The expected kernel of two independent rows, estimated from the pairs i != j of a kernel
-    [N, N]."""
+    """The expected kernel of two independent rows, from the pairs i != j of a kernel [N, N]."""
     n = len(kernel)
     same = np.full((n, n), True) if subset is None else subset[:, None] == subset
     count = same.sum(axis=1)  # [N] rows of the subset of row i
     if count.min() == 1:
-        return float("nan")
+        return nan
     np.fill_diagonal(kernel, 0)
     return float((kernel * np.where(same, count / (count - 1), 1)).sum() / n**2)
 
@@ -78,18 +85,10 @@ class InnerProducts:
         a, b = _checked(real, generated)
         return cls(a @ a.T, b @ b.T, a @ b.T, a.shape[1])
 
-    def against(self, real: np.ndarray, generated: np.ndarray) -> "InnerProducts":
-        """The inner products with other generated features [N, d]; those of `real` are kept."""
-        a, b = _checked(real, generated)
-        return InnerProducts(self.real, b @ b.T, a @ b.T, self.dimensions)
-
-    def select(self, rows: np.ndarray) -> "InnerProducts":
-        """The inner products of some of the images."""
-        return self.crossed(rows, rows)
-
-    def crossed(self, real: np.ndarray, generated: np.ndarray) -> "InnerProducts":
-        """The inner products of some real and equally many generated images, perhaps of other
-        people."""
+    def select(self, real: np.ndarray, generated: np.ndarray | None = None) -> "InnerProducts":
+        """The inner products of some real and equally many generated images, by default the same
+        rows."""
+        generated = real if generated is None else generated
         return InnerProducts(
             self.real[np.ix_(real, real)],
             self.generated[np.ix_(generated, generated)],
@@ -129,9 +128,7 @@ def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:
     of one person.
     """
     apart = counts.sum() ** 2 - (counts**2).sum()  # ordered pairs of different people
-    if not apart:
-        return float("nan")
-    return float(counts @ _between_people(products) @ counts / apart)
+    return float(counts @ _between_people(products) @ counts / apart) if apart else nan
 
 
 def weighted_distances(products: InnerProducts, counts: np.ndarray) -> dict[str, float]:
@@ -140,13 +137,11 @@ def weighted_distances(products: InnerProducts, counts: np.ndarray) -> dict[str,
 
 
 def kid_interval(products: InnerProducts) -> tuple[float, float]:
-    """The 95% interval of `weighted_kid` with all counts 1, by the jackknife over people.
-
-    Two NaN if there are fewer than three people.
-    """
+    """The 95% interval of `weighted_kid` with all counts 1, by the jackknife over people; NaN below
+    three people."""
     n = len(products.real)
     if n < 3:
-        return float("nan"), float("nan")
+        return nan, nan
     terms = _between_people(products)
     left_out = (terms.sum() - 2 * terms.sum(axis=0)) / ((n - 1) * (n - 2))  # [n]: without person i
     error = np.sqrt((n - 1) / n * ((left_out - left_out.mean()) ** 2).sum())
@@ -157,10 +152,8 @@ def kid_interval(products: InnerProducts) -> tuple[float, float]:
 
 def _between_people(products: InnerProducts) -> np.ndarray:
     """The terms of `weighted_kid` for each pair of people [N, N]: symmetric, zero for i = j."""
-    real, generated, mixed = (
-        _cubic(inner, products.dimensions)
-        for inner in (products.real, products.generated, products.mixed)
-    )
+    sides = (products.real, products.generated, products.mixed)
+    real, generated, mixed = (_cubic(inner, products.dimensions) for inner in sides)
     terms = real + generated - mixed - mixed.T
     np.fill_diagonal(terms, 0)
     return terms
@@ -175,15 +168,71 @@ def score(products: InnerProducts, subset: np.ndarray) -> pd.DataFrame:
     for name, mask in subset_masks(subset).items():
         block = products.select(np.flatnonzero(mask))
         low, high = kid_interval(block)
-        once = np.ones(len(block.real), int)
-        scores = {**weighted_distances(block, once), "kid_low": low, "kid_high": high}
-        rows.append({"subset": name, "n": len(once), **scores})
+        scores = weighted_distances(block, np.ones(len(block.real), int))
+        scores |= {"kid_low": low, "kid_high": high}
+        rows.append({"subset": name, "n": len(block.real), **scores})
     return pd.DataFrame(rows)
 
 
+def halves(subset: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Splits of people in two: the rows of each half, the same splits for the same `subset` [N].
+
+    Each half has floor(n / 2) people of each subset. If n is odd, one person is left out. There are
+    `SPLITS` different splits, or all if there are fewer; the order of the halves does not count.
+    There are none if a half would have fewer than two people.
+    """
+    groups = [np.flatnonzero(subset == name) for name in dict.fromkeys(subset.tolist())]
+    if sum(len(rows) // 2 for rows in groups) < 2:
+        return []
+    ordered = prod(comb(n, n // 2) * comb(n - n // 2, n // 2) for n in map(len, groups))
+    random = np.random.default_rng(0)
+    splits: dict[frozenset[tuple[int, ...]], tuple[np.ndarray, np.ndarray]] = {}
+    while len(splits) < min(SPLITS, ordered // 2):
+        shuffled = [random.permutation(rows) for rows in groups]
+        first = np.concatenate([rows[: len(rows) // 2] for rows in shuffled])
+        second = np.concatenate([rows[len(rows) // 2 :][: len(rows) // 2] for rows in shuffled])
+        people = frozenset(tuple(sorted(half.tolist())) for half in (first, second))
+        splits.setdefault(people, (first, second))
+    return list(splits.values())
+
+
+def fid_of_others(products: InnerProducts, subset: np.ndarray) -> list[float]:
+    """FID, other people, of each subset and of `all`, in the order of `subset_masks`.
+
+    The mean over all `halves` and both directions, NaN if there are none. The halves have half as
+    many sketches, so the value is more biased than `fid` of all.
+    """
+    values = []
+    for mask in subset_masks(subset).values():
+        rows = np.flatnonzero(mask)
+        distances = [
+            weighted_fid(products.select(rows[real], rows[drawn]), np.ones(len(real), int))
+            for split in halves(subset[mask])
+            for real, drawn in (split, split[::-1])
+        ]
+        values.append(float(np.mean(distances)) if distances else nan)
+    return values
+
+
+def true_halves(truth: Features) -> pd.DataFrame:
+    """True sketches of half of the people against true sketches of the other half, the scale of
+    `fid_of_others`: means over `halves`.
+
+    Columns: subset, n (all people), kid (`kid` of different people; 0 over all splits, because the
+    same pairs occur within and between the halves), fid_other. Subsets without halves have no row.
+    """
+    rows = []
+    for name, mask in subset_masks(truth.subset).items():
+        features, subset = truth.features[mask], truth.subset[mask]
+        if splits := halves(subset):
+            kids = [kid(features[a], features[b], subset[a]) for a, b in splits]
+            fids = [fid(features[a], features[b]) for a, b in splits]
+            means = {"kid": np.mean(kids), "fid_other": np.mean(fids)}
+            rows.append({"subset": name, "n": len(features), **means})
+    return pd.DataFrame(rows, columns=["subset", "n", "kid", "fid_other"])
+
+
 def _checked(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if len(a) < 2 or len(b) < 2:
-        raise ValueError(f"FID and KID need at least two images per set, not {len(a)} and {len(b)}")
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise ValueError("some features are not finite: the images or the network are broken")
     return np.asarray(a, np.float64), np.asarray(b, np.float64)

@@ -1,9 +1,6 @@
-"""The features of sketches that FID and KID compare, by the network that the configuration names.
-
-`inception-tf` is the network of published FID values, `inception-imagenet` the network of the
-report's numbers. `efficientnet-lite0` is part of the environment and needs no download. Any other
-network can be given as an ONNX file.
-"""
+"""The features of sketches that FID and KID compare, by the network that the configuration names:
+`inception-tf` (of published FID values), `inception-imagenet` (of the report's numbers),
+`efficientnet-lite0` (needs no download), or an ONNX file."""
 
 import pickle
 from pathlib import Path
@@ -36,11 +33,9 @@ def feature_remark(features: FeatureConfig) -> str:
 def load(features: FeatureConfig, weights: str | Path | None = None) -> nn.Module:
     """The network in test mode: [N, 3, H, W] in 0..1 -> [N, D].
 
-    `weights` is a local file. Its hash is compared with `features.weights_sha256` (by default the
-    published hash) before the file is opened. Without `weights`, EfficientNet uses the file of its
-    package. Content of a file is never run as code, and nothing is downloaded.
-
-    Raises InputError if the file is missing, has another hash or is not such a network.
+    `weights` is a local file, for EfficientNet by default that of its package. Its hash is compared
+    with `features.weights_sha256` (by default the published hash) before it is opened. It is never
+    run as code. Raises InputError if it is missing, has another hash or is not such a network.
     """
     if features.onnx:
         assert weights is not None
@@ -78,22 +73,19 @@ def extract(
     sketches: np.ndarray,
     network: nn.Module,
     device: torch.device | str = "cpu",
-    batch_size: int | None = None,
     bar: Bar | None = None,
     share: float = 1.0,
 ) -> np.ndarray:
     """Features [N, D] float32 of sketches uint8 at their own size, gray [N, H, W] or RGB
-    [N, H, W, 3].
+    [N, H, W, 3], by a network on `device`.
 
-    Gray is repeated to three channels, 0..255 becomes 0..1. `network` must be on `device`.
-    Convolutions keep full float32 precision, so CPU and GPU agree. On a CPU, small batches with
-    channels last take half the time of large batches in torch's default order, and torch's number
-    of threads works on batches in parallel; results are the same for every number of threads.
-    `bar` advances by `share` per image.
+    Gray is repeated to three channels, 0..255 becomes 0..1. Convolutions keep full float32
+    precision, so CPU and GPU agree. On a CPU, small batches with channels last take half the time
+    of large batches in torch's default order, and torch's number of threads works on batches in
+    parallel; results are the same for every number of threads. `bar` advances by `share` per image.
     """
     on_cpu = torch.device(device).type == "cpu"
-    batch_size = batch_size or (8 if on_cpu else 32)
-    order = torch.channels_last if on_cpu else torch.contiguous_format
+    batch_size, order = (8, torch.channels_last) if on_cpu else (32, torch.contiguous_format)
 
     @torch.inference_mode()
     def extracted(start: int) -> np.ndarray:
@@ -109,4 +101,4 @@ def extract(
             features.append(found)
             if bar is not None:
                 bar.update(share * len(found))
-        return np.concatenate(features)
+    return np.concatenate(features)

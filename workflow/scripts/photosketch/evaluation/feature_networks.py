@@ -1,7 +1,7 @@
 """The networks whose features FID and KID compare: [N, 3, H, W] in 0..1 -> [N, D], in test mode.
 
 Each network resizes images (bilinear) to the square of its training and scales them as its training
-did. A network's library is imported when the network is built, because some imports take seconds.
+did. Networks import their libraries, which takes seconds, when they are built.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,15 +26,13 @@ DIMENSIONS = {"inception-tf": 2048, "inception-imagenet": 2048, "efficientnet-li
 
 
 def network_from(name: str, state: State) -> nn.Module:
-    """The network `name` of `DIMENSIONS` with the tensors `state` of its file.
-
-    Raises RuntimeError if `state` belongs to another network.
-    """
+    """The network `name` of `DIMENSIONS` with the tensors `state` of its file. Raises RuntimeError
+    if they belong to another network."""
     if name == "efficientnet-lite0":
         return _efficientnet_lite0(state)
-    inception = _tensorflow_inception if name == "inception-tf" else _imagenet_inception
     from torchvision.models.inception import BasicConv2d
 
+    inception = _tensorflow_inception if name == "inception-tf" else _imagenet_inception
     network = inception(state).eval()
     for module in network.modules():
         if isinstance(module, BasicConv2d):
@@ -57,9 +55,7 @@ class _Preprocessed(nn.Module):
 
 def resized(images: torch.Tensor, side: int) -> torch.Tensor:
     """[N, C, H, W] to [N, C, side, side], bilinear, without smoothing first."""
-    return nn.functional.interpolate(
-        images, size=(side, side), mode="bilinear", align_corners=False
-    )
+    return nn.functional.interpolate(images, (side, side), mode="bilinear", align_corners=False)
 
 
 class View(nn.Module):
@@ -132,61 +128,52 @@ def _efficientnet_lite0(state: State) -> nn.Module:
 
 
 def _fold(module: nn.Module, convolution: str, norm: str) -> None:
-    """Fold a BatchNorm into the convolution before it: the same function up to rounding, in fewer
-    passes."""
+    """Fold a BatchNorm into the convolution before it: the same function up to rounding, faster."""
     folded = fuse_conv_bn_eval(getattr(module, convolution), getattr(module, norm))
     setattr(module, convolution, folded)
     setattr(module, norm, nn.Identity())
 
 
 class OnnxNetwork(nn.Module):
-    """The user's own network, run by onnxruntime on the CPU for images on any device.
-
-    The features are its first output, flattened. Images are given one by one, so the network may be
-    exported for single images.
-    """
+    """The user's own network, run by onnxruntime on the CPU for images on any device, one by one.
+    The features are its first output, flattened."""
 
     def __init__(self, file: Path, taken: OnnxInput) -> None:
-        """The network is run on two images, twice each.
-
-        Raises InputError if onnxruntime is missing, if the file is not a network for such images,
-        or if the features change from run to run or are the same for both images.
-        """
+        """Runs the network twice on two images. Raises InputError if onnxruntime is missing, if the
+        file is not a network for such images, or if the features change from run to run or are the
+        same for both images."""
         super().__init__()
         self.file, self.taken, self.session = file, taken, _onnx_session(file)
         noise = np.random.default_rng(0).random((3, taken.size, taken.size), np.float32)
         first, second = ([self._features(image) for image in (0 * noise, noise)] for _ in range(2))
         if not all(map(np.array_equal, first, second)):
-            fault = "gives one image other features each time; export it without dropout (eval())"
-        elif np.array_equal(first[0], first[1]):
-            fault = "gives a black image and noise the same features; export another output"
-        else:
-            return
-        raise InputError([f"{file}: {fault}"])
+            fault = "gives one image other features each time"
+            raise _refused(file, fault, "export it without dropout (eval())")
+        if np.array_equal(first[0], first[1]):
+            fault = "gives a black image and noise the same features"
+            raise _refused(file, fault, "export another output")
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        mean, std = (
-            torch.tensor(values)[:, None, None] for values in (self.taken.mean, self.taken.std)
-        )
-        scaled = ((resized(images.cpu(), self.taken.size) - mean) / std).numpy()
+        taken = self.taken
+        mean, std = (torch.tensor(values)[:, None, None] for values in (taken.mean, taken.std))
+        scaled = ((resized(images.cpu(), taken.size) - mean) / std).numpy()
         return torch.from_numpy(np.stack([self._features(image) for image in scaled]))
 
     def _features(self, image: np.ndarray) -> np.ndarray:
         """Features [D] of one image [3, size, size] float32."""
         batch = np.ascontiguousarray(image[None])
         try:
-            names = [self.session.get_outputs()[0].name], self.session.get_inputs()[0].name
-            (found,) = self.session.run(names[0], {names[1]: batch})
+            given, wanted = self.session.get_inputs()[0], self.session.get_outputs()[0]
+            found = self.session.run([wanted.name], {given.name: batch})[0]
             features = np.asarray(found, np.float32).ravel()
         except Exception as error:  # onnxruntime's errors have no common class
             fault = f"does not take {list(batch.shape)} float32 (RGB of evaluation.features.size), "
-            fault += f"or its output is not numbers ({_in_one_line(error)})"
+            fault += "or its output is not numbers"
             remedy = "correct evaluation.features or export the network again"
-            raise InputError([f"{self.file}: {fault}; {remedy}"]) from error
+            raise _refused(self.file, fault, remedy, error) from error
         if not features.size or not np.isfinite(features).all():
-            fault = "no features, or some that are not finite"
             remedy = "set evaluation.features.mean and std to the values of its training"
-            raise InputError([f"{self.file}: {fault}; {remedy}"])
+            raise _refused(self.file, "no features, or some that are not finite", remedy)
         return features
 
 
@@ -204,20 +191,14 @@ def _onnx_session(file: Path) -> "InferenceSession":
     options.add_session_config_entry(
         "session.model_external_initializers_file_folder_path", "/dev/null"
     )
+    providers = ["CPUExecutionProvider"]
     try:
-        session = onnxruntime.InferenceSession(
-            file.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(file.read_bytes(), options, providers=providers)
     except Exception as error:  # onnxruntime's errors have no common class
-        fault = f"{file}: not an ONNX network in one file ({_in_one_line(error)})"
         remedy = "export it with all weights inside (torch.onnx.export: external_data=False)"
-        raise InputError([f"{fault}; {remedy}"]) from error
-    names = [one.name for one in session.get_inputs()]
-    if len(names) != 1:
-        fault = f"{file}: has the inputs {', '.join(names)}; export a network with one input"
-        raise InputError([fault])
-    return session
+        raise _refused(file, "not an ONNX network in one file", remedy, error) from error
 
 
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _refused(file: Path, fault: str, remedy: str, error: Exception | None = None) -> InputError:
+    reason = f" ({' '.join(str(error).split())})" if error else ""
+    return InputError([f"{file}: {fault}{reason}; {remedy}"])

@@ -11,16 +11,8 @@ import numpy as np
 import pandas as pd
 
 from photosketch.configuration.settings import differences
-from photosketch.data.storage import (
-    intact,
-    read_arrays,
-    read_table,
-    require_rows,
-    row_problems,
-    write_arrays,
-)
+from photosketch.data.storage import intact, read_arrays, read_table, require_rows, write_arrays
 from photosketch.jobs.job import InputError
-from photosketch.training import samples
 
 POOLED = "all"  # in tables: all subsets together
 PHOTOS = "photo in gray"  # in tables: the photos, scored as if they were drawn sketches
@@ -39,14 +31,16 @@ class Features:
     subset: np.ndarray
     features: np.ndarray
 
+    @property
+    def people(self) -> list[tuple[str, str]]:
+        """The subset and id of each pair."""
+        return list(zip(self.subset.tolist(), self.ids.tolist(), strict=True))
+
 
 @dataclass(frozen=True)
 class RunFeatures(Features):
-    """Features of every evaluated epoch of a run: epochs [E], features [E, N, D] float32.
-
-    The file keeps full precision, so FID from the file equals FID in the table. With Inception, 338
-    images take 2.8 MB per epoch.
-    """
+    """Features of every evaluated epoch of a run, in full precision: epochs [E], features
+    [E, N, D] float32."""
 
     epochs: np.ndarray
 
@@ -77,27 +71,12 @@ def read_run_features(path: str | Path, real: Features) -> RunFeatures:
     """Raises InputError unless the people are the people of the real sketches, in their order."""
     stage = "evaluate or evaluate_method"
     run = RunFeatures(**_arrays(path, stage, RunFeatures))
-    require_rows(path, stage, _people(run), _people(real), "the real sketches")
+    require_rows(path, stage, run.people, real.people, "the real sketches")
     return run
 
 
 def _arrays(path: str | Path, stage: str, kind: type[Features]) -> dict[str, np.ndarray]:
     return read_arrays(path, stage, tuple(field.name for field in fields(kind)))
-
-
-def sample_problems(path: str | Path, real: Features) -> list[str]:
-    """Problems of a samples file: its people must be the people of the real sketches, in their
-    order."""
-    stage = "infer or collect_sketches"
-    people = ("ids", "subset")
-    stored = read_arrays(path, stage, samples.NAMES, only=people)
-    drawn = zip(stored["subset"].tolist(), stored["ids"].tolist(), strict=True)
-    return row_problems(path, stage, drawn, _people(real), "the real sketches")
-
-
-def _people(known: Features) -> list[tuple[str, str]]:
-    """The subset and id of each pair."""
-    return list(zip(known.subset.tolist(), known.ids.tolist(), strict=True))
 
 
 def read_scores(
@@ -121,40 +100,32 @@ def read_scores(
     """
     images = {**counts, POOLED: sum(counts.values())}
     expected = list(product(sorted(epochs), images))
-    tables, problems = [], []
+    tables: dict[Path, pd.DataFrame] = {}
+    problems = []
     for path, (ablation, seed) in zip(map(Path, paths), product(ablations, seeds), strict=True):
-        if (path.parent.name, path.stem) != (ablation, f"seed{seed}"):
-            raise ValueError(f"{path}: expected the scores of {ablation}, seed {seed}")
+        assert (path.parent.name, path.stem) == (ablation, f"seed{seed}")
         try:
             table = read_table(path, _SCORED_BY, TEXTS, COLUMNS)
+            order = table["subset"].map({subset: place for place, subset in enumerate(images)})
+            table = table.iloc[np.lexsort((order, table["epoch"]))].reset_index(drop=True)
+            keys = zip(table["epoch"], table["subset"], strict=True)
+            require_rows(path, _SCORED_BY, keys, expected, "epochs and subsets")
             with intact(path, _SCORED_BY):
                 rows = zip(table["made_with"], table["features"], strict=True)
                 found = [{**json.loads(text), "features": features} for text, features in rows]
+                if table["fid"].isna().any():
+                    raise ValueError("lacks values of fid")
+                if (table["n"] != table["subset"].map(images)).any():
+                    known = ", ".join(f"{subset} {count}" for subset, count in images.items())
+                    raise ValueError(f"another number of images (n) than there are ({known})")
         except InputError as error:
             problems += error.problems
             continue
-        place = {subset: index for index, subset in enumerate(images)}
-        table = table.assign(place=table["subset"].map(place))
-        table = table.sort_values(["epoch", "place"], ignore_index=True).drop(columns="place")
-        keys = zip(table["epoch"], table["subset"], strict=True)
-        if other := row_problems(path, _SCORED_BY, keys, expected, "epochs and subsets"):
-            problems += other
-            continue
-        faults = []
-        if table["fid"].isna().any():
-            faults.append("lacks values of fid")
-        if (table["n"] != table["subset"].map(images)).any():
-            counted = ", ".join(f"{subset} {count}" for subset, count in images.items())
-            faults.append(f"scores of another number of images (n) than there are ({counted})")
-        if faults:
-            remedy = f"delete it: {_SCORED_BY} writes it again"
-            problems.append(f"{path}: {'; '.join(faults)}; {remedy}")
-            continue
         wanted = made_with[ablation] if made_with else found[0]
         if others := dict.fromkeys(text for row in found for text in differences(row, wanted)):
-            trained = Path(path.parents[2], "train", ablation, path.stem)
             also = "its samples"
             if not {text.split()[0] for text in others} <= {"features", "scored_as", "statistics"}:
+                trained = Path(path.parents[2], "train", ablation, path.stem)
                 also = f"{trained}, which trains it again"
             problems.append(
                 f"{path}: was made with {', '.join(others)} as in the configuration; set that "
@@ -163,18 +134,18 @@ def read_scores(
             continue
         table.insert(0, "ablation", ablation)
         table.insert(1, "seed", seed)
-        tables.append((path, table))
+        tables[path] = table
     shared = ["features", "note"]
-    for path, table in tables[1:]:
-        first_path, first = tables[0]
-        if not table[shared].equals(first[shared]):
+    for path, table in tables.items():
+        first = next(iter(tables))
+        if not table[shared].equals(tables[first][shared]):
             problems.append(
-                f"{path}: has other features or remarks than {first_path}; delete the older file: "
+                f"{path}: has other features or remarks than {first}; delete the older file: "
                 f"{_SCORED_BY} writes it again"
             )
     if problems:
         raise InputError(problems)
-    return pd.concat([table for _, table in tables], ignore_index=True)
+    return pd.concat(tables.values(), ignore_index=True)
 
 
 def read_image_scores(
@@ -185,20 +156,22 @@ def read_image_scores(
     Raises InputError unless the file has these `epochs`, and `people` (subset, id) in each of them,
     in this order.
     """
-    table = read_table(path, _SCORED_BY, ("subset", "id", "nearest"), ["epoch"])
+    table = _image_table(path)
     keys = zip(table["epoch"], table["subset"], table["id"], strict=True)
     expected = [(epoch, *person) for epoch in epochs for person in people]
     require_rows(path, _SCORED_BY, keys, expected, "epochs and people")
-    return {
-        metric: table[metric].to_numpy(float).reshape(len(epochs), len(people))
-        for metric in table.columns.drop(["epoch", "subset", "id", "nearest"])
-    }
+    metrics = table.drop(columns=["epoch", "subset", "id", "nearest"]).astype(float)
+    return {key: metrics[key].to_numpy().reshape(len(epochs), len(people)) for key in metrics}
 
 
 def read_nearest(path: str | Path) -> list[str]:
     """SUBSET/ID of the training sketch nearest to each drawn sketch of the last epoch."""
-    table = read_table(path, _SCORED_BY, ("subset", "id", "nearest"), ["epoch"])
+    table = _image_table(path)
     return table.loc[table["epoch"] == table["epoch"].max(), "nearest"].tolist()
+
+
+def _image_table(path: str | Path) -> pd.DataFrame:
+    return read_table(path, _SCORED_BY, ("subset", "id", "nearest"), ["epoch"])
 
 
 def read_references(path: str | Path, subsets: Sequence[str]) -> pd.DataFrame:

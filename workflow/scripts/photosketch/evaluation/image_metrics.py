@@ -1,16 +1,15 @@
 """How similar each generated sketch is to the true one: SSIM, FSIM, SCOOT and LPIPS.
 
-Values that depend on one image alone are computed once per image, so the true sketches are measured
-once for all epochs. SSIM and FSIM equal piq's, which measures both images at every call. As their
-authors say, images are first shrunk until the shorter side is near 256 pixels. LPIPS uses piq's
-network. No maintained library has SCOOT.
+Values of one image alone are computed once per image, so the true sketches are measured once for
+all epochs. SSIM and FSIM equal piq's, which measures both images at every call. As their authors
+say, images are first shrunk until the shorter side is near 256 pixels. LPIPS uses piq's network.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -34,8 +33,8 @@ _WINDOW, _SIGMA = 11, 1.5  # pixels, the gaussian window of SSIM
 _SSIM_MEANS, _SSIM_VARIANCES = 0.01**2, 0.03**2  # SSIM's constants for images in 0..1
 _FSIM_CONGRUENCY, _FSIM_GRADIENT = 0.85, 160.0  # FSIM's constants for gray in 0..255
 _BATCH = 16  # images, on a GPU
-_Found = TypeVar("_Found")
-_LPIPS_LAYERS = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
+# of VGG16, and their channels
+_LPIPS_LAYERS = {"relu1_2": 64, "relu2_2": 128, "relu3_3": 256, "relu4_3": 512, "relu5_3": 512}
 
 
 @dataclass(frozen=True)
@@ -70,12 +69,12 @@ class Measured:
         factor = max(1, round(min(pixels.shape[1:]) / _SIDE))
         small = nn.functional.avg_pool2d(pixels, factor) if factor > 1 else pixels
         bank = FilterBank.of(small.shape[1], small.shape[2], device)
-        window = _Window.of(small)
+        left, right = _window(small)
 
         def measured(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
             precise = images.double()
-            means = window.means(precise)
-            variances = window.means(precise**2) - means**2
+            means = left @ precise @ right
+            variances = left @ precise**2 @ right - means**2
             gray = images * 255
             found = means, variances, bank.congruency(gray), _gradient(gray)
             if bar is not None:
@@ -100,22 +99,18 @@ def score_images(
 
 def ssim(real: Measured, generated: Measured) -> np.ndarray:
     """Structural similarity (Wang et al. 2004), gaussian window of 11 pixels, sigma 1.5."""
-    window = _Window.of(real.small)
+    left, right = _window(real.small)
 
     def likeness(*sides: torch.Tensor) -> np.ndarray:
         a, b, mean_a, mean_b, variance_a, variance_b = sides
         both = mean_a * mean_b
-        covariance = window.means(a.double() * b.double()) - both
+        covariance = left @ (a.double() * b.double()) @ right - both
         means = (2 * both + _SSIM_MEANS) / (mean_a**2 + mean_b**2 + _SSIM_MEANS)
         structure = (2 * covariance + _SSIM_VARIANCES) / (variance_a + variance_b + _SSIM_VARIANCES)
         return (means * structure).mean(dim=(1, 2)).cpu().numpy()
 
-    sides = (
-        *(real.small, generated.small),
-        *(real.means, generated.means),
-        *(real.variances, generated.variances),
-    )
-    return np.concatenate(_by_batches(likeness, *sides))
+    means, variances = (real.means, generated.means), (real.variances, generated.variances)
+    return np.concatenate(_by_batches(likeness, real.small, generated.small, *means, *variances))
 
 
 def fsim(real: Measured, generated: Measured) -> np.ndarray:
@@ -133,12 +128,10 @@ def fsim(real: Measured, generated: Measured) -> np.ndarray:
     return np.concatenate(_by_batches(likeness, *sides))
 
 
-def _by_batches(work: Callable[..., _Found], *images: torch.Tensor) -> list[_Found]:
-    """The results of `work` for tensors [N, ...], batch by batch.
-
-    On a CPU a batch is a single image, because one image fits into the cache, and torch's number of
-    threads works on batches in parallel. Results are the same for every number of threads.
-    """
+def _by_batches(work: Callable[..., Any], *images: torch.Tensor) -> list[Any]:
+    """The results of `work` for tensors [N, ...], batch by batch. On a CPU a batch is one image,
+    which fits into the cache, and torch's number of threads works on batches in parallel. Results
+    are the same for every number of threads."""
     on_cpu = images[0].device.type == "cpu"
     batches = zip(*(part.split(1 if on_cpu else _BATCH) for part in images), strict=True)
     with workers(torch.get_num_threads() if on_cpu else 1) as pool:
@@ -149,29 +142,17 @@ def _similarity(a: torch.Tensor, b: torch.Tensor, constant: float) -> torch.Tens
     return (2 * a * b + constant) / (a**2 + b**2 + constant)
 
 
-@dataclass(frozen=True)
-class _Window:
-    """SSIM's gaussian window as two float64 matrices [H - 10, H] and [W, W - 10], by which an image
-    is multiplied from the left and the right. Each row (column) holds the weights of one place."""
-
-    left: torch.Tensor
-    right: torch.Tensor
-
-    @classmethod
-    def of(cls, images: torch.Tensor) -> "_Window":
-        """For images [N, H, W]."""
-        matrices = []
-        for length in images.shape[-2:]:
-            offsets = torch.arange(length) - torch.arange(length - _WINDOW + 1)[:, None]
-            distances = (offsets - _WINDOW // 2).double()
-            weights = torch.exp(-(distances**2) / (2 * _SIGMA**2))
-            weights *= (offsets >= 0) & (offsets < _WINDOW)
-            matrices.append((weights / weights.sum(dim=1, keepdim=True)).to(images.device))
-        return cls(matrices[0], matrices[1].T)
-
-    def means(self, images: torch.Tensor) -> torch.Tensor:
-        """[..., H, W] -> [..., H - 10, W - 10], over whole windows only."""
-        return self.left @ images @ self.right
+def _window(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """SSIM's gaussian window for images [..., H, W]: float64 matrices, left [H - 10, H] and right
+    [W, W - 10]. left @ images @ right are the means over whole windows."""
+    matrices = []
+    for length in images.shape[-2:]:
+        offsets = torch.arange(length) - torch.arange(length - _WINDOW + 1)[:, None]
+        distances = (offsets - _WINDOW // 2).double()
+        weights = torch.exp(-(distances**2) / (2 * _SIGMA**2))
+        weights *= (offsets >= 0) & (offsets < _WINDOW)
+        matrices.append((weights / weights.sum(dim=1, keepdim=True)).to(images.device))
+    return matrices[0], matrices[1].T
 
 
 def _gradient(gray: torch.Tensor) -> torch.Tensor:
@@ -185,28 +166,26 @@ def _gradient(gray: torch.Tensor) -> torch.Tensor:
 
 def scoot(real: Measured, generated: Measured) -> np.ndarray:
     """Structure co-occurrence texture (Fan et al. 2019, "Scoot: A Perceptual Metric for Facial
-    Sketches", and their scoot_measure.m): 1 / (1 + |difference of the texture features|), above 0,
-    and 1 if the features are equal."""
+    Sketches", and their scoot_measure.m): 1 / (1 + |difference of the features|), 0 to 1."""
     return 1 / (1 + np.linalg.norm(real.texture - generated.texture, axis=1))
 
 
 def scoot_features(sketches: np.ndarray) -> np.ndarray:
     """Contrast and energy of the co-occurrence matrices, [N, 2 * BLOCKS^2].
 
-    Details that the paper leaves open follow the authors' program. Gray is cut into 6 levels,
-    sixths of 255 (255 is in the last level), and the image into 4 x 4 blocks, edges rounded down.
-    In each block, pairs of levels of neighbouring pixels are counted for four directions. P is the
-    mean of the four matrices of counts, rounded to integers and normalised to sum 1. Contrast is
-    the sum of P (i - j)^2, energy the sum of P^2.
+    As in the authors' program, gray is cut into 6 levels, sixths of 255 (255 is in the last level),
+    and the image into 4 x 4 blocks, edges rounded down. In each block, pairs of levels of
+    neighbouring pixels are counted for four directions. P is the mean of the four matrices of
+    counts, rounded to integers and normalised to sum 1. Contrast is the sum of P (i - j)^2, energy
+    the sum of P^2.
     """
     count, height, width = sketches.shape
     levels = np.minimum(sketches.astype(np.int64) * LEVELS // 255, LEVELS - 1)  # [N, H, W]
     base = np.arange(count)[:, None, None] * LEVELS**2
     gap = (np.arange(LEVELS)[:, None] - np.arange(LEVELS)) ** 2  # [LEVELS, LEVELS]
-    features = np.empty((count, BLOCKS**2, 2))
+    features = []
     edges_y, edges_x = (side * np.arange(BLOCKS + 1) // BLOCKS for side in (height, width))
-    blocks = [(y, x) for y in pairwise(edges_y) for x in pairwise(edges_x)]
-    for index, ((top, bottom), (left, right)) in enumerate(blocks):
+    for (top, bottom), (left, right) in product(pairwise(edges_y), pairwise(edges_x)):
         block = levels[:, top:bottom, left:right]
         first_code = block * LEVELS + base
         h, w = block.shape[1:]
@@ -215,13 +194,11 @@ def scoot_features(sketches: np.ndarray) -> np.ndarray:
             begin, end = max(0, -across), w - max(0, across)
             code = first_code[:, up:, begin:end] + block[:, : h - up, begin + across : end + across]
             total += np.bincount(code.ravel(), minlength=len(total))
-        directions = len(_DIRECTIONS)
-        # half a count is rounded up
-        mean = ((total + directions // 2) // directions).reshape(count, LEVELS, LEVELS)
+        # the mean of four directions, half a count rounded up
+        mean = ((total + 2) // 4).reshape(count, LEVELS, LEVELS)
         shares = mean / mean.sum(axis=(1, 2), keepdims=True)
-        features[:, index, 0] = (shares * gap).sum(axis=(1, 2))
-        features[:, index, 1] = (shares**2).sum(axis=(1, 2))
-    return features.reshape(count, -1)
+        features += [(shares * gap).sum(axis=(1, 2)), (shares**2).sum(axis=(1, 2))]
+    return np.stack(features, axis=1)
 
 
 def load_lpips(
@@ -229,40 +206,29 @@ def load_lpips(
 ) -> "ContentLoss":
     """The network of LPIPS (Zhang et al. 2018) from two weights files: torchvision's VGG16, checked
     against `sha256` (by default the published hash), and piq's weights of the layers, for which no
-    hash is published.
-
-    Raises InputError if a file is missing, has another hash or has other content.
-    """
-    remedy = (
-        "put torchvision's VGG16 and piq's LPIPS weights there, or set evaluation.lpips to null"
-    )
+    hash is published. Raises InputError if a file is missing, has another hash or other content."""
     if missing := [path for path in (vgg, linear_weights) if not Path(path).is_file()]:
-        raise InputError([f"{path}: no such weights file; {remedy}" for path in missing])
+        fault = "no such weights file; put torchvision's VGG16 and piq's LPIPS weights there"
+        raise InputError([f"{path}: {fault}, or set evaluation.lpips to null" for path in missing])
     verify_weights(LPIPS_NETWORK, Path(vgg), sha256)
     import torchvision  # seconds of imports, which only LPIPS needs
     from piq.perceptual import VGG16_LAYERS, ContentLoss
 
-    network = torchvision.models.vgg16(weights=None, init_weights=False).features
+    with torch.device("meta"):  # random weights would take seconds
+        network = torchvision.models.vgg16(weights=None, init_weights=False).features
     try:
         state = torch.load(vgg, map_location="cpu", weights_only=True)
-        network.load_state_dict(
-            {name[9:]: value for name, value in state.items() if name.startswith("features.")}
-        )
+        found = {name[9:]: value for name, value in state.items() if name.startswith("features.")}
+        network.load_state_dict(found, assign=True)
         linear = torch.load(linear_weights, map_location="cpu", weights_only=True)
-        shapes = [(1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)]
-        if [tuple(weight.shape) for weight in linear] != shapes:
+        if [tuple(each.shape) for each in linear] != [(1, c, 1, 1) for c in _LPIPS_LAYERS.values()]:
             raise RuntimeError("other shapes than those of LPIPS on VGG16")
     except Exception as error:  # a broken file can raise any kind of error in torch's reader
         reason, *_ = str(error).splitlines() or [type(error).__name__]
         fault = f"{vgg} and {linear_weights} are not the weights of LPIPS ({reason}); replace them"
         raise InputError([fault]) from error
-    return ContentLoss(
-        feature_extractor=network.eval(),
-        layers=[VGG16_LAYERS[name] for name in _LPIPS_LAYERS],
-        weights=linear,
-        normalize_features=True,
-        reduction="none",
-    )
+    layers = [VGG16_LAYERS[name] for name in _LPIPS_LAYERS]
+    return ContentLoss(network.eval(), layers, linear, normalize_features=True, reduction="none")
 
 
 def lpips(real: Measured, generated: Measured, network: "ContentLoss") -> np.ndarray:

@@ -17,16 +17,15 @@ class Spread:
 
 
 def interval(estimate: float, level: float, *spreads: Spread) -> tuple[float, float]:
-    """The interval (low, high) of an estimate with one or several sources of scatter.
+    """The interval (low, high) of an estimate with one or several sources of scatter; NaN if a
+    variance is NaN.
 
     Each source alone has a half-width by Student's t; the squares of the half-widths are added
     (Howe 1974, "Approximate confidence limits on the mean of X + Y"). Satterthwaite's degrees of
-    freedom of the summed variance would trust two seeds that are close together by chance. NaN if
-    a variance is NaN.
+    freedom of the summed variance would trust two seeds that are close together by chance.
     """
-    reach = sum(
-        float(stdtrit(spread.freedom, (1 + level) / 2)) ** 2 * spread.variance for spread in spreads
-    )
+    quantile = (1 + level) / 2
+    reach = sum(float(stdtrit(each.freedom, quantile)) ** 2 * each.variance for each in spreads)
     return estimate - reach**0.5, estimate + reach**0.5
 
 

@@ -1,8 +1,7 @@
 """The metric `memory`: are drawn sketches closer to training sketches than true sketches are?
 
-The measure is a ratio of two distances by the feature network: to the nearest training sketch, and
-to the nearest true sketch of another test person. Noise and blur increase both distances, so a
-blurred copy is still closer to the sketch that it copies.
+The measure is the distance to the nearest training sketch over that to the nearest true sketch of
+another test person, by the feature network. Noise and blur increase both distances.
 """
 
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from photosketch.evaluation.distances import subset_masks
-from photosketch.evaluation.files import POOLED, Features
+from photosketch.evaluation.files import Features
 
 ONE_IN = 20  # one in so many sketches that copy nothing is below the limit
 
@@ -31,15 +29,16 @@ class Memory:
         most one of `ONE_IN` cases, for any split into test and training people."""
         memory = cls(training, real, np.full(len(real.ids), np.nan))
         _, ratios = memory.nearest(real.features)
-        for name, mask in subset_masks(real.subset).items():
+        for name in np.unique(real.subset):
+            mask = real.subset == name
             rank = (int(mask.sum()) + 1) // ONE_IN
-            if name != POOLED and rank:
+            if rank:
                 memory.limits[mask] = np.sort(ratios[mask])[rank - 1]
         return memory
 
     def nearest(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The position [N] of the nearest training sketch, and the ratio of distances [N], about 1
-        without a copy. features [N, D]: of drawn sketches, in the order of the true sketches."""
+        """The position [N] of the nearest training sketch, and the ratio of distances [N]; features
+        [N, D]: of drawn sketches, in the order of the true sketches."""
         to_training = cdist(features, self.training.features)
         to_others = cdist(features, self.real.features)
         np.fill_diagonal(to_others, np.inf)

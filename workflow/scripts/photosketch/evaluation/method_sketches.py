@@ -52,40 +52,35 @@ def collect(
         by_place.setdefault(place, []).append(path)
     problems, sketches, treatments, compressed = [], [], Counter[str](), 0
     for pair in people:
+        which = f"sketch of test pair {pair.subset} {pair.id}"
         paths = by_place.pop((pair.subset, pair.id), [])
-        if len(paths) != 1:
-            which = f"sketch of test pair {pair.subset} {pair.id}"
-            listed_paths = " and ".join(map(str, paths))
-            problems.append(
-                f"{listed_paths}: more than one {which}; remove all but one"
-                if paths
-                else f"{folder / pair.subset / pair.id}.png: no {which}; add it (PNG or JPEG)"
-            )
+        if not paths:
+            missing = f"{folder / pair.subset / pair.id}.png"
+            problems.append(f"{missing}: no {which}; add it (PNG or JPEG)")
             continue
-        [path] = paths
-        compressed += path.suffix.lower() != ".png"
+        if len(paths) > 1:
+            several = " and ".join(map(str, paths))
+            problems.append(f"{several}: more than one {which}; remove all but one")
+            continue
         try:
-            sketch, treatment = read_sketch(path, pair.width, pair.height)
+            sketch, treatment = read_sketch(paths[0], pair.width, pair.height)
         except InputError as error:
             problems += error.problems
             continue
-        if treatment:
-            treatments[treatment] += 1
         sketches.append(sketch)
+        treatments[treatment] += 1
+        compressed += paths[0].suffix.lower() != ".png"
     extra = [_printed(path) for paths in by_place.values() for path in paths]
     unused = f"no test pair belongs to {listed(extra)}"
     if len(sketches) < len(people) and extra:  # the missing sketches can be in a wrong place
         problems.append(f"{unused}; sketches are looked for in {folder}/SUBSET/ID.png")
     if problems:
         raise InputError(problems)
-    notes = [
-        f"{count} of {len(people)} images {treatment}" for treatment, count in treatments.items()
-    ]
+    treatments.pop("", None)
     if compressed:
-        notes.append(f"{compressed} of {len(people)} images are JPEG, which changes texture")
-    if extra:
-        notes.append(f"{unused}: left out")
-    return np.stack(sketches), notes
+        treatments["are JPEG, which changes texture"] = compressed
+    notes = [f"{count} of {len(people)} images {what}" for what, count in treatments.items()]
+    return np.stack(sketches), notes + ([f"{unused}: left out"] if extra else [])
 
 
 def _printed(path: Path) -> str:
@@ -101,13 +96,14 @@ def _printed(path: Path) -> str:
 def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple["np.ndarray", str]:
     """A sketch [height, width] uint8 gray, and in words what was done: nothing, cut or scaled.
 
-    A frame of 256 x 256 or 512 x 512 with a border of one gray level is cut to its centre, because
-    pix2pix pads images to such frames. Any other size is scaled: by area averaging to a smaller
-    size, bicubically to a larger size.
+    A frame of 256 x 256 or 512 x 512 whose border has one gray level, up to the changes by a
+    network or JPEG, is cut to its centre, because pix2pix pads images to such frames. Any other
+    size is scaled: by area averaging to a smaller size, bicubically to a larger size.
 
     Raises InputError with one problem if the file cannot be read as people see it.
     """
     import cv2
+    import numpy as np
 
     try:
         pixels = images.decode(images.file_bytes(Path(path)), colour=False)
@@ -117,27 +113,15 @@ def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple[
     if (found_width, found_height) == (width, height):
         return pixels, ""
     size = f"{found_width}x{found_height}"
-    if found_width in FRAMES and is_padded(pixels, width, height):
-        left, top = (found_width - width) // 2, (found_height - height) // 2
-        cut = pixels[top : top + height, left : left + width]
-        return cut, f"of {size} pixels were cut to their centre"
-    shrinks = pixels.size > width * height
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    left, top = (found_width - width) // 2, (found_height - height) // 2
+    if found_width == found_height and found_width in FRAMES and min(left, top) >= 0:
+        centre = np.s_[top : top + height, left : left + width]
+        outside = np.full(pixels.shape, True)
+        outside[centre] = False
+        border = pixels[outside].astype(int)
+        near = np.abs(border - np.median(border)) <= BORDER_TOLERANCE
+        if near.mean() >= BORDER_SHARE:
+            return pixels[centre], f"of {size} pixels were cut to their centre"
+    method = cv2.INTER_AREA if pixels.size > width * height else cv2.INTER_CUBIC
     scaled = cv2.resize(pixels, (width, height), interpolation=method)
     return scaled, f"of {size} pixels were scaled to the input size"
-
-
-def is_padded(frame: "np.ndarray", width: int, height: int) -> bool:
-    """Whether a frame [F, F] uint8 is an image of that size, padded: its border has one gray level,
-    up to the changes by a network or JPEG."""
-    import numpy as np
-
-    side, across = frame.shape
-    if side != across or side < max(width, height):
-        return False
-    left, top = (side - width) // 2, (side - height) // 2
-    outside = np.full(frame.shape, True)
-    outside[top : top + height, left : left + width] = False
-    border = frame[outside].astype(int)
-    near = np.abs(border - np.median(border)) <= BORDER_TOLERANCE
-    return bool(near.mean() >= BORDER_SHARE)

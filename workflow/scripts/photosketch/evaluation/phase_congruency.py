@@ -49,9 +49,8 @@ class FilterBank:
         spread = torch.exp(-(turned**2) / (2 * _ANGULAR_DEVIATION**2))  # [ORIENTATIONS, H, W]
         filters = spread[:, None] * radial
 
-        # The squared amplitude of gaussian noise has the median log(2) times its mean. The energy
-        # of noise is Rayleigh distributed and follows from the power of the filters and of their
-        # sum.
+        # The squared amplitude of gaussian noise has the median log(2) times its mean. The noise's
+        # energy is Rayleigh distributed and follows from the power of the filters and their sum.
         together = torch.fft.ifft2(filters.sum(dim=1)).real
         power = height * width * (together**2).sum(dim=(1, 2))
         finest = (filters[:, 0] ** 2).sum(dim=(1, 2))
@@ -83,7 +82,6 @@ class FilterBank:
 
 
 def _frequencies(length: int) -> torch.Tensor:
-    """Cycles per pixel in the order of the FFT, float64. As in FSIM's program, odd lengths reach
-    one half as well."""
+    """Cycles per pixel in the FFT's order, float64. As in FSIM's program, odd lengths reach 1/2."""
     steps = torch.fft.ifftshift(torch.arange(length, dtype=torch.float64) - length // 2)
     return steps / (length - length % 2)

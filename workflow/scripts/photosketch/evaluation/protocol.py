@@ -6,16 +6,13 @@ for FID and KID only.
 """
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from photosketch.configuration.settings import ScoredAs
-from photosketch.data.pairs import Pair, read_image
 
-JPEG_QUALITY = 75  # Pillow's default
 # (mean, std) that turn 0..1 into x; torchvision's Inception gets 2 x - 1. Published code has copies
 # of an early pytorch-fid that undo ImageNet's scale, although the images do not have this scale.
 # With normalize_input=False the network gets 0..1 unchanged.
@@ -60,11 +57,6 @@ PROTOCOLS: dict[ScoredAs, Protocol] = {
 }
 
 
-def protocol_remark(scored_as: ScoredAs) -> str:
-    """What every table and figure of scores must say, possibly nothing."""
-    return PROTOCOLS[scored_as].note
-
-
 def as_scored(sketches: np.ndarray, scored_as: ScoredAs) -> np.ndarray:
     """Drawn sketches [N, H, W] uint8 as they are scored, in the same shape."""
     protocol = PROTOCOLS[scored_as]
@@ -73,23 +65,16 @@ def as_scored(sketches: np.ndarray, scored_as: ScoredAs) -> np.ndarray:
     return np.stack([_through_jpeg(sketch) for sketch in sketches]) if protocol.jpeg else sketches
 
 
-def true_sketches(people: Sequence[Pair], scored_as: ScoredAs) -> np.ndarray:
-    """The true sketches for the features, uint8: gray [N, H, W], or in colour [N, H, W, 3]."""
-    in_colour = PROTOCOLS[scored_as].in_colour
-    return np.stack([read_image(pair, "sketch", colour=in_colour) for pair in people])
-
-
 def stretched(sketch: np.ndarray) -> np.ndarray:
     """A gray sketch [H, W] uint8 with its darkest level at 0 and its lightest at 255, rounded. A
     sketch of a single level is returned unchanged."""
-    low, high = int(sketch.min()), int(sketch.max())
-    if low == high:
+    low, span = int(sketch.min()), int(np.ptp(sketch))
+    if not span:
         return sketch
-    span = high - low
     return ((510 * (sketch.astype(np.int64) - low) + span) // (2 * span)).astype(np.uint8)
 
 
 def _through_jpeg(sketch: np.ndarray) -> np.ndarray:
     file = io.BytesIO()
-    Image.fromarray(sketch).save(file, "JPEG", quality=JPEG_QUALITY)
+    Image.fromarray(sketch).save(file, "JPEG", quality=75)  # Pillow's default
     return np.asarray(Image.open(file))

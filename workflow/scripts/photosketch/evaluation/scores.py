@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TextIO
 
@@ -14,14 +14,7 @@ from torch import nn
 from photosketch.configuration.settings import FeatureConfig, ScoredAs
 from photosketch.data.images import gray
 from photosketch.data.pairs import Pair, read_image, select
-from photosketch.evaluation import (
-    cross_identity_fid,
-    distances,
-    extractors,
-    feature_networks,
-    image_metrics,
-    protocol,
-)
+from photosketch.evaluation import distances, extractors, feature_networks, image_metrics, protocol
 from photosketch.evaluation.distances import InnerProducts, subset_masks
 from photosketch.evaluation.files import PHOTOS, TRUE_SKETCHES, Features, Gallery, RunFeatures
 from photosketch.evaluation.image_metrics import Measured
@@ -49,58 +42,39 @@ class Networks:
     faces: FaceRecogniser | None = None
 
     @classmethod
-    def load(cls, hp: Mapping[str, Any], weights: str | None, lpips: Sequence[str]) -> Self:
-        """The networks named by a stage's hyper-parameters, on the CPU.
+    def load(cls, hp: Mapping[str, Any], files: Any, device: torch.device) -> Self:
+        """The networks named by a stage's hyper-parameters.
 
-        `weights`: the file of the feature network, None for the file of its package; `lpips`: the
-        files of VGG16 and LPIPS, possibly none. Raises InputError as the loaders do.
+        `files`: a stage's input, perhaps with `weights` of the feature network (otherwise those of
+        its package) and `lpips` (VGG16 and LPIPS). Raises InputError as the loaders do.
         """
         config, seen_as = FeatureConfig.from_hparams(hp), protocol.PROTOCOLS[hp["scored_as"]]
-        features = feature_networks.View(extractors.load(config, weights), seen_as, config.name)
-        metric = None
-        if lpips:
-            vgg, layers = lpips
-            metric = image_metrics.load_lpips(vgg, layers, hp["lpips"]["sha256"])
-        faces = FaceRecogniser.load() if hp["identity"] else None
-        return cls(features, metric, torch.device("cpu"), faces)
-
-    def to(self, device: torch.device) -> Self:
-        """The same networks on the device; the face recogniser stays on the CPU."""
-        lpips = self.lpips and self.lpips.to(device)
-        return replace(self, features=self.features.to(device), lpips=lpips, device=device)
+        network = extractors.load(config, files.get("weights"))
+        features = feature_networks.View(network, seen_as, config.name).to(device)
+        lpips = None
+        if files.get("lpips"):
+            vgg, layers = files.lpips
+            lpips = image_metrics.load_lpips(vgg, layers, hp["lpips"]["sha256"]).to(device)
+        return cls(features, lpips, device, FaceRecogniser.load() if hp["identity"] else None)
 
 
 @dataclass(frozen=True)
 class Truth:
-    """The real test sketches, and the values that the scores of all epochs share: features, inner
-    products of the features, and the measured sketches in the same order. Metrics whose field is
-    None are left out: `gallery` (the photos) is for identity, the others have their metric's
-    name."""
+    """What the scores of all epochs share: the features of the real test sketches, and the measured
+    sketches in the same order. Metrics whose field is None are left out: `gallery` (the photos) is
+    for identity, the others have their metric's name."""
 
     features: Features
-    products: InnerProducts
     measured: Measured
     gallery: Gallery | None = None
     seams: Seams | None = None
     structure: Structure | None = None
     memory: Memory | None = None
 
-    @classmethod
-    def of(
-        cls,
-        features: Features,
-        sketches: np.ndarray,
-        device: torch.device | str = "cpu",
-        **others: Any,
-    ) -> "Truth":
-        """sketches [N, H, W] uint8; `others`: the fields that are None by default."""
-        products = InnerProducts.of(features.features, features.features)
-        return cls(features, products, Measured.of(sketches, device), **others)
 
-
-def stack_sketches(pairs: Sequence[Pair]) -> np.ndarray:
-    """The real sketches of the pairs, [N, H, W] uint8."""
-    return np.stack([read_image(pair, "sketch") for pair in pairs])
+def stack_sketches(pairs: Sequence[Pair], *, colour: bool = False) -> np.ndarray:
+    """The real sketches of the pairs, uint8: gray [N, H, W], or in colour [N, H, W, 3]."""
+    return np.stack([read_image(pair, "sketch", colour=colour) for pair in pairs])
 
 
 def stack_gray_photos(pairs: Sequence[Pair]) -> np.ndarray:
@@ -126,16 +100,15 @@ def evaluate_epochs(
     with Bar(run, images, console) as bar:
         for place, (epoch, path) in enumerate(samples.items(), 1):
             bar.part = f"scoring epoch {epoch} ({place}/{len(samples)})"
-            samples_of_epoch = read_samples(path)
-            sketches = protocol.as_scored(samples_of_epoch.sketches, scored_as)
-            scores, image_scores, drawn = evaluate(sketches, truth, networks, bar)
+            drawn = read_samples(path, truth.features.people)
+            sketches = protocol.as_scored(drawn.sketches, scored_as)
+            scores, image_scores, found = evaluate(sketches, truth, networks, bar)
             scores.insert(0, "epoch", epoch)
-            made_with = {"scored_as": scored_as, **samples_of_epoch.drawn_by}
-            scores["made_with"] = json.dumps(made_with)
+            scores["made_with"] = json.dumps({"scored_as": scored_as, **drawn.drawn_by})
             image_scores.insert(0, "epoch", epoch)
             by_subset.append(scores)
             by_image.append(image_scores)
-            features.append(drawn)
+            features.append(found)
             print(f"{run}: epoch {epoch}, FID {scores['fid'].iloc[-1]:.4g}", flush=True)
     real = truth.features
     run_features = RunFeatures(real.ids, real.subset, np.stack(features), np.array(list(samples)))
@@ -155,9 +128,9 @@ def evaluate(
     """
     subset = truth.features.subset
     generated = extractors.extract(sketches, networks.features, networks.device, bar=bar, share=0.5)
-    products = truth.products.against(truth.features.features, generated)
+    products = InnerProducts.of(truth.features.features, generated)
     scores = distances.score(products, subset)
-    scores["fid_other"] = cross_identity_fid.fid_of_others(products, subset)
+    scores["fid_other"] = distances.fid_of_others(products, subset)
     measured = Measured.of(sketches, networks.device, bar=bar, share=0.5)
     by_image = image_metrics.score_images(truth.measured, measured, networks.lpips)
     if truth.seams is not None:
@@ -197,19 +170,16 @@ def reference_points(
 
     photos [N, H, W] uint8: the photos of the people of `truth` in gray, prepared as drawn sketches
     are. True sketches of other people have only FID, other people, and KID. True sketches of the
-    same people have only `structure` and `identities`, the columns of `true_identities`. `bar`
+    same people have only `structure` and `identities`, the columns of `photo_gallery`. `bar`
     counts the photos.
     """
-    of_photos, _, _ = evaluate(photos, truth, networks, bar)
+    tables = {"other people's real sketches": distances.true_halves(truth.features)}
+    tables[PHOTOS], _, _ = evaluate(photos, truth, networks, bar)
     masks = subset_masks(truth.features.subset)
     own = dict(identities or {})
     if truth.structure is not None:
         structure = pd.Series(truth.structure.scores(truth.measured.sketches))
         own["structure"] = [structure[mask].mean() for mask in masks.values()]
-    tables = {
-        "other people's real sketches": cross_identity_fid.true_halves(truth.features),
-        PHOTOS: of_photos,
-    }
     if own:
         counts = [int(mask.sum()) for mask in masks.values()]
         tables[TRUE_SKETCHES] = pd.DataFrame({"subset": list(masks), "n": counts, **own})
@@ -217,26 +187,16 @@ def reference_points(
 
 
 def photo_gallery(
-    people: Sequence[Pair], landmarks: Mapping[str, pd.DataFrame], faces: FaceRecogniser
-) -> Gallery:
-    """The photos among which people are looked up; landmarks: tables by subset."""
-    points = stack_points(people, landmarks, "photo")
-    photos = np.stack([read_image(pair, "photo") for pair in people])  # [N, H, W, 3]
-    return Gallery(*ids_and_subsets(people), faces.embed(photos, points), points)
-
-
-def true_identities(
     people: Sequence[Pair],
     landmarks: Mapping[str, pd.DataFrame],
-    gallery: Gallery,
     faces: FaceRecogniser,
     page_command: str,
-) -> dict[str, list[float]]:
-    """The identity columns of the true sketches, by subset and pooled.
+) -> tuple[Gallery, dict[str, list[float]]]:
+    """The photos among which people are looked up, and the identity columns of the true sketches,
+    by subset and pooled; landmarks: tables by subset.
 
-    landmarks: tables by subset. A true sketch has its own points, because it does not lie on its
-    photo. Raises InputError with every sketch without points; `page_command` makes the page on
-    which they are placed.
+    A true sketch has its own points, because it does not lie on its photo. Raises InputError with
+    every sketch without points; `page_command` makes the page on which they are placed.
     """
     unlocated = [
         pair
@@ -245,5 +205,8 @@ def true_identities(
     ]
     if unlocated:
         raise InputError(sketch_problems(unlocated, "evaluation.identity", page_command))
-    embeddings = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
-    return identity_scores(embeddings, gallery.features, subset_masks(gallery.subset))
+    points = stack_points(people, landmarks, "photo")
+    photos = np.stack([read_image(pair, "photo") for pair in people])  # [N, H, W, 3]
+    gallery = Gallery(*ids_and_subsets(people), faces.embed(photos, points), points)
+    drawn = faces.embed(stack_sketches(people), stack_points(people, landmarks, "sketch"))
+    return gallery, identity_scores(drawn, gallery.features, subset_masks(gallery.subset))

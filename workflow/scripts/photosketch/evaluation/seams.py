@@ -28,7 +28,7 @@ import pandas as pd
 from photosketch.configuration.settings import FRAMES
 from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.data.pairs import Pair, read_image
-from photosketch.geometry.patches import PATCHES, corners, patches_of
+from photosketch.geometry.patches import PATCHES, Patch, corners, patches_of
 from photosketch.landmarks.table import stack_points
 from photosketch.parsing.labels import BACKGROUND
 
@@ -78,6 +78,10 @@ class Border:
     across: Places
     beside: Places
 
+    def ratio(self, gradient: Field) -> float:
+        """Of the steps across and beside the border; gradient [H * W, 2] of a sketch."""
+        return self.across.mean_step(gradient) / self.beside.mean_step(gradient)
+
 
 @dataclass(frozen=True)
 class Seams:
@@ -116,10 +120,9 @@ def seams_of(
     people: Sequence[Pair],
     landmarks: Mapping[str, pd.DataFrame],
     labels: Mapping[str, Mapping[str, Labels]],
-    frame: int = FRAMES[0],
+    frame: int,
 ) -> Seams:
-    """From landmark tables by subset, and the photos' labels by subset and id; `frame` as in
-    `Seams.of`."""
+    """From landmark tables by subset, and the photos' labels by subset and id."""
     return Seams.of(
         stack_points(people, landmarks, "photo"),
         np.stack([labels[pair.subset][pair.id] for pair in people]),
@@ -135,23 +138,20 @@ def borders_of(
 
     points [5, 2] and labels [H, W] of the photo.
     """
-    height, width = labels.shape
-    rectangles = [
-        rectangle_distance(corner, (patch.width, patch.height), labels.shape)
-        for corner, patch in zip(
-            corners(points, (width, height), frame), patches_of(frame), strict=True
-        )
-    ]
+    found = corners(points, labels.shape[::-1], frame)
+    places = zip(found, patches_of(frame), strict=True)
+    rectangles = [rectangle_distance(*place, labels.shape) for place in places]
     outline = outline_distance(labels != BACKGROUND)
-    distances = [*rectangles, outline]
     to_rectangle = np.min(np.abs(rectangles), axis=0)
     to_any = np.minimum(to_rectangle, np.abs(outline))
     inside = np.zeros(labels.shape, bool)
     inside[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN] = True
-    loudness = loudness_of(sketch)
+    # the largest gradient near each pixel
+    around = np.ones((2 * _AROUND + 1, 2 * _AROUND + 1), np.uint8)
+    loudness = cv2.dilate(np.hypot(*np.moveaxis(gradient_of(sketch), -1, 0)), around)
 
     borders: list[Border | None] = []
-    for name, distance in zip(BORDERS, distances, strict=True):
+    for name, distance in zip(BORDERS, [*rectangles, outline], strict=True):
         off = np.abs(distance)
         across = inside & (off < ACROSS)
         if name == OUTLINE:
@@ -166,18 +166,18 @@ def borders_of(
         quiet = loudness <= max(fewest, min(_QUIET, float(np.median(levels))))
         # smoothed, because an outline follows pixels in steps
         smooth = cv2.GaussianBlur(distance, (0, 0), _SIGMA)
-        sides = Places.of(across & quiet, smooth), Places.of(beside & quiet, smooth)
-        borders.append(Border(*sides) if len(sides[1].pixels) else None)
+        border = Border(Places.of(across & quiet, smooth), Places.of(beside & quiet, smooth))
+        borders.append(border if len(border.beside.pixels) else None)
     return borders
 
 
-def rectangle_distance(corner: np.ndarray, size: tuple[int, int], shape: tuple[int, ...]) -> Field:
-    """The distance in pixels of each pixel of an image [H, W] from a rectangle's border, negative
-    inside; the rectangle has a `size` (width, height) and its top left pixel at `corner` (x, y)."""
-    (left, top), (width, height) = corner, size
+def rectangle_distance(corner: np.ndarray, patch: Patch, shape: tuple[int, ...]) -> Field:
+    """The distance in pixels of each pixel of an image [H, W] from the border of a patch with its
+    top left pixel at `corner` (x, y), negative inside."""
+    left, top = corner
     y, x = np.ogrid[: shape[0], : shape[1]]
-    beyond_x = np.abs(x - (left + (width - 1) / 2)) - width / 2
-    beyond_y = np.abs(y - (top + (height - 1) / 2)) - height / 2
+    beyond_x = np.abs(x - (left + (patch.width - 1) / 2)) - patch.width / 2
+    beyond_y = np.abs(y - (top + (patch.height - 1) / 2)) - patch.height / 2
     outside = np.hypot(np.maximum(beyond_x, 0), np.maximum(beyond_y, 0))
     return outside + np.minimum(np.maximum(beyond_x, beyond_y), 0)
 
@@ -187,23 +187,14 @@ def outline_distance(head: Mask) -> Field:
     the image if the mask has no outline."""
     if head.all() or not head.any():
         return np.full(head.shape, float(sum(head.shape)))
-    # to the nearest pixel of the other side; the outline is half a pixel closer
-    to_head, to_background = (
-        cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        for side in (~head, head)
-    )
-    # the last digits depend on the buffer's place in memory; the exact squares are integers
-    to_head, to_background = (
-        np.sqrt(np.rint(side.astype(np.float64) ** 2)) for side in (to_head, to_background)
-    )
-    return np.where(head, 0.5 - to_background, to_head - 0.5)
 
+    def to_other_side(side: Mask) -> Field:
+        found = cv2.distanceTransform(side.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        # the last digits depend on the buffer's place in memory; the exact squares are integers
+        return np.sqrt(np.rint(found.astype(np.float64) ** 2))
 
-def loudness_of(sketch: Image) -> Field:
-    """The largest gradient of a sketch [H, W] near each pixel, in gray levels per pixel."""
-    gradient = gradient_of(sketch)
-    around = np.ones((2 * _AROUND + 1, 2 * _AROUND + 1), np.uint8)
-    return cv2.dilate(np.hypot(gradient[..., 0], gradient[..., 1]), around)
+    # the outline is half a pixel closer than the nearest pixel of the other side
+    return np.where(head, 0.5 - to_other_side(head), to_other_side(~head) - 0.5)
 
 
 def gradient_of(sketch: Image) -> Field:
@@ -216,11 +207,8 @@ def gradient_of(sketch: Image) -> Field:
 
 def _ratios(sketches: np.ndarray, borders: Sequence[Sequence[Border | None]]) -> np.ndarray:
     """The ratio of each border of sketches [N, H, W], [N, 5]; NaN for a border that is None."""
-    ratios = np.full((len(sketches), len(BORDERS)), np.nan)
-    for index, (sketch, own) in enumerate(zip(sketches, borders, strict=True)):
+    ratios = []
+    for sketch, own in zip(sketches, borders, strict=True):
         gradient = gradient_of(sketch).reshape(-1, 2)
-        for place, border in enumerate(own):
-            if border is not None:
-                steps = [side.mean_step(gradient) for side in (border.across, border.beside)]
-                ratios[index, place] = steps[0] / steps[1]
-    return ratios
+        ratios.append([np.nan if border is None else border.ratio(gradient) for border in own])
+    return np.array(ratios)

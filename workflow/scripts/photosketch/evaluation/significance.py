@@ -22,8 +22,11 @@ from photosketch.evaluation.intervals import LEVEL, Spread, interval, verdict
 from photosketch.jobs.threads import workers
 
 DRAWS = 200
-WHICH = ["ablation", "reference", "subset", "metric", "role", "seeds", "level"]
-COLUMNS = [*WHICH, "difference", "run_low", "run_high", "run_verdict", "low", "high", "verdict"]
+COLUMNS = [
+    *("ablation", "reference", "subset", "metric", "role", "seeds", "level", "difference"),
+    *("run_low", "run_high", "run_verdict", "low", "high", "verdict"),
+]
+Scores = dict[tuple[str, str], np.ndarray]  # (subset or `all`, metric) -> [B], by resample
 
 
 def resample(subset: np.ndarray, draws: int = DRAWS, seed: int = 0) -> np.ndarray:
@@ -44,51 +47,41 @@ def resampled_scores(
     subset: np.ndarray,
     counts: np.ndarray,
     threads: int = 1,
-) -> dict[tuple[str, str], np.ndarray]:
+) -> Scores:
     """Every metric of one run in every resample, the mean over its epochs.
 
     real [N, d], generated [E, N, d]: features; images: metrics of single images, [E, N] each;
-    subset [N]; counts [B, N] as from `resample`. The result: (subset or `all`, metric) -> [B]; the
-    first value is that of the sample itself. Distances are NaN in resamples of a single image.
-    Means are over the images with a value (`seam` can be missing), as in the table of scores, and
-    NaN in resamples without any.
+    subset [N]; counts [B, N] as from `resample`. The first value is that of the sample itself.
+    Distances are NaN in resamples of a single image. Means are over the images with a value (`seam`
+    can be missing), as in the table of scores, and NaN in resamples without any.
     """
     masks = subset_masks(subset)
-    products = InnerProducts.of(real, real)
+
+    def distances(products: InnerProducts, drawn: np.ndarray) -> dict[tuple[str, str], float]:
+        found = {}
+        for name, mask in masks.items():
+            rows = np.flatnonzero(mask & (drawn > 0))
+            for metric, value in weighted_distances(products.select(rows), drawn[rows]).items():
+                found[name, metric] = value
+        return found
+
     with workers(threads) as pool:  # numpy's decompositions run in parallel
-        epochs = [
-            pd.DataFrame(
-                list(pool.map(partial(_distances, products.against(real, features), masks), counts))
-            )
-            for features in generated
-        ]
-    means = sum(epochs) / len(epochs)
-    alone = {name: (counts[:, mask] > 0).sum(axis=1) < 2 for name, mask in masks.items()}  # [B]
-    scores = {
-        (name, metric): np.where(alone[name], np.nan, values)
-        for (name, metric), values in means.items()
-    }
+        epochs = []
+        for features in generated:
+            of_epoch = partial(distances, InnerProducts.of(real, features))
+            epochs.append(pd.DataFrame(list(pool.map(of_epoch, counts))))
+    scores = {}
+    for (name, metric), values in (sum(epochs) / len(epochs)).items():
+        alone = (counts[:, masks[name]] > 0).sum(axis=1) < 2  # [B]
+        scores[name, metric] = np.where(alone, np.nan, values)
     for metric, values in images.items():
         by_image = values.mean(axis=0)  # [N]
-        known = ~np.isnan(by_image)
         for name, mask in masks.items():
-            measured = mask & known
+            measured = mask & ~np.isnan(by_image)
             weights = counts[:, measured]
             total, number = weights @ by_image[measured], weights.sum(axis=1)
             missing = np.full(len(counts), np.nan)
             scores[name, metric] = np.divide(total, number, out=missing, where=number > 0)
-    return scores
-
-
-def _distances(
-    products: InnerProducts, masks: Mapping[str, np.ndarray], counts: np.ndarray
-) -> dict[tuple[str, str], float]:
-    """The distances of one resample by (subset, metric)."""
-    scores = {}
-    for name, mask in masks.items():
-        rows = np.flatnonzero(mask & (counts > 0))
-        distances = weighted_distances(products.select(rows), counts[rows])
-        scores.update({(name, metric): value for metric, value in distances.items()})
     return scores
 
 
@@ -104,11 +97,9 @@ def spread_over_images(
     draws = method[:, 1:].mean(axis=0) - reference[:, 1:].mean(axis=0)  # [B - 1]
     draws = draws[np.isfinite(draws)]
     freedom = images - subsets
-    if not freedom or len(draws) < 2:
-        return Spread(float("nan"), float("nan"))
-    largest = max(np.nanmax(np.abs(runs)) for runs in (method, reference))
-    if np.ptp(draws) <= 1e-9 * largest:
-        return Spread(float("nan"), float("nan"))
+    largest = np.nan_to_num(np.abs(np.vstack([method, reference]))).max()
+    if not freedom or len(draws) < 2 or np.ptp(draws) <= 1e-9 * largest:
+        return Spread(np.nan, np.nan)
     variance = float(draws.var(ddof=1)) * images / freedom
     return Spread(variance, 1 / (1 / freedom + 1 / (len(draws) - 1)))
 
@@ -121,8 +112,7 @@ def spread_over_seeds(sides: Sequence[np.ndarray], paired: bool = False) -> Spre
     the interaction of run and image, so both together are rather too wide than too narrow.
     """
     if paired:
-        method, reference = sides
-        sides = [method[:, :1] - reference[:, :1]]
+        sides = [sides[0] - sides[1]]
     parts = [Spread(float(runs[:, 0].var(ddof=1)) / len(runs), len(runs) - 1) for runs in sides]
     variance = sum(part.variance for part in parts)
     if not variance:
@@ -131,7 +121,7 @@ def spread_over_seeds(sides: Sequence[np.ndarray], paired: bool = False) -> Spre
 
 
 def differences(
-    runs: Mapping[str, Sequence[Mapping[tuple[str, str], np.ndarray]]],
+    runs: Mapping[str, Sequence[Scores]],
     subset: np.ndarray,
     pairs: Sequence[tuple[str, str]],
     lower_is_better: Container[str],
@@ -154,35 +144,28 @@ def differences(
     verdict (over test images and seeds: about the methods; NaN, and so undecided, if a side with
     seeds has only one seed).
     """
-    outside = [name for name in runs if name in fixed or name in points]
-    family = [pair for pair in pairs if not set(pair) & set(outside)]
+    family = [pair for pair in pairs if not any(name in fixed or name in points for name in pair)]
     sizes = {name: (int(mask.sum()), 1) for name, mask in subset_masks(subset).items()}
     sizes[POOLED] = (len(subset), len(sizes) - 1)
     rows = []
-    for name, reference in pairs:
-        own = runs[name]
-        for place, metric in own[0]:
-            method = np.stack([scores[place, metric] for scores in own])
-            other = np.stack([scores[place, metric] for scores in runs[reference]])
-            is_primary = metric == primary and place == POOLED and (name, reference) in family
+    for pair in pairs:
+        for place, metric in runs[pair[0]][0]:
+            method, other = (
+                np.stack([scores[place, metric] for scores in runs[name]]) for name in pair
+            )
+            sides = zip(pair, (method, other), strict=True)
+            trained = [own for name, own in sides if name not in fixed]
+            is_primary = metric == primary and place == POOLED and pair in family
             level = 1 - (1 - LEVEL) / len(family) if is_primary else LEVEL
             estimate = float(method[:, 0].mean() - other[:, 0].mean())
             on_images = spread_over_images(method, other, *sizes[place])
-            run_low, run_high = interval(estimate, level, on_images)
-            low = high = float("nan")
-            sides = {name: method, reference: other}
-            trained = [values for side, values in sides.items() if side not in fixed]
+            on_run, on_methods = interval(estimate, level, on_images), (np.nan, np.nan)
             if trained and min(map(len, trained)) > 1:
-                on_seeds = spread_over_seeds(trained, (name, reference) in paired)
-                low, high = interval(estimate, level, on_images, on_seeds)
+                on_seeds = spread_over_seeds(trained, pair in paired)
+                on_methods = interval(estimate, level, on_images, on_seeds)
+            role = "primary" if is_primary else "descriptive"
+            seeds = 0 if pair[0] in fixed else len(method)
             lower = metric in lower_is_better
-            role, count = (
-                "primary" if is_primary else "descriptive",
-                0 if name in fixed else len(own),
-            )
-            on_run = (run_low, run_high, verdict(run_low, run_high, lower))
-            on_methods = (low, high, verdict(low, high, lower))
-            count = 0 if name in fixed else len(own)
-            which = (name, reference, place, metric, role, count, level)
-            rows.append((*which, estimate, *on_run, *on_methods))
+            found = [(*ends, verdict(*ends, lower)) for ends in (on_run, on_methods)]
+            rows.append((*pair, place, metric, role, seeds, level, estimate, *found[0], *found[1]))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -39,22 +39,21 @@ def sketch_codes(drawn: Mapping[str, Samples]) -> pd.DataFrame:
 def read_votes(paths: Iterable[str | Path], codes: pd.DataFrame) -> pd.DataFrame:
     """The table of votes of all files; `codes`: as from `sketch_codes`.
 
-    Raises InputError with every problem: a file that is not a file of votes, votes on sketches that
-    the run does not have, and a voter with two votes on the same two sketches.
+    Raises InputError with every file that is not one of votes or has votes on sketches that the run
+    does not have, and every voter with two votes on the same two sketches.
     """
     sketches = codes.set_index("code")
+    needed = f"columns {','.join(COLUMNS)}; choices {', '.join(WON_BY_LEFT)}; at least one row"
     tables, problems = [], []
     for path in paths:
         try:
             table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            is_like_votes = tuple(table) == COLUMNS and set(table["choice"]) <= set(WON_BY_LEFT)
+            if table.empty or not is_like_votes:
+                raise ValueError(needed)
         except (OSError, ValueError) as error:
-            problems.append(f"{path}: cannot be read ({error}); save it from the page again")
-            continue
-        is_like_votes = tuple(table) == COLUMNS and set(table["choice"]) <= set(WON_BY_LEFT)
-        if table.empty or not is_like_votes:
             problems.append(
-                f"{path}: is not a file of votes (columns {','.join(COLUMNS)}; choices "
-                f"{', '.join(WON_BY_LEFT)}; at least one row); save it from the page again"
+                f"{path}: is not a file of votes ({error}); save it from the page again"
             )
             continue
         left, right = (
@@ -68,13 +67,12 @@ def read_votes(paths: Iterable[str | Path], codes: pd.DataFrame) -> pd.DataFrame
                 "`snakemake votes` makes, or remove the file from evaluation.votes"
             )
             continue
-        tables.append(
-            table.assign(**left[PERSON], left=left["method"], right=right["method"], file=str(path))
-        )
+        methods = {"left": left["method"], "right": right["method"]}
+        tables.append(table.assign(**left[PERSON], **methods, file=str(path)))
     if problems:
         raise InputError(problems)
     votes = pd.concat(tables, ignore_index=True)
-    again = votes.assign(_pair=_pairs(votes)).duplicated(["voter", "_pair"], keep=False)
+    again = votes.assign(pair=_pairs(votes)).duplicated(["voter", "pair"], keep=False)
     for voter, own in votes[again].groupby("voter", sort=False):
         problems.append(
             f"{', '.join(own['file'].unique())}: {voter} votes more than once on the same two "
@@ -160,9 +158,7 @@ def spread(votes: pd.DataFrame, influence: np.ndarray) -> Spread:
     if not freedom.min() or not influence.any():  # one person, or equal votes
         return Spread(float("nan"), float("nan"))
     parts = np.array([(by**2).sum() for by in sums]) * (freedom + 1) / freedom
-    variance = parts[0]
-    if len(parts) > 1:
-        variance = max(parts[0] + parts[1] - parts[2], *parts[:2])
+    variance = max(parts[0] + parts[1] - parts[2], *parts[:2]) if len(parts) > 1 else parts[0]
     return Spread(float(variance), float(variance**2 / (parts**2 / freedom).sum()))
 
 
@@ -174,8 +170,8 @@ def with_interval(
 
 
 def expected_half_width(methods: int, people: int, voters: int) -> float:
-    """The smallest half-width of the 95% interval of a method's share of wins: for equal methods,
-    if voters and people do not differ."""
+    """The smallest half-width of the 95% interval of a method's share of wins: for equal methods
+    and equal voters and people."""
     return 1.96 * 0.5 / (voters * people * (methods - 1)) ** 0.5
 
 

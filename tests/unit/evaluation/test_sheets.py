@@ -1,10 +1,13 @@
-"""The contact sheet of seams."""
+"""The contact sheets of seams and of memory. Each drawing has its own gray level, which shows its
+place on the sheet."""
 
 import numpy as np
 
-from photosketch.data.pairs import Pair
-from photosketch.evaluation.seam_sheet import colour_of, seam_sheet, with_borders
+from photosketch.data.pairs import Pair, read_image
+from photosketch.evaluation.files import Features
+from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.seams import Border, Places, Seams
+from photosketch.evaluation.sheets import colour_of, memory_sheet, seam_sheet, with_borders
 
 
 def border(pixels: list[int]) -> Border:
@@ -25,7 +28,6 @@ def test_borders_are_coloured_by_their_ratio_and_nothing_else_is() -> None:
 
 
 def test_the_worst_come_first(listed: list[Pair]) -> None:
-    """Each drawing has its own gray level, which shows its place on the sheet."""
     drawn = np.stack([np.full((250, 200), gray, np.uint8) for gray in (50, 100, 150)])
     for sketch, step in zip(drawn, (0, 40, 20), strict=True):
         sketch[:, 100:] += step
@@ -36,3 +38,18 @@ def test_the_worst_come_first(listed: list[Pair]) -> None:
     sheet = np.asarray(seam_sheet("title", listed, drawn, seams))
     places = [np.argwhere((sheet == gray).all(axis=2))[0].tolist() for gray in (100, 150, 50)]
     assert places == sorted(places)  # two in the first row, one in the second row
+
+
+def test_the_most_suspicious_come_first_beside_their_nearest(listed: list[Pair]) -> None:
+    drawn = np.stack([np.full((250, 200), gray, np.uint8) for gray in (50, 90)])
+    ids, subset = np.array(["1", "2"]), np.array(["AR", "AR"])
+    training = Features(ids[:1], subset[:1], np.array([[0.0, 0]]))
+    real = Features(ids, subset, np.array([[4.0, 0], [0, 4]]))
+    memory = Memory(training, real, np.full(2, 0.5))
+    features = np.array([[0, 3.0], [0, 1]])
+    sheet = np.asarray(memory_sheet("local", listed[:2], listed[2:], drawn, features, memory))
+    places = [np.argwhere((sheet == gray).all(axis=2))[0, 1] for gray in (90, 50)]
+    assert places == sorted(places)
+    nearest = sheet[:, places[0] + 208 : places[0] + 408]  # beside the first drawing
+    true = read_image(listed[2], "sketch")
+    assert any((nearest[y : y + 250] == true[..., None]).all() for y in range(len(nearest) - 249))
