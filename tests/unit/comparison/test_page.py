@@ -12,7 +12,7 @@ from PIL import Image
 
 from photosketch.comparison import page
 from photosketch.comparison.files import devices
-from photosketch.comparison.summary import Comparison, Provenance, Published
+from photosketch.comparison.summary import Choice, Comparison, Published
 from photosketch.comparison.tables import Table
 from support import comparisons
 
@@ -37,9 +37,8 @@ def compared(seeds=(0,), epochs=(8, 16), note: str = "", **fields: Any) -> Compa
         epochs=epochs,
         note=note,
     )
-    provenance = Provenance("demo", {"Commit": "0123, clean"}, HPARAMS, "run: demo")
-    fields = {"references": REFERENCES, "provenance": provenance} | fields
-    return comparisons.compared(scores, **fields)
+    others = {"references": REFERENCES, "facts": {"Commit": "0123, clean"}, "hparams": HPARAMS}
+    return comparisons.compared(scores, **others | fields)
 
 
 def markdown(*arguments: Any, **fields: Any) -> str:
@@ -97,7 +96,7 @@ def shown(tmp_path: Path):
         curves = [picture(10), *([picture(20)] if chosen else [])]
         text = page.index_html(
             comparison,
-            {"Metrics": [TABLE], "Differences": more, **{name: [] for name in sweeps}},
+            {"Metrics": [TABLE], "Differences": more, **{name: [] for name in (*sweeps, "Curves")}},
             {"Curves": curves, **{name: [picture(30)] for name in sweeps}},
             ["a/fid.csv", "a/grid_CUHK.png"],
         )
@@ -171,6 +170,50 @@ def test_what_a_run_has_besides_gets_its_section_and_its_link(shown) -> None:
     assert not titles & set(plain.words)
 
 
+VERDICTS_ON = pd.DataFrame(
+    {
+        "ablation": ["glad", "local", "both"],
+        "metric": "fid",
+        "role": "primary",
+        "reference": "baseline",
+        "run_verdict": ["worse", "better", "better"],
+        "verdict": ["undecided", "better", "undecided"],
+    }
+)
+
+
+def concluded(seeds=(0,), epochs=(5, 10, 15), photo: float = 10.0, pairs: int = 20) -> str:
+    references = pd.DataFrame({"name": ["photo in gray"], "subset": ["all"], "fid": [photo]})
+    scores = comparisons.scores(
+        lambda index, *_: 30.0 - index,
+        ("baseline", "glad", "local", "both"),
+        seeds=seeds,
+        epochs=epochs,
+    )
+    choice = Choice("fid", scores.assign(n=pairs))
+    fields = {"references": references, "differences": VERDICTS_ON, "choice": choice}
+    return " ".join(page.conclusion(comparisons.compared(scores, **fields)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected", "not_expected"),
+    [
+        ({}, "both has the lowest FID: 27.00 on 12 test people with seed 0.", "evaluated"),
+        ({}, "Compared with baseline in FID, local and both are better; glad is worse.", "few"),
+        ({}, "One seed: another run", "undecided"),
+        ({"seeds": (0, 1)}, "local is better; glad and both are undecided.", "One seed"),
+        ({}, "photo in gray has a lower FID (10.00) than every drawn sketch", "validation"),
+        ({"photo": 27.5}, "lowest", "photo in gray"),
+        ({"epochs": (5, 10)}, "With 2 evaluated epochs, the scatter over epochs is", "validation"),
+        ({"pairs": 19}, "19 validation pairs are too few", "scatter"),
+    ],
+)
+def test_the_conclusion_follows_from_the_numbers(asked, expected, not_expected) -> None:
+    text = concluded(**asked)
+    assert expected in text
+    assert not_expected not in text
+
+
 def test_random_features_are_labelled(shown) -> None:
     assert "not comparable" in markdown(note="not comparable")
     assert "not comparable." in shown(compared(note="not comparable")).words
@@ -188,8 +231,8 @@ FLIP = COMMON | {"jitter": 286, "flip": True}
             {"l1 100, lr 0.001", "l1 100, glad 0.5, lr 0.0001", "epochs 12, glad_form squared"},
         ),
         (
-            {"baseline": FLIP, "<local>": COMMON},  # one ablation's setting is not shared
-            {"l1 100, jitter 286, flip True", "l1 100, jitter off, flip off", "epochs 12"},
+            {"baseline": FLIP, "<local>": FLIP | {"flip": False}},
+            {"l1 100, flip True", "l1 100, flip False", "epochs 12, jitter 286"},
         ),
         (
             {"baseline": COMMON, "<local>": COMMON | {"decoder": "resize"}},
@@ -198,8 +241,7 @@ FLIP = COMMON | {"jitter": 286, "flip": True}
     ],
 )
 def test_the_page_tells_the_ablations_settings_from_the_common_ones(shown, hparams, said) -> None:
-    provenance = Provenance("demo", {}, hparams, "")
-    assert said <= set(shown(compared(provenance=provenance)).words)
+    assert said <= set(shown(compared(hparams=hparams)).words)
 
 
 def test_the_page_asks_for_nothing_outside_itself(shown) -> None:
@@ -223,6 +265,5 @@ def test_the_page_counts_other_peoples_methods_beside_the_ablations(shown) -> No
 def test_devices_are_those_that_the_logs_name(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("using GPU 0: NVIDIA X\nepoch 1\n")
     (tmp_path / "b.log").write_text("no GPU visible: running on the CPU\n")
-    named = devices([tmp_path / "a.log", tmp_path / "b.log", tmp_path / "c.log"])
-    assert named.startswith("NVIDIA X, CPU (")
+    assert devices(sorted(tmp_path.glob("*.log"))).startswith("NVIDIA X, CPU (")
     assert "unknown" in devices([])
