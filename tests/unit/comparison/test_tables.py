@@ -286,8 +286,8 @@ def test_costs_add_up_over_the_jobs_of_a_rule(tmp_path: Path) -> None:
     ],
 )
 def test_a_value_near_zero_does_not_give_a_table_more_decimals(means, value, shown) -> None:
-    summary = pd.DataFrame({"all": means, "all_last": means})
-    assert tables.number(summary, value) == shown
+    scores = comparisons.scores(lambda index, *_: means[index], counts={"AR": 9, "all": 9})
+    assert tables.number(comparisons.compared(scores), value) == shown
     kid = tables.BY_KEY["kid"]
     assert tables.in_unit(kid, -1.2e-17, 1e-17) == "0.00"
     assert tables.in_unit(kid, 1e-9, 1e-9) == "0.00000100"

@@ -66,9 +66,8 @@ def panels(
 ) -> tuple[Figure, list[Axes], dict[str, Any]]:
     """A figure of `count` panels, `across` in a row, of `size` (width, height) in inches each.
 
-    Above the panels are the heading, the texts (each with its colour; empty ones are left out) in
-    lines `line` inches apart, and room for a legend; the last value places the legend. To be called
-    within STYLE.
+    Above them are the heading, the texts (each with its colour; empty ones are left out) in lines
+    `line` inches apart, and room for a legend; the last value places it. To be called within STYLE.
     """
     down = math.ceil(count / across)
     width = size[0] * across
@@ -97,8 +96,7 @@ def curves(comparison: Comparison) -> Figure:
 
     With several seeds the line is their mean, and the band spans lowest to highest. The values of a
     single epoch are dots above the ablations' names. Each panel has its own scale, because FID
-    cannot be compared between subsets. Methods, photos in gray and published values have no epochs
-    and are thin lines in the panels of their subsets.
+    cannot be compared between subsets. Values without epochs are thin lines.
     """
     scores, ablations, epochs = comparison.scores, comparison.ablations, comparison.epochs
     several, seeds = len(epochs) > 1, len(comparison.seeds)
@@ -126,11 +124,9 @@ def curves(comparison: Comparison) -> Figure:
 
 
 def validation_curves(choice: Choice) -> Figure:
-    """The pooled metric of the validation pairs over epochs, by which epochs are chosen.
-
-    One panel per ablation, all with the same scale. With several seeds: a thin line each, the band
-    from lowest to highest, and the mean. A ring marks the chosen epoch of each seed.
-    """
+    """The pooled metric of the validation pairs over epochs, by which epochs are chosen. One panel
+    per ablation, all with the same scale. With several seeds: a thin line each, the band from
+    lowest to highest, and the mean. A ring marks the chosen epoch of each seed."""
     metric = BY_KEY[choice.metric]
     pooled = choice.scores[choice.scores["subset"] == POOLED]
     ablations = pooled["ablation"].unique()
@@ -216,11 +212,9 @@ def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
 
 
 def _levels(axis: Axes, comparison: Comparison, subsets: Sequence[str]) -> None:
-    """Thin lines at values without epochs, each with its name on the right.
-
-    Methods and photos in gray: the values of the first subset. If a line would flatten the curves,
-    only its name is shown, at the edge. Published values: of the first subset that has a value.
-    """
+    """Thin lines at values without epochs, each with its name on the right. Methods and photos in
+    gray: the values of the first subset. If a line would flatten the curves, only its name is
+    shown, at the edge. Published values: of the first subset that has a value."""
     low, high = axis.get_ylim()
     span = high - low
     levels: list[tuple[float, str, Any]] = []  # value, name, the line's dashes (none: no line)

@@ -23,10 +23,8 @@ from photosketch.training.samples import read_samples
 
 
 def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any]) -> Comparison:
-    """`inputs`, `hp`: of the rule `compare`; `config`: the whole configuration.
-
-    Raises InputError if the files are not of one run and one evaluation.
-    """
+    """`inputs`, `hp`: of the rule `compare`; `config`: the whole configuration. Raises InputError
+    if the files are not of one run and one evaluation."""
     folder = Path(inputs.references).parents[1]
     ablations, seeds, subsets, epochs = (hp[k] for k in ("ablations", "seeds", "subsets", "epochs"))
     methods, points = hp["methods"], hp["points"]

@@ -21,7 +21,6 @@ from photosketch.jobs.job import counted
 FEW_EPOCHS = 3  # of fewer evaluated epochs the deviation says little
 VERDICTS = ("better", "worse", "undecided")
 FACES = 6  # pictures in the row above the table
-DOCS = "../../../docs"  # from a run's comparison
 # the page of the documentation on a section, by the first word of the section's title
 PAGES = {
     "Metrics": "metrics.md",
@@ -38,15 +37,15 @@ def conclusion(comparison: Comparison) -> list[str]:
     summary = comparison.summary
     lowest = summary.loc[summary[POOLED].idxmin()]
     sentences = [
-        f"{lowest['ablation']} has the lowest FID: {tables.number(summary, lowest[POOLED])} on "
+        f"{lowest['ablation']} has the lowest FID: {tables.number(comparison, lowest[POOLED])} on "
         f"{comparison.counts[POOLED]} test people with {seeds_in_words(comparison.seeds)}.",
         *_verdicts(comparison),
     ]
     photo = comparison.without_epochs(POOLED).get(PHOTOS)
     if photo is not None and photo < lowest[POOLED]:
         sentences.append(
-            f"The photo in gray has a lower FID ({tables.number(summary, photo)}) than every drawn "
-            "sketch: the generators are not trained enough yet."
+            f"The photo in gray has a lower FID ({tables.number(comparison, photo)}) than every "
+            "drawn sketch: the generators are not trained enough yet."
         )
     if comparison.choice and comparison.choice.too_few:
         pairs = comparison.choice.count
@@ -133,7 +132,6 @@ def index_html(
         # a cell's value, interval and mark, between which lines may break
         parts=partial(re.split, r" (?=\[)|(?<=\]) "),
         files=[Path(path).name for path in files],
-        docs=DOCS,
         settings={
             "Run": comparison.run,
             "Seeds": ", ".join(map(str, comparison.seeds)),

@@ -110,6 +110,12 @@ class Comparison:
                 summary[f"{subset}_chosen"] = summary["ablation"].map(means[subset])
         return summary
 
+    @cached_property
+    def smallest(self) -> float:
+        """The smallest mean FID. A mean below a hundred-thousandth of the largest counts as 0."""
+        means = self.summary[list(self.counts)].abs()
+        return means.where(means > 1e-5 * means.max().max()).min().min()
+
     def without_epochs(self, subset: str) -> dict[str, float]:
         """FID of a subset, or of `all`, by name: of methods and of real images, which have no
         epochs."""

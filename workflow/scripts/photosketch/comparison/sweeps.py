@@ -60,24 +60,21 @@ def table(comparison: Comparison, sweep: Sweep) -> tables.Table:
     these pairs chose."""
     summary, choice = comparison.summary.set_index("ablation"), comparison.choice
     best, sentence = best_on_validation(comparison, sweep)
-    head = [sweep.key, "ablation", "FID, all epochs"]
-    rows = [
-        [
-            str(point.value),
-            point.name if point.name == point.ablation else f"{point.ablation} ({point.name})",
-            tables.mean_and_deviation(comparison.summary, summary.loc[point.ablation], POOLED),
-        ]
-        for point in sweep.points
-    ]
+    head, chosen = [sweep.key, "ablation", "FID, all epochs"], []
     if choice:
         metric, fid = BY_KEY[choice.metric], BY_KEY["fid"]
         head += [f"{metric.heading}, validation pairs", "FID, chosen epochs"]
-        validation = _pooled(choice.at_epochs(choice.scores), metric)
-        test = _pooled(choice.at_epochs(comparison.scores), fid)
-        for row, point in zip(rows, sweep.points, strict=True):
-            mark = " lowest" if point == best else ""
-            row.append(tables.over_seeds(metric, validation[point.ablation]) + mark)
-            row.append(tables.over_seeds(fid, test[point.ablation]))
+        chosen.append((metric, _pooled(choice.at_epochs(choice.scores), metric)))
+        chosen.append((fid, _pooled(choice.at_epochs(comparison.scores), fid)))
+    rows = []
+    for point in sweep.points:
+        own = point.name == point.ablation
+        name = point.name if own else f"{point.ablation} ({point.name})"
+        mean = tables.mean_and_deviation(comparison, summary.loc[point.ablation], POOLED)
+        cells = [tables.over_seeds(metric, values[point.ablation]) for metric, values in chosen]
+        if point == best:
+            cells[0] += " lowest"
+        rows.append([str(point.value), name, mean, *cells])
     remark = sentence or (
         "Without validation pairs (dataset.validation) no value is called best: a choice by these "
         "test scores would be tuned on the test people."
@@ -91,11 +88,9 @@ def _title(sweep: Sweep) -> str:
 
 def figure(comparison: Comparison, sweep: Sweep) -> Figure:
     """A panel per metric of all subsets together, over the value. The line is the mean over epochs
-    and seeds, points are the seeds, and the dashed line is the reference.
-
-    The axis is logarithmic if the values are positive numbers that span a factor of 20. Values that
-    are not numbers are evenly spaced. A ring marks the best value on the validation pairs.
-    """
+    and seeds, points are the seeds, and the dashed line is the reference. The axis is logarithmic
+    if the values are positive numbers that span a factor of 20. Values that are not numbers are
+    evenly spaced. A ring marks the best value on the validation pairs."""
     metrics = tables.shown_metrics(comparison.scores)
     best, sentence = best_on_validation(comparison, sweep)
     epochs, seeds = epochs_in_words(comparison.epochs), seeds_in_words(comparison.seeds)

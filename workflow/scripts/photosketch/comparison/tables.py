@@ -119,7 +119,7 @@ def fid_table(comparison: Comparison) -> Table:
     """FID per subset for every method and the photos in gray, and published values."""
     counts, summary = comparison.columns, comparison.summary
     rows = [
-        [row["ablation"], *(mean_and_deviation(summary, row, subset) for subset in counts)]
+        [row["ablation"], *(mean_and_deviation(comparison, row, subset) for subset in counts)]
         for _, row in summary.iterrows()
     ]
     return Table(
@@ -139,10 +139,10 @@ def fid_table(comparison: Comparison) -> Table:
 
 def method_rows(comparison: Comparison, column: str) -> Rows:
     """A row per method of a column of the summary, such as `{}_last`, with a cell per subset."""
-    summary, subsets = comparison.summary, comparison.columns
+    columns = [column.format(subset) for subset in comparison.columns]
     return [
-        [row["ablation"], *(number(summary, row[column.format(subset)]) for subset in subsets)]
-        for _, row in summary.iterrows()
+        [row["ablation"], *(number(comparison, value) for value in row[columns])]
+        for _, row in comparison.summary.iterrows()
     ]
 
 
@@ -170,7 +170,7 @@ def fixed_rows(comparison: Comparison, metric: Metric = _FID, published: bool = 
         # the only subset of a run can have the value of `all`
         other = math.nan if comparison.parts else values.get(POOLED, math.nan)
         shown = [values.get(subset, other) for subset in comparison.columns]
-        rows.append([name, *(number(comparison.summary, value) for value in shown)])
+        rows.append([name, *(number(comparison, value) for value in shown)])
     return rows
 
 
@@ -297,21 +297,16 @@ def chosen_table(comparison: Comparison) -> Table:
     )
 
 
-def number(summary: pd.DataFrame, value: float) -> str:
-    """A value with two decimals, or with as many as the table's smallest mean needs for three
-    digits. A mean below a hundred-thousandth of the largest mean counts as 0."""
-    if math.isnan(value):
-        return "–"
-    means = summary[[name for name in summary if f"{name}_last" in summary]].abs()
-    smallest = means.where(means > 1e-5 * means.max().max()).min().min()
-    return f"{value:z.{_decimals(smallest)}f}"
+def number(comparison: Comparison, value: float) -> str:
+    """A FID with two decimals, or with as many as the smallest mean needs for three digits."""
+    return "–" if math.isnan(value) else f"{value:z.{_decimals(comparison.smallest)}f}"
 
 
-def mean_and_deviation(summary: pd.DataFrame, row: pd.Series, subset: str) -> str:
+def mean_and_deviation(comparison: Comparison, row: pd.Series, subset: str) -> str:
     """`28.43 ± 0.45`: the deviation over seeds; with one seed over epochs; with one epoch none."""
     deviations = [row[f"{subset}_seed_sd"], row[f"{subset}_epoch_sd"]]
     known = [value for value in deviations if not math.isnan(value)]
-    return " ± ".join(number(summary, value) for value in [row[subset], *known[:1]])
+    return " ± ".join(number(comparison, value) for value in [row[subset], *known[:1]])
 
 
 def over_seeds(metric: Metric, values: pd.Series) -> str:

@@ -1,7 +1,5 @@
-"""Contact sheets: groups of images in rows, with a title, a legend and captions.
-
-Images may have marks: crosses at points, and the local networks' rectangles.
-"""
+"""Contact sheets: groups of images in rows, with a title, a legend and captions. Images may have
+marks: crosses at points, and the local networks' rectangles."""
 
 import math
 import os
@@ -29,10 +27,8 @@ _TITLE, _LEGEND, _COLUMNS, _CAPTION_LINE = 36, 30, 26, 15  # heights of text lin
 
 @dataclass(frozen=True)
 class Group:
-    """Images side by side below two lines of text, `name` and `remark`.
-
-    All images of a sheet have the same size. With `alarm` the frame and the remark are red.
-    """
+    """Images side by side below two lines of text, `name` and `remark`. All images of a sheet have
+    the same size. With `alarm` the frame and the remark are red."""
 
     images: Sequence[Image.Image]
     name: str
@@ -60,10 +56,8 @@ def sheet(
     legend: Sequence[Key] = (),
     columns: Sequence[str] = (),
 ) -> Image.Image:
-    """Groups in rows, at most `across` in each, below a title and a legend.
-
-    `columns` are names for the images of a group, written above the first row.
-    """
+    """Groups in rows, at most `across` in each, below a title and a legend. `columns` are names for
+    the images of a group, written above the first row."""
     across = min(across, len(groups))
     width, height = groups[0].images[0].size
     caption = _CAPTION_LINE * (2 if any(group.remark for group in groups) else 1) + 5
