@@ -13,7 +13,6 @@ from selenium.webdriver import ActionChains
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from photosketch.comparison import page, tables
-from photosketch.comparison.summary import Provenance
 from photosketch.data import pairs
 from photosketch.training.samples import Samples, ids_and_subsets
 from support import comparisons
@@ -64,7 +63,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
         references=pd.DataFrame(
             [{"name": "photo in gray", "subset": s, "n": 4, "fid": 7.0} for s in ("AR", "all")]
         ),
-        provenance=Provenance("test", {}, {name: {"losses": {}} for name in METHODS}, "run: test"),
+        hparams={name: {"losses": {}} for name in METHODS},
         people=people,
         training=training,
         nearest={name: ["CUHK/0"] * len(people) for name in METHODS},
@@ -78,7 +77,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFram
     )
     figure = folder / "figure.png"
     Image.new("L", (40, 40)).save(figure)
-    shown = {"Metrics": [tables.metric_table(comparison)]}
+    shown = {"Metrics": [tables.metric_table(comparison)], "Curves": []}
     text = page.index_html(comparison, shown, {"Curves": [figure]}, [folder / "fid.csv"])
     (folder / "index.html").write_text(text, encoding="utf-8")
     return folder / "index.html", ssim
@@ -142,9 +141,7 @@ def test_a_link_opens_its_section_and_the_navigation_stays_in_view(opened: Any) 
     assert top == pytest.approx(0, abs=1)
 
 
-def test_the_table_of_fid_comes_first_and_sorts_by_number_with_pointer_and_keyboard(
-    opened: Any,
-) -> None:
+def test_the_table_of_fid_comes_first_and_sorts_by_number_with_pointer_and_keyboard(opened) -> None:
     assert find(opened, "main section").get_attribute("id") == "fid"
     assert first_cells(opened) == ["baseline", "local"]
     button = find(opened, ".grouped thead th.mean button")
@@ -165,9 +162,7 @@ def test_the_table_of_fid_comes_first_and_sorts_by_number_with_pointer_and_keybo
     assert ablation.get_attribute("aria-sort") is None
 
 
-def test_every_name_of_every_table_sorts_and_more_of_what_is_better_comes_first(
-    opened: Any,
-) -> None:
+def test_every_name_of_every_table_sorts_and_more_of_what_is_better_comes_first(opened) -> None:
     find(opened, "nav a[href='#metrics']").click()
     heads = opened.find_elements("css selector", ".sortable thead th")
     assert len(heads) == 1 + 3 + 6 + 5
@@ -309,9 +304,7 @@ def test_a_phone_needs_no_sideways_scrolling(opened: Any) -> None:
     assert box[2] <= 844
 
 
-def test_nothing_is_requested_from_outside(
-    browser: Any, written: tuple[Path, pd.DataFrame]
-) -> None:
+def test_nothing_is_requested_from_outside(browser, written) -> None:
     browser.get(written[0].as_uri())
     names = browser.execute_script(
         "return performance.getEntriesByType('resource').map(entry => entry.name)"

@@ -170,9 +170,7 @@ def test_the_true_sketch_is_shown_on_request_and_a_held_key_is_one_vote(page: Cl
     assert page.text("progress") == "0 of 6 votes"
 
 
-def test_no_name_of_a_method_and_no_other_file_is_in_the_page(
-    page: ClickPage, written: tuple[Path, Any]
-) -> None:
+def test_no_name_of_a_method_and_no_other_file_is_in_the_page(page, written) -> None:
     text = re.sub(r"data:image/[^\"]*", "", written[0].read_text())
     assert [name for name in METHODS if name in text] == []
     assert not re.findall(r"""(?:src|href)=["'](?!data:)[^"']+""", text)

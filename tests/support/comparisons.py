@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from photosketch.comparison.summary import Comparison, Provenance
+from photosketch.comparison.summary import Comparison
 
-NOTHING = pd.DataFrame({"name": [], "subset": []})
+NO_REFERENCES = pd.DataFrame(columns=["name", "subset", "fid", "kid", "fid_other"])
+NO_DIFFERENCES = pd.DataFrame(columns=["reference", "role"])
 
 
 def scores(
@@ -36,9 +37,18 @@ def scores(
 
 
 def compared(scores: pd.DataFrame, **fields: Any) -> Comparison:
-    nothing = Provenance("demo", {}, {}, "")
-    others = {"references": NOTHING, "differences": pd.DataFrame(), "provenance": nothing}
-    return Comparison(scores, **others | fields)
+    nothing = {"references": NO_REFERENCES, "differences": NO_DIFFERENCES}
+    return Comparison(scores, **nothing | fields)
+
+
+def texts(figure: Figure) -> str:
+    """The heading and the texts above the panels."""
+    return " ".join(text.get_text() for text in figure.texts)
+
+
+def titles(figure: Figure) -> list[str]:
+    """The headings of the visible panels."""
+    return [axis.get_title(loc="left") for axis in figure.axes if axis.get_visible()]
 
 
 def assert_nothing_overlaps(figure: Figure) -> None:

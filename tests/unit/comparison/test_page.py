@@ -1,8 +1,10 @@
 """The tables in Markdown and the page: complete, without other files, and with their remarks."""
 
 import base64
+import html
 import io
-from html.parser import HTMLParser
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from PIL import Image
 
 from photosketch.comparison import page
 from photosketch.comparison.files import devices
-from photosketch.comparison.summary import Comparison, Provenance, Published
+from photosketch.comparison.summary import Choice, Comparison, Published
 from photosketch.comparison.tables import Table
 from support import comparisons
 
@@ -37,73 +39,54 @@ def compared(seeds=(0,), epochs=(8, 16), note: str = "", **fields: Any) -> Compa
         epochs=epochs,
         note=note,
     )
-    provenance = Provenance("demo", {"Commit": "0123, clean"}, HPARAMS, "run: demo")
-    fields = {"references": REFERENCES, "provenance": provenance} | fields
-    return comparisons.compared(scores, **fields)
+    others = {"references": REFERENCES, "facts": {"Commit": "0123, clean"}, "hparams": HPARAMS}
+    return comparisons.compared(scores, **others | fields)
 
 
 def markdown(*arguments: Any, **fields: Any) -> str:
     return page.fid_markdown(compared(*arguments, **fields), [TABLE])
 
 
-class Reader(HTMLParser):
-    """Collects the cells of tables, the pictures, the text, and the addresses to fetch."""
+class Page:
+    """The cells of a page's tables, its texts, the shades of its pictures, and its addresses."""
 
     def __init__(self, text: str) -> None:
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self.shades: list[object] = []  # of each picture's first pixel
-        self.kinds: list[str] = []  # of each picture
-        self.references: list[str] = []
-        self.words: list[str] = []
-        self.tags: list[str] = []
-        self.cell_open = False
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value for name, value in attrs if value}
-        self.tags.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-            self.cell_open = True
-        fetched = {"src", "href", "srcset", "action", "poster"} & set(attributes)
-        self.references += [attributes[name] for name in fetched]
-        if tag == "img" and "src" in attributes:
-            kind, content = attributes["src"].split(",", 1)
-            self.kinds.append(kind)
-            picture = Image.open(io.BytesIO(base64.b64decode(content)))
-            self.shades.append(picture.convert("L").getpixel((0, 0)))
-
-    def handle_endtag(self, tag: str) -> None:
-        self.cell_open = self.cell_open and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-        if self.rows and self.cell_open:
-            self.rows[-1][-1] += data
+        seen = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
+        rows = re.findall(r"<tr\b.*?</tr>", seen, re.DOTALL)
+        cells = [re.findall(r"<t[dh]\b.*?</t[dh]>", row, re.DOTALL) for row in rows]
+        self.rows = [[html.unescape(re.sub("<[^>]*>", "", cell)) for cell in row] for row in cells]
+        self.words = [html.unescape(word) for word in re.split("<[^>]*>", seen)]
+        pictures = re.findall('<img[^>]* src="data:image/png;base64,([^"]*)"', seen)
+        decoded = [Image.open(io.BytesIO(base64.b64decode(picture))) for picture in pictures]
+        self.shades = [picture.getpixel((0, 0)) for picture in decoded]
+        self.addresses = re.findall(r'(?:src|href|srcset|action|poster)="([^"]+)"', text)
+        self.text = text
 
 
-@pytest.fixture
-def shown(tmp_path: Path):
-    """Reads the page of a comparison; pictures are known by their shades."""
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory):
+    """Writes and reads the page of a comparison; pictures are known by their shades."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for shade in (10, 20, 30):
+        Image.new("L", (4, 4), shade).save(folder / f"{shade}.png")
 
-    def picture(shade: int) -> Path:
-        Image.new("L", (4, 4), shade).save(tmp_path / f"{shade}.png")
-        return tmp_path / f"{shade}.png"
-
-    def read(comparison: Comparison, *more: Table, chosen: bool = False, sweeps=()) -> Reader:
-        curves = [picture(10), *([picture(20)] if chosen else [])]
+    def written(comparison: Comparison, *more: Table, chosen: bool = False, sweeps=()) -> Page:
+        curves = ["10.png", "20.png"] if chosen else ["10.png"]
+        pictures = {"Curves": [folder / name for name in curves]}
         text = page.index_html(
             comparison,
-            {"Metrics": [TABLE], "Differences": more, **{name: [] for name in sweeps}},
-            {"Curves": curves, **{name: [picture(30)] for name in sweeps}},
+            {"Metrics": [TABLE], "Differences": more, **{name: [] for name in (*sweeps, "Curves")}},
+            pictures | {name: [folder / "30.png"] for name in sweeps},
             ["a/fid.csv", "a/grid_CUHK.png"],
         )
-        return Reader(text)
+        return Page(text)
 
-    return read
+    return written
+
+
+@pytest.fixture(scope="module")
+def plain(shown) -> Page:
+    return shown(compared())
 
 
 def test_markdown_gives_mean_deviation_and_last_epoch_with_n_in_the_header() -> None:
@@ -139,8 +122,8 @@ def test_markdown_says_what_a_value_is(seeds, epochs, said) -> None:
 
 
 def test_the_page_holds_the_tables_and_every_picture(shown) -> None:
-    reader = shown(compared(published=[PUBLISHED]))
-    heads, kinds, baseline, local, photo, published, more_head, more = reader.rows
+    read = shown(compared(published=[PUBLISHED]))
+    heads, kinds, baseline, local, photo, published, more_head, more = read.rows
     assert heads == ["method", "CUHK n = 10", "AR n = 11", "all subsets n = 12"]
     assert kinds == ["mean ± s.d.", "epoch 16"] * 3
     assert baseline[1:3] == ["101.50 ± 0.71", "102.00"]
@@ -152,29 +135,72 @@ def test_the_page_holds_the_tables_and_every_picture(shown) -> None:
     assert more_head == ["", "<SSIM>"]
     assert more == ["baseline", "−0.5 [−1, 2] worse"]
     said = {"−0.5", "[−1, 2]", "worse", "A <remark>.", "A doubt.", "0123, clean"}
-    assert said <= set(reader.words)
-    assert any("report: A <report>." in text for text in reader.words)
-    assert reader.shades == pytest.approx([10], abs=2)
-    assert reader.kinds == ["data:image/png;base64"]
-    assert {"fid.csv", "grid_CUHK.png", "../../../docs/metrics.md"} <= set(reader.references)
+    assert said <= set(read.words)
+    assert any("report: A <report>." in text for text in read.words)
+    assert read.shades == [10]
+    assert {"fid.csv", "grid_CUHK.png", "../../../docs/metrics.md"} <= set(read.addresses)
 
 
-def test_what_a_run_has_besides_gets_its_section_and_its_link(shown) -> None:
-    plain = shown(compared())
+def test_what_a_run_has_besides_gets_its_section_and_its_link(shown, plain) -> None:
     full = shown(compared(), VERDICTS, chosen=True, sweeps=["Sweep weights"])
-    assert full.shades == pytest.approx([30, 10, 20], abs=2)
+    assert full.shades == [30, 10, 20]
     links = {"#differences", "#sweep-weights"}
-    assert links <= set(full.references)
-    assert not links & set(plain.references)
+    assert links <= set(full.addresses)
+    assert not links & set(plain.addresses)
     titles = {"Differences", "Sweep weights"}
     assert titles <= set(full.words)
     assert not titles & set(plain.words)
 
 
-def test_random_features_are_labelled(shown) -> None:
+VERDICTS_ON = pd.DataFrame(
+    {
+        "ablation": ["glad", "local", "both"],
+        "metric": "fid",
+        "role": "primary",
+        "reference": "baseline",
+        "run_verdict": ["worse", "better", "better"],
+        "verdict": ["undecided", "better", "undecided"],
+    }
+)
+
+
+@cache
+def concluded(seeds=(0,), epochs=(5, 10, 15), photo: float = 10.0, pairs: int = 20) -> str:
+    references = pd.DataFrame({"name": ["photo in gray"], "subset": ["all"], "fid": [photo]})
+    scores = comparisons.scores(
+        lambda index, *_: 30.0 - index,
+        ("baseline", "glad", "local", "both"),
+        seeds=seeds,
+        epochs=epochs,
+    )
+    choice = Choice("fid", scores.assign(n=pairs))
+    fields = {"references": references, "differences": VERDICTS_ON, "choice": choice}
+    return " ".join(page.conclusion(comparisons.compared(scores, **fields)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected", "not_expected"),
+    [
+        ({}, "both has the lowest FID: 27.00 on 12 test people with seed 0.", "evaluated"),
+        ({}, "Compared with baseline in FID, local and both are better; glad is worse.", "few"),
+        ({}, "One seed: another run", "undecided"),
+        ({"seeds": (0, 1)}, "local is better; glad and both are undecided.", "One seed"),
+        ({}, "photo in gray has a lower FID (10.00) than every drawn sketch", "validation"),
+        ({"photo": 27.5}, "lowest", "photo in gray"),
+        ({"epochs": (5, 10)}, "With 2 evaluated epochs, the scatter over epochs is", "validation"),
+        ({"pairs": 19}, "19 validation pairs are too few", "scatter"),
+    ],
+)
+def test_the_conclusion_follows_from_the_numbers(asked, expected, not_expected) -> None:
+    text = concluded(**asked)
+    assert expected in text
+    assert not_expected not in text
+
+
+def test_random_features_are_labelled(shown, plain) -> None:
     assert "not comparable" in markdown(note="not comparable")
     assert "not comparable." in shown(compared(note="not comparable")).words
-    assert not any("not comparable" in text for text in [markdown(), *shown(compared()).words])
+    assert not any("not comparable" in text for text in [markdown(), *plain.words])
 
 
 FLIP = COMMON | {"jitter": 286, "flip": True}
@@ -188,8 +214,8 @@ FLIP = COMMON | {"jitter": 286, "flip": True}
             {"l1 100, lr 0.001", "l1 100, glad 0.5, lr 0.0001", "epochs 12, glad_form squared"},
         ),
         (
-            {"baseline": FLIP, "<local>": COMMON},  # one ablation's setting is not shared
-            {"l1 100, jitter 286, flip True", "l1 100, jitter off, flip off", "epochs 12"},
+            {"baseline": FLIP, "<local>": FLIP | {"flip": False}},
+            {"l1 100, flip True", "l1 100, flip False", "epochs 12, jitter 286"},
         ),
         (
             {"baseline": COMMON, "<local>": COMMON | {"decoder": "resize"}},
@@ -198,18 +224,15 @@ FLIP = COMMON | {"jitter": 286, "flip": True}
     ],
 )
 def test_the_page_tells_the_ablations_settings_from_the_common_ones(shown, hparams, said) -> None:
-    provenance = Provenance("demo", {}, hparams, "")
-    assert said <= set(shown(compared(provenance=provenance)).words)
+    assert said <= set(shown(compared(hparams=hparams)).words)
 
 
-def test_the_page_asks_for_nothing_outside_itself(shown) -> None:
-    reader = shown(compared())
+def test_the_page_asks_for_nothing_outside_itself(plain) -> None:
     beside = ("../../../docs/", "fid.csv", "grid_CUHK.png")  # fetched only on a click
     inside = ("data:image/png;base64,", "data:image/webp;base64,", "data:,", "#", *beside)
-    assert reader.references
-    assert all(link.startswith(inside) for link in reader.references)
-    assert not {"iframe", "object"} & set(reader.tags)
-    assert not any(text in "".join(reader.words) for text in ("url(", "@import"))
+    assert plain.addresses
+    assert all(link.startswith(inside) for link in plain.addresses)
+    assert not any(text in plain.text for text in ("<iframe", "<object", "url(", "@import"))
 
 
 def test_the_page_counts_other_peoples_methods_beside_the_ablations(shown) -> None:
@@ -223,6 +246,5 @@ def test_the_page_counts_other_peoples_methods_beside_the_ablations(shown) -> No
 def test_devices_are_those_that_the_logs_name(tmp_path: Path) -> None:
     (tmp_path / "a.log").write_text("using GPU 0: NVIDIA X\nepoch 1\n")
     (tmp_path / "b.log").write_text("no GPU visible: running on the CPU\n")
-    named = devices([tmp_path / "a.log", tmp_path / "b.log", tmp_path / "c.log"])
-    assert named.startswith("NVIDIA X, CPU (")
+    assert devices(sorted(tmp_path.glob("*.log"))).startswith("NVIDIA X, CPU (")
     assert "unknown" in devices([])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from photosketch.comparison import tables
-from photosketch.comparison.summary import choose_epochs, summarise
+from photosketch.comparison.summary import Choice, summarise
 from photosketch.data.pairs import COLUMNS_OF_SUBSETS, RESERVED_SUBSETS
 from photosketch.evaluation.files import read_scores
 from photosketch.jobs.job import InputError
@@ -47,17 +47,15 @@ def read(folder: Path, ablations: dict[str, list[Fids]], **changes: object) -> p
     return read_scores(paths, list(ablations), [*range(len(first))], IMAGES, sorted(first[0]))
 
 
-@pytest.fixture
-def scores(tmp_path: Path) -> pd.DataFrame:
+@pytest.fixture(scope="module")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """Two ablations, two seeds, three epochs (written out of order)."""
     baseline = [{20: (2, 5, 8), 10: (1, 5, 7), 30: (6, 5, 9)}, dict.fromkeys(EPOCHS, (4, 7, 8))]
     local = [dict.fromkeys(EPOCHS, (9, 9, 9)), dict.fromkeys(EPOCHS, (1, 1, 1))]
-    return read(tmp_path, {"baseline": baseline, "local": local})
+    return read(tmp_path_factory.mktemp("scores"), {"baseline": baseline, "local": local})
 
 
-def test_scores_are_read_in_the_order_of_ablation_seed_epoch_and_subset(
-    scores: pd.DataFrame,
-) -> None:
+def test_scores_are_read_in_the_order_of_ablation_seed_epoch_and_subset(scores) -> None:
     assert len(scores) == 2 * 2 * 3 * 3
     first = scores.head(9)
     assert set(first["ablation"]) == {"baseline"} and set(first["seed"]) == {0}
@@ -67,24 +65,22 @@ def test_scores_are_read_in_the_order_of_ablation_seed_epoch_and_subset(
 
 
 def test_summary_has_means_deviations_and_the_last_epoch(scores: pd.DataFrame) -> None:
-    summary = summarise(scores, ["local", "baseline"], ["CUHK", "AR"])
+    summary = summarise(scores)
     names = [f"{s}{end}" for s in COUNTS for end in ("", "_epoch_sd", "_seed_sd", "_last")]
     assert summary.columns.tolist() == ["ablation", *names, "features", "note"]
-    assert summary["ablation"].tolist() == ["local", "baseline"]
+    assert summary["ablation"].tolist() == ["baseline", "local"]
     baseline = summary.set_index("ablation").loc["baseline"]
     assert baseline["CUHK"] == pytest.approx(3.5)  # seeds: (1 + 2 + 6) / 3 = 3 and 4
     assert baseline["CUHK_epoch_sd"] == pytest.approx(7**0.5 / 2)  # sqrt((4 + 1 + 9) / 2) and 0
     assert baseline["CUHK_seed_sd"] == pytest.approx(0.5**0.5)  # of 3 and 4
     assert baseline["CUHK_last"] == pytest.approx(5)  # of 6 and 4
     assert baseline[["AR", "all"]].tolist() == pytest.approx([6, 8])
-    assert summary["all"][0] == pytest.approx(5)
-    kid = summarise(scores, ["baseline"], ["CUHK", "AR"], metric="kid")
+    assert summary["all"][1] == pytest.approx(5)
+    kid = summarise(scores, "kid")
     assert kid["CUHK"][0] == pytest.approx(0.0035)
 
 
-def test_fid_of_other_people_is_a_mean_over_epochs_then_seeds_as_fid_is(
-    scores: pd.DataFrame,
-) -> None:
+def test_fid_of_other_people_is_a_mean_over_epochs_then_seeds_as_fid_is(scores) -> None:
     summary = compared(scores).summary.set_index("ablation")
     assert summary.loc["baseline", "CUHK_other"] == pytest.approx(13.5)  # 13 and 14
     assert summary.loc["local", "all_other"] == pytest.approx(15)
@@ -96,7 +92,7 @@ def test_fid_of_other_people_is_a_mean_over_epochs_then_seeds_as_fid_is(
 
 def test_no_subset_may_have_the_name_of_another_column(scores: pd.DataFrame) -> None:
     """`pairs` refuses every column name that is not of a subset."""
-    choice = choose_epochs(scores, "fid")
+    choice = Choice("fid", scores)
     summary = compared(scores, choice=choice).summary
     of_subsets = {form.format(subset) for form in COLUMNS_OF_SUBSETS for subset in COUNTS}
     others = set(summary.columns) - set(COUNTS)
@@ -105,7 +101,7 @@ def test_no_subset_may_have_the_name_of_another_column(scores: pd.DataFrame) -> 
 
 def test_deviations_are_empty_with_one_epoch_and_one_seed(tmp_path: Path) -> None:
     scores = read(tmp_path, {"baseline": [{10: (1, 2, 3)}]}, note="not comparable")
-    summary = summarise(scores, ["baseline"], ["CUHK", "AR"])
+    summary = summarise(scores)
     summary.to_csv(tmp_path / "fid.csv", index=False)
     header, row = (tmp_path / "fid.csv").read_text().splitlines()
     cells = dict(zip(header.split(","), row.split(","), strict=True))
@@ -124,7 +120,7 @@ def test_a_subset_named_na_or_by_a_number_is_kept_as_text(tmp_path: Path) -> Non
     )
     scores = read_scores([path], ["baseline"], [0], {"NA": 2, "007": 2}, [1])
     assert compared(scores).counts == {"NA": 2, "007": 2, "all": 4}
-    assert summarise(scores, ["baseline"], ["NA", "007"])["007"].tolist() == [2.5]
+    assert summarise(scores)["007"].tolist() == [2.5]
 
 
 ALIKE = {10: (1, 2, 3)}
@@ -170,9 +166,7 @@ def test_evaluations_that_were_not_made_alike_are_refused_all_at_once(tmp_path: 
         ({"fusion": "blend"}, "fusion None, not blend"),
     ],
 )
-def test_scores_that_were_made_with_something_else_are_refused(
-    tmp_path: Path, wanted: dict, said: str | None
-) -> None:
+def test_scores_that_were_made_with_something_else_are_refused(tmp_path, wanted, said) -> None:
     made = {"statistics": "instance", "epochs": 10, "lr_decay_epochs": 0, "losses": {"l1": 100.0}}
     path = write_scores(tmp_path / "evaluation", "a", 0, {1: (1, 1, 1)}, made_with=json.dumps(made))
     given = [path], ["a"], [0], IMAGES, [1], {"a": {**made, "features": "inception-tf", **wanted}}
@@ -188,10 +182,10 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
 ) -> None:
     validation = [{10: (0, 0, 5), 20: (9, 9, 3)}, {10: (0, 0, 2), 20: (0, 0, 6)}]
     validation_scores = read(tmp_path / "val", {"baseline": validation})
-    choice = choose_epochs(validation_scores, "fid")
+    choice = Choice("fid", validation_scores)
     assert choice.epochs["epoch"].tolist() == [20, 10]  # by the pooled FID, for each seed
     turned = validation_scores.assign(kid=-validation_scores["kid"])
-    assert choose_epochs(turned, "kid").epochs["epoch"].tolist() == [10, 20]
+    assert Choice("kid", turned).epochs["epoch"].tolist() == [10, 20]
     at_chosen = choice.at_epochs(scores)
     pooled = at_chosen[at_chosen["subset"] == "all"].set_index("seed")
     assert pooled["fid"].to_dict() == {0: 8, 1: 8}
@@ -201,28 +195,26 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
         | {"fid": [70.0, 80.0], "kid": 0.01, "kid_low": 0.005, "kid_high": 0.015}
     )
     of_baseline = scores[scores["ablation"] == "baseline"]
-    comparison = compared(of_baseline, references=references)
-    table = tables.chosen_table(comparison, choice)
+    comparison = compared(of_baseline, references=references, choice=choice)
+    table = tables.chosen_table(comparison)
     assert table.rows == [
         ["baseline", "20, 10", "8.00 ± 0.00", "8.00 ± 0.00", "8.00 ± 0.00"]
         + ["3.00 ± 1.41", "6.00 ± 1.41"],
         ["photo in gray", "–", "80.00", "80.00", "10.00 [5.00, 15.00]", "–", "70.00"],
     ]
     assert "lowest FID" in table.remarks[0]
-    by_kid = tables.chosen_table(comparison, replace(choice, metric="kid"))
+    by_kid = tables.chosen_table(replace(comparison, choice=replace(choice, metric="kid")))
     assert "lowest KID of" in by_kid.remarks[0]
 
 
-def test_methods_come_after_the_ablations_and_have_no_chosen_epoch(
-    tmp_path: Path, scores: pd.DataFrame
-) -> None:
+def test_methods_come_after_the_ablations_and_have_no_chosen_epoch(tmp_path, scores) -> None:
     fids = [{10: (9, 9, 9), 20: (1, 1, 1)}] * 2
     validation_scores = read(tmp_path / "val", {"baseline": fids, "local": fids})
     path = write_scores(tmp_path, "theirs", 0, {0: (7, 6, 5)})
     comparison = compared(
         scores,
         method_scores=read_scores([path], ["theirs"], [0], IMAGES, [0]),
-        choice=choose_epochs(validation_scores, "fid"),
+        choice=Choice("fid", validation_scores),
     )
     assert comparison.ablations == ["baseline", "local"]
     assert comparison.subsets == ["CUHK", "AR"]

@@ -7,9 +7,10 @@ import pytest
 from matplotlib.figure import Figure
 
 from photosketch.comparison import sweeps, tables
-from photosketch.comparison.summary import Comparison, choose_epochs
+from photosketch.comparison.summary import Choice, Comparison
 from photosketch.configuration.sweeps import Point, Sweep
 from support import comparisons
+from support.comparisons import texts, titles
 
 SWEEP = Sweep(
     "weights",
@@ -42,7 +43,7 @@ def scores(fid: tuple[float, ...], seeds: int, note: str = "") -> pd.DataFrame:
 def compared(seeds: int = 2, chosen_by: str | None = "fid", note: str = "") -> Comparison:
     return comparisons.compared(
         scores(TEST, seeds, note),
-        choice=choose_epochs(scores(VALIDATION, seeds), chosen_by) if chosen_by else None,
+        choice=Choice(chosen_by, scores(VALIDATION, seeds)) if chosen_by else None,
         reference="baseline",
     )
 
@@ -55,14 +56,9 @@ def drawn(figure: Figure) -> dict[str, list[tuple[float, float]]]:
     }
 
 
-def texts(figure: Figure) -> str:
-    return " ".join(text.get_text() for text in figure.texts)
-
-
 def test_a_panel_per_metric_has_means_seeds_and_the_reference_over_the_numbers() -> None:
     figure = sweeps.figure(compared(chosen_by=None), SWEEP)
-    titles = [axis.get_title(loc="left") for axis in figure.axes if axis.get_visible()]
-    assert titles == ["FID ↓", "KID ×1000 ↓", "SSIM ↑"]
+    assert titles(figure) == ["FID ↓", "KID ×1000 ↓", "SSIM ↑"]
     shown = drawn(figure)
     assert shown["mean"] == [(0, 39.5), (5, 34.5), (50, 19.5)]
     assert set(shown["each seed"]) >= {(0, 38.5), (0, 40.5), (50, 18.5), (50, 20.5)}
@@ -92,11 +88,11 @@ def test_the_best_value_is_that_of_the_validation_pairs(chosen_by: str) -> None:
 
 @pytest.mark.parametrize(("pairs", "few"), [(2, True), (19, True), (20, False), (188, False)])
 def test_fewer_than_twenty_validation_pairs_are_called_too_few(pairs: int, few: bool) -> None:
-    choice = choose_epochs(scores(VALIDATION, 1).assign(n=pairs), "fid")
-    comparison = compared()
+    choice = Choice("fid", scores(VALIDATION, 1).assign(n=pairs))
+    comparison = dataclasses.replace(compared(1), choice=choice)
     for text in (
-        sweeps.best_on_validation(comparison, choice, SWEEP).sentence,
-        tables.chosen_table(comparison, choice).remarks[0],
+        sweeps.best_on_validation(comparison, SWEEP)[1],
+        tables.chosen_table(comparison).remarks[0],
     ):
         assert f"{pairs} validation pairs" in text
         assert ("too few to choose by" in text) == few

@@ -129,7 +129,7 @@ def test_a_run_of_one_subset_has_no_column_twice_and_the_best_is_bold() -> None:
     assert list(table.head) == ["method", "AR (n = 9)"]
     assert table.rows[2:] == [["photo in gray", "70.00"], ["report (published)", "28.00"]]
     assert "**19.00 ± 0.00**" in table.markdown()
-    assert r"\textbf{19.00 $\pm$ 0.00}" in table.latex("fid")
+    assert r"\textbf{19.00 $\pm$ 0.00}" in table.latex()
     assert "20.00 ± 0.00**" not in table.markdown()
     assert metric_table(one).title == "All metrics"
 
@@ -221,7 +221,7 @@ def test_a_pooled_better_that_hides_a_subset_worse_is_warned_of() -> None:
     (warning,) = primary.warnings
     assert warning.startswith("Warning: glad_1 is better by FID over all subsets, but worse on AR")
     assert f"**{warning}**" in primary.markdown()
-    assert "but worse on AR" in primary.latex("x")
+    assert "but worse on AR" in primary.latex()
     assert not descriptive.warnings
 
 
@@ -233,7 +233,7 @@ def test_without_other_ablations_no_difference_is_primary() -> None:
 def test_special_characters_are_escaped_in_markdown_and_latex() -> None:
     table = Table("A & B", ["", "100 %"], [["glad_1 | x", "1 ± 2"]], ["Mind <this>."])
     assert "| glad_1 \\| x | 1 ± 2 |" in table.markdown()
-    latex = table.latex("a-b", "a_network")
+    latex = table.latex("a_network")
     assert r"glad\_1 | x & 1 $\pm$ 2 \\" in latex
     assert r" & 100 \% \\" in latex
     assert r"\caption{A \& B.}" + "\n" + r"\label{tab:a-b}" in latex
@@ -241,9 +241,12 @@ def test_special_characters_are_escaped_in_markdown_and_latex() -> None:
     assert latex.count(r"\begin") == latex.count(r"\end{") == 2
 
 
-def test_small_values_keep_three_digits() -> None:
-    small = compared().summary.assign(all=0.00101, all_last=0.00101)
-    assert tables.number(small, 0.00101) == "0.00101"
+def test_a_document_of_tables_has_labels_of_its_own_and_can_be_taken_into_a_paper() -> None:
+    text = tables.latex_document([fid_table(compared()), metric_table(compared())], "a note")
+    assert text.index(r"\documentclass") < text.index(r"\label{tab:fid}")
+    assert r"\label{tab:all-metrics-all-subsets}" in text
+    captions = [line for line in text.splitlines() if line.startswith(r"\caption")]
+    assert all(len(caption) < 200 for caption in captions)
 
 
 def test_costs_add_up_over_the_jobs_of_a_rule(tmp_path: Path) -> None:
@@ -278,12 +281,13 @@ def test_costs_add_up_over_the_jobs_of_a_rule(tmp_path: Path) -> None:
         ((355.86, 1.42e-14), 1.42e-14, "0.00"),
         ((355.86, 1.42e-14), -1.1e-13, "0.00"),
         ((355.86, 0.0501), 0.0501, "0.0501"),
+        ((20.5, 0.00101), 0.00101, "0.00101"),
         ((0.0, 0.0), 0.0, "0.00"),
     ],
 )
 def test_a_value_near_zero_does_not_give_a_table_more_decimals(means, value, shown) -> None:
-    summary = pd.DataFrame({"all": means, "all_last": means})
-    assert tables.number(summary, value) == shown
+    scores = comparisons.scores(lambda index, *_: means[index], counts={"AR": 9, "all": 9})
+    assert tables.number(comparisons.compared(scores), value) == shown
     kid = tables.BY_KEY["kid"]
     assert tables.in_unit(kid, -1.2e-17, 1e-17) == "0.00"
     assert tables.in_unit(kid, 1e-9, 1e-9) == "0.00000100"

@@ -14,13 +14,9 @@ from photosketch.training.samples import Samples, ids_and_subsets
 
 
 def page(listed: Any, methods: list[str], faces: int = 2, seed: int = 0) -> tuple[str, Any]:
-    random = np.random.default_rng(0)
-    drawn = {
-        name: Samples(
-            *ids_and_subsets(listed), random.integers(0, 256, (len(listed), 250, 200), np.uint8)
-        )
-        for name in methods
-    }
+    random, who = np.random.default_rng(0), ids_and_subsets(listed)
+    sizes = (len(listed), 25, 20)
+    drawn = {name: Samples(*who, random.integers(0, 256, sizes, np.uint8)) for name in methods}
     text = votes_page(listed, drawn, sketch_codes(drawn), faces, seed)
     return text, json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
 

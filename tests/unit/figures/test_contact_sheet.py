@@ -85,7 +85,5 @@ def test_edges_lie_where_the_label_differs_from_the_left_or_upper_one() -> None:
         (1, 40, [0]),
     ],
 )
-def test_positions_are_spread_from_the_first_to_the_last(
-    count: int, most: int, expected: list[int]
-) -> None:
+def test_positions_are_spread_from_the_first_to_the_last(count, most, expected) -> None:
     assert evenly_spaced(count, most) == expected

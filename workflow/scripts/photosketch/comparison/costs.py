@@ -11,13 +11,11 @@ from photosketch.data.storage import intact
 
 
 def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.DataFrame:
-    """One row per rule: rule, jobs, seconds (in all), longest (job, seconds), memory_mb and gpu_mb
-    (peaks).
+    """One row per rule, in the order in which their first jobs ended: rule, jobs, seconds (in all),
+    longest (job, seconds), memory_mb (peak; missing if a job was too short), gpu_mb (peak).
 
-    `folder` has {rule}.tsv or {rule}/**/*.tsv, as Snakemake writes them. Memory is missing if a job
-    was too short to be measured. Of an interrupted job only the last attempt counts. GPU memory is
-    in the logs of the same names below `logs`. Rows are in the order in which the first job of each
-    rule ended.
+    `folder` has {rule}.tsv or {rule}/**/*.tsv, as Snakemake writes them; GPU memory is in the logs
+    of the same names below `logs`. Of an interrupted job only the last attempt counts.
     """
     jobs = []
     for path in Path(folder).rglob("*.tsv"):

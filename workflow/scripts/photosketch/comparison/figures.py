@@ -66,15 +66,16 @@ def panels(
 ) -> tuple[Figure, list[Axes], dict[str, Any]]:
     """A figure of `count` panels, `across` in a row, of `size` (width, height) in inches each.
 
-    Above the panels are the heading, the texts (each with its colour) in lines `line` inches apart,
-    and room for a legend; the last value places the legend. To be called within STYLE.
+    Above them are the heading, the texts (each with its colour; empty ones are left out) in lines
+    `line` inches apart, and room for a legend; the last value places it. To be called within STYLE.
     """
     down = math.ceil(count / across)
     width = size[0] * across
-    lines = [(textwrap.wrap(text, int(12 * (width - 0.3))), colour) for text, colour in texts]
+    length = int(12 * (width - 0.3))  # of a line, in characters
+    lines = [(part, colour) for text, colour in texts for part in textwrap.wrap(text, length)]
     headings = textwrap.wrap(heading, int(9.5 * (width - 0.3)))
     above = 0.5 + line * (len(headings) - 1)
-    header = above + line * (sum(len(wrapped) for wrapped, _ in lines) + legend_rows)
+    header = above + line * (len(lines) + legend_rows)
     height = size[1] * down + header
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.1, rect=(0, 0, 1, 1 - header / height))
     figure = Figure(figsize=(width, height), dpi=150, layout=layout)
@@ -83,12 +84,11 @@ def panels(
         axis.set_visible(False)
     left, top = 0.15 / width, 1 - (above - 0.05) / height
     figure.text(left, 1 - 0.6 * line / height, "\n".join(headings), va="top", fontsize=13)
-    for wrapped, colour in lines:
-        for text in wrapped:
-            figure.text(left, top, text, va="top", color=colour)
-            top -= line / height
-    legend = {"loc": "upper left", "bbox_to_anchor": (left, top), "borderaxespad": 0}
-    return figure, list(axes[:count]), {**legend, "borderpad": 0}
+    for text, colour in lines:
+        figure.text(left, top, text, va="top", color=colour)
+        top -= line / height
+    place = {"loc": "upper left", "bbox_to_anchor": (left, top), "borderaxespad": 0, "borderpad": 0}
+    return figure, list(axes[:count]), place
 
 
 def curves(comparison: Comparison) -> Figure:
@@ -96,43 +96,37 @@ def curves(comparison: Comparison) -> Figure:
 
     With several seeds the line is their mean, and the band spans lowest to highest. The values of a
     single epoch are dots above the ablations' names. Each panel has its own scale, because FID
-    cannot be compared between subsets. Methods, photos in gray and published values have no epochs
-    and are thin lines in the panels of their subsets.
+    cannot be compared between subsets. Values without epochs are thin lines.
     """
-    scores = comparison.scores
-    ablations, subsets, epochs = comparison.ablations, comparison.subsets, comparison.epochs
-    shown = [*subsets, POOLED] if len(subsets) > 1 else subsets
+    scores, ablations, epochs = comparison.scores, comparison.ablations, comparison.epochs
     several, seeds = len(epochs) > 1, len(comparison.seeds)
-    across = min(2, len(shown))
+    across = min(2, len(comparison.columns))
     heading = "FID over epochs" if several else f"FID at epoch {epochs[0]}"
     if seeds > 1:
         heading += f", {seeds} seeds: {'mean and range' if several else 'each and their mean'}"
     with matplotlib.rc_context(STYLE):
         figure, axes, legend = panels(
-            len(shown),
+            len(comparison.columns),
             across,
             (5.4, 3.0),
             f"{heading} (lower is better)",
             [(comparison.note, ALARM)],
             math.ceil(len(ablations) / (2 * across)) if several else 0,
         )
-        for axis, subset in zip(axes, shown, strict=True):
-            title = f"{subset_name(subset)}  (n = {comparison.counts[subset]})"
-            axis.set_title(title, fontsize=11)
+        for axis, (subset, count) in zip(axes, comparison.columns.items(), strict=True):
+            axis.set_title(f"{subset_name(subset)}  (n = {count})", fontsize=11)
             of_subset = scores[scores["subset"] == subset]
             (_lines if several else _dots)(axis, of_subset, ablations)
-            _levels(axis, comparison, [subset] if len(shown) > 1 else [subset, POOLED])
+            _levels(axis, comparison, [subset] if comparison.parts else [subset, POOLED])
         if several:
             figure.legend(*axes[0].get_legend_handles_labels(), **legend, ncols=2 * across)
     return figure
 
 
 def validation_curves(choice: Choice) -> Figure:
-    """The pooled metric of the validation pairs over epochs, by which epochs are chosen.
-
-    One panel per ablation, all with the same scale. With several seeds: a thin line each, the band
-    from lowest to highest, and the mean. A ring marks the chosen epoch of each seed.
-    """
+    """The pooled metric of the validation pairs over epochs, by which epochs are chosen. One panel
+    per ablation, all with the same scale. With several seeds: a thin line each, the band from
+    lowest to highest, and the mean. A ring marks the chosen epoch of each seed."""
     metric = BY_KEY[choice.metric]
     pooled = choice.scores[choice.scores["subset"] == POOLED]
     ablations = pooled["ablation"].unique()
@@ -218,30 +212,25 @@ def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
 
 
 def _levels(axis: Axes, comparison: Comparison, subsets: Sequence[str]) -> None:
-    """Thin lines at values without epochs, each with its name on the right.
-
-    Methods and photos in gray: the values of the first subset. If a line would flatten the curves,
-    only its name is shown, at the edge. Published values: of the first subset that has a value.
-    """
-    fixed = comparison.without_epochs(subsets[0])
-    published = {
-        entry.label: next(entry.fid[subset] for subset in subsets if subset in entry.fid)
-        for entry in comparison.comparable
-        if not entry.fid.keys().isdisjoint(subsets)
-    }
+    """Thin lines at values without epochs, each with its name on the right. Methods and photos in
+    gray: the values of the first subset. If a line would flatten the curves, only its name is
+    shown, at the edge. Published values: of the first subset that has a value."""
     low, high = axis.get_ylim()
     span = high - low
-    near = {name: fid for name, fid in fixed.items() if low - span <= fid <= high + span}
-    for levels, dashes in ((near, (1, 2)), (published, (5, 3))):
-        for value in levels.values():
+    levels: list[tuple[float, str, Any]] = []  # value, name, the line's dashes (none: no line)
+    for name, value in comparison.without_epochs(subsets[0]).items():
+        levels.append((value, name, (1, 2) if low - span <= value <= high + span else None))
+    for one in comparison.comparable:
+        values = [one.fid[subset] for subset in subsets if subset in one.fid]
+        levels += [(value, f"{one.name} (published)", (5, 3)) for value in values[:1]]
+    for value, _, dashes in levels:
+        if dashes:
             axis.axhline(value, color=FAINT, linewidth=0.7, linestyle=(0, dashes), zorder=1)
     low, high = axis.get_ylim()
     axis.set_ylim(low, high)  # names are placed by it
-    names = [(value, f"{name} {value:.2f}") for name, value in {**near, **published}.items()]
-    names += [
-        (value, f"{name} {value:.2f}, {'above' if value > high else 'below'}")
-        for name, value in fixed.items()
-        if name not in near
+    names = [
+        (value, f"{name} {value:.2f}{'' if dashes else ', above' if value > high else ', below'}")
+        for value, name, dashes in levels
     ]
     place = -math.inf
     for value, text in sorted(names):
@@ -275,6 +264,5 @@ def people_grid(comparison: Comparison, subset: str) -> Image.Image:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG."""
     with write_atomically(path) as temporary:
         figure.savefig(temporary, facecolor="white")

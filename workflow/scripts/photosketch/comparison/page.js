@@ -68,8 +68,8 @@
     const values = all.filter((value) => value !== null);
     if (!values.length || all[Number(order)] === null) return null;
     if (order === "disagreement") return Math.max(...values) - Math.min(...values);
-    const value = order === "mean"
-      ? values.reduce((sum, one) => sum + one, 0) / values.length : all[Number(order)];
+    const mean = values.reduce((sum, one) => sum + one, 0) / values.length;
+    const value = order === "mean" ? mean : all[Number(order)];
     return metric().lower ? -value : value;
   };
 
@@ -144,9 +144,7 @@
     draw();
     at("count").textContent = shown.length + " of " + data.people.length + " faces";
   };
-  at("subset").addEventListener("change", arrange);
-  at("metric").addEventListener("change", arrange);
-  at("order").addEventListener("change", arrange);
+  ["subset", "metric", "order"].forEach((id) => at(id).addEventListener("change", arrange));
   at("worst").addEventListener("click", () => {
     const on = at("worst").getAttribute("aria-pressed") !== "true";
     at("worst").setAttribute("aria-pressed", String(on));
@@ -163,19 +161,19 @@
   }, { rootMargin: "1500px" }).observe(at("more"));
 
   /* Comparing two images of a person: one over the other, cut at a divider. */
-  columns.forEach((name, index) => {
-    option(at("left"), String(index), name);
-    option(at("right"), String(index), name);
+  ["left", "right"].forEach((side) => {
+    columns.forEach((name, index) => option(at(side), String(index), name));
+    at(side).addEventListener("change", () => show());
   });
   const cut = divided(at("stage"), at("divide"));
   const show = () => {
     const person = shown[current];
     const left = Number(at("left").value), right = Number(at("right").value);
     at("who").textContent = person.subset + " " + person.id;
-    at("under").src = person.images[left];
-    at("under").alt = columns[left];
-    at("over").src = person.images[right];
-    at("over").alt = columns[right];
+    [["under", left], ["over", right]].forEach(([id, column]) => {
+      at(id).src = person.images[column];
+      at(id).alt = columns[column];
+    });
     at("scores").replaceChildren();
     const head = make("tr", "", at("scores"));
     make("th", "", head);
@@ -206,8 +204,6 @@
     current = target;
     show();
   };
-  at("left").addEventListener("change", show);
-  at("right").addEventListener("change", show);
   at("previous").addEventListener("click", () => step(-1));
   at("next").addEventListener("click", () => step(1));
   at("close").addEventListener("click", () => at("compare").close());

@@ -8,31 +8,19 @@ from typing import Any
 
 import numpy as np
 
-from photosketch.comparison.conclusion import conclusion
+from photosketch.comparison import tables
 from photosketch.comparison.figures import COLOURS
-from photosketch.comparison.summary import (
-    Comparison,
-    epochs_in_words,
-    seeds_in_words,
-    subset_name,
-)
-from photosketch.comparison.tables import (
-    Table,
-    fid_table,
-    fixed_rows,
-    markdown_lines,
-    mean_and_deviation,
-    number,
-)
-from photosketch.configuration.settings import NO_EFFECT_WITHOUT, VALUE_BEFORE
+from photosketch.comparison.summary import Comparison, epochs_in_words, seeds_in_words, subset_name
+from photosketch.configuration.settings import VALUE_BEFORE
 from photosketch.data.pairs import MODALITIES, read_image
-from photosketch.evaluation.files import POOLED
-from photosketch.evaluation.metrics import METRICS
+from photosketch.evaluation.files import PHOTOS, POOLED
+from photosketch.evaluation.metrics import BY_KEY, METRICS
 from photosketch.figures import page as pages
 from photosketch.jobs.job import counted
 
+FEW_EPOCHS = 3  # of fewer evaluated epochs the deviation says little
+VERDICTS = ("better", "worse", "undecided")
 FACES = 6  # pictures in the row above the table
-DOCS = "../../../docs"  # from a run's comparison
 # the page of the documentation on a section, by the first word of the section's title
 PAGES = {
     "Metrics": "metrics.md",
@@ -44,103 +32,116 @@ PAGES = {
 }
 
 
-def fid_markdown(comparison: Comparison, tables: Sequence[Table]) -> str:
-    """The table of FID in Markdown with its remarks, followed by `tables`."""
-    summary, epochs, note = comparison.summary, comparison.epochs, comparison.note
-    fid = fid_table(comparison)
-    lines = [f"# FID of run {comparison.provenance.run}", ""]
-    if note:
-        lines += [f"**{note}**", ""]
-    lines += [*conclusion(comparison), ""]
-    lines += markdown_lines(fid.head, fid.marked(lambda cell: f"**{cell}**"))
-    if len(epochs) > 1:
-        last = [
-            [row["ablation"], *(number(summary, row[f"{s}_last"]) for s in comparison.columns)]
-            for _, row in summary.iterrows()
+def conclusion(comparison: Comparison) -> list[str]:
+    """The lowest FID, the verdicts on the differences to the reference, and reasons for doubt."""
+    summary = comparison.summary
+    lowest = summary.loc[summary[POOLED].idxmin()]
+    sentences = [
+        f"{lowest['ablation']} has the lowest FID: {tables.number(comparison, lowest[POOLED])} on "
+        f"{comparison.counts[POOLED]} test people with {seeds_in_words(comparison.seeds)}.",
+        *_verdicts(comparison),
+    ]
+    photo = comparison.without_epochs(POOLED).get(PHOTOS)
+    if photo is not None and photo < lowest[POOLED]:
+        sentences.append(
+            f"The photo in gray has a lower FID ({tables.number(comparison, photo)}) than every "
+            "drawn sketch: the generators are not trained enough yet."
+        )
+    if comparison.choice and comparison.choice.too_few:
+        pairs = comparison.choice.count
+        sentences.append(f"{pairs} validation pairs are too few to choose an epoch by.")
+    if len(comparison.epochs) < FEW_EPOCHS:
+        epochs = counted(len(comparison.epochs), "evaluated epoch")
+        sentences.append(f"With {epochs}, the scatter over epochs is unknown.")
+    return sentences
+
+
+def _verdicts(comparison: Comparison) -> list[str]:
+    """A sentence on the primary verdicts per reference, and a caution if there is one seed."""
+    several = len(comparison.seeds) > 1
+    primary = comparison.differences[comparison.differences["role"] == "primary"]
+    sentences = []
+    for reference, lines in primary.groupby("reference", sort=False):
+        by_verdict = lines.groupby("verdict" if several else "run_verdict")["ablation"].agg(list)
+        said = [
+            f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} {verdict}"
+            for verdict in VERDICTS
+            if (names := by_verdict.get(verdict))
         ]
-        last += fixed_rows(comparison)
-        lines += ["", f"At the last epoch, {epochs[-1]}:", "", *markdown_lines(fid.head, last)]
+        metric = BY_KEY[lines["metric"].iloc[0]].name
+        sentences.append(f"Compared with {reference} in {metric}, {'; '.join(said)}.")
+    if sentences and not several:
+        sentences.append("One seed: another run of the same ablations may differ.")
+    return sentences
+
+
+def fid_markdown(comparison: Comparison, others: Sequence[tables.Table]) -> str:
+    """The table of FID in Markdown with its remarks, followed by other tables."""
+    epochs, fid = comparison.epochs, tables.fid_table(comparison)
+    lines = [f"# FID of run {comparison.run}", ""]
+    if comparison.note:
+        lines += [f"**{comparison.note}**", ""]
+    lines += [*conclusion(comparison), "", *tables.markdown_lines(fid.head, fid.rows, fid.best)]
+    if len(epochs) > 1:
+        last = tables.method_rows(comparison, "{}_last") + tables.fixed_rows(comparison)
+        lines += ["", f"At the last epoch, {epochs[-1]}:", ""]
+        lines += tables.markdown_lines(fid.head, last)
     lines += ["", *(f"- {sentence}" for sentence in fid.remarks), ""]
-    lines += [f"{table.markdown()}\n" for table in tables]
-    lines += [f"- {name}: {value}" for name, value in comparison.provenance.facts.items()]
+    lines += [f"{table.markdown()}\n" for table in others]
+    lines += [f"- {name}: {value}" for name, value in comparison.facts.items()]
     return "\n".join([*lines, ""])
 
 
 def index_html(
     comparison: Comparison,
-    tables: Mapping[str, Sequence[Table]],
+    others: Mapping[str, Sequence[tables.Table]],
     pictures: Mapping[str, Sequence[str | Path]],
     files: Sequence[str | Path],
 ) -> str:
     """One page without other files: conclusion, faces, FID, gallery, and sections that open.
 
-    `tables` and `pictures` (PNG files, which are embedded) by section; `files`: the files beside
-    the page that it links to.
+    `others`: the tables of each section; `pictures`: PNG files of sections, which are embedded;
+    a section without both is left out; `files`: the files beside the page that it links to.
     """
-    summary, provenance = comparison.summary, comparison.provenance
-    own, shared = _settings_in_words(provenance.hparams)
+    own, shared = _settings_in_words(comparison.hparams)
     epochs, note = comparison.epochs, comparison.note
     several = len(epochs) > 1
-    fid = fid_table(comparison)
-    names = [
-        name for name in dict.fromkeys([*tables, *pictures]) if tables.get(name) or name in pictures
-    ]
+    sections = []
+    for title, of_section in others.items():
+        images = [
+            (pages.data_uri(path.read_bytes(), "png"), path.stem.replace("_", " "))
+            for path in map(Path, pictures.get(title, []))
+        ]
+        if of_section or images:
+            sections.append((title, PAGES[title.partition(" ")[0]], of_section, images))
     return pages.render(
         __file__,
-        title=f"Face sketches: run {provenance.run}",
+        comparison=comparison,
+        title=f"Face sketches: run {comparison.run}",
         lead=_lead(comparison),
         conclusion=conclusion(comparison),
         faces=_faces(comparison),
-        note=note,
         columns=[(subset_name(subset), n) for subset, n in comparison.columns.items()],
-        last=f"epoch {epochs[-1]}" if several else "",
         kind="mean ± s.d." if several or len(comparison.seeds) > 1 else f"epoch {epochs[0]}",
-        rows=[
-            {
-                "name": row["ablation"],
-                "settings": own.get(row["ablation"], ""),
-                "colour": COLOURS[index % len(COLOURS)],
-                "cells": [
-                    (
-                        mean_and_deviation(summary, row, s),
-                        number(summary, row[f"{s}_last"]),
-                        (index, place) in fid.best,
-                    )
-                    for place, s in enumerate(comparison.columns, 1)
-                ],
-            }
-            for index, (_, row) in enumerate(summary.iterrows())
-        ],
-        fixed=fixed_rows(comparison, with_published=True),
-        remarks=fid.remarks,
-        sections=[
-            {
-                "anchor": name.lower().replace(" ", "-"),
-                "title": name,
-                "page": PAGES[name.partition(" ")[0]],
-                "tables": tables.get(name, []),
-                "pictures": [
-                    (pages.data_uri(path.read_bytes(), "png"), path.stem.replace("_", " "))
-                    for path in map(Path, pictures.get(name, []))
-                ],
-            }
-            for name in names
-        ],
+        fid=tables.fid_table(comparison),
+        last=f"epoch {epochs[-1]}" if several else "",
+        at_last=tables.method_rows(comparison, "{}_last"),
+        own=own,
+        colours=COLOURS,
+        sections=sections,
         # a cell's value, interval and mark, between which lines may break
         parts=partial(re.split, r" (?=\[)|(?<=\]) "),
         files=[Path(path).name for path in files],
-        docs=DOCS,
         settings={
-            "Run": provenance.run,
+            "Run": comparison.run,
             "Seeds": ", ".join(map(str, comparison.seeds)),
             "Evaluated": f"{epochs_in_words(epochs)} ({len(epochs)} in all)",
             "Features": f"{comparison.features} ({note})" if note else comparison.features,
             "Test faces": ", ".join(f"{subset} {n}" for subset, n in comparison.counts.items()),
             "Training": shared,
             "Grids": f"{epochs_in_words(epochs[-1:])}, {seeds_in_words(comparison.seeds[:1])}",
-            **provenance.facts,
+            **comparison.facts,
         },
-        configuration=provenance.configuration,
         gallery=gallery(comparison),
     )
 
@@ -173,36 +174,26 @@ def _lead(comparison: Comparison) -> str:
 def _settings_in_words(
     hparams: Mapping[str, Mapping[str, Any]],
 ) -> tuple[dict[str, str], str]:
-    """Each ablation's loss weights and own settings, and the settings that all share. Only keys of
-    `NO_EFFECT_WITHOUT` and `VALUE_BEFORE` can be missing in hyper-parameters."""
-    flat = {
-        name: {key: value for key, value in values.items() if key != "losses"}
-        for name, values in hparams.items()
+    """Each ablation's loss weights and own settings, and the settings that all share."""
+    named = {key: value for values in hparams.values() for key, value in values.items()}
+    named.pop("losses", None)
+    full = {name: {**VALUE_BEFORE, **values} for name, values in hparams.items()}
+    shared = {  # a value without effect is missing
+        key: value
+        for key, value in named.items()
+        if all(values.get(key, value) == value for values in full.values())
     }
-    united = {key: value for values in flat.values() for key, value in values.items()}
-
-    def is_shared(key: str, value: object) -> bool:
-        missing = value if key in NO_EFFECT_WITHOUT else VALUE_BEFORE.get(key)
-        return all(values.get(key, missing) == value for values in flat.values())
-
-    shared = {key: value for key, value in united.items() if is_shared(key, value)}
     own = {
-        name: {loss: weight for loss, weight in hparams[name]["losses"].items() if weight}
-        | {
-            key: values.get(key, VALUE_BEFORE.get(key, "off"))
-            for key in united
-            if key not in shared and (key in values or key not in NO_EFFECT_WITHOUT)
-        }
-        for name, values in flat.items()
+        name: {loss: weight for loss, weight in values["losses"].items() if weight}
+        | {key: values[key] for key in named if key in values and key not in shared}
+        for name, values in full.items()
     }
-    return {name: _listed(values) for name, values in own.items()}, _listed(shared)
 
+    def listed(values: Mapping[str, Any]) -> str:
+        forms = ((k, format(v, "g") if isinstance(v, float) else v) for k, v in values.items())
+        return ", ".join(f"{key} {value}" for key, value in forms)
 
-def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in values.items()
-    )
+    return {name: listed(values) for name, values in own.items()}, listed(shared)
 
 
 def gallery(comparison: Comparison) -> dict[str, Any]:
@@ -211,11 +202,10 @@ def gallery(comparison: Comparison) -> dict[str, Any]:
     `training`: the sketches nearest to drawn ones by SUBSET/ID, each once."""
     people, scores = comparison.people, comparison.image_scores.values()
     metrics = [metric for metric in METRICS if all(metric.key in by_key for by_key in scores)]
-    last = {
-        # [methods, N]
-        metric.key: np.round([metric.scale * by_key[metric.key][-1] for by_key in scores], 5)
-        for metric in metrics
-    }
+    last = {}  # by key: [methods, N]
+    for metric in metrics:
+        values = np.round([metric.scale * by_key[metric.key][-1] for by_key in scores], 5)
+        last[metric.key] = np.where(np.isnan(values), np.array(None), values)
     shown = {name for names in comparison.nearest.values() for name in names}
     return {
         "methods": list(comparison.drawn),
@@ -233,10 +223,7 @@ def gallery(comparison: Comparison) -> dict[str, Any]:
                     *(pages.image_uri(s.sketches[index]) for s in comparison.drawn.values()),
                 ],
                 "nearest": [names[index] for names in comparison.nearest.values()],
-                "scores": {
-                    key: [None if np.isnan(value) else value for value in values[:, index].tolist()]
-                    for key, values in last.items()
-                },
+                "scores": {key: values[:, index].tolist() for key, values in last.items()},
             }
             for index, pair in enumerate(people)
         ],

@@ -17,17 +17,6 @@ FEWEST_TO_CHOOSE_BY = 20  # validation pairs: fewer choose an epoch almost by ch
 
 
 @dataclass(frozen=True)
-class Provenance:
-    """The run's name, facts in words by name, the hyper-parameters of each ablation, and the whole
-    configuration as YAML."""
-
-    run: str
-    facts: Mapping[str, str]
-    hparams: Mapping[str, Mapping[str, Any]]
-    configuration: str
-
-
-@dataclass(frozen=True)
 class Published:
     """FID by subset (`all`: the pooled test set) as printed in `source`, and the name of the
     feature network, as in tables."""
@@ -37,165 +26,106 @@ class Published:
     features: str
     fid: Mapping[str, float]
 
-    @property
-    def label(self) -> str:
-        """The name in tables and figures."""
-        return f"{self.name} (published)"
 
-
-@dataclass(frozen=True)
+@dataclass
 class Choice:
-    """Each run's epoch with the lowest pooled `metric` (a key) on the validation pairs. scores: of
-    the validation pairs, as from `read_scores`; epochs: ablation, seed, epoch."""
+    """The choice of each run's epoch by the lowest pooled `metric` (a key) on the validation pairs,
+    whose `scores` are as from `read_scores`."""
 
     metric: str
     scores: pd.DataFrame
-    epochs: pd.DataFrame
 
-    @property
-    def count(self) -> int:
-        """The number of validation pairs."""
-        return int(self.scores.loc[self.scores["subset"] == POOLED, "n"].iloc[0])
-
-    @property
-    def too_few(self) -> bool:
-        """Whether there are too few validation pairs to choose an epoch."""
-        return self.count < FEWEST_TO_CHOOSE_BY
-
-    @property
-    def pairs(self) -> str:
-        """The number of validation pairs in words."""
-        few = f" (fewer than {FEWEST_TO_CHOOSE_BY}: too few to choose by)"
-        return f"{self.count} validation pairs{few if self.too_few else ''}"
+    def __post_init__(self) -> None:
+        pooled = self.scores[self.scores["subset"] == POOLED]
+        best = pooled.groupby(["ablation", "seed"], sort=False)[self.metric].idxmin()
+        self.epochs = pooled.loc[best, ["ablation", "seed", "epoch"]]  # the chosen ones
+        self.count = int(pooled["n"].iloc[0])  # of validation pairs
+        self.too_few = self.count < FEWEST_TO_CHOOSE_BY
+        few = f" (fewer than {FEWEST_TO_CHOOSE_BY}: too few to choose by)" if self.too_few else ""
+        self.pairs = f"{self.count} validation pairs{few}"
 
     def at_epochs(self, scores: pd.DataFrame) -> pd.DataFrame:
         """The scores of each run at its chosen epoch."""
         return scores.merge(self.epochs, on=["ablation", "seed", "epoch"])
 
 
-@dataclass(frozen=True)
+@dataclass
 class Comparison:
-    """The data of tables, figures and the page.
+    """The data of tables, figures and the page."""
 
-    scores: of the ablations on the test pairs, as from `read_scores`; method_scores: of the
-    sketches of other methods, None without methods; references, differences: as from
-    `read_references` and `read_differences`; notes: on the sketches of other methods; choice: None
-    without validation pairs; reference: the ablation that others are compared with; points: the
-    ablations that only belong to sweeps; published: values of other runs, with any features; costs:
-    as from `read_benchmarks`. For gallery and grids, by method shown: drawn, the sketches of
-    `people` (the test pairs); nearest, SUBSET/ID of the sketch of `training` nearest to each drawn
-    sketch; image_scores, metrics of single sketches by key, [E, N] each, the last epoch's of the
-    sketches `drawn`. in_grids: SUBSET/ID of the people chosen for the grids; votes: on sketches of
-    `drawn`, as from `read_votes`, None without votes.
-    """
-
-    scores: pd.DataFrame
-    references: pd.DataFrame
-    differences: pd.DataFrame
-    provenance: Provenance
-    method_scores: pd.DataFrame | None = None
-    notes: Sequence[str] = ()
-    choice: Choice | None = None
-    reference: str = ""
+    scores: pd.DataFrame  # of the ablations on the test pairs, as from `read_scores`
+    references: pd.DataFrame  # as from `read_references`
+    differences: pd.DataFrame  # as from `read_differences`
+    run: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)  # on the run, in words by name
+    hparams: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of each ablation
+    configuration: str = ""  # the whole, as YAML
+    method_scores: pd.DataFrame | None = None  # of the sketches of other methods, if there are any
+    notes: Sequence[str] = ()  # on these sketches
+    choice: Choice | None = None  # if there are validation pairs
+    reference: str = ""  # the ablation that others are compared with
     sweeps: Sequence[Sweep] = ()
-    points: Sequence[str] = ()
-    published: Sequence[Published] = ()
-    costs: pd.DataFrame = field(default_factory=pd.DataFrame)
-    people: Sequence[Pair] = ()
-    training: Sequence[Pair] = ()
-    in_grids: Sequence[str] = ()
+    points: Sequence[str] = ()  # the ablations that only belong to sweeps
+    published: Sequence[Published] = ()  # values of other runs, with any features
+    costs: pd.DataFrame = field(default_factory=pd.DataFrame)  # as from `read_benchmarks`
+    people: Sequence[Pair] = ()  # the test pairs
+    training: Sequence[Pair] = ()  # the training pairs
+    in_grids: Sequence[str] = ()  # SUBSET/ID of the people chosen for the grids
+    votes: pd.DataFrame | None = None  # on sketches of `drawn`, as from `read_votes`
+    # For gallery and grids, by method shown: the sketches of `people`; SUBSET/ID of the training
+    # sketch nearest to each; and metrics of single sketches by key, [E, N] each, the last epoch's
+    # of the sketches `drawn`.
     drawn: Mapping[str, Samples] = field(default_factory=dict)
     nearest: Mapping[str, Sequence[str]] = field(default_factory=dict)
     image_scores: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
-    votes: pd.DataFrame | None = None
 
-    @cached_property
-    def all_scores(self) -> pd.DataFrame:
-        """The scores of ablations, then of methods."""
-        return pd.concat([self.scores, self.method_scores], ignore_index=True)
+    def __post_init__(self) -> None:
+        first = self.scores.drop_duplicates("subset")
+        self.all_scores = pd.concat([self.scores, self.method_scores], ignore_index=True)
+        self.ablations: list[str] = self.scores["ablation"].unique().tolist()
+        self.seeds: list[int] = self.scores["seed"].unique().tolist()  # figures show the first
+        self.epochs: list[int] = sorted(self.scores["epoch"].unique().tolist())
+        # test images by subset and of `all`, in the table's order
+        self.counts: dict[str, int] = dict(zip(first["subset"], first["n"].tolist(), strict=True))
+        self.subsets = [subset for subset in self.counts if subset != POOLED]
+        # with a column beside `all`: none if there is only one subset, which then stands for `all`
+        self.parts = self.subsets if len(self.subsets) > 1 else []
+        self.columns = {s: n for s, n in self.counts.items() if self.parts or s != POOLED}
+        self.features = str(first["features"].iloc[0])  # the network's name in tables
+        self.note = str(first["note"].iloc[0])  # on it, in every table and figure, or empty
+        self.comparable = [one for one in self.published if one.features == self.features]
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """`summarise` of FID for ablations and methods, with columns {s}_other (FID, other people;
         NaN below four people), and with a choice {s}_chosen of ablations."""
-        names = self.all_scores["ablation"].unique()
-        summary = summarise(self.all_scores, names, self.subsets)
-        others = summarise(self.all_scores, names, self.subsets, "fid_other")
+        summary = summarise(self.all_scores)
+        others = summarise(self.all_scores, "fid_other")
         for subset in self.counts:
             summary[f"{subset}_other"] = others[subset]
         if self.choice:
             at_choice = self.choice.at_epochs(self.scores).assign(epoch=0)
-            means = summarise(at_choice, self.ablations, self.subsets).set_index("ablation")
+            means = summarise(at_choice).set_index("ablation")
             for subset in self.counts:
                 summary[f"{subset}_chosen"] = summary["ablation"].map(means[subset])
         return summary
 
-    @property
-    def ablations(self) -> list[str]:
-        return self.scores["ablation"].unique().tolist()
-
-    @property
-    def subsets(self) -> list[str]:
-        """The subsets without `all`."""
-        return [subset for subset in self.counts if subset != POOLED]
-
     @cached_property
-    def counts(self) -> dict[str, int]:
-        """The number of test images of each subset and of `all`, in the table's order."""
-        first = self.scores.drop_duplicates("subset")
-        return {str(subset): int(n) for subset, n in zip(first["subset"], first["n"], strict=True)}
-
-    @property
-    def columns(self) -> dict[str, int]:
-        """The subsets of a table's columns: `counts`, without `all` if there is only one subset."""
-        one = len(self.subsets) == 1
-        return {name: n for name, n in self.counts.items() if not (one and name == POOLED)}
-
-    @property
-    def parts(self) -> list[str]:
-        """The subsets with a column beside `all`; none if there is only one subset."""
-        return self.subsets if POOLED in self.columns else []
-
-    @property
-    def epochs(self) -> list[int]:
-        """The evaluated epochs, rising."""
-        return sorted(self.scores["epoch"].unique().tolist())
-
-    @property
-    def seeds(self) -> list[int]:
-        """In the order of the configuration; figures show the first seed."""
-        return self.scores["seed"].unique().tolist()
+    def smallest(self) -> float:
+        """The smallest mean FID. A mean below a hundred-thousandth of the largest counts as 0."""
+        means = self.summary[list(self.counts)].abs()
+        return means.where(means > 1e-5 * means.max().max()).min().min()
 
     def without_epochs(self, subset: str) -> dict[str, float]:
         """FID of a subset, or of `all`, by name: of methods and of real images, which have no
         epochs."""
-        rows = [table for table in (self.method_scores, self.references) if table is not None]
-        known = pd.concat([table.rename(columns={"ablation": "name"}) for table in rows])
-        if known.empty:
-            return {}
-        of_subset = known[(known["subset"] == subset) & known["fid"].notna()]
-        return of_subset.set_index("name")["fid"].astype(float).to_dict()
-
-    @property
-    def features(self) -> str:
-        """The name of the feature network in tables."""
-        return str(self.scores["features"].iloc[0])
-
-    @property
-    def comparable(self) -> list[Published]:
-        """The published values with the same features; others are not comparable."""
-        return [entry for entry in self.published if entry.features == self.features]
-
-    @property
-    def note(self) -> str:
-        """The note on the features in every table and figure, possibly empty."""
-        return str(self.scores["note"].iloc[0])
+        real = self.references.rename(columns={"name": "ablation"})
+        known = pd.concat([self.method_scores, real]).set_index("ablation")
+        return known.loc[known["subset"] == subset, "fid"].dropna().astype(float).to_dict()
 
 
-def summarise(
-    scores: pd.DataFrame, ablations: Sequence[str], subsets: Sequence[str], metric: str = "fid"
-) -> pd.DataFrame:
-    """A metric of `read_scores`, one row per ablation, in the given order.
+def summarise(scores: pd.DataFrame, metric: str = "fid") -> pd.DataFrame:
+    """A metric of `read_scores`, one row per ablation.
 
     Columns: ablation, then for each subset s and for `all`: {s} (mean over epochs, then over
     seeds), {s}_epoch_sd (standard deviation over epochs, averaged over seeds; NaN with one epoch),
@@ -204,9 +134,9 @@ def summarise(
     by the number of values minus one.
     """
     rows = []
-    for ablation in ablations:
+    for ablation in scores["ablation"].unique():
         row: dict[str, object] = {"ablation": ablation}
-        for subset in [*subsets, POOLED]:
+        for subset in scores["subset"].unique():
             own = scores[(scores["ablation"] == ablation) & (scores["subset"] == subset)]
             curves = own.pivot(index="epoch", columns="seed", values=metric)  # epochs x seeds
             row[subset] = curves.mean().mean()
@@ -216,14 +146,6 @@ def summarise(
         rows.append(row)
     summary = pd.DataFrame(rows)
     return summary.assign(features=scores["features"].iloc[0], note=scores["note"].iloc[0])
-
-
-def choose_epochs(validation: pd.DataFrame, metric: str) -> Choice:
-    """The choice by the scores of the validation pairs, as from `read_scores`."""
-    pooled = validation[validation["subset"] == POOLED]
-    best = pooled.loc[pooled.groupby(["ablation", "seed"], sort=False)[metric].idxmin()]
-    epochs = best[["ablation", "seed", "epoch"]].reset_index(drop=True)
-    return Choice(metric, validation, epochs)
 
 
 def subset_name(subset: str) -> str:

@@ -3,7 +3,6 @@ pairs the best value."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
@@ -12,15 +11,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from photosketch.comparison import tables
 from photosketch.comparison.figures import COLOURS, RING, STYLE, panels
-from photosketch.comparison.summary import Choice, Comparison, epochs_in_words, seeds_in_words
-from photosketch.comparison.tables import (
-    Table,
-    mean_and_deviation,
-    over_seeds,
-    shown_metrics,
-    with_arrow,
-)
+from photosketch.comparison.summary import Comparison, epochs_in_words, seeds_in_words
 from photosketch.configuration.sweeps import Point, Sweep
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, Metric
@@ -30,74 +23,63 @@ _LOGARITHMIC = 20  # the smallest ratio of largest to smallest value with a loga
 _CROWDED = 0.08  # of the axis: if points are closer, they have no tick each
 
 
-@dataclass(frozen=True)
-class Best:
-    """The point whose runs are lowest on the validation pairs, each at its chosen epoch."""
-
-    point: Point
-    sentence: str  # for readers, with the number of pairs and the test scores over all epochs
-
-
-def best_on_validation(comparison: Comparison, choice: Choice, sweep: Sweep) -> Best:
+def best_on_validation(comparison: Comparison, sweep: Sweep) -> tuple[Point | None, str]:
     """The point with the lowest mean over seeds of the metric that chose the epochs, on all
-    validation pairs together; the test pairs have no part in the choice."""
+    validation pairs together, each run at its chosen epoch; and a sentence on it. The test pairs
+    have no part in the choice. Without validation pairs neither."""
+    choice = comparison.choice
+    if not choice:
+        return None, ""
     metric = BY_KEY[choice.metric]
-    validation = _at_choice(choice.scores, choice, metric)
+    validation = _pooled(choice.at_epochs(choice.scores), metric)
     point = min(sweep.points, key=lambda point: validation[point.ablation].mean())
     tests = ", ".join(
-        f"{shown.heading} = {over_seeds(shown, _by_run(comparison, shown)[point.ablation])}"
-        for shown in dict.fromkeys([BY_KEY["fid"], metric])
+        f"{m.heading} = {tables.over_seeds(m, _by_run(comparison, m)[point.ablation])}"
+        for m in dict.fromkeys([BY_KEY["fid"], metric])
     )
-    return Best(
-        point,
+    return point, (
         f"Best on the {choice.pairs}: {sweep.key} = {point.value}, with {metric.heading} = "
-        f"{over_seeds(metric, validation[point.ablation])} at the chosen epochs. On the test "
-        f"pairs, over all evaluated epochs: {tests}.",
+        f"{tables.over_seeds(metric, validation[point.ablation])} at the chosen epochs. On the "
+        f"test pairs, over all evaluated epochs: {tests}."
     )
+
+
+def _pooled(scores: pd.DataFrame, metric: Metric) -> pd.Series:
+    """A metric of all subsets together, by ablation and seed."""
+    pooled = scores[scores["subset"] == POOLED]
+    return pooled.set_index(["ablation", "seed"])[metric.key]
 
 
 def _by_run(comparison: Comparison, metric: Metric) -> pd.Series:
-    """The mean over the evaluated epochs of a metric of all subsets together, by ablation and
-    seed."""
-    pooled = comparison.scores[comparison.scores["subset"] == POOLED]
-    return pooled.groupby(["ablation", "seed"])[metric.key].mean()
+    """The mean over the evaluated epochs of a metric of all subsets together."""
+    return _pooled(comparison.scores, metric).groupby(level=["ablation", "seed"]).mean()
 
 
-def _at_choice(scores: pd.DataFrame, choice: Choice, metric: Metric) -> pd.Series:
-    """A metric of all subsets together at the chosen epoch of each run, by ablation and seed."""
-    at_epochs = choice.at_epochs(scores[scores["subset"] == POOLED])
-    return at_epochs.set_index(["ablation", "seed"])[metric.key]
-
-
-def table(comparison: Comparison, sweep: Sweep) -> Table:
+def table(comparison: Comparison, sweep: Sweep) -> tables.Table:
     """A row per value: its ablation, FID, and with validation pairs the scores at the epochs that
     these pairs chose."""
     summary, choice = comparison.summary.set_index("ablation"), comparison.choice
-    head = [sweep.key, "ablation", "FID, all epochs"]
-    rows = [
-        [
-            str(point.value),
-            point.name if point.name == point.ablation else f"{point.ablation} ({point.name})",
-            mean_and_deviation(comparison.summary, summary.loc[point.ablation], POOLED),
-        ]
-        for point in sweep.points
-    ]
-    remark = (
+    best, sentence = best_on_validation(comparison, sweep)
+    head, chosen = [sweep.key, "ablation", "FID, all epochs"], []
+    if choice:
+        metric, fid = BY_KEY[choice.metric], BY_KEY["fid"]
+        head += [f"{metric.heading}, validation pairs", "FID, chosen epochs"]
+        chosen.append((metric, _pooled(choice.at_epochs(choice.scores), metric)))
+        chosen.append((fid, _pooled(choice.at_epochs(comparison.scores), fid)))
+    rows = []
+    for point in sweep.points:
+        own = point.name == point.ablation
+        name = point.name if own else f"{point.ablation} ({point.name})"
+        mean = tables.mean_and_deviation(comparison, summary.loc[point.ablation], POOLED)
+        cells = [tables.over_seeds(metric, values[point.ablation]) for metric, values in chosen]
+        if point == best:
+            cells[0] += " lowest"
+        rows.append([str(point.value), name, mean, *cells])
+    remark = sentence or (
         "Without validation pairs (dataset.validation) no value is called best: a choice by these "
         "test scores would be tuned on the test people."
     )
-    if choice:
-        metric, fid = BY_KEY[choice.metric], BY_KEY["fid"]
-        best = best_on_validation(comparison, choice, sweep)
-        remark = best.sentence
-        head += [f"{metric.heading}, validation pairs", "FID, chosen epochs"]
-        validation = _at_choice(choice.scores, choice, metric)
-        test = _at_choice(comparison.scores, choice, fid)
-        for row, point in zip(rows, sweep.points, strict=True):
-            mark = " lowest" if point == best.point else ""
-            row.append(over_seeds(metric, validation[point.ablation]) + mark)
-            row.append(over_seeds(fid, test[point.ablation]))
-    return Table(_title(sweep), head, rows, [remark])
+    return tables.Table(_title(sweep), head, rows, [remark])
 
 
 def _title(sweep: Sweep) -> str:
@@ -106,20 +88,17 @@ def _title(sweep: Sweep) -> str:
 
 def figure(comparison: Comparison, sweep: Sweep) -> Figure:
     """A panel per metric of all subsets together, over the value. The line is the mean over epochs
-    and seeds, points are the seeds, and the dashed line is the reference.
-
-    The axis is logarithmic if the values are positive numbers that span a factor of 20. Values that
-    are not numbers are evenly spaced. A ring marks the best value on the validation pairs.
-    """
-    scores, choice = comparison.scores, comparison.choice
-    metrics = shown_metrics(scores)
-    best = best_on_validation(comparison, choice, sweep) if choice else None
+    and seeds, points are the seeds, and the dashed line is the reference. The axis is logarithmic
+    if the values are positive numbers that span a factor of 20. Values that are not numbers are
+    evenly spaced. A ring marks the best value on the validation pairs."""
+    metrics = tables.shown_metrics(comparison.scores)
+    best, sentence = best_on_validation(comparison, sweep)
     epochs, seeds = epochs_in_words(comparison.epochs), seeds_in_words(comparison.seeds)
     also = [f"{p.name} is {p.ablation}" for p in sweep.points if p.name != p.ablation]
     facts = [
         f"All {comparison.counts[POOLED]} test faces, {epochs}, {seeds}.",
-        *([f"Not trained again: {', '.join(also)}."] if also else []),
-        *([best.sentence] if best else []),
+        f"Not trained again: {', '.join(also)}." if also else "",
+        sentence,
     ]
     with matplotlib.rc_context({**STYLE, "font.size": 9}):
         drawn, axes, legend = panels(
@@ -133,8 +112,8 @@ def figure(comparison: Comparison, sweep: Sweep) -> Figure:
         )
         for metric, axis in zip(metrics, axes, strict=True):
             by_run = metric.scale * _by_run(comparison, metric)
-            _panel(axis, by_run, sweep, comparison.reference, best.point if best else None)
-            axis.set_title(with_arrow(metric), fontsize=10)
+            _panel(axis, by_run, sweep, comparison.reference, best)
+            axis.set_title(tables.with_arrow(metric), fontsize=10)
         drawn.legend(*axes[0].get_legend_handles_labels(), **legend, ncols=4)
     return drawn
 
@@ -156,7 +135,7 @@ def _panel(axis: Axes, by_run: pd.Series, sweep: Sweep, reference: str, best: Po
     axis.plot(np.array(places)[order], np.array(means)[order], **style, markersize=3, label="mean")
     if len(values[0]) > 1:
         axis.plot(
-            np.repeat(places, [len(own) for own in values]),
+            np.repeat(places, len(values[0])),
             np.concatenate(values),
             **style,
             linestyle="none",
@@ -173,14 +152,10 @@ def _panel(axis: Axes, by_run: pd.Series, sweep: Sweep, reference: str, best: Po
 
 def _places(axis: Axes, values: Sequence[int | float | str | bool]) -> list[float]:
     """Set the scale and ticks of the horizontal axis, and return the places of the values."""
-    numbers = [
-        float(value)
-        for value in values
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    ]
-    if len(numbers) < len(values):
-        axis.set_xticks(range(len(values)), [str(value) for value in values])
-        return [float(place) for place in range(len(values))]
+    if any(isinstance(value, str | bool) for value in values):
+        axis.set_xticks(range(len(values)), list(map(str, values)))
+        return list(map(float, range(len(values))))
+    numbers = list(map(float, values))
     logarithmic = min(numbers) > 0 and max(numbers) >= _LOGARITHMIC * min(numbers)
     if logarithmic:
         axis.set_xscale("log")

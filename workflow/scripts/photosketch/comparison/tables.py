@@ -1,24 +1,18 @@
 """Tables of the comparison: cells of text, the same for Markdown, LaTeX and the page."""
 
-import dataclasses
 import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from photosketch.comparison.summary import (
-    Choice,
-    Comparison,
-    Published,
-    epochs_in_words,
-    seeds_in_words,
-    subset_name,
-)
+from photosketch.comparison.summary import Comparison, epochs_in_words, seeds_in_words, subset_name
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY, METRICS, Metric
 
+Rows = list[list[str]]
+Cells = Collection[tuple[int, int]]  # row and column
 _OTHERS = (
     "Other people's real sketches: true sketches of half of the people against true sketches of "
     "the other half, on the same splits. A scale for FID, other people, not a lower limit."
@@ -29,69 +23,12 @@ _KID_OF_OTHERS = (
 )
 _PHOTOS = "Photo in gray: the photo, scored as a drawn sketch."
 _FID, _KID, _FID_OTHER = BY_KEY["fid"], BY_KEY["kid"], BY_KEY["fid_other"]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A heading, the names of the columns, rows of cells as text, warnings and remarks. `best`: row
-    and column of the best value of each column."""
-
-    title: str
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    remarks: Sequence[str] = ()
-    warnings: Sequence[str] = ()
-    best: Collection[tuple[int, int]] = ()
-
-    def marked(self, mark: Callable[[str], str]) -> list[list[str]]:
-        """The rows, with `mark` applied to the best values."""
-        return [
-            [mark(cell) if (i, j) in self.best else cell for j, cell in enumerate(row)]
-            for i, row in enumerate(self.rows)
-        ]
-
-    def markdown(self) -> str:
-        bold = self.marked(lambda cell: f"**{cell}**")
-        lines = [f"## {self.title}", "", *markdown_lines(self.head, bold)]
-        lines += [line for text in self.warnings for line in ("", f"**{text}**")]
-        if self.remarks:
-            lines += ["", *(f"- {text}" for text in self.remarks)]
-        return "\n".join(lines)
-
-    def latex(self, label: str, note: str = "") -> str:
-        """A booktabs table no wider than the text, with its title as caption. The note on the
-        features, warnings and remarks are below in small print."""
-        texts = [*([f"{note}."] if note else []), *self.warnings, *self.remarks]
-        cells = [[cell.translate(_LATEX) for cell in row] for row in [self.head, *self.rows]]
-        bold = dataclasses.replace(self, rows=cells[1:]).marked(lambda cell: rf"\textbf{{{cell}}}")
-        head, *rows = (" & ".join(row) + r" \\" for row in [cells[0], *bold])
-        return "\n".join(
-            [
-                r"\begin{table}",
-                r"\centering",
-                rf"\caption{{{self.title.translate(_LATEX)}.}}",
-                rf"\label{{tab:{label}}}",
-                r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-                rf"\begin{{tabular}}{{l{'r' * (len(self.head) - 1)}}}",
-                r"\toprule",
-                head,
-                r"\midrule",
-                *rows,
-                r"\bottomrule",
-                r"\end{tabular}}",
-                rf"\par\smallskip\footnotesize {' '.join(texts).translate(_LATEX)}",
-                r"\end{table}",
-                "",
-            ]
-        )
-
-
-def latex_document(tables: Sequence[Table], note: str) -> str:
-    """All tables as one file, for `pdflatex` alone or for `\\input` in a paper."""
-    texts = [table.latex(re.sub("[^a-z0-9]+", "-", table.title.lower()), note) for table in tables]
-    return "\n".join([_LATEX_HEAD, *texts, _LATEX_END])
-
-
+_LATEX = str.maketrans(
+    {character: rf"\{character}" for character in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "↓": r"$\downarrow$", "↑": r"$\uparrow$"}
+    | {"±": r"$\pm$", "×": r"$\times$", "−": "$-$", "–": "--"}
+)
 _LATEX_HEAD = r"""% As a document: pdflatex tables.tex
 % In a paper: \usepackage{booktabs,graphicx} and \input{tables}
 \ifdefined\thesection\else
@@ -105,69 +42,108 @@ _LATEX_END = r"""\ifdefined\tablesbythemselves
 \end{document}
 \fi
 """
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}",
-        "&": r"\&",
-        "%": r"\%",
-        "$": r"\$",
-        "#": r"\#",
-        "_": r"\_",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "±": r"$\pm$",
-        "×": r"$\times$",
-        "−": "$-$",
-        "–": "--",
-        "↓": r"$\downarrow$",
-        "↑": r"$\uparrow$",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-    }
-)
 
 
-def markdown_lines(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table, the cells of a column padded to one width, the first column
-    left-aligned."""
-    cells = [[cell.replace("|", "\\|") for cell in line] for line in [head, *rows]]
+@dataclass(frozen=True)
+class Table:
+    """A heading, the names of the columns, rows of cells as text, warnings and remarks. `best`: row
+    and column of the best value of each column."""
+
+    title: str
+    head: Sequence[str]
+    rows: Rows
+    remarks: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    best: Cells = ()
+
+    def markdown(self) -> str:
+        lines = [f"## {self.title}", "", *markdown_lines(self.head, self.rows, self.best)]
+        lines += [line for text in self.warnings for line in ("", f"**{text}**")]
+        if self.remarks:
+            lines += ["", *(f"- {text}" for text in self.remarks)]
+        return "\n".join(lines)
+
+    def latex(self, note: str = "") -> str:
+        """A booktabs table no wider than the text, with its title as caption. The note on the
+        features, warnings and remarks are below in small print."""
+        texts = [*([f"{note}."] if note else []), *self.warnings, *self.remarks]
+        cells = [[cell.translate(_LATEX) for cell in row] for row in [self.head, *self.rows]]
+        bold = _marked(cells[1:], self.best, r"\textbf{{{}}}")
+        lines = [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{self.title.translate(_LATEX)}.}}",
+            rf"\label{{tab:{re.sub('[^a-z0-9]+', '-', self.title.lower())}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            rf"\begin{{tabular}}{{l{'r' * (len(self.head) - 1)}}}",
+            r"\toprule",
+            " & ".join(cells[0]) + r" \\",
+            r"\midrule",
+            *(" & ".join(row) + r" \\" for row in bold),
+            r"\bottomrule",
+            r"\end{tabular}}",
+            rf"\par\smallskip\footnotesize {' '.join(texts).translate(_LATEX)}",
+            r"\end{table}",
+        ]
+        return "\n".join([*lines, ""])
+
+
+def latex_document(tables: Sequence[Table], note: str) -> str:
+    """All tables as one file, for `pdflatex` alone or for `\\input` in a paper."""
+    return "\n".join([_LATEX_HEAD, *(table.latex(note) for table in tables), _LATEX_END])
+
+
+def markdown_lines(head: Sequence[str], rows: Rows, best: Cells = ()) -> list[str]:
+    """A Markdown table with the `best` cells in bold, the cells of a column padded to one width,
+    the first column left-aligned."""
+    bold = _marked(rows, best, "**{}**")
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in [head, *bold]]
     widths = [max(3, *map(len, column)) for column in zip(*cells, strict=True)]
-    rule = ["-" * (width - 1) + (":" if index else "-") for index, width in enumerate(widths)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    lines = []
+    for first, *others in [cells[0], rule, *cells[1:]]:
+        padded = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
+        lines.append(f"| {' | '.join(padded)} |")
+    return lines
+
+
+def _marked(rows: Rows, best: Cells, bold: str) -> Rows:
+    """The rows; `bold` is the form of the best cells."""
     return [
-        "| "
-        + " | ".join(
-            cell.rjust(width) if index else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        + " |"
-        for line in [cells[0], rule, *cells[1:]]
+        [bold.format(cell) if (i, j) in best else cell for j, cell in enumerate(row)]
+        for i, row in enumerate(rows)
     ]
 
 
 def fid_table(comparison: Comparison) -> Table:
     """FID per subset for every method and the photos in gray, and published values."""
-    counts, comparable = comparison.columns, comparison.comparable
-    summary = comparison.summary
+    counts, summary = comparison.columns, comparison.summary
     rows = [
-        [row["ablation"], *(mean_and_deviation(summary, row, subset) for subset in counts)]
+        [row["ablation"], *(mean_and_deviation(comparison, row, subset) for subset in counts)]
         for _, row in summary.iterrows()
     ]
-    left_out = [entry for entry in comparison.published if entry not in comparable]
     return Table(
         "FID",
         ["method", *(f"{subset_name(subset)} (n = {n})" for subset, n in counts.items())],
-        rows + fixed_rows(comparison, with_published=True),
+        rows + fixed_rows(comparison, published=True),
         [
             "FID between the drawn and the true test sketches: lower is better.",
             "FID is biased upward, more so for smaller n: compare methods within a column, never "
             "two columns.",
             _scatter(comparison.epochs, comparison.seeds),
-            *_published_remarks(comparable, left_out),
+            *_published_remarks(comparison),
         ],
         best=best_cells([(summary[subset], True) for subset in counts]),
     )
+
+
+def method_rows(comparison: Comparison, column: str) -> Rows:
+    """A row per method of a column of the summary, such as `{}_last`, with a cell per subset."""
+    columns = [column.format(subset) for subset in comparison.columns]
+    return [
+        [row["ablation"], *(number(comparison, value) for value in row[columns])]
+        for _, row in comparison.summary.iterrows()
+    ]
 
 
 def best_cells(columns: Sequence[tuple[Sequence[float], bool]]) -> set[tuple[int, int]]:
@@ -182,23 +158,19 @@ def best_cells(columns: Sequence[tuple[Sequence[float], bool]]) -> set[tuple[int
     return best
 
 
-def fixed_rows(
-    comparison: Comparison, with_published: bool = False, metric: Metric = _FID
-) -> list[list[str]]:
+def fixed_rows(comparison: Comparison, metric: Metric = _FID, published: bool = False) -> Rows:
     """The rows of a metric without epochs: real images, and published values of the same features.
     A missing value is a dash."""
-    levels: dict[str, Mapping[str, float] | pd.Series] = {
-        name: own[metric.key]
-        for name, own in _references_with(metric, comparison.references).items()
-    }
-    if with_published:
-        levels |= {entry.label: entry.fid for entry in comparison.comparable}
+    known = comparison.references.dropna(subset=metric.key).groupby("name", sort=False)
+    levels = {name: own.set_index("subset")[metric.key].to_dict() for name, own in known}
+    if published:
+        levels |= {f"{one.name} (published)": one.fid for one in comparison.comparable}
     rows = []
     for name, values in levels.items():
         # the only subset of a run can have the value of `all`
-        pooled = math.nan if POOLED in comparison.columns else values.get(POOLED, math.nan)
-        shown = [values.get(subset, pooled) for subset in comparison.columns]
-        rows.append([name, *(number(comparison.summary, value) for value in shown)])
+        other = math.nan if comparison.parts else values.get(POOLED, math.nan)
+        shown = [values.get(subset, other) for subset in comparison.columns]
+        rows.append([name, *(number(comparison, value) for value in shown)])
     return rows
 
 
@@ -219,61 +191,48 @@ def _scatter(epochs: Sequence[int], seeds: Sequence[int]) -> str:
     )
 
 
-def _published_remarks(shown: Sequence[Published], left_out: Sequence[Published]) -> list[str]:
+def _published_remarks(comparison: Comparison) -> Iterator[str]:
     """The sources of the published values, and the values that are not shown."""
-    texts = []
-    if shown:
-        by_source: dict[str, list[str]] = {}
-        for entry in shown:
-            by_source.setdefault(entry.source, []).append(entry.name)
+    by_source: dict[str, list[str]] = {}
+    for entry in comparison.comparable:
+        by_source.setdefault(entry.source, []).append(entry.name)
+    if by_source:
         sources = "; ".join(f"{', '.join(names)}: {source}" for source, names in by_source.items())
-        texts.append(
+        yield (
             "Published values are printed values of their authors' runs and programs: compare them "
             f"with this column only if test people and scoring are the same. {sources}."
         )
-    if left_out:
-        listed = ", ".join(f"{entry.name} ({entry.features})" for entry in left_out)
-        texts.append(f"Published values left out, because their features differ: {listed}.")
-    return texts
+    others = [entry for entry in comparison.published if entry not in comparison.comparable]
+    if others:
+        listed = ", ".join(f"{entry.name} ({entry.features})" for entry in others)
+        yield f"Published values left out, because their features differ: {listed}."
 
 
 def other_people_table(comparison: Comparison) -> Table:
     """FID, other people, per subset for every method and for real images."""
-    summary, counts = comparison.summary, comparison.columns
+    counts = comparison.columns
     halves = {subset: counts[subset] // 2 for subset in comparison.subsets}
     halves[POOLED] = sum(halves.values())
-    rows = [
-        [row["ablation"], *(number(summary, row[f"{subset}_other"]) for subset in counts)]
-        for _, row in summary.iterrows()
-    ]
     return Table(
         _FID_OTHER.name,
         ["method", *(f"{subset_name(name)} (n = 2 × {halves[name]})" for name in counts)],
-        rows + fixed_rows(comparison, metric=_FID_OTHER),
+        method_rows(comparison, "{}_other") + fixed_rows(comparison, _FID_OTHER),
         [_FID_OTHER.remark, "A subset of fewer than four test people has no value.", _OTHERS],
     )
-
-
-def _references_with(metric: Metric, references: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """The real images that have a metric: name -> rows by subset."""
-    if metric.key not in references:
-        return {}
-    known = references[references[metric.key].notna()]
-    return {str(name): own.set_index("subset") for name, own in known.groupby("name", sort=False)}
 
 
 def metric_table(comparison: Comparison) -> Table:
     """Every computed metric of all subsets together: the mean over epochs and seeds, ± deviation
     over seeds."""
     shown = shown_metrics(comparison.all_scores)
-    rows = []
     drawn = comparison.all_scores[comparison.all_scores["subset"] == POOLED]
-    means = drawn.groupby(["ablation", "seed"], sort=False).mean(numeric_only=True)
-    by_method = means.groupby("ablation", sort=False).mean()
-    for table, name in ((comparison.all_scores, "ablation"), (comparison.references, "name")):
-        for method, own in table[table["subset"] == POOLED].groupby(name, sort=False):
-            values = own.groupby("seed").mean(numeric_only=True) if "seed" in own else own
-            rows.append([str(method), *(_with_interval(metric, values) for metric in shown)])
+    real = comparison.references[comparison.references["subset"] == POOLED]
+    by_run = drawn.groupby(["ablation", "seed"], sort=False).mean(numeric_only=True)
+    by_method = by_run.groupby("ablation", sort=False)
+    means, rows = by_method.mean(), []
+    for method, values in [*by_method, *real.groupby("name", sort=False)]:
+        by_seed = values.sort_index()
+        rows.append([method, *(_with_interval(metric, by_seed) for metric in shown)])
     by_image = ", ".join(metric.name for metric in shown if metric.per_image)
     return Table(
         "All metrics, all subsets" if comparison.parts else "All metrics",
@@ -289,7 +248,7 @@ def metric_table(comparison: Comparison) -> Table:
             *(m.left_out for m in METRICS if m not in shown and m.left_out),
             *comparison.notes,
         ],
-        best=best_cells([(by_method[m.key], m.lower_is_better) for m in shown]),
+        best=best_cells([(means[m.key], m.lower_is_better) for m in shown]),
     )
 
 
@@ -303,10 +262,11 @@ def with_arrow(metric: Metric) -> str:
     return f"{metric.heading} {'↓' if metric.lower_is_better else '↑'}"
 
 
-def chosen_table(comparison: Comparison, choice: Choice) -> Table:
+def chosen_table(comparison: Comparison) -> Table:
     """FID and KID per ablation and seed at the epoch that the validation pairs chose, then the
     values of the photos in gray, which have no epoch."""
-    scores, subsets = comparison.scores, comparison.parts
+    scores, subsets, choice = comparison.scores, comparison.parts, comparison.choice
+    assert choice
     at_chosen = choice.at_epochs(scores)
     window = scores[scores["subset"] == POOLED].groupby(["ablation", "seed"])["fid"].mean()
     rows = []
@@ -317,10 +277,10 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
         fids = [over_seeds(_FID, values) for values in (pooled["fid"], window[ablation])]
         by_subset = [over_seeds(_FID, own.loc[own["subset"] == s, "fid"]) for s in subsets]
         rows.append([ablation, epochs, *fids, kid, *by_subset])
-    for name, real in _references_with(_FID, comparison.references).items():
-        fid = {s: _with_interval(_FID, real[real.index == s]) for s in comparison.counts}
-        kid = _with_interval(_KID, real[real.index == POOLED])
-        rows.append([name, "–", fid[POOLED], fid[POOLED], kid, *(fid[s] for s in subsets)])
+    for name, real in comparison.references.dropna(subset="fid").groupby("name", sort=False):
+        own, *others = (real[real["subset"] == s] for s in (POOLED, *subsets))
+        fid, kid = _with_interval(_FID, own), _with_interval(_KID, own)
+        rows.append([name, "–", fid, fid, kid, *(_with_interval(_FID, one) for one in others)])
     return Table(
         "Test scores at the epoch chosen on the validation pairs",
         [
@@ -337,21 +297,16 @@ def chosen_table(comparison: Comparison, choice: Choice) -> Table:
     )
 
 
-def number(summary: pd.DataFrame, value: float) -> str:
-    """A value with two decimals, or with as many as the table's smallest mean needs for three
-    digits. A mean below a hundred-thousandth of the largest mean counts as 0."""
-    if math.isnan(value):
-        return "–"
-    means = summary[[name for name in summary if f"{name}_last" in summary]].abs()
-    smallest = means.where(means > 1e-5 * means.max().max()).min().min()
-    return f"{value:z.{_decimals(smallest)}f}"
+def number(comparison: Comparison, value: float) -> str:
+    """A FID with two decimals, or with as many as the smallest mean needs for three digits."""
+    return "–" if math.isnan(value) else f"{value:z.{_decimals(comparison.smallest)}f}"
 
 
-def mean_and_deviation(summary: pd.DataFrame, row: pd.Series, subset: str) -> str:
+def mean_and_deviation(comparison: Comparison, row: pd.Series, subset: str) -> str:
     """`28.43 ± 0.45`: the deviation over seeds; with one seed over epochs; with one epoch none."""
     deviations = [row[f"{subset}_seed_sd"], row[f"{subset}_epoch_sd"]]
     known = [value for value in deviations if not math.isnan(value)]
-    return " ± ".join(number(summary, value) for value in [row[subset], *known[:1]])
+    return " ± ".join(number(comparison, value) for value in [row[subset], *known[:1]])
 
 
 def over_seeds(metric: Metric, values: pd.Series) -> str:

@@ -1,55 +1,40 @@
 """Tables of the differences of pairs: intervals and verdicts, primary and descriptive."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 
 from photosketch.comparison.summary import Comparison
 from photosketch.comparison.tables import Table, in_unit
 from photosketch.evaluation.files import POOLED
-from photosketch.evaluation.metrics import BY_KEY, Metric
+from photosketch.evaluation.metrics import BY_KEY
 
-
-@dataclass(frozen=True)
-class _Claim:
-    """The subject of a verdict, the name of its interval, and the columns of both."""
-
-    subject: str
-    interval: str
-    low: str
-    high: str
-    verdict: str
-
-    def cell(self, metric: Metric, row: pd.Series) -> str:
-        """A difference with its interval, `−1.50 [−2.25, −0.75]`."""
-        ends = row[self.low], row[self.high]
-        difference, low, high = (
-            in_unit(metric, value, ends[1] - ends[0], "+") for value in (row["difference"], *ends)
-        )
-        return f"{difference} [{low}, {high}]"
-
-    def marked(self, metric: Metric, row: pd.Series) -> str:
-        """The cell, followed by `better` or `worse` unless undecided."""
-        return self.cell(metric, row) + f" {row[self.verdict]}".replace(" undecided", "")
-
-
-_RUNS = _Claim("these runs", "over images", "run_low", "run_high", "run_verdict")
-_METHODS = _Claim("the methods", "over images and seeds", "low", "high", "verdict")
+# of a verdict: the prefix of its columns, its subject, and the name of its interval
+_Claim = tuple[str, str, str]
+_RUNS = ("run_", "these runs", "over images")
+_METHODS = ("", "the methods", "over images and seeds")
 
 
 def difference_tables(comparison: Comparison) -> list[Table]:
     """The primary lines, if there are any, and all other lines. With several seeds the tables have
     both verdicts, with one seed only the verdict on this run."""
     claims = [_RUNS, _METHODS] if len(comparison.seeds) > 1 else [_RUNS]
-    primary = comparison.differences["role"] == "primary"
-    return [
-        *([_primary_table(comparison, claims)] if primary.any() else []),
-        _descriptive_table(comparison, claims),
-    ]
+    differences = comparison.differences
+    if differences.empty:
+        return []
+    one, *others = differences["reference"].unique()
+    heading = "Differences" if others else f"Difference to {one}"
+    # the heads of the first columns, and what is in them
+    names = {"method": "ablation"} | ({"compared with": "reference"} if others else {})
+    tables = [_descriptive_table(comparison, claims, heading, names)]
+    if (differences["role"] == "primary").any():
+        tables.insert(0, _primary_table(comparison, claims, heading, names))
+    return tables
 
 
-def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
+def _primary_table(
+    comparison: Comparison, claims: Sequence[_Claim], heading: str, names: dict[str, str]
+) -> Table:
     differences = comparison.differences
     lines = differences[differences["role"] == "primary"]
     first, count = lines.iloc[0], len(lines)
@@ -61,11 +46,10 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
         if count > 1
         else "The interval holds with 95%."
     )
-    heads = [text for c in claims for text in (c.interval, f"verdict on {c.subject}")]
     rows = []
     for _, row in lines.iterrows():
-        cells = [cell for c in claims for cell in (c.cell(metric, row), row[c.verdict])]
-        rows.append([row["ablation"], *_partner(differences, row["reference"]), *cells])
+        verdicts = [text for p, *_ in claims for text in (_cell(row, p), row[f"{p}verdict"])]
+        rows.append([*row[[*names.values()]], *verdicts])
     over_seeds = (
         "Over images and seeds: the scatter of the seeds counts as well, so the verdict is about "
         "the methods."
@@ -74,9 +58,8 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
         "same ablation may differ by as much."
     )
     return Table(
-        f"{_heading(differences)}: {metric.name}"
-        f"{', all subsets' if comparison.parts else ''} (primary)",
-        ["method", *_partner(differences, "compared with"), *heads],
+        f"{heading}: {metric.name}{', all subsets' if comparison.parts else ''} (primary)",
+        [*names, *(text for _, on, over in claims for text in (over, f"verdict on {on}"))],
         rows,
         [
             f"{metric.heading}: {better} is better. Values are means over the evaluated epochs, "
@@ -90,35 +73,36 @@ def _primary_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
     )
 
 
-def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Table:
-    differences, subsets, last = comparison.differences, comparison.parts, claims[-1]
-    several = len(claims) > 1
+def _descriptive_table(
+    comparison: Comparison, claims: Sequence[_Claim], heading: str, names: dict[str, str]
+) -> Table:
+    differences, subsets = comparison.differences, comparison.parts
+    last, _, interval = claims[-1]
     pooled_name = "all subsets" if subsets else comparison.subsets[0]
     rows = []
-    by_pair = differences.groupby(["ablation", "reference", "metric"], sort=False)
-    for (method, reference, key), group in by_pair:
-        metric, by_subset = BY_KEY[key], group.set_index("subset")
-        pooled = by_subset.loc[POOLED]
+    for _, group in differences.groupby(["ablation", "reference", "metric"], sort=False):
+        by_subset = {row["subset"]: row for _, row in group.iterrows()}
+        pooled = by_subset[POOLED]
         is_primary = pooled["role"] == "primary"
         rows.append(
             [
-                method,
-                *_partner(differences, reference),
-                metric.heading,
-                *("primary: above" if is_primary else c.marked(metric, pooled) for c in claims),
-                *(last.marked(metric, by_subset.loc[subset]) for subset in subsets),
+                *pooled[[*names.values()]],
+                BY_KEY[pooled["metric"]].heading,
+                *("primary: above" if is_primary else _marked(pooled, p) for p, *_ in claims),
+                *(_marked(by_subset[subset], last) for subset in subsets),
             ]
         )
     lines = differences[differences["role"] == "descriptive"]
-    known = int(lines[last.low].notna().sum())
+    known = int(lines[f"{last}low"].notna().sum())
     fixed = lines.loc[lines["seeds"] == 0, "ablation"].unique()
+    several = f"{interval} " if len(claims) > 1 else ""
     remarks = [
         "Each line has its own 95% interval, followed by better or worse if the interval excludes "
-        f"zero. If nothing truly differs, up to 5% of these {known} "
-        f"{last.interval + ' ' if several else ''}lines, {known / 20:.1f}, would say so by chance."
+        f"zero. If nothing truly differs, up to 5% of these {known} {several}lines, "
+        f"{known / 20:.1f}, would say so by chance."
     ]
     if several and subsets:
-        remarks.append(f"The subsets' intervals are {last.interval}.")
+        remarks.append(f"The subsets' intervals are {interval}.")
     if comparison.points:
         points = ", ".join(comparison.points)
         remarks.append(
@@ -126,44 +110,43 @@ def _descriptive_table(comparison: Comparison, claims: Sequence[_Claim]) -> Tabl
         )
     if len(fixed):
         remarks.append(f"Given images, without seeds, only descriptive: {', '.join(fixed)}.")
-    if differences[last.low].isna().any():
+    if differences[f"{last}low"].isna().any():
         remarks.append("[–, –]: no interval, because of too few test images or equal scores.")
-    pooled_heads = [
-        f"{pooled_name}, {claim.interval}" if several else pooled_name for claim in claims
-    ]
+    pooled_heads = [f"{pooled_name}, {over}" if several else pooled_name for *_, over in claims]
     return Table(
-        f"{_heading(differences)}: all metrics and subsets (descriptive)",
-        ["method", *_partner(differences, "compared with"), "metric", *pooled_heads, *subsets],
+        f"{heading}: all metrics and subsets (descriptive)",
+        [*names, "metric", *pooled_heads, *subsets],
         rows,
         remarks,
-        _contradictions(lines[lines["subset"] == POOLED], differences, last),
+        _contradictions(lines[lines["subset"] == POOLED], differences, claims[-1]),
     )
 
 
-def _heading(differences: pd.DataFrame) -> str:
-    """The heading, with the reference if all pairs have the same."""
-    one, *others = differences["reference"].unique()
-    return "Differences" if others else f"Difference to {one}"
+def _cell(row: pd.Series, prefix: str) -> str:
+    """A difference with its interval, `−1.50 [−2.25, −0.75]`."""
+    values = row[["difference", f"{prefix}low", f"{prefix}high"]]
+    metric, size = BY_KEY[row["metric"]], values.iloc[2] - values.iloc[1]
+    difference, low, high = (in_unit(metric, value, size, "+") for value in values)
+    return f"{difference} [{low}, {high}]"
 
 
-def _partner(differences: pd.DataFrame, cell: str) -> list[str]:
-    """The cell in the column of references, which exists if there are several references."""
-    return [cell] if differences["reference"].nunique() > 1 else []
+def _marked(row: pd.Series, prefix: str) -> str:
+    """The cell, followed by `better` or `worse` unless undecided."""
+    return _cell(row, prefix) + f" {row[f'{prefix}verdict']}".replace(" undecided", "")
 
 
 def _contradictions(pooled: pd.DataFrame, differences: pd.DataFrame, claim: _Claim) -> list[str]:
     """A warning for each line over all subsets whose verdict is the opposite of a subset's."""
-    warnings = []
-    for _, row in pooled[pooled[claim.verdict] != "undecided"].iterrows():
-        opposite = {"better": "worse", "worse": "better"}[row[claim.verdict]]
-        pair = ["ablation", "reference", "metric"]
+    verdict, warnings = f"{claim[0]}verdict", []
+    pair = ["ablation", "reference", "metric"]
+    for _, row in pooled[pooled[verdict] != "undecided"].iterrows():
+        opposite = "worse" if row[verdict] == "better" else "better"
         same = (differences[pair] == row[pair]).all(axis=1)
-        subsets = differences.loc[same & (differences[claim.verdict] == opposite), "subset"]
+        subsets = differences.loc[same & (differences[verdict] == opposite), "subset"]
         if len(subsets):
             warnings.append(
-                f"Warning: {row['ablation']} is {row[claim.verdict]} by "
-                f"{BY_KEY[row['metric']].name} over all subsets, but {opposite} on "
-                f"{', '.join(subsets)} (verdicts on {claim.subject}): do not read the pooled value "
-                "alone."
+                f"Warning: {row['ablation']} is {row[verdict]} by {BY_KEY[row['metric']].name} "
+                f"over all subsets, but {opposite} on {', '.join(subsets)} (verdicts on "
+                f"{claim[1]}): do not read the pooled value alone."
             )
     return warnings

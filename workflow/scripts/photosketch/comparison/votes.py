@@ -11,7 +11,6 @@ from photosketch.comparison.tables import Table, best_cells, shown_metrics, with
 from photosketch.evaluation import votes as statistics
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.intervals import verdict
-from photosketch.evaluation.metrics import Metric
 from photosketch.jobs.job import counted
 
 
@@ -35,15 +34,15 @@ def _score_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str]
     scores, influence = statistics.scores(votes, methods)
     reference = comparison.reference if comparison.reference in methods else None
     rows = []
-    for place, name in enumerate(methods):
-        row = [name, _signed(statistics.with_interval(votes, scores[place], influence[:, place]))]
-        if reference:
+    for name, score, own in zip(methods, scores, influence.T, strict=True):
+        row = [name, _signed(statistics.with_interval(votes, score, own))]
+        if name == reference:
+            row += ["–", "–"]
+        elif reference:
             other = methods.index(reference)
-            difference = statistics.with_interval(
-                votes, scores[place] - scores[other], influence[:, place] - influence[:, other]
-            )
-            said = verdict(*difference[1:], lower_is_better=False)
-            row += ["–", "–"] if name == reference else [_signed(difference), said]
+            between = score - scores[other], own - influence[:, other]
+            difference = statistics.with_interval(votes, *between)
+            row += [_signed(difference), verdict(*difference[1:], lower_is_better=False)]
         rows.append(row)
     voters, people = votes["voter"].nunique(), votes.groupby(statistics.PERSON).ngroups
     shown = (votes["true_sketch"] == "yes").mean()
@@ -85,14 +84,12 @@ def _share_table(votes: pd.DataFrame, methods: list[str]) -> Table:
 
 
 def _agreement_table(votes: pd.DataFrame) -> Table:
-    table = statistics.agreement(votes)
-    *_, pooled = table.to_dict("records")
-    chance = statistics.agreement_by_chance(pooled["ties"])
     rows = []
-    for row in table.to_dict("records"):
-        shares = [_written(row[key], ".0%") for key in ("ties", "left", "agreement")]
-        rows.append([row["voter"], str(row["votes"]), *shares])
-    beyond = (pooled["agreement"] - chance) / (1 - chance)
+    for voter, count, *shares in statistics.agreement(votes).itertuples(index=False):
+        rows.append([voter, str(count), *(_written(share, ".0%") for share in shares)])
+    ties, _, agreement = shares  # the last row's, of all voters
+    chance = statistics.agreement_by_chance(ties)
+    beyond = (agreement - chance) / (1 - chance)
     return Table(
         "Agreement between voters",
         ["voter", "votes", "ties", "left side", "agrees with the others"],
@@ -111,37 +108,35 @@ def _metric_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str
     """How often voters prefer the sketch that a metric calls better."""
     people = [(pair.subset, pair.id) for pair in comparison.people]
     pooled = comparison.all_scores[comparison.all_scores["subset"] == POOLED]
-    last = {}  # by method, the scores of the drawn sketches
-    for name, own in pooled[pooled["ablation"].isin(methods)].groupby("ablation"):
-        last[str(name)] = own[own["seed"] == own["seed"].iloc[0]].iloc[-1]
-    shown, drawn = shown_metrics(pooled), comparison.image_scores
+    last = {  # of each method's drawn sketches
+        name: own[own["seed"] == own["seed"].iloc[0]].iloc[-1]
+        for name, own in pooled.groupby("ablation")
+    }
 
-    def share(metric: Metric | None, values: Mapping[str, np.ndarray | float]) -> tuple[float, ...]:
-        sign = -1 if metric and metric.lower_is_better else 1
+    def share(values: Mapping[str, np.ndarray | float], sign: int = 1) -> tuple[float, ...]:
         by_sketch = {
-            (*person, name): float(value) * sign
+            (*person, name): sign * float(value)
             for name, own in values.items()
             for person, value in zip(people, np.broadcast_to(own, len(people)), strict=True)
         }
         return statistics.agreement_with(votes, by_sketch)
 
-    scores = dict(zip(methods, statistics.scores(votes, methods)[0], strict=True))
+    shown, drawn = shown_metrics(pooled), comparison.image_scores
     of_sketch, of_method = [], []
     for metric in shown:
-        of_sketch.append(
-            share(metric, {name: drawn[name][metric.key][-1] for name in methods})
-            if metric.per_image
-            else (math.nan,) * 3
-        )
-        of_method.append(share(metric, {name: last[name][metric.key] for name in methods}))
+        sign = -1 if metric.lower_is_better else 1
+        own = {n: drawn[n][metric.key][-1] if metric.per_image else math.nan for n in methods}
+        of_sketch.append(share(own, sign))
+        of_method.append(share({name: last[name][metric.key] for name in methods}, sign))
     rows = [
         [with_arrow(metric), _share(own), _share(whole)]
         for metric, own, whole in zip(shown, of_sketch, of_method, strict=True)
     ]
+    scores = dict(zip(methods, statistics.scores(votes, methods)[0], strict=True))
     return Table(
         "How far the metrics agree with the votes",
         ["metric", "sketch by sketch, %", "method by method, %"],
-        [*rows, ["score of the votes", "–", _share(share(None, scores))]],
+        [*rows, ["score of the votes", "–", _share(share(scores))]],
         [
             "The share of the decided votes for the sketch that the metric calls better (50%: by "
             "chance), [95% interval]: by the value of the sketch itself, and by the value of its "

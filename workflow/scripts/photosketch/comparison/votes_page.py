@@ -27,10 +27,8 @@ def votes_page(
     seed: int,
 ) -> str:
     """The page as text. `drawn`: by method, the sketches of `people`, the test pairs; `codes`: as
-    from `sketch_codes`; `faces`: how many people are shown, all if there are fewer.
-
-    Raises InputError if there are fewer than two methods.
-    """
+    from `sketch_codes`; `faces`: how many people are shown, all if there are fewer. Raises
+    InputError if there are fewer than two methods."""
     if len(drawn) < 2:
         fault = f"votes compare two methods, but this run only has {', '.join(drawn)}"
         raise InputError([f"{fault}; add an ablation, or a folder of sketches to methods"])
@@ -54,10 +52,7 @@ def votes_page(
         title="Which sketch is better?",
         pairs=pairs,
         minutes=counted(max(1, round(pairs * SECONDS / 60)), "minute"),
-        reach={
-            voters: round(100 * expected_half_width(len(drawn), faces, voters))
-            for voters in (1, 5, 10)
-        },
+        reach={n: round(100 * expected_half_width(len(drawn), faces, n)) for n in (1, 5, 10)},
         data={
             "columns": COLUMNS,
             "seed": seed,

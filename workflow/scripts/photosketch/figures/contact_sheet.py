@@ -1,14 +1,11 @@
-"""Contact sheets: groups of images in rows, with a title, a legend and captions.
-
-Images may have marks: crosses at points, and the local networks' rectangles.
-"""
+"""Contact sheets: groups of images in rows, with a title, a legend and captions. Images may have
+marks: crosses at points, and the local networks' rectangles."""
 
 import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate
 from pathlib import Path
 
 import matplotlib
@@ -30,10 +27,8 @@ _TITLE, _LEGEND, _COLUMNS, _CAPTION_LINE = 36, 30, 26, 15  # heights of text lin
 
 @dataclass(frozen=True)
 class Group:
-    """Images side by side below two lines of text, `name` and `remark`.
-
-    All images of a sheet have the same size. With `alarm` the frame and the remark are red.
-    """
+    """Images side by side below two lines of text, `name` and `remark`. All images of a sheet have
+    the same size. With `alarm` the frame and the remark are red."""
 
     images: Sequence[Image.Image]
     name: str
@@ -61,28 +56,37 @@ def sheet(
     legend: Sequence[Key] = (),
     columns: Sequence[str] = (),
 ) -> Image.Image:
-    """Groups in rows, at most `across` in each, below a title and a legend.
-
-    `columns` are names for the images of a group, written above the first row.
-    """
+    """Groups in rows, at most `across` in each, below a title and a legend. `columns` are names for
+    the images of a group, written above the first row."""
     across = min(across, len(groups))
     width, height = groups[0].images[0].size
     caption = _CAPTION_LINE * (2 if any(group.remark for group in groups) else 1) + 5
     top = _MARGIN + _TITLE + bool(legend) * _LEGEND + bool(columns) * _COLUMNS
     bottom = top + math.ceil(len(groups) / across) * (caption + height + _SPACE) - _SPACE
-    title_font = _font(20, bold=True)
-    key_places = list(accumulate(map(_key_width, legend), initial=_MARGIN))
-    right = max(
-        _MARGIN + across * (groups[0].width + _SPACE) - _SPACE,
-        _MARGIN + math.ceil(title_font.getlength(title)),
-        key_places[-1] - _SPACE,
+    title_font, key_font = _font(20, bold=True), _font(13)
+    key_widths = [
+        (key.mark.width + 5 if key.mark else 0) + math.ceil(key_font.getlength(key.text)) + _SPACE
+        for key in legend
+    ]
+    width_in_all = max(
+        across * (groups[0].width + _SPACE) - _SPACE,
+        math.ceil(title_font.getlength(title)),
+        sum(key_widths) - _SPACE,
     )
-    canvas = Image.new("RGB", (right + _MARGIN, bottom + _MARGIN), "white")
+    canvas = Image.new("RGB", (width_in_all + 2 * _MARGIN, bottom + _MARGIN), "white")
     pen = ImageDraw.Draw(canvas)
     pen.text((_MARGIN, _MARGIN), title, INK, title_font)
-    for x, key in zip(key_places, legend, strict=False):
-        _draw_key(canvas, x, _MARGIN + _TITLE + 8, key)
-    column_font = _fitting(columns, width, 15)
+    left, middle = _MARGIN, _MARGIN + _TITLE + 8
+    for key, key_width in zip(legend, key_widths, strict=True):
+        x = left
+        if key.mark:
+            canvas.paste(key.mark, (x, middle - key.mark.height // 2))
+            x += key.mark.width + 5
+        pen.text((x, middle), key.text, key.colour, key_font, "lm")
+        left += key_width
+    fonts = [_font(size, bold=True) for size in range(15, 9, -1)]  # the largest that fits
+    fitting = (font for font in fonts if all(font.getlength(name) <= width for name in columns))
+    column_font = next(fitting, fonts[-1])
     for index, group in enumerate(groups):
         x = _MARGIN + index % across * (group.width + _SPACE)
         y = top + index // across * (caption + height + _SPACE)
@@ -105,11 +109,8 @@ def fitted(image: array_types.Image, width: int, height: int) -> tuple[Image.Ima
     picture of width x height pixels, and the scale."""
     rows, columns = image.shape[:2]
     inner = min(width, max(1, round(height * columns / rows)))
-    picture = cell(image, inner)
-    if picture.size == (width, height):
-        return picture, inner / columns
     canvas = Image.new("RGB", (width, height), "white")
-    canvas.paste(picture, (0, 0))
+    canvas.paste(cell(image, inner), (0, 0))
     return canvas, inner / columns
 
 
@@ -135,11 +136,8 @@ def rectangles(
     scale: float,
     frame: int,
 ) -> None:
-    """Draw the local networks' four rectangles on a picture that is `scale` times an image.
-
-    The image has points [5, 2] and a `size` (width, height), and lies in a frame of `frame` pixels
-    a side.
-    """
+    """Draw the local networks' four rectangles on a picture, `scale` times an image that has points
+    [5, 2] and a `size` (width, height), and lies in a frame of `frame` pixels a side."""
     for patch, corner in zip(patches_of(frame), corners(points, size, frame), strict=True):
         ends = np.array([corner, corner + (patch.width, patch.height)]) * scale
         (left, top), (right, bottom) = ends
@@ -147,14 +145,14 @@ def rectangles(
 
 
 def cross_key(colour: str) -> Image.Image:
-    """A cross for a sheet's legend."""
+    """A cross for a legend."""
     mark = Image.new("RGB", (15, 15), "white")
     cross(ImageDraw.Draw(mark), 7, 7, colour)
     return mark
 
 
 def rectangle_key() -> Image.Image:
-    """A rectangle for a sheet's legend."""
+    """A rectangle for a legend."""
     mark = Image.new("RGB", (14, 14), RECTANGLE)
     mark.paste("white", (1, 1, 13, 13))
     return mark
@@ -166,13 +164,11 @@ def evenly_spaced(count: int, most: int) -> list[int]:
 
 
 def save(picture: Image.Image, path: str | os.PathLike[str]) -> None:
-    """Write a picture as PNG."""
     with write_atomically(path) as temporary:
         picture.save(temporary, optimize=True)
 
 
 def _draw_group(canvas: Image.Image, x: int, y: int, caption: int, group: Group) -> None:
-    """Draw the caption, `caption` pixels high, at (x, y), and the images below it."""
     pen = ImageDraw.Draw(canvas)
     width, height = group.images[0].size
     name, remark = (_cut(text, _font(12), group.width) for text in (group.name, group.remark))
@@ -187,19 +183,6 @@ def _draw_group(canvas: Image.Image, x: int, y: int, caption: int, group: Group)
         pen.rectangle((x - 3, y - 3, x + group.width + 2, y + height + 2), outline=ALARM, width=3)
 
 
-def _draw_key(canvas: Image.Image, x: int, middle: int, key: Key) -> None:
-    if key.mark:
-        canvas.paste(key.mark, (x, middle - key.mark.height // 2))
-        x += key.mark.width + 5
-    ImageDraw.Draw(canvas).text((x, middle), key.text, key.colour, _font(13), "lm")
-
-
-def _key_width(key: Key) -> int:
-    """The width of an entry and the space behind it."""
-    mark = key.mark.width + 5 if key.mark else 0
-    return mark + math.ceil(_font(13).getlength(key.text)) + _SPACE
-
-
 @cache
 def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     """DejaVu Sans from matplotlib's files: the same on every machine."""
@@ -207,17 +190,10 @@ def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(str(Path(matplotlib.get_data_path(), "fonts", "ttf", name)), size)
 
 
-def _fitting(texts: Sequence[str], width: int, size: int) -> ImageFont.FreeTypeFont:
-    """The largest bold font, from `size` down to 10, in which no text is wider than `width`."""
-    fonts = [_font(height, bold=True) for height in range(size, 9, -1)]
-    fitting = (font for font in fonts if all(font.getlength(text) <= width for text in texts))
-    return next(fitting, fonts[-1])
-
-
 def _cut(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
     """`text`, with an ellipsis for its end if it is wider than `width`."""
-    if font.getlength(text) <= width:
-        return text
-    while text and font.getlength(f"{text}…") > width:
+    shown = text
+    while text and font.getlength(shown) > width:
         text = text[:-1]
-    return f"{text}…"
+        shown = f"{text}…"
+    return shown
