@@ -1,5 +1,7 @@
 """Snakemake imported once, and a fork of that process for each run: the import takes seconds.
 
+The scripts of a run are forks as well (`script_server`).
+
 As a program: reads a line of JSON a run (arguments, folder, environment, output) and answers with
 its exit status.
 """
@@ -16,17 +18,21 @@ from pathlib import Path
 
 import psutil
 
+if __name__ != "__main__":
+    from support import script_server
+
 
 @cache
 def server() -> subprocess.Popen:
     """Started once in a test process, and ends with it."""
     environment = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, "-P", __file__],
+        [sys.executable, "-P", __file__, script_server.start(environment)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env={**environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        env=environment,
     )
 
 
@@ -68,7 +74,14 @@ def arguments_in_a_fork() -> list[str]:
 
 if __name__ == "__main__":
     from snakemake.cli import main
+    from snakemake.script import PythonScript, ScriptBase
 
+    client = sys.argv[1]
+
+    def execute(script: PythonScript, command: str, *, py_exec: str, **options: object) -> object:
+        return ScriptBase._execute_cmd(script, command, py_exec=client, **options)
+
+    PythonScript._execute_cmd = execute
     arguments = arguments_in_a_fork()
     try:
         main(arguments)
