@@ -1,8 +1,8 @@
 """The packages that jobs use, imported once, and a fork of that process for each script.
 
-Importing torch, OpenCV, pandas and matplotlib takes longer than what most jobs of a small run do. `start`
-gives a program that takes the place of Python for Snakemake's scripts. As a program, this module is the
-process that is forked.
+Importing torch, OpenCV, pandas and matplotlib takes longer than what most jobs of a small run do.
+`start` gives a program that takes the place of Python for Snakemake's scripts. As a program, this
+module is the process that is forked.
 """
 
 import atexit

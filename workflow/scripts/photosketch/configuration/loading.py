@@ -4,6 +4,7 @@ import functools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from photosketch.configuration.settings import canonical, results_name
 from photosketch.jobs.job import InputError
 from photosketch.jobs.provenance import PROJECT
 
+MOST_ENTRIES = 100_000  # of a file with its aliases expanded: a few lines can mean millions
 # the sections whose entries an overlay can drop by null, an entry in words, and what else to do
 DROPPABLE = {
     "ablations": ("an ablation", "write {} to use the settings of train"),
@@ -87,13 +89,16 @@ def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The content of a configuration file.
 
     Raises InputError if the file is missing or has no keys, and with every place whose meaning in
-    YAML is a surprise: a repeated key, and a number that is not decimal.
+    YAML is a surprise: a repeated key, a number that is not decimal, an anchor that contains its
+    own alias, and aliases for too many entries.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
         document = yaml.compose(text, Loader=yaml.SafeLoader)
-        problems = [f"{path}, {fault}" for fault in _faults_of_text(document)]
-        if problems:
+        found = list(islice(_faults_of_text(document), MOST_ENTRIES + 1)) if document else []
+        if len(found) > MOST_ENTRIES:
+            found = [f"line 1: aliases make more than {MOST_ENTRIES:,} entries; write fewer"]
+        if problems := [f"{path}, {fault}" for fault in found if fault]:
             raise InputError(problems)
         keys = yaml.safe_load(text)
     except OSError as error:
@@ -109,11 +114,18 @@ def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
     return keys
 
 
-def _faults_of_text(node: yaml.Node | None, key: str = "") -> Iterator[str]:
-    """The faults of `read_overlay` in the value of a dotted key, each with its line."""
-    if isinstance(node, yaml.SequenceNode):
+def _faults_of_text(
+    node: yaml.Node, key: str = "", above: tuple[yaml.Node, ...] = ()
+) -> Iterator[str]:
+    """The faults of `read_overlay` in the value of a dotted key, each with its line, and an empty
+    text for each entry. `above` has the nodes that contain this one."""
+    yield ""
+    line = f"line {node.start_mark.line + 1}: {key.rstrip('.')}"
+    if node in above:
+        yield f"{line} contains itself, by an alias of its own anchor; write its value out"
+    elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            yield from _faults_of_text(item, f"{key}{index}.")
+            yield from _faults_of_text(item, f"{key}{index}.", (*above, node))
     elif isinstance(node, yaml.MappingNode):
         lines: dict[str, int] = {}
         for name, item in node.value:
@@ -124,12 +136,11 @@ def _faults_of_text(node: yaml.Node | None, key: str = "") -> Iterator[str]:
                     "which would be ignored; join the two"
                 )
             lines[name.value] = own
-            yield from _faults_of_text(item, f"{key}{name.value}.")
-    elif isinstance(node, yaml.ScalarNode) and not _is_plain(node):
+            yield from _faults_of_text(item, f"{key}{name.value}.", (*above, node))
+    elif not _is_plain(node):
         yield (
-            f"line {node.start_mark.line + 1}: {key.rstrip('.')}: YAML reads {node.value} as "
-            f"{yaml.safe_load(node.value)}; write the number in decimal digits, or in quotes if it "
-            "is a name"
+            f"{line}: YAML reads {node.value} as {yaml.safe_load(node.value)}; write the number in "
+            "decimal digits, or in quotes if it is a name"
         )
 
 

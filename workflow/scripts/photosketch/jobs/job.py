@@ -7,6 +7,7 @@ import contextlib
 import errno
 import fcntl
 import functools
+import gc
 import hashlib
 import io
 import os
@@ -95,6 +96,7 @@ def job(
         with contextlib.suppress(OSError):  # the log may be on a full disk
             sys.stdout.flush()
             sys.stderr.flush()
+        gc.freeze()  # else Python's end looks through all packages for garbage, for a second
 
 
 def _end(console: TextIO, shown: Sequence[str], logged: Sequence[str], code: int) -> NoReturn:
