@@ -134,10 +134,9 @@ def summarise(scores: pd.DataFrame, metric: str = "fid") -> pd.DataFrame:
     by the number of values minus one.
     """
     rows = []
-    for ablation in scores["ablation"].unique():
+    for ablation, of_ablation in scores.groupby("ablation", sort=False):
         row: dict[str, object] = {"ablation": ablation}
-        for subset in scores["subset"].unique():
-            own = scores[(scores["ablation"] == ablation) & (scores["subset"] == subset)]
+        for subset, own in of_ablation.groupby("subset", sort=False):
             curves = own.pivot(index="epoch", columns="seed", values=metric)  # epochs x seeds
             row[subset] = curves.mean().mean()
             row[f"{subset}_epoch_sd"] = curves.std(ddof=1).mean()
