@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from photosketch.comparison import figures
-from photosketch.comparison.summary import Choice, Published
+from photosketch.comparison.summary import Choice
 from photosketch.training.samples import Samples, ids_and_subsets
 from support import comparisons
 from support.comparisons import texts, titles
@@ -91,11 +91,11 @@ def test_methods_and_photos_are_dotted_lines_unless_these_would_flatten_the_curv
 
 @pytest.mark.parametrize("epochs", [(5, 10), (5,)])
 def test_published_values_of_the_same_features_are_thin_named_lines(epochs) -> None:
-    published = [
-        Published("report", "", "inception-tf", {"all": 28.0}),
-        Published("later", "", "inception-tf", {"CUHK": 31.5, "all": 26.96}),
-        Published("other", "", "inception-imagenet", {"all": 1.0}),
-    ]
+    published = {
+        "report": comparisons.published({"all": 28.0}),
+        "later": comparisons.published({"CUHK": 31.5, "all": 26.96}),
+        "other": comparisons.published({"all": 1.0}, features="inception-imagenet"),
+    }
     plain = drawn_curves(made_up(epochs=epochs)).axes
     figure = drawn_curves(made_up(epochs=epochs), published=published)
     added = [
@@ -120,7 +120,7 @@ def test_only_evaluated_epochs_are_named_below_the_curves(epochs, ticks) -> None
 
 
 def test_names_of_values_that_lie_close_together_do_not_overlap() -> None:
-    close = [Published(f"p{i}", "", "inception-tf", {"CUHK": 30 + i / 100}) for i in range(5)]
+    close = {f"p{i}": comparisons.published({"CUHK": 30 + i / 100}) for i in range(5)}
     axis = drawn_curves(made_up(counts=ONE), published=close).axes[0]
     assert [text.get_text() for text in axis.texts] == [
         f"p{i} (published) 30.0{i}" for i in range(5)
