@@ -36,6 +36,11 @@ def scores(
     return pd.DataFrame(rows, columns=names).assign(**others | columns)
 
 
+def published(fid: Mapping[str, float], source: str = "", features: str = "inception-tf") -> dict:
+    """FID of another run by subset, as in the configuration."""
+    return {"source": source, "features": features, "fid": fid}
+
+
 def compared(scores: pd.DataFrame, **fields: Any) -> Comparison:
     nothing = {"references": NO_REFERENCES, "differences": NO_DIFFERENCES}
     return Comparison(scores, **nothing | fields)

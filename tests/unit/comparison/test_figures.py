@@ -11,22 +11,23 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from photosketch.comparison import figures
-from photosketch.comparison.summary import Choice, Published
+from photosketch.comparison.summary import Choice
 from photosketch.training.samples import Samples, ids_and_subsets
 from support import comparisons
 from support.comparisons import texts, titles
 
 ABLATIONS = ["baseline", "local"]
+ONE = {"CUHK": 10, "all": 10}  # the counts of a run of one subset
 LONG_NOTE = (
     "a_network (sha256 00000000) features: comparable within this table, not with published FID"
 )
 
 
-def made_up(seeds=(0,), epochs=(5, 10), note: str = "") -> pd.DataFrame:
+def made_up(seeds=(0,), epochs=(5, 10), note: str = "", counts=None) -> pd.DataFrame:
     def fid(index: int, place: int, seed: int, epoch: int) -> float:
         return 100 * index + 10 * place + epoch + 2 * seed
 
-    return comparisons.scores(fid, ABLATIONS, seeds=seeds, epochs=epochs, note=note)
+    return comparisons.scores(fid, ABLATIONS, seeds=seeds, epochs=epochs, counts=counts, note=note)
 
 
 def drawn_curves(scores: pd.DataFrame, **fields) -> Figure:
@@ -51,7 +52,7 @@ def test_curves_have_a_panel_per_subset_and_a_line_per_ablation() -> None:
 
 
 def test_several_seeds_give_their_mean_and_a_band_over_their_range() -> None:
-    figure = drawn_curves(made_up([0, 1, 2]))
+    figure = drawn_curves(made_up([0, 1, 2], counts=ONE))
     axis = figure.axes[0]
     assert list(axis.get_lines()[0].get_ydata()) == [7, 12]
     band = axis.collections[0].get_paths()[0].vertices
@@ -60,7 +61,7 @@ def test_several_seeds_give_their_mean_and_a_band_over_their_range() -> None:
 
 
 def test_a_single_epoch_is_shown_above_the_ablations_names() -> None:
-    figure = drawn_curves(made_up([0, 1], [8]))
+    figure = drawn_curves(made_up([0, 1], [8], counts=ONE))
     axis = figure.axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == ABLATIONS
     shown = [(float(x), float(y)) for line in axis.get_lines() for x, y in line.get_xydata()]
@@ -90,11 +91,11 @@ def test_methods_and_photos_are_dotted_lines_unless_these_would_flatten_the_curv
 
 @pytest.mark.parametrize("epochs", [(5, 10), (5,)])
 def test_published_values_of_the_same_features_are_thin_named_lines(epochs) -> None:
-    published = [
-        Published("report", "", "inception-tf", {"all": 28.0}),
-        Published("later", "", "inception-tf", {"CUHK": 31.5, "all": 26.96}),
-        Published("other", "", "inception-imagenet", {"all": 1.0}),
-    ]
+    published = {
+        "report": comparisons.published({"all": 28.0}),
+        "later": comparisons.published({"CUHK": 31.5, "all": 26.96}),
+        "other": comparisons.published({"all": 1.0}, features="inception-imagenet"),
+    }
     plain = drawn_curves(made_up(epochs=epochs)).axes
     figure = drawn_curves(made_up(epochs=epochs), published=published)
     added = [
@@ -114,13 +115,13 @@ def test_published_values_of_the_same_features_are_thin_named_lines(epochs) -> N
     [([6, 8, 12], [6, 8, 12]), (range(500, 801, 10), [500, 550, 600, 650, 700, 750, 800])],
 )
 def test_only_evaluated_epochs_are_named_below_the_curves(epochs, ticks) -> None:
-    axis = drawn_curves(made_up([0], epochs)).axes[0]
+    axis = drawn_curves(made_up([0], epochs, counts=ONE)).axes[0]
     assert axis.get_xticks().tolist() == ticks
 
 
 def test_names_of_values_that_lie_close_together_do_not_overlap() -> None:
-    close = [Published(f"p{i}", "", "inception-tf", {"CUHK": 30 + i / 100}) for i in range(5)]
-    axis = drawn_curves(made_up(), published=close).axes[0]
+    close = {f"p{i}": comparisons.published({"CUHK": 30 + i / 100}) for i in range(5)}
+    axis = drawn_curves(made_up(counts=ONE), published=close).axes[0]
     assert [text.get_text() for text in axis.texts] == [
         f"p{i} (published) 30.0{i}" for i in range(5)
     ]

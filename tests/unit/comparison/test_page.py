@@ -14,7 +14,7 @@ from PIL import Image
 
 from photosketch.comparison import page
 from photosketch.comparison.files import devices
-from photosketch.comparison.summary import Choice, Comparison, Published
+from photosketch.comparison.summary import Choice, Comparison
 from photosketch.comparison.tables import Table
 from support import comparisons
 
@@ -28,7 +28,7 @@ TABLE = Table(
     "More", ["", "<SSIM>"], [["baseline", "−0.5 [−1, 2] worse"]], ["A <remark>."], ["A doubt."]
 )
 VERDICTS = Table("Difference", ["", "FID"], [["local", "1"]])
-PUBLISHED = Published("report", "A <report>", "inception-tf", {"all": 28.0})
+PUBLISHED = {"report": comparisons.published({"all": 28.0}, "A <report>")}
 
 
 def compared(seeds=(0,), epochs=(8, 16), note: str = "", **fields: Any) -> Comparison:
@@ -90,7 +90,7 @@ def plain(shown) -> Page:
 
 
 def test_markdown_gives_mean_deviation_and_last_epoch_with_n_in_the_header() -> None:
-    lines = markdown(published=[PUBLISHED]).splitlines()
+    lines = markdown(published=PUBLISHED).splitlines()
     cells = [[c.strip() for c in x.strip("| ").split(" | ")] for x in lines if x.startswith("|")]
     header = ["method", "CUHK (n = 10)", "AR (n = 11)", "all subsets (n = 12)"]
     photo = ["photo in gray", "55.00", "–", "66.00"]
@@ -122,7 +122,7 @@ def test_markdown_says_what_a_value_is(seeds, epochs, said) -> None:
 
 
 def test_the_page_holds_the_tables_and_every_picture(shown) -> None:
-    read = shown(compared(published=[PUBLISHED]))
+    read = shown(compared(published=PUBLISHED))
     heads, kinds, baseline, local, photo, published, more_head, more = read.rows
     assert heads == ["method", "CUHK n = 10", "AR n = 11", "all subsets n = 12"]
     assert kinds == ["mean ± s.d.", "epoch 16"] * 3

@@ -86,7 +86,7 @@ def test_the_best_value_is_that_of_the_validation_pairs(chosen_by: str) -> None:
     assert table.rows[2][2::2] == ["34.50 ± 1.41", "34.00 ± 1.41"]
 
 
-@pytest.mark.parametrize(("pairs", "few"), [(2, True), (19, True), (20, False), (188, False)])
+@pytest.mark.parametrize(("pairs", "few"), [(19, True), (20, False)])
 def test_fewer_than_twenty_validation_pairs_are_called_too_few(pairs: int, few: bool) -> None:
     choice = Choice("fid", scores(VALIDATION, 1).assign(n=pairs))
     comparison = dataclasses.replace(compared(1), choice=choice)

@@ -9,7 +9,6 @@ import pytest
 from photosketch.comparison import tables
 from photosketch.comparison.costs import cost_table, read_benchmarks
 from photosketch.comparison.files import grouped_tables
-from photosketch.comparison.summary import Published
 from photosketch.comparison.tables import Table, fid_table, metric_table, other_people_table
 from photosketch.comparison.verdicts import difference_tables
 from support import comparisons
@@ -102,11 +101,13 @@ def test_real_images_stand_only_where_they_have_the_metric() -> None:
 
 
 def test_published_values_of_the_same_features_are_rows_and_others_are_named() -> None:
-    report = Published("report_glad", "A report, 2019", "inception-tf", {"all": 28.0})
-    later = Published("later", "A report, 2019", "inception-tf", {"AR": 31.5, "all": 26.96})
-    other = Published("other", "A paper", "inception-imagenet", {"all": 1.0})
+    printed = {
+        "report_glad": comparisons.published({"all": 28.0}, "A report, 2019"),
+        "later": comparisons.published({"AR": 31.5, "all": 26.96}, "A report, 2019"),
+    }
+    other = {"other": comparisons.published({"all": 1.0}, "A paper", "inception-imagenet")}
     plain = fid_table(compared())
-    table = fid_table(compared(fields={"published": [report, later, other]}))
+    table = fid_table(compared(fields={"published": printed | other}))
     assert table.rows == [
         *plain.rows,
         ["report_glad (published)", "–", "–", "28.00"],
@@ -114,16 +115,15 @@ def test_published_values_of_the_same_features_are_rows_and_others_are_named() -
     ]
     assert "report_glad, later: A report, 2019." in table.remarks[-2]
     assert "other (inception-imagenet)" in table.remarks[-1]
-    only = fid_table(compared(fields={"published": [other]}))
+    only = fid_table(compared(fields={"published": other}))
     assert [*plain.remarks, table.remarks[-1]] == list(only.remarks)
 
 
 def test_a_run_of_one_subset_has_no_column_twice_and_the_best_is_bold() -> None:
-    report = Published("report", "A report", "inception-tf", {"all": 28.0})
     one = comparisons.compared(
         comparisons.scores(lambda index, *_: 20.0 - index, counts={"AR": 9, "all": 9}),
         references=REFERENCES,
-        published=[report],
+        published={"report": comparisons.published({"all": 28.0})},
     )
     table = fid_table(one)
     assert list(table.head) == ["method", "AR (n = 9)"]

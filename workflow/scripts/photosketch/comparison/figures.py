@@ -220,9 +220,9 @@ def _levels(axis: Axes, comparison: Comparison, subsets: Sequence[str]) -> None:
     levels: list[tuple[float, str, Any]] = []  # value, name, the line's dashes (none: no line)
     for name, value in comparison.without_epochs(subsets[0]).items():
         levels.append((value, name, (1, 2) if low - span <= value <= high + span else None))
-    for one in comparison.comparable:
-        values = [one.fid[subset] for subset in subsets if subset in one.fid]
-        levels += [(value, f"{one.name} (published)", (5, 3)) for value in values[:1]]
+    for name, one in comparison.comparable.items():
+        values = [one["fid"][subset] for subset in subsets if subset in one["fid"]]
+        levels += [(value, f"{name} (published)", (5, 3)) for value in values[:1]]
     for value, _, dashes in levels:
         if dashes:
             axis.axhline(value, color=FAINT, linewidth=0.7, linestyle=(0, dashes), zorder=1)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from photosketch.comparison import costs, figures, page, sweeps, tables
-from photosketch.comparison.summary import Choice, Comparison, Published
+from photosketch.comparison.summary import Choice, Comparison
 from photosketch.comparison.verdicts import difference_tables
 from photosketch.comparison.votes import vote_tables
 from photosketch.configuration import settings
@@ -74,7 +74,7 @@ def load_comparison(inputs: Any, hp: Mapping[str, Any], config: Mapping[str, Any
         reference=config["reference"],
         sweeps=[Sweep.from_hparams(sweep) for sweep in hp["sweeps"]],
         points=points,
-        published=[Published(name, **entry) for name, entry in hp["published"].items()],
+        published=hp["published"],
         costs=costs.read_benchmarks(folder / "benchmarks", folder / "logs"),
         people=test,
         training=pairs.select(manifest, split="train"),

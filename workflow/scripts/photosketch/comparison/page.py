@@ -171,9 +171,7 @@ def _lead(comparison: Comparison) -> str:
     )
 
 
-def _settings_in_words(
-    hparams: Mapping[str, Mapping[str, Any]],
-) -> tuple[dict[str, str], str]:
+def _settings_in_words(hparams: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, str], str]:
     """Each ablation's loss weights and own settings, and the settings that all share."""
     named = {key: value for values in hparams.values() for key, value in values.items()}
     named.pop("losses", None)

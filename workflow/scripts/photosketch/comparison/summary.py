@@ -16,17 +16,6 @@ from photosketch.training.samples import Samples
 FEWEST_TO_CHOOSE_BY = 20  # validation pairs: fewer choose an epoch almost by chance
 
 
-@dataclass(frozen=True)
-class Published:
-    """FID by subset (`all`: the pooled test set) as printed in `source`, and the name of the
-    feature network, as in tables."""
-
-    name: str
-    source: str
-    features: str
-    fid: Mapping[str, float]
-
-
 @dataclass
 class Choice:
     """The choice of each run's epoch by the lowest pooled `metric` (a key) on the validation pairs,
@@ -66,7 +55,8 @@ class Comparison:
     reference: str = ""  # the ablation that others are compared with
     sweeps: Sequence[Sweep] = ()
     points: Sequence[str] = ()  # the ablations that only belong to sweeps
-    published: Sequence[Published] = ()  # values of other runs, with any features
+    # FID of other runs by name: source, features, and fid by subset, as in the configuration
+    published: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     costs: pd.DataFrame = field(default_factory=pd.DataFrame)  # as from `read_benchmarks`
     people: Sequence[Pair] = ()  # the test pairs
     training: Sequence[Pair] = ()  # the training pairs
@@ -93,7 +83,8 @@ class Comparison:
         self.columns = {s: n for s, n in self.counts.items() if self.parts or s != POOLED}
         self.features = str(first["features"].iloc[0])  # the network's name in tables
         self.note = str(first["note"].iloc[0])  # on it, in every table and figure, or empty
-        self.comparable = [one for one in self.published if one.features == self.features]
+        published = self.published.items()
+        self.comparable = {name: one for name, one in published if one["features"] == self.features}
 
     @cached_property
     def summary(self) -> pd.DataFrame:
@@ -134,10 +125,9 @@ def summarise(scores: pd.DataFrame, metric: str = "fid") -> pd.DataFrame:
     by the number of values minus one.
     """
     rows = []
-    for ablation in scores["ablation"].unique():
+    for ablation, of_ablation in scores.groupby("ablation", sort=False):
         row: dict[str, object] = {"ablation": ablation}
-        for subset in scores["subset"].unique():
-            own = scores[(scores["ablation"] == ablation) & (scores["subset"] == subset)]
+        for subset, own in of_ablation.groupby("subset", sort=False):
             curves = own.pivot(index="epoch", columns="seed", values=metric)  # epochs x seeds
             row[subset] = curves.mean().mean()
             row[f"{subset}_epoch_sd"] = curves.std(ddof=1).mean()

@@ -26,7 +26,7 @@ _CROWDED = 0.08  # of the axis: if points are closer, they have no tick each
 def best_on_validation(comparison: Comparison, sweep: Sweep) -> tuple[Point | None, str]:
     """The point with the lowest mean over seeds of the metric that chose the epochs, on all
     validation pairs together, each run at its chosen epoch; and a sentence on it. The test pairs
-    have no part in the choice. Without validation pairs neither."""
+    have no part in the choice. Without validation pairs: no point, and an empty sentence."""
     choice = comparison.choice
     if not choice:
         return None, ""

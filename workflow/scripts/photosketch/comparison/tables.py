@@ -164,13 +164,14 @@ def fixed_rows(comparison: Comparison, metric: Metric = _FID, published: bool = 
     known = comparison.references.dropna(subset=metric.key).groupby("name", sort=False)
     levels = {name: own.set_index("subset")[metric.key].to_dict() for name, own in known}
     if published:
-        levels |= {f"{one.name} (published)": one.fid for one in comparison.comparable}
+        shown = comparison.comparable.items()
+        levels |= {f"{name} (published)": one["fid"] for name, one in shown}
     rows = []
     for name, values in levels.items():
         # the only subset of a run can have the value of `all`
         other = math.nan if comparison.parts else values.get(POOLED, math.nan)
-        shown = [values.get(subset, other) for subset in comparison.columns]
-        rows.append([name, *(number(comparison, value) for value in shown)])
+        cells = [number(comparison, values.get(s, other)) for s in comparison.columns]
+        rows.append([name, *cells])
     return rows
 
 
@@ -193,19 +194,19 @@ def _scatter(epochs: Sequence[int], seeds: Sequence[int]) -> str:
 
 def _published_remarks(comparison: Comparison) -> Iterator[str]:
     """The sources of the published values, and the values that are not shown."""
+    published, comparable = comparison.published, comparison.comparable
     by_source: dict[str, list[str]] = {}
-    for entry in comparison.comparable:
-        by_source.setdefault(entry.source, []).append(entry.name)
+    for name, one in comparable.items():
+        by_source.setdefault(one["source"], []).append(name)
     if by_source:
         sources = "; ".join(f"{', '.join(names)}: {source}" for source, names in by_source.items())
         yield (
             "Published values are printed values of their authors' runs and programs: compare them "
             f"with this column only if test people and scoring are the same. {sources}."
         )
-    others = [entry for entry in comparison.published if entry not in comparison.comparable]
+    others = [f"{n} ({one['features']})" for n, one in published.items() if n not in comparable]
     if others:
-        listed = ", ".join(f"{entry.name} ({entry.features})" for entry in others)
-        yield f"Published values left out, because their features differ: {listed}."
+        yield f"Published values left out, because their features differ: {', '.join(others)}."
 
 
 def other_people_table(comparison: Comparison) -> Table:

@@ -20,11 +20,7 @@ SECONDS = 4  # per vote
 
 
 def votes_page(
-    people: Sequence[Pair],
-    drawn: Mapping[str, Samples],
-    codes: pd.DataFrame,
-    faces: int,
-    seed: int,
+    people: Sequence[Pair], drawn: Mapping[str, Samples], codes: pd.DataFrame, faces: int, seed: int
 ) -> str:
     """The page as text. `drawn`: by method, the sketches of `people`, the test pairs; `codes`: as
     from `sketch_codes`; `faces`: how many people are shown, all if there are fewer. Raises
