@@ -224,7 +224,6 @@ def _plain(name: str) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `photosketch datasets cufs`."""
     parser.add_argument("folder", type=Path, help="the folder with CUFS, or with a part of CUFS")
     parser.add_argument(
         "--split", choices=SPLIT_NAMES, default="rslcr", help="which split (default: rslcr)"

@@ -112,7 +112,6 @@ def _unmatched(photos: dict[str, Path], sketches: dict[str, Path]) -> list[str]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `photosketch datasets folders`."""
     parser.add_argument("folder", type=Path, help="the photos, or photos and sketches side by side")
     parser.add_argument("sketches", type=Path, nargs="?", help="the sketches, with the same names")
     parser.add_argument("--subset", default="faces", help="name of the subset (default: faces)")

@@ -107,10 +107,10 @@ def write_halves(found: Found) -> None:
                 Image.fromarray(half).save(temporary)
 
 
-def images_in(folder: Path) -> list[Path]:
+def images_in(folder: Path, suffixes: Sequence[str] = images.SUFFIXES) -> list[Path]:
     """The image files directly in a folder, numbers in ascending order; none without the folder."""
     files = folder.iterdir() if folder.is_dir() else ()
-    found = [path for path in files if path.suffix.lower() in images.SUFFIXES and path.is_file()]
+    found = [path for path in files if path.suffix.lower() in suffixes and path.is_file()]
     return sorted(found, key=lambda path: (*ascending(path.stem), path.name))
 
 
