@@ -21,9 +21,8 @@ def planned_copies(
     """The copies of a folder's results to `target`/{subset}/{id}, and the problems.
 
     `numbering` has (subset, id) of the results 1, 2, ...; `wanted` has (subset, id) of the existing
-    test pairs. Results of other pairs are left out. A file may also be named by the id, if the id
-    is unique and not a number. Images that `target` already has under other names are a problem,
-    because `methods` would take them for results as well.
+    test pairs. A file may also be named by the id, if the id is unique and not a number. Other
+    images in `target` are a problem, because `methods` would take them for results as well.
     """
     found: dict[int, Path] = {}
     problems = []
