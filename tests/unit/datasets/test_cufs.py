@@ -121,10 +121,8 @@ def test_cufs_as_it_circulates_is_the_same_table_and_other_folders_are_left_asid
         for kind, file in (("Photos", pair.photo), ("Sketches", pair.sketch)):
             name = f"{half} {kind}" if pair.subset == "AR" else f"{half}/{kind}"
             touch(part / name / file.name)
-    beside = [
-        data / "previews",
-        *(data / "CUHK Students/Testing" / n for n in ("pose", "real/mul")),
-    ]
+    testing = data / "CUHK Students/Testing"
+    beside = [data / "previews", testing / "pose", testing / "real/mul"]
     touch(beside[0] / "1.jpg", beside[1] / "m-009-13.jpg", beside[2] / "1.bmp")
     (data / "notes").mkdir()
     assert main(["cufs", str(data), "--output", str(tmp_path)]) == 0
@@ -136,11 +134,10 @@ def test_cufs_as_it_circulates_is_the_same_table_and_other_folders_are_left_asid
     texts = [text for text in problems_in(data, "cagan") if "has images" not in text]
     assert all("--split" in text or "without a" in text for text in texts)
 
-    sketches = data / "CUHK Students/Testing/Sketches"
-    sketches.rename(sketches.with_name("drawn"))
+    (testing / "Sketches").rename(testing / "drawn")
     problems = problems_in(data)
     assert f"{data}/CUHK Students/test/sketches: is not there" in problems[0]
-    for name in (sketches.with_name("drawn"), beside[1]):
+    for name in (testing / "drawn", beside[1]):
         assert any(text.startswith(f"{name}: has images, but its name") for text in problems)
     assert not any(str(beside[0]) in text for text in problems)
 

@@ -19,23 +19,21 @@ def digest(files: Iterable[str | os.PathLike[str]], memory: Path | None = None) 
     """A hash over the names and contents of files, missing files included. `memory`, a JSON file,
     stores hashes between calls; if it can't be read or written, the files are hashed again."""
     try:
-        entries = json.loads(memory.read_text(encoding="utf-8")) if memory else {}
-        remembered = {path: entry for path, entry in entries.items() if len(entry) == 5}
-    except (OSError, ValueError, AttributeError, TypeError):
-        remembered = {}
-    current: dict[str, list[int | str]] = {}
+        known = dict(json.loads(memory.read_text(encoding="utf-8"))) if memory else {}
+    except (OSError, ValueError, TypeError):
+        known = {}
+    current: dict[str, str] = {}
     total = hashlib.sha256()
     for path in map(str, files):
         try:
             state = os.stat(path)
-            stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
-            known = remembered.get(path, [])
-            content = known[4] if known[:4] == stamp else file_sha256(path)
-            current[path] = [*stamp, content]
+            stamp = state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino
+            key = f"{path} {stamp}"
+            content = current[key] = known.get(key) or file_sha256(path)
         except OSError:
             content = "missing"
         total.update(f"{path}\0{content}\0".encode(errors="surrogateescape"))
-    if memory and current != remembered:
+    if memory and current != known:
         with (
             contextlib.suppress(OSError, InputError),  # a full disk
             write_atomically(memory) as temporary,

@@ -103,12 +103,10 @@ def image_files(table: AnyPath, rows: Iterable[Mapping[str, str]]) -> list[str]:
 def index_pairs(
     table: AnyPath, size: Sequence[int] | None, console: TextIO | None = None
 ) -> list[Pair]:
-    """Check the table and every image, and return the pairs in the table's order.
-
-    `size` is the (width, height) that every image must have, None for any size. Raises InputError
-    with all problems. Images of two splits that are nearly the same are listed in the log and
-    counted on the console.
-    """
+    """Check the table and every image, and return the pairs in the table's order. `size` is the
+    (width, height) that every image must have, None for any size. Images of two splits that are
+    nearly the same are listed in the log and counted on the console. Raises InputError with all
+    problems."""
     table = Path(table)
     rows, problems = _read_rows(table)
     if not problems and all(cells["split"] in SPLITS for cells in rows.values()):
@@ -317,11 +315,8 @@ def _nearly_same(rows: _Rows, checked: _Images) -> list[str]:
 
 
 def with_validation(pairs: Sequence[Pair], share: float) -> list[Pair]:
-    """The pairs in their order, with a share (0 to 1) of each subset's training pairs marked `val`.
-
-    The choice depends on subset and id alone, so it is the same on every machine. Raises InputError
-    if no pair is left to train on.
-    """
+    """The pairs in their order, with a share (0 to 1) of each subset's training pairs marked `val`,
+    by a hash of subset and id. Raises InputError if no pair is left to train on."""
     validation: set[Pair] = set()
     for subset in dict.fromkeys(pair.subset for pair in pairs):
         training = select(pairs, subset, "train")

@@ -60,10 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _write(options: argparse.Namespace) -> None:
-    """Find the pairs, write the table and the files beside it, and print the counts.
-
-    Raises InputError with all problems before any file is written.
-    """
+    """Find the pairs, write the table and the files beside it, and print the counts. Raises
+    InputError with all problems before any file is written."""
     output: Path = options.output
     table = output if output.suffix.lower() == ".tsv" else output / "pairs.tsv"
     results = [(folder, folder.resolve().name) for folder in options.results]

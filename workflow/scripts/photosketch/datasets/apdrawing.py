@@ -50,6 +50,5 @@ def find_pairs(folder: Path, output: Path) -> Found:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `photosketch datasets apdrawing`."""
     parser.add_argument("folder", type=Path, help="the folder with APDrawing")
     parser.set_defaults(find=lambda options, output: find_pairs(options.folder, output))

@@ -55,12 +55,8 @@ _Ids = Mapping[str, str]  # the ids of a part, each with its half, train or test
 
 def find_pairs(folder: Path, split: str, order: Path | None = None) -> Found:
     """All pairs of a CUFS folder, CUHK before AR before XM2VTS and training before test pairs.
-
-    `split` is `rslcr` or `cagan`. `order` is a list of results (`_read_order`). Raises InputError
-    with all problems: no part at all, photos without a sketch, sketches without a photo, names that
-    the split does not know or has in the other half, and unknown folders that may have the missing
-    images.
-    """
+    `split` is `rslcr` or `cagan`, `order` a list of results (`_read_order`). Raises InputError with
+    all problems, also unknown folders that may have missing images."""
     splits = _read_splits(split)
     parts, others = _find_parts(folder)
     pairs: list[ListedPair] = []
@@ -224,7 +220,6 @@ def _plain(name: str) -> str:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `photosketch datasets cufs`."""
     parser.add_argument("folder", type=Path, help="the folder with CUFS, or with a part of CUFS")
     parser.add_argument(
         "--split", choices=SPLIT_NAMES, default="rslcr", help="which split (default: rslcr)"

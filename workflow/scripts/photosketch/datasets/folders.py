@@ -30,12 +30,9 @@ def find_pairs(
     validation_share: float = 0.0,
     seed: int = 0,
 ) -> Found:
-    """All pairs in ascending order of their names; with one folder also the halves to cut into
-    `output`/halves.
-
-    The shares are parts of all pairs, 0 to 1. Each means at least two pairs; a validation_share of
-    0 means none. Raises InputError with all problems.
-    """
+    """All pairs in ascending order of their names, with one folder to be cut into `output`/halves.
+    The shares are parts of all pairs, 0 to 1, each at least two pairs; a validation_share of 0
+    means none. Raises InputError with all problems."""
     unusable = name_problem("subset", subset)
     problems = [f"--subset: {fault}" for fault in ([unusable] if unusable else clashes([subset]))]
     images: list[dict[str, Path]] = []
@@ -72,11 +69,8 @@ def find_pairs(
 def draw_splits(
     names: Sequence[str], subset: str, test_share: float, validation_share: float, seed: int
 ) -> tuple[dict[str, str], list[str]]:
-    """The split of each name, and the problems of the shares.
-
-    Names are sorted by a hash of seed, subset and name. The first names are for testing, the next
-    for validation, the others for training.
-    """
+    """The split of each name, and the problems of the shares. Of the names sorted by a hash of
+    seed, subset and name, the first are for testing, the next for validation."""
     problems = [
         f"--{part}-share {share}: is not a share; give a number from 0 to below 1"
         for part, share in (("test", test_share), ("validation", validation_share))
@@ -112,7 +106,6 @@ def _unmatched(photos: dict[str, Path], sketches: dict[str, Path]) -> list[str]:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `photosketch datasets folders`."""
     parser.add_argument("folder", type=Path, help="the photos, or photos and sketches side by side")
     parser.add_argument("sketches", type=Path, nargs="?", help="the sketches, with the same names")
     parser.add_argument("--subset", default="faces", help="name of the subset (default: faces)")

@@ -96,6 +96,5 @@ def _read_annotations(path: Path) -> tuple[list[tuple[str, str, str, int]], list
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `photosketch datasets fs2k`."""
     parser.add_argument("folder", type=Path, help="the folder with FS2K")
     parser.set_defaults(find=lambda options, _: find_pairs(options.folder))

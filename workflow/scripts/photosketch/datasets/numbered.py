@@ -21,9 +21,8 @@ def planned_copies(
     """The copies of a folder's results to `target`/{subset}/{id}, and the problems.
 
     `numbering` has (subset, id) of the results 1, 2, ...; `wanted` has (subset, id) of the existing
-    test pairs. Results of other pairs are left out. A file may also be named by the id, if the id
-    is unique and not a number. Images that `target` already has under other names are a problem,
-    because `methods` would take them for results as well.
+    test pairs. A file may also be named by the id, if the id is unique and not a number. Other
+    images in `target` are a problem, because `methods` would take them for results as well.
     """
     found: dict[int, Path] = {}
     problems = []
@@ -35,7 +34,7 @@ def planned_copies(
             f"{listed(map(' '.join, unnumbered))}; give the --split that the results were made with"
         )
     ranges = _ranges(numbering)
-    for path in images_in(folder):
+    for path in images_in(folder, SKETCH_SUFFIXES):
         name = path.stem.removesuffix(PIX2PIX_SUFFIX)
         number = int(name) if name.isdecimal() else by_id.get(name, 0)
         if not 1 <= number <= len(numbering):
@@ -45,14 +44,10 @@ def planned_copies(
             )
         elif number in found:
             problems.append(f"{path}: {found[number].name} is also result {number}; keep one")
-        elif path.suffix.lower() not in SKETCH_SUFFIXES:
-            suffixes = ", ".join(SKETCH_SUFFIXES)
-            problems.append(f"{path}: results must be {suffixes}; save it in one of these formats")
         else:
             found[number] = path
     if not found:
-        fault = "has no results" if folder.is_dir() else "is not a folder with results"
-        return [], [*problems, f"{folder}: {fault} 1 to {len(numbering)}; correct the path"]
+        return [], [*problems, f"{folder}: is no folder with results; correct the path"]
     copies, missing = [], []
     for number, (subset, name) in enumerate(numbering, start=1):
         if (subset, name) in wanted and number in found:
@@ -62,8 +57,8 @@ def planned_copies(
             missing.append(f"{number} ({subset} {name})")
     if missing:
         problems.append(
-            f"{folder}: lacks the results {listed(missing)}; add them. The numbers of all test "
-            f"pairs are {ranges}"
+            f"{folder}: lacks the results {listed(missing)}; add them as "
+            f"{', '.join(SKETCH_SUFFIXES)}. The numbers of all test pairs are {ranges}"
         )
     targets = {to for _, to in copies}
     there = [path for path in sorted(target.rglob("*")) if path.suffix.lower() in SKETCH_SUFFIXES]

@@ -41,13 +41,10 @@ class Found:
 
 
 def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> None:
-    """Write the table of pairs (TSV).
-
-    Paths are relative to the table's folder, so that table and images can be moved together. They
-    are absolute with `absolute`, if table and images have only the root folder in common, or if the
-    path would lead up from a folder behind a link. Raises InputError for a path with characters
-    that the table cannot have.
-    """
+    """Write the table of pairs (TSV). Paths are relative to the table's folder, so that table and
+    images can be moved together, but absolute with `absolute`, if only the root folder is common to
+    both, or if the path would lead up from a folder behind a link. Raises InputError for a path
+    with characters that the table cannot have."""
     # abspath, not resolve(): a link stays the path that the user wrote
     base = os.path.abspath(path.parent)
 
@@ -107,10 +104,10 @@ def write_halves(found: Found) -> None:
                 Image.fromarray(half).save(temporary)
 
 
-def images_in(folder: Path) -> list[Path]:
+def images_in(folder: Path, suffixes: Sequence[str] = images.SUFFIXES) -> list[Path]:
     """The image files directly in a folder, numbers in ascending order; none without the folder."""
     files = folder.iterdir() if folder.is_dir() else ()
-    found = [path for path in files if path.suffix.lower() in images.SUFFIXES and path.is_file()]
+    found = [path for path in files if path.suffix.lower() in suffixes and path.is_file()]
     return sorted(found, key=lambda path: (*ascending(path.stem), path.name))
 
 

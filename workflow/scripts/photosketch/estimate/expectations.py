@@ -54,11 +54,8 @@ def timed_seconds(
 
 
 def expected_bytes(config: Mapping[str, Any], pairs: Sequence[Mapping[str, str]]) -> dict[str, int]:
-    """The disk space of a whole run by kind, from the configuration and the table of pairs.
-
-    Compressed files count with their uncompressed size. Small files are left out: tables, figures,
-    logs.
-    """
+    """The disk space of a whole run by kind, from the configuration and the table of pairs. The
+    sizes are uncompressed; tables, figures and logs are left out."""
     seeds, epochs = len(config["seeds"]), len(evaluated_epochs(config))
     ablations = [ablation_config(config, name) for name in config["ablations"]]
     channels = config["dataset"]["sketch_channels"]
