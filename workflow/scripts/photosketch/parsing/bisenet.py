@@ -47,13 +47,11 @@ _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 class Parser:
-    """A face-parsing network with checked weights.
+    """A face-parsing network with checked weights, which threads may share.
 
     `model` is a name in `weights.PARSER_WEIGHTS`, `weights` its ONNX file: input [N, 3, 512, 512],
-    first output the logits [N, 19, 512, 512]. The file must have the hash `sha256`, by default the
-    published hash. Threads may share the parser: each gets its own network. `device` is "cuda" if
-    OpenCV has a GPU that runs the network, else "cpu"; the log names it.
-
+    first output the logits [N, 19, 512, 512]. `sha256` is the file's hash, by default the published
+    one. `device` is "cuda" if OpenCV has a GPU that runs the network, else "cpu"; the log names it.
     Raises InputError if the file is missing, has another hash, or is not a face-parsing network.
     """
 
@@ -62,7 +60,7 @@ class Parser:
         self._published = PARSER_WEIGHTS[model]
         verify_weights(self._published, self._path, sha256)
         self._onnx = np.frombuffer(self._path.read_bytes(), np.uint8)
-        self._local = threading.local()
+        self._local = threading.local()  # each thread has its own network
         targets = cv2.dnn.getAvailableTargets(cv2.dnn.DNN_BACKEND_CUDA)
         cuda = cv2.cuda.getCudaEnabledDeviceCount() and cv2.dnn.DNN_TARGET_CUDA in targets
         self.device = "cuda" if cuda else "cpu"

@@ -3,13 +3,11 @@
 The points only say where to look: each feature follows the dark pixels there. Eyelids, brows and
 the line between the lips are dark lines across the face. Each is found as the best path through the
 columns (dynamic programming), and ends where the darkness fades. Darkness is measured against the
-surroundings, so that photos and sketches, light and dark skin are treated alike.
+surroundings, so that photos and sketches, light and dark skin are treated alike. What the pixels
+leave open follows the usual proportions of a face: the sides of the nose, and the shapes of the
+lower lid and the lips between corner and middle.
 
-Shapes that the pixels leave open are completed by the usual proportions of a face: the lower lid,
-the sides of the nose, the lips' outline between corner and middle.
-
-Lengths are in units of the atlas, and `unit` pixels are a unit. Blurs are standard deviations. Like
-the atlas's values, weights were chosen by hand.
+Lengths are in units of the atlas, and `unit` pixels are a unit. Blurs are standard deviations.
 """
 
 from collections.abc import Iterator

@@ -31,16 +31,11 @@ _OUTLINE = (220, 0, 0)  # of the head mask
 
 
 class Doubt(NamedTuple):
-    """Three signs of a bad label map, each from 0 (none) to 1.
+    """Three signs of a bad label map, each from 0 (none) to 1. The head is without clothes."""
 
-    border: the share of the outline of the head (without clothes) that lies on the image's border;
-    large if background was mistaken for hair. points: the mean distance of the five points from
-    their own classes, in eye distances, each at most 1. pieces: 1 - 1 / n for a head in n pieces.
-    """
-
-    border: float
-    points: float
-    pieces: float
+    border: float  # the share of its outline on the image's border: large if it holds background
+    points: float  # the points' mean distance from their own classes, in eye distances, at most 1
+    pieces: float  # 1 - 1 / n for a head in n pieces
 
 
 def doubt_of(labels: Labels, points: Points | None) -> Doubt:

@@ -1,9 +1,8 @@
 """How alike patches of two pictures are: normalised cross-correlation in whole numbers.
 
 Sums of whole numbers are the same in any order, so a correlation is the same to the last bit with
-every processor, library and memory layout. If nothing varies, the correlation is 0. OpenCV's
-`matchTemplate` divides one rounding error by another there, so that paper or a black bar can give
-any value between -1 and 1.
+every processor, library and memory layout. If nothing varies, the correlation is 0, where OpenCV's
+`matchTemplate` divides one rounding error by another.
 """
 
 import cv2
@@ -23,12 +22,11 @@ Values = NDArray[np.float64]
 
 
 class Picture:
-    """A picture of gray levels [H, W] between -2,000 and 2,000 in whole numbers, with statistics of
-    its patches: squares that reach `half` pixels from their middle.
+    """A picture of gray levels [H, W] between -2,000 and 2,000, in whole numbers.
 
-    values [H, W]: gray levels in sixteenths; sums, spreads [H - 2 half, W - 2 half]: the sum and
-    `count` times the standard deviation of the `count` values in the patch around each pixel that
-    is at least `half` pixels from the border.
+    values [H, W]: gray levels in sixteenths. A patch is a square of `count` values that reaches
+    `half` pixels from its middle. sums, spreads [H - 2 half, W - 2 half]: a patch's sum, and
+    `count` times its standard deviation.
     """
 
     def __init__(self, gray: Field, half: int) -> None:
@@ -53,8 +51,7 @@ def correlations(
 
     The patches lie around the pixels (rows, columns) [M] of `here`. S is 2 search + 1, and
     [m, search + y, search + x] is the correlation with the patch of `there` that lies x to the
-    right and y down. A smaller spread than `_LEAST_SPREAD` counts as `_LEAST_SPREAD`. Both pictures
-    must reach `half + search` pixels or more around all places.
+    right and y down. Both pictures must reach `half + search` pixels or more around all places.
     """
     half, count = here.half, here.count
     shifts = 2 * search + 1

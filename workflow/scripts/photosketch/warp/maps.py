@@ -30,8 +30,8 @@ def without_folds(displacement: Field) -> Warp:
     """The map of a displacement [H, W, 2], made zero at the border and free of folds.
 
     Where the determinant is below `LEAST_JACOBIAN`, the displacement is smoothed; if that does not
-    help, the whole displacement is shrunk. A map that would have folded counts as shrunk. The
-    map is rounded to a 64th of a pixel, which is finer than OpenCV's resampling.
+    help, it is shrunk. A map that would have folded counts as shrunk. The map is rounded to a 64th
+    of a pixel, which is finer than OpenCV's resampling.
     """
     displacement = _held_at_border(displacement)
     map, determinants = _rounded(displacement)

@@ -40,11 +40,10 @@ def warp_pairs(
 ) -> tuple[Warped, pd.DataFrame]:
     """Estimate, apply and score T for each pair, `threads` at a time.
 
-    The results are the same for every number of threads. `table` and `parsings` hold the pairs'
-    points and label maps. `parse` labels a warped sketch, `parse_fallback` a sketch listed in
-    `Parsings.fallback`; labels listed in `Parsings.manual` are warped with their sketches. `detect`
-    finds the points of sketches, None if it finds no face. The images are `shrink` times as large
-    as CUFS's. `page_command` makes the page to click missing points on.
+    The results are the same for every number of threads. `parse` labels a warped sketch,
+    `parse_fallback` a sketch listed in `Parsings.fallback`; labels listed in `Parsings.manual` are
+    warped with their sketches. `detect` finds the points of sketches, None if it finds no face. The
+    images are `shrink` times as large as CUFS's. `page_command` makes the page to click points on.
 
     The scores have one row per pair; lengths are in pixels of the images. `_before` compares the
     photo with the original sketch, `_after` with the warped sketch, or with the original sketch if
