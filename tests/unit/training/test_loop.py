@@ -410,8 +410,8 @@ from support.face_batch import packed_pairs
 from support.small_training import small_config, small_run
 torch.set_num_threads(1)
 loop.READ_BACK_EVERY = 1
-trainer = Trainer(small_config(epochs=12), 0, 1, torch.device("cpu"))
-run = small_run(trainer, sys.argv[1], [2, 12], state_minutes=0)
+trainer = Trainer(small_config(epochs=8), 0, 1, torch.device("cpu"))
+run = small_run(trainer, sys.argv[1], [2, 8], state_minutes=0)
 loop.train(trainer, packed_pairs(), run, sys.stderr)
 """
 
@@ -433,5 +433,5 @@ def test_runs_killed_at_any_moment_end_like_an_undisturbed_one(tmp_path):
         process.kill()
         assert process.wait() == -signal.SIGKILL
     for each in (folder, undisturbed):
-        run(each, [2, 12], epochs=12)
-    assert same_results(folder, undisturbed, [2, 12])
+        run(each, [2, 8], epochs=8)
+    assert same_results(folder, undisturbed, [2, 8])
