@@ -6,8 +6,9 @@ import numpy as np
 from photosketch.data.pairs import Pair, read_image
 from photosketch.evaluation.files import Features
 from photosketch.evaluation.memory import Memory
+from photosketch.evaluation.memory_sheet import memory_sheet
+from photosketch.evaluation.seam_sheet import colour_of, seam_sheet, with_borders
 from photosketch.evaluation.seams import Border, Places, Seams
-from photosketch.evaluation.sheets import colour_of, memory_sheet, seam_sheet, with_borders
 
 
 def border(pixels: list[int]) -> Border:
