@@ -15,7 +15,6 @@ from photosketch.warp.files import Warped
 COLUMNS = ("photo", "sketch", "warped", "sketch on photo", "warped on photo")
 _EDGES = (220, 0, 0)
 _INK = np.array([0.1, 0.4, 0.9])  # shares of red, green and blue that black ink leaves: blue
-_MOST_SHOWN, _ACROSS, _CELL = 40, 2, 130  # pairs; pairs in a row; width of an image in pixels
 
 
 def warp_montage(
@@ -33,22 +32,17 @@ def warp_montage(
     sketches = dict(zip(warped.ids, warped.sketches, strict=True))
     by_id = scores.set_index("id")
     groups = []
-    shown = [pairs[index] for index in contact_sheet.evenly_spaced(len(pairs), _MOST_SHOWN)]
+    shown = [pairs[index] for index in contact_sheet.evenly_spaced(len(pairs), 40)]
     for pair in shown:
-        photo, sketch = read_image(pair, "photo"), read_image(pair, "sketch")
-        images = (
-            photo,
-            sketch,
-            sketches[pair.id],
-            overlay(photo, sketch, labels[pair.id]),
-            overlay(photo, sketches[pair.id], labels[pair.id]),
-        )
-        cells = [contact_sheet.cell(image, _CELL) for image in images]
+        photo, own = read_image(pair, "photo"), labels[pair.id]
+        before, after = read_image(pair, "sketch"), sketches[pair.id]
+        laid_over = [overlay(photo, sketch, own) for sketch in (before, after)]
+        cells = [contact_sheet.cell(image, 130) for image in (photo, before, after, *laid_over)]
         row = by_id.loc[pair.id]
         alarm = bool(row["worse"] or row["shrunk"])
         groups.append(contact_sheet.Group(cells, pair.id, _in_words(row), alarm))
     title = f"{subset}, warp {mode}: {len(shown)} of {len(pairs)} pairs"
-    return contact_sheet.sheet(title, groups, _ACROSS, columns=COLUMNS)
+    return contact_sheet.sheet(title, groups, 2, columns=COLUMNS)
 
 
 def _in_words(row: pd.Series) -> str:
