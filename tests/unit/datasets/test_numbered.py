@@ -70,7 +70,7 @@ def test_all_problems_are_listed_with_what_the_numbers_mean(tmp_path):
     ]
     assert all(map(str.startswith, problems, expected)) and len(problems) == len(expected), problems
     [empty] = planned_copies(folder / "none", NUMBERING, set(NUMBERING), tmp_path / "out")[1]
-    assert empty == f"{folder}/none: is no folder with results; correct the path"
+    assert empty == f"{folder}/none: is not a folder with results; correct the path"
 
 
 def test_results_of_another_call_that_would_stay_among_these_are_refused(tmp_path):

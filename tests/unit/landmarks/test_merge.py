@@ -209,7 +209,7 @@ faulty = partial(line, "AR", "1", "photo")
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        (line("AB", "1", "photo"), "AB/1/photo (subset/id/modality) is no image of the table"),
+        (line("AB", "1", "photo"), "AB/1/photo (subset/id/modality) is not an image of the table"),
         (line("AR", "005", "photo"), "AR/005/photo (subset/id/modality) is no image"),
         (line("XM", "5", "photo"), "(XM/005/photo,"),
         (line("AR", "1", "drawing"), "AR/1/drawing (subset/id/modality) is no image"),

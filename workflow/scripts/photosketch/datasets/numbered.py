@@ -47,7 +47,7 @@ def planned_copies(
         else:
             found[number] = path
     if not found:
-        return [], [*problems, f"{folder}: is no folder with results; correct the path"]
+        return [], [*problems, f"{folder}: is not a folder with results; correct the path"]
     copies, missing = [], []
     for number, (subset, name) in enumerate(numbering, start=1):
         if (subset, name) in wanted and number in found:

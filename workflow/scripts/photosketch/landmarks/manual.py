@@ -65,7 +65,7 @@ def read_manual(
             known = ["/".join(each) for each in sizes]
             close = difflib.get_close_matches("/".join(image), known, cutoff=0.5) or known[:3]
             problems.append(
-                f"{where}: {'/'.join(image)} (subset/id/modality) is no image of the table of "
+                f"{where}: {'/'.join(image)} (subset/id/modality) is not an image of the table of "
                 f"pairs ({', '.join(close)}, ...); write it as there, or remove the row"
             )
         elif line in too_long:
