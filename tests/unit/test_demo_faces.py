@@ -127,6 +127,7 @@ def test_labels_agree_with_points(pairs, modality):
             assert abs(rows[columns == end].mean() - y) < 2.5
 
 
+@pytest.mark.slow
 def test_the_map_is_smooth_and_free_of_folds(pairs):
     far = [draw_pair(seed, deformation=10.0) for seed in (0, 1)]
     for pair, amplitude in [*((pair, 7.0) for pair in pairs), *((pair, 10.0) for pair in far)]:
@@ -166,6 +167,7 @@ def test_the_map_undoes_the_deformation_of_the_sketch(drawn, look):
     np.testing.assert_array_equal(straight.sketch_labels, straight.photo_labels)
 
 
+@pytest.mark.slow
 def test_moving_the_mouth_moves_pixels_label_and_points():
     rest = draw_pair(0, PENCIL, deformation=0.0)
     moved = draw_pair(0, PENCIL, deformation=0.0, mouth_shift=(2.0, 4.0))

@@ -88,6 +88,7 @@ def fault(module: str, other: str) -> str:
     return ""
 
 
+@pytest.mark.slow
 def test_a_module_imports_what_comes_before_it_alone():
     faults = {fault(module, other) for module, others in import_graph().items() for other in others}
     assert faults == {""}
@@ -100,6 +101,7 @@ def test_no_module_imports_itself_through_others():
         pytest.fail(f"imports go round: {error.args[1]}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", sorted(f"{folder}.{leaf}" for folder, leaves in FORMATS.items() for leaf in leaves)
 )
@@ -116,6 +118,7 @@ def test_reading_a_format_loads_no_maker_and_no_heavy_library(module):
     assert not makers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "never"),
     [

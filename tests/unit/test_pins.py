@@ -43,6 +43,7 @@ def test_direct_dependencies_are_pinned_alike():
     assert direct.items() <= REQUIRED.items()
 
 
+@pytest.mark.slow
 def test_what_is_installed_is_what_is_pinned_and_needs_nothing_unpinned():
     assert_installed(REQUIRED, {*REQUIRED, *WITH_PYTHON})
 

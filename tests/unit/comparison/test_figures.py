@@ -129,6 +129,7 @@ def test_names_of_values_that_lie_close_together_do_not_overlap() -> None:
     assert all(above - below > 0.05 for below, above in pairwise(places))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("subsets", "seeds", "epochs", "panels"),
     [

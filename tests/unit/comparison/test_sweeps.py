@@ -69,6 +69,7 @@ def test_a_panel_per_metric_has_means_seeds_and_the_reference_over_the_numbers()
     assert "each seed" not in drawn(sweeps.figure(compared(1), SWEEP))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen_by", ["fid", "kid"])
 def test_the_best_value_is_that_of_the_validation_pairs(chosen_by: str) -> None:
     comparison = compared(chosen_by=chosen_by)
@@ -121,6 +122,7 @@ def test_values_stand_as_their_kind_asks(values, scale, ticks) -> None:
     assert shown == ticks if ticks else shown != [str(value) for value in values]
 
 
+@pytest.mark.slow
 def test_heading_facts_note_legend_and_panels_do_not_overlap() -> None:
     note = "a_network features: comparable within this table, not with published FID"
     figure = sweeps.figure(compared(note=note), SWEEP)

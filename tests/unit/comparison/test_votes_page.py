@@ -21,6 +21,7 @@ def page(listed: Any, methods: list[str], faces: int = 2, seed: int = 0) -> tupl
     return text, json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
 
 
+@pytest.mark.slow
 def test_people_are_chosen_by_the_seed_and_all_are_shown_if_there_are_few(listed) -> None:
     of_two = [page(listed, ["a", "b"], 2, seed)[1]["faces"] for seed in range(4)]
     assert {len(faces) for faces in of_two} == {2}

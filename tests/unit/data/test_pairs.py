@@ -265,6 +265,7 @@ def test_table_gives_subsets_in_order_and_the_existing_images(folder, monkeypatc
     assert len(images) == 8
 
 
+@pytest.mark.slow
 def test_real_pairs_pass(cufs):
     found = pairs.index_pairs(cufs / "pairs.tsv", (200, 250))
     assert len(found) == 188

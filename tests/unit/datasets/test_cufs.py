@@ -110,6 +110,7 @@ def test_variants_of_case_number_and_suffix_are_accepted_and_a_part_by_itself(tm
     assert "is not a folder" in problems_in(tmp_path / "none")[0]
 
 
+@pytest.mark.slow
 def test_cufs_as_it_circulates_is_the_same_table_and_other_folders_are_left_aside(
     whole, tmp_path, capsys
 ):

@@ -26,6 +26,7 @@ def paths(tmp_path_factory):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("local", [False, True], ids=["baseline", "local"])
 def test_float16_weights_draw_the_same_within_one_gray_level(tmp_path, paths, local):
     path, target = paths[local], tmp_path / "half.safetensors"
@@ -44,6 +45,7 @@ def test_float16_weights_draw_the_same_within_one_gray_level(tmp_path, paths, lo
         assert drawn[0].std() > 1
 
 
+@pytest.mark.slow
 def test_the_file_gives_what_torch_gives_without_dropout(tmp_path, paths, recwarn):
     pytest.importorskip("onnxscript", reason=WITHOUT_ONNX)
     ort = pytest.importorskip("onnxruntime", reason=WITHOUT_ONNX)

@@ -61,6 +61,7 @@ def draw(generator, *arguments):
     return command.main([str(generator), *map(str, arguments), "--device", "cpu"])
 
 
+@pytest.mark.slow
 def test_photos_of_all_kinds_are_drawn_and_strange_files_named(generator, tmp_path, capsys):
     photos, output = tmp_path / "photos", tmp_path / "drawn"
     photos.mkdir()
@@ -99,6 +100,7 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
+@pytest.mark.slow
 def test_the_table_gives_the_way_to_each_face(generator, tmp_path):
     image, points = group_photo()
     Image.fromarray(image).save(tmp_path / "group.png")
@@ -114,6 +116,7 @@ def test_the_table_gives_the_way_to_each_face(generator, tmp_path):
         assert right == pytest.approx((125.7, 125.6), abs=3)
 
 
+@pytest.mark.slow
 def test_nothing_is_overwritten_without_being_asked_to(generator, tmp_path, capsys):
     Image.fromarray(draw_pair(1).photo).save(tmp_path / "a.png")
     output = tmp_path / "drawn"
@@ -221,6 +224,7 @@ def test_a_generator_alone_is_not_enough(generator, capsys, arguments, said):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_photo_without_a_face_is_clicked_and_then_drawn(generator, tmp_path, capsys):
     """With the points of the page, the way out that is printed works."""
     photo = tmp_path / "wall.png"

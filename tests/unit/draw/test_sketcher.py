@@ -43,6 +43,7 @@ def person():
     return pair.photo, pair.photo_landmarks.astype(np.float32)
 
 
+@pytest.mark.slow
 def test_every_face_is_drawn_from_left_to_right_at_its_place(path):
     image, points = group_photo()
     sketches = Sketcher.load(path, background="keep")(image)
@@ -56,6 +57,7 @@ def test_every_face_is_drawn_from_left_to_right_at_its_place(path):
         assert sketch.transform.degrees == pytest.approx(-place.degrees, abs=1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["baseline", "local"])
 def test_a_test_pairs_name_points_and_labels_give_the_runs_own_sample(request, kind, person):
     sketcher, (photo, points) = request.getfixturevalue(kind), person
@@ -97,6 +99,7 @@ def test_without_local_networks_labels_are_not_asked_for(path, person, monkeypat
     assert len(sketcher(photo, points)) == 1
 
 
+@pytest.mark.slow
 def test_a_busy_background_is_made_white_unless_it_is_kept_or_the_photo_is_aligned(path, baseline):
     pair = draw_pair(0)
     truth = pair.photo_labels > 0
@@ -125,6 +128,7 @@ def test_a_photo_of_another_size_is_not_taken_for_an_aligned_one(baseline, perso
         baseline(photo[1:], points, aligned=True)
 
 
+@pytest.mark.slow
 def test_threads_share_a_sketcher_and_nothing_else_changes(local, person):
     photo, points = person
     torch.manual_seed(1)

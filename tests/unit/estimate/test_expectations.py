@@ -51,6 +51,7 @@ def test_the_full_run_needs_the_disk_that_its_generators_and_states_fill(full):
     assert disk["warps"] == disk["aligned pictures"] == 0
 
 
+@pytest.mark.slow
 def test_settings_change_what_they_concern(config):
     disk = expected(config)
     twice = expected(config, seeds=[0, 1])

@@ -15,6 +15,7 @@ CPU = torch.device("cpu")
 DATASET = {"size": [200, 250], "frame": 256, "sketch_channels": 1, "pad_value": 0}
 
 
+@pytest.mark.slow
 def test_steps_and_drawing_are_timed_for_an_image(monkeypatch):
     monkeypatch.setattr(timing, "_timed", lambda work: (work(), 4.0)[1])
     train = train_config(losses=loss_weights(l1=100, local=25), jitter=286, batch_size=2)

@@ -249,6 +249,7 @@ def test_drawn_sketches_of_a_half_are_held_against_true_ones_of_the_other_both_w
     assert found["all"] == pytest.approx(np.mean(pooled))
 
 
+@pytest.mark.slow
 def test_likeness_to_ones_own_true_sketch_earns_nothing_between_halves() -> None:
     random = np.random.default_rng(0)
     subset = people({"AR": 40})

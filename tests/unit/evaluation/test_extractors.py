@@ -75,6 +75,7 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "socket", refuse)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_offline")
 @pytest.mark.parametrize(
     ("name", "write", "reader"),
@@ -111,6 +112,7 @@ def test_inceptions_features_are_those_of_pytorch_fid_on_the_same_image_files(
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_offline")
 def test_efficientnet_features_are_those_of_its_package_without_naming_a_file(
     sketches: np.ndarray, efficientnet: torch.nn.Module

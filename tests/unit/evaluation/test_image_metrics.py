@@ -76,6 +76,7 @@ def test_scoot_of_stripes_is_known() -> None:
     assert features[:, 1] == pytest.approx((4**2 + 3**2 + 2**2 + 2**2) / 11**2)
 
 
+@pytest.mark.slow
 def test_scoot_and_fsim_are_those_of_the_authors_programs() -> None:
     folder = Path(__file__).parents[2] / "data" / "authors_scores"
     theirs = pd.read_csv(folder / "scores.csv", dtype={"pair": str})
@@ -89,6 +90,7 @@ def test_scoot_and_fsim_are_those_of_the_authors_programs() -> None:
     np.testing.assert_allclose(fsim, theirs["fsim"], atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(250, 200), (37, 41), (64, 51), (501, 400)])
 def test_ssim_and_fsim_have_the_values_of_piq(shape: tuple[int, int]) -> None:
     real, generated = smooth(2, shape, noise=0.05)[:, None]
@@ -113,6 +115,7 @@ def test_an_image_is_most_like_itself_and_batches_change_nothing() -> None:
     assert (whole < 0.999).all(axis=None)
 
 
+@pytest.mark.slow
 def test_lpips_needs_its_files_and_is_zero_for_equal_images(
     tmp_path: Path, sketches: np.ndarray
 ) -> None:

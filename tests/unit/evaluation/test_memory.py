@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+import pytest
 
 from photosketch.configuration.settings import FeatureConfig
 from photosketch.data.pairs import index_pairs, read_image
@@ -32,6 +33,7 @@ def filtered(photo: np.ndarray) -> np.ndarray:
     return cv2.divide(gray, cv2.GaussianBlur(gray, (0, 0), 6), scale=235)
 
 
+@pytest.mark.slow
 def test_a_generator_that_copies_is_found_and_one_that_cannot_is_not(root) -> None:
     faces = index_pairs(root / "resources/demo/pairs.tsv", (200, 250))
     photos, sketches = (
@@ -51,6 +53,7 @@ def test_a_generator_that_copies_is_found_and_one_that_cannot_is_not(root) -> No
     assert copied.reshape(7, 3).mean(axis=0).tolist() == [1, 0, 0]
 
 
+@pytest.mark.slow
 def test_true_sketches_are_below_the_limit_in_the_expected_share() -> None:
     """True sketches of more people, over many splits into 20 people and one more."""
     random = np.random.default_rng(0)

@@ -135,6 +135,7 @@ def test_true_sketches_keep_their_tint_where_they_are_scored_as_the_report_did(
     assert channels == pytest.approx(np.array([200, 190, 150]) / 255, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_epochs_are_scored_as_the_protocol_says_and_samples_stay_as_drawn(
     sketches: np.ndarray, tmp_path: Path
 ) -> None:

@@ -158,6 +158,7 @@ def test_true_sketches_have_structure_and_identity_alone(truth: Truth) -> None:
     )
 
 
+@pytest.mark.slow
 def test_photos_are_looked_up_by_drawn_and_by_true_sketches(listed: list[Pair]) -> None:
     people, faces = listed[:2], CoarseFaces()
     rows = [

@@ -176,6 +176,7 @@ def test_half_widths_of_images_and_seeds_add_as_squares() -> None:
     assert (low, high) == pytest.approx((1 - np.hypot(*halves), 1 + np.hypot(*halves)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [2, 3, 5])
 def test_seeds_of_one_method_that_scatter_are_called_undecided(seeds: int) -> None:
     random = np.random.default_rng(0)
@@ -283,6 +284,7 @@ def test_runs_that_share_a_seed_are_compared_pair_by_pair_on_request() -> None:
     assert lines[1]["high"] + 1 == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "column"), [(1, "run_verdict"), (3, "verdict")])
 def test_with_nothing_true_few_tables_hold_a_false_primary_verdict(seeds: int, column: str) -> None:
     false, subset = {"fid": 0, "kid": 0}, SUBSET[4:28]
@@ -294,6 +296,7 @@ def test_with_nothing_true_few_tables_hold_a_false_primary_verdict(seeds: int, c
     assert max(false.values()) <= 4  # with 6% false tables, one in 60 such counts is larger
 
 
+@pytest.mark.slow
 def test_a_true_difference_of_a_few_standard_errors_is_found() -> None:
     said = 0
     for trial in range(20):

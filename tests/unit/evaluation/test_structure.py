@@ -32,6 +32,7 @@ def drawn(faces) -> np.ndarray:
     return np.stack(sketches)
 
 
+@pytest.mark.slow
 def test_the_photo_itself_scores_zero_and_its_gray_copy_almost_zero(faces, structure):
     photos = np.stack([pair.photo for pair in faces])
     assert structure.scores(photos).tolist() == [0, 0, 0, 0]
@@ -47,6 +48,7 @@ def test_a_face_moved_by_some_pixels_scores_that_part_of_the_eye_distance(faces,
     np.testing.assert_allclose(structure.scores(moved), pixels / eyes, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_sketches_of_other_people_and_sheets_without_a_face_score_worse(drawn, structure):
     own, others = structure.scores(drawn), structure.scores(np.roll(drawn, 1, axis=0))
     assert own.mean() < others.mean()

@@ -66,6 +66,7 @@ def test_with_one_voter_people_alone_count_and_one_person_gives_no_interval() ->
     assert np.isnan(votes.spread(own[one], influence[one, 0]).variance)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("voters", "scatter"), [(5, (0.0, 0.0)), (5, (0.5, 0.5)), (1, (0.0, 0.5))])
 def test_intervals_hold_the_true_scores(voters: int, scatter: tuple[float, float]) -> None:
     """In few panels; tests/bench_votes.py has 200 of each of many kinds."""

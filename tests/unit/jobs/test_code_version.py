@@ -51,6 +51,7 @@ def data_files() -> set[Path]:
     return {path for path in files if path.suffix not in (".py", ".pyc")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", rules())
 def test_a_rule_has_all_it_should_have_and_the_code_of_its_own_script_and_what_this_reaches(rule):
     text = rules()[rule]
@@ -148,6 +149,7 @@ def test_the_exempt_modules_import_nothing_that_is_not_exempt():
         assert imported(path) <= EXEMPT
 
 
+@pytest.mark.slow
 def test_what_the_snakefile_imports_is_light():
     lines = (ROOT / "workflow/rules/common.smk").read_text().splitlines()
     imports = [line for line in lines if line.startswith(("import ", "from "))]

@@ -63,6 +63,7 @@ def device_of(job):
     return next(int(line) for line in job.stdout if line.strip().isdigit())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices, slots", [(3, 1), (1, 2)])
 def test_jobs_take_a_slot_each_wait_for_a_free_one_and_free_it_on_sigkill(tmp_path, devices, slots):
     with simulated_jobs(devices * slots + 1, tmp_path, devices, slots) as jobs:

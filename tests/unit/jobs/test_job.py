@@ -240,6 +240,7 @@ def test_ctrl_c_while_a_script_imports_its_modules_is_one_line_and_no_traceback(
     assert ("Traceback" in done.stderr) == bool(before)
 
 
+@pytest.mark.slow
 def test_the_log_of_a_script_begins_with_versions_and_ends_with_the_time(tmp_path):
     body = "print(cv2.getNumThreads())"
     code, _, (first, *written) = run_job(tmp_path / "job.log", body, before="import cv2\n")
@@ -318,6 +319,7 @@ def holder(tmp_path):
     job.communicate()
 
 
+@pytest.mark.slow
 def test_a_job_that_waits_leaves_the_log_to_the_one_at_work(tmp_path, holder):
     log = tmp_path / "job.log"
     log.write_text("of the one at work\n")

@@ -61,6 +61,7 @@ def test_coordinates_count_from_the_centre_of_the_first_pixel(images, detections
     assert abs(middle.mean() - (images[0].shape[1] - 1) / 2) < 0.4
 
 
+@pytest.mark.slow
 def test_batches_and_images_without_a_face_change_no_point_and_keep_the_order(
     images, detections, monkeypatch
 ):
@@ -182,6 +183,7 @@ def test_the_table_has_the_images_with_usable_points_and_the_log_names_the_other
     assert "no face found in the sketch of demo 01" in said
 
 
+@pytest.mark.slow
 def test_real_faces_are_found_where_the_release_puts_the_eyes(cufs):
     listed = pairs.index_pairs(cufs / "pairs.tsv", (200, 250))[::12]
     table = detection.detect_pairs(listed, "cpu")
@@ -192,6 +194,7 @@ def test_real_faces_are_found_where_the_release_puts_the_eyes(cufs):
     assert mean[0, 1] < mean[2, 1] < mean[3, 1]
 
 
+@pytest.mark.slow
 def test_faces_anywhere_in_large_images_are_searched_in_a_copy_and_then_closer(
     tmp_path, monkeypatch
 ):

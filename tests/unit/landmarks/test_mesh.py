@@ -23,6 +23,7 @@ def drawn(index):
     return draw_pair(index, LOOKS[index % len(LOOKS)], ink=0.12 if index == 1 else 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("index", range(3))
 def test_from_the_usual_place_the_points_of_photos_and_faint_sketches_are_found(index):
     pair = drawn(index)

@@ -69,6 +69,7 @@ def test_each_of_the_19_classes_becomes_ours(parser):
         assert (labels[:, columns] == expected).all()
 
 
+@pytest.mark.slow
 def test_images_of_any_size_keep_their_order_and_edges(parser):
     random = np.random.default_rng(0)
     truth, images = [], []
@@ -82,6 +83,7 @@ def test_images_of_any_size_keep_their_order_and_edges(parser):
         assert (labels == expected).mean() > 0.95  # black on white has a gray edge, a pixel wide
 
 
+@pytest.mark.slow
 def test_threads_share_a_parser(parser):
     images = [np.roll(face(), 10 * i, 1) for i in range(3)]
     with ThreadPoolExecutor(3) as pool:

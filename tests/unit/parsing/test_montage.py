@@ -81,6 +81,7 @@ def test_the_most_doubtful_pairs_come_first_and_what_is_not_the_parser_s_is_said
     assert dict(rest)["a"].endswith(", sketch by hand")
 
 
+@pytest.mark.slow
 def test_of_many_pairs_the_worst_are_shown_and_every_so_many_of_the_rest(subset, monkeypatch):
     pairs, parsings, table = subset
     many = [replace(pairs[0], id=f"{number:03}") for number in range(60)]

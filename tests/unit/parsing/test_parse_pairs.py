@@ -45,6 +45,7 @@ def as_pairs(folder, images):
     return on_disk(folder, "a", list(images), drawn), true_points(list(images), drawn)
 
 
+@pytest.mark.slow
 def test_segmentation_parses_pairs_in_order_with_any_number_of_threads(demo, by_segmentation):
     together = parse_pairs(*demo, threads=3)
     assert by_segmentation.ids == together.ids == ("0", "1", "2")
@@ -64,6 +65,7 @@ def test_every_photo_without_points_is_listed(demo):
         assert pair.photo in problem and "merge_landmarks" in problem
 
 
+@pytest.mark.slow
 def test_sketches_without_points_have_no_labels_and_are_named(
     demo, by_segmentation, parser, tmp_path
 ):
@@ -82,6 +84,7 @@ def test_sketches_without_points_have_no_labels_and_are_named(
     assert np.array_equal(learned.sketch[0], learned.sketch[3])
 
 
+@pytest.mark.slow
 def test_a_network_parses_photo_and_sketch(parser, tmp_path):
     moved = np.roll(face(), 5, 1)
     images = {"1": (face(), moved[..., 0]), "2": (moved, face()[..., 0])}
@@ -91,6 +94,7 @@ def test_a_network_parses_photo_and_sketch(parser, tmp_path):
     assert not np.array_equal(*parsed.photo)
 
 
+@pytest.mark.slow
 def test_every_photo_without_a_face_is_blank_and_listed(parser, tmp_path):
     white = np.dstack([WHITE] * 3)
     images = {"1": (face(), WHITE), "2": (white, face()[..., 0])}
@@ -100,6 +104,7 @@ def test_every_photo_without_a_face_is_blank_and_listed(parser, tmp_path):
     assert parsed.photo.any(axis=(1, 2)).tolist() == [id not in "25" for id in images]
 
 
+@pytest.mark.slow
 def test_the_fallback_is_segmentation_and_recorded(blind, demo, by_segmentation):
     pairs, table = demo
     parsed = parse_pairs(pairs[:2], table, blind, fallback=True)
@@ -107,6 +112,7 @@ def test_the_fallback_is_segmentation_and_recorded(blind, demo, by_segmentation)
     assert parsed.fallback == tuple((id, modality) for id in "01" for modality in MODALITIES)
 
 
+@pytest.mark.slow
 def test_a_warped_sketch_is_parsed_again_by_what_parsed_it(blind, demo, by_segmentation):
     pairs, table = demo
     parsings = replace(by_segmentation, fallback=(("1", "sketch"),))

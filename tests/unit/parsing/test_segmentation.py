@@ -53,6 +53,7 @@ def moved(labels, matrix, size):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", SEEDS, ids=lambda look: look.name)
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_regions_agree_with_the_truth_of_generated_faces(look, modality):
@@ -71,6 +72,7 @@ def test_regions_agree_with_the_truth_of_generated_faces(look, modality):
     assert all(value >= 0.55 for value in ambiguous.values()), ambiguous
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", MODALITIES)
 @pytest.mark.parametrize("shift", [(0, 4), (0, -4), (4, 0)])
 def test_a_mouth_moved_under_fixed_points_takes_its_label_along(modality, shift):
@@ -80,6 +82,7 @@ def test_a_mouth_moved_under_fixed_points_takes_its_label_along(modality, shift)
     assert np.abs(centre(after == MOUTH) - centre(before == MOUTH) - shift).max() < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_labels_follow_the_pixels_where_the_points_are_off(modality):
     drifts = []
@@ -93,6 +96,7 @@ def test_labels_follow_the_pixels_where_the_points_are_off(modality):
     assert np.mean(drifts) < 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_a_slightly_turned_picture_has_the_same_head_mask(modality):
     image, points, _, labels = parsed(1, CHARCOAL, modality)
@@ -114,6 +118,7 @@ def test_faces_of_any_size_and_direction_are_parsed(degrees, scale):
     assert iou((labels == SKIN)[middle], (expected == SKIN)[middle]) > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_clothes_reach_the_bottom_border(modality):
     for look in SEEDS:
@@ -136,11 +141,13 @@ def test_black_corners_of_a_turned_picture_are_background():
     assert iou(expected[~found] > 0, labels[~found] > 0) > 0.97
 
 
+@pytest.mark.slow
 def test_a_sketch_too_faint_for_a_detector_is_parsed():
     _, _, truth, labels = parsed(2, CHARCOAL, "sketch", ink=0.12)
     assert iou(labels > 0, truth > 0) > 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", MODALITIES)
 @pytest.mark.parametrize("window", [(0, 0, 200, 131), (60, 0, 200, 250), (0, 110, 140, 250)])
 def test_a_face_cut_by_the_border_is_parsed(modality, window):

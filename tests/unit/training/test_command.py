@@ -60,6 +60,7 @@ def start(given: tuple[Path, Path], output: Path) -> subprocess.Popen:
     )
 
 
+@pytest.mark.slow
 def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop(given, tmp_path):
     whole, states = tmp_path / "whole", tmp_path / "stopped"
     undisturbed, stopped = start(given, whole), start(given, states)

@@ -42,6 +42,7 @@ def test_the_image_has_the_sketches_shape_and_a_gradient_for_each_of_them(name, 
         assert sketch.grad.any(), part
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUSIONS)
 def test_a_fusion_in_16_bits_draws_as_in_32(name, batch, regions):
     parts = split(batch.sketch, regions)
@@ -152,6 +153,7 @@ def test_attention_is_a_softmax_over_what_is_defined_at_a_pixel(regions):
     torch.testing.assert_close(image, total / weight)
 
 
+@pytest.mark.slow
 def test_attention_learns_to_prefer_the_sketch_that_is_right(batch, regions):
     fusion = build_fusion("attention", NARROW, 1)
     adam = torch.optim.Adam(fusion.parameters(), lr=0.1)
@@ -173,6 +175,7 @@ def operations(work):
     return counter.get_total_flops(), result
 
 
+@pytest.mark.slow
 def test_docs_say_how_many_parameters_and_operations_a_fusion_has(root):
     """Of a frame at width 64, as its table has them: | `name` | ... | parameters | GFLOP |."""
     text = (root / "docs/how-it-works.md").read_text()

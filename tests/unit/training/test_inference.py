@@ -59,6 +59,7 @@ def test_an_image_is_drawn_alike_whatever_others_are_drawn_with_it(generator):
     assert np.array_equal(draw(generator, data)[2], draw(generator, alone)[0])
 
 
+@pytest.mark.slow
 def test_running_statistics_are_left_alone_and_decide_only_in_eval(generator):
     data = random_set(1)
     buffers = {name: value.clone() for name, value in generator.named_buffers()}

@@ -97,6 +97,7 @@ def test_each_due_epoch_leaves_a_generator_and_the_log_every_term(undisturbed):
     assert float(rows[0]["generator_total"]) == pytest.approx(total, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_training_brings_the_l1_distance_down(tmp_path):
     run(tmp_path, [16], epochs=16, lr=0.003, ngf=4, jitter=0)
     rows = log_of(tmp_path)
@@ -143,6 +144,7 @@ def fails_at(images):
     return step
 
 
+@pytest.mark.slow
 def test_a_resumed_run_goes_on_with_the_curves_from_the_state_it_resumes_from(
     undisturbed, tmp_path, monkeypatch
 ):
@@ -163,6 +165,7 @@ def test_a_resumed_run_goes_on_with_the_curves_from_the_state_it_resumes_from(
     assert len(list(tmp_path.glob(tensorboard_log.EVENTS))) == 1
 
 
+@pytest.mark.slow
 def test_equal_runs_give_equal_files_and_another_seed_does_not(undisturbed, tmp_path):
     run(tmp_path / "again")
     assert same_results(tmp_path / "again", undisturbed)
@@ -170,6 +173,7 @@ def test_equal_runs_give_equal_files_and_another_seed_does_not(undisturbed, tmp_
     assert weights_of(tmp_path / "other", 2) != weights_of(undisturbed, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("losses", "due", "at"),
     [(BASELINE, [2, 4], 1), (BASELINE, [2, 4], 11), (LOCAL_GLAD, [1], 2)],
@@ -188,6 +192,7 @@ def test_an_interrupted_run_ends_like_an_undisturbed_one(
     assert same_results(tmp_path, undisturbed, due)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "due", "said"),
     [
@@ -208,6 +213,7 @@ def test_a_run_goes_on_from_an_earlier_one_or_starts_afresh_and_says_so(
     assert kept_trainings.generator_path(tmp_path, due[0]).exists()
 
 
+@pytest.mark.slow
 def test_a_value_set_back_takes_no_step_and_gives_the_same_files(undisturbed, tmp_path):
     def watched():
         return sorted(path.name for path in [*tmp_path.glob("events*"), *tmp_path.glob("strips/*")])
@@ -278,6 +284,7 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
     assert not kept_trainings.generator_path(states_of(tmp_path), 2).exists()
 
 
+@pytest.mark.slow
 def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
     undisturbed, tmp_path
 ):
@@ -298,6 +305,7 @@ def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
     assert [signal.getsignal(number) for number in sent.values()] == before
 
 
+@pytest.mark.slow
 def test_a_strip_that_cannot_be_written_costs_nothing_else(undisturbed, tmp_path, capsys):
     (tmp_path / "strips").touch()
     run(tmp_path, strip_every=1)
@@ -305,6 +313,7 @@ def test_a_strip_that_cannot_be_written_costs_nothing_else(undisturbed, tmp_path
     assert "strips/epoch0001.png: left out" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [4, 11])  # amid training, and in its last step
 def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
     undisturbed, tmp_path, images

@@ -254,6 +254,7 @@ def test_each_loss_reaches_all_of_its_own_networks_and_none_of_the_others(step):
         assert parameter.grad.abs().max() > 0, name
 
 
+@pytest.mark.slow
 def test_losses_are_computed_in_single_precision_under_autocast(step):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         output = draw(step.generator, step.batch)
@@ -268,6 +269,7 @@ def test_losses_are_computed_in_single_precision_under_autocast(step):
         assert torch.equal(terms[name], expected[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("local", [False, True])
 def test_a_whole_step_reads_nothing_back_from_the_device(local):
     """Tensors of the meta device have no values: whatever depends on one on the host fails."""

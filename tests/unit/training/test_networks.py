@@ -87,6 +87,7 @@ def test_every_part_has_networks_of_its_own(generator, discriminators):
     assert tuple(discriminators.parts) == PARTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("frame", "channels", "decoder", "innermost", "judged", "judged_parts"),
     [

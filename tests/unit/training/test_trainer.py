@@ -63,6 +63,7 @@ def plain_in_64_bits(in_64_bits):
     return trained(config(), PLAIN, 4, in_64_bits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("switched", ["fused_adam", "channels_last", "all"])
 def test_fast_steps_give_the_weights_of_plain_ones(in_64_bits, plain_in_64_bits, switched):
     """In 64 bits, because steps of Adam blow 32-bit rounding up to some 1e-4 of the weights: where
@@ -76,6 +77,7 @@ def test_fast_steps_give_the_weights_of_plain_ones(in_64_bits, plain_in_64_bits,
     assert torch.allclose(fast_terms, plain_terms, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("losses", "fusion"),
     [(BASELINE, "apdrawing"), (LOCAL_GLAD, "apdrawing"), (LOCAL_GLAD, "attention")],
@@ -93,6 +95,7 @@ def test_a_fast_step_has_the_gradients_of_a_plain_one_in_32_bits_too(losses, fus
     assert torch.allclose(fast_terms, plain_terms, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("losses", "steps", "part"),
     [(BASELINE, 12, 0.01), (LOCAL_GLAD, 1, 0.03)],
@@ -126,6 +129,7 @@ def test_flips_are_drawn_for_each_step_and_leave_the_jitter_as_it_is(monkeypatch
     assert set(flips) == {False, True}
 
 
+@pytest.mark.slow
 def test_steps_taken_back_leave_no_trace():
     """What the recording of a CUDA graph does around its warm-up: at the start, and later."""
     data = packed_pairs()
@@ -174,6 +178,7 @@ def test_a_lack_of_memory_for_the_networks_says_what_to_lower(monkeypatch):
         Trainer(config(), 0, 1, CPU)
 
 
+@pytest.mark.slow
 def test_a_step_on_frames_of_512_is_taken_and_the_generator_says_so():
     settings = config(losses=LOCAL_GLAD, jitter=572, frame=512)
     trainer, terms = trained(settings, None, 1, packed_pairs(frame=512))

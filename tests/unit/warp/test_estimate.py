@@ -49,6 +49,7 @@ def errors(seed, look, deformation):
     return [error(pair, map) for map in (identity(SHAPE), estimated(seed, look, deformation).map)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("deformation", "pairs"),
     [
@@ -73,6 +74,7 @@ def test_the_largest_deformations_are_found_to_a_pixel_where_neck_and_clothes_mo
     assert np.mean([error(pair, map, low) for pair, map in found]) <= 2.8
 
 
+@pytest.mark.slow
 def test_a_misplaced_collar_in_the_labels_pulls_nothing():
     _, photo, sketch = faces(1)
     without = np.where(sketch.labels == CLOTHES, SKIN, sketch.labels)
@@ -81,6 +83,7 @@ def test_a_misplaced_collar_in_the_labels_pulls_nothing():
     assert (estimate(photo, moved).map == estimated(1).map).all()
 
 
+@pytest.mark.slow
 def test_smaller_deformations_leave_smaller_errors():
     assert np.mean([errors(10, look, 6.0)[1] for look in LOOKS[1:]]) <= 0.7
 
@@ -100,6 +103,7 @@ def test_a_map_is_one_to_one_and_keeps_the_border(mode):
     assert not found.shrunk
 
 
+@pytest.mark.slow
 def test_a_region_warp_moves_the_features_and_leaves_the_outline():
     pair, photo, _ = faces(2)
     found = estimated(2, mode="region")
@@ -140,11 +144,13 @@ def test_equal_faces_stay_where_they_are():
     assert moved[photo.labels != BACKGROUND].mean() < 0.25
 
 
+@pytest.mark.slow
 def test_the_same_pair_gives_the_same_map():
     _, photo, sketch = faces(0)
     assert (estimate(photo, sketch).map == estimated(0).map).all()
 
 
+@pytest.mark.slow
 def test_faces_without_matching_patches_or_features_are_warped_by_what_is_left():
     _, photo, sketch = faces(0)
     blank = Face(np.full(SHAPE, 255, np.uint8), sketch.labels, sketch.points)

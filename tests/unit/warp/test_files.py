@@ -6,6 +6,7 @@ import pytest
 from photosketch.warp.files import read_scores, read_warped, summarise, write_scores, write_warped
 
 
+@pytest.mark.slow
 def test_files_hold_what_was_computed(subset, tmp_path):
     warped, scores = subset.warp()
     write_warped(warped, tmp_path / "w.npz")

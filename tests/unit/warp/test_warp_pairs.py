@@ -58,6 +58,7 @@ def test_labels_by_hand_move_with_the_sketch_and_no_parser_is_asked(subset):
     assert (warped.sketches[0] == again.sketches[0]).all()
 
 
+@pytest.mark.slow
 def test_a_face_that_is_not_detected_again_has_no_distance(subset):
     _, scores = subset.warp(1, detect=lambda sketches: [None for _ in sketches])
     assert scores["points_after"].isna().all()
