@@ -210,9 +210,9 @@ faulty = partial(line, "AR", "1", "photo")
     ("row", "expected"),
     [
         (line("AB", "1", "photo"), "AB/1/photo (subset/id/modality) is not an image of the table"),
-        (line("AR", "005", "photo"), "AR/005/photo (subset/id/modality) is no image"),
+        (line("AR", "005", "photo"), "AR/005/photo (subset/id/modality) is not an image"),
         (line("XM", "5", "photo"), "(XM/005/photo,"),
-        (line("AR", "1", "drawing"), "AR/1/drawing (subset/id/modality) is no image"),
+        (line("AR", "1", "drawing"), "AR/1/drawing (subset/id/modality) is not an image"),
         (faulty(nose_x="200"), "nose_x 200 is outside the image of 200x250"),
         (faulty(nose_y="-1"), "nose_y -1 is outside"),
         (faulty(nose_x="inf"), "nose_x inf is outside"),
