@@ -17,13 +17,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole workflows, browsers and made-up GPUs are slow, each test of them. Slow tests come
-    first, so that no worker is left with them at the end."""
+    """Whole workflows, browsers and made-up GPUs are slow, each test of them."""
     for item in items:
         if {"workflow", "browser", "gpu"} & set(item.path.relative_to(ROOT / "tests").parts):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    items.sort(key=lambda item: "workflow" not in item.path.parts)
 
 
 @pytest.fixture(scope="session")
