@@ -6,10 +6,12 @@ module is the process that is forked.
 """
 
 import atexit
+import contextlib
 import json
 import os
 import runpy
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -70,18 +72,26 @@ def script_in_a_fork(listener: socket.socket) -> str:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             return answered(connection)
         connection.close()
+    shutil.rmtree(Path(listener.getsockname()).parent)
     sys.exit()
 
 
 def answered(connection: socket.socket) -> str:
-    """The script of a connection, in a fork whose exit status goes back through it."""
+    """The script of a connection, in a fork that ends with the connection's client. The exit status
+    goes back through the connection."""
     _, descriptors, _, _ = socket.recv_fds(connection, 1, 3)
     with connection.makefile("rb") as stream:
         run = json.load(stream)
     script = os.fork()
     if script:
+        ends = select.poll()
+        ends.register(connection, 0)  # hangs up if the client is killed
+        ends.register(os.pidfd_open(script), select.POLLIN)
+        if all(ended == connection.fileno() for ended, _ in ends.poll()):
+            os.kill(script, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(script, 0)[1])
-        connection.sendall(str(status).encode())
+        with contextlib.suppress(BrokenPipeError):
+            connection.sendall(str(status).encode())
         os._exit(0)
     connection.close()
     for target, descriptor in enumerate(descriptors):
