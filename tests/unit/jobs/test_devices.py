@@ -133,9 +133,9 @@ def test_jobs_take_a_slot_each_make_its_device_current_and_wait_for_a_free_one(
 ):
     opened = seen((9, 0), (9, 0))
     of_another = try_lock(tmp_path / "locks/gpu-GPU-x1-slot1.lock", sys.stderr, "it")
+    monkeypatch.setattr(devices.time, "sleep", lambda seconds: os.close(of_another))
     assert [acquire(tmp_path, slots=2).index for _ in range(3)] == [0, 1, 0]
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(devices.time, "sleep", lambda seconds: os.close(of_another))
     assert acquire(tmp_path, slots=2).index == 1
     assert capsys.readouterr().err == "every GPU is in use (2, 2 jobs each): waiting\n"
     assert opened == [0, 1, 0, 1]
