@@ -1,12 +1,7 @@
 """The configuration: every key once, with its type, its bounds and its meaning.
 
 Only config/config.yaml has defaults. `make config-docs` writes the schema and the table of
-config/README.md from these models. Importing this module loads neither torch nor numpy, because the
-Snakefile imports it.
-
-The parameters of a stage (`hp`) are complete: no default of the code fills in a value. They leave
-out only values without effect (`NO_EFFECT_WITHOUT`), and for a hyper-parameter that was added later
-the value of all runs before (`VALUE_BEFORE`).
+config/README.md from these models. The Snakefile imports this module: it loads no torch or numpy.
 """
 
 import dataclasses
