@@ -198,7 +198,12 @@ def test_output_goes_to_the_log_and_what_ends_a_job_to_the_console_too_without_a
 @pytest.mark.parametrize(
     ("body", "script", "told", "logged"),
     [
-        ("{}['key']", SCRIPT, r"KeyError: 'key' \(whole traceback: \S+/job\.log\)", "Traceback (m"),
+        (
+            "{}['key']",
+            SCRIPT,
+            r"KeyError: 'key' \(whole traceback: \S+/job\.log\)",
+            "\nTraceback (most recent call last):\n",
+        ),
         ("print('begun')", EDITED, r"compare\.py, or a module .*, was edited .*", "compare.py, or"),
         (f"{FULL_LOG}raise runtime.InputError(['no room'])", SCRIPT, "no room", ""),
         (
