@@ -52,11 +52,8 @@ for what, path in {"The project": str(PROJECT), "Python": sys.executable}.items(
 others = [] if HOSTED else map(Path, workflow.configfiles)
 given = {} if HOSTED else workflow.config_settings.config
 try:
-    defaults = loading.DEFAULTS
-    files = loading.read_overlays(
-        [defaults, *(path for path in others if path.resolve() != defaults.resolve())]
-    )
-    base = files[0]
+    # Snakemake lists the defaults too
+    files = loading.read_overlays(dict.fromkeys([loading.DEFAULTS, *others]))
     if HOSTED:
         files.append(dict(config))
         config = loading.merged(*files)
@@ -86,7 +83,7 @@ if mistakes := checks.unknown_in_pairs(config, PAIRS):
 SUBSETS = pair_table.subsets(PAIRS)
 SEEDS = config["seeds"]
 EPOCHS = settings.evaluated_epochs(config)
-ABLATIONS = settings.ablation_order(config["ablations"], base["ablations"])
+ABLATIONS = settings.ablation_order(config["ablations"], files[0]["ablations"])
 SWEEP_POINTS = [name for name in ABLATIONS if name not in written["ablations"]]
 SHOWN = sweeps.shown(ABLATIONS, SWEEP_POINTS, SWEEPS)
 METHODS = list(config["methods"])

@@ -1,6 +1,9 @@
 """Check and hash the pairs and their images, and download published weights."""
 
-VALIDATED = settings.has_validation(config, PAIRS)
+# whether there are validation pairs: a share of the training pairs, or pairs marked `val`
+VALIDATED = config["dataset"]["validation"] > 0 or any(
+    row["split"] == "val" for row in PAIRS
+)
 # only existing images: the rule reports missing images together with all other problems
 IMAGE_FILES = pair_table.image_files(config["dataset"]["pairs"], PAIRS)
 

@@ -12,13 +12,12 @@ from photosketch.parsing.parse_pairs import parse_pairs
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
     subset_pairs = pairs.read_pairs(files.manifest, snakemake.config, subset)
-    table = read_landmarks(files.landmarks)
     started = time.monotonic()
     learned = hp["backend"] == "onnx"
     parser = Parser(hp["model"], files.weights, hp["weights_sha256"]) if learned else None
     parsings = parse_pairs(
         subset_pairs,
-        table,
+        read_landmarks(files.landmarks),
         parser,
         fallback=learned and hp["fallback"],
         threads=snakemake.threads,

@@ -15,9 +15,8 @@ from photosketch.warp.warp_pairs import warp_pairs
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     files, hp, subset = snakemake.input, snakemake.params.hp, snakemake.wildcards.subset
-    parse = parse_segmentation
-    if hp["parser"]["backend"] == "onnx":
-        parser = hp["parser"]
+    parser, parse = hp["parser"], parse_segmentation
+    if parser["backend"] == "onnx":
         learned = bisenet.Parser(parser["model"], files.weights, parser["weights_sha256"])
         parse = learned.parse_image
     listed = pairs.read_pairs(files.manifest, snakemake.config, subset)

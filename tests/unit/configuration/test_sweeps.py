@@ -14,27 +14,22 @@ def expanded(config, **swept):
     return sweeps.expanded(config)[:2]
 
 
-def test_a_point_is_the_ablation_with_one_other_value(config):
+def test_a_point_is_the_ablation_with_one_other_value_or_the_ablation_that_has_it_already(config):
     before = copy.deepcopy(config)
     merged, [sweep] = expanded(config, weights=WEIGHTS)
     assert config == before
+    assert sweep.points == (
+        sweeps.Point(0, "local-local0", "baseline"),
+        sweeps.Point(5, "local-local5", "local-local5"),
+        sweeps.Point(25, "local-local25", "local"),
+        sweeps.Point(0.5, "local-local0p5", "local-local0p5"),
+    )
     assert list(merged["ablations"]) == [*config["ablations"], "local-local5", "local-local0p5"]
     local = settings.ablation_config(config, "local").hparams()
     for name, weight in (("local-local5", 5.0), ("local-local0p5", 0.5)):
         point = settings.ablation_config(merged, name).hparams()
         assert point == {**local, "losses": {"l1": 100.0, "glad": 0.0, "local": weight}}
     assert checks.config_problems(merged) == []
-    assert sweep.points[1] == sweeps.Point(5, "local-local5", "local-local5")
-
-
-def test_a_point_with_the_hyper_parameters_of_an_ablation_is_that_one(config):
-    _, [sweep] = expanded(config, weights=WEIGHTS)
-    assert [(point.name, point.ablation) for point in sweep.points] == [
-        ("local-local0", "baseline"),
-        ("local-local5", "local-local5"),
-        ("local-local25", "local"),
-        ("local-local0p5", "local-local0p5"),
-    ]
 
 
 def test_a_point_that_is_written_as_an_ablation_is_one_of_those(config):
@@ -58,12 +53,8 @@ def test_names_are_made_of_any_value_that_a_hyper_parameter_has(config):
         "crops": {"ablation": "glad", "key": "jitter", "values": [0, 286]},
     }
     merged, found = expanded(config, **swept)
-    assert list(merged["ablations"])[4:] == [
-        "glad-warpface",
-        "glad-lr1e-05",
-        "glad-lr0p0001",
-        "glad-jitter0",
-    ]
+    names = ["glad-warpface", "glad-lr1e-05", "glad-lr0p0001", "glad-jitter0"]
+    assert list(merged["ablations"])[4:] == names
     assert [sweeps.Sweep.from_hparams(sweep.hparams()) for sweep in found] == found
     assert isinstance(found[0].hparams()["points"][0], dict)
 

@@ -27,19 +27,6 @@ WRITTEN_BY_THE_READER = {"my.yaml", "weights.yaml", "FILE"}  # overlays that the
 SHEETS = {f"results/RUN/{kind}/local/seed0_epoch800.png" for kind in ("seams", "memory")}
 TARGETS = {"annotate", "draw", "samples_png", "votes", "results/cufs/tensors/train.npz"} | SHEETS
 RUNS_NO_JOB = {"dryrun", "unlock", "report"}  # need no number of cores
-# other programs, or too long for a test; test_documents tests the targets of make
-NOT_TRIED = {
-    "git clone": "a download",
-    "pip install": "a download",
-    "nano": "an editor",
-    "scancel": "SLURM's; tests/cluster ends jobs in its way",
-    "srun": "SLURM's",
-    "mkdir": "the reader's folders",
-    "make": "test_documents looks for the targets; their commands are those of the tests",
-    "python tests/bench_verdicts.py": "a measurement of minutes",
-    "python tests/bench_votes.py": "a measurement of minutes",
-    "python tests/gpu_check.py": "needs a GPU; tests/gpu runs it on one that is made up",
-}
 COMMAND = re.compile(
     r"snakemake -|snakemake [a-z]\S* -|photosketch (--)?[a-z]|PYTHONPATH=\S+ python -m photosketch"
 )
@@ -68,11 +55,6 @@ def typed(program: str) -> list[tuple[str, list[str]]]:
             if program in words[:2]:
                 found.setdefault(tuple(words[words.index(program) + 1 :]), document.name)
     return [(name, list(words)) for words, name in found.items()]
-
-
-def test_what_is_not_tried_is_printed_still():
-    printed = "\n".join(document.read_text() for document in DOCUMENTS)
-    assert [command for command in NOT_TRIED if command not in printed] == []
 
 
 @pytest.mark.parametrize(("document", "words"), typed("snakemake"))

@@ -19,6 +19,7 @@ import torch
 
 from photosketch.jobs import code_version
 from photosketch.jobs import job as runtime
+from support.problems import problems_of
 from support.waiting import wait_for
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -31,8 +32,11 @@ CTRL_C = (
     "signal.signal(signal.SIGINT, signal.default_int_handler)\nsignal.raise_signal(signal.SIGINT)"
 )
 SCRIPT = f"'/a/fetch_weights.py', {code_version.code_version('fetch_weights.py')!r}"
+EDITED = f"'/a/compare.py', {'0' * 64!r}"
 FULL_LOG = "for number in (1, 2):\n    os.dup2(os.open('/dev/full', os.O_WRONLY), number)\n"
-NOT_UTF_8 = "os.fsdecode(b'caf\\xe9')"
+NOT_UTF_8 = """name = os.fsdecode(b'caf\\xe9')
+print('also', name)
+raise runtime.InputError([name])"""
 GPU = """import types
 torch = sys.modules["torch"] = types.SimpleNamespace(__version__="2", set_num_threads=print)
 torch.cuda = types.SimpleNamespace(
@@ -92,19 +96,21 @@ def test_what_killed_writes_of_a_file_left_is_removed_by_its_next_write(tmp_path
     assert set(tmp_path.iterdir()) == {target, *kept}
 
 
+def write(target, needed=None, code=None):
+    """Write two million bytes, then fail with the code of an OSError, if any."""
+    with runtime.write_atomically(target, needed) as temporary:
+        temporary.write_bytes(bytes(2_000_000))
+        if code:
+            raise OSError(code, os.strerror(code))
+
+
 @pytest.mark.parametrize(
     ("code", "needed", "size"),
     [(errno.ENOSPC, 3_210_000_000, "3.21 GB"), (errno.EDQUOT, None, "more than 2.0 MB")],
 )
 def test_a_full_disk_is_told_with_folder_space_and_remedy(tmp_path, code, needed, size):
     target = tmp_path / "new" / "table.csv"
-    with (
-        pytest.raises(runtime.InputError) as caught,
-        runtime.write_atomically(target, needed) as temporary,
-    ):
-        temporary.write_bytes(bytes(2_000_000))
-        raise OSError(code, os.strerror(code))
-    [problem] = caught.value.problems
+    [problem] = problems_of(write, target, needed, code)
     assert problem.startswith(f"{target.parent}: no room for table.csv, which needs {size}: ")
     assert f"are free there ({os.strerror(code)}); make room" in problem
     assert not list(target.parent.iterdir())
@@ -123,12 +129,7 @@ def test_a_full_disk_is_told_with_folder_space_and_remedy(tmp_path, code, needed
 def test_a_place_where_nothing_can_be_written_is_named_in_a_sentence(tmp_path, place, reason):
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
-    with (
-        pytest.raises(runtime.InputError) as caught,
-        runtime.write_atomically(tmp_path / place) as temporary,
-    ):
-        temporary.touch()
-    [problem] = caught.value.problems
+    [problem] = problems_of(write, tmp_path / place)
     assert problem.startswith(f"{tmp_path / place}: cannot be used ({reason}); correct the path")
 
 
@@ -136,11 +137,7 @@ def test_a_place_where_nothing_can_be_written_is_named_in_a_sentence(tmp_path, p
     ("error", "code", "told"),
     [
         (runtime.InputError(["first", "second"]), 1, "first\nsecond\n"),
-        (
-            PermissionError(errno.EACCES, "Permission denied", "a.tsv"),
-            1,
-            "a.tsv: cannot be used (P",
-        ),
+        (PermissionError(errno.EACCES, "Denied", "a.tsv"), 1, "a.tsv: cannot be used (Denied)"),
         (KeyboardInterrupt(), 130, "interrupted by Ctrl-C\n"),
     ],
 )
@@ -162,12 +159,12 @@ def test_what_never_ends_is_not_read(tmp_path, make):
         runtime.read_file(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [(0, "0 bytes"), (40_960, "40,960 bytes"), (100_000, "0.1 MB"), (3_210_000_000, "3.21 GB")],
-)
-def test_a_small_size_is_not_rounded_to_nothing(size, words):
-    assert runtime.size_in_words(size) == words
+def test_sizes_and_durations_are_rounded_to_words_that_say_something():
+    sizes = map(runtime.size_in_words, (0, 40_960, 100_000, 3_210_000_000))
+    assert ", ".join(sizes) == "0 bytes, 40,960 bytes, 0.1 MB, 3.21 GB"
+    seconds = (0.2, 59.4, 59.6, 12 * 60 + 20, 3599, 2 * 3600 + 10 * 60, 86399, 76 * 3600)
+    words = "0 s, 59 s, 1 min, 12 min, 1 h 0 min, 2 h 10 min, 1 d 0 h, 3 d 4 h"
+    assert ", ".join(map(runtime.duration_in_words, seconds)) == words
 
 
 OUTPUT = """print('python')
@@ -179,14 +176,12 @@ print('person', file=console)"""
 @pytest.mark.parametrize(
     ("body", "code", "told", "logged"),
     [
-        (OUTPUT, 0, "person\n", {"python", "native", "child"}),
-        (f"used = False\n{GPU}print('work')", 0, "", {"work"}),
+        (f"used = False\n{GPU}{OUTPUT}", 0, "person\n", {"python", "native", "child"}),
         (f"used = True\n{GPU}print('work')", 0, "", {"work", "peak GPU memory: 2346 MB"}),
         ("raise runtime.InputError(['first', 'second'])", 1, "first\nsecond\n", set()),
         ("raise runtime.InterruptedJobError('stopped, saved')", 75, "stopped, saved\n", set()),
         (CTRL_C, 130, "interrupted by Ctrl-C, run again to go on ({log})\n", set()),
-        (f"print({NOT_UTF_8})\nraise runtime.InputError(['no'])", 1, "no\n", {"caf\\udce9"}),
-        (f"raise runtime.InputError([{NOT_UTF_8}])", 1, "caf\\udce9\n", set()),
+        (NOT_UTF_8, 1, "caf\\udce9\n", {"also caf\\udce9"}),
     ],
 )
 def test_output_goes_to_the_log_and_what_ends_a_job_to_the_console_too_without_a_traceback(
@@ -200,24 +195,32 @@ def test_output_goes_to_the_log_and_what_ends_a_job_to_the_console_too_without_a
     assert sorted(written) == sorted([*logged, *(console.splitlines() if code else [])])
 
 
-def test_another_error_leaves_its_traceback_in_the_log_and_says_where(tmp_path):
-    code, console, log = run_job(tmp_path / "job.log", "{}['key']")
-    assert code == 1
-    assert "Traceback (most recent call last):" in log
-    assert "KeyError" in console and "job.log" in console and "Traceback" not in console
-
-
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "script", "told", "logged"),
     [
-        ("raise runtime.InputError(['no room'])", "no room\n"),
-        ("print('work', flush=True)", "No space left on device.*free beside the log: make room"),
+        (
+            "{}['key']",
+            SCRIPT,
+            r"KeyError: 'key' \(whole traceback: \S+/job\.log\)",
+            "\nTraceback (most recent call last):\n",
+        ),
+        ("print('begun')", EDITED, r"compare\.py, or a module .*, was edited .*", "compare.py, or"),
+        (f"{FULL_LOG}raise runtime.InputError(['no room'])", SCRIPT, "no room", ""),
+        (
+            f"{FULL_LOG}print('work', flush=True)",
+            SCRIPT,
+            ".*No space left on device.*free beside the log: make room, and run again",
+            "",
+        ),
     ],
+    ids=["a mistake of ours", "edited code", "full disk, bad input", "full disk"],
 )
-def test_a_job_whose_log_is_on_a_full_disk_tells_the_console(tmp_path, body, told):
-    code, console, _ = run_job(tmp_path / "job.log", FULL_LOG + body)
-    assert code != 0
-    assert re.search(told, console, re.DOTALL)
+def test_what_else_ends_a_job_is_one_line_on_the_console(tmp_path, body, script, told, logged):
+    code, console, log = run_job(tmp_path / "job.log", body, script=script)
+    assert code == 1
+    assert re.fullmatch(f"{told}\n", console)
+    assert logged in "\n".join(log)
+    assert "begun" not in log
 
 
 def test_a_log_that_cannot_be_opened_is_named(tmp_path):
@@ -248,14 +251,6 @@ def test_the_log_of_a_script_begins_with_versions_and_ends_with_the_time(tmp_pat
     versions = f"Python {platform.python_version()}, numpy {np.__version__}, cv2 {cv2.__version__}"
     assert first == f"fetch_weights.py: {versions}; threads: 1"
     assert re.fullmatch(r"1\nfinished after \d+ s", "\n".join(written))
-
-
-def test_a_job_whose_code_was_edited_after_planning_does_not_begin(tmp_path):
-    script = f"'/a/compare.py', {'0' * 64!r}"
-    code, console, log = run_job(tmp_path / "job.log", "print('begun')", script=script)
-    assert code == 1
-    assert "compare.py, or a module that it imports, was edited" in console
-    assert "begun" not in log
 
 
 @pytest.mark.parametrize(("processors", "used"), [({0}, 1), ({0, 1, 2}, 3), (set(range(9)), 4)])
@@ -291,62 +286,45 @@ def test_all_is_told_if_no_file_can_hold_it(tmp_path, monkeypatch):
     assert runtime.told(problems) == problems
 
 
-def test_a_duration_has_its_two_largest_units():
-    seconds = (0.2, 59.4, 59.6, 12 * 60 + 20, 3599, 2 * 3600 + 10 * 60, 86399, 76 * 3600)
-    words = "0 s, 59 s, 1 min, 12 min, 1 h 0 min, 2 h 10 min, 1 d 0 h, 3 d 4 h"
-    assert ", ".join(map(runtime.duration_in_words, seconds)) == words
-
-
 HOLDER = """
 with runtime.sole_writer(Path(sys.argv[1]), sys.stderr):
     print("holding", flush=True)
-    signal.pause()
+    sys.stdin.read()
+"""
+WAITING = f"""
+with runtime.job(sys.argv[2], 1, {SCRIPT}, alone_in=Path(sys.argv[1])):
+    print("alone")
 """
 
 
-@pytest.fixture
-def holder(tmp_path):
-    """Another process that works in tmp_path/run."""
-    job = subprocess.Popen(
-        [sys.executable, "-c", IMPORTS + HOLDER, str(tmp_path / "run")],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-    )
-    assert job.stdout.readline() == "holding\n"
-    yield job
-    job.kill()
-    job.communicate()
-
-
 @pytest.mark.slow
-def test_a_job_that_waits_leaves_the_log_to_the_one_at_work(tmp_path, holder):
-    log = tmp_path / "job.log"
+def test_a_second_job_in_a_folder_is_refused_or_waits_and_leaves_the_log_to_the_first(tmp_path):
+    folder, log = tmp_path / "run", tmp_path / "job.log"
     log.write_text("of the one at work\n")
-    job = f"runtime.job(sys.argv[1], 1, {SCRIPT}, alone_in=Path(sys.argv[2]))"
-    code = f"with {job}:\n    print('alone')\n"
-    with open(tmp_path / "console", "w") as console:
-        job = subprocess.Popen(
-            [sys.executable, "-c", IMPORTS + code, log, tmp_path / "run"],
-            stderr=console,
-            env=ENVIRONMENT,
-        )
-    wait_for("claim", 30, lambda: runtime.is_claimed(tmp_path / "run"), by=job)
-    assert log.read_text().startswith("of the one at work\n")
-    holder.kill()
-    assert job.wait(30) == 0
+
+    def started(code):
+        command = [sys.executable, "-c", IMPORTS + code, folder, log]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        return subprocess.Popen(command, env=ENVIRONMENT, text=True, **pipes)
+
+    with started(HOLDER) as holder:
+        assert holder.stdout.readline() == "holding\n"
+        told = rf"run is in use by process {holder.pid} on \S+:"
+        with (
+            pytest.raises(runtime.InputError, match=told),
+            runtime.sole_writer(folder, sys.stderr, patience=0),
+        ):
+            raise AssertionError("two at work")
+        assert not runtime.is_claimed(folder)
+        waiting = started(WAITING)
+        wait_for("claim", 30, lambda: runtime.is_claimed(folder), by=waiting)
+        assert log.read_text().startswith("of the one at work\n")
+        holder.kill()
+        _, console = waiting.communicate(timeout=30)
+        assert waiting.returncode == 0
+        assert f"in use by process {holder.pid}" in console
     assert log.read_text().splitlines()[1:-1] == ["alone"]
-    assert not runtime.is_claimed(tmp_path / "run")
-    assert f"in use by process {holder.pid}" in (tmp_path / "console").read_text()
-
-
-def test_a_second_writer_is_refused_with_the_name_of_the_first(tmp_path, holder):
-    with (
-        pytest.raises(runtime.InputError, match=rf"run is in use by process {holder.pid} on \S+:"),
-        runtime.sole_writer(tmp_path / "run", sys.stderr, patience=0),
-    ):
-        raise AssertionError("two at work")
-    assert not runtime.is_claimed(tmp_path / "run")
+    assert not runtime.is_claimed(folder)
 
 
 @pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP])
@@ -373,12 +351,9 @@ def test_a_lock_file_that_cannot_be_opened_is_named(tmp_path, monkeypatch, code)
         raise OSError(code, os.strerror(code), str(path))
 
     monkeypatch.setattr(runtime.os, "open", refuse)
-    told = rf"run/\.writer: cannot be used \({os.strerror(code)}\); correct the path"
-    with (
-        pytest.raises(runtime.InputError, match=told),
-        runtime.sole_writer(tmp_path / "run", sys.stderr),
-    ):
-        raise AssertionError("at work without a lock")
+    [problem] = problems_of(runtime.try_lock, tmp_path / "run.lock", sys.stderr, "it")
+    fault = f"cannot be used ({os.strerror(code)}); correct the path"
+    assert problem.startswith(f"{tmp_path / 'run.lock'}: {fault}")
 
 
 @pytest.fixture

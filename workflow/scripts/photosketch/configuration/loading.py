@@ -1,7 +1,6 @@
 """Read the configuration: from YAML files and --config to one checked dict."""
 
 import functools
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -12,7 +11,7 @@ import yaml
 
 from photosketch.configuration import checks, sweeps
 from photosketch.configuration.settings import canonical, results_name
-from photosketch.jobs.job import InputError
+from photosketch.jobs.job import InputError, read_text
 from photosketch.jobs.provenance import PROJECT
 
 MOST_ENTRIES = 100_000  # of a file with its aliases expanded: a few lines can mean millions
@@ -55,7 +54,7 @@ def load(
     return written, everything, found
 
 
-def read_overlays(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any]]:
+def read_overlays(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
     """`read_overlay` of each file. Raises InputError with the problems of all files."""
     overlays, problems = [], []
     for path in paths:
@@ -68,7 +67,7 @@ def read_overlays(paths: Iterable[str | os.PathLike[str]]) -> list[dict[str, Any
     return overlays
 
 
-def load_overlays(paths: Iterable[str | os.PathLike[str]]) -> dict[str, Any]:
+def load_overlays(paths: Iterable[str | Path]) -> dict[str, Any]:
     """The configuration of config/config.yaml with overlays, with the points of sweeps as
     ablations. Files that the configuration names may be missing."""
     files = read_overlays([DEFAULTS, *paths])
@@ -85,27 +84,23 @@ def merged(config: Mapping[str, Any], overlay: Mapping[str, Any]) -> dict[str, A
     return both
 
 
-def read_overlay(path: str | os.PathLike[str]) -> dict[str, Any]:
+def read_overlay(path: str | Path) -> dict[str, Any]:
     """The content of a configuration file.
 
     Raises InputError if the file is missing or has no keys, and with every place whose meaning in
     YAML is a surprise: a repeated key, a number that is not decimal, an anchor that contains its
     own alias, and aliases for too many entries.
     """
+    text = read_text(Path(path).absolute(), "No such file or directory; correct the path", "UTF-8")
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        document = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = yaml.SafeLoader(text)
+        document = loader.get_single_node()
         found = list(islice(_faults_of_text(document), MOST_ENTRIES + 1)) if document else []
         if len(found) > MOST_ENTRIES:
             found = [f"line 1: aliases make more than {MOST_ENTRIES:,} entries; write fewer"]
         if problems := [f"{path}, {fault}" for fault in found if fault]:
             raise InputError(problems)
-        keys = yaml.safe_load(text)
-    except OSError as error:
-        place = os.path.abspath(path)
-        raise InputError([f"{place}: {error.strerror}; correct the path"]) from error
-    except UnicodeDecodeError as error:
-        raise InputError([f"{path}: is not UTF-8 ({error.reason}); save it as UTF-8"]) from error
+        keys = loader.construct_document(document) if document else None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise InputError([f"{path}: is not YAML ({reason}); correct it there"]) from error
@@ -209,6 +204,6 @@ def _typed(value: Any) -> Any:
         node, read = yaml.compose(value, Loader=yaml.SafeLoader), yaml.safe_load(value)
     except (yaml.YAMLError, ValueError):
         return value
-    if node is not None and not _is_plain(node):
-        return value  # text, which the schema refuses
-    return read if read is None or isinstance(read, int | float) else value
+    # the schema refuses the text of a number that is not plain
+    is_plain = node is None or _is_plain(node)
+    return read if is_plain and isinstance(read, int | float | None) else value

@@ -54,11 +54,7 @@ def _leaves(
             yield prefix + name, inner, own, defaults[name]
 
 
-def main() -> None:
+if __name__ == "__main__":
     defaults = yaml.safe_load(Path("config/config.yaml").read_text(encoding="utf-8"))
     SCHEMA.write_text(schema_text(), encoding="utf-8")
     README.write_text(readme_text(README.read_text(encoding="utf-8"), defaults), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

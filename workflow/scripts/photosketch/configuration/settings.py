@@ -1,12 +1,7 @@
 """The configuration: every key once, with its type, its bounds and its meaning.
 
 Only config/config.yaml has defaults. `make config-docs` writes the schema and the table of
-config/README.md from these models. Importing this module loads neither torch nor numpy, because the
-Snakefile imports it.
-
-The parameters of a stage (`hp`) are complete: no default of the code fills in a value. They leave
-out only values without effect (`NO_EFFECT_WITHOUT`), and for a hyper-parameter that was added later
-the value of all runs before (`VALUE_BEFORE`).
+config/README.md from these models. The Snakefile imports this module: it loads no torch or numpy.
 """
 
 import dataclasses
@@ -26,6 +21,7 @@ from pydantic import (
     ValidationError,
     create_model,
 )
+from pydantic_core import PydanticCustomError
 
 from photosketch.jobs.job import InputError, file_sha256
 
@@ -69,8 +65,9 @@ def _unique(values: list[Any]) -> list[Any]:
 
 
 def _whole(value: Any) -> Any:
-    # a Literal[1] accepts 1.0 and true, which int does not
-    return value if type(value) is int else str(value)
+    if type(value) is not int:  # a Literal[1] accepts 1.0 and true
+        raise PydanticCustomError("int_type", "not a whole number")
+    return value
 
 
 def setting(stale: str | None = None, **bounds: Any) -> Any:
@@ -650,11 +647,6 @@ def evaluated_epochs(config: Mapping[str, Any]) -> list[int]:
     """The epochs whose generators are kept and scored, including `stop`."""
     epochs = config["evaluation"]["epochs"]
     return list(range(epochs["start"], epochs["stop"] + 1, epochs["step"]))
-
-
-def has_validation(config: Mapping[str, Any], pairs: Iterable[Mapping[str, str]]) -> bool:
-    """Whether there are validation pairs: pairs marked `val`, or a share of the training pairs."""
-    return bool(config["dataset"]["validation"]) or any(row["split"] == "val" for row in pairs)
 
 
 def sketch_points_needed_by(config: Mapping[str, Any], split: str = "test") -> list[str]:

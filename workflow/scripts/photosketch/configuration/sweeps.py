@@ -1,8 +1,6 @@
 """Sweeps: one hyper-parameter of an ablation over several values, each an ablation of its own.
 
-This module makes the points of sweeps ablations; all other code knows only ablations. A point with
-the hyper-parameters of an ablation, or of an earlier point, uses that ablation, so that no training
-runs twice.
+A value that gives the hyper-parameters of an ablation, or of an earlier value, uses that ablation.
 """
 
 import dataclasses

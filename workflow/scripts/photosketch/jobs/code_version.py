@@ -1,8 +1,7 @@
 """A hash of the code that a stage's result depends on: its script and the modules it imports.
 
-Snakemake tracks a script by the time of its file, and does not track imported modules. So every
-rule has this hash among its params. A regular expression finds the imports (they have to be
-absolute) in a tenth of the time that Python's parser takes; a test compares the two.
+Every rule has this hash among its params, because Snakemake does not track imported modules. A
+regular expression finds the (absolute) imports in a tenth of the time of Python's parser.
 """
 
 import hashlib

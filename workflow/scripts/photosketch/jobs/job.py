@@ -59,17 +59,15 @@ def job(
     # file names may not be valid UTF-8
     console = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.stdout.flush()
+    sys.stderr.flush()
     try:
-        Path(log).parent.mkdir(parents=True, exist_ok=True)
-        target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+        with open(log, "ab") as target:
+            os.dup2(target.fileno(), 1)
+            os.dup2(target.fileno(), 2)
     except OSError as error:
         print(f"{log}: this log cannot be written ({error.strerror})", file=console)
         sys.exit(1)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.dup2(target, 1)
-    os.dup2(target, 2)
-    os.close(target)
     set_threads(threads)
     try:
         with sole_writer(alone_in, console) if alone_in else contextlib.nullcontext():

@@ -6,6 +6,7 @@ bar, because several jobs and Snakemake share the terminal. tqdm counts and meas
 
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -13,17 +14,6 @@ from tqdm import tqdm
 from photosketch.jobs.job import counted, duration_in_words
 
 ON_A_TERMINAL, ELSEWHERE = 10.0, 30.0  # seconds between two lines
-
-
-class _Lines:
-    """Print each state of a bar as a line, without tqdm's control characters."""
-
-    def __init__(self, console: TextIO | None) -> None:
-        self._console = console
-
-    def write(self, text: str) -> None:
-        if self._console and (state := text.strip()):
-            self._console.write(f"{state}\n")
 
 
 class Bar(tqdm):
@@ -44,11 +34,17 @@ class Bar(tqdm):
     ) -> None:
         self.part = part
         self._counting = threading.Lock()
+
+        def write_line(text: str) -> None:
+            """Write a state without tqdm's control characters."""
+            if console and (state := text.strip()):
+                console.write(f"{state}\n")
+
         super().__init__(
             total=total,
             initial=done,
             desc=name,
-            file=_Lines(console),
+            file=SimpleNamespace(write=write_line),
             mininterval=ON_A_TERMINAL if console and console.isatty() else ELSEWHERE,
             miniters=1,
             delay=delay,

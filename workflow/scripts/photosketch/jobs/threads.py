@@ -29,23 +29,20 @@ def workers(threads: int) -> Iterator[ThreadPoolExecutor]:
     process, so threads that need a pool at the same time wait for each other.
     """
     cv2, torch = sys.modules.get("cv2"), sys.modules.get("torch")
-    with _SETTINGS:
-        before: list[tuple[Callable[[int], None], int]] = []
+    # OpenCV has the setting of IPP per thread
+    use_no_ipp = functools.partial(cv2.ipp.setUseIPP, False) if cv2 else None
+    with _SETTINGS, contextlib.ExitStack() as restored:
         if cv2:
-            before.append((cv2.setNumThreads, cv2.getNumThreads()))
+            restored.callback(cv2.setNumThreads, cv2.getNumThreads())
+            cv2.setNumThreads(1)
         if torch:
-            before.append((torch.set_num_threads, torch.get_num_threads()))
-        # OpenCV has the setting of IPP per thread
-        use_no_ipp = functools.partial(cv2.ipp.setUseIPP, False) if cv2 else None
-        try:
-            for set_number, _ in before:
-                set_number(1)
-            blas = threadpoolctl.threadpool_limits(1, "blas")
-            with blas, ThreadPoolExecutor(threads, initializer=use_no_ipp) as pool:
-                yield pool
-        finally:
-            for set_number, number in before:
-                set_number(number)
+            restored.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(1)
+        with (
+            threadpoolctl.threadpool_limits(1, "blas"),
+            ThreadPoolExecutor(threads, initializer=use_no_ipp) as pool,
+        ):
+            yield pool
 
 
 def in_order(
