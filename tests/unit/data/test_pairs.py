@@ -15,6 +15,8 @@ from support.problems import assert_problems, problems_of
 
 SIZE = (20, 25)
 HEADER = "subset\tid\tsplit\tphoto\tsketch"
+ROTATED = Image.Exif()
+ROTATED[274] = 6
 
 
 def row(number, split):
@@ -166,9 +168,7 @@ def test_one_fault_in_a_table_gives_one_problem_with_line_and_value(folder, old,
     (folder / "copy.png").write_bytes((folder / "photos/1.png").read_bytes())
     (folder / "link.png").symlink_to(folder / "photos/1.png")
     (folder / "loop").symlink_to(folder / "loop")
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", SIZE).save(folder / "turned.png", exif=exif)
+    Image.new("RGB", SIZE).save(folder / "turned.png", exif=ROTATED)
     rows = [row.replace(old, new) for row in ROWS]
     if expected.startswith("subset 'AR' has 1 test"):
         rows.append(row(5, "val"))  # a second validation pair
@@ -276,9 +276,7 @@ def test_a_share_of_training_becomes_validation_and_test_pairs_stay():
 
 
 def test_images_of_any_size_are_indexed_with_both_sizes(folder):
-    exif = Image.Exif()
-    exif[274] = 6  # rotated
-    Image.new("RGB", (40, 30), "red").save(folder / "photos/1.png", exif=exif)
+    Image.new("RGB", (40, 30), "red").save(folder / "photos/1.png", exif=ROTATED)
     Image.new("RGBA", (33, 44)).save(folder / "sketches/1.png")
 
     found = pairs.index_pairs(write_table(folder), None)
