@@ -9,5 +9,5 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     if hp["validation"]:
         manifest = pairs.with_validation(manifest, hp["validation"])
     pairs.write_manifest(manifest, snakemake.output[0])
-    for line in pairs.split_counts((pair.subset, pair.split) for pair in manifest):
+    for line in pairs.split_counts(manifest):
         job.say(line, console)

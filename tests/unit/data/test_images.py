@@ -30,10 +30,10 @@ def encoded(picture=PIXELS, kind="PNG", **options):
     return file.getvalue()
 
 
-def turned(orientation, kind):
+def turned(orientation, picture=PIXELS, **options):
     exif = Image.Exif()
     exif[274] = orientation
-    return encoded(kind=kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    return encoded(picture, exif=exif.tobytes(), **options)
 
 
 def with_primaries(red_x, pixels=PIXELS):
@@ -68,15 +68,9 @@ def on_white(pixels, alpha):
     return np.round(pixels * share + 255 * (1 - share))
 
 
-def rotated():
-    """A HEIF with the same rotation in the file and in its EXIF."""
-    exif = Image.Exif()
-    exif[274] = 6
-    return encoded(GROUND, "HEIF", exif=exif.tobytes())
-
-
-PNG = encoded()
+PNG, JPEG = encoded(), encoded(kind="JPEG")
 GROUND = np.full((64, 96, 3), 99, np.uint8)
+ROTATED = turned(6, GROUND, kind="HEIF")  # the file and its EXIF have the same rotation
 PALETTE = Image.fromarray(PIXELS).quantize(200)
 PROFILES = ImageCms.ImageCmsProfile(io.BytesIO(wide_gamut())), ImageCms.createProfile("sRGB")
 WIDE = np.asarray(ImageCms.profileToProfile(Image.fromarray(PIXELS), *PROFILES))
@@ -88,11 +82,11 @@ SEEN = {
     "HEIF": (encoded(PIXELS * 0 + 99, "HEIF"), PIXELS * 0 + 99),
     "gray": (encoded(GRAY), GRAY),
     "black and white": (encoded(Image.fromarray(GRAY > 127)), np.where(GRAY > 127, 255, 0)),
-    "to be turned right": (turned(6, "PNG"), np.rot90(PIXELS, -1)),
-    "to be mirrored, a TIFF": (turned(2, "TIFF"), PIXELS[:, ::-1]),
-    "turned by its rotation, a HEIF": (rotated(), GROUND.transpose(1, 0, 2)),
-    "not turned by EXIF, a HEIF": (rotated().replace(b"irot", b"free"), GROUND),
-    "to be turned left, a WebP": (turned(8, "WEBP"), np.rot90(PIXELS, 1)),
+    "to be turned right": (turned(6), np.rot90(PIXELS, -1)),
+    "to be mirrored, a TIFF": (turned(2, kind="TIFF"), PIXELS[:, ::-1]),
+    "turned by its rotation, a HEIF": (ROTATED, GROUND.transpose(1, 0, 2)),
+    "not turned by EXIF, a HEIF": (ROTATED.replace(b"irot", b"free"), GROUND),
+    "to be turned left, a WebP": (turned(8, kind="WEBP", lossless=True), np.rot90(PIXELS, 1)),
     "alpha": (encoded(np.dstack([PIXELS, HALF])), on_white(PIXELS, HALF)),
     "gray with alpha": (encoded(np.dstack([GRAY, HALF])), on_white(GRAY, HALF)),
     "a transparent colour": (
@@ -150,6 +144,7 @@ REFUSED = {
     "nothing": (b"", "not an intact image"),
     "a signature": (b"\x89PNG\r\n\x1a\n", "not an intact image"),
     "half a picture": (PNG[: len(PNG) // 2], "not an intact image"),
+    "most of a JPEG": (JPEG[: len(JPEG) * 3 // 4], "not an intact image"),
     "broken EXIF": (chunk_added(PNG, b"eXIfII*\0"), "not an intact image"),
     **{
         kind: (encoded(np.full((16, 16, 3), 9, np.uint8), kind), "not an intact image (PNG")

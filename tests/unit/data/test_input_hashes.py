@@ -28,16 +28,12 @@ def replace_by_an_older_file(file, content):
     os.replace(other, file)
 
 
-def test_an_older_file_of_the_same_size_is_another(images, memory):
+def test_an_older_file_of_the_same_size_or_time_is_another(images, memory):
     first = input_hashes.digest(images, memory)
     replace_by_an_older_file(images[1], b"x" * 100)
     assert input_hashes.digest(images, memory) != first
     replace_by_an_older_file(images[1], bytes([1]) * 100)
     assert input_hashes.digest(images, memory) == first
-
-
-def test_a_file_with_its_old_time_set_back_is_another(images, memory):
-    first = input_hashes.digest(images, memory)
     times = images[0].stat()
     images[0].write_bytes(b"y" * 100)
     os.utime(images[0], ns=(times.st_atime_ns, times.st_mtime_ns))

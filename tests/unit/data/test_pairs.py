@@ -11,10 +11,12 @@ from PIL import Image
 from photosketch.data import pairs
 from photosketch.data.storage import write_arrays
 from photosketch.jobs.job import InputError
-from support.problems import problems_of
+from support.problems import assert_problems, problems_of
 
 SIZE = (20, 25)
 HEADER = "subset\tid\tsplit\tphoto\tsketch"
+ROTATED = Image.Exif()
+ROTATED[274] = 6
 
 
 def row(number, split):
@@ -46,11 +48,6 @@ def write_table(folder, rows=ROWS):
     table = folder / "pairs.tsv"
     table.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
     return table
-
-
-def one_problem(table):
-    [problem] = problems_of(pairs.index_pairs, table, SIZE)
-    return problem
 
 
 def test_a_good_table_becomes_a_manifest_and_comes_back(folder):
@@ -129,7 +126,7 @@ def test_a_file_that_is_not_a_table_of_pairs_is_refused(tmp_path, content, told)
         (tmp_path / "pairs.tsv").symlink_to("pairs.tsv")
     elif content is not None:
         (tmp_path / "pairs.tsv").write_bytes(content)
-    problem = one_problem(tmp_path / "pairs.tsv")
+    [problem] = problems_of(pairs.index_pairs, tmp_path / "pairs.tsv", SIZE)
     assert problem.startswith(f"{tmp_path}/pairs.tsv") and told in problem
     with pytest.raises(InputError):
         pairs.read_table(tmp_path / "pairs.tsv")
@@ -155,18 +152,12 @@ def test_a_file_that_is_not_a_table_of_pairs_is_refused(tmp_path, content, told)
         ("photos/2.png", "link.png", "is also the photo of line 2 (AR 1)"),
         ("photos/2.png", "sketches/1.png", "is also the sketch of line 2 (AR 1)"),
         ("photos/2.png", "copy.png", "has the same content as the photo of line 2 (AR 1)"),
-        ("photos/2.png", "cut.png", "line 3: photo 'cut.png' is not an intact image"),
-        ("photos/2.png", "cut.jpg", "line 3: photo 'cut.jpg' is not an intact image"),
         ("photos/2.png", "pairs.tsv", "line 3: photo 'pairs.tsv' is not an intact image"),
         ("photos/2.png", "turned.png", "line 3: photo 'turned.png' is 25x20 pixels instead"),
         ("photos/2.png", "x" * 300, "(File name too long)"),
         ("photos/2.png", "loop", "(Too many levels of symbolic links)"),
         ("photos/2.png", "loop/1.png", "(Too many levels of symbolic links)"),
-        (
-            "photos/2.png",
-            "a\0b.png",
-            "line 3: photo 'a\N{REPLACEMENT CHARACTER}b.png' is not there",
-        ),
+        ("photos/2.png", "a\0b.png", "line 3: photo 'a\ufffdb.png' is not there"),
         ("\ttest\t", "\ttrain\t", "subset 'AR' has 0 test pairs,"),
         ("AR\t3\ttest", "AR\t3\tval", "subset 'AR' has 1 test pair,"),
         ("AR\t2\ttrain", "AR\t2\tval", "subset 'AR' has 1 validation pair,"),
@@ -177,45 +168,36 @@ def test_one_fault_in_a_table_gives_one_problem_with_line_and_value(folder, old,
     (folder / "copy.png").write_bytes((folder / "photos/1.png").read_bytes())
     (folder / "link.png").symlink_to(folder / "photos/1.png")
     (folder / "loop").symlink_to(folder / "loop")
-    for name in ("cut.png", "cut.jpg"):
-        save_image(folder / name, 7)
-        whole = (folder / name).read_bytes()
-        (folder / name).write_bytes(whole[: len(whole) * 3 // 4])
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.new("RGB", SIZE).save(folder / "turned.png", exif=exif)
+    Image.new("RGB", SIZE).save(folder / "turned.png", exif=ROTATED)
     rows = [row.replace(old, new) for row in ROWS]
     if expected.startswith("subset 'AR' has 1 test"):
         rows.append(row(5, "val"))  # a second validation pair
-    problem = one_problem(write_table(folder, rows))
+    [problem] = problems_of(pairs.index_pairs, write_table(folder, rows), SIZE)
     assert expected in problem
     assert problem.startswith(f"{folder}/pairs.tsv")
 
 
-RESERVED = dict.fromkeys(["all", "missing", "ablation", "features", "note"], 2 * ["reserved"])
-COLUMNS = {
-    name: [f"subset {name!r} has the name of a column"]
-    for name in ("AR_epoch_sd", "AR_last", "all_chosen")
-}
+RESERVED = ("all", "missing", "ablation", "features", "note")
 
 
-@pytest.mark.parametrize(("name", "expected"), (RESERVED | COLUMNS).items())
-def test_a_subset_whose_name_is_taken_is_refused(folder, name, expected):
+@pytest.mark.parametrize("name", [*RESERVED, "AR_epoch_sd", "AR_last", "all_chosen"])
+def test_a_subset_whose_name_is_taken_is_refused(folder, name):
     rows = [*ROWS[:2], *(row.replace("AR", name) for row in ROWS[2:])]
     table = write_table(folder, [*rows, row(5, "test"), row(6, "test")])
-    problems = problems_of(pairs.index_pairs, table, SIZE)
-    assert all(told in problem for told, problem in zip(expected, problems, strict=True))
+    column = [f"...subset {name!r} has the name of a column..."]
+    expected = ["...reserved..."] * 2 if name in RESERVED else column
+    assert_problems(problems_of(pairs.index_pairs, table, SIZE), *expected)
 
 
 def test_a_fault_of_many_images_is_told_once_with_their_lines_and_the_remedies(folder):
     table = write_table(folder, [*ROWS, row(5, "train"), row(6, "test")])
     for number in (1, 3, 4, 5, 6):
         save_image(folder / f"photos/{number}.png", number, size=(30, 40))
-    problem = one_problem(table)
-    fault = "each photo is 30x40 pixels instead of 20x25; set dataset.align to each"
-    assert problem.startswith(f"{table}, lines 2, 4, 5, 6, 7: {fault}")
-    assert problem.endswith(
-        "or change dataset.size, at most 256x256, or 512x512 with dataset.frame 512"
+    assert_problems(
+        problems_of(pairs.index_pairs, table, SIZE),
+        f"{table}, lines 2, 4, 5, 6, 7: each photo is 30x40 pixels instead of 20x25; set "
+        "dataset.align to each...or change dataset.size, at most 256x256, or 512x512 with "
+        "dataset.frame 512",
     )
 
 
@@ -227,9 +209,9 @@ def test_every_problem_is_listed_at_once(folder):
         f"{ROWS[3]}\textra",
     ]
     save_image(folder / "sketches/2.png", 7, size=(4, 4))
-    problems = problems_of(pairs.index_pairs, write_table(folder, rows), SIZE)
     expected = ("6 cells", "'learn'", "id '2' is already", "none.png", "is 4x4")
-    assert all(part in problem for part, problem in zip(expected, problems, strict=True)), problems
+    problems = problems_of(pairs.index_pairs, write_table(folder, rows), SIZE)
+    assert_problems(problems, *(f"...{part}..." for part in expected))
 
 
 def test_pictures_are_gray_or_rgb_as_asked_whatever_the_files_are(folder):
@@ -294,9 +276,7 @@ def test_a_share_of_training_becomes_validation_and_test_pairs_stay():
 
 
 def test_images_of_any_size_are_indexed_with_both_sizes(folder):
-    exif = Image.Exif()
-    exif[274] = 6  # rotated
-    Image.new("RGB", (40, 30), "red").save(folder / "photos/1.png", exif=exif)
+    Image.new("RGB", (40, 30), "red").save(folder / "photos/1.png", exif=ROTATED)
     Image.new("RGBA", (33, 44)).save(folder / "sketches/1.png")
 
     found = pairs.index_pairs(write_table(folder), None)

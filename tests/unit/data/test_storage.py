@@ -4,10 +4,9 @@ import errno
 import io
 import os
 import re
-import tempfile
 import zipfile
 from functools import partial
-from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pandas as pd
@@ -80,14 +79,8 @@ def test_a_streamed_array_is_the_same_file_and_its_pictures_come_out_one_by_one(
 
 
 def archive(**arrays):
-    with tempfile.NamedTemporaryFile(suffix=".npz") as file:
-        write_arrays(file.name, arrays)
-        return Path(file.name).read_bytes()
-
-
-def objects():
     file = io.BytesIO()
-    np.savez(file, ids=np.array([{}], dtype=object))
+    np.savez(file, **arrays)
     return file.getvalue()
 
 
@@ -113,7 +106,7 @@ DAMAGED_ARRAYS = {
     "a flipped bit": bytes(FLIPPED),
     "a shorter header": WHOLE.replace(b"(99,)", b"(19,)"),
     "a header that asks for more than there is": with_header(*HUGE),
-    "objects": objects(),
+    "objects": archive(ids=np.array([{}], dtype=object), photo=np.zeros(1)),
 }
 
 
@@ -133,25 +126,21 @@ def test_damaged_arrays_are_named_with_the_remedy(tmp_path, content):
 
 NO_TABLES = b"", b"\xff\xfe\x00\xd8", b'a,b\n1,"2\n3'
 NO_TENSORS = b"", b"no tensors", b"\x08\0\0\0\0\0\0\0{}      "
+NO_BENCHMARKS = b"", b"s\n", b"s\tmax_rss\n1.5\tmuch\n"
 READERS = [
     *((read, DAMAGED_ARRAYS["other arrays"], " other ", "") for read in ARRAY_READERS),
     *((read, content, "", "") for read in TABLE_READERS for content in NO_TABLES),
+    (read_manifest, b"subset\tid\nAR\n", "a row has fewer cells than the header", ""),
     *((read_generator, content, "", "train") for content in NO_TENSORS),
+    *((lambda path: read_benchmarks(path.parent), content, "", "") for content in NO_BENCHMARKS),
 ]
 
 
 @pytest.mark.parametrize(("read", "content", "fault", "stage"), READERS)
 def test_every_reader_names_a_damaged_file_with_the_remedy(tmp_path, read, content, fault, stage):
-    problem = problem_of(read, tmp_path / "a", content)
-    told = rf"is damaged .*{fault}.*; delete it: .*{stage} writes it again$"
-    assert re.match(f"{tmp_path}/a: {told}", problem)
-
-
-@pytest.mark.parametrize("content", [b"", b"s\n", b"s\tmax_rss\n1.5\tmuch\n"])
-def test_a_damaged_benchmark_is_named_with_the_remedy(tmp_path, content):
-    problem = problem_of(lambda path: read_benchmarks(path.parent), tmp_path / "t.tsv", content)
-    assert problem.startswith(f"{tmp_path / 't.tsv'}: is damaged (")
-    assert "delete it" in problem
+    problem = problem_of(read, tmp_path / "a.tsv", content)
+    told = rf"is damaged \(.*{fault}.*; delete it: .*{stage} writes it again$"
+    assert re.match(f"{tmp_path}/a.tsv: {told}", problem)
 
 
 @pytest.mark.parametrize(
@@ -173,11 +162,8 @@ def test_a_file_that_cannot_be_read_is_not_called_damaged(error, told):
 def test_a_generator_that_cannot_be_opened_is_not_called_missing(tmp_path, monkeypatch):
     """The message is that of safetensors."""
     (tmp_path / "g.safetensors").touch()
-
-    def refuse(*_):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr("builtins.open", refuse)
+    refused = PermissionError(errno.EACCES, "Permission denied")
+    monkeypatch.setattr("builtins.open", Mock(side_effect=refused))
     with pytest.raises(InputError, match=r"cannot be read \(Permission denied"):
         read_generator(tmp_path / "g.safetensors")
 
@@ -231,5 +217,5 @@ def test_rows_lost_and_rows_doubled_are_named_with_the_remedy(tmp_path):
             path.write_text("".join([header, *rows]))
             with pytest.raises(InputError, match=f"{path}: .*{word} {row}; delete it: "):
                 read()
-    [problem] = storage.row_problems("a", "train", [[2], [1]], [[1], [2]])
+    [problem] = problems_of(storage.require_rows, "a", "train", [[2], [1]], [[1], [2]])
     assert problem == "a: has its rows in another order; delete it: train writes it again"

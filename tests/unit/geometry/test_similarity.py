@@ -49,10 +49,5 @@ def test_the_template_is_as_large_as_fits_and_in_the_middle():
     np.testing.assert_allclose(similarity.template((256, 250)), cufs + (28, 0))
     twice = similarity.template((400, 500))
     np.testing.assert_allclose(twice, 2 * cufs + 0.5)
-
-
-@pytest.mark.parametrize(
-    ("size", "times"), [((200, 250), 1), ((256, 256), 1.024), ((400, 500), 2), ((512, 300), 1.2)]
-)
-def test_how_much_larger_a_face_is_goes_by_the_images_size_and_no_frame(size, times):
-    assert similarity.enlargement(size) == pytest.approx(times)
+    sizes = {(200, 250): 1, (256, 256): 1.024, (400, 500): 2, (512, 300): 1.2}
+    assert {size: similarity.enlargement(size) for size in sizes} == pytest.approx(sizes)

@@ -61,7 +61,7 @@ class Faces:
     def pack(self, *arguments, **options):
         """What is packed, all of it in memory."""
         return {
-            name: array.array() if isinstance(array, Streamed) else array
+            name: np.stack([*array.parts()]) if isinstance(array, Streamed) else array
             for name, array in self.streamed(*arguments, **options).items()
         }
 

@@ -79,12 +79,12 @@ class Pair:
         return self.width, self.height
 
 
-_NUMBERS = ("width", "height", "sketch_width", "sketch_height", "row")
+_NUMBERS = {"width", "height", "sketch_width", "sketch_height", "row"}
 
 
 def read_table(path: AnyPath) -> list[dict[str, str]]:
-    """The rows of the user's table, as text. Raises InputError if the file is no table of pairs;
-    `index_pairs` reports faulty rows and images."""
+    """The rows of the user's table, as text. Raises InputError if the file is not a table of
+    pairs; `index_pairs` reports faulty rows and images."""
     return list(_read_rows(Path(path))[0].values())
 
 
@@ -352,8 +352,14 @@ def read_manifest(path: AnyPath, table: AnyPath | None = None) -> list[Pair]:
     """The pairs of a manifest, in its order. Raises InputError if the manifest is damaged, names a
     pair twice, or lists other pairs than `table`, the user's table."""
     stage = "index_pairs or align_faces"
+    pairs = []
     with intact(path, stage), open(path, encoding="utf-8", newline="") as file:
-        pairs = [_pair(row) for row in csv.DictReader(file, delimiter="\t")]
+        for row in csv.DictReader(file, delimiter="\t"):
+            if None in row.values():
+                raise ValueError("a row has fewer cells than the header")
+            cells: dict[str, Any] = {**row}
+            cells |= {name: int(row[name]) for name in _NUMBERS & row.keys()}
+            pairs.append(Pair(**cells))
         if not pairs:
             raise ValueError("it has no pairs")
     names = [(pair.subset, pair.id) for pair in pairs]
@@ -372,15 +378,6 @@ def read_pairs(
     return select(read_manifest(manifest, config["dataset"]["pairs"]), subset, split)
 
 
-def _pair(row: dict[str, str]) -> Pair:
-    if None in row.values():
-        raise ValueError("a row has fewer cells than the header")
-    cells: dict[str, Any] = {
-        name: int(text) if name in _NUMBERS else text for name, text in row.items()
-    }
-    return Pair(**cells)
-
-
 def select(
     pairs: Iterable[Pair], subset: str | None = None, split: str | None = None
 ) -> list[Pair]:
@@ -388,9 +385,9 @@ def select(
     return [pair for pair in pairs if subset in (None, pair.subset) and split in (None, pair.split)]
 
 
-def split_counts(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """`CUHK: 88 train, 100 test`, a line for each subset, from the (subset, split) of pairs."""
-    counts = Counter(pairs)
+def split_counts(pairs: Iterable[Any]) -> list[str]:
+    """`CUHK: 88 train, 100 test`, a line for each subset of pairs, which have subset and split."""
+    counts = Counter((pair.subset, pair.split) for pair in pairs)
     lines = []
     for subset in dict.fromkeys(subset for subset, _ in counts):
         own = [f"{counts[subset, split]} {split}" for split in SPLITS if counts[subset, split]]
@@ -400,7 +397,7 @@ def split_counts(pairs: Iterable[tuple[str, str]]) -> list[str]:
 
 def counts_in_words(pairs: Sequence[Pair]) -> str:
     """`CUHK: 88 train, 100 test; AR: ...`, and a hash of the pairs and their splits."""
-    counts = "; ".join(split_counts((pair.subset, pair.split) for pair in pairs))
+    counts = "; ".join(split_counts(pairs))
     rows = "".join(f"{pair.subset}\t{pair.id}\t{pair.split}\n" for pair in pairs)
     return f"{counts} (sha256 {hashlib.sha256(rows.encode()).hexdigest()[:12]})"
 

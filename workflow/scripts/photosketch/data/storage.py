@@ -60,12 +60,6 @@ class Streamed:
     def nbytes(self) -> int:
         return math.prod(self.shape)
 
-    def array(self) -> "np.ndarray":
-        """The whole array, in memory."""
-        import numpy as np
-
-        return np.stack(list(self.parts()))
-
 
 def write_arrays(
     path: Path, arrays: Mapping[str, Any | Streamed], *, compressed: bool = False
@@ -201,16 +195,16 @@ def read_table(
         return table.apply(lambda column: column if column.name in texts else pd.to_numeric(column))
 
 
-def row_problems(
+def require_rows(
     path: Path, stage: str, found: Keys, expected: Keys | None = None, source: str = ""
-) -> list[str]:
-    """The problem of a file of `stage` whose rows, by their keys, are not the expected ones in the
-    same order. `source` names what the expected rows come from. Without `expected`, keys must only
-    differ from each other."""
+) -> None:
+    """Raise InputError if the rows of a file of `stage`, by their keys, are not the expected ones
+    in the same order. `source` names what the expected rows come from. Without `expected`, keys
+    must only differ from each other."""
     found = [tuple(key) for key in found]
     expected = [*dict.fromkeys(found)] if expected is None else [tuple(key) for key in expected]
     if found == expected:
-        return []
+        return
     counts, wanted = Counter(found), set(expected)
     kinds = {
         "lacks": [key for key in expected if key not in counts],
@@ -224,12 +218,4 @@ def row_problems(
     ]
     compared = f"compared with {source}, it " if source else ""
     told = "; ".join(faults) or "has its rows in another order"
-    return [f"{path}: {compared}{told}; delete it: {stage} writes it again"]
-
-
-def require_rows(
-    path: Path, stage: str, found: Keys, expected: Keys | None = None, source: str = ""
-) -> None:
-    """Raise InputError with the problem of `row_problems`, if there is one."""
-    if problems := row_problems(path, stage, found, expected, source):
-        raise InputError(problems)
+    raise InputError([f"{path}: {compared}{told}; delete it: {stage} writes it again"])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from photosketch.configuration.settings import NAME
 from photosketch.data.pairs import split_counts
-from photosketch.datasets import apdrawing, cufs, folders, fs2k, numbered
-from photosketch.datasets.table import write_halves, write_table
+from photosketch.datasets import apdrawing, cufs, folders, fs2k
+from photosketch.datasets.table import planned_copies, write_copies, write_halves, write_table
 from photosketch.jobs.job import InputError, command, listed
 
 READERS = {"cufs": cufs, "fs2k": fs2k, "apdrawing": apdrawing, "folders": folders}
@@ -64,10 +64,10 @@ def _write(options: argparse.Namespace) -> None:
     InputError with all problems before any file is written."""
     output: Path = options.output
     table = output if output.suffix.lower() == ".tsv" else output / "pairs.tsv"
-    results = [(folder, folder.resolve().name) for folder in options.results]
-    names = [name for _, name in results]
+    names = [folder.resolve().name for folder in options.results]
+    targets = [table.parent / "results" / name for name in names]
     problems = []
-    for folder, name in results:
+    for folder, name in zip(options.results, names, strict=True):
         if not re.fullmatch(NAME, name) or len(name) > 64:
             problems.append(
                 f"{folder}: {name!r} becomes a name in `methods`, which has at most 64 letters, "
@@ -82,11 +82,9 @@ def _write(options: argparse.Namespace) -> None:
     tested = [(pair.subset, pair.id) for pair in found.pairs if pair.split == "test"]
     numbering = found.numbered or tested
     copies, notes = [], [*found.notes]
-    for folder, name in results:
-        target = table.parent / "results" / name
-        planned, faults = numbered.planned_copies(folder, numbering, tested, target)
+    for folder, target in zip(options.results, targets, strict=True):
+        planned = planned_copies(folder, numbering, tested, target, problems)
         copies += planned
-        problems += faults
         if len(planned) < len(numbering):
             count = f"{len(planned)} of {len(numbering)}"
             notes.append(
@@ -109,11 +107,12 @@ def _write(options: argparse.Namespace) -> None:
         raise InputError(problems)
     write_table(found.pairs, table, absolute=options.absolute)  # first: it may refuse a path
     write_halves(found)
-    numbered.write_copies(copies)
-    print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
-    print(*split_counts((pair.subset, pair.split) for pair in found.pairs), sep="\n")
-    for name in names:
-        print(f"methods: {{{name}: {table.parent / 'results' / name}}}")
+    write_copies(copies)
+    for note in notes:
+        print(note, file=sys.stderr)
+    print(*split_counts(found.pairs), sep="\n")
+    for name, target in zip(names, targets, strict=True):
+        print(f"methods: {{{name}: {target}}}")
 
 
 if __name__ == "__main__":

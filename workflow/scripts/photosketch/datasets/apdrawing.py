@@ -29,8 +29,7 @@ def find_pairs(folder: Path, output: Path) -> Found:
     problems: list[str] = []
     pictures: dict[str, Path] = {}
     for part in parts:
-        found, faults = table.images_by_name(part)
-        problems += faults
+        found = table.images_by_name(part, problems)
         if not found:
             problems.append(
                 f"{part}: is not there, or has no images; put pictures of photo and drawing there"
@@ -38,8 +37,8 @@ def find_pairs(folder: Path, output: Path) -> Found:
         for name, picture in found.items():
             if (first := pictures.setdefault(name, picture)) != picture:
                 problems.append(f"{picture}: has the name of {first}; rename one of them")
-    halves, faults = table.planned_halves(pictures.values(), output)
-    if problems := problems + faults:
+    halves = table.planned_halves(pictures.values(), output, problems)
+    if problems:
         raise InputError(problems)
     pairs = [
         ListedPair("APDrawing", name, picture.parent.name, *halves[name])

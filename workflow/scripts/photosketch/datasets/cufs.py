@@ -86,8 +86,7 @@ def find_pairs(folder: Path, split: str, order: Path | None = None) -> Found:
         ]
     numbered = [(part, id) for part, ids in splits.items() for id in ids if ids[id] == "test"]
     if order:
-        numbered, faults = _read_order(order, splits)
-        problems += faults
+        numbered = _read_order(order, splits, problems)
     if problems:
         raise InputError(problems)
     return Found(pairs, [*notes, *table.left_aside(beside)], numbered=numbered)
@@ -95,34 +94,37 @@ def find_pairs(folder: Path, split: str, order: Path | None = None) -> Found:
 
 def _read_splits(split: str) -> dict[str, dict[str, str]]:
     """The half of each id of each part: training before test pairs, ids in ascending order."""
-    with open(SPLIT_TABLE, encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
     column = f"split_{split}"
-    rows.sort(key=lambda row: (row[column] != "train", *ascending(row["id"])))
-    parts = dict.fromkeys(SUBSETS.values())
-    return {
-        part: {row["id"]: row[column] for row in rows if row["subset"] == part} for part in parts
-    }
+    parts: dict[str, dict[str, str]] = {part: {} for part in SUBSETS.values()}
+    with open(SPLIT_TABLE, encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t")
+        for row in sorted(rows, key=lambda row: (row[column] != "train", *ascending(row["id"]))):
+            parts[row["subset"]][row["id"]] = row[column]
+    return parts
 
 
-def _read_order(path: Path, splits: Mapping[str, _Ids]) -> tuple[list[tuple[str, str]], list[str]]:
-    """(part, id) of each line PART/.../NAME.jpg, which `||...` may follow, and the problems."""
+def _read_order(
+    path: Path, splits: Mapping[str, _Ids], problems: list[str]
+) -> list[tuple[str, str]]:
+    """(part, id) of each line PART/.../NAME.jpg, which `||...` may follow."""
+    lines = []
     try:
         lines = path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
-        return [], [f"{path}: cannot be read as text ({error}); give the list of the test pairs"]
+        fault = f"cannot be read as text ({error}); give the list of the test pairs"
+        problems.append(f"{path}: {fault}")
+    ids = {part: _file_names(part, "sketches", own) for part, own in splits.items()}
     numbered: list[tuple[str, str]] = []
-    problems = []
     for number, line in enumerate(lines, start=1):
         photo = Path(line.split("||")[0])
         part = SUBSETS.get(_plain(photo.parts[0]), "")
-        id = part and _file_names(part, "sketches", splits[part]).get(photo.stem.lower())
+        id = ids.get(part, {}).get(photo.stem.lower())
         if not id or (part, id) in numbered:
             fault = "is listed twice" if id else "is not a PART/.../NAME.jpg of CUFS"
             problems.append(f"{path}, line {number}: {photo} {fault}; correct the line")
         else:
             numbered.append((part, id))
-    return numbered, problems
+    return numbered
 
 
 def _find_parts(folder: Path) -> tuple[dict[str, Path], list[Path]]:

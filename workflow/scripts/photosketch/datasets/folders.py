@@ -38,16 +38,14 @@ def find_pairs(
     images: list[dict[str, Path]] = []
     beside: list[Path] = []
     for folder in folders:
-        found, faults = table.images_by_name(folder)
+        images.append(table.images_by_name(folder, problems))
         more = table.with_images(table.folders_in(folder), output / "halves")
-        if not folder.is_dir():
-            faults = [f"{folder}: is not a folder; correct the path"]
-        elif not found:
-            hint = f" (its folder {more[0].name} does)" if more else ""
-            faults = [f"{folder}: has no images{hint}; correct the path"]
-        images.append(found)
         beside += more
-        problems += faults
+        if not folder.is_dir():
+            problems.append(f"{folder}: is not a folder; correct the path")
+        elif not images[-1]:
+            hint = f" (its folder {more[0].name} does)" if more else ""
+            problems.append(f"{folder}: has no images{hint}; correct the path")
     if not all(images):
         raise InputError(problems)
     photos, *rest = images
@@ -57,9 +55,8 @@ def find_pairs(
         problems += table.unusable_names({**sketches, **photos}.values())
         files = {id: (photos[id], sketches[id]) for id in photos if id in sketches}
     else:
-        files, faults = table.planned_halves(photos.values(), output)
-        problems += faults
-    splits, faults = draw_splits(list(files), subset, test_share, validation_share, seed)
+        files = table.planned_halves(photos.values(), output, problems)
+    splits, faults = draw_splits([*files], subset, test_share, validation_share, seed)
     if problems := problems + faults:
         raise InputError(problems)
     pairs = [ListedPair(subset, id, splits[id], *places) for id, places in files.items()]

@@ -33,28 +33,22 @@ def find_pairs(folder: Path) -> Found:
     Raises InputError with all problems."""
     if not folder.is_dir():
         raise InputError([f"{folder}: is not a folder; give the folder with {FILES}"])
+    problems: list[str] = []
     places = [place for kind in ("photo", "sketch") for place in folders_in(folder / kind)]
-    images, problems = {}, []
-    for place in places:
-        images[place], faults = images_by_name(place)
-        problems += faults
+    images = {place: images_by_name(place, problems) for place in places}
     pairs: list[ListedPair] = []
     seen: dict[str, str] = {}
     for split, file in ANNOTATIONS.items():
-        entries, faults = _read_annotations(folder / file)
-        problems += faults
-        for name, group, number, style in entries:
+        for name, style in _read_annotations(folder / file, problems):
             if name in seen:
                 problems.append(
                     f"{folder / file}: {name} is already in {seen[name]}; remove one of the entries"
                 )
                 continue
             seen[name] = file
+            sketch = NAME.sub(r"sketch\1/sketch\2", name)
             files = []
-            for wanted in (
-                folder / f"photo/photo{group}/image{number}.jpg",
-                folder / f"sketch/sketch{group}/sketch{number}.jpg",
-            ):
+            for wanted in (folder / f"photo/{name}.jpg", folder / f"sketch/{sketch}.jpg"):
                 files.append(images.get(wanted.parent, {}).get(wanted.stem, wanted))
                 if not files[-1].is_file():
                     problems.append(
@@ -72,27 +66,29 @@ def find_pairs(folder: Path) -> Found:
     return Found(sorted(pairs, key=lambda pair: pair.subset), notes)
 
 
-def _read_annotations(path: Path) -> tuple[list[tuple[str, str, str, int]], list[str]]:
-    """(name, group, number, style) of an annotation file's entries, and the problems."""
+def _read_annotations(path: Path, problems: list[str]) -> list[tuple[str, int]]:
+    """(name, style) of each intact entry of an annotation file."""
+    entries = []
     try:
         entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        return [], [f"{path}: is not there; FS2K has {FILES}"]
+        problems.append(f"{path}: is not there; FS2K has {FILES}")
     except (OSError, ValueError) as error:
-        return [], [f"{path}: cannot be read as JSON ({error}); replace it by the published file"]
-    found, problems = [], []
+        fault = f"cannot be read as JSON ({error}); replace it by the published file"
+        problems.append(f"{path}: {fault}")
+    found = []
     for number, entry in enumerate(entries, start=1):
         values = entry if isinstance(entry, dict) else {}
         name, style = values.get("image_name"), values.get("style")
-        match, where = NAME.fullmatch(str(name)), f"{path}, entry {number}"
-        if not match:
-            form = "is not of the form photo1/image0110; correct it"
-            problems.append(f"{where}: image_name {name!r} {form}")
+        if not (match := NAME.fullmatch(str(name))):
+            fault = f"image_name {name!r} is not of the form photo1/image0110; correct it"
+            problems.append(f"{path}, entry {number}: {fault}")
         elif style not in STYLES:
-            problems.append(f"{where}: style of {name} is {style!r}; use 0, 1 or 2")
+            fault = f"style of {name} is {style!r}; use 0, 1 or 2"
+            problems.append(f"{path}, entry {number}: {fault}")
         else:
-            found.append((match[0], match[1], match[2], STYLES.index(style)))
-    return found, problems
+            found.append((match[0], STYLES.index(style)))
+    return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

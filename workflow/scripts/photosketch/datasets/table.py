@@ -1,9 +1,14 @@
 """What every reader of a data set returns, and the files that are made of it: the table of pairs
-(TSV), and the halves of pictures that show a photo and its sketch side by side."""
+(TSV), the halves of pictures that show a photo and its sketch side by side, and copies of published
+results for `methods`.
+
+Functions with an argument `problems` append what they find to this list.
+"""
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import shutil
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +18,8 @@ from photosketch.data.pairs import COLUMNS, name_problem
 from photosketch.jobs.job import InputError, counted, listed, write_atomically
 
 UNWRITABLE = re.compile(r"[\t\r\n\ud800-\udfff]|^\s|\s$")  # in a cell of the table
+PIX2PIX_SUFFIX = "_fake_B"  # pix2pix and FSGAN, for example, add this to a photo's name
+Copy = tuple[Path, Path]  # source, target
 
 
 class ListedPair(NamedTuple):
@@ -68,15 +75,13 @@ def write_table(pairs: Iterable[ListedPair], path: Path, *, absolute: bool) -> N
 
 
 def planned_halves(
-    pictures: Iterable[Path], output: Path
-) -> tuple[dict[str, tuple[Path, Path]], list[str]]:
-    """The halves of pictures by their names, `output`/halves/{photos,sketches}/NAME.png, and the
-    problems of names that cannot be ids and of pictures that cannot be halved."""
-    halves = {}
-    problems = unusable_names(pictures := list(pictures))
+    pictures: Iterable[Path], output: Path, problems: list[str]
+) -> dict[str, tuple[Path, Path]]:
+    """The halves of pictures by their names, `output`/halves/{photos,sketches}/NAME.png. Names that
+    cannot be ids and pictures that cannot be halved are problems."""
+    pictures = list(pictures)
+    problems += unusable_names(pictures)
     for picture in pictures:
-        name = f"{picture.stem}.png"
-        halves[picture.stem] = output / "halves/photos" / name, output / "halves/sketches" / name
         try:
             height, width = images.decode(images.file_bytes(picture), colour=False).shape
         except images.FaultyError as error:
@@ -87,7 +92,9 @@ def planned_halves(
                 f"{picture} is {width}x{height} pixels, not a photo and a sketch of the same size "
                 "side by side (an even width above the height); replace or remove it"
             )
-    return halves, problems
+    photos, sketches = output / "halves/photos", output / "halves/sketches"
+    names = [picture.stem for picture in pictures]
+    return {name: (photos / f"{name}.png", sketches / f"{name}.png") for name in names}
 
 
 def write_halves(found: Found) -> None:
@@ -104,6 +111,72 @@ def write_halves(found: Found) -> None:
                 Image.fromarray(half).save(temporary)
 
 
+def planned_copies(
+    folder: Path,
+    numbering: Sequence[tuple[str, str]],
+    wanted: Collection[tuple[str, str]],
+    target: Path,
+    problems: list[str],
+) -> list[Copy]:
+    """The copies of a folder's results to `target`/{subset}/{id}.
+
+    `numbering` has (subset, id) of the results 1, 2, ...; `wanted` has (subset, id) of the existing
+    test pairs. A file may also be named by the id, if the id is unique and not a number. Other
+    images in `target` are a problem, because `methods` would take them for results as well.
+    """
+    if unnumbered := sorted(set(wanted) - set(numbering)):
+        problems.append(
+            f"{folder}: no result belongs to the test pairs "
+            f"{listed(map(' '.join, unnumbered))}; give the --split that the results were made with"
+        )
+    ids = [id for _, id in numbering]
+    by_id = {id: number for number, id in enumerate(ids, start=1) if ids.count(id) == 1}
+    numbers: dict[str, list[int]] = {}
+    for number, (subset, _) in enumerate(numbering, start=1):
+        numbers.setdefault(subset, []).append(number)
+    ranges = ", ".join(f"{subset} {own[0]} to {own[-1]}" for subset, own in numbers.items())
+    found: dict[int, Path] = {}
+    for path in images_in(folder, images.SKETCH_SUFFIXES):
+        name = path.stem.removesuffix(PIX2PIX_SUFFIX)
+        number = int(name) if name.isdecimal() else by_id.get(name, 0)
+        if not 1 <= number <= len(numbering):
+            problems.append(
+                f"{path}: its name is neither a number from 1 to {len(numbering)} ({ranges}) nor "
+                "an id of a test pair; rename or remove it"
+            )
+        elif (first := found.setdefault(number, path)) != path:
+            problems.append(f"{path}: {first.name} is also result {number}; keep one")
+    if not found:
+        problems.append(f"{folder}: is not a folder with results; correct the path")
+        return []
+    places = [(number, *pair) for number, pair in enumerate(numbering, start=1) if pair in wanted]
+    if missing := [f"{n} ({subset} {id})" for n, subset, id in places if n not in found]:
+        problems.append(
+            f"{folder}: lacks the results {listed(missing)}; add them as "
+            f"{', '.join(images.SKETCH_SUFFIXES)}. The numbers of all test pairs are {ranges}"
+        )
+    copies = [
+        (found[n], target / subset / f"{id}{found[n].suffix.lower()}")
+        for n, subset, id in places
+        if n in found
+    ]
+    targets = {to for _, to in copies}
+    there = sorted(path for path in target.rglob("*") if path not in targets)
+    if others := [str(path) for path in there if path.suffix.lower() in images.SKETCH_SUFFIXES]:
+        problems.append(
+            f"{target}: has images that are not among these results, {listed(others)}; move them "
+            "away, or give another --output"
+        )
+    return copies
+
+
+def write_copies(copies: Iterable[Copy]) -> None:
+    """Make the copies."""
+    for source, target in copies:
+        with write_atomically(target) as temporary:
+            shutil.copyfile(source, temporary)
+
+
 def images_in(folder: Path, suffixes: Sequence[str] = images.SUFFIXES) -> list[Path]:
     """The image files directly in a folder, numbers in ascending order; none without the folder."""
     files = folder.iterdir() if folder.is_dir() else ()
@@ -111,15 +184,13 @@ def images_in(folder: Path, suffixes: Sequence[str] = images.SUFFIXES) -> list[P
     return sorted(found, key=lambda path: (*ascending(path.stem), path.name))
 
 
-def images_by_name(folder: Path) -> tuple[dict[str, Path], list[str]]:
-    """The images of a folder by their names without suffix, and a problem for each image whose name
-    is taken."""
+def images_by_name(folder: Path, problems: list[str]) -> dict[str, Path]:
+    """The images of a folder by their names without suffix, of which each may occur once."""
     found: dict[str, Path] = {}
-    problems = []
     for path in images_in(folder):
         if (first := found.setdefault(path.stem, path)) != path:
             problems.append(f"{path}: {first.name} has the same name; keep one of them")
-    return found, problems
+    return found
 
 
 def unpaired(photos: Mapping[str, Path], sketches: Mapping[str, Path]) -> list[str]:

@@ -1,5 +1,4 @@
-"""Contact sheets: groups of images in rows, with a title, a legend and captions. Images may have
-marks: crosses at points, and the local networks' rectangles."""
+"""Contact sheets: groups of images in rows, with title, legend and captions; marks on images."""
 
 import math
 import os

@@ -20,7 +20,7 @@ EYE_DISTANCES = (40.0, 62.0)
 LARGEST_TILT = 20.0
 
 
-def face_problems(points: np.ndarray, size: Sequence[int], frame: int = FRAMES[0]) -> list[str]:
+def face_problems(points: np.ndarray, size: Sequence[int], frame: int) -> list[str]:
     """The reasons why the local networks' rectangles do not fit a face; usually none. The arguments
     are those of `patches.corners`."""
     across, down = points[1] - points[0]
@@ -40,8 +40,7 @@ def face_problems(points: np.ndarray, size: Sequence[int], frame: int = FRAMES[0
 def misplaced_faces(
     faces: Iterable[tuple[str, np.ndarray, Sequence[int]]], frame: int
 ) -> list[str]:
-    """A line for each face that the rectangles do not fit. A face is its name, points and image
-    size."""
+    """A line for each face (name, points, image size) that the rectangles do not fit."""
     return [
         f"{name}: {', '.join(found)}"
         for name, points, size in faces

@@ -36,9 +36,8 @@ def resampled(
 
 
 def background(image: Image) -> Image:
-    """The colour [3] of the background or paper of a face [H, W, 3] (the level of a gray one): the
-    median of each channel along the upper border and the upper halves of the sides, away from hair
-    and clothes."""
+    """The colour [3] (the level, if gray) behind a face [H, W, 3] or [H, W]: each channel's median
+    along the upper border and the upper halves of the sides, away from hair and clothes."""
     half = max(1, image.shape[0] // 2)
     border = np.concatenate([image[0], image[:half, 0], image[:half, -1]])
     return np.median(border, axis=0)

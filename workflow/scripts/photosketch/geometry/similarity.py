@@ -52,8 +52,7 @@ class Similarity:
 
 
 def enlargement(size: Sequence[int]) -> float:
-    """The factor by which CUFS's 200x250 pixels grow to fit into an image of `size` (width,
-    height)."""
+    """The factor by which CUFS's 200x250 pixels grow to fit into `size` (width, height)."""
     return min(size[0] / TEMPLATE_SIZE[0], size[1] / TEMPLATE_SIZE[1])
 
 
