@@ -13,7 +13,7 @@ from PIL import Image
 
 import bench_common
 from photosketch.draw.folder import draw_photos
-from photosketch.draw.photos import find_photos
+from photosketch.draw.inputs import find_photos
 from photosketch.draw.sketcher import Sketcher
 from support.generators import generator_file, group_photo
 from support.scattered import moved

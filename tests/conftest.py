@@ -51,23 +51,24 @@ def one_thread() -> None:
     threadpool_limits(1)
 
 
-@pytest.fixture
-def listed(tmp_path: Path) -> "list[Pair]":
+@pytest.fixture(scope="session")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> "list[Pair]":
     """Three pairs AR 1, 2, 3 of noise, 200 x 250; the last one is a training pair."""
     import numpy as np
     from PIL import Image
 
     from photosketch.data.pairs import index_pairs
 
+    folder = tmp_path_factory.mktemp("listed")
     random = np.random.default_rng(0)
     lines = ["subset\tid\tsplit\tphoto\tsketch"]
     for name, split in (("1", "test"), ("2", "test"), ("3", "train")):
         photo, sketch = random.integers(100, 255, (2, 250, 200, 3), np.uint8)
-        Image.fromarray(photo).save(tmp_path / f"photo{name}.png")
-        Image.fromarray(sketch[:, :, 0]).save(tmp_path / f"sketch{name}.png")
+        Image.fromarray(photo).save(folder / f"photo{name}.png")
+        Image.fromarray(sketch[:, :, 0]).save(folder / f"sketch{name}.png")
         lines.append(f"AR\t{name}\t{split}\tphoto{name}.png\tsketch{name}.png")
-    (tmp_path / "pairs.tsv").write_text("\n".join(lines))
-    return index_pairs(tmp_path / "pairs.tsv", (200, 250))
+    (folder / "pairs.tsv").write_text("\n".join(lines))
+    return index_pairs(folder / "pairs.tsv", (200, 250))
 
 
 CHROMIUM_FLAGS = (

@@ -1,9 +1,10 @@
-"""Generated pairs as files on disk, as the manifest lists them."""
+"""Generated pairs as files on disk, as the manifest lists them, and tables of points."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -20,16 +21,26 @@ def on_disk(folder: Path, subset: str, ids: Sequence[str], drawn: Sequence[DemoP
         for path, image in zip(files, (pair.photo, pair.sketch), strict=True):
             Image.fromarray(image).save(path)
         digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
-        height, width = pair.sketch.shape
+        height, width = pair.sketch.shape[:2]
         pairs.append(Pair(subset, id, "train", *map(str, files), width, height, *digests))
     return pairs
 
 
 def true_points(ids: Sequence[str], drawn: Sequence[DemoPair]) -> pd.DataFrame:
     """The landmark table of the drawn pairs."""
-    rows = [
-        (id, modality, *getattr(pair, f"{modality}_landmarks").ravel().tolist(), 0.9, "mtcnn")
+    points = {
+        (id, modality): getattr(pair, f"{modality}_landmarks")
         for id, pair in zip(ids, drawn, strict=True)
         for modality in MODALITIES
-    ]
+    }
+    return landmark_table(points)
+
+
+def landmark_table(
+    points: Mapping[tuple[str, str], np.ndarray | Sequence[float]],
+    source: str = "mtcnn",
+    score: float = 0.9,
+) -> pd.DataFrame:
+    """The landmark table of points, given by id and modality."""
+    rows = [(*image, *np.ravel(own).tolist(), score, source) for image, own in points.items()]
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -1,17 +1,16 @@
 """Generated pairs on larger canvases, each face where a known similarity puts it."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from photosketch.data.pairs import MODALITIES, Modality, Pair
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity
-from photosketch.landmarks.table import COLUMNS
+from support.drawn_pairs import on_disk, true_points
 from support.faces.pair import DemoPair, draw_pair
 
 CANVAS = (500, 600)  # width, height
@@ -38,19 +37,17 @@ def scattered_pairs(folder: Path) -> tuple[list[Pair], pd.DataFrame, list[DemoPa
     """Two pairs AR 0 and 1 as files in `folder`, where PLACES puts them; the table of their true
     points; and the faces as they were drawn."""
     drawn = [draw_pair(seed) for seed in (0, 1)]
-    pairs, rows = [], []
+    scattered = []
     for index, face in enumerate(drawn):
-        files, hashes = {}, {}
+        shown = {}
         for modality in MODALITIES:
             place = PLACES[modality][index]
-            path = folder / f"{modality}{index}.png"
-            canvas = resampled(in_colour(getattr(face, modality)), place, CANVAS)
-            Image.fromarray(canvas).save(path)
-            files[modality] = str(path)
-            hashes[f"{modality}_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-            points = place(getattr(face, f"{modality}_landmarks"))
-            rows.append((str(index), modality, *points.ravel(), 0.9, "mtcnn"))
-        width, height = CANVAS
-        size = dict(width=width, height=height, sketch_width=width, sketch_height=height)
-        pairs.append(Pair("AR", str(index), "train", **files, **hashes, **size))
-    return pairs, pd.DataFrame(rows, columns=list(COLUMNS)), drawn
+            shown[modality] = resampled(in_colour(getattr(face, modality)), place, CANVAS)
+            shown[f"{modality}_landmarks"] = place(getattr(face, f"{modality}_landmarks"))
+        scattered.append(replace(face, **shown))
+    width, height = CANVAS
+    pairs = [
+        replace(pair, sketch_width=width, sketch_height=height)
+        for pair in on_disk(folder, "AR", "01", scattered)
+    ]
+    return pairs, true_points("01", scattered), drawn

@@ -17,13 +17,15 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     ablations, frame = local_ablations(config), config["dataset"]["frame"]
     own = {subset: pairs.select(listed, subset) for subset in tables}
     problems: list[str] = []
-    for subset, table in tables.items():
-        problems += aligning.problems(own[subset], table, mode, page_command)
+    for (subset, table), path in zip(tables.items(), files.landmarks, strict=True):
+        problems += aligning.problems(own[subset], table, path, mode, page_command)
     if problems:
         raise job.InputError(problems)
-    misplaced: list[str] = []
+    alignments, moved, misplaced = {}, {}, []
     for subset, table in tables.items():
-        misplaced += aligning.misplaced(own[subset], table, mode, size, frame)
+        alignments[subset] = aligning.alignment_of(own[subset], table, mode, size)
+        moved[subset] = aligning.moved_points(table, alignments[subset])
+        misplaced += aligning.misplaced(own[subset], moved[subset], size, frame)
     if misplaced and ablations:
         raise job.InputError(
             patch_checks.refusal(misplaced, ablations, aligned=True, page_command=page_command)
@@ -34,10 +36,10 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         print(f"{len(misplaced)} {warning}: {snakemake.log[0]}", file=console)
     aligned: dict[tuple[str, str], pairs.Pair] = {}
     for subset, images, landmarks in zip(tables, output.images, output.landmarks, strict=True):
-        moved, table, alignment = aligning.align_pairs(
-            own[subset], tables[subset], mode, size, images, snakemake.threads
+        written = aligning.write_aligned_pairs(
+            own[subset], alignments[subset], size, images, snakemake.threads
         )
-        write_landmarks(table, landmarks)
-        aligned |= {(pair.subset, pair.id): pair for pair in moved}
-        job.say(aligning.in_words(subset, alignment), console)
+        write_landmarks(moved[subset], landmarks)
+        aligned |= {(pair.subset, pair.id): pair for pair in written}
+        job.say(aligning.in_words(subset, alignments[subset]), console)
     pairs.write_manifest([aligned[pair.subset, pair.id] for pair in listed], output.manifest)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from photosketch.draw import folder, photos
+from photosketch.draw import folder, inputs
 from photosketch.draw.sketcher import Sketcher
 from photosketch.jobs import devices, job
 
@@ -13,8 +13,8 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     sketcher = Sketcher.load(
         snakemake.input.generator, device, hp["statistics"], background=hp["background"]
     )
-    listed = photos.find_photos([hp["photos"]], output)
-    points = photos.read_points(Path(hp["points"]), listed) if hp["points"] else {}
+    listed = inputs.find_photos([hp["photos"]], output)
+    points = inputs.read_points(Path(hp["points"]), listed) if hp["points"] else {}
     then = "name it in the key draw.points, and run the target draw again"
     drawn, failures, _ = folder.draw_photos(
         sketcher, listed, output, points, then=then, console=console

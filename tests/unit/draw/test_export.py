@@ -13,24 +13,19 @@ from photosketch.training import checkpoint, inference
 from photosketch.training.layers import HalfDropout
 from photosketch.training.networks import as_at_test_time
 from support.faces.pair import draw_pair
-from support.generators import generator_file
 
 WITHOUT_ONNX = "the extra for ONNX is not installed (make setup ONNX=1)"
 
 
-@pytest.fixture(scope="module")
-def paths(tmp_path_factory):
-    """Generator files, without and with local networks."""
-    return [
-        generator_file(tmp_path_factory.mktemp("model"), local=local) for local in (False, True)
-    ]
+def export(*arguments):
+    return command.main(["--export", *map(str, arguments)])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("local", [False, True], ids=["baseline", "local"])
-def test_float16_weights_draw_the_same_within_one_gray_level(tmp_path, paths, local):
-    path, target = paths[local], tmp_path / "half.safetensors"
-    assert command.main(["--export", str(path), str(target)]) == 0
+def test_float16_weights_draw_the_same_within_one_gray_level(tmp_path, generators, local):
+    path, target = generators[local], tmp_path / "half.safetensors"
+    assert export(path, target) == 0
     assert target.stat().st_size < 0.6 * path.stat().st_size
     whole, half = Sketcher.load(path), Sketcher.load(target)
     assert half.about == whole.about
@@ -46,13 +41,13 @@ def test_float16_weights_draw_the_same_within_one_gray_level(tmp_path, paths, lo
 
 
 @pytest.mark.slow
-def test_the_file_gives_what_torch_gives_without_dropout(tmp_path, paths, recwarn):
+def test_the_file_gives_what_torch_gives_without_dropout(tmp_path, generator, recwarn):
     pytest.importorskip("onnxscript", reason=WITHOUT_ONNX)
     ort = pytest.importorskip("onnxruntime", reason=WITHOUT_ONNX)
-    path, target = paths[False], tmp_path / "generator.onnx"
-    assert command.main(["--export", str(path), str(target)]) == 0
+    target = tmp_path / "generator.onnx"
+    assert export(generator, target) == 0
     assert not [one for one in recwarn if "LeafSpec" in str(one.message)]
-    weights, about = checkpoint.read_generator(path)
+    weights, about = checkpoint.read_generator(generator)
     network = inference.build(weights, about).unet
     for module in network.modules():
         if isinstance(module, HalfDropout):
@@ -70,24 +65,20 @@ def test_the_file_gives_what_torch_gives_without_dropout(tmp_path, paths, recwar
     assert here not in target.read_bytes(), "the exporter's folders are nobody's concern"
 
 
-@pytest.mark.parametrize(
-    ("local", "said"),
-    [(True, "local networks, which cut each photo by its points"), (False, "--force")],
-)
-def test_local_networks_and_a_file_that_is_there_are_refused(tmp_path, paths, capsys, local, said):
-    target = tmp_path / "x.onnx"
-    if not local:
-        target.write_text("mine")
-    assert command.main(["--export", str(paths[local]), str(target)]) == 1
-    assert said in capsys.readouterr().err
-    assert not target.exists() if local else target.read_text() == "mine"
-
-
-def test_the_generator_is_not_overwritten(tmp_path, paths, capsys):
-    path = paths[False]
-    (tmp_path / "link").symlink_to(path)
-    before = path.read_bytes()
-    for target in (path, tmp_path / "link"):
-        assert command.main(["--export", str(path), str(target), "--force"]) == 1
-        assert f"{target}: is the generator itself" in capsys.readouterr().err
-    assert path.read_bytes() == before
+def test_local_networks_and_files_that_are_there_are_refused(tmp_path, generators, capsys):
+    there, link, new = tmp_path / "x.onnx", tmp_path / "link", tmp_path / "new.onnx"
+    there.write_text("mine")
+    generator, local = generators
+    link.symlink_to(generator)
+    before = generator.read_bytes()
+    for arguments, told in (
+        ((local, new), f"{local}: has local networks, which cut each photo by its points"),
+        ((generator, there), f"{there}: exists; name another file, or overwrite it with --force"),
+        ((generator, generator, "--force"), f"{generator}: is the generator itself"),
+        ((generator, link, "--force"), f"{link}: is the generator itself"),
+    ):
+        assert export(*arguments) == 1
+        assert told in capsys.readouterr().err
+    assert not new.exists()
+    assert there.read_text() == "mine"
+    assert generator.read_bytes() == before

@@ -15,25 +15,18 @@ from photosketch.jobs.job import InputError
 from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import inference, pack, tensors
 from support.faces.pair import draw_pair
-from support.generators import PLACES, generator_file, group_photo
-
-CPU = torch.device("cpu")
+from support.generators import PLACES, group_photo
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    """A generator without local networks."""
-    return generator_file(tmp_path_factory.mktemp("model"))
+def baseline(generator) -> Sketcher:
+    return Sketcher.load(generator)
 
 
 @pytest.fixture(scope="module")
-def baseline(path) -> Sketcher:
-    return Sketcher.load(path)
-
-
-@pytest.fixture(scope="module")
-def local(tmp_path_factory) -> Sketcher:
-    return Sketcher.load(generator_file(tmp_path_factory.mktemp("local"), local=True))
+def keeping(generator) -> Sketcher:
+    """It keeps the background."""
+    return Sketcher.load(generator, background="keep")
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +37,9 @@ def person():
 
 
 @pytest.mark.slow
-def test_every_face_is_drawn_from_left_to_right_at_its_place(path):
+def test_every_face_is_drawn_from_left_to_right_at_its_place(keeping):
     image, points = group_photo()
-    sketches = Sketcher.load(path, background="keep")(image)
+    sketches = keeping(image)
     assert len(sketches) == 3
     for sketch, true, place in zip(sketches, points, PLACES, strict=True):
         assert sketch.image.shape == (250, 200)
@@ -58,9 +51,9 @@ def test_every_face_is_drawn_from_left_to_right_at_its_place(path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["baseline", "local"])
-def test_a_test_pairs_name_points_and_labels_give_the_runs_own_sample(request, kind, person):
-    sketcher, (photo, points) = request.getfixturevalue(kind), person
+@pytest.mark.parametrize("local", [False, True], ids=["baseline", "local"])
+def test_a_test_pairs_name_points_and_labels_give_the_runs_own_sample(generators, local, person):
+    sketcher, (photo, points) = Sketcher.load(generators[local]), person
     labels = parse_segmentation(photo, points)
     data = tensors.PackedSet(
         ids=["7"],
@@ -73,7 +66,8 @@ def test_a_test_pairs_name_points_and_labels_give_the_runs_own_sample(request, k
         offset=(28, 3),
         pad_value=0,
     )
-    (sample,) = inference.draw(sketcher.generator, data, "instance", 3, 5, CPU)
+    cpu = torch.device("cpu")
+    (sample,) = inference.draw(sketcher.generator, data, "instance", 3, 5, cpu)
     assert np.array_equal(sketcher.sketch(photo, points, labels, "pencil/7"), sample)
     (drawn,) = sketcher(photo, points, name="pencil/7", aligned=True)
     assert np.array_equal(drawn.image, sample)
@@ -81,26 +75,28 @@ def test_a_test_pairs_name_points_and_labels_give_the_runs_own_sample(request, k
     assert not np.array_equal(other.image, sample)
 
 
-def test_seed_and_statistics_can_be_chosen(path, person):
+def test_seed_and_statistics_can_be_chosen(generator, person):
     photo, points = person
     images = [
-        Sketcher.load(path, **chosen)(photo, points, aligned=True)[0].image
+        Sketcher.load(generator, **chosen)(photo, points, aligned=True)[0].image
         for chosen in ({}, {"seed": 3}, {"seed": 4}, {"statistics": "running"})
     ]
     assert np.array_equal(images[0], images[1])
     assert not np.array_equal(images[0], images[2])
     assert not np.array_equal(images[0], images[3])
+    with pytest.raises(InputError, match="statistics: 'batch' is unknown; use instance or running"):
+        Sketcher.load(generator, statistics="batch")
 
 
-def test_without_local_networks_labels_are_not_asked_for(path, person, monkeypatch):
+def test_without_local_networks_labels_are_not_asked_for(keeping, person, monkeypatch):
     monkeypatch.setattr("photosketch.draw.sketcher.parse_segmentation", None)
-    photo, points = person
-    sketcher = Sketcher.load(path, background="keep")
-    assert len(sketcher(photo, points)) == 1
+    assert len(keeping(*person)) == 1
 
 
 @pytest.mark.slow
-def test_a_busy_background_is_made_white_unless_it_is_kept_or_the_photo_is_aligned(path, baseline):
+def test_a_busy_background_is_made_white_unless_it_is_kept_or_the_photo_is_aligned(
+    baseline, keeping
+):
     pair = draw_pair(0)
     truth = pair.photo_labels > 0
     noise = np.random.default_rng(0).uniform(40, 250, (10, 8, 3)).astype(np.float32)
@@ -108,7 +104,7 @@ def test_a_busy_background_is_made_white_unless_it_is_kept_or_the_photo_is_align
     photo = np.where(truth[..., None], pair.photo, scene.astype(np.uint8))
     points = pair.photo_landmarks
     (white,) = baseline(photo, points)
-    (kept,) = Sketcher.load(path, background="keep")(photo, points)
+    (kept,) = keeping(photo, points)
     (aligned,) = baseline(photo, points, aligned=True)
     drawn = np.repeat(truth[..., None], 3, 2) * np.uint8(255)
     outside = resampled(drawn, white.transform, (200, 250))
@@ -122,15 +118,9 @@ def test_a_busy_background_is_made_white_unless_it_is_kept_or_the_photo_is_align
     assert (cut.photo[:30] == 255).all(), "what the photo does not reach is white too"
 
 
-def test_a_photo_of_another_size_is_not_taken_for_an_aligned_one(baseline, person):
-    photo, points = person
-    with pytest.raises(InputError, match=r"\[249, 200, 3\].*leave aligned out"):
-        baseline(photo[1:], points, aligned=True)
-
-
 @pytest.mark.slow
-def test_threads_share_a_sketcher_and_nothing_else_changes(local, person):
-    photo, points = person
+def test_threads_share_a_sketcher_and_nothing_else_changes(generators, person):
+    local, (photo, points) = Sketcher.load(generators[1]), person
     torch.manual_seed(1)
     alone = local(photo, points)[0].image
     before = {name: value.clone() for name, value in local.generator.state_dict().items()}
@@ -168,6 +158,8 @@ def test_an_array_that_is_no_photo_is_refused_by_every_way_in(baseline, person, 
     ):
         with pytest.raises(InputError, match=r"the photo is .*; give RGB \[H, W, 3\] uint8"):
             draw(change(photo))
+    with pytest.raises(InputError, match=r"\[249, 200, 3\].*leave aligned out"):
+        baseline(photo[1:], points, aligned=True)
 
 
 @pytest.mark.parametrize(
@@ -186,14 +178,9 @@ def test_points_that_no_face_has_there_are_refused(baseline, person, change, sai
         baseline(photo, change(points))
 
 
-def test_unknown_statistics_are_refused(path):
-    with pytest.raises(InputError, match="statistics: 'batch' is unknown; use instance or running"):
-        Sketcher.load(path, statistics="batch")
-
-
-def test_one_changed_weight_is_noticed(tmp_path, path):
-    weights = load_file(path)
-    with safe_open(path, framework="pt") as file:
+def test_one_changed_weight_is_noticed(tmp_path, generator):
+    weights = load_file(generator)
+    with safe_open(generator, framework="pt") as file:
         metadata = file.metadata()
     weights["unet.downs.0.0.weight"].view(-1)[0] += 1e-6
     save_file(weights, tmp_path / "changed.safetensors", metadata=metadata)

@@ -22,13 +22,9 @@ OTHER = [(x - 20, y + 5) for x, y in POINTS]
 SMALL = [(x / 2, y / 2) for x, y in POINTS]
 PHOTOS = frozenset({("AR", "1", "photo"), ("AR", "2", "photo")})
 ALL_BUT_ONE = PHOTOS | {("AR", "2", "sketch")}
+FOUND = found(face(POINTS))
 BUSY = error(403, "CONCURRENCY_LIMIT_EXCEEDED")
-
-
-@pytest.fixture
-def listed(listed):
-    """Two pairs; MTCNN missed only the sketch of AR 1."""
-    return listed[:2]
+REFUSED = error(401, "AUTHENTICATION_ERROR")
 
 
 @pytest.fixture(autouse=True)
@@ -42,23 +38,34 @@ def pauses(monkeypatch):
     return pauses
 
 
-def ask(listed, requests, folder, known=ALL_BUT_ONE, timeout=2, sketches=True):
-    given = listed, known, folder, requests.url, timeout
-    return facepp.find_landmarks(*given, sketches=sketches)["AR"]
+@pytest.fixture
+def answers(tmp_path):
+    return tmp_path / "answers"
 
 
-def problem(listed, requests, folder, timeout=2):
+@pytest.fixture
+def ask(listed, answers):
+    """A function that asks a server for two pairs, of which MTCNN missed the sketch of AR 1."""
+
+    def ask(requests, known=ALL_BUT_ONE, timeout=2, sketches=True):
+        given = listed[:2], known, answers, requests.url, timeout
+        return facepp.find_landmarks(*given, sketches=sketches)["AR"]
+
+    return ask
+
+
+def problem(ask, requests, timeout=2):
     with pytest.raises(InputError) as caught:
-        ask(listed, requests, folder, timeout=timeout)
+        ask(requests, timeout=timeout)
     everything = "".join(traceback.format_exception(caught.value))
     assert SECRET not in everything and KEY not in everything
     [text] = caught.value.problems
     return text
 
 
-def test_only_the_missed_image_is_sent_and_its_five_points_come_back(listed, tmp_path):
-    with serve(found(face(POINTS))) as requests:
-        table = ask(listed, requests, tmp_path / "answers")
+def test_only_the_missed_image_is_sent_and_its_five_points_come_back(ask, listed):
+    with serve(FOUND) as requests:
+        table = ask(requests)
     assert tuple(table.columns) == (*COLUMNS, "faces")
     assert table[["id", "modality", "source"]].to_numpy().tolist() == [["1", "sketch", "facepp"]]
     assert table["score"].isna().all()
@@ -70,26 +77,26 @@ def test_only_the_missed_image_is_sent_and_its_five_points_come_back(listed, tmp
 
 
 def test_nothing_is_asked_twice_not_even_what_has_no_face_nor_without_need(
-    listed, tmp_path, capfd, monkeypatch
+    ask, listed, answers, capfd, monkeypatch
 ):
-    with serve(found(), found(face(POINTS))) as requests:
-        assert ask(listed, requests, tmp_path / "answers", PHOTOS, sketches=False).empty
+    with serve(found(), FOUND) as requests:
+        assert ask(requests, PHOTOS, sketches=False).empty
         assert requests.asked == []
-        first = ask(listed, requests, tmp_path / "answers", PHOTOS)
+        first = ask(requests, PHOTOS)
         monkeypatch.delenv("FACEPP_API_KEY")
-        again = ask(listed, requests, tmp_path / "answers", PHOTOS)
+        again = ask(requests, PHOTOS)
         assert len(requests.asked) == 2
     assert first.equals(again)
     assert list(again["id"]) == ["2"]
-    names = {path.name for path in (tmp_path / "answers").iterdir()}
-    assert names == {f"{pair.sketch_sha256}.json" for pair in listed}
+    names = {path.name for path in answers.iterdir()}
+    assert names == {f"{pair.sketch_sha256}.json" for pair in listed[:2]}
     assert "no face in the sketch of AR 1" in capfd.readouterr().out
 
 
-def test_trouble_that_passes_ends_well_one_request_at_a_time(listed, tmp_path, monkeypatch):
+def test_trouble_that_passes_ends_well_one_request_at_a_time(ask, monkeypatch):
     monkeypatch.setattr(facepp, "ATTEMPTS", 4)
-    with serve(BUSY, (0, ""), (500, "x"), found(face(POINTS))) as requests:
-        assert len(ask(listed, requests, tmp_path / "answers")) == 1
+    with serve(BUSY, (0, ""), (500, "x"), FOUND) as requests:
+        assert len(ask(requests)) == 1
         assert len(requests.asked) == 4
         assert requests.busiest == 1
 
@@ -108,7 +115,7 @@ PASSING = [
     ((200, b"\xff\xfe\x00"), "not of the Detect API"),
 ]
 REFUSALS = [
-    (error(401, "AUTHENTICATION_ERROR"), "FACEPP_API_KEY"),
+    (REFUSED, "FACEPP_API_KEY"),
     (error(403, "AUTHORIZATION_ERROR:<Denied by Client>"), "FACEPP_API_KEY"),
     (error(400, "INVALID_IMAGE_SIZE:image_file"), "INVALID_IMAGE_SIZE"),
     (error(404, "API_NOT_FOUND"), "landmarks.facepp.endpoint"),
@@ -118,44 +125,42 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("answer", "expected"), PASSING + REFUSALS)
 def test_trouble_is_named_and_nothing_kept_and_what_may_pass_is_tried_again_before(
-    listed, tmp_path, pauses, answer, expected
+    ask, answers, pauses, answer, expected
 ):
     with serve(answer) as requests:
-        timeout = 0.2 if answer[0] == -1 else 2
-        text = problem(listed, requests, tmp_path / "answers", timeout)
+        text = problem(ask, requests, timeout=0.2 if answer[0] == -1 else 2)
     passing = (answer, expected) in PASSING
     assert pauses == ([1, 2] if passing else [])
     assert len(requests.asked) == (3 if passing else 1)
     assert "sketch of AR 1" in text and expected in text
     assert ("run again later" in text) == passing
-    assert not (tmp_path / "answers").exists()
+    assert not answers.exists()
 
 
 def test_secrets_that_the_service_repeats_are_shown_and_kept_nowhere(
-    listed, tmp_path, capfd, monkeypatch
+    ask, answers, capfd, monkeypatch
 ):
-    status, body = found(face(POINTS))
+    status, body = FOUND
     echoing = json.dumps({**json.loads(body), "request_id": f"{KEY} {SECRET}"})
-    repeated = error(500, f"bad {KEY} and {SECRET}")
-    with serve(repeated, (status, echoing)) as requests:
+    with serve(error(500, f"bad {KEY} and {SECRET}"), (status, echoing)) as requests:
         monkeypatch.setenv("FACEPP_API_KEY", "wrong-key-5150")
-        assert "FACEPP_API_KEY" in problem(listed, requests, tmp_path / "a")
+        assert "FACEPP_API_KEY" in problem(ask, requests)
         monkeypatch.setenv("FACEPP_API_KEY", KEY)
         requests.asked.clear()
-        ask(listed, requests, tmp_path / "answers")
-    (kept,) = (tmp_path / "answers").iterdir()
+        ask(requests)
+    (kept,) = answers.iterdir()
     written = kept.read_text() + "".join(capfd.readouterr())
     assert "bad *** and ***" in written
     for secret in (KEY, SECRET, "wrong-key-5150"):
         assert secret not in written
 
 
-def test_answers_before_a_failure_are_kept(listed, tmp_path):
-    with serve(found(face(POINTS)), error(401, "AUTHENTICATION_ERROR")) as requests:
+def test_answers_before_a_failure_are_kept(ask):
+    with serve(FOUND, REFUSED) as requests:
         with pytest.raises(InputError):
-            ask(listed, requests, tmp_path / "answers", PHOTOS)
+            ask(requests, PHOTOS)
         requests.answers[:] = [found(face(OTHER))]
-        table = ask(listed, requests, tmp_path / "answers", PHOTOS)
+        table = ask(requests, PHOTOS)
         assert len(requests.asked) == 3
     np.testing.assert_allclose(points_of(table, "1", "sketch"), POINTS)
     np.testing.assert_allclose(points_of(table, "2", "sketch"), OTHER)
@@ -191,29 +196,29 @@ def test_unset_variables_are_named_and_their_values_are_not(monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["{", "{}"])
-def test_damaged_kept_answer_is_named(listed, tmp_path, text):
-    path = tmp_path / f"{listed[0].sketch_sha256}.json"
+def test_damaged_kept_answer_is_named(ask, listed, answers, text):
+    answers.mkdir()
+    path = answers / f"{listed[0].sketch_sha256}.json"
     path.write_text(text)
-    nobody = SimpleNamespace(url="")
-    assert f"{path}: is damaged (" in problem(listed, nobody, tmp_path)
+    assert f"{path}: is damaged (" in problem(ask, SimpleNamespace(url=""))
 
 
-ENDPOINTS = {
-    "https://api-us.faceplusplus.com/facepp/v3/detect": True,
-    "http://127.0.0.1:8000/detect": True,
-    "http://api-us.faceplusplus.com/facepp/v3/detect": False,
-    "http://127.0.0.1.example.org/detect": False,
-    "http://localhost:x@example.org/": False,
-    "http://localhost:80@example.org/": False,
-    "http://localhost\\@example.org/": False,
-    "http://localhost:x/": False,
-    "https://name:secret@example.org/": False,
-    "https:///detect": False,
-    "ftp://localhost/": False,
-}
-
-
-@pytest.mark.parametrize(("endpoint", "allowed"), ENDPOINTS.items())
+@pytest.mark.parametrize(
+    ("endpoint", "allowed"),
+    [
+        ("https://api-us.faceplusplus.com/facepp/v3/detect", True),
+        ("http://127.0.0.1:8000/detect", True),
+        ("http://api-us.faceplusplus.com/facepp/v3/detect", False),
+        ("http://127.0.0.1.example.org/detect", False),
+        ("http://localhost:x@example.org/", False),
+        ("http://localhost:80@example.org/", False),
+        ("http://localhost\\@example.org/", False),
+        ("http://localhost:x/", False),
+        ("https://name:secret@example.org/", False),
+        ("https:///detect", False),
+        ("ftp://localhost/", False),
+    ],
+)
 def test_key_and_secret_never_leave_this_machine_unencrypted(root, endpoint, allowed):
     config = yaml.safe_load((root / "config/config.yaml").read_text())
     config["landmarks"]["facepp"]["endpoint"] = endpoint

@@ -1,10 +1,9 @@
 """Manual files as people write them, and their merge with detected points."""
 
-import io
+import sys
 from functools import partial
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from photosketch.data.pairs import Pair
@@ -13,6 +12,8 @@ from photosketch.jobs.job import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS, manual_rows
 from photosketch.landmarks.merge import check_places, merge_landmarks, misplaced_faces, say_sources
 from photosketch.landmarks.table import COLUMNS, COORDINATES, points_of
+from support.drawn_pairs import landmark_table
+from support.problems import problems_of
 
 POINTS = (74.5, 125.0, 125.0, 126.0, 100.0, 154.0, 80.0, 182.0, 121.0, 183.0)
 BY_HAND = (70.25, 120.0, 120.0, 121.0, 95.0, 150.0, 75.0, 180.0, 115.0, 181.0)
@@ -26,10 +27,10 @@ GAPS = (("AR", "1", "sketch"), ("XM", "005", "photo"))
 
 
 def tables_of(points, source="mtcnn"):
-    rows = {"AR": [], "XM": []}
+    by_subset = {"AR": {}, "XM": {}}
     for (subset, *image), own in points.items():
-        rows[subset].append((*image, *own, 0.9, source))
-    return {subset: pd.DataFrame(own, columns=list(COLUMNS)) for subset, own in rows.items()}
+        by_subset[subset][tuple(image)] = own
+    return {subset: landmark_table(own, source) for subset, own in by_subset.items()}
 
 
 def line(subset, name, modality, **changes):
@@ -58,9 +59,7 @@ class Merge:
         return merge_landmarks(PAIRS, *given, COMMAND, self.needed_by)
 
     def problems(self, *without):
-        with pytest.raises(InputError) as caught:
-            self(*without)
-        return caught.value.problems
+        return problems_of(self, *without)
 
 
 @pytest.fixture
@@ -68,8 +67,8 @@ def merge(tmp_path):
     return Merge(tmp_path)
 
 
-def placed(tables, image):
-    return points_of(tables[image[0]], image[1], image[2]).ravel().tolist()
+def placed(tables, subset, name, modality):
+    return points_of(tables[subset], name, modality).ravel().tolist()
 
 
 def test_rows_by_hand_win_over_mtcnn_and_those_over_facepp_in_the_order_of_the_pairs(merge):
@@ -81,9 +80,9 @@ def test_rows_by_hand_win_over_mtcnn_and_those_over_facepp_in_the_order_of_the_p
     assert order == ["2 photo", "2 sketch", "1 photo", "1 sketch"]
     assert list(tables["AR"]["source"]) == ["mtcnn", "mtcnn", "manual", "facepp"]
     assert list(tables["XM"]["source"]) == ["manual", "mtcnn", "mtcnn", "mtcnn"]
-    assert placed(tables, ("AR", "1", "sketch")) == pytest.approx(other)
-    assert placed(tables, ("AR", "2", "photo")) == pytest.approx(POINTS)
-    assert placed(tables, ("XM", "005", "photo")) == pytest.approx(BY_HAND)
+    assert placed(tables, "AR", "1", "sketch") == pytest.approx(other)
+    assert placed(tables, "AR", "2", "photo") == pytest.approx(POINTS)
+    assert placed(tables, "XM", "005", "photo") == pytest.approx(BY_HAND)
     assert list(tables["AR"]["score"].isna()) == [False, False, True, False]
     assert all(tuple(table.columns) == COLUMNS for table in tables.values())
 
@@ -94,10 +93,10 @@ def test_points_of_the_mesh_come_last_and_are_named(merge, capsys):
     tables = merge(source="mesh")
     assert list(tables["AR"]["source"]) == ["mesh", "mesh", "mesh", "facepp"]
     assert list(tables["XM"]["source"]) == ["manual", "mesh", "mesh", "mesh"]
-    console = io.StringIO()
-    say_sources(PAIRS, tables, COMMAND, console)
-    assert "6 images in which MTCNN finds no face" in console.getvalue()
-    assert f"sketch of XM 1. To confirm or move the points: `{COMMAND}`" in console.getvalue()
+    say_sources(PAIRS, tables, COMMAND, sys.stderr)
+    said = capsys.readouterr().err
+    assert "6 images in which MTCNN finds no face" in said
+    assert f"sketch of XM 1. To confirm or move the points: `{COMMAND}`" in said
 
 
 def test_all_images_without_points_are_listed_with_their_files_and_the_ways_out(merge):
@@ -123,10 +122,10 @@ def test_a_sketch_needs_points_if_something_uses_its_split_and_else_has_no_row(m
     tables = merge(trained)
     assert list(tables["AR"]["modality"]) == ["photo", "sketch", "photo"]
     assert merge.template.read_text() == f"{HEADER}\nAR,1,sketch,,,,,,,,,,\n"
-    console = io.StringIO()
-    say_sources(PAIRS, tables, COMMAND, console)
-    assert "AR: 3 mtcnn\nXM: 4 mtcnn\nno points for 1 of 4 sketches" in console.getvalue()
-    assert f"sketches get no labels. To place points: `{COMMAND}`" in capsys.readouterr().out
+    say_sources(PAIRS, tables, COMMAND, sys.stderr)
+    log, console = capsys.readouterr()
+    assert "AR: 3 mtcnn\nXM: 4 mtcnn\nno points for 1 of 4 sketches" in console
+    assert f"sketches get no labels. To place points: `{COMMAND}`" in log
 
     first, page, _ = merge.problems(trained, tested)
     assert first.startswith("XM/1_sketch.png")
@@ -146,7 +145,7 @@ def test_the_template_filled_in_is_a_manual_file(merge, appended):
         file.write(filled)  # with a header, which is in the middle if appended
     tables = merge(*GAPS)
     for gap in GAPS:
-        assert placed(tables, gap) == pytest.approx(BY_HAND)
+        assert placed(tables, *gap) == pytest.approx(BY_HAND)
     assert not merge.template.exists()
 
     merge.manual.write_text(empty)
@@ -176,8 +175,6 @@ def test_what_is_filled_into_the_template_survives_and_what_is_no_table_is_kept(
 FIRST = line("AR", "1", "photo", left_eye_x="70.5")
 PLAIN = f"{HEADER}\n{FIRST}\n{line('XM', '005', 'sketch')}\n"
 DECIMAL_COMMAS = PLAIN.replace(",", ";").replace(".", ",")
-
-
 WRITTEN = {
     "byte order mark": "\ufeff" + PLAIN,
     "CRLF": PLAIN.replace("\n", "\r\n"),
@@ -197,8 +194,8 @@ WRITTEN = {
 def test_what_spreadsheets_write_is_accepted(merge, text):
     merge.manual.write_bytes(text.encode())
     tables = merge(("XM", "005", "sketch"))
-    assert placed(tables, ("AR", "1", "photo")) == pytest.approx((70.5, *BY_HAND[1:]))
-    assert placed(tables, ("XM", "005", "sketch")) == pytest.approx(BY_HAND)
+    assert placed(tables, "AR", "1", "photo") == pytest.approx((70.5, *BY_HAND[1:]))
+    assert placed(tables, "XM", "005", "sketch") == pytest.approx(BY_HAND)
     first, _ = manual_rows(merge.manual)
     assert first == dict(zip(MANUAL_COLUMNS, FIRST.split(","), strict=True))
 
@@ -253,9 +250,7 @@ def test_a_file_that_is_no_such_table_is_named(tmp_path, content, expected):
     path = tmp_path / "manual.csv"
     if content is not None:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
-    with pytest.raises(InputError) as caught:
-        manual_rows(path)
-    (problem,) = caught.value.problems
+    (problem,) = problems_of(manual_rows, path)
     assert problem.startswith(str(path))
     assert expected in problem
 
@@ -279,16 +274,16 @@ def test_mistakes_and_missing_images_are_listed_together(merge):
 def test_misplaced_faces_are_named_and_refused_if_local_networks_need_their_photos(capsys):
     face = template((200, 250))
     small = (face - face.mean(axis=0)) / 2 + face.mean(axis=0)
-    image = "AR", "2", "sketch"
-    tables = tables_of({image: small.ravel(), ("AR", "2", "photo"): face.ravel()})
+    photo, sketch = ("AR", "2", "photo"), ("AR", "2", "sketch")
+    tables = tables_of({sketch: small, photo: face})
     [text] = misplaced_faces(PAIRS, tables, "sketch", 256)
     assert text.startswith("AR/2_sketch.png (sketch of AR 2): the eyes are 26 px apart instead of")
     assert misplaced_faces(PAIRS, tables, "photo", 256) == []
-    console = io.StringIO()
-    check_places(PAIRS, tables, 256, ["local"], COMMAND, console)
-    assert text in capsys.readouterr().out
-    assert "0 photos and 1 sketch have faces that do not lie as in CUFS" in console.getvalue()
-    photos = tables_of({("AR", "2", "photo"): small.ravel()})
-    check_places(PAIRS, photos, 256, [], COMMAND, console)
+    check_places(PAIRS, tables, 256, ["local"], COMMAND, sys.stderr)
+    log, console = capsys.readouterr()
+    assert text in log
+    assert "0 photos and 1 sketch have faces that do not lie as in CUFS" in console
+    photos = tables_of({photo: small})
+    check_places(PAIRS, photos, 256, [], COMMAND, sys.stderr)
     with pytest.raises(InputError, match=f"local networks of local.*`{COMMAND}`"):
-        check_places(PAIRS, photos, 256, ["local"], COMMAND, console)
+        check_places(PAIRS, photos, 256, ["local"], COMMAND, sys.stderr)

@@ -2,7 +2,6 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -16,24 +15,21 @@ from support.drawn_pairs import on_disk, true_points
 from support.faces.looks import LOOKS
 from support.faces.pair import draw_pair
 
+FAINT = 1  # the pair whose sketch is too faint for MTCNN
 
-@cache
+
 def drawn(index):
-    """A pair; the sketch of the second one is too faint for MTCNN."""
-    return draw_pair(index, LOOKS[index % len(LOOKS)], ink=0.12 if index == 1 else 1.0)
+    return draw_pair(index, LOOKS[index % len(LOOKS)], ink=0.12 if index == FAINT else 1.0)
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("modality", ["photo", "sketch"])
 @pytest.mark.parametrize("index", range(3))
-def test_from_the_usual_place_the_points_of_photos_and_faint_sketches_are_found(index):
+def test_from_the_usual_place_the_points_of_photos_and_faint_sketches_are_found(index, modality):
     pair = drawn(index)
-    for image, true in (
-        (pair.photo, pair.photo_landmarks),
-        (pair.sketch, pair.sketch_landmarks),
-    ):
-        found, flag = mesh.mesh(image, TEMPLATE, passes=3)
-        assert np.hypot(*(five_points(found) - true).T).mean() < 3
-        assert flag > 0
+    found, flag = mesh.mesh(getattr(pair, modality), TEMPLATE, passes=3)
+    true = getattr(pair, f"{modality}_landmarks")
+    assert np.hypot(*(five_points(found) - true).T).mean() < 3
+    assert flag > 0
 
 
 def test_there_is_no_face_in_noise_nor_on_paper():
@@ -46,17 +42,15 @@ def test_only_images_without_points_get_those_of_the_mesh(tmp_path):
     pairs = [drawn(index) for index in range(3)]
     listed = on_disk(tmp_path, "demo", "abc", pairs)
     table = true_points("abc", pairs).assign(**{FACES: 1})
-    whole = with_missed_faces(listed, table)
-    pd.testing.assert_frame_equal(whole, table)
+    pd.testing.assert_frame_equal(with_missed_faces(listed, table), table)
     lacking = table.drop(index=3)
     mended = with_missed_faces(listed, lacking)
     pd.testing.assert_frame_equal(mended[:-1], lacking.reset_index(drop=True))
     assert mended["source"].iloc[-1] == "mesh"
     found = points_of(mended, "b", "sketch")
-    assert np.hypot(*(found - drawn(1).sketch_landmarks).T).mean() < 3
-    # the place in an only picture is not known
-    alone = table.iloc[:0]
-    assert with_missed_faces(listed, alone).empty
+    assert np.hypot(*(found - pairs[FAINT].sketch_landmarks).T).mean() < 3
+    # without other faces their place is not known
+    assert with_missed_faces(listed, table.iloc[:0]).empty
 
 
 def test_threads_that_start_together_load_the_network_once(monkeypatch):

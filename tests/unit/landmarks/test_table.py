@@ -12,13 +12,9 @@ from photosketch.landmarks.table import (
     read_landmarks,
     write_landmarks,
 )
+from support.drawn_pairs import landmark_table
 
 HEADER = ",".join(COLUMNS)
-
-
-def table_of(points, score=0.9):
-    row = ["1", "photo", *points.ravel().tolist(), score, "mtcnn"]
-    return pd.DataFrame([row], columns=list(COLUMNS))
 
 
 @pytest.mark.parametrize(("sizes", "count"), [([3], 1), ([3, 2.9, 1], 2), ([2, 3, 2.2], 2)])
@@ -29,10 +25,8 @@ def test_faces_are_alike_if_about_as_large_as_the_largest(sizes, count):
 
 def test_table_comes_back_as_written(tmp_path):
     points = np.arange(10, dtype=np.float32).reshape(5, 2) + 0.1234
-    table = table_of(points)
-    table["id"] = "NA"
-    by_hand = table_of(points + 20, score=np.nan)
-    by_hand["source"] = "manual"
+    table = landmark_table({("NA", "photo"): points})
+    by_hand = landmark_table({("1", "photo"): points + 20}, "manual", np.nan)
     write_landmarks(pd.concat([table, by_hand]), tmp_path / "t.csv")
     read = read_landmarks(tmp_path / "t.csv")
     np.testing.assert_allclose(points_of(read, "NA", "photo"), points, atol=1e-3)

@@ -5,9 +5,7 @@ of the photo and the sketch of each pair: (x, y) in the upright input image beco
 matrix [:, :2] @ (x, y) + [:, 2] in the aligned picture.
 """
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +19,18 @@ Alignment = dict[tuple[str, str], Similarity]
 
 
 def write_aligned(
-    alignment: Alignment, size: Sequence[int], pictures: dict[Modality, Iterator[Image]], path: str
-) -> dict[Modality, list[str]]:
-    """Write the NPZ and return the sha256 of each picture's pixels. `pictures` are [H, W, 3] of
-    `size` (width, height), and taken one after another, so that few are in memory."""
+    alignment: Alignment,
+    size: Sequence[int],
+    pictures: Mapping[Modality, Callable[[], Iterator[Image]]],
+    path: str,
+) -> None:
+    """Write the NPZ. `pictures` make those of `size` (width, height), [H, W, 3], one after another,
+    so that few are in memory."""
     ids = list(dict.fromkeys(id for id, _ in alignment))
-    hashes: dict[Modality, list[str]] = {modality: [] for modality in MODALITIES}
-
-    def hashed(modality: Modality) -> Iterator[Image]:
-        for picture in pictures[modality]:
-            hashes[modality].append(hashlib.sha256(picture.tobytes()).hexdigest())
-            yield picture
-
     transforms = [[alignment[id, modality].array() for modality in MODALITIES] for id in ids]
-    shape = (len(ids), size[1], size[0], 3)
     arrays: dict[str, Any] = {"ids": ids, "transforms": transforms}
-    arrays |= {each: Streamed(shape, partial(hashed, each)) for each in MODALITIES}
-    write_arrays(path, arrays)
-    return hashes
+    shape = (len(ids), size[1], size[0], 3)
+    write_arrays(path, arrays | {each: Streamed(shape, pictures[each]) for each in MODALITIES})
 
 
 def read_alignment(path: str | Path) -> Alignment:

@@ -15,8 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from photosketch.data.array_types import Points
-from photosketch.draw import generator_file
-from photosketch.draw.photos import Photo, find_photos, read_points
+from photosketch.draw import inputs
 from photosketch.jobs import devices, job
 from photosketch.jobs.code_version import SCRIPTS
 from photosketch.jobs.job import InputError, command, counted
@@ -26,18 +25,18 @@ from photosketch.jobs.job import InputError, command, counted
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0 if a face was drawn or a file exported."""
     asked = _parser().parse_args(arguments)
-    asked.generator, asked.photos = generator_file.INCLUDED, asked.paths
+    asked.generator, asked.photos = inputs.INCLUDED_GENERATOR, asked.paths
     if Path(asked.paths[0]).suffix == ".safetensors":
         asked.generator, asked.photos = Path(asked.paths[0]), asked.paths[1:]
-    if asked.export and len(asked.photos) != 1:
+    if not asked.export:
+        return _draw(asked)
+    if len(asked.photos) != 1:
         raise InputError(["--export: name a generator and the file to write"])
-    if asked.export:
-        from photosketch.draw.export import export
+    from photosketch.draw.export import export
 
-        export(asked.generator, Path(asked.photos[0]), force=asked.force)
-        print(f"wrote {asked.photos[0]}")
-        return 0
-    return _draw(asked)
+    export(asked.generator, Path(asked.photos[0]), force=asked.force)
+    print(f"wrote {asked.photos[0]}")
+    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,11 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Points]]]:
+def _checked(asked: argparse.Namespace) -> tuple[list[inputs.Photo], dict[str, list[Points]]]:
     """The photos, and the points given for them. Raises InputError with every wrong argument."""
-    photos: list[Photo] = []
+    photos: list[inputs.Photo] = []
     points: dict[str, list[Points]] = {}
-    output, problems = asked.output, generator_file.faults(asked.generator)
+    output, problems = asked.output, inputs.generator_faults(asked.generator)
     if output is None:
         problems.append("--output: name the folder to draw into")
     elif output.exists() and not output.is_dir():
@@ -80,14 +79,14 @@ def _checked(asked: argparse.Namespace) -> tuple[list[Photo], dict[str, list[Poi
     if not asked.photos:
         problems.append(f"{asked.generator}: name the photos after the generator")
     try:
-        photos = find_photos(asked.photos, output or Path(os.devnull))
+        photos = inputs.find_photos(asked.photos, output or Path(os.devnull))
     except InputError as error:
         problems += error.problems
     problems += job.threads_problems(asked.threads)
     if asked.name and len(photos) > 1:
         problems.append(f"--name {asked.name}: names one photo, and {len(photos)} are given")
     try:
-        points = read_points(asked.points, photos) if asked.points else {}
+        points = inputs.read_points(asked.points, photos) if asked.points else {}
     except InputError as error:
         problems += error.problems
     if problems:
@@ -127,14 +126,14 @@ def _draw(asked: argparse.Namespace) -> int:
 
 def _again(asked: argparse.Namespace) -> str:
     """The same command with points, for any shell."""
-    given = [str(asked.generator), *map(str, asked.photos), "--output", f"{asked.output}_again"]
+    given = [asked.generator, *asked.photos, "--output", f"{asked.output}_again"]
     for option in ("statistics", "seed", "background", "device", "threads"):
         value = getattr(asked, option)
         if value not in (None, _parser().get_default(option)):
-            given += [f"--{option}", str(value)]
+            given += [f"--{option}", value]
     given += ["--aligned"] if asked.aligned else []
     command = [sys.executable, "-m", "photosketch.draw", *given, "--points", "points.csv"]
-    return f"PYTHONPATH={shlex.quote(str(SCRIPTS))} {shlex.join(command)}"
+    return f"PYTHONPATH={shlex.quote(str(SCRIPTS))} {shlex.join(map(str, command))}"
 
 
 if __name__ == "__main__":

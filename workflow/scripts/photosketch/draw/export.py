@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from photosketch.data.storage import write_tensors
-from photosketch.draw import generator_file
+from photosketch.draw import inputs
 from photosketch.draw.sketcher import read_generator
 from photosketch.jobs.job import InputError, write_atomically
 from photosketch.training import inference, networks
@@ -31,7 +31,7 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
     InputError if the target exists without `force` or, for ONNX, if the generator has local
     networks or the extra for ONNX is not installed.
     """
-    problems = generator_file.faults(generator)
+    problems = inputs.generator_faults(generator)
     if not problems and target.exists() and target.samefile(generator):
         problems.append(f"{target}: is the generator itself; name another file")
     elif target.exists() and not force:
@@ -48,11 +48,9 @@ def export(generator: Path, target: Path, *, force: bool = False) -> None:
         return
     network = inference.build(weights, about)
     if network.local is not None:
-        fault = (
-            f"{generator}: has local networks, which cut each photo by its points and labels; "
-            "only generators without (losses.local 0) are exported to ONNX"
-        )
-        raise InputError([fault])
+        fault = "has local networks, which cut each photo by its points and labels"
+        remedy = "only generators without (losses.local 0) are exported to ONNX"
+        raise InputError([f"{generator}: {fault}; {remedy}"])
     try:
         import onnx
         import onnxscript  # noqa: F401, what torch exports with

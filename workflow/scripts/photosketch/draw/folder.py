@@ -22,12 +22,12 @@ from PIL import Image as Pillow
 from photosketch.data.array_types import Image, Points
 from photosketch.data.images import reduced
 from photosketch.data.storage import write_table
-from photosketch.draw.in_place import in_place
-from photosketch.draw.photos import MODALITY, SUBSET, Photo, as_text
+from photosketch.draw.inputs import MODALITY, SUBSET, Photo, as_text
 from photosketch.draw.sketcher import Sketch, Sketcher, read_photo
 from photosketch.figures import contact_sheet
 from photosketch.figures import page as pages
-from photosketch.geometry.similarity import template
+from photosketch.geometry.resampling import resampled
+from photosketch.geometry.similarity import Similarity, template
 from photosketch.jobs.job import InputError, counted, write_atomically
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks import click_page
@@ -46,6 +46,7 @@ LIST = "drawn_files.txt"
 WRITTEN = ("sketches/**/*.png", "in_place/**/*.png", "faces.csv", "points.html") + (
     *("contact_sheet.png", "contact_sheet_[0-9]*.png", "index.html", "index_[0-9]*.html"),
 )
+PAPER = 90  # percentile of a sketch's gray levels that counts as paper; the border may be dark
 
 
 def clear(output: Path, photos: Sequence[Photo]) -> None:
@@ -91,19 +92,26 @@ def draw_photos(
     drawn, with the reasons, and the photos without a face.
     """
     clear(output, photos)
+    output.mkdir(parents=True, exist_ok=True)
+    about = sketcher.about
+    album = _Album(output, f"Drawn by {about['run']}, {about['ablation']}")
+    lead = f"seed {about['seed']}, epoch {about['epoch']}; {counted(len(photos), 'photo')}"
+    if sketcher.background == "white" and not aligned:
+        lead += "; the background was made white (--background keep: unchanged)"
+    further = range(2, math.ceil(len(photos) / ON_A_PAGE) + 1)
+    files = ["index.html", *(f"index_{number}.html" for number in further)]
     failures: list[str] = []
     faceless: list[Photo] = []
-    whitened = sketcher.background == "white" and not aligned
-    album = _Album(output, sketcher.about, len(photos), whitened)
+    cards: list[dict[str, Any]] = []  # photos, as the page's template wants them
     with Bar("drawing", len(photos), console) as bar, deterministic_algorithms():
-        for photo in photos:
+        for number, photo in enumerate(photos):
             try:
                 image = read_photo(photo.path)
                 faces, reasons = sketcher.faces(image, points.get(photo.name))
                 stem = as_text(Path(photo.path.stem))
                 sketches = [
-                    sketcher.draw(image, face, name or f"{stem}/{number}", aligned=aligned)
-                    for number, face in enumerate(faces, 1)
+                    sketcher.draw(image, face, name or f"{stem}/{place}", aligned=aligned)
+                    for place, face in enumerate(faces, 1)
                 ]
                 if sketches:
                     whole = in_place(sketches, image.shape[1::-1])
@@ -116,34 +124,36 @@ def draw_photos(
             except Exception as error:  # libraries raise anything for unusual files
                 traceback.print_exception(error)
                 sketches, reasons = [], [f"could not be drawn ({type(error).__name__}: {error})"]
+            cards.append({"name": photo.title, "remarks": reasons})
             if sketches:
-                album.add(photo, image, sketches, whole, reasons)
+                cards[-1] |= album.add(photo, image, sketches, whole)
             else:
-                album.add_card({"name": photo.title, "remarks": reasons})
                 failures.append(f"{as_text(photo.path)}: {'; '.join(reasons)}")
+            if len(cards) == ON_A_PAGE or number == len(photos) - 1:
+                file = files[number // ON_A_PAGE]
+                links = ["" if each == file else each for each in files]
+                heading = {"title": album.title, "lead": lead}
+                text = pages.render(__file__, **heading, cards=cards, links=links)
+                album.write_text(file, text)
+                cards = []
             bar.update()
-    album.close()
+    if album.groups:
+        album.write_sheet()
+    write_table(pd.DataFrame(album.rows, columns=list(COLUMNS)), album.file("faces.csv"))
     if faceless:
-        _write_click_page(album.file("points.html"), faceless[:MOST_CLICKED], then)
+        album.write_text("points.html", _click_page(faceless[:MOST_CLICKED], then))
     return len(album.rows), failures, faceless
 
 
 class _Album:
-    """The files of the folder, written photo by photo, so that little is in memory."""
+    """The files of the folder, and the rows of its table. A contact sheet is written as soon as it
+    is full, so that little is in memory."""
 
-    def __init__(self, output: Path, about: Mapping[str, Any], photos: int, whitened: bool) -> None:
-        self.output = output
-        output.mkdir(parents=True, exist_ok=True)
-        self.title = f"Drawn by {about['run']}, {about['ablation']}"
-        self.lead = f"seed {about['seed']}, epoch {about['epoch']}; {counted(photos, 'photo')}"
-        if whitened:
-            self.lead += "; the background was made white (--background keep: unchanged)"
-        further = range(2, math.ceil(photos / ON_A_PAGE) + 1)
-        self.pages = ["index.html", *(f"index_{number}.html" for number in further)]
+    def __init__(self, output: Path, title: str) -> None:
+        self.output, self.title = output, title
         self.rows: list[list[Any]] = []
-        self.cards: list[dict[str, Any]] = []  # as the page's template wants them
         self.groups: list[contact_sheet.Group] = []
-        self.page = self.sheet = 0
+        self.sheets = 0
 
     def file(self, name: str) -> Path:
         """Add a file that will be written to the list, and return its path."""
@@ -151,17 +161,26 @@ class _Album:
             print(name, file=file)
         return self.output / name
 
+    def write_text(self, name: str, text: str) -> None:
+        with write_atomically(self.file(name)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def write_image(self, name: str, image: Image) -> None:
+        with write_atomically(self.file(name)) as temporary:
+            Pillow.fromarray(image).save(temporary)
+
     def add(
-        self, photo: Photo, image: Image, sketches: list[Sketch], whole: Image, remarks: list[str]
-    ) -> None:
-        """Write the sketches of a photo, and add them to table, page and contact sheet."""
+        self, photo: Photo, image: Image, sketches: list[Sketch], whole: Image
+    ) -> dict[str, Any]:
+        """Write the sketches of a photo, and add them to table and contact sheet. Returns what the
+        page shows."""
         path = str(photo.path).encode("utf-8", "replace").decode()
         place = f"in_place/{photo.name}.png"
-        self._save(whole, place)
+        self.write_image(place, whole)
         shown = []
         for number, sketch in enumerate(sketches, 1):
             file, face = f"sketches/{photo.name}_{number}.png", sketch.face
-            self._save(sketch.image, file)
+            self.write_image(file, sketch.image)
             by_hand = face.source == "manual"
             points = [f"{value:.3f}" for value in face.points.ravel()]
             score = "" if by_hand else f"{face.score:.6f}"
@@ -172,44 +191,52 @@ class _Album:
             pictures = [contact_sheet.cell(each, CELL) for each in (sketch.photo, sketch.image)]
             self.groups.append(contact_sheet.Group(pictures, f"{photo.name} {number}"))
             if len(self.groups) == ON_A_SHEET:
-                self._write_sheet()
-        card = {"name": photo.title, "remarks": remarks, "photo": data_uri(image)}
-        self.add_card(card | {"in_place": data_uri(whole), "sketches": shown})
+                self.write_sheet()
+        return {"photo": data_uri(image), "in_place": data_uri(whole), "sketches": shown}
 
-    def add_card(self, card: dict[str, Any]) -> None:
-        """Add a photo to the page."""
-        self.cards.append(card)
-        if len(self.cards) == ON_A_PAGE:
-            self._write_page()
-
-    def close(self) -> None:
-        """Write the last page, the last contact sheet and the table."""
-        if self.cards:
-            self._write_page()
-        if self.groups:
-            self._write_sheet()
-        write_table(pd.DataFrame(self.rows, columns=list(COLUMNS)), self.file("faces.csv"))
-
-    def _save(self, image: Image, name: str) -> None:
-        with write_atomically(self.file(name)) as temporary:
-            Pillow.fromarray(image).save(temporary)
-
-    def _write_page(self) -> None:
-        file = self.pages[self.page]
-        links = ["" if each == file else each for each in self.pages]
-        about = {"title": self.title, "lead": self.lead}
-        text = pages.render(__file__, **about, cards=self.cards, links=links)
-        with write_atomically(self.file(file)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-        self.page += 1
-        self.cards = []
-
-    def _write_sheet(self) -> None:
-        self.sheet += 1
-        name = "contact_sheet.png" if self.sheet == 1 else f"contact_sheet_{self.sheet}.png"
+    def write_sheet(self) -> None:
+        self.sheets += 1
+        name = "contact_sheet.png" if self.sheets == 1 else f"contact_sheet_{self.sheets}.png"
         picture = contact_sheet.sheet(self.title, self.groups, ACROSS)
         contact_sheet.save(picture, self.file(name))
         self.groups = []
+
+
+def in_place(sketches: Sequence[Sketch], size: tuple[int, int]) -> Image:
+    """A picture [H, W] uint8 of the photo's `size` (width, height) with every sketch in its place.
+
+    The rest is paper of the sketches' mean gray. If pictures of several faces overlap, a pixel
+    belongs to the face with the nearest middle, in units of each face's size.
+    """
+    width, height = size
+    papers = [np.percentile(sketch.image, PAPER) for sketch in sketches]
+    canvas = np.full((height, width), round(float(np.mean(papers))), np.uint8)
+    nearest = np.full((height, width), np.inf, np.float32)
+    for sketch in sketches:
+        back = sketch.transform.inverse()
+        rows, columns = sketch.image.shape
+        corners = back(np.array([(x, y) for x in (-0.5, columns) for y in (-0.5, rows)]))
+        left, top = np.maximum(np.floor(corners.min(0)), 0).astype(int)
+        right, bottom = np.minimum(np.ceil(corners.max(0)) + 1, size).astype(int)
+        if right <= left or bottom <= top:
+            continue
+        shifted = Similarity(back.matrix, back.shift - (left, top))
+        gray = np.repeat(sketch.image[..., None], 3, axis=2)
+        drawn = resampled(gray, shifted, (right - left, bottom - top))[..., 0]
+        # The places of the rectangle's pixels in the aligned picture.
+        across = np.arange(left, right, dtype=np.float32)[None]
+        down = np.arange(top, bottom, dtype=np.float32)[:, None]
+        (a, b), (c, d) = sketch.transform.matrix.astype(np.float32)
+        shift_x, shift_y = sketch.transform.shift.astype(np.float32)
+        x, y = a * across + b * down + shift_x, c * across + d * down + shift_y
+        inside = (x >= -0.5) & (x <= columns - 0.5) & (y >= -0.5) & (y <= rows - 0.5)
+        middle_x, middle_y = sketch.transform(sketch.face.points).mean(axis=0)
+        distance = np.hypot(x - middle_x, y - middle_y)
+        place = slice(top, bottom), slice(left, right)
+        own = inside & (distance < nearest[place])
+        canvas[place][own] = drawn[own]
+        nearest[place][own] = distance[own]
+    return canvas
 
 
 def data_uri(image: Image) -> str:
@@ -219,14 +246,12 @@ def data_uri(image: Image) -> str:
     return pages.image_uri(np.asarray(picture), quality=QUALITY)
 
 
-def _write_click_page(file: Path, photos: Sequence[Photo], then: str) -> None:
-    """Write the page to click the points of photos without a face on."""
+def _click_page(photos: Sequence[Photo], then: str) -> str:
+    """The page to click the points of photos without a face on."""
     entries = []
     for photo in photos:
         image = read_photo(photo.path)
         size, picture = image.shape[1::-1], reduced(image)
         key = SUBSET, photo.name, MODALITY
         entries.append(click_page.entry(key, size, photo.name, picture, template(size)))
-    text = click_page.page(entries, [], "points.csv", then, "a face that fills the photo has it")
-    with write_atomically(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    return click_page.page(entries, [], "points.csv", then, "a face that fills the photo has it")

@@ -22,8 +22,7 @@ import torch
 from photosketch.configuration.settings import Background
 from photosketch.data import images
 from photosketch.data.array_types import Image, Labels, Points
-from photosketch.draw import generator_file
-from photosketch.draw.photos import as_text
+from photosketch.draw import inputs
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity, similarity
 from photosketch.jobs.job import InputError
@@ -73,7 +72,7 @@ class Sketcher:
     @classmethod
     def load(
         cls,
-        path: str | Path = generator_file.INCLUDED,
+        path: str | Path = inputs.INCLUDED_GENERATOR,
         device: str | torch.device = "cpu",
         statistics: inference.Statistics = "instance",
         seed: int | None = None,
@@ -119,7 +118,7 @@ class Sketcher:
             stem, image = "photo", photo
         else:
             path = Path(photo)
-            stem, image = as_text(Path(path.stem)), read_photo(path)
+            stem, image = inputs.as_text(Path(path.stem)), read_photo(path)
         faces, _ = self.faces(image, points)
         return [
             self.draw(image, face, name or f"{stem}/{number}", aligned=aligned)
@@ -208,12 +207,12 @@ class Sketcher:
 
 def read_generator(path: str | Path) -> tuple[checkpoint.Weights, dict[str, Any]]:
     """The weights and the metadata of a generator's file. Raises InputError."""
-    if problems := generator_file.faults(path):
+    if problems := inputs.generator_faults(path):
         raise InputError(problems)
     try:
         return checkpoint.read_generator(path)
     except InputError as error:
-        raise InputError([generator_file.mended(error)]) from error
+        raise InputError([inputs.mended(error)]) from error
 
 
 def read_photo(path: Path) -> Image:

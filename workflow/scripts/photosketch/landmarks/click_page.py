@@ -1,8 +1,5 @@
-"""The click page: one HTML file on which a person places the five points of faces.
-
-The page contains the images, existing points and the rows of the manual file, so it needs neither
-network nor server. Its Download button gives the whole manual file: new points and all other rows.
-"""
+"""The click page: one HTML file on which a person places the five points of faces, without network
+or server. Its Download button gives the whole manual file: new points and all other rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,6 @@ from photosketch.geometry.similarity import TEMPLATE_SIZE, similarity, template
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import in_order, workers
 from photosketch.landmarks.table import DETECTED, NOT_UPRIGHT, face_row, faces_alike, faults_of
-
-if TYPE_CHECKING:
-    from facenet_pytorch import MTCNN
 
 # MTCNN's points lie one pixel too far right and down: MTCNN truncates the corners of a crop (half a
 # pixel on average) and counts from the edge, not the centre, of the first pixel. On the 376 CUHK
@@ -73,8 +70,7 @@ def detect_all(
     `images` are [H, W] gray or [H, W, 3] RGB, uint8; `min_face_size` is in pixels. Consecutive
     images of equal size form batches of at most MOST_PIXELS, which changes points only by rounding.
     On a CPU each thread works on a batch; the result is the same for every number of threads.
-    Images are taken some batches in advance. Convolutions keep full float32 precision, so that CPU
-    and GPU agree.
+    Convolutions keep full float32 precision, so that CPU and GPU agree.
     """
     mtcnn = _load_mtcnn(device, min_face_size)
 
@@ -109,7 +105,7 @@ def detect_all(
 
 
 @cache
-def _load_mtcnn(device: Device, min_face_size: int) -> "MTCNN":
+def _load_mtcnn(device: Device, min_face_size: int) -> Any:
     from facenet_pytorch import MTCNN
 
     mtcnn = MTCNN(min_face_size=min_face_size, device=device)
@@ -176,22 +172,18 @@ def look_closer(
 ) -> list[Detection | None]:
     """`mean_looks` of the pairs' images that have a face, with a bounded number in memory."""
     closer: list[Detection | None] = []
-    for start in range(0, len(keys), CLOSER_AT_ONCE):
-        part = slice(start, start + CLOSER_AT_ONCE)
-        faces = (
-            (read_image(*key, colour=True), face)
-            for key, face in zip(keys[part], detections[part], strict=True)
-            if face
-        )
+    every = list(zip(keys, detections, strict=True))
+    for start in range(0, len(every), CLOSER_AT_ONCE):
+        part = every[start : start + CLOSER_AT_ONCE]
+        faces = ((read_image(*key, colour=True), face) for key, face in part if face)
         means = iter(mean_looks(faces, device))
-        closer += [face and next(means) for face in detections[part]]
+        closer += [face and next(means) for _, face in part]
     return closer
 
 
 def mean_looks(faces: Iterable[tuple[Image, Detection]], device: Device) -> list[Detection]:
-    """The mean of MTCNN's detections of each face in several pictures (LOOKS), which show the face
-    upright at the usual place. A face, which comes with its image [H, W, 3], stays unchanged if
-    MTCNN does not find it there."""
+    """The mean of MTCNN's detections of each face in several pictures (LOOKS) of its image
+    [H, W, 3], which show it upright at the usual place; the face itself if none is found there."""
     sizes = [tuple(round(length * scale) for length in TEMPLATE_SIZE) for scale in LOOKS]
     goals = [template(size) for size in sizes]
     pictures: list[list[Image]] = [[] for _ in LOOKS]  # for each look a picture of each face
@@ -209,7 +201,7 @@ def mean_looks(faces: Iterable[tuple[Image, Detection]], device: Device) -> list
             if away and min(away) < half:  # other faces, even larger, may be in the picture
                 nearest = found[int(np.argmin(away))]
                 points = transforms[index][look].inverse()(nearest.points)
-                seen[index].append(Detection(points, nearest.score))
+                seen[index].append(replace(nearest, points=points))
     means = []
     for first, looks in zip(firsts, seen, strict=True):
         points = np.mean([one.points for one in looks or [first]], axis=0).astype(np.float32)

@@ -1,5 +1,6 @@
-"""The photos to draw, their names in the output, and the points given for them."""
+"""What is drawn, checked without torch: a generator's file, photos, and points placed by hand."""
 
+import json
 import os
 import re
 import unicodedata
@@ -8,13 +9,54 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import safe_open
+
+from photosketch.configuration.settings import TrainConfig
 from photosketch.data.array_types import Points
+from photosketch.data.storage import intact
 from photosketch.jobs.job import InputError
+from photosketch.jobs.provenance import PROJECT
 from photosketch.landmarks.manual import manual_rows
 from photosketch.landmarks.table import points_of_row
 
+# The default generator; docs/model-card.md describes it.
+INCLUDED_GENERATOR = PROJECT / "resources" / "models" / "cufs.safetensors"
+DESCRIBED = ("hparams", "size", "pad_value", "template", "needs", "frame", "seed", "epoch")
+NAME_ONE = "name a generator_epoch*.safetensors of a run"
 SUBSET, MODALITY = "photos", "photo"  # what photos have in a file of points
 LONGEST = 150  # bytes of a name in each folder, so that suffixes can be added
+
+
+def generator_faults(path: str | Path) -> list[str]:
+    """The reason why a file, by its header, is no generator that can draw: missing, not a
+    generator, damaged, or without metadata. Its weights are checked when they are read."""
+    path = Path(path)
+    if not path.is_file():
+        is_what = "is a folder" if path.is_dir() else "is not there"
+        return [f"{path.absolute()}: {is_what}; {NAME_ONE}"]
+    try:
+        with intact(path, "train"), open(path, "rb") as file:
+            if file.read(9)[8:] not in (b"{", b""):  # after its length: the header, which is JSON
+                return [f"{path}: is not a generator (it is not a safetensors file); {NAME_ONE}"]
+            with safe_open(path, framework="numpy") as tensors:
+                about = json.loads((tensors.metadata() or {}).get("photosketch", "{}"))
+    except InputError as error:
+        return [mended(error)]
+    if not about:
+        return [f"{path}: is not a generator (its metadata are missing); {NAME_ONE}"]
+    if missing := [key for key in DESCRIBED if key not in about]:
+        return [f"{path}: lacks the metadata {', '.join(missing)}; train it again, or use another"]
+    try:
+        TrainConfig.from_hparams(about["hparams"])
+    except InputError as error:
+        return [f"{path}: {error.problems[0]}"]
+    return []
+
+
+def mended(damage: InputError) -> str:
+    """The message of `storage.intact`, with a remedy for people who did not train the generator."""
+    remedy = "get the file again, or train it again"
+    return damage.problems[0].replace("delete it: train writes it again", remedy)
 
 
 @dataclass(frozen=True)
@@ -62,8 +104,8 @@ def find_photos(given: Iterable[str | Path], output: Path) -> list[Photo]:
     for path, relative in found.items():
         name = stems[path] if often[stems[path].casefold()] == 1 else as_text(relative)
         cut = [part.encode()[:LONGEST].decode("utf-8", "ignore") for part in name.split("/")]
-        number, name = 1, "/".join(cut)
-        unique = name
+        name = unique = "/".join(cut)
+        number = 1
         while unique.casefold() in taken:
             number += 1
             unique = f"{name}-{number}"
