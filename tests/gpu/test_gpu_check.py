@@ -19,7 +19,7 @@ def run(tmp_path, *arguments):
 
 
 def test_what_needs_no_gpu_is_checked_and_the_rest_left_out_with_a_reason(tmp_path):
-    code, printed, rows = run(tmp_path, "--only", "drawing")
+    code, printed, rows = run(tmp_path, "--only", "drawing", "--width", "2")
     assert code == 0, printed
     verdicts = {name: row["verdict"] for name, row in rows.items()}
     assert verdicts["drawing twice baseline"] == verdicts["drawing twice local_glad"] == "ok"

@@ -1,6 +1,5 @@
 """States: a killed training ends as an undisturbed one, and a save is of one moment."""
 
-import io
 import os
 import signal
 import subprocess
@@ -15,7 +14,6 @@ from gpu_checks import trainers
 from gpu_checks.result import Result, verdict
 from photosketch.training import checkpoint, kept_trainings, loop
 from photosketch.training.determinism import deterministic_algorithms
-from support.face_batch import packed_pairs
 from support.small_training import small_run
 
 EPOCHS = 8  # of three pairs; each saves a state, 0.7 GB at width 64
@@ -26,8 +24,7 @@ def train(folder: str, device: str, width: str) -> None:
     """Train the baseline in `folder`, saving after each epoch; goes on from a saved state."""
     config = trainers.configuration("baseline", int(width), epochs=EPOCHS)
     trainer = trainers.build(config, device)
-    run = small_run(trainer, folder, [EPOCHS], state_minutes=0.0, keep="last")
-    loop.train(trainer, packed_pairs(trainer.device), run, io.StringIO())
+    loop.train(small_run(trainer, folder, [EPOCHS], state_minutes=0.0, keep="last"))
 
 
 def killed_and_resumed(device: str, width: int) -> Result:

@@ -1,11 +1,13 @@
 """Configurations of small trainings: narrow networks, batches of one."""
 
+import io
 from pathlib import Path
 
 from photosketch.configuration.settings import RunSettings, TrainConfig
 from photosketch.training.kept_trainings import Training
 from photosketch.training.loop import Run
 from photosketch.training.trainer import Trainer
+from support.face_batch import packed_pairs
 from support.settings import loss_weights, train_config
 
 BASELINE = loss_weights(l1=100)
@@ -21,7 +23,8 @@ def small_run(trainer: Trainer, folder: Path | str, due: list[int], **settings) 
     """A run of the trainer in `folder`, with `settings` of the run in place of the usual ones."""
     usual = {"strip_every": 0, "state_minutes": 5.0, "keep": "all", "keep_replaced": 1}
     training = Training(trainer.config.hparams(), "code", "data", trainer.seed)
-    return Run("test", Path(folder), due, training, RunSettings(**{**usual, **settings}))
+    expected = "test", Path(folder), due, training, RunSettings(**{**usual, **settings})
+    return Run(trainer, packed_pairs(trainer.device), io.StringIO(), *expected)
 
 
 def network_config(width: int = 2, *, local: bool = True, **changes) -> TrainConfig:

@@ -3,24 +3,19 @@
 import pytest
 import torch
 
+from gpu_checks.trainers import ABLATIONS
 from photosketch.training import cuda_graph
 from photosketch.training import trainer as training
 from photosketch.training.cuda_graph import capture
 from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
-from support.settings import loss_weights
-from support.small_training import BASELINE, LOCAL_GLAD, small_config
+from support.small_training import small_config
 
-ABLATIONS = {
-    "baseline": BASELINE,
-    "local": loss_weights(l1=100, local=25),
-    "local_glad": LOCAL_GLAD,
-}
 DEVICES = [torch.device("cuda", index) for index in (0, 1)]
 
 
 def built(device, ablation="baseline", **changes) -> Trainer:
-    return Trainer(small_config(losses=ABLATIONS[ablation], **changes), 0, 1, device)
+    return Trainer(small_config(**ABLATIONS[ablation], **changes), 0, 1, device)
 
 
 def advance(trainer: Trainer, size: int = 1) -> None:
@@ -50,8 +45,8 @@ def memory_of_recordings() -> list[int]:
         (DEVICES[1], "local_glad", {}),
         (DEVICES[1], "local_glad", {"precision": "bf16"}),
         *(
-            (DEVICES[0], "local", {"fusion": fusion, "flip": True, "batch_size": 2})
-            for fusion in ("feather", "attention", "blend")
+            (DEVICES[0], ablation, {"flip": True, "batch_size": 2})
+            for ablation in ("local_feather", "local_attention", "local_blend")
         ),
         (DEVICES[0], "local", {"frame": 512, "jitter": 572}),
     ],

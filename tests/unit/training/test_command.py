@@ -19,11 +19,12 @@ from support.waiting import wait_for
 OVERLAY = {
     "run": "small",
     "device": "cpu",
-    "train": {"epochs": 6, "ngf": 2, "ndf": 2, "state_minutes": 0},
-    "evaluation": {"epochs": {"start": 2, "stop": 6, "step": 4}},
+    "train": {"epochs": 4, "ngf": 2, "ndf": 2, "state_minutes": 0},
+    "evaluation": {"epochs": {"start": 2, "stop": 4, "step": 2}},
     "ablations": {"warped": {"warp": "face"}},
 }
-# the command where a notebook lacks the packages of the workflow: not to be found by any finder
+# The command where a notebook lacks the packages of the workflow: not to be found by any finder. It
+# saves each step.
 BARE = """if True:
     import runpy, sys
     absent = {"snakemake", "pandas", "cv2", "matplotlib", "jinja2", "PIL", "scipy", "tensorboard",
@@ -34,6 +35,8 @@ BARE = """if True:
         def find_spec(self, name, *where):
             return None if name.partition(".")[0] in absent else self.finder.find_spec(name, *where)
     sys.meta_path[:] = map(Present, sys.meta_path)
+    import photosketch.training.loop
+    photosketch.training.loop.READ_BACK_EVERY = 1
     runpy.run_module("photosketch.training", run_name="__main__", alter_sys=True)
 """
 
@@ -41,9 +44,7 @@ BARE = """if True:
 @pytest.fixture
 def given(tmp_path: Path) -> tuple[Path, Path]:
     """The packed pairs and the overlay that are brought to another machine."""
-    data = packed_pairs()
-    arrays = {name: getattr(data, name) for name in NAMES}
-    write_packed(arrays, tmp_path / "train.npz")
+    write_packed({name: getattr(packed_pairs(), name) for name in NAMES}, tmp_path / "train.npz")
     (tmp_path / "my.yaml").write_text(yaml.safe_dump(OVERLAY))
     return tmp_path / "train.npz", tmp_path / "my.yaml"
 
@@ -61,18 +62,26 @@ def start(given: tuple[Path, Path], output: Path) -> subprocess.Popen:
 
 
 @pytest.mark.slow
-def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop(given, tmp_path):
-    whole, states = tmp_path / "whole", tmp_path / "stopped"
-    undisturbed, stopped = start(given, whole), start(given, states)
-    wait_for("a state", 120, lambda: [*states.rglob("state-*.bin")], stopped, stopped.stdout.read)
-    stopped.send_signal(signal.SIGINT)
-    said, _ = stopped.communicate()
-    assert (stopped.returncode, "told to stop" in said) == (75, True), said
-    again = start(given, states)
-    assert "resuming after epoch" in again.communicate()[0]
-    assert undisturbed.wait() == again.returncode == 0, undisturbed.stdout.read()
-    for name in ("train_log.csv", "generator_epoch2.safetensors", "generator_epoch6.safetensors"):
-        assert (whole / name).read_bytes() == (states / name).read_bytes()
+def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop_and_a_kill(
+    given, tmp_path
+):
+    def states() -> set[str]:
+        return {path.name for path in broken.glob(".state/*/state-*")}
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    undisturbed = start(given, whole)
+    for sent, returned in ((signal.SIGINT, 75), (signal.SIGKILL, -signal.SIGKILL)):
+        before, process = states(), start(given, broken)
+        wait_for("state", 120, lambda old=before: states() - old, process, process.stdout.read)
+        process.send_signal(sent)
+        said, _ = process.communicate()
+        assert process.returncode == returned, said
+        assert ("told to stop" in said) == (returned == 75)
+    last = start(given, broken)
+    assert "resuming after epoch" in last.communicate()[0]
+    assert undisturbed.wait() == last.returncode == 0, undisturbed.stdout.read()
+    for name in ("train_log.csv", "generator_epoch2.safetensors", "generator_epoch4.safetensors"):
+        assert (whole / name).read_bytes() == (broken / name).read_bytes()
     generator = load_generator(whole / name, torch.device("cpu"))
     drawn = draw(generator, packed_pairs(), "instance", 0, 4, torch.device("cpu"))
     assert drawn.shape == (3, 250, 200)
@@ -87,7 +96,7 @@ def test_it_needs_few_packages_and_ends_with_the_same_bytes_after_a_stop(given, 
         ({"tensors": "none.npz"}, "none.npz: is not a file; correct the path"),
         ({"ablation": "warped"}, "ablation warped trains on train_face.npz; give it that file"),
         ({"config": "none.yaml"}, "none.yaml: No such file or directory; correct the path"),
-        ({"train": {"epochs": 1}}, "evaluation.epochs.stop: 6 is beyond the 1 epochs"),
+        ({"train": {"epochs": 1}}, "evaluation.epochs.stop: 4 is beyond the 1 epochs"),
         ({"dataset": {"sketch_channels": 3}}, "sketch_channels 1, but dataset.sketch_channels"),
     ],
 )

@@ -1,14 +1,12 @@
 """The training loop: due generators, resuming to the same end, refusing what is not finite."""
 
 import csv
+import functools
 import io
 import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,8 +22,7 @@ from photosketch.training import checkpoint, kept_trainings, loop, tensorboard_l
 from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
 from support.settings import loss_weights
-from support.small_training import BASELINE, LOCAL_GLAD, small_config, small_run
-from support.waiting import wait_for
+from support.small_training import small_config, small_run
 
 CPU = torch.device("cpu")
 DATA = packed_pairs()
@@ -35,18 +32,16 @@ class InterruptedForTestError(Exception):
     pass
 
 
-def run(folder, due=(2, 4), seed=0, step=Trainer.step, **changes):
+def run(folder, due=(2, 4), step=Trainer.step, **changes):
     """Train with a trainer whose step is `step`; `changes` are of the run's settings or small.
     Returns what the console was told."""
     names = RunSettings.model_fields.keys() & changes.keys()
     settings = {name: changes.pop(name) for name in names}
-    trainer = type("TrainerOfTest", (Trainer,), {"step": step})(
-        small_config(**changes), seed, 1, CPU
-    )
-    console = io.StringIO()
+    trainer = Trainer(small_config(**changes), 0, 1, CPU)
+    trainer.step = functools.partial(step, trainer)
     asked = small_run(trainer, folder, list(due), **settings)
-    loop.train(trainer, DATA, asked, console, tensorboard_log.Live)
-    return console.getvalue()
+    loop.train(asked, tensorboard_log.Live)
+    return asked.console.getvalue()
 
 
 def states_of(folder: Path) -> Path:
@@ -54,16 +49,10 @@ def states_of(folder: Path) -> Path:
     return kept_trainings.folders(folder)[0]
 
 
-def weights_of(folder: Path, epoch: int) -> bytes:
-    return kept_trainings.generator_path(folder, epoch).read_bytes()
-
-
 def same_results(folder: Path, other: Path, due=(2, 4)) -> bool:
     """Whether generators and logs of two runs are equal to the byte."""
-    logs = [(each / "train_log.csv").read_bytes() for each in (folder, other)]
-    return logs[0] == logs[1] and all(
-        weights_of(folder, epoch) == weights_of(other, epoch) for epoch in due
-    )
+    names = ["train_log.csv", *(f"generator_epoch{epoch}.safetensors" for epoch in due)]
+    return all((folder / name).read_bytes() == (other / name).read_bytes() for name in names)
 
 
 def log_of(folder: Path) -> list[dict[str, str]]:
@@ -84,7 +73,7 @@ def undisturbed(tmp_path_factory):
     return folder
 
 
-def test_each_due_epoch_leaves_a_generator_and_the_log_every_term(undisturbed):
+def test_each_due_epoch_leaves_a_generator_and_log_and_event_files_have_every_term(undisturbed):
     names = [f"generator_epoch{epoch}.safetensors" for epoch in (2, 4)]
     assert sorted(path.name for path in undisturbed.glob("generator_*")) == names
     rows = log_of(undisturbed)
@@ -96,27 +85,7 @@ def test_each_due_epoch_leaves_a_generator_and_the_log_every_term(undisturbed):
     total = float(rows[0]["adversarial"]) + 100 * float(rows[0]["l1"])
     assert float(rows[0]["generator_total"]) == pytest.approx(total, rel=1e-5)
 
-
-@pytest.mark.slow
-def test_training_brings_the_l1_distance_down(tmp_path):
-    run(tmp_path, [16], epochs=16, lr=0.003, ngf=4, jitter=0)
-    rows = log_of(tmp_path)
-    assert float(rows[-1]["l1"]) < 0.8 * float(rows[0]["l1"])
-
-
-def test_strips_show_photo_true_and_drawn_sketch_of_each_pair_side_by_side(undisturbed):
-    [file] = (undisturbed / "strips").iterdir()
-    assert file.name == "epoch0003.png"
-    strip = cv2.imread(str(file))
-    assert strip.shape[1] > 2 * 3 * 256  # two pairs in a row
-    photo = DATA.photo[0].numpy()[:, :, ::-1]
-    places = np.argwhere((strip == photo[0, 0]).all(axis=2))
-    assert any(np.array_equal(strip[y : y + 256, x : x + 256], photo) for y, x in places)
-
-
-def test_event_files_have_every_term_the_speed_the_rate_and_the_strips(undisturbed):
-    read, rows = events(undisturbed), log_of(undisturbed)
-    terms = set(rows[0]) - {"epoch", "images", "lr"}
+    read = events(undisturbed)
     assert set(read.Tags()["scalars"]) == {
         *(f"losses/{term}" for term in terms),
         *("run/epoch", "run/learning_rate", "run/images_per_second"),
@@ -126,10 +95,26 @@ def test_event_files_have_every_term_the_speed_the_rate_and_the_strips(undisturb
     ]
     rates = [point.value for point in read.Scalars("run/learning_rate")]
     assert rates == pytest.approx([0.001] * 4)
-    [image] = read.Images("training pairs")
+
+
+@pytest.mark.slow
+def test_training_brings_the_l1_distance_down(tmp_path):
+    run(tmp_path, [16], epochs=16, lr=0.003, ngf=4, jitter=0)
+    rows = log_of(tmp_path)
+    assert float(rows[-1]["l1"]) < 0.8 * float(rows[0]["l1"])
+
+
+def test_strips_show_photo_true_and_drawn_sketch_side_by_side_in_event_files_too(undisturbed):
+    [file] = (undisturbed / "strips").iterdir()
+    assert file.name == "epoch0003.png"
+    strip = cv2.imread(str(file))
+    assert strip.shape[1] > 2 * 3 * 256  # two pairs in a row
+    photo = DATA.photo[0].numpy()[:, :, ::-1]
+    places = np.argwhere((strip == photo[0, 0]).all(axis=2))
+    assert any(np.array_equal(strip[y : y + 256, x : x + 256], photo) for y, x in places)
+    [image] = events(undisturbed).Images("training pairs")
     assert image.step == 9
     decoded = cv2.imdecode(np.frombuffer(image.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)
-    strip = cv2.imread(str(undisturbed / "strips" / "epoch0003.png"))
     np.testing.assert_array_equal(decoded, strip)
 
 
@@ -159,53 +144,22 @@ def test_a_resumed_run_goes_on_with_the_curves_from_the_state_it_resumes_from(
     run(tmp_path)  # from epoch 2, the last state
     assert points() == list(range(1, 13))
     assert len(list(tmp_path.glob(tensorboard_log.EVENTS))) == 2
-    assert weights_of(tmp_path, 4) == weights_of(undisturbed, 4)
+    assert same_results(tmp_path, undisturbed)
 
     run(tmp_path, [1], losses=loss_weights(l1=1), epochs=1)
     assert len(list(tmp_path.glob(tensorboard_log.EVENTS))) == 1
 
 
 @pytest.mark.slow
-def test_equal_runs_give_equal_files_and_another_seed_does_not(undisturbed, tmp_path):
-    run(tmp_path / "again")
-    assert same_results(tmp_path / "again", undisturbed)
-    run(tmp_path / "other", [2], seed=1, epochs=2)
-    assert weights_of(tmp_path / "other", 2) != weights_of(undisturbed, 2)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("losses", "due", "at"),
-    [(BASELINE, [2, 4], 1), (BASELINE, [2, 4], 11), (LOCAL_GLAD, [1], 2)],
-)
-def test_an_interrupted_run_ends_like_an_undisturbed_one(
-    undisturbed, tmp_path, monkeypatch, losses, due, at
-):
-    changes = {"losses": losses, "epochs": due[-1]}
-    if losses is LOCAL_GLAD:
-        undisturbed = tmp_path / "undisturbed"
-        run(undisturbed, due, **changes)
-    monkeypatch.setattr(loop, "READ_BACK_EVERY", 1)
-    with pytest.raises(InterruptedForTestError):
-        run(tmp_path, due, step=fails_at(at), state_minutes=0, **changes)
-    run(tmp_path, due, state_minutes=0, **changes)
-    assert same_results(tmp_path, undisturbed, due)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("before", "due", "said"),
-    [
-        ({"due": [2], "epochs": 2}, [2, 4], "resuming after epoch 2"),
-        ({"due": [1], "losses": loss_weights(l1=1), "epochs": 1}, [2, 4], "l1 1 (1 epochs, "),
-        ({"due": [2], "epochs": 2}, [1, 4], "with other evaluated epochs (2 epochs, "),
-    ],
-    ids=["more epochs", "another weight", "an epoch that was passed without being kept"],
+    ("due", "said"),
+    [((2, 4), "resuming after epoch 2"), ((1, 4), "with other evaluated epochs (2 epochs, ")],
+    ids=["more epochs", "an epoch that was passed without being kept"],
 )
 def test_a_run_goes_on_from_an_earlier_one_or_starts_afresh_and_says_so(
-    undisturbed, tmp_path, capsys, before, due, said
+    undisturbed, tmp_path, capsys, due, said
 ):
-    run(tmp_path, **before)
+    run(tmp_path, [2], epochs=2)
     capsys.readouterr()
     run(tmp_path, due)
     assert said in capsys.readouterr().out
@@ -228,26 +182,15 @@ def test_a_value_set_back_takes_no_step_and_gives_the_same_files(undisturbed, tm
     )
     assert not same_results(tmp_path, undisturbed)
     assert not set(watched()) & set(before)
-    told = run(tmp_path, step=None)
+    no_step = fails_at(12)
+    told = run(tmp_path, step=no_step)
     assert told.startswith("test: the training with losses.l1 200 (4 epochs, ")
     assert same_results(tmp_path, undisturbed)
     for path in tmp_path.glob("generator_*"):
         path.unlink()
-    run(tmp_path, step=None)  # finished: only publishes again
+    run(tmp_path, step=no_step)  # finished: only publishes again
     assert same_results(tmp_path, undisturbed)
     assert watched() == before
-
-
-def broken_step(at, spoil):
-    """From the step that follows `at` images on, `spoil(trainer, terms)` after the true step."""
-
-    def spoiled(trainer, batch):
-        terms = Trainer.step(trainer, batch)
-        if trainer.images >= at:
-            spoil(trainer, terms)
-        return terms
-
-    return spoiled
 
 
 def saved_images(folder) -> int:
@@ -256,53 +199,69 @@ def saved_images(folder) -> int:
     return state["images"]
 
 
-@pytest.mark.parametrize("at, step, kept", [(6, 7, 6), (7, 8, 6)])
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_term_step_and_images(
-    tmp_path, monkeypatch, at, step, kept
+def loss_is_nan(_, terms):
+    terms["l1"].fill_(torch.nan)
+
+
+def weight_is_infinite(trainer, _):
+    next(trainer.generator.module.parameters()).data[0, 0, 0, 0] = torch.inf
+
+
+@pytest.mark.parametrize(
+    ("spoil", "at", "told", "kept"),
+    [
+        (loss_is_nan, 6, "l1 is not finite in epoch 3, step 7,", 6),
+        (loss_is_nan, 7, "l1 is not finite in epoch 3, step 8,", 6),
+        # in the last step of epoch 2, whose losses are still those before
+        (weight_is_infinite, 5, "a weight is not finite in epoch 2, step 6,", 5),
+    ],
+)
+def test_what_is_not_finite_stops_the_run_is_named_with_step_and_images_and_not_saved(
+    tmp_path, monkeypatch, spoil, at, told, kept
 ):
+    def spoiled(trainer, batch):
+        terms = Trainer.step(trainer, batch)
+        if trainer.images >= at:
+            spoil(trainer, terms)
+        return terms
+
     monkeypatch.setattr(loop, "READ_BACK_EVERY", 2)
-    step_of_nan = broken_step(at, lambda _, terms: terms["l1"].fill_(torch.nan))
-    with pytest.raises(job.InputError) as caught:
-        run(tmp_path, step=step_of_nan, state_minutes=0)
-    index = int(loop.epoch_order(3, 0, 3)[at - 6])
-    assert f"l1 is not finite in epoch 3, step {step}," in str(caught.value)
+    with pytest.raises(job.InputError, match=f"^test: {told}") as caught:
+        run(tmp_path, step=spoiled, state_minutes=0)
+    index = int(loop.epoch_order(3, 0, at // 3 + 1)[at % 3])
     assert f"trained on {DATA.subset[index]}/{DATA.ids[index]}." in str(caught.value)
-    assert "adversarial" not in str(caught.value)
     assert not list(tmp_path.glob("generator_*"))
     assert saved_images(tmp_path) == kept
-
-
-def test_weights_that_are_not_finite_are_never_saved(tmp_path, monkeypatch):
-    def spoil(trainer, _):
-        if trainer.images == 5:  # the last of epoch 2; its losses are still those before
-            next(trainer.generator.module.parameters()).data[0, 0, 0, 0] = torch.inf
-
-    monkeypatch.setattr(loop, "READ_BACK_EVERY", 2)
-    with pytest.raises(job.InputError, match=r"a weight is not finite in epoch 2, step 6,"):
-        run(tmp_path, step=broken_step(5, spoil), state_minutes=0)
-    assert saved_images(tmp_path) < 6
-    assert not kept_trainings.generator_path(states_of(tmp_path), 2).exists()
+    assert kept_trainings.generator_path(states_of(tmp_path), 2).exists() == (kept >= 6)
 
 
 @pytest.mark.slow
-def test_a_signal_to_stop_saves_and_the_next_run_ends_like_an_undisturbed_one(
+def test_a_stop_saves_and_publishes_nothing_and_at_last_the_run_ends_like_an_undisturbed_one(
     undisturbed, tmp_path
 ):
-    # amid epoch 2, again in it, and in the last step of epoch 3
-    sent = {4: signal.SIGTERM, 6: signal.SIGINT, 8: signal.SIGUSR1}
+    """Signals, and another job's claim, amid epochs, in an epoch's last step, and in the last."""
+    claim = tmp_path / ".claim"
+    stops = {1: "claim", 4: signal.SIGTERM, 6: signal.SIGINT, 8: signal.SIGUSR1, 11: "claim"}
 
-    def terminated(trainer, batch):
-        if number := sent.get(trainer.images):
-            os.kill(os.getpid(), number)
+    def stopped(trainer, batch):
+        match stops.get(trainer.images):
+            case "claim":
+                claim.touch()
+            case signal.Signals() as number:
+                os.kill(os.getpid(), number)
         return Trainer.step(trainer, batch)
 
-    before = [signal.getsignal(number) for number in sent.values()]
-    for images in (5, 7, 9):
-        with pytest.raises(job.InterruptedJobError, match=f"after {images} images"):
-            run(tmp_path, step=terminated)
-    run(tmp_path, step=terminated)
+    before = [signal.getsignal(number) for number in loop.STOPPING]
+    for images, stop in stops.items():
+        told = "another job|after 3 images" if stop == "claim" else f"after {images + 1} images"
+        with pytest.raises(job.InterruptedJobError, match=told):
+            run(tmp_path, step=stopped)
+        assert saved_images(tmp_path) > images
+        assert not list(tmp_path.glob("generator_epoch*"))
+        claim.unlink(missing_ok=True)
+    run(tmp_path, step=stopped)
     assert same_results(tmp_path, undisturbed)
-    assert [signal.getsignal(number) for number in sent.values()] == before
+    assert [signal.getsignal(number) for number in loop.STOPPING] == before
 
 
 @pytest.mark.slow
@@ -311,25 +270,6 @@ def test_a_strip_that_cannot_be_written_costs_nothing_else(undisturbed, tmp_path
     run(tmp_path, strip_every=1)
     assert same_results(tmp_path, undisturbed)
     assert "strips/epoch0001.png: left out" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("images", [4, 11])  # amid training, and in its last step
-def test_a_training_that_another_one_claims_saves_and_publishes_nothing(
-    undisturbed, tmp_path, images
-):
-    def claimed(trainer, batch):
-        if trainer.images == images:
-            (tmp_path / ".claim").touch()
-        return Trainer.step(trainer, batch)
-
-    with pytest.raises(job.InterruptedJobError):
-        run(tmp_path, step=claimed)
-    assert not list(tmp_path.glob("generator_epoch*"))
-    assert saved_images(tmp_path) > images
-    (tmp_path / ".claim").unlink()
-    run(tmp_path)
-    assert same_results(tmp_path, undisturbed)
 
 
 @pytest.mark.parametrize("device, place", [("cpu", "memory"), ("cuda", "the GPU's memory")])
@@ -409,38 +349,3 @@ def test_an_epoch_visits_every_pair_once_in_an_order_of_its_own():
     first, second, again = (loop.epoch_order(50, 0, epoch).tolist() for epoch in (1, 2, 1))
     assert sorted(first) == list(range(50))
     assert first == again != second
-
-
-KILLABLE = """
-import sys, torch
-from photosketch.training import loop
-from photosketch.training.trainer import Trainer
-from support.face_batch import packed_pairs
-from support.small_training import small_config, small_run
-torch.set_num_threads(1)
-loop.READ_BACK_EVERY = 1
-trainer = Trainer(small_config(epochs=8), 0, 1, torch.device("cpu"))
-run = small_run(trainer, sys.argv[1], [2, 8], state_minutes=0)
-loop.train(trainer, packed_pairs(), run, sys.stderr)
-"""
-
-
-@pytest.mark.slow
-def test_runs_killed_at_any_moment_end_like_an_undisturbed_one(tmp_path):
-    folder, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    command = [sys.executable, "-c", KILLABLE, folder]
-
-    def states() -> set[str]:
-        return {path.name for path in folder.glob(".state/*/state-*")}
-
-    for seconds in (0.1, 0.3):
-        before = states()
-        process = subprocess.Popen(command, env=environment)
-        wait_for("new state", 120, lambda before=before: states() - before, by=process)
-        time.sleep(seconds)
-        process.kill()
-        assert process.wait() == -signal.SIGKILL
-    for each in (folder, undisturbed):  # in processes of the same kind: rounding depends on it
-        subprocess.run([*command[:-1], each], env=environment, check=True, timeout=300)
-    assert same_results(folder, undisturbed, [2, 8])

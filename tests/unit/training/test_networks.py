@@ -29,15 +29,6 @@ def discriminators():
     return build_discriminators(network_config(), 1, seed=0)
 
 
-@pytest.fixture
-def batch():
-    return face_batch()
-
-
-def parameters(network):
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
 def draw(generator, batch):
     return generator(batch.photo, batch.landmarks, batch.foreground)
 
@@ -65,17 +56,7 @@ def own_pixels(regions, name):
 )
 def test_networks_have_as_many_parameters_as_the_published_ones(build, count):
     with torch.device("meta"):
-        assert parameters(build()) == count
-
-
-def test_without_local_networks_the_generator_is_the_unet_alone(generator, batch):
-    plain = build_generator(network_config(local=False), 1, seed=0)
-    judge = build_discriminators(network_config(local=False), 1, seed=0)
-    output = draw(plain, batch)
-    assert {name.split(".")[0] for name in plain.state_dict()} == {"unet"}
-    assert parameters(plain) == parameters(generator.unet)
-    assert parameters(judge) == parameters(PatchGAN(4, NARROW))
-    assert (output.parts, output.regions) == ({}, None)
+        assert sum(parameter.numel() for parameter in build().parameters()) == count
 
 
 def test_every_part_has_networks_of_its_own(generator, discriminators):
@@ -96,7 +77,7 @@ def test_every_part_has_networks_of_its_own(generator, discriminators):
         (512, 1, "transposed", (2, 2), (62, 62), ((8, 12), (8, 12), (10, 10), (8, 14))),
     ],
 )
-def test_shapes_of_images_parts_and_logits(
+def test_images_parts_and_logits_have_their_shapes_and_parts_are_black_outside_masks(
     frame, channels, decoder, innermost, judged, judged_parts
 ):
     batch = face_batch(count=2, sketch_channels=channels, frame=frame)
@@ -117,6 +98,10 @@ def test_shapes_of_images_parts_and_logits(
     sizes = {patch.name: (patch.height * scale, patch.width * scale) for patch in PATCHES}
     for name in PARTS:
         assert output.parts[name].shape == (2, channels, *sizes.get(name, (frame, frame)))
+    for name in ("hair", "background"):
+        mask = getattr(output.regions, name).expand(-1, channels, -1, -1)
+        assert (output.parts[name][~mask] == -1).all()
+        assert (output.parts[name][mask] > -1).any()
     assert logits["frame"].shape == (2, 1, *judged)
     found = {name: tuple(logits[name].shape[-2:]) for name in PARTS}
     assert found == dict(zip(PARTS, (*judged_parts, judged, judged), strict=True))
@@ -150,7 +135,6 @@ def test_the_unet_has_its_layers_where_pix2pix_has_them(generator):
 
 @pytest.mark.parametrize(("decoder", "flat"), [("transposed", False), ("resize", True)])
 def test_only_the_resize_decoder_draws_flat_from_a_flat_image(decoder, flat):
-    torch.manual_seed(0)
     with torch.no_grad():
         drawn = UNet(1, 1, [4, 4, 4], decoder=decoder).eval()(torch.full((1, 1, 64, 64), 0.5))
     inner = drawn[..., 24:40, 24:40]  # which the padding doesn't reach
@@ -189,15 +173,10 @@ def test_weights_follow_the_seed_whatever_was_drawn_before_and_whatever_is_besid
     assert all(torch.equal(first[name], again[name]) for name in first)
     kernels = [name for name, value in first.items() if value.ndim == 4]
     assert not any(torch.equal(first[name], other[name]) for name in kernels)
+    # those of parts too have weights of their own
+    assert len({first[name].flatten()[0].item() for name in kernels}) == len(kernels)
     assert plain.keys() == {name for name in first if name.startswith(shared)}
     assert all(torch.equal(value, first[name]) for name, value in plain.items())
-
-
-def test_the_networks_of_parts_start_from_weights_of_their_own(generator, discriminators):
-    drawing = [network.downs[0][0].weight for network in generator.local.networks.values()]
-    judging = [network[0].weight for network in discriminators.parts.values()]
-    for weights in (drawing, judging):
-        assert len({weight.flatten()[0].item() for weight in weights}) == len(PARTS)
 
 
 @pytest.mark.parametrize("perturbed", ["nose", "hair"])
@@ -236,17 +215,7 @@ def test_reflection_is_torchs_own_in_values_and_gradient(margin):
     torch.testing.assert_close(*gradients)
 
 
-def test_hair_and_background_are_drawn_black_outside_their_masks(generator, batch):
-    output = draw(generator, batch)
-    for name in ("hair", "background"):
-        mask = getattr(output.regions, name)
-        assert (output.parts[name][~mask] == -1).all()
-        assert (output.parts[name][mask] > -1).any()
-
-
-def test_each_face_of_a_batch_is_cut_at_its_own_points(generator):
-    batch = face_batch(count=2)
-    batch.landmarks[1] += torch.tensor([9.0, -14.0])
+def test_each_face_of_a_batch_is_cut_at_its_own_points(generator, batch):
     inputs = batch.photo, batch.landmarks, batch.foreground
     generator.eval()
 

@@ -40,7 +40,9 @@ def test_a_batch_without_jitter_is_the_packed_frame():
 @pytest.mark.parametrize(
     ("pad_value", "frame", "jitter"), [(0, FRAME, JITTER), (255, FRAME, JITTER), (9, 512, 572)]
 )
-def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value(pad_value, frame, jitter):
+def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value_and_points_move_with_it(
+    pad_value, frame, jitter
+):
     packed = noise(frame, pad_value=pad_value)
     margin = (jitter - frame) // 2
     offsets = torch.tensor([[0, 2 * margin], [2 * margin, 0], [margin + 2, 4]])
@@ -48,7 +50,11 @@ def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value(pad_value, fram
     batch = packed.batch(torch.tensor([0, 1, 2]), offsets - margin)
 
     assert packed.frame == frame
+    assert torch.equal(batch.landmarks, packed.landmarks - (offsets - margin)[:, None])
     margins = [(margin, margin), (margin, margin)]
+    (left, top), (width, height) = packed.offset, packed.size
+    valid = np.zeros((frame + 2 * margin, frame + 2 * margin), bool)
+    valid[top + margin : top + margin + height, left + margin : left + margin + width] = True
     for sample, (x, y) in enumerate(offsets.tolist()):
         window = np.s_[y : y + frame, x : x + frame]
         for name in ("photo", "sketch"):
@@ -58,39 +64,7 @@ def test_jitter_is_a_crop_of_the_frame_padded_with_the_pad_value(pad_value, fram
             assert np.array_equal(pixels.transpose(1, 2, 0), image[window])
         parsing = np.pad(packed.parsing[sample], margins)
         assert np.array_equal(batch.parsing[sample].numpy(), parsing[window])
-
-
-def test_photo_sketch_parsing_valid_and_landmarks_move_together():
-    packed = noise()
-    x, y = packed.offset
-    points = torch.tensor([[x, y], [x + 199, y], [120, 99], [x, y + 249], [x + 199, y + 249]])
-    packed.landmarks[0] = points
-    for name in ("photo", "sketch", "parsing"):
-        getattr(packed, name)[:] = 0
-        getattr(packed, name)[0, points[:, 1], points[:, 0]] = 5
-    seen = 0
-
-    for offset in ([0, 0], [30, 30], [15, 15], [3, 28]):
-        batch = packed.batch(torch.tensor([0]), torch.tensor([offset]) - MARGIN)
-        marked = {
-            "photo": batch.photo[0].amin(0) > -1,
-            "sketch": batch.sketch[0].amin(0) > -1,
-            "parsing": batch.parsing[0] == 5,
-        }
-        points = batch.landmarks[0].long()
-        inside = ((points >= 0) & (points < FRAME)).all(dim=1)
-        expected = torch.zeros(FRAME, FRAME, dtype=torch.bool)
-        expected[points[inside, 1], points[inside, 0]] = True
-        for marks in marked.values():
-            assert torch.equal(marks, expected)
-        left, top = points[0].tolist()  # the image's corners are points 0 and 4
-        right, bottom = points[4].tolist()
-        valid = torch.zeros(FRAME, FRAME, dtype=torch.bool)
-        valid[max(top, 0) : bottom + 1, max(left, 0) : right + 1] = True
-        assert torch.equal(batch.valid[0, 0], valid)
-        seen += int(inside.sum())
-
-    assert seen > 5, "hardly a marker was inside a crop: the test shows nothing"
+        assert np.array_equal(batch.valid[sample, 0].numpy(), valid[window])
 
 
 def test_drawn_shifts_cover_every_place_of_the_crop_and_follow_the_random_state():

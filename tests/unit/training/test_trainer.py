@@ -23,6 +23,9 @@ class DoubleSet(tensors.PackedSet):
         return dataclasses.replace(batch, photo=batch.photo.double(), sketch=batch.sketch.double())
 
 
+IN_64_BITS = DoubleSet(**vars(packed_pairs()))
+
+
 def config(**changes) -> TrainConfig:
     return small_config(lr=0.0002, **changes)
 
@@ -54,23 +57,18 @@ def relative(value: torch.Tensor, expected: torch.Tensor) -> float:
 
 
 @pytest.fixture(scope="module")
-def in_64_bits():
-    return DoubleSet(**vars(packed_pairs()))
-
-
-@pytest.fixture(scope="module")
-def plain_in_64_bits(in_64_bits):
-    return trained(config(), PLAIN, 4, in_64_bits)
+def plain_in_64_bits():
+    return trained(config(), PLAIN, 4, IN_64_BITS)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("switched", ["fused_adam", "channels_last", "all"])
-def test_fast_steps_give_the_weights_of_plain_ones(in_64_bits, plain_in_64_bits, switched):
+def test_fast_steps_give_the_weights_of_plain_ones(plain_in_64_bits, switched):
     """In 64 bits, because steps of Adam blow 32-bit rounding up to some 1e-4 of the weights: where
     a gradient is nothing but rounding, Adam still moves by the learning rate."""
     switches = Switches() if switched == "all" else dataclasses.replace(PLAIN, **{switched: True})
     plain, plain_terms = plain_in_64_bits
-    fast, fast_terms = trained(config(), switches, 4, in_64_bits)
+    fast, fast_terms = trained(config(), switches, 4, IN_64_BITS)
     start = Trainer(config(), 0, 1, CPU, PLAIN)
     assert relative(weights(fast), weights(plain)) < 1e-5
     assert relative(weights(start), weights(plain)) > 1e-3

@@ -42,15 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--output", type=Path, required=True, metavar="FOLDER", help="generators, log and states")
     add("--seed", type=int, metavar="N", help="a seed of the configuration (default: the first)")
     add("--threads", type=int, metavar="N", help="CPU threads (default: all)")
-    try:
-        _train(parser.parse_args(arguments))
-    except InterruptedJobError as stop:
-        print(stop, file=sys.stderr)
-        return INTERRUPTED
-    return 0
-
-
-def _train(asked: argparse.Namespace) -> None:
+    asked = parser.parse_args(arguments)
     config = loading.load_overlays(asked.config)
     seed = config["seeds"][0] if asked.seed is None else asked.seed
     problems = [
@@ -62,13 +54,12 @@ def _train(asked: argparse.Namespace) -> None:
     problems += threads_problems(asked.threads)
     if not asked.tensors.is_file():
         problems.append(f"{asked.tensors}: is not a file; correct the path")
-    if not problems:
-        hparams = ablation_config(config, asked.ablation).hparams()
-        if asked.tensors.name != (name := training_tensors(hparams["warp"])):
-            needed = f"ablation {asked.ablation} trains on {name}; give it that file"
-            problems.append(f"{asked.tensors}: {needed}")
     if problems:
         raise InputError(problems)
+    hparams = ablation_config(config, asked.ablation).hparams()
+    if asked.tensors.name != (needed := training_tensors(hparams["warp"])):
+        fault = f"ablation {asked.ablation} trains on {needed}; give it that file"
+        raise InputError([f"{asked.tensors}: {fault}"])
     import torch  # here, because it takes seconds
 
     from photosketch.training import loop
@@ -76,19 +67,24 @@ def _train(asked: argparse.Namespace) -> None:
     if asked.threads:
         torch.set_num_threads(asked.threads)
     device = devices.acquire_device(sys.stderr, config["device"], config["gpu_slots"])
-    with sole_writer(asked.output, sys.stderr):
-        loop.train_packed(
-            asked.tensors,
-            asked.output,
-            ablation=asked.ablation,
-            seed=seed,
-            config=config,
-            hparams=hparams,
-            code=code_version("train.py"),
-            device=device,
-            page_command="snakemake annotate --cores 1",
-            console=sys.stderr,
-        )
+    try:
+        with sole_writer(asked.output, sys.stderr):
+            loop.train_packed(
+                asked.tensors,
+                asked.output,
+                ablation=asked.ablation,
+                seed=seed,
+                config=config,
+                hparams=hparams,
+                code=code_version("train.py"),
+                device=device,
+                page_command="snakemake annotate --cores 1",
+                console=sys.stderr,
+            )
+    except InterruptedJobError as stop:
+        print(stop, file=sys.stderr)
+        return INTERRUPTED
+    return 0
 
 
 if __name__ == "__main__":

@@ -36,8 +36,7 @@ Weights = dict[str, torch.Tensor]
 
 
 def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
-    """Write `state` (with its count of `images`), then drop all but the newest `states`: two, so
-    that a damaged state has a predecessor, or one on request."""
+    """Write `state` (with its count of `images`), then drop all but the newest `states`."""
     path = folder / f"state-{state['images']:012d}.bin"
     with job.write_atomically(path) as temporary:
         torch.save(state, temporary)
@@ -49,8 +48,7 @@ def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:
-    """The newest undamaged state, on the CPU; None to start afresh. A damaged file is named and
-    removed, and its predecessor is used."""
+    """The newest undamaged state, on the CPU, or None. A damaged file is named and removed."""
     job.remove_hidden_files(folder)
     for path in sorted(folder.glob("state-*.bin"), reverse=True):
         with intact(path, "train"):
@@ -73,11 +71,9 @@ def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
     """The state dict and the metadata of a generator file. Weights stored as float16 become
     float32. Raises InputError if the file is damaged."""
     weights, about = read_tensors(path, "train")
-    widened = {
-        name: value.float() if value.dtype == torch.float16 else value
-        for name, value in weights.items()
-    }
-    return widened, about
+    for name, value in weights.items():
+        weights[name] = value.float() if value.dtype == torch.float16 else value
+    return weights, about
 
 
 def publish(source: Path, target: Path) -> None:
@@ -91,8 +87,8 @@ def publish(source: Path, target: Path) -> None:
 
 
 def copied(value: Any, to_host: bool = False) -> Any:
-    """A nested state of dicts, lists and builtins with copies of its tensors on their device. With
-    `to_host` tensors are copied to host memory, unless they are there already."""
+    """A nested state of dicts, lists and builtins, with copies of its tensors on their device; with
+    `to_host` in host memory, where tensors that are there already are not copied."""
     if isinstance(value, torch.Tensor):
         return value.detach().cpu() if to_host else value.detach().clone()
     if isinstance(value, dict):
@@ -124,9 +120,8 @@ class Saver:
         self._pending: Future[None] | None = None
 
     def save(self, state: dict[str, Any], due: tuple[int, dict[str, Any]] | None = None) -> None:
-        """Copy `state` and start writing it, after the previous save has ended. With `due`, an
-        epoch and its metadata, the generator in the state is written too. Raises InputError if the
-        previous save failed."""
+        """Copy `state` and start writing it, after the previous save has ended; with `due`, an
+        epoch and its metadata, the generator in it too. Raises InputError as `wait` does."""
         self.wait()
         copy, ready = copied(state), None
         device = next((value.device for _, value in leaves(copy) if value.is_cuda), None)
@@ -142,8 +137,8 @@ class Saver:
 
     def wait(self) -> None:
         """Wait until the save is on disk. Raises InputError if it cannot be written."""
-        pending, self._pending = self._pending, None
-        if pending is not None:
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
             pending.result()
 
     def __enter__(self) -> Self:
@@ -151,11 +146,9 @@ class Saver:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Finish the save in progress. Its own error must not hide an error of the block."""
-        try:
-            if kind is None:
-                self.wait()
-        finally:
-            self._thread.shutdown(wait=True)
+        self._thread.shutdown(wait=True)
+        if kind is None:
+            self.wait()
 
     def _write(
         self,
@@ -175,13 +168,12 @@ class Saver:
             save_state(self.folder, state, self.states)
         except (OSError, RuntimeError, SafetensorError, job.InputError) as error:
             free = job.size_in_words(shutil.disk_usage(self.folder).free)
-            raise job.InputError(
-                [
-                    f"{self.folder}: the state after {state['images']} images cannot be written "
-                    f"({error}); {free} are free there. The previous state is kept: make room, or "
-                    "set train.keep to last, and run again"
-                ]
-            ) from error
+            problem = (
+                f"{self.folder}: the state after {state['images']} images cannot be written "
+                f"({error}); {free} are free there. The previous state is kept: make room, or set "
+                "train.keep to last, and run again"
+            )
+            raise job.InputError([problem]) from error
 
 
 def check_space(folder: Path, needed: int) -> None:
@@ -189,11 +181,9 @@ def check_space(folder: Path, needed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise job.InputError(
-            [
-                f"{folder}: the run will write {job.size_in_words(needed)} more, but only "
-                f"{job.size_in_words(free)} are free there; make room (make clean-replaced), "
-                "evaluate fewer epochs (evaluation.epochs), or keep one state instead of two "
-                "(train.keep: last)"
-            ]
+        problem = (
+            f"{folder}: the run will write {job.size_in_words(needed)} more, but only "
+            f"{job.size_in_words(free)} are free there; make room (make clean-replaced), evaluate "
+            "fewer epochs (evaluation.epochs), or keep one state instead of two (train.keep: last)"
         )
+        raise job.InputError([problem])

@@ -26,8 +26,7 @@ def load_generator(
     path: Path | str, device: torch.device, expected: Mapping[str, Any] | None = None
 ) -> networks.Generator:
     """The generator of a checkpoint, built from its metadata. Raises InputError if they are not the
-    `expected` ones (hparams, seed, epoch, training_set_sha256), for example because the file of
-    another run was copied here."""
+    `expected` ones (hparams, seed, epoch, training_set_sha256)."""
     weights, about = checkpoint.read_generator(path)
     if expected:
         found, wanted = (
@@ -65,8 +64,7 @@ def draw(
     network = networks.as_at_test_time(generator, random)
     if statistics == "running":
         network.eval()
-    left, top = data.offset
-    width, height = data.size
+    (left, top), (width, height) = data.offset, data.size
     sketches = np.empty((len(data), height, width), np.uint8)
     for index, (subset, name) in enumerate(zip(data.subset, data.ids, strict=True)):
         random.manual_seed(derive_seed(seed, "dropout", epoch, subset, name))

@@ -170,14 +170,11 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, st
 
 def set_aside(results: Path) -> dict[Path, int]:
     """The paths beside the states in use in results/{run}, with their sizes in bytes."""
-    found = {}
-    for states in results.glob("train/*/*/.state"):
-        in_use = folders(states.parent)[:1]
-        for path in states.iterdir():
-            if path not in in_use:
-                files = path.rglob("*") if path.is_dir() else [path]
-                found[path] = sum(file.stat().st_size for file in files if file.is_file())
-    return found
+    return {
+        path: sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+        for states in results.glob("train/*/*/.state")
+        for path in {*states.iterdir()} - {*folders(states.parent)[:1]}
+    }
 
 
 def main(results: Path) -> None:

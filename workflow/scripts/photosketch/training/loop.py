@@ -39,8 +39,11 @@ STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 @dataclass(frozen=True)
 class Run:
-    """The results that a training has to produce."""
+    """A fresh trainer, and the results that it has to produce."""
 
+    trainer: Trainer
+    data: tensors.PackedSet
+    console: TextIO
     name: str  # in messages
     folder: Path  # of generators, log and strips
     due: list[int]  # the epochs whose generators are wanted
@@ -85,6 +88,9 @@ def train_packed(
         check_faces(data, ablation, aligned=aligned, page_command=page_command)
     about = describe_run(data, data_sha256, config, ablation, code)
     run = Run(
+        Trainer(train_config, seed, data.sketch_channels, device),
+        data,
+        console,
         name=f"{ablation}, seed {seed}",
         folder=folder,
         due=evaluated_epochs(config),
@@ -92,7 +98,7 @@ def train_packed(
         settings=RunSettings.from_config(config["train"]),
         about=about,
     )
-    train(Trainer(train_config, seed, data.sketch_channels, device), data, run, console, watch)
+    train(run, watch)
 
 
 def check_room(packed: Path, device: torch.device, console: TextIO) -> None:
@@ -100,17 +106,15 @@ def check_room(packed: Path, device: torch.device, console: TextIO) -> None:
     on_gpu = device.type == "cuda"
     place = "the GPU's memory" if on_gpu else "memory"
     free = torch.cuda.mem_get_info(device)[0] if on_gpu else psutil.virtual_memory().available
-    size = packed.stat().st_size
-    words = job.size_in_words(size)
+    words = job.size_in_words(packed.stat().st_size)
     job.say(f"training set: {words}, kept in {place}", console)
-    if size > free:
-        raise job.InputError(
-            [
-                f"{packed}: the training set of {words} does not fit into {place}, of which "
-                f"{job.size_in_words(free)} are free; train on fewer pairs (dataset.pairs)"
-                f"{', or device: cpu' if on_gpu else ''}, or give the job more memory"
-            ]
+    if packed.stat().st_size > free:
+        problem = (
+            f"{packed}: the training set of {words} does not fit into {place}, of which "
+            f"{job.size_in_words(free)} are free; train on fewer pairs (dataset.pairs)"
+            f"{', or device: cpu' if on_gpu else ''}, or give the job more memory"
         )
+        raise job.InputError([problem])
 
 
 def check_faces(
@@ -155,31 +159,24 @@ def describe_run(
     }
 
 
-def train(
-    trainer: Trainer,
-    data: tensors.PackedSet,
-    run: Run,
-    console: TextIO,
-    watch: "type[Live] | None" = None,
-) -> None:
+def train(run: Run, watch: "type[Live] | None" = None) -> None:
     """Train until every due epoch has its generator in the folder of states, then publish them.
 
-    Takes a fresh trainer and resumes from the saved state, if there is one. A training with another
-    fingerprint is set aside, and the console says so. Writes to the run's folder
-    generator_epoch{epoch}.safetensors for each due epoch and train_log.csv (one row per epoch: mean
-    of each unweighted term, no timings, so that equal runs give equal files); `watch` writes event
-    files and strips there.
+    Resumes from the saved state, if there is one. A training with another fingerprint is set aside,
+    and the console says so. Writes to the run's folder generator_epoch{epoch}.safetensors for each
+    due epoch and train_log.csv (one row per epoch: mean of each unweighted term, no timings, so
+    that equal runs give equal files); `watch` writes event files and strips there.
 
     Raises InputError if a loss or weight is not finite, or memory or disk are too small, and
     InterruptedJobError after a signal of STOPPING, or if another process claims the folder
     (`sole_writer`): the state is saved, and nothing is published.
     """
-    config, pairs = trainer.config, len(data)
+    trainer, config, pairs = run.trainer, run.trainer.config, len(run.data)
     states, lines = kept_trainings.open_folder(
         run.folder, run.training, run.due, pairs, run.settings.keep_replaced
     )
     for line in lines:
-        job.say(f"{run.name}: {line}", console)
+        job.say(f"{run.name}: {line}", run.console)
     with (
         deterministic_algorithms(),
         lack_of_memory_explained(config, trainer.device),
@@ -192,7 +189,7 @@ def train(
             print(f"resuming after epoch {done} and {seen} images, {trainer.images} images in all")
         job.remove_hidden_files(run.folder / "strips")
         if trainer.images < config.epochs * pairs:
-            _train_epochs(trainer, data, run, console, watch, saver, stop)
+            _train_epochs(run, watch, saver, stop)
     # The other job may want other hyper-parameters; it finds this training in .state.
     if job.is_claimed(run.folder):
         raise job.InterruptedJobError(f"{run.name}: another job waits to go on with this training")
@@ -223,27 +220,18 @@ def _stop_requests() -> Iterator[threading.Event]:
 
 
 class Step(NamedTuple):
-    """A finished step: its epoch, the images seen after it, the pairs [B] it trained on, and its
-    terms [T] on the device."""
+    """A finished step."""
 
-    epoch: int
-    images: int
-    indices: Tensor
-    terms: Tensor
+    images: int  # seen after it
+    indices: Tensor  # [B], the pairs it trained on
+    terms: Tensor  # [T], on the device
 
 
 def _train_epochs(
-    trainer: Trainer,
-    data: tensors.PackedSet,
-    run: Run,
-    console: TextIO,
-    watch: "type[Live] | None",
-    saver: checkpoint.Saver,
-    stop: threading.Event,
+    run: Run, watch: "type[Live] | None", saver: checkpoint.Saver, stop: threading.Event
 ) -> None:
     """Train from the trainer's position to the last epoch."""
-    config, pairs = trainer.config, len(data)
-    first, total = trainer.images // pairs + 1, config.epochs * pairs
+    trainer, config, pairs = run.trainer, run.trainer.config, len(run.data)
     # what the rest of the run adds to the disk: generators, and states with one in writing
     states = (run.settings.states + 1) * trainer.bytes_of_state()
     present = sum(path.stat().st_size for path in saver.folder.glob("state-*.bin"))
@@ -259,7 +247,7 @@ def _train_epochs(
         """Save the state, and the generator of a completed epoch if it is due; stop if asked to."""
         nonlocal saved_at
         if not trainer.is_finite():  # such a state is never saved
-            raise _not_finite("a weight", latest, trainer, data, run.name)
+            raise _not_finite(run, "a weight", latest)
         due = None
         if completed_epoch in run.due:
             due = completed_epoch, {**trainer.about(), **run.about, "epoch": completed_epoch}
@@ -268,20 +256,21 @@ def _train_epochs(
         run.training.seconds += time.monotonic() - saved_at
         run.training.write(saver.folder)
         saved_at = time.monotonic()
-        if stop.is_set() and trainer.images < total:
+        if stop.is_set() and trainer.images < config.epochs * pairs:
             saver.wait()
             raise job.InterruptedJobError(
                 f"{run.name}: told to stop after {trainer.images} images, which are saved; run "
                 "again to go on from there"
             )
 
+    first, total = trainer.images // pairs + 1, config.epochs * pairs
     part = f"epoch {first}/{config.epochs}"
     watching: contextlib.AbstractContextManager[Live | None] = (
         watch(run.folder, run.name, trainer.images) if watch else contextlib.nullcontext()
     )
     with (
         watching as live,
-        Bar(run.name, total, console, done=trainer.images, part=part, delay=0) as bar,
+        Bar(run.name, total, run.console, done=trainer.images, part=part, delay=0) as bar,
     ):
         steps: list[Step] = []  # whose terms are on the device, to be read back together
         for epoch in range(first, config.epochs + 1):
@@ -290,14 +279,14 @@ def _train_epochs(
             trainer.set_learning_rate(rate)
             order = epoch_order(pairs, trainer.seed, epoch).to(trainer.device)
             for indices in order[trainer.images % pairs :].split(config.batch_size):
-                terms = trainer.advance(data, indices).clone()
-                latest = Step(epoch, trainer.images, indices, terms)
-                steps.append(latest)
+                terms = trainer.advance(run.data, indices).clone()
+                steps.append(Step(trainer.images, indices, terms))
                 bar.update(len(indices))
                 epoch_ends = trainer.images % pairs == 0
                 if not (len(steps) == READ_BACK_EVERY or epoch_ends or stop.is_set()):
                     continue
-                count, sums = _read_back(steps, trainer, data, run.name)
+                count, sums = _read_back(run, steps)
+                latest = steps[-1]
                 steps.clear()
                 if live:
                     values = {"epoch": epoch, "learning_rate": rate}
@@ -307,13 +296,12 @@ def _train_epochs(
                 saver.poll()
                 if save_is_needed() and not epoch_ends:
                     save(latest)
-            trainer.log.append(
-                {"epoch": epoch, "images": trainer.images, "lr": rate, **trainer.totals}
-            )
+            row = {"epoch": epoch, "images": trainer.images, "lr": rate, **trainer.totals}
+            trainer.log.append(row)
             print(f"epoch {epoch}: " + ", ".join(f"{k} {v:.4f}" for k, v in trainer.totals.items()))
             trainer.totals = {}
             if live and run.settings.strip_every and epoch % run.settings.strip_every == 0:
-                live.strip(epoch, trainer, data)
+                live.strip(epoch, trainer, run.data)
             if epoch in run.due or epoch == config.epochs or save_is_needed():
                 save(latest, epoch)
 
@@ -330,37 +318,33 @@ def learning_rate(config: TrainConfig, epoch: int) -> float:
     return config.lr * min(1.0, remaining / (config.lr_decay_epochs + 1))
 
 
-def _read_back(
-    steps: Sequence[Step], trainer: Trainer, data: tensors.PackedSet, name: str
-) -> tuple[int, dict[str, float]]:
+def _read_back(run: Run, steps: Sequence[Step]) -> tuple[int, dict[str, float]]:
     """Wait for the device and add the terms of steps to the epoch's totals. Returns the number of
     images in the steps, and the sum of each term over these images. Raises InputError with the
     first step that has a term that is not finite."""
-    seen, sums = 0, dict.fromkeys(trainer.terms, 0.0)
+    trainer, seen, sums = run.trainer, 0, dict.fromkeys(run.trainer.terms, 0.0)
     rows = torch.stack([step.terms for step in steps]).tolist()
     for step, row in zip(steps, rows, strict=True):
         terms = dict(zip(trainer.terms, row, strict=True))
         if broken := [term for term, value in terms.items() if not math.isfinite(value)]:
-            raise _not_finite(", ".join(broken), step, trainer, data, name)
+            raise _not_finite(run, ", ".join(broken), step)
         size = len(step.indices)
         seen += size
         for term, value in terms.items():
-            trainer.totals[term] = trainer.totals.get(term, 0.0) + value * size / len(data)
+            trainer.totals[term] = trainer.totals.get(term, 0.0) + value * size / len(run.data)
             sums[term] += value * size
     return seen, sums
 
 
-def _not_finite(
-    what: str, step: Step, trainer: Trainer, data: tensors.PackedSet, name: str
-) -> job.InputError:
-    batch = [f"{data.subset[i]}/{data.ids[i]}" for i in step.indices.tolist()]
-    size, before = trainer.config.batch_size, step.epoch - 1
-    within = step.images - before * len(data)
-    count = before * math.ceil(len(data) / size) + math.ceil(within / size)
-    return job.InputError(
-        [
-            f"{name}: {what} is not finite in epoch {step.epoch}, step {count}, which ends at "
-            f"image {step.images} and trained on {', '.join(batch)}. The last good state is kept; "
-            "lower train.lr or the term's weight, or look at these images"
-        ]
+def _not_finite(run: Run, what: str, step: Step) -> job.InputError:
+    batch = [f"{run.data.subset[i]}/{run.data.ids[i]}" for i in step.indices.tolist()]
+    size, pairs = run.trainer.config.batch_size, len(run.data)
+    epoch = math.ceil(step.images / pairs)
+    before = (epoch - 1) * pairs  # images of earlier epochs
+    count = (epoch - 1) * math.ceil(pairs / size) + math.ceil((step.images - before) / size)
+    problem = (
+        f"{run.name}: {what} is not finite in epoch {epoch}, step {count}, which ends at image "
+        f"{step.images} and trained on {', '.join(batch)}. The last good state is kept; lower "
+        "train.lr or the term's weight, or look at these images"
     )
+    return job.InputError([problem])

@@ -5,7 +5,7 @@ report that the experiment follows (Li Xiang, 2019 summary, HDUMIL-Gao-Group/Rep
 depends on the packed file (`packed`, `tensors`), but not on this code.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from photosketch.data.array_types import Points
 from photosketch.data.pairs import Pair, read_image
 from photosketch.data.storage import Streamed
 from photosketch.jobs.job import InputError
-from photosketch.landmarks.table import read_landmarks, stack_points
+from photosketch.landmarks.table import read_landmarks, stack_points, without_points
 from photosketch.parsing.labels import read_photo_labels
 from photosketch.training.samples import ids_and_subsets
 
@@ -53,44 +53,35 @@ def pack(
     labels = {subset: read_photo_labels(path) for subset, path in parsing_files.items()}
     problems = []
     for pair in pairs:
-        table, label = tables[pair.subset], labels[pair.subset].get(pair.id)
-        faults = {}
-        if not ((table["modality"] == "photo") & (table["id"] == pair.id)).any():
-            faults[landmark_files[pair.subset]] = "no points"
+        faults, label = [], labels[pair.subset].get(pair.id)
+        if without_points([pair], tables[pair.subset], "photo"):
+            faults.append(f"{landmark_files[pair.subset]}: no points")
         if label is None or label.shape != (pair.height, pair.width):
-            faults[parsing_files[pair.subset]] = f"no label map {pair.width}x{pair.height}"
+            faults.append(f"{parsing_files[pair.subset]}: no label map {pair.width}x{pair.height}")
         problems += [
-            f"{path}: {fault} for the photo of {pair.subset} {pair.id}; delete it: it is written "
-            "again"
-            for path, fault in faults.items()
+            f"{fault} for the photo of {pair.subset} {pair.id}; delete it: it is written again"
+            for fault in faults
         ]
     if problems:
         raise InputError(problems)
     size = pairs[0].width, pairs[0].height  # dataset.size, which fits the frame
     assert max(size) <= frame and all((pair.width, pair.height) == size for pair in pairs)
-    frames = len(pairs), frame, frame
 
-    def photos() -> Iterator[np.ndarray]:
-        for pair in pairs:
-            yield framed(read_image(pair, "photo"), frame, pad_value)
+    def streamed(picture: Callable[[Pair], np.ndarray], fill: int, *channels: int) -> Streamed:
+        shape = (len(pairs), frame, frame, *channels)
+        return Streamed(shape, lambda: (framed(picture(pair), frame, fill) for pair in pairs))
 
-    def sketches() -> Iterator[np.ndarray]:
-        for pair in pairs:
-            pixels = read_image(pair, "sketch", colour=sketch_channels == 3)
-            yield framed(pixels.reshape(*pixels.shape[:2], -1), frame, pad_value)
-
-    def label_maps() -> Iterator[np.ndarray]:
-        for pair in pairs:
-            yield framed(labels[pair.subset][pair.id], frame, 0)
+    def sketch(pair: Pair) -> np.ndarray:
+        return np.atleast_3d(read_image(pair, "sketch", colour=sketch_channels == 3))
 
     ids, subset = ids_and_subsets(pairs)
     return {
         "ids": ids,
         "subset": subset,
-        "photo": Streamed((*frames, 3), photos),
-        "sketch": Streamed((*frames, sketch_channels), sketches),
+        "photo": streamed(lambda pair: read_image(pair, "photo"), pad_value, 3),
+        "sketch": streamed(sketch, pad_value, sketch_channels),
         "landmarks": in_frame(stack_points(pairs, tables, "photo"), size, frame),
-        "parsing": Streamed(frames, label_maps),
+        "parsing": streamed(lambda pair: labels[pair.subset][pair.id], 0),
         "size": np.array(size),
         "offset": np.array(offset(size, frame)),
         "pad_value": np.array(pad_value),

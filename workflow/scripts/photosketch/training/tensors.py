@@ -85,8 +85,7 @@ class PackedSet:
             mirrored = torch.stack([mirrored[:, point] for point in MIRRORED_POINTS], dim=1)
             landmarks = torch.where(flips[:, None, None], mirrored, landmarks)
 
-        x, y = self.offset
-        width, height = self.size
+        (x, y), (width, height) = self.offset, self.size
         valid = _within(rows, y, y + height)[:, :, None] & _within(columns, x, x + width)[:, None]
         return Batch(
             photo=_normalise(_window(self.photo, indices, rows, columns, self.pad_value)),
@@ -124,8 +123,7 @@ def sample_jitter(batch_size: int, jitter: int, frame: int, device: torch.device
 
 def sample_flips(batch_size: int, flip: bool, device: torch.device) -> Tensor | None:
     """Which frames are mirrored, bool [B], each with probability 1/2, from torch's random state;
-    None without `flip`. Call `sample_jitter` first: so its numbers are the same with and without.
-    """
+    None without `flip`. Call it after `sample_jitter`, whose numbers are then the same without."""
     return torch.rand(batch_size, device=device) < 0.5 if flip else None
 
 

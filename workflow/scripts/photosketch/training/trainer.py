@@ -8,18 +8,16 @@ seen. So a resumed run continues the same stream, with a CUDA graph or without.
 import contextlib
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from photosketch.configuration.settings import FRAMES, TrainConfig
 from photosketch.jobs.job import InputError
 from photosketch.training import checkpoint, losses, networks, tensors
 from photosketch.training.cuda_graph import RecordedStep
 from photosketch.training.determinism import derive_seed
-
-Module = TypeVar("Module", bound=torch.nn.Module)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,13 +38,13 @@ def fastest(device: torch.device) -> Switches:
     return Switches(channels_last=device.type == "cuda")
 
 
-class Network(Generic[Module]):
+class Network:
     """A network on the device, and Adam for its weights."""
 
     def __init__(
-        self, module: Module, config: TrainConfig, device: torch.device, switches: Switches
+        self, module: nn.Module, config: TrainConfig, device: torch.device, switches: Switches
     ) -> None:
-        self.module = module.to(device)
+        self.module: Any = module.to(device)
         if switches.channels_last:
             self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         recorded = switches.graph and device.type == "cuda"
@@ -112,10 +110,7 @@ class Trainer:
             discriminators = networks.build_discriminators(config, sketch_channels, seed)
             self.generator = Network(generator, config, device, self.switches)
             self.discriminators = Network(discriminators, config, device, self.switches)
-        self.networks: dict[str, Network[Any]] = {
-            "generator": self.generator,
-            "discriminators": self.discriminators,
-        }
+        self.networks = {"generator": self.generator, "discriminators": self.discriminators}
         self.images = 0  # seen so far: the clock of the run
         self.totals: dict[str, float] = {}  # of each term in the epoch under way
         self.log: list[dict[str, Any]] = []  # one row per epoch
