@@ -4,11 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
 from photosketch.data.pairs import MODALITIES, Pair
 from photosketch.landmarks.table import COLUMNS
+from photosketch.parsing.labels import Parsings
 from support.faces.pair import DemoPair
 
 
@@ -33,3 +35,9 @@ def true_points(ids: Sequence[str], drawn: Sequence[DemoPair]) -> pd.DataFrame:
         for modality in MODALITIES
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def true_parsings(ids: Sequence[str], drawn: Sequence[DemoPair]) -> Parsings:
+    """The true label maps of the drawn pairs."""
+    stacks = (np.stack([getattr(pair, f"{m}_labels") for pair in drawn]) for m in MODALITIES)
+    return Parsings(tuple(ids), *stacks)
