@@ -13,27 +13,21 @@ from support import small_parser
 from support.problems import problems_of
 from support.small_parser import COLOURS, POINTS, face, load
 
-
-@pytest.mark.skipif(cv2.cuda.getCudaEnabledDeviceCount() > 0, reason="OpenCV has a GPU here")
-def test_without_a_gpu_the_network_runs_on_the_cpu_and_the_log_says_so(weights, capsys):
-    assert load(weights).device == "cpu"
-    assert f"{weights}: OpenCV {cv2.__version__} runs the network on cpu" in capsys.readouterr().out
-
-
 # The other engine knows no GPU.
 ON_GPU = [{"engine": cv2.dnn.ENGINE_CLASSIC}, cv2.dnn.DNN_BACKEND_CUDA, cv2.dnn.DNN_TARGET_CUDA]
 
 
 @pytest.mark.parametrize(
-    ("targets", "refuses", "device", "asked_first", "told"),
+    ("gpus", "targets", "refuses", "device", "asked_first", "told"),
     [
-        (ON_GPU[2:], False, "cuda", ON_GPU, ""),
-        (ON_GPU[2:], True, "cpu", ON_GPU, "the GPU does not run the network"),
-        ((), True, "cpu", [{}], ""),  # OpenCV was not built for it
+        (1, ON_GPU[2:], False, "cuda", ON_GPU, ""),
+        (1, ON_GPU[2:], True, "cpu", ON_GPU, "the GPU does not run the network"),
+        (1, (), True, "cpu", [{}], ""),  # OpenCV was not built for it
+        (0, ON_GPU[2:], True, "cpu", [{}], ""),
     ],
 )
-def test_a_gpu_that_opencv_can_use_is_used_and_another_left(
-    weights, monkeypatch, capsys, targets, refuses, device, asked_first, told
+def test_a_gpu_that_opencv_can_use_is_used_and_another_left_and_the_log_says_so(
+    weights, monkeypatch, capsys, gpus, targets, refuses, device, asked_first, told
 ):
     asked, read = [], cv2.dnn.readNetFromONNX
 
@@ -49,13 +43,14 @@ def test_a_gpu_that_opencv_can_use_is_used_and_another_left(
         choose = {f"setPreferable{what}": chosen.append for what in ("Backend", "Target")}
         return SimpleNamespace(setInput=network.setInput, forward=forward, **choose)
 
-    monkeypatch.setattr(cv2.cuda, "getCudaEnabledDeviceCount", lambda: 1)
+    monkeypatch.setattr(cv2.cuda, "getCudaEnabledDeviceCount", lambda: gpus)
     monkeypatch.setattr(cv2.dnn, "getAvailableTargets", lambda backend: targets)
     monkeypatch.setattr(cv2.dnn, "readNetFromONNX", reader)
     assert load(weights).device == device
     assert asked[0] == asked_first
     out = capsys.readouterr().out
-    assert f"runs the network on {device}" in out and told in out
+    assert f"{weights}: OpenCV {cv2.__version__} runs the network on {device}" in out
+    assert told in out
     assert ("a layer is not implemented" in out) == bool(told)
 
 

@@ -66,8 +66,8 @@ def test_known_maps_are_found_to_a_pixel(deformation, pairs, most):
 @pytest.mark.slow
 def test_the_largest_deformations_are_found_to_a_pixel_where_neck_and_clothes_move_far():
     low = np.arange(SHAPE[0])[:, None] > 205
-    assert np.mean([error(seed) for seed in range(905, 910)]) <= 1.0
-    assert np.mean([error(seed, where=low) for seed in range(905, 910)]) <= 2.8
+    assert np.mean([error(seed) for seed in range(905, 908)]) <= 1.0
+    assert np.mean([error(seed, where=low) for seed in range(905, 908)]) <= 2.8
 
 
 @pytest.mark.slow

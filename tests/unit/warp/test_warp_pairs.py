@@ -124,7 +124,7 @@ def steady_points(images):
 
 @pytest.mark.slow
 def test_real_sketches_come_onto_their_photos_without_folds_or_blur(cufs):
-    listed = index_pairs(cufs / "pairs.tsv", (200, 250))[::16]
+    listed = index_pairs(cufs / "pairs.tsv", (200, 250))[::32]
     table = detection.detect_pairs(listed, "cpu")
     parsers = parse_segmentation, parse_segmentation
     given = listed, table, parse_pairs(listed, table), "face", *parsers
