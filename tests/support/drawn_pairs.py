@@ -10,6 +10,7 @@ from PIL import Image
 
 from photosketch.data.pairs import MODALITIES, Pair
 from photosketch.landmarks.table import COLUMNS
+from photosketch.parsing.labels import Parsings
 from support.faces.pair import DemoPair
 
 
@@ -44,3 +45,9 @@ def landmark_table(
     """The landmark table of points, given by id and modality."""
     rows = [(*image, *np.ravel(own).tolist(), score, source) for image, own in points.items()]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def true_parsings(ids: Sequence[str], drawn: Sequence[DemoPair]) -> Parsings:
+    """The true label maps of the drawn pairs."""
+    stacks = (np.stack([getattr(pair, f"{m}_labels") for pair in drawn]) for m in MODALITIES)
+    return Parsings(tuple(ids), *stacks)

@@ -14,7 +14,6 @@ from support.faces.dataset import FADED, PAIRS, demo_pair, write_pair
 from support.faces.looks import LOOKS, PENCIL
 from support.faces.pair import draw_pair
 from support.faces.people import COLLARS, HAIR_STYLES
-from support.sides import view
 
 CUFS_EYES = np.array([[75.3, 126.0], [126.0, 126.0]])
 SAMPLE = {"pencil": (0, 2, 3, 8, 9), "charcoal": (0, 2), "sanguine": (0, 5, 12)}  # positions
@@ -111,7 +110,7 @@ def shaken(image):
 @pytest.mark.parametrize("modality", MODALITIES)
 def test_labels_agree_with_points(pairs, modality):
     for pair in pairs:
-        _, points, labels = view(pair, modality)
+        _, points, labels = pair.view(modality)
         np.testing.assert_allclose(points[:2], CUFS_EYES, atol=1.5)
         assert set(np.unique(labels)) == set(range(len(CLASSES)))
         columns, rows = np.rint(points[:3]).astype(int).T
@@ -172,8 +171,8 @@ def test_moving_the_mouth_moves_pixels_label_and_points():
     rest = draw_pair(0, PENCIL, deformation=0.0)
     moved = draw_pair(0, PENCIL, deformation=0.0, mouth_shift=(2.0, 4.0))
     for modality in MODALITIES:
-        before, points, labels = view(rest, modality)
-        after, new_points, new_labels = view(moved, modality)
+        before, points, labels = rest.view(modality)
+        after, new_points, new_labels = moved.view(modality)
         np.testing.assert_allclose(new_points - points, [[0, 0]] * 3 + [[2, 4]] * 2, atol=1e-4)
         shifted = np.roll(labels == MOUTH, (4, 2), axis=(0, 1))
         np.testing.assert_array_equal(new_labels == MOUTH, shifted)

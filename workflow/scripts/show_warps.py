@@ -10,12 +10,13 @@ from photosketch.warp.montage import warp_montage
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
     files, subset = snakemake.input, snakemake.wildcards.subset
     listed = pairs.read_pairs(files.manifest, snakemake.config, subset)
+    ids = [pair.id for pair in listed]
     montage = warp_montage(
         subset,
         snakemake.wildcards.mode,
         listed,
-        read_parsings(files.parsing),
-        read_warped(files.arrays),
-        read_scores(files.scores, [pair.id for pair in listed]),
+        read_parsings(files.parsing, ids),
+        read_warped(files.arrays, ids),
+        read_scores(files.scores, ids),
     )
     contact_sheet.save(montage, snakemake.output[0])

@@ -24,7 +24,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     warped, scores = warp_pairs(
         listed,
         read_landmarks(files.landmarks),
-        read_parsings(files.parsing),
+        read_parsings(files.parsing, [pair.id for pair in listed]),
         hp["mode"],
         parse=parse,
         parse_fallback=parse_segmentation,

@@ -34,6 +34,12 @@ class DemoPair:
     sketch_labels: Image
     map: Array
 
+    def view(self, modality: str) -> tuple[Image, Array, Image]:
+        """Image, landmarks and labels of the photo or of the sketch."""
+        fields = modality, f"{modality}_landmarks", f"{modality}_labels"
+        image, points, labels = (getattr(self, field) for field in fields)
+        return image, points, labels
+
 
 @lru_cache(maxsize=64)
 @threadpool_limits.wrap(limits=1, user_api="blas")  # its sums depend on the number

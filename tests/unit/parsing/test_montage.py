@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import ImageChops
 
-from photosketch.data.pairs import MODALITIES
 from photosketch.figures import contact_sheet
 from photosketch.parsing import montage
 from photosketch.parsing.labels import (
@@ -20,7 +19,7 @@ from photosketch.parsing.labels import (
     Parsings,
 )
 from photosketch.parsing.montage import Doubt, doubt_of, labelled, parsing_montage
-from support.drawn_pairs import on_disk, true_points
+from support.drawn_pairs import on_disk, true_parsings, true_points
 from support.faces.looks import PENCIL
 from support.faces.pair import draw_pair
 
@@ -40,10 +39,8 @@ def test_labels_tint_a_sketch_and_leave_the_background():
 def subset(tmp_path_factory):
     """Four pairs, their label maps in another order, and their points."""
     drawn = [draw_pair(seed, PENCIL) for seed in range(4)]
-    labels = [np.stack([getattr(p, f"{m}_labels") for p in drawn]) for m in MODALITIES]
     pairs = on_disk(tmp_path_factory.mktemp("pairs"), "pencil", "abcd", drawn)
-    parsings = Parsings(tuple("dcba"), *(maps[::-1] for maps in labels))
-    return pairs, parsings, true_points("abcd", drawn)
+    return pairs, true_parsings("dcba", drawn[::-1]), true_points("abcd", drawn)
 
 
 def test_a_montage_shows_every_pair_four_times_and_the_legend(subset):
@@ -59,10 +56,9 @@ def test_a_montage_shows_every_pair_four_times_and_the_legend(subset):
 
 def captions(monkeypatch, pairs, parsings, table):
     """The names and remarks of a montage's pairs, in order."""
-    told = []
-    monkeypatch.setattr(contact_sheet, "sheet", lambda _, groups, *__: told.extend(groups))
-    parsing_montage("pencil", pairs, parsings, table)
-    return [(group.name, group.remark) for group in told]
+    monkeypatch.setattr(contact_sheet, "sheet", lambda _, groups, *__: groups)
+    groups = parsing_montage("pencil", pairs, parsings, table)
+    return [(group.name, group.remark) for group in groups]
 
 
 def test_the_most_doubtful_pairs_come_first_and_what_is_not_the_parser_s_is_said(
@@ -83,14 +79,13 @@ def test_the_most_doubtful_pairs_come_first_and_what_is_not_the_parser_s_is_said
 
 @pytest.mark.slow
 def test_of_many_pairs_the_worst_are_shown_and_every_so_many_of_the_rest(subset, monkeypatch):
-    pairs, parsings, table = subset
+    pairs, _, table = subset
     many = [replace(pairs[0], id=f"{number:03}") for number in range(60)]
-    ids = tuple(pair.id for pair in many)
-    maps = [np.stack([getattr(parsings, m)[3]] * 60) for m in MODALITIES]
-    maps[0][:, 0, 0] = np.arange(60) % 3  # what the stub takes for doubt
+    photo, sketch = np.zeros((2, 60, 250, 200), np.uint8)
+    photo[:, 0, 0] = np.arange(60) % 3  # what the stub takes for doubt
     monkeypatch.setattr(montage, "doubt_of", lambda labels, _: Doubt(float(labels[0, 0]), 0, 0))
-    shown = captions(monkeypatch, many, Parsings(ids, *maps), table)
-    values = [int(name) % 3 for name, _ in shown]
+    parsings = Parsings(tuple(pair.id for pair in many), photo, sketch)
+    values = [int(name) % 3 for name, _ in captions(monkeypatch, many, parsings, table)]
     assert len(values) == 40
     assert values == sorted(values, reverse=True)
     assert (values[:20], values[-1]) == ([2] * 20, 0)

@@ -7,19 +7,17 @@ import numpy as np
 import pytest
 
 from photosketch.data.pairs import MODALITIES
-from photosketch.jobs.job import InputError
-from photosketch.parsing.labels import HAIR, Parsings, read_parsings, write_parsings
+from photosketch.parsing.labels import CLASSES, HAIR, Parsings, read_parsings, write_parsings
 from photosketch.parsing.parse_pairs import finds_face, parse_pairs
 from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.warp.warp_pairs import warp_pairs
 from support.drawn_pairs import on_disk, true_points
 from support.faces.looks import PENCIL
 from support.faces.pair import draw_pair
-from support.sides import view
+from support.problems import problems_of
 from support.small_parser import POINTS, face
 
 SPLITS = ("train", "test", "test")
-WHITE = np.full((250, 200), 255, np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -36,72 +34,49 @@ def by_segmentation(demo):
     return parse_pairs(*demo)
 
 
-def as_pairs(folder, images):
-    """Pairs of these photos and sketches by id, as files, and their landmark table."""
-    drawn = [
-        SimpleNamespace(photo=photo, sketch=sketch, photo_landmarks=POINTS, sketch_landmarks=POINTS)
-        for photo, sketch in images.values()
-    ]
-    return on_disk(folder, "a", list(images), drawn), true_points(list(images), drawn)
-
-
 @pytest.mark.slow
 def test_segmentation_parses_pairs_in_order_with_any_number_of_threads(demo, by_segmentation):
-    together = parse_pairs(*demo, threads=3)
+    pairs, table = demo
+    located = table[(table["id"] != "1") | (table["modality"] == "photo")]
+    together = parse_pairs(pairs, located, threads=3)
     assert by_segmentation.ids == together.ids == ("0", "1", "2")
+    assert (by_segmentation.unparsed, together.unparsed) == ((), ("1",))
+    assert not together.sketch[1].any()
+    together.sketch[1] = by_segmentation.sketch[1]
     for modality in MODALITIES:
         stack = getattr(by_segmentation, modality)
         assert stack.shape == (3, 250, 200) and stack.dtype == np.uint8
         assert np.array_equal(stack, getattr(together, modality))
-        image, points, _ = view(draw_pair(2, PENCIL), modality)
+        image, points, _ = draw_pair(2, PENCIL).view(modality)
         assert np.array_equal(stack[2], parse_segmentation(image, points))
 
 
 def test_every_photo_without_points_is_listed(demo):
     pairs, table = demo
-    with pytest.raises(InputError) as caught:
-        parse_pairs(pairs, table.iloc[1:-2])
-    for problem, pair in zip(caught.value.problems, (pairs[0], pairs[2]), strict=True):
+    problems = problems_of(parse_pairs, pairs, table.iloc[1:-2])
+    for problem, pair in zip(problems, (pairs[0], pairs[2]), strict=True):
         assert pair.photo in problem and "merge_landmarks" in problem
 
 
 @pytest.mark.slow
-def test_sketches_without_points_have_no_labels_and_are_named(
-    demo, by_segmentation, parser, tmp_path
-):
-    pairs, table = demo
-    located = table.drop(table.index[(table["id"] == "1") & (table["modality"] == "sketch")])
-    partly = parse_pairs(pairs[:2], located)
-    assert (by_segmentation.unparsed, partly.unparsed) == ((), ("1",))
-    assert np.array_equal(partly.photo, by_segmentation.photo[:2])
-    assert not partly.sketch[1].any()
-    assert np.array_equal(partly.sketch[0], by_segmentation.sketch[0])
-    images = {id: (face(), face()[..., 0]) for id in "1234"}
-    pairs, table = as_pairs(tmp_path, images | {"2": (face(), WHITE)})
-    learned = parse_pairs(pairs, table.drop(5), parser)  # the sketch of 3
-    assert learned.unparsed == ("2", "3")
-    assert learned.sketch.any(axis=(1, 2)).tolist() == [True, False, False, True]
-    assert np.array_equal(learned.sketch[0], learned.sketch[3])
-
-
-@pytest.mark.slow
-def test_a_network_parses_photo_and_sketch(parser, tmp_path):
-    moved = np.roll(face(), 5, 1)
-    images = {"1": (face(), moved[..., 0]), "2": (moved, face()[..., 0])}
-    parsed = parse_pairs(*as_pairs(tmp_path, images), parser)
-    assert parsed.ids == ("1", "2") and parsed.fallback == ()
-    assert np.array_equal(parsed.photo, parsed.sketch[::-1])
-    assert not np.array_equal(*parsed.photo)
-
-
-@pytest.mark.slow
-def test_every_photo_without_a_face_is_blank_and_listed(parser, tmp_path):
-    white = np.dstack([WHITE] * 3)
-    images = {"1": (face(), WHITE), "2": (white, face()[..., 0])}
-    images |= {id: (face(), face()[..., 0]) for id in "34"} | {"5": (white, WHITE)}  # two batches
-    parsed = parse_pairs(*as_pairs(tmp_path, images), parser)
-    assert (parsed.faceless, parsed.unparsed) == (("2", "5"), ("1", "5"))
-    assert parsed.photo.any(axis=(1, 2)).tolist() == [id not in "25" for id in images]
+def test_a_network_parses_photos_and_sketches_and_lists_those_without_a_face(parser, tmp_path):
+    moved, white = np.roll(face(), 5, 1), np.full((250, 200, 3), 255, np.uint8)
+    photos = (face(), white, face(), moved, white, face())  # two batches
+    sketches = (white, face(), moved, face(), white, face())
+    drawn = [
+        SimpleNamespace(
+            photo=photo, sketch=sketch[..., 0], photo_landmarks=POINTS, sketch_landmarks=POINTS
+        )
+        for photo, sketch in zip(photos, sketches, strict=True)
+    ]
+    pairs, table = on_disk(tmp_path, "a", "123456", drawn), true_points("123456", drawn)
+    parsed = parse_pairs(pairs, table.iloc[:-1], parser)  # without points of the last sketch
+    assert parsed.ids == tuple("123456") and parsed.fallback == ()
+    assert (parsed.faceless, parsed.unparsed) == (("2", "5"), ("1", "5", "6"))
+    assert parsed.photo.any(axis=(1, 2)).tolist() == [id not in "25" for id in parsed.ids]
+    assert parsed.sketch.any(axis=(1, 2)).tolist() == [id not in "156" for id in parsed.ids]
+    assert np.array_equal(parsed.photo[2:4], parsed.sketch[3:1:-1])
+    assert not np.array_equal(*parsed.photo[2:4])
 
 
 @pytest.mark.slow
@@ -143,15 +118,19 @@ def test_parsings_are_read_as_they_were_written(tmp_path):
     for given in ({}, marks):
         parsings = Parsings(("1", "m-2", "3"), *labels, **given)
         write_parsings(parsings, tmp_path / "a.npz")
-        again = read_parsings(tmp_path / "a.npz")
+        again = read_parsings(tmp_path / "a.npz", ["3", "1"])
         assert replace(again, photo=0, sketch=0) == replace(parsings, photo=0, sketch=0)
         assert np.array_equal(again.photo, labels[0]) and np.array_equal(again.sketch, labels[1])
 
 
-def test_parsings_with_other_classes_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("photosketch.parsing.labels.CLASSES", ("nose", "hair"))
+@pytest.mark.parametrize(
+    ("classes", "told"), [(("nose", "hair"), "is damaged (its classes are"), (CLASSES, "lacks 1;")]
+)
+def test_parsings_of_other_classes_or_pairs_are_refused(tmp_path, monkeypatch, classes, told):
+    monkeypatch.setattr("photosketch.parsing.labels.CLASSES", classes)
     empty = np.zeros((0, 5, 4), np.uint8)
     write_parsings(Parsings((), empty, empty), tmp_path / "a.npz")
     monkeypatch.undo()
-    with pytest.raises(InputError, match=r"a\.npz"):
-        read_parsings(tmp_path / "a.npz")
+    (problem,) = problems_of(read_parsings, tmp_path / "a.npz", ["1"])
+    assert f"a.npz: {told}" in problem
+    assert "delete it: parse_faces (machine/) or merge_parsings writes it again" in problem

@@ -4,7 +4,7 @@ Lengths are in units: the eyes are 50 units apart, as in CUFS, where a unit is a
 (0, 0) is midway between the eyes, x grows to the viewer's right, y downwards. Eyes, brows, nose and
 mouth have origins of their own. The left half of a face mirrors the right half.
 
-Nearly all values here, in `head`, `regions` and `features` were chosen by hand while the parser was
+Nearly all values here, in `segmentation` and `features` were chosen by hand while the parser was
 built, by looking at the labels of every sixth CUHK pair and of generated faces. They are not
 averages over people. A value with another source names the source.
 """
@@ -111,26 +111,7 @@ NOSTRIL = Ellipse(6.5, 5, 3.2, 5)  # the right nostril: where it is, and how muc
 WING_WINDOW = (22, -7, 1)  # rows that the outer edges of the wings cross
 WING = Extent(13.5, 3, least=10, most=19)  # half the nose's width
 
-
-def nose_outline(root: float, nostrils: float, wing: float) -> list[tuple[float, float]]:
-    """One side of a nose from the root down to the base: (x, y), x counted from its middle. `root`
-    and `nostrils` are values of y; `wing` is half the nose's width."""
-    return [
-        (4.5, root),
-        (5.5, nostrils - 19.0),  # bridge
-        (0.82 * wing, nostrils - 8.0),  # side
-        (wing, nostrils - 1.5),
-        (0.6 * wing, nostrils + 3.0),  # base
-    ]
-
-
 # The mouth. The origin is midway between its corners.
 MOUTH_WINDOW = (32, -16, 20)
 UPPER_LIP = Extent(5.5, 2.0, least=0.55 * 5.5, most=10)  # thickness
 LOWER_LIP = Extent(8.0, 2.5, least=0.55 * 8.0, most=13)
-
-
-def lip(position: Field, inner: float, outer: float) -> Field:
-    """How far a lip's outline lies from the line between the lips, 0 to 1 (its maximum). `position`
-    is -1 and 1 at the corners of the mouth. The exponents 2 and 0.5 are half an ellipse."""
-    return np.clip(1 - np.abs(position) ** inner, 0, 1) ** outer

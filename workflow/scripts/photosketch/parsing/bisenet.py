@@ -1,8 +1,8 @@
 """Parsing of faces by a learned network: BiSeNet (Yu et al. 2018, "BiSeNet: Bilateral Segmentation
 Network for Real-time Semantic Segmentation") trained on CelebAMask-HQ, as an ONNX file.
 
-OpenCV runs the network, so no further package is needed. OpenCV's builds on PyPI do not support
-GPUs; a build with CUDA uses the first visible GPU.
+OpenCV runs the network. Its builds on PyPI do not support GPUs; a build with CUDA uses the first
+visible GPU.
 """
 
 import threading
@@ -18,29 +18,17 @@ from photosketch.data.weights import PARSER_WEIGHTS, verify_weights
 from photosketch.jobs.job import InputError
 from photosketch.parsing.labels import BACKGROUND, BROWS, CLOTHES, EYES, HAIR, MOUTH, NOSE, SKIN
 
-# CelebAMask-HQ's classes in the order of the network's outputs, each with our class.
-CELEBAMASK_CLASSES = {
-    "background": BACKGROUND,
-    "skin": SKIN,
-    "left brow": BROWS,
-    "right brow": BROWS,
-    "left eye": EYES,
-    "right eye": EYES,
-    "glasses": EYES,  # they hide the eyes
-    "left ear": SKIN,
-    "right ear": SKIN,
-    "earring": SKIN,
-    "nose": NOSE,
-    "inner mouth": MOUTH,
-    "upper lip": MOUTH,
-    "lower lip": MOUTH,
-    "neck": SKIN,
-    "necklace": SKIN,
-    "clothes": CLOTHES,
-    "hair": HAIR,
-    "hat": HAIR,
-}
-_OURS = np.array(list(CELEBAMASK_CLASSES.values()), np.uint8)
+# Our class of each of the network's 19 outputs, the classes of CelebAMask-HQ.
+CELEBAMASK_CLASSES = np.array(
+    [BACKGROUND, SKIN]
+    + [BROWS, BROWS]  # left, right
+    + [EYES, EYES, EYES]  # left, right, glasses, which hide the eyes
+    + [SKIN, SKIN, SKIN]  # left ear, right ear, earring
+    + [NOSE, MOUTH, MOUTH, MOUTH]  # nose, inner mouth, upper lip, lower lip
+    + [SKIN, SKIN, CLOTHES]  # neck, necklace, clothes
+    + [HAIR, HAIR],  # hair, hat
+    np.uint8,
+)
 _SIDE = 512  # pixels, of the network's square input
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet's, of RGB in 0..1
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
@@ -83,7 +71,7 @@ class Parser:
         for scores, image in zip(logits, images, strict=True):
             # Logits are resized before the best class is chosen: outlines are smoother.
             resized = [cv2.resize(score, image.shape[1::-1]) for score in scores]
-            labels.append(_OURS[np.argmax(resized, axis=0)])
+            labels.append(CELEBAMASK_CLASSES[np.argmax(resized, axis=0)])
         return labels
 
     def parse_image(self, image: Image, points: Points) -> Labels:
@@ -97,17 +85,14 @@ class Parser:
                 self._local.network = _network(self._onnx, self.device)
             self._local.network.setInput(images)
             logits = self._local.network.forward()
-        except cv2.error as error:
-            raise self._unusable(str(error).strip().splitlines()[0]) from error
-        expected = (len(images), len(_OURS), _SIDE, _SIDE)
-        if logits.shape != expected:
-            raise self._unusable(f"its output is {logits.shape}, expected {expected}")
+            expected = (len(images), len(CELEBAMASK_CLASSES), _SIDE, _SIDE)
+            if logits.shape != expected:
+                raise ValueError(f"its output is {logits.shape}, expected {expected}")
+        except (cv2.error, ValueError) as error:
+            fault = f"not a face-parsing network ({str(error).strip().splitlines()[0]})"
+            remedy = self._published.remedy()
+            raise InputError([f"{self._path}: {fault}. {remedy}"]) from error
         return logits
-
-    def _unusable(self, reason: str) -> InputError:
-        return InputError(
-            [f"{self._path}: not a face-parsing network ({reason}). {self._published.remedy()}"]
-        )
 
 
 def _network(onnx: NDArray[np.uint8], device: str) -> cv2.dnn.Net:

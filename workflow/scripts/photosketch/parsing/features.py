@@ -11,6 +11,7 @@ Lengths are in units of the atlas, and `unit` pixels are a unit. Blurs are stand
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,9 +22,10 @@ from photosketch.data.array_types import Field, Image, Mask, Points
 from photosketch.parsing import atlas
 from photosketch.parsing.atlas import FaceFrame
 from photosketch.parsing.labels import BROWS, EYES, MOUTH, NOSE
-from photosketch.parsing.lines import Rows, blurred, ends, ridge, smoothed, trace
 
 _DARKEST = 2.5  # more darkness counts as this
+
+Rows = NDArray[np.int64]
 
 
 def find_features(image: Image, points: Points, frame: FaceFrame) -> Iterator[tuple[int, Mask]]:
@@ -55,29 +57,27 @@ def find_features(image: Image, points: Points, frame: FaceFrame) -> Iterator[tu
 
 
 class _Window:
-    """A window of the picture around a point; it may reach past the borders. x [1, w] and y [h, 1]:
-    the pixels' positions relative to the point, in units."""
+    """A window of the picture around a point; it may reach past the borders. rows [h] and columns
+    [w] are its pixels; x [1, w] and y [h, 1] their positions from the point, in units."""
 
     def __init__(self, point: Points, unit: float, reach: tuple[float, float, float]) -> None:
         half, above, below = reach
-        self.left, right = (round(point[0] + side * half * unit) for side in (-1, 1))
-        self.top, bottom = (round(point[1] + y * unit) for y in (above, below))
-        columns = np.arange(self.left, right + 1, dtype=np.float32)[None]
-        rows = np.arange(self.top, bottom + 1, dtype=np.float32)[:, None]
-        self.x, self.y = (columns - point[0]) / unit, (rows - point[1]) / unit
+        left, right = (round(point[0] + side * half * unit) for side in (-1, 1))
+        top, bottom = (round(point[1] + y * unit) for y in (above, below))
+        self.rows, self.columns = np.arange(top, bottom + 1), np.arange(left, right + 1)
+        self.x = (self.columns.astype(np.float32)[None] - point[0]) / unit
+        self.y = (self.rows.astype(np.float32)[:, None] - point[1]) / unit
 
     def of(self, field: Field) -> Field:
         """The window's part [h, w] of a picture-sized field; the border is repeated outside."""
-        rows = np.clip(self.top + np.arange(self.y.size), 0, field.shape[0] - 1)
-        columns = np.clip(self.left + np.arange(self.x.size), 0, field.shape[1] - 1)
-        return field[np.ix_(rows, columns)]
+        return field.take(self.rows, 0, mode="clip").take(self.columns, 1, mode="clip")
 
     def paste(self, part: Mask, mask: Mask) -> None:
         """Set the pixels of a picture-sized mask that the window's part [h, w] has set."""
-        rows, columns = np.nonzero(part)
-        rows, columns = rows + self.top, columns + self.left
-        inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
-        mask[rows[inside], columns[inside]] = True
+        height, width = mask.shape
+        down = (self.rows >= 0) & (self.rows < height)
+        across = (self.columns >= 0) & (self.columns < width)
+        mask[np.ix_(self.rows[down], self.columns[across])] |= part[np.ix_(down, across)]
 
 
 def _paste_eye(eyes: Mask, dark: Field, point: Points, unit: float) -> Points:
@@ -85,7 +85,21 @@ def _paste_eye(eyes: Mask, dark: Field, point: Points, unit: float) -> Points:
     window = _Window(point, unit, atlas.EYE_WINDOW)
     part = np.clip(window.of(dark), -1, _DARKEST)
     row, column = _iris(part, window, unit)
-    start, lid = _upper_lid(part, window, row, column, unit)
+
+    # The upper lid.
+    x, y = window.x - window.x[0, column], window.y - window.y[row, 0]  # from the iris
+    first = max(column - round(13 * unit), 0)
+    last = min(column + round(13 * unit), part.shape[1] - 1)
+    usual = -4.3 + 5.5 * (x / 12.5) ** 2  # the corners lie lower than the middle
+    off = (y - usual) ** 2
+    score = np.clip(part, -1, 2) + 0.6 * ridge(part, 3 * unit) - 0.05 * off
+    lid = trace(score[:, first : last + 1], stiffness=0.25)
+    along = cv2.GaussianBlur(part, (0, 0), 0.8 * unit)[lid, np.arange(first, last + 1)]
+    along = blurred(along, 1.2 * unit)
+    level = 0.45 * float(np.quantile(along, 0.85))
+    left, right = ends(along, column - first, level, 9 * unit, 13 * unit)
+    start, lid = first + left, lid[left : right + 1]
+
     upper = smoothed(lid, 5 * unit)
     position = np.linspace(0, 1, len(lid))
     corners = upper[0] + (upper[-1] - upper[0]) * position
@@ -96,7 +110,7 @@ def _paste_eye(eyes: Mask, dark: Field, point: Points, unit: float) -> Points:
     opening = np.zeros(part.shape, bool)
     opening[:, start : start + len(lid)] = (rows >= upper - unit) & (rows <= bottom)
     window.paste(opening, eyes)
-    return np.array([column + window.left, row + window.top], np.float64)
+    return np.array([window.columns[column], window.rows[row]], np.float64)
 
 
 def _iris(dark: Field, window: _Window, unit: float) -> tuple[int, int]:
@@ -111,24 +125,6 @@ def _iris(dark: Field, window: _Window, unit: float) -> tuple[int, int]:
     score = np.where(distance < 6, score - distance**2 / 8**2, -np.inf)
     row, column = np.unravel_index(score.argmax(), score.shape)
     return int(row), int(column)
-
-
-def _upper_lid(
-    part: Field, window: _Window, row: int, column: int, unit: float
-) -> tuple[int, Rows]:
-    """The first column of an eye's upper lid in the window, and the lid's row in each column."""
-    x, y = window.x - window.x[0, column], window.y - window.y[row, 0]  # from the iris
-    first = max(column - round(13 * unit), 0)
-    last = min(column + round(13 * unit), part.shape[1] - 1)
-    usual = -4.3 + 5.5 * (x / 12.5) ** 2  # the corners lie lower than the middle
-    off = (y - usual) ** 2
-    score = np.clip(part, -1, 2) + 0.6 * ridge(part, 3 * unit) - 0.05 * off
-    lid = trace(score[:, first : last + 1], stiffness=0.25)
-    along = cv2.GaussianBlur(part, (0, 0), 0.8 * unit)[lid, np.arange(first, last + 1)]
-    along = blurred(along, 1.2 * unit)
-    level = 0.45 * float(np.quantile(along, 0.85))
-    left, right = ends(along, column - first, level, 9 * unit, 13 * unit)
-    return first + left, lid[left : right + 1]
 
 
 def _lower_lid(part: Field, row: int, column: int, unit: float) -> int:
@@ -193,11 +189,14 @@ def _nose(dark: Field, soft: Field, tip: Points, eyes: Points, unit: float) -> t
     centre, y = _nostrils(soft, tip, unit)
     wings = _wings(dark, tip + [0, y * unit], centre, unit)
     root = (eyes[1] - tip[1]) / unit + 2
-    left, right = (atlas.nose_outline(root, y, wing) for wing in wings)
-    outline = [(centre - x, y) for x, y in left] + [(centre, y + 4)]
-    outline += [(centre + x, y) for x, y in reversed(right)]
+    bridge, side, base = y - 19, y - 8, y + 3
+    left, right = (
+        [(4.5, root), (5.5, bridge), (0.82 * wing, side), (wing, y - 1.5), (0.6 * wing, base)]
+        for wing in wings
+    )
+    outline = [(-x, height) for x, height in left] + [(0, y + 4)] + right[::-1]
     mask = np.zeros(dark.shape, np.uint8)
-    corners = np.array(outline) * unit + tip
+    corners = (np.array(outline) + [centre, 0]) * unit + tip
     bits = 4  # of a pixel's fractions in OpenCV's polygons
     cv2.fillPoly(mask, [np.rint(corners * 2**bits).astype(np.int32)], 1, cv2.LINE_8, bits)
     return mask > 0, float(tip[1] + y * unit)
@@ -246,32 +245,29 @@ def _mouth(dark: Field, lips: Field, corners: Points, nostrils: float, unit: flo
     score = 0.6 * lines + standing - off**2
     score = score - 2 * (window.y < top)  # the nostrils lie there
     path = trace(score.astype(np.float32), stiffness=0.5)  # between the lips
-    left, right = _mouth_corners(part, path, window, float(across[0]) / 2, unit)
+
+    # The corners, where the line between the lips fades.
+    half = float(across[0]) / 2
+    soft = cv2.GaussianBlur(part, (0, 0), unit)
+    standing = np.maximum(ridge(soft, 3 * unit), -1)
+    columns = np.arange(part.shape[1])
+    along = blurred((0.5 * soft + 0.5 * standing)[path, columns], 1.2 * unit)
+    sure = np.abs(window.x[0]) * unit < 0.8 * half  # there the line is dark
+    level = 0.45 * float(np.quantile(along[sure], 0.85))
+    least, most = max(12 * unit, half - 6 * unit), min(half + 6 * unit, 30 * unit)
+    left, right = ends(along, len(columns) // 2, level, least, most)
 
     line = smoothed(path, 7 * unit)
     # From -1 to 1 between the corners.
-    position = (np.arange(part.shape[1]) - (left + right) / 2) / ((right - left) / 2)
+    position = (columns - (left + right) / 2) / ((right - left) / 2)
     over, under = _lip_thicknesses(window.of(lips), line, np.abs(position) < 0.5, unit)
-    top = line - over * atlas.lip(position, 1.7, 0.9)
-    bottom = line + under * atlas.lip(position, 2, 0.8)
+    top = line - over * np.clip(1 - np.abs(position) ** 1.7, 0, 1) ** 0.9
+    bottom = line + under * np.clip(1 - np.abs(position) ** 2, 0, 1) ** 0.8
     rows = np.arange(len(part))[:, None]
     rim = 0.8 * unit  # beyond a lip's edge, still of the lip
     mask = np.zeros(dark.shape, bool)
     window.paste((rows >= top - rim) & (rows <= bottom + rim) & (np.abs(position) <= 1), mask)
     return mask
-
-
-def _mouth_corners(part: Field, path: Rows, window: _Window, half: float, unit: float) -> list[int]:
-    """The columns of the mouth's corners, where the line between the lips fades. `half` is half the
-    distance between the corners' points, in pixels."""
-    width = part.shape[1]
-    soft = cv2.GaussianBlur(part, (0, 0), unit)
-    standing = np.maximum(ridge(soft, 3 * unit), -1)
-    along = blurred((0.5 * soft + 0.5 * standing)[path, np.arange(width)], 1.2 * unit)
-    sure = np.abs(window.x[0]) * unit < 0.8 * half  # the line is surely dark there
-    level = 0.45 * float(np.quantile(along[sure], 0.85))
-    least, most = max(12 * unit, half - 6 * unit), min(half + 6 * unit, 30 * unit)
-    return ends(along, width // 2, level, least, most)
 
 
 def _lip_thicknesses(
@@ -304,3 +300,60 @@ def _thickness(profile: Field, unit: float, usual: atlas.Extent) -> float:
     if profile[outline] > profile[2 : outline + 1].min() + 0.15:
         return outline - 0.5 * unit
     return float(edge)
+
+
+def trace(score: Field, stiffness: float) -> Rows:
+    """The row in each column [W] of the path that gathers the most of a score [H, W]. From one
+    column to the next it rises or falls by d rows, at most 2, which costs stiffness * d^2."""
+    height, width = score.shape
+    leap = 2
+    steps = np.arange(-leap, leap + 1)
+    price = (stiffness * steps**2).astype(np.float32)[:, None]
+    rows = np.arange(height)
+    sources = rows + steps[:, None]  # [steps, H]
+    padded = np.full(height + 2 * leap, -np.inf, np.float32)
+    came = np.zeros((width, height), np.int64)
+    best = score[:, 0]
+    for column in range(1, width):
+        padded[leap:-leap] = best
+        options = padded[sources + leap] - price
+        choice = options.argmax(0)
+        came[column] = sources[choice, rows]
+        best = options[choice, rows] + score[:, column]
+    path = np.empty(width, np.int64)
+    path[-1] = int(best.argmax())
+    for column in range(width - 1, 0, -1):
+        path[column - 1] = came[column, path[column]]
+    return path
+
+
+def ridge(field: Field, reach: float) -> Field:
+    """How far a field [H, W] rises above the pixels `reach` rows over and under, the larger."""
+    steps = max(1, round(reach))
+    rows = np.arange(len(field))
+    over, under = np.maximum(rows - steps, 0), np.minimum(rows + steps, len(field) - 1)
+    return field - np.maximum(field[over], field[under])
+
+
+def ends(values: Field, middle: int, level: float, nearest: float, farthest: float) -> list[int]:
+    """The first positions left and right of `middle` at which values [W] fall below a level. Both
+    lie within the line, and between `nearest` and `farthest` away from the middle."""
+    positions = []
+    for direction in (-1, 1):
+        away = np.arange(round(nearest), round(farthest) + 1)
+        places = np.clip(middle + direction * away, 0, len(values) - 1)
+        faded = np.flatnonzero(values[places] < level)
+        positions.append(int(places[faded[0] if len(faded) else -1]))
+    return positions
+
+
+def blurred(values: Field, deviation: float) -> Field:
+    """A line of values [W] blurred by a Gaussian of that standard deviation."""
+    return cv2.GaussianBlur(values[None], (0, 0), deviation)[0]
+
+
+def smoothed(values: NDArray[Any], width: float) -> NDArray[np.float64]:
+    """The moving average of a line [W] over about `width` positions; its ends are repeated."""
+    half = max(0, round((width - 1) / 2))
+    padded = np.pad(values.astype(np.float64), half, mode="edge")
+    return np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), "valid")

@@ -1,13 +1,13 @@
 """Label maps of faces: the classes, and the file of a subset's maps."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from photosketch.data.array_types import Labels
 from photosketch.data.pairs import Modality, Pair
-from photosketch.data.storage import intact, read_arrays, write_arrays
+from photosketch.data.storage import intact, read_arrays, require_rows, write_arrays
 from photosketch.jobs.job import InputError
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
@@ -71,8 +71,9 @@ def write_parsings(parsings: Parsings, path: str | os.PathLike[str]) -> None:
     write_arrays(path, {name: arrays[name] for name in (*_ARRAYS, *marked)}, compressed=True)
 
 
-def read_parsings(path: str | os.PathLike[str]) -> Parsings:
-    """Read what `write_parsings` wrote. Raises InputError if its classes are not ours."""
+def read_parsings(path: str | os.PathLike[str], ids: Collection[str] = ()) -> Parsings:
+    """Read what `write_parsings` wrote. Raises InputError if its classes are not ours, or if it has
+    no label maps of a pair of `ids`."""
     stage = "parse_faces (machine/) or merge_parsings"
     stored: dict[str, Any] = read_arrays(path, stage, _ARRAYS, optional=_MARKS)
     with intact(path, stage):
@@ -81,6 +82,8 @@ def read_parsings(path: str | os.PathLike[str]) -> Parsings:
     for name in stored.keys() & {"ids", *_MARKS}:
         rows = stored[name].tolist()
         stored[name] = tuple(tuple(row) if isinstance(row, list) else row for row in rows)
+    there = set(stored["ids"])
+    require_rows(path, stage, zip(id for id in ids if id in there), zip(ids))
     return Parsings(**stored)
 
 

@@ -35,8 +35,8 @@ def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
     problem of all subsets: files that belong to no pair, maps of another size or kind, values or
     colours that are not a class, mistakes in the table of classes."""
     folder = Path(folder)
-    sizes = {
-        Path(pair.subset, f"{pair.id}_{modality}.png"): (pair.width, pair.height)
+    images = {
+        Path(pair.subset, f"{pair.id}_{modality}.png"): (pair, modality)
         for pair in pairs
         for modality in MODALITIES
     }
@@ -49,23 +49,21 @@ def read_manual(folder: str | Path, pairs: Iterable[Pair], subset: str) -> Maps:
         allowed = f"those of {folder / TABLE}"
     maps: dict[tuple[str, str], Labels] = {}
     for path in files:
-        named = path.with_suffix(path.suffix.lower())
-        if named not in sizes:
-            alike = [known for known in sizes if known.parts[0] == path.parts[0]] or [*sizes]
-            problems.append(
-                f"{folder / path}: is not the label map of a pair; name it SUBSET/ID_photo.png or "
-                "SUBSET/ID_sketch.png as in the table of pairs "
-                f"({', '.join(map(str, alike[:2]))}, ...) or remove it from {CONFIG_KEY}"
-            )
-            continue
         try:
-            labels = _read_map(folder / path, sizes[named], classes, allowed)
+            named = path.with_suffix(path.suffix.lower())
+            if named not in images:
+                alike = [known for known in images if known.parts[0] == path.parts[0]] or [*images]
+                raise ValueError(
+                    "is not the label map of a pair; name it SUBSET/ID_photo.png or "
+                    "SUBSET/ID_sketch.png as in the table of pairs "
+                    f"({', '.join(map(str, alike[:2]))}, ...) or remove it from {CONFIG_KEY}"
+                )
+            pair, modality = images[named]
+            labels = _read_map(folder / path, (pair.width, pair.height), classes, allowed)
+            if pair.subset == subset:
+                maps[pair.id, modality] = labels
         except ValueError as problem:
             problems.append(f"{folder / path}: {problem}")
-            continue
-        if path.parts[0] == subset:
-            id, _, modality = path.stem.rpartition("_")
-            maps[id, modality] = labels
     if problems:
         raise InputError(problems)
     return maps

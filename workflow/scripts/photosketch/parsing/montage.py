@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 from scipy import ndimage
 
@@ -23,9 +24,6 @@ from photosketch.parsing.labels import (
     NOSE,
     Parsings,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _OUTLINE = (220, 0, 0)  # of the head mask
 
@@ -60,7 +58,7 @@ def doubt_of(labels: Labels, points: Points | None) -> Doubt:
 
 
 def parsing_montage(
-    subset: str, pairs: Sequence[Pair], parsings: Parsings, table: "pd.DataFrame"
+    subset: str, pairs: Sequence[Pair], parsings: Parsings, table: pd.DataFrame
 ) -> Image.Image:
     """Photo and sketch of some pairs of a subset, each also with its labels, the worst pairs first.
 

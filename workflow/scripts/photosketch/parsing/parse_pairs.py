@@ -2,9 +2,10 @@
 
 from collections.abc import Container, Iterator, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import numpy as np
+import pandas as pd
 
 from photosketch.data.array_types import Labels, Points
 from photosketch.data.pairs import MODALITIES, SPLITS, Modality, Pair, read_image
@@ -15,15 +16,12 @@ from photosketch.parsing.bisenet import Parser
 from photosketch.parsing.labels import BROWS, EYES, MOUTH, NOSE, SKIN, Parsings
 from photosketch.parsing.segmentation import parse_segmentation
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Batch = tuple[list[int], Modality]  # positions of pairs, and which of their images
 
 
 def parse_pairs(
     pairs: Sequence[Pair],
-    table: "pd.DataFrame",
+    table: pd.DataFrame,
     parser: Parser | None = None,
     *,
     fallback: bool = False,

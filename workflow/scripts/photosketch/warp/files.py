@@ -1,6 +1,6 @@
 """The files of warped sketches: arrays and scores of a subset, and the summary of the scores."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,13 @@ def write_warped(warped: Warped, path: str | Path) -> None:
     storage.write_arrays(path, vars(warped))
 
 
-def read_warped(path: str | Path) -> Warped:
-    """Read what `write_warped` wrote."""
+def read_warped(path: str | Path, ids: Collection[str] = ()) -> Warped:
+    """Read what `write_warped` wrote. Raises InputError if it has no sketch of a pair of `ids`."""
     stored = storage.read_arrays(path, "warp_sketches", ("ids", "sketches", "maps", "valid"))
-    return Warped(tuple(stored.pop("ids").tolist()), **stored)
+    warped = Warped(tuple(stored.pop("ids").tolist()), **stored)
+    there = set(warped.ids)
+    storage.require_rows(path, "warp_sketches", zip(id for id in ids if id in there), zip(ids))
+    return warped
 
 
 def write_scores(scores: pd.DataFrame, path: str | Path) -> None:

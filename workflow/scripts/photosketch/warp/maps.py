@@ -4,8 +4,8 @@ Maps are float32 [H, W, 2]: `map[y, x]` is the place (x, y) in the original sket
 the photo's pixel (x, y). Pixel centres lie at integers.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,8 +17,7 @@ LEAST_JACOBIAN = 0.05  # the smallest determinant of a map
 _LEAST_LENGTH = 1e-6  # against division by zero
 
 
-@dataclass(frozen=True)
-class Warp:
+class Warp(NamedTuple):
     """A map [H, W, 2] float32 without folds."""
 
     map: Field

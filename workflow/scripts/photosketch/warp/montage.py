@@ -32,26 +32,23 @@ def warp_montage(
     sketches = dict(zip(warped.ids, warped.sketches, strict=True))
     by_id = scores.set_index("id")
     groups = []
-    shown = [pairs[index] for index in contact_sheet.evenly_spaced(len(pairs), 40)]
-    for pair in shown:
+    for index in contact_sheet.evenly_spaced(len(pairs), 40):
+        pair = pairs[index]
         photo, own = read_image(pair, "photo"), labels[pair.id]
         before, after = read_image(pair, "sketch"), sketches[pair.id]
         laid_over = [overlay(photo, sketch, own) for sketch in (before, after)]
         cells = [contact_sheet.cell(image, 130) for image in (photo, before, after, *laid_over)]
         row = by_id.loc[pair.id]
+        remark = (
+            f"head IoU {row['head_before']:.3f} → {row['tried']:.3f}, "
+            f"points {row['points_before']:.1f} → {row['points_after']:.1f} px"
+            + (", shrunk" if row["shrunk"] else "")
+            + (", got worse: original kept" if row["worse"] else "")
+        )
         alarm = bool(row["worse"] or row["shrunk"])
-        groups.append(contact_sheet.Group(cells, pair.id, _in_words(row), alarm))
-    title = f"{subset}, warp {mode}: {len(shown)} of {len(pairs)} pairs"
+        groups.append(contact_sheet.Group(cells, pair.id, remark, alarm))
+    title = f"{subset}, warp {mode}: {len(groups)} of {len(pairs)} pairs"
     return contact_sheet.sheet(title, groups, 2, columns=COLUMNS)
-
-
-def _in_words(row: pd.Series) -> str:
-    return (
-        f"head IoU {row['head_before']:.3f} → {row['tried']:.3f}, "
-        f"points {row['points_before']:.1f} → {row['points_after']:.1f} px"
-        + (", shrunk" if row["shrunk"] else "")
-        + (", got worse: original kept" if row["worse"] else "")
-    )
 
 
 def overlay(

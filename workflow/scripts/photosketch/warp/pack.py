@@ -28,15 +28,14 @@ def with_warped_sketches(
     sketches = np.array(packed["sketch"])  # [N, F, F, C]
     subsets = np.array(packed["subset"])
     for subset in dict.fromkeys(subsets.tolist()):
-        warped = read_warped(warp_files[subset])
-        labels = read_parsings(parsing_files[subset]).by_id("sketch")
-        place = {id: index for index, id in enumerate(warped.ids)}
-        for row in np.flatnonzero(subsets == subset):
-            id, sketch = str(packed["ids"][row]), sketches[row][window]
+        rows = np.flatnonzero(subsets == subset)
+        ids = packed["ids"][rows].tolist()
+        warped = read_warped(warp_files[subset], ids)
+        labels = read_parsings(parsing_files[subset], ids).by_id("sketch")
+        for row, id in zip(rows, ids, strict=True):
+            sketch, place = sketches[row][window], warped.ids.index(id)
             if sketch.shape[-1] == 1:
-                sketch[:] = warped.sketches[place[id]][..., None]
+                sketch[:] = warped.sketches[place][..., None]
             else:
-                sketch[:], _ = apply(
-                    np.ascontiguousarray(sketch), warped.maps[place[id]], labels[id]
-                )
+                sketch[:], _ = apply(np.ascontiguousarray(sketch), warped.maps[place], labels[id])
     return {**packed, "sketch": sketches}

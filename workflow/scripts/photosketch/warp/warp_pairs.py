@@ -15,7 +15,12 @@ from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.data.pairs import MODALITIES, Pair, read_image
 from photosketch.jobs.job import InputError
 from photosketch.jobs.threads import workers
-from photosketch.landmarks.table import points_of, sketch_problems, without_points
+from photosketch.landmarks.table import (
+    points_of,
+    require_photo_points,
+    sketch_problems,
+    without_points,
+)
 from photosketch.parsing.labels import BACKGROUND, CLASSES, Parsings
 from photosketch.warp import maps
 from photosketch.warp.estimate import Face, Mode, estimate
@@ -59,8 +64,10 @@ def warp_pairs(
     inverse_consistency (pixels, T and the map estimated the other way round): of the tried warp
 
     "Worse" means a smaller IoU of the head for `face`, and for `region` a smaller mean IoU of
-    brows, eyes, nose and mouth. Raises InputError with every sketch without points or labels.
+    brows, eyes, nose and mouth. Raises InputError with every photo without points, or every sketch
+    without points or labels.
     """
+    require_photo_points(pairs, table)
     labels = {modality: parsings.by_id(modality) for modality in MODALITIES}
     unlocated = without_points(pairs, table, "sketch")
     missing = sketch_problems(unlocated, "the warp", page_command)
@@ -73,63 +80,54 @@ def warp_pairs(
     if missing:
         raise InputError(missing)
 
-    points = [[points_of(table, pair.id, modality) for modality in MODALITIES] for pair in pairs]
-
-    def warped(pair: Pair, located: list[Points]) -> Result:
+    def warped(pair: Pair) -> Result:
         photo, sketch = (
-            Face(read_image(pair, modality), labels[modality][pair.id], own)
-            for modality, own in zip(MODALITIES, located, strict=True)
+            Face(read_image(pair, m), labels[m][pair.id], points_of(table, pair.id, m))
+            for m in MODALITIES
         )
-        again = parse_fallback if (pair.id, "sketch") in parsings.fallback else parse
-        by_hand = (pair.id, "sketch") in parsings.manual
-        return _warp_pair(pair.id, photo, sketch, mode, None if by_hand else again, shrink)
+        forth = estimate(photo, sketch, mode, shrink)
+        back = estimate(sketch, photo, mode, shrink)
+        drawn, valid = maps.apply(sketch.image, forth.map, sketch.labels)
+        if (pair.id, "sketch") in parsings.manual:
+            drawn_labels = maps.apply_labels(sketch.labels, forth.map)
+        else:
+            again = parse_fallback if (pair.id, "sketch") in parsings.fallback else parse
+            drawn_labels = again(drawn, maps.inverse_at(forth.map, sketch.points))
+        before, after = (_ious(photo.labels, seen) for seen in (sketch.labels, drawn_labels))
+        compared = ("head",) if mode == "face" else ("brows", "eyes", "nose", "mouth")
+        agreement = [np.nanmean([ious[name] for name in compared]) for ious in (before, after)]
+        worse = bool(agreement[1] < agreement[0])
+        apart = _distance(photo.points, sketch.points)
+        head = photo.labels != BACKGROUND
+        scores = {
+            "id": pair.id,
+            "worse": worse,
+            "shrunk": forth.shrunk,
+            **{f"{name}_before": value for name, value in before.items()},
+            **{f"{name}_after": value for name, value in (before if worse else after).items()},
+            "tried": after["head"],
+            "points_before": apart,
+            "points_after": apart if worse else float("nan"),
+            "min_jacobian": forth.smallest_jacobian,
+            "sharpness": maps.sharpness(drawn, head) / maps.sharpness(sketch.image, head),
+            "inverse_consistency": maps.inverse_consistency(forth.map, back.map, head),
+        }
+        if worse:
+            shape = sketch.image.shape
+            return sketch.image, maps.identity(shape), np.ones(shape, bool), scores
+        return drawn, forth.map, valid, scores
 
     with workers(threads) as pool:
-        results = list(pool.map(warped, pairs, points))
-    *arrays, scores = zip(*results, strict=True)
-    for row, (photo, sketch), seen in zip(scores, points, detect(arrays[0]), strict=True):
-        row["points_before"] = float(np.linalg.norm(photo - sketch, axis=1).mean())
-        if row["worse"]:
-            row["points_after"] = row["points_before"]
-        elif seen is not None:
-            row["points_after"] = float(np.linalg.norm(photo - seen, axis=1).mean())
+        *arrays, scores = zip(*pool.map(warped, pairs), strict=True)
+    for pair, row, seen in zip(pairs, scores, detect(arrays[0]), strict=True):
+        if seen is not None and not row["worse"]:
+            row["points_after"] = _distance(points_of(table, pair.id, "photo"), seen)
     ids = tuple(pair.id for pair in pairs)
     return Warped(ids, *map(np.stack, arrays)), pd.DataFrame(scores)
 
 
-def _warp_pair(
-    id: str, photo: Face, sketch: Face, mode: Mode, parse: Parse | None, shrink: int
-) -> Result:
-    """Warp and score a pair; without `parse` the sketch's labels are warped."""
-    forth = estimate(photo, sketch, mode, shrink)
-    back = estimate(sketch, photo, mode, shrink)
-    drawn, valid = maps.apply(sketch.image, forth.map, sketch.labels)
-    if parse:
-        labels = parse(drawn, maps.inverse_at(forth.map, sketch.points))
-    else:
-        labels = maps.apply_labels(sketch.labels, forth.map)
-    before, after = (_ious(photo.labels, seen) for seen in (sketch.labels, labels))
-    head = photo.labels != BACKGROUND
-    compared = ("head",) if mode == "face" else ("brows", "eyes", "nose", "mouth")
-    agreement = [np.nanmean([ious[name] for name in compared]) for ious in (before, after)]
-    worse = bool(agreement[1] < agreement[0])
-    scores = {
-        "id": id,
-        "worse": worse,
-        "shrunk": forth.shrunk,
-        **{f"{name}_before": value for name, value in before.items()},
-        **{f"{name}_after": value for name, value in (before if worse else after).items()},
-        "tried": after["head"],
-        "points_before": float("nan"),
-        "points_after": float("nan"),
-        "min_jacobian": forth.smallest_jacobian,
-        "sharpness": maps.sharpness(drawn, head) / maps.sharpness(sketch.image, head),
-        "inverse_consistency": maps.inverse_consistency(forth.map, back.map, head),
-    }
-    if worse:
-        shape = sketch.image.shape
-        return sketch.image, maps.identity(shape), np.ones(shape, bool), scores
-    return drawn, forth.map, valid, scores
+def _distance(points: Points, others: Points) -> float:
+    return float(np.linalg.norm(points - others, axis=1).mean())
 
 
 def _ious(photo: Labels, sketch: Labels) -> dict[str, float]:
