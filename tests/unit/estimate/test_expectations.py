@@ -22,14 +22,14 @@ DATASET = {"size": [200, 250], "frame": 256, "sketch_channels": 1, "pad_value": 
 
 @pytest.fixture(scope="module")
 def full():
-    """The full configuration, with four ablations that have no local networks."""
-    return {**load_overlays([]), "ablations": {name: {} for name in ("a", "b", "c", "d")}}
+    """The full configuration, with two ablations that have no local networks."""
+    return {**load_overlays([]), "ablations": {"a": {}, "b": {}}}
 
 
 @pytest.fixture
 def config(full):
-    """The same with two narrow ablations."""
-    return changed(full, train={"ngf": 2, "ndf": 2}) | {"ablations": {"a": {}, "b": {}}}
+    """The same with narrow networks."""
+    return changed(full, train={"ngf": 2, "ndf": 2})
 
 
 def changed(config, **sections):
@@ -46,12 +46,12 @@ def expected(config, rows=ROWS, **sections):
 
 def test_the_full_run_needs_the_disk_that_its_generators_and_states_fill(full):
     disk = expected(full)
-    assert disk["generators"] == pytest.approx(27e9, rel=0.01)
+    assert disk["generators"] == pytest.approx(13.5e9, rel=0.01)
     # Adam keeps two moments of each of the generator's and the discriminator's weights
     state = 3 * 4 * (54.4e6 + 2.77e6)
-    assert disk["states for resuming"] == pytest.approx(4 * 2 * state, rel=0.01)
+    assert disk["states for resuming"] == pytest.approx(2 * 2 * state, rel=0.01)
     assert disk["a state being written"] == pytest.approx(state, rel=0.01)
-    assert disk["features"] == ((4 * 31 + 1) * 338 + 268) * 2048 * 4
+    assert disk["features"] == ((2 * 31 + 1) * 338 + 268) * 2048 * 4
     assert disk["warps"] == disk["aligned pictures"] == 0
 
 
