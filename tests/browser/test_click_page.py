@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 from photosketch.data import pairs
 from photosketch.landmarks import click_page, merge
@@ -43,9 +44,8 @@ def manual(tmp_path: Path) -> Path:
 @pytest.fixture
 def page(browser, tmp_path, listed, detected, manual) -> ClickPage:
     """The page of the two missing images and of the sketch of AR 2."""
-    rows = manual_rows(manual)
     text, count = click_page.annotation_page(
-        listed, [detected], rows, ["AR/2/sketch"], "resources/manual_landmarks.csv"
+        listed, [detected], manual_rows(manual), ["AR/2/sketch"], "resources/manual_landmarks.csv"
     )
     assert count == 3
     path = tmp_path / "annotate.html"
@@ -82,17 +82,12 @@ def test_five_clicks_a_drag_and_the_download_are_what_the_merge_takes(
     assert lines[0] == ",".join(MANUAL_COLUMNS)
     assert lines[1] == OLD_ROWS[0]
     assert lines[2].startswith('AR,"9""x",photo,,')
-    assert [line.split(",")[:3] for line in lines[3:]] == [
-        ["AR", "1", "photo"],
-        ["AR", "1", "sketch"],
-    ]
+    assert [line.rsplit(",", 10)[0] for line in lines[3:]] == ["AR,1,photo", "AR,1,sketch"]
     file.write_text("\n".join([*lines[:2], *lines[3:]]) + "\n")  # the useless row would be refused
     tables = merge.merge_landmarks(listed, detected, {}, file, tmp_path, "snakemake annotate", {})
-    merged = points_of(tables["AR"], "1", "photo")
-    close(merged, [*CLICKED[:2], moved, *CLICKED[3:]])
-    np.testing.assert_array_equal(
-        points_of(tables["AR"], "1", "sketch"), np.array(second, np.float32)
-    )
+    close(points_of(tables["AR"], "1", "photo"), [*CLICKED[:2], moved, *CLICKED[3:]])
+    merged = points_of(tables["AR"], "1", "sketch")
+    np.testing.assert_array_equal(merged, np.array(second, np.float32))
     sources = tables["AR"].set_index(["id", "modality"])["source"]
     assert sources["1", "photo"] == sources["2", "photo"] == "manual"
     assert sources["2", "sketch"] == "mtcnn"  # shown, but left as it was
@@ -103,14 +98,14 @@ def test_five_clicks_a_drag_and_the_download_are_what_the_merge_takes(
 
 
 def test_arrow_keys_move_the_selected_point_by_single_pixels(page):
-    page.click(*CLICKED[:2])
+    page.click((5.0, 100.0), CLICKED[1])
     page.type("1")
     before = page.points()
-    page.type("\ue014", "\ue014", "\ue013")  # right, right, up
+    page.type(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_UP)
     after = page.points()
     np.testing.assert_allclose(np.subtract(after[0], before[0]), (2, -1), atol=1e-6)
     assert after[1] == before[1]
-    page.type(*["\ue012"] * 120)  # left, beyond the edge
+    page.type(*[Keys.ARROW_LEFT] * 12)  # beyond the edge
     assert page.points()[0][0] == 0
 
 
@@ -118,7 +113,7 @@ def test_undo_takes_back_clicks_drags_and_keys_one_by_one_across_images(page):
     page.click(*CLICKED)
     placed = page.points()
     page.drag(CLICKED[4], (130.0, 150.0))
-    page.type("\ue014")
+    page.type(Keys.ARROW_RIGHT)
     page.press("next")
     page.click(SHAPE[0])
     page.undo()
@@ -144,20 +139,16 @@ def test_next_and_previous_go_through_the_images(page):
 
 def test_hint_shows_the_mean_points_where_none_is_placed(page):
     # one script reads all circles: the page draws them again when its window changes
-    script = (
+    circles = (
         "return [...document.querySelectorAll('#picture .hint')]"
         ".map((c) => [c.cx.baseVal.value, c.cy.baseVal.value])"
     )
-
-    def circles():
-        return page.browser.execute_script(script)
-
     # two detected photos at SHAPE, but that of AR 2 is placed by hand: the mean of both
     by_hand = np.array(OLD_ROWS[0].split(",")[3:], float).reshape(5, 2)
-    np.testing.assert_allclose(circles(), (by_hand + SHAPE) / 2, atol=0.01)
+    np.testing.assert_allclose(page.run(circles), (by_hand + SHAPE) / 2, atol=0.01)
     assert page.text("hinted") == "the subset has it on average"
     page.click(CLICKED[0])
-    assert len(circles()) == 4
+    assert len(page.run(circles)) == 4
 
 
 def test_swapped_eyes_are_pointed_out_and_unfinished_images_are_not_in_the_file(page, downloads):
@@ -176,12 +167,10 @@ def test_loupe_shows_what_is_under_the_pointer(page, listed):
         "c.width / 2 + dx, c.height / 2 + dy, 1, 1).data].slice(0, 3);"
         "return [at(-5 * 16 - 3, -5 * 16 - 3), at(5 * 16 - 3, 5 * 16 - 3)];"
     )
-    shown = page.browser.execute_script(script)
-    photo = pairs.read_image(listed[0], "photo")
-    for (r, g, b), offset in zip(shown, (-5, 5), strict=True):
-        window = photo[80 + offset - 1 : 80 + offset + 2, 60 + offset - 1 : 60 + offset + 2]
-        distance = np.abs(window.reshape(-1, 3).astype(int) - (r, g, b)).max(axis=1)
-        assert distance.min() <= 1
+    photo = pairs.read_image(listed[0], "photo").astype(int)
+    for colour, (x, y) in zip(page.run(script), [(55, 75), (65, 85)], strict=True):
+        window = photo[y - 1 : y + 2, x - 1 : x + 2]
+        assert np.abs(window - colour).max(axis=2).min() <= 1
 
 
 def test_more_contrast_stretches_the_gray_levels_and_moves_nothing(page):
@@ -192,11 +181,11 @@ def test_more_contrast_stretches_the_gray_levels_and_moves_nothing(page):
     )
     page.click(CLICKED[0])
     before = page.points()
-    assert page.browser.execute_script(levels) >= 100  # the noise is between 100 and 255
+    assert page.run(levels) >= 100  # the noise is between 100 and 255
     page.type("c")
     page.hover(CLICKED[1])
-    assert page.browser.execute_script(levels) < 50
+    assert page.run(levels) < 50
     assert page.points() == before
     page.press("contrast")
     page.hover(CLICKED[0])
-    assert page.browser.execute_script(levels) >= 100
+    assert page.run(levels) >= 100

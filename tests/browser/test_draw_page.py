@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from photosketch.draw import folder
-from photosketch.figures import page as pages
+from photosketch.figures.page import render
 
 
 @pytest.fixture(scope="module")
@@ -29,55 +29,36 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {"name": "notes.txt", "remarks": ["is not an intact image"]},
     ]
     about = {"title": "Drawn by demo, local", "lead": "3 photos"}
-    text = pages.render(folder.__file__, **about, cards=cards, links=["", "index_2.html"])
+    text = render(folder.__file__, **about, cards=cards, links=["", "index_2.html"])
     path = tmp_path_factory.mktemp("page") / "index.html"
     path.write_text(text, encoding="utf-8")
     return path
 
 
-@pytest.fixture
-def opened(browser: Any, written: Path) -> Any:
-    browser.get(written.as_uri())
-    yield browser
-    assert browser.get_log("browser") == []
-
-
-def all_of(driver: Any, selector: str) -> list[Any]:
-    return driver.find_elements("css selector", selector)
-
-
-def test_every_photo_is_there_with_its_sketches_and_every_other_file_with_its_reason(
-    opened: Any,
-) -> None:
-    names = [title.text for title in all_of(opened, "article h2")]
+def test_every_photo_is_there_with_its_sketches_and_every_other_file_with_its_reason(page):
+    names = [title.text for title in page.all("article h2")]
     assert names == ["a.jpg", "<b>.jpg", "notes.txt"]
-    assert [len(all_of(card, "figure")) for card in all_of(opened, "article")] == [1, 2, 0]
-    assert [one.text for one in all_of(opened, ".warning")] == [
-        "a face is left out",
-        "is not an intact image",
-    ]
-    (link, *_) = all_of(opened, "nav a")
-    assert link.get_attribute("href").endswith("index_2.html")
+    assert [len(page.all(f"article:nth-of-type({n}) figure")) for n in (1, 2, 3)] == [1, 2, 0]
+    reasons = [one.text for one in page.all(".warning")]
+    assert reasons == ["a face is left out", "is not an intact image"]
+    assert page.one("nav a").get_attribute("href").endswith("index_2.html")
 
 
-def test_the_divide_of_one_photo_follows_its_slider_and_no_other_does(opened: Any) -> None:
-    first, second = all_of(opened, ".divide")
-    opened.execute_script(
-        "arguments[0].value = 20; arguments[0].dispatchEvent(new Event('input'))", first
+def test_the_divide_of_one_photo_follows_its_slider_and_no_other_does(page):
+    page.run(
+        "const one = document.querySelector('.divide');"
+        "one.value = 20; one.dispatchEvent(new Event('input'))"
     )
-    cut = [over.value_of_css_property("clip-path") for over in all_of(opened, ".over")]
+    cut = [over.value_of_css_property("clip-path") for over in page.all(".over")]
     assert cut == ["inset(0px 0px 0px 20%)", "inset(0px 0px 0px 50%)"]
-    assert second.get_attribute("value") == "50"
+    assert page.all(".divide")[1].get_attribute("value") == "50"
 
 
-def test_photo_and_sketches_lie_exactly_upon_each_other(opened: Any) -> None:
-    for stage in all_of(opened, ".stage"):
-        under, over = all_of(stage, "img")
+def test_photo_and_sketches_lie_exactly_upon_each_other_above_a_slider_as_wide(page):
+    stages, sliders = page.all(".stage"), page.all(".divide")
+    unders, overs = page.all(".stage > img:not(.over)"), page.all(".stage > .over")
+    for stage, slider, under, over in zip(stages, sliders, unders, overs, strict=True):
         assert under.rect == pytest.approx(over.rect, abs=0.5)
         assert under.rect["height"] > 100
-
-
-def test_a_slider_is_as_wide_as_its_picture(opened: Any) -> None:
-    for stage, slider in zip(all_of(opened, ".stage"), all_of(opened, ".divide"), strict=True):
         for side in ("x", "width"):
             assert slider.rect[side] == pytest.approx(stage.rect[side], abs=0.5)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from photosketch.comparison import page
 from photosketch.comparison.files import devices
+from photosketch.comparison.page import Section
 from photosketch.comparison.summary import Choice, Comparison
 from photosketch.comparison.tables import Table
 from support import comparisons
@@ -27,7 +28,6 @@ REFERENCES = pd.DataFrame(
 TABLE = Table(
     "More", ["", "<SSIM>"], [["baseline", "−0.5 [−1, 2] worse"]], ["A <remark>."], ["A doubt."]
 )
-VERDICTS = Table("Difference", ["", "FID"], [["local", "1"]])
 PUBLISHED = {"report": comparisons.published({"all": 28.0}, "A <report>")}
 
 
@@ -50,7 +50,9 @@ def markdown(*arguments: Any, **fields: Any) -> str:
 class Page:
     """The cells of a page's tables, its texts, the shades of its pictures, and its addresses."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, comparison: Comparison, *sections: Section) -> None:
+        sections = (Section("Metrics", "metrics.md", [TABLE]), *sections, Section("Votes", "v.md"))
+        text = page.index_html(comparison, sections, ["a/fid.csv", "a/grid_CUHK.png"])
         seen = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL)
         rows = re.findall(r"<tr\b.*?</tr>", seen, re.DOTALL)
         cells = [re.findall(r"<t[dh]\b.*?</t[dh]>", row, re.DOTALL) for row in rows]
@@ -64,29 +66,8 @@ class Page:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory):
-    """Writes and reads the page of a comparison; pictures are known by their shades."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for shade in (10, 20, 30):
-        Image.new("L", (4, 4), shade).save(folder / f"{shade}.png")
-
-    def written(comparison: Comparison, *more: Table, chosen: bool = False, sweeps=()) -> Page:
-        curves = ["10.png", "20.png"] if chosen else ["10.png"]
-        pictures = {"Curves": [folder / name for name in curves]}
-        text = page.index_html(
-            comparison,
-            {"Metrics": [TABLE], "Differences": more, **{name: [] for name in (*sweeps, "Curves")}},
-            pictures | {name: [folder / "30.png"] for name in sweeps},
-            ["a/fid.csv", "a/grid_CUHK.png"],
-        )
-        return Page(text)
-
-    return written
-
-
-@pytest.fixture(scope="module")
-def plain(shown) -> Page:
-    return shown(compared())
+def plain() -> Page:
+    return Page(compared(published=PUBLISHED))
 
 
 def test_markdown_gives_mean_deviation_and_last_epoch_with_n_in_the_header() -> None:
@@ -104,26 +85,26 @@ def test_markdown_gives_mean_deviation_and_last_epoch_with_n_in_the_header() -> 
     assert any("last epoch, 16" in line for line in lines)
 
 
+OVER_BOTH = "over epochs 8, 16, then over seeds 0, 2; ± deviation over the seeds"
+
+
 @pytest.mark.parametrize(
     ("seeds", "epochs", "said"),
     [
-        ((0,), (8, 16), "epochs 8, 16; seed 0"),
-        ((0, 2), (8, 16), "102.50 ± 1.41"),
-        ((0, 2), (8, 16), "over epochs 8, 16, then over seeds 0, 2; ± deviation over the seeds"),
-        ((0,), (8,), "without any measure of scatter"),
-        ((0,), range(500, 801, 10), "epochs 500 to 800 in steps of 10"),
-        ((0,), (8,), "biased"),
+        ((0,), (8, 16), ["epochs 8, 16; seed 0"]),
+        ((0, 2), (8, 16), ["102.50 ± 1.41", OVER_BOTH]),
+        ((0,), (8,), ["without any measure of scatter", "biased"]),
+        ((0,), range(500, 801, 10), ["epochs 500 to 800 in steps of 10"]),
     ],
 )
 def test_markdown_says_what_a_value_is(seeds, epochs, said) -> None:
     text = markdown(seeds, epochs)
-    assert said in text
+    assert all(words in text for words in said)
     assert ("±" in text) == (len(seeds) * len(epochs) > 1)
 
 
-def test_the_page_holds_the_tables_and_every_picture(shown) -> None:
-    read = shown(compared(published=PUBLISHED))
-    heads, kinds, baseline, local, photo, published, more_head, more = read.rows
+def test_the_page_holds_the_tables(plain: Page) -> None:
+    heads, kinds, baseline, local, photo, published, more_head, more = plain.rows
     assert heads == ["method", "CUHK n = 10", "AR n = 11", "all subsets n = 12"]
     assert kinds == ["mean ± s.d.", "epoch 16"] * 3
     assert baseline[1:3] == ["101.50 ± 0.71", "102.00"]
@@ -135,21 +116,30 @@ def test_the_page_holds_the_tables_and_every_picture(shown) -> None:
     assert more_head == ["", "<SSIM>"]
     assert more == ["baseline", "−0.5 [−1, 2] worse"]
     said = {"−0.5", "[−1, 2]", "worse", "A <remark>.", "A doubt.", "0123, clean"}
-    assert said <= set(read.words)
-    assert any("report: A <report>." in text for text in read.words)
-    assert read.shades == [10]
-    assert {"fid.csv", "grid_CUHK.png", "../../../docs/metrics.md"} <= set(read.addresses)
+    assert said <= set(plain.words)
+    assert any("report: A <report>." in text for text in plain.words)
+    assert {"fid.csv", "grid_CUHK.png", "../../../docs/metrics.md"} <= set(plain.addresses)
+    assert plain.shades == []
 
 
-def test_what_a_run_has_besides_gets_its_section_and_its_link(shown, plain) -> None:
-    full = shown(compared(), VERDICTS, chosen=True, sweeps=["Sweep weights"])
+def test_what_a_run_has_besides_gets_its_section_with_pictures_and_its_link(
+    plain, tmp_path
+) -> None:
+    pictures = [tmp_path / f"{shade}.png" for shade in (30, 10, 20)]
+    for picture in pictures:
+        Image.new("L", (4, 4), int(picture.stem)).save(picture)
+    verdicts = Table("Difference", ["", "FID"], [["local", "1"]])
+    full = Page(
+        compared(),
+        Section("Differences", "significance.md", [verdicts]),
+        Section("Sweep weights", "questions.md", [], pictures[:1]),
+        Section("Curves", "evaluation.md", pictures=pictures[1:]),
+    )
     assert full.shades == [30, 10, 20]
-    links = {"#differences", "#sweep-weights"}
-    assert links <= set(full.addresses)
-    assert not links & set(plain.addresses)
-    titles = {"Differences", "Sweep weights"}
-    assert titles <= set(full.words)
-    assert not titles & set(plain.words)
+    links, titles = {"#differences", "#sweep-weights"}, {"Differences", "Sweep weights"}
+    assert links <= set(full.addresses) and titles <= set(full.words)
+    assert not links & set(plain.addresses) and not titles & set(plain.words)
+    assert "#metrics" in plain.addresses and "#votes" not in plain.addresses
 
 
 VERDICTS_ON = pd.DataFrame(
@@ -167,12 +157,8 @@ VERDICTS_ON = pd.DataFrame(
 @cache
 def concluded(seeds=(0,), epochs=(5, 10, 15), photo: float = 10.0, pairs: int = 20) -> str:
     references = pd.DataFrame({"name": ["photo in gray"], "subset": ["all"], "fid": [photo]})
-    scores = comparisons.scores(
-        lambda index, *_: 30.0 - index,
-        ("baseline", "glad", "local", "both"),
-        seeds=seeds,
-        epochs=epochs,
-    )
+    ablations = ("baseline", "glad", "local", "both")
+    scores = comparisons.scores(lambda i, *_: 30.0 - i, ablations, seeds=seeds, epochs=epochs)
     choice = Choice("fid", scores.assign(n=pairs))
     fields = {"references": references, "differences": VERDICTS_ON, "choice": choice}
     return " ".join(page.conclusion(comparisons.compared(scores, **fields)))
@@ -197,9 +183,9 @@ def test_the_conclusion_follows_from_the_numbers(asked, expected, not_expected) 
     assert not_expected not in text
 
 
-def test_random_features_are_labelled(shown, plain) -> None:
+def test_random_features_are_labelled(plain: Page) -> None:
     assert "not comparable" in markdown(note="not comparable")
-    assert "not comparable." in shown(compared(note="not comparable")).words
+    assert "not comparable." in Page(compared(note="not comparable")).words
     assert not any("not comparable" in text for text in [markdown(), *plain.words])
 
 
@@ -207,27 +193,27 @@ FLIP = COMMON | {"jitter": 286, "flip": True}
 
 
 @pytest.mark.parametrize(
-    ("hparams", "said"),
+    ("first", "second", "said"),
     [
         (
-            HPARAMS,
+            *HPARAMS.values(),
             {"l1 100, lr 0.001", "l1 100, glad 0.5, lr 0.0001", "epochs 12, glad_form squared"},
         ),
         (
-            {"baseline": FLIP, "<local>": FLIP | {"flip": False}},
+            *(FLIP, FLIP | {"flip": False}),
             {"l1 100, flip True", "l1 100, flip False", "epochs 12, jitter 286"},
         ),
         (
-            {"baseline": COMMON, "<local>": COMMON | {"decoder": "resize"}},
+            *(COMMON, COMMON | {"decoder": "resize"}),
             {"l1 100, decoder transposed", "l1 100, decoder resize", "epochs 12"},
         ),
     ],
 )
-def test_the_page_tells_the_ablations_settings_from_the_common_ones(shown, hparams, said) -> None:
-    assert said <= set(shown(compared(hparams=hparams)).words)
+def test_the_page_tells_the_ablations_settings_from_the_common_ones(first, second, said) -> None:
+    assert said <= set(Page(compared(hparams={"baseline": first, "<local>": second})).words)
 
 
-def test_the_page_asks_for_nothing_outside_itself(plain) -> None:
+def test_the_page_asks_for_nothing_outside_itself(plain: Page) -> None:
     beside = ("../../../docs/", "fid.csv", "grid_CUHK.png")  # fetched only on a click
     inside = ("data:image/png;base64,", "data:image/webp;base64,", "data:,", "#", *beside)
     assert plain.addresses
@@ -235,11 +221,11 @@ def test_the_page_asks_for_nothing_outside_itself(plain) -> None:
     assert not any(text in plain.text for text in ("<iframe", "<object", "url(", "@import"))
 
 
-def test_the_page_counts_other_peoples_methods_beside_the_ablations(shown) -> None:
+def test_the_page_counts_other_peoples_methods_beside_the_ablations(plain: Page) -> None:
+    assert any(text.startswith("2 ablations on 12 test faces") for text in plain.words)
     comparison = compared(epochs=(8,))
-    assert any(text.startswith("2 ablations on 12 test faces") for text in shown(comparison).words)
     theirs = comparison.scores[comparison.scores["ablation"] == "baseline"]
-    words = shown(compared(epochs=(8,), method_scores=theirs.assign(ablation="theirs"))).words
+    words = Page(compared(epochs=(8,), method_scores=theirs.assign(ablation="theirs"))).words
     assert any(text.startswith("2 ablations and 1 other method on 12 test") for text in words)
 
 

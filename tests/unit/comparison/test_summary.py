@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -56,11 +57,8 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 def test_scores_are_read_in_the_order_of_ablation_seed_epoch_and_subset(scores) -> None:
-    assert len(scores) == 2 * 2 * 3 * 3
-    first = scores.head(9)
-    assert set(first["ablation"]) == {"baseline"} and set(first["seed"]) == {0}
-    assert first["epoch"].tolist() == [10] * 3 + [20] * 3 + [30] * 3
-    assert first["subset"].tolist() == ["CUHK", "AR", "all"] * 3
+    rows = scores[["ablation", "seed", "epoch", "subset"]].itertuples(index=False, name=None)
+    assert list(rows) == [*product(["baseline", "local"], [0, 1], sorted(EPOCHS), COUNTS)]
     assert compared(scores).counts == COUNTS
 
 
@@ -101,9 +99,7 @@ def test_no_subset_may_have_the_name_of_another_column(scores: pd.DataFrame) -> 
 
 def test_deviations_are_empty_with_one_epoch_and_one_seed(tmp_path: Path) -> None:
     scores = read(tmp_path, {"baseline": [{10: (1, 2, 3)}]}, note="not comparable")
-    summary = summarise(scores)
-    summary.to_csv(tmp_path / "fid.csv", index=False)
-    header, row = (tmp_path / "fid.csv").read_text().splitlines()
+    header, row = summarise(scores).to_csv(index=False).splitlines()
     cells = dict(zip(header.split(","), row.split(","), strict=True))
     assert cells["CUHK"] == cells["CUHK_last"] == "1.0"
     assert cells["note"] == "not comparable"
@@ -202,7 +198,10 @@ def test_the_epoch_is_chosen_by_the_validation_scores_and_reported_on_the_test_s
         + ["3.00 ± 1.41", "6.00 ± 1.41"],
         ["photo in gray", "–", "80.00", "80.00", "10.00 [5.00, 15.00]", "–", "70.00"],
     ]
-    assert "lowest FID" in table.remarks[0]
+    few = "10 validation pairs (fewer than 20: too few to choose by)"
+    assert f"lowest FID of all {few} together" in table.remarks[0]
+    at_least = Choice("fid", validation_scores.assign(n=20))
+    assert at_least.pairs == "20 validation pairs"
     by_kid = tables.chosen_table(replace(comparison, choice=replace(choice, metric="kid")))
     assert "lowest KID of" in by_kid.remarks[0]
 

@@ -8,7 +8,6 @@ import pytest
 
 from photosketch.comparison import tables
 from photosketch.comparison.costs import cost_table, read_benchmarks
-from photosketch.comparison.files import grouped_tables
 from photosketch.comparison.tables import Table, fid_table, metric_table, other_people_table
 from photosketch.comparison.verdicts import difference_tables
 from support import comparisons
@@ -74,7 +73,7 @@ def test_what_was_computed_is_explained_and_what_was_not_is_named(metrics, said,
     assert all(text in remarks for text in said)
     assert not any(text in remarks for text in not_said)
     others = [] if NO_OTHERS in said else ["FID, other people"]
-    titles = [table.title for table in grouped_tables(comparison)["Metrics"]]
+    titles = [table.title for table in tables.metric_tables(comparison)]
     assert titles == ["All metrics, all subsets", *others]
 
 
@@ -86,15 +85,10 @@ def test_real_images_stand_only_where_they_have_the_metric() -> None:
     true_sketches = metric_table(comparison).rows[-1]
     assert true_sketches == ["true sketches", "–", "–", "–", "–", "28.0", "0.900"]
     other = other_people_table(comparison)
-    assert list(other.head) == [
-        "method",
-        "AR (n = 2 × 4)",
-        "CUHK (n = 2 × 2)",
-        "all subsets (n = 2 × 6)",
-    ]
+    columns = ["AR (n = 2 × 4)", "CUHK (n = 2 × 2)", "all subsets (n = 2 × 6)"]
+    assert other.head == ["method", *columns]
     assert other.rows == [
-        ["baseline", "40.00", "40.00", "40.00"],
-        ["glad_1", "40.00", "40.00", "40.00"],
+        *([name, "40.00", "40.00", "40.00"] for name in ("baseline", "glad_1")),
         ["photo in gray", "90.00", "–", "90.00"],
         [OTHERS, "–", "–", "35.00"],
     ]
@@ -108,11 +102,8 @@ def test_published_values_of_the_same_features_are_rows_and_others_are_named() -
     other = {"other": comparisons.published({"all": 1.0}, "A paper", "inception-imagenet")}
     plain = fid_table(compared())
     table = fid_table(compared(fields={"published": printed | other}))
-    assert table.rows == [
-        *plain.rows,
-        ["report_glad (published)", "–", "–", "28.00"],
-        ["later (published)", "31.50", "–", "26.96"],
-    ]
+    report = ["report_glad (published)", "–", "–", "28.00"]
+    assert table.rows == [*plain.rows, report, ["later (published)", "31.50", "–", "26.96"]]
     assert "report_glad, later: A report, 2019." in table.remarks[-2]
     assert "other (inception-imagenet)" in table.remarks[-1]
     only = fid_table(compared(fields={"published": other}))
@@ -134,55 +125,46 @@ def test_a_run_of_one_subset_has_no_column_twice_and_the_best_is_bold() -> None:
     assert metric_table(one).title == "All metrics"
 
 
-def line(ablation: str, subset: str, metric: str = "fid", **values) -> dict[str, object]:
-    """A line of the table of differences, by default undecided and descriptive."""
-    nothing = {"role": "descriptive", "seeds": 1, "level": 0.95}
-    undecided = {"difference": -0.5, "run_low": -1.25, "run_high": 0.25, "run_verdict": "undecided"}
-    missing = {"low": float("nan"), "high": float("nan"), "verdict": "undecided"}
-    place = {"ablation": ablation, "reference": "baseline", "subset": subset, "metric": metric}
-    return place | nothing | undecided | missing | values
-
-
-def differing(*lines: dict[str, object], seeds: int = 1, **fields: Any) -> list[Table]:
-    """The tables of these lines, and of an undecided line of CUHK for each method and metric."""
-    keys = dict.fromkeys((one["ablation"], one["reference"], one["metric"]) for one in lines)
-    there = {(x["ablation"], x["reference"], x["metric"]) for x in lines if x["subset"] == "CUHK"}
-    others = [
-        line(ablation, "CUHK", metric, **BY_SEEDS | {"seeds": seeds, "reference": reference})
-        for ablation, reference, metric in keys.keys() - there
-    ]
-    every = pd.DataFrame([*lines, *others])
-    return difference_tables(compared(seeds, {"differences": every, **fields}))
-
-
 PRIMARY = {"role": "primary", "level": 0.975}
+UNDECIDED = {"difference": -0.5, "run_low": -1.25, "run_high": 0.25, "run_verdict": "undecided"}
 BETTER = {"difference": -1.5, "run_low": -2.25, "run_high": -0.75, "run_verdict": "better"}
 WORSE = {"difference": 2.1, "run_low": 1.5, "run_high": 2.7, "run_verdict": "worse"}
-BY_SEEDS = {"low": -3.0, "high": 0.5, "seeds": 2}
+BY_SEEDS = {"low": -3.0, "high": 0.5, "verdict": "undecided"}
 NO_INTERVAL = {"run_low": float("nan"), "run_high": float("nan")}
 
 
+def lines(
+    ablation: str, reference: str = "baseline", metric: str = "fid", **changes: dict
+) -> pd.DataFrame:
+    """The lines of a pair and metric, undecided and descriptive but for the `changes` by subset."""
+    pair = {"ablation": ablation, "reference": reference, "metric": metric}
+    usual = pair | {"role": "descriptive", "seeds": 1, "level": 0.95} | UNDECIDED | BY_SEEDS
+    return pd.DataFrame(usual | {"subset": s} | changes.get(s, {}) for s in ("all", "AR", "CUHK"))
+
+
+def differing(*groups: pd.DataFrame, seeds: int = 1, **fields: Any) -> list[Table]:
+    return difference_tables(compared(seeds, {"differences": pd.concat(groups), **fields}))
+
+
 def test_a_primary_verdict_stands_beside_the_interval_it_follows_from() -> None:
-    table, _ = differing(line("glad_1", "all", **PRIMARY, **BETTER), line("glad_1", "AR"))
+    glad = lines("glad_1", all=PRIMARY | BETTER)
+    table, _ = differing(glad)
     assert table.title == "Difference to baseline: FID, all subsets (primary)"
     assert list(table.head) == ["method", "over images", "verdict on these runs"]
     assert table.rows == [["glad_1", "−1.50 [−2.25, −0.75]", "better"]]
     assert "nothing can be said about the ablations themselves" in table.remarks[1]
-    primary = line("glad_1", "all", **PRIMARY | BETTER | BY_SEEDS)
-    several, _ = differing(primary, line("glad_1", "AR"), seeds=2)
+    several, _ = differing(glad, seeds=2)
     assert list(several.head)[3:] == ["over images and seeds", "verdict on the methods"]
-    over_images, over_seeds = "−1.50 [−2.25, −0.75]", "−1.50 [−3.00, +0.50]"
-    assert several.rows == [["glad_1", over_images, "better", over_seeds, "undecided"]]
+    over_seeds = ["−1.50 [−3.00, +0.50]", "undecided"]
+    assert several.rows == [["glad_1", "−1.50 [−2.25, −0.75]", "better", *over_seeds]]
 
 
 def test_a_subset_says_better_or_worse_in_its_cell() -> None:
-    _, table = differing(
-        line("glad_1", "all", **PRIMARY),
-        line("glad_1", "AR", **WORSE),
-        line("theirs", "all", **BETTER | {"seeds": 0}),
-        line("theirs", "AR", **NO_INTERVAL),
-        points=["local-local5"],
+    glad, theirs = (
+        lines("glad_1", all=PRIMARY, AR=WORSE),
+        lines("theirs", all=BETTER, AR=NO_INTERVAL),
     )
+    _, table = differing(glad, theirs.assign(seeds=0), points=["local-local5"])
     undecided = "−0.50 [−1.25, +0.25]"
     assert table.rows == [
         ["glad_1", "FID", "primary: above", "+2.10 [+1.50, +2.70] worse", undecided],
@@ -197,13 +179,8 @@ def test_a_subset_says_better_or_worse_in_its_cell() -> None:
 
 
 def test_pairs_of_several_references_name_both_sides() -> None:
-    primary, descriptive = differing(
-        line("glad_1", "all", **PRIMARY),
-        line("glad_1", "AR"),
-        line("both", "all", **PRIMARY | BETTER | {"reference": "glad_1"}),
-        line("both", "AR", **WORSE | {"reference": "glad_1"}),
-        line("both", "CUHK", reference="glad_1"),
-    )
+    both = lines("both", "glad_1", all=PRIMARY | BETTER, AR=WORSE)
+    primary, descriptive = differing(lines("glad_1", all=PRIMARY), both)
     assert primary.title == "Differences: FID, all subsets (primary)"
     assert [row[:2] for row in primary.rows] == [["glad_1", "baseline"], ["both", "glad_1"]]
     assert list(descriptive.head)[:3] == ["method", "compared with", "metric"]
@@ -213,10 +190,8 @@ def test_pairs_of_several_references_name_both_sides() -> None:
 
 def test_a_pooled_better_that_hides_a_subset_worse_is_warned_of() -> None:
     primary, descriptive = differing(
-        line("glad_1", "all", **PRIMARY, **BETTER),
-        line("glad_1", "AR", **WORSE),
-        line("glad_1", "all", "ssim", **WORSE | {"run_verdict": "better"}),
-        line("glad_1", "AR", "ssim"),
+        lines("glad_1", all=PRIMARY | BETTER, AR=WORSE),
+        lines("glad_1", metric="ssim", all=WORSE | {"run_verdict": "better"}),
     )
     (warning,) = primary.warnings
     assert warning.startswith("Warning: glad_1 is better by FID over all subsets, but worse on AR")
@@ -226,7 +201,7 @@ def test_a_pooled_better_that_hides_a_subset_worse_is_warned_of() -> None:
 
 
 def test_without_other_ablations_no_difference_is_primary() -> None:
-    (table,) = differing(line("theirs", "all", seeds=0), line("theirs", "AR", seeds=0))
+    (table,) = differing(lines("theirs").assign(seeds=0))
     assert "descriptive" in table.title
 
 

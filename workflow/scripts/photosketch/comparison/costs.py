@@ -23,8 +23,8 @@ def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.Da
             table = pd.read_csv(path, sep="\t", na_values="-")
             seconds, memory = table[["s", "max_rss"]].astype(float).iloc[-1]
         name = path.relative_to(folder).with_suffix("")
-        log, gpu = Path(logs, f"{name}.log") if logs else None, math.nan
-        if log and log.is_file():
+        gpu = math.nan
+        if logs and (log := Path(logs, f"{name}.log")).is_file():
             text = log.read_text(encoding="utf-8", errors="replace")
             if line := re.search(r"^peak GPU memory: (\d+) MB$", text, re.MULTILINE):
                 gpu = float(line[1])
@@ -42,18 +42,17 @@ def read_benchmarks(folder: str | Path, logs: str | Path | None = None) -> pd.Da
 
 def cost_table(costs: pd.DataFrame) -> Table:
     """Time and memory of every stage, from `read_benchmarks`."""
-    on_gpu = costs["gpu_mb"].notna().any()
-    head = ["stage", "jobs", "minutes in all", "longest job, minutes", "peak memory, GB"]
-    peaks = ["memory_mb", "gpu_mb"] if on_gpu else ["memory_mb"]
-    rows = []
-    for _, row in costs.iterrows():
-        minutes = [f"{row[name] / 60:.1f}" for name in ("seconds", "longest")]
-        memory = ["–" if math.isnan(row[name]) else f"{row[name] / 1000:.1f}" for name in peaks]
-        rows.append([row["rule"], str(row["jobs"]), *minutes, *memory])
-    gpu = "GPU memory: the peak of tensors." if on_gpu else "The logs name no GPU memory."
-    return Table(
-        "Cost",
-        [*head, "peak GPU memory, GB"] if on_gpu else head,
-        rows,
-        [f"Wall time and main memory of the last run of each job. {gpu}"],
-    )
+    columns = {
+        "stage": costs["rule"],
+        "jobs": costs["jobs"].map(str),
+        "minutes in all": (costs["seconds"] / 60).map("{:.1f}".format),
+        "longest job, minutes": (costs["longest"] / 60).map("{:.1f}".format),
+        "peak memory, GB": (costs["memory_mb"] / 1000).map("{:.1f}".format),
+    }
+    gpu = "The logs name no GPU memory."
+    if costs["gpu_mb"].notna().any():
+        columns["peak GPU memory, GB"] = (costs["gpu_mb"] / 1000).map("{:.1f}".format)
+        gpu = "GPU memory: the peak of tensors."
+    rows = pd.DataFrame(columns).replace("nan", "–").to_numpy().tolist()
+    remark = f"Wall time and main memory of the last run of each job. {gpu}"
+    return Table("Cost", list(columns), rows, [remark])

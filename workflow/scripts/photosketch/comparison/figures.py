@@ -3,6 +3,7 @@
 import math
 import textwrap
 from collections.abc import Iterable, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,12 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 ROWS = 6  # test people in a grid
 MOST_TICKS = 7  # on the axis of epochs
 _NAME_HEIGHT = 0.055  # of a name beside a panel, as a share of the panel's height
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+# of an ablation, by its place
+_LOOKS: list[dict[str, Any]] = [
+    {"linestyle": dashes, "color": colour, "marker": marker}
+    for dashes in ("-", "--", ":")
+    for colour, marker in zip(COLOURS, ("o", "s", "^", "D", "v", "P", "X"), strict=True)
+]
 STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": RULE,
@@ -129,28 +135,26 @@ def validation_curves(choice: Choice) -> Figure:
     lowest to highest, and the mean. A ring marks the chosen epoch of each seed."""
     metric = BY_KEY[choice.metric]
     pooled = choice.scores[choice.scores["subset"] == POOLED]
-    ablations = pooled["ablation"].unique()
+    by_ablation = pooled.groupby("ablation", sort=False)
     key = "ring: the chosen epoch"
     if pooled["seed"].nunique() > 1:
         key = "thick line: mean; thin lines and band: the seeds; rings: the epoch of each seed"
     with matplotlib.rc_context(STYLE):
         figure, axes, _ = panels(
-            len(ablations),
-            min(2, len(ablations)),
+            len(by_ablation),
+            min(2, len(by_ablation)),
             (5.4, 2.7),
             f"{metric.heading} of the validation pairs over epochs (lower is better)",
             [(choice.pairs, FAINT), (key, FAINT), (pooled["note"].iloc[0], ALARM)],
             sharex=True,
             sharey=True,
         )
-        for index, (axis, ablation) in enumerate(zip(axes, ablations, strict=True)):
-            own = pooled[pooled["ablation"] == ablation]
+        for axis, (ablation, own), colour in zip(axes, by_ablation, cycle(COLOURS)):
             by_epoch = metric.scale * own.pivot(index="epoch", columns="seed", values=metric.key)
             of_ablation = choice.epochs["ablation"] == ablation
             chosen = choice.epochs[of_ablation].set_index("seed")["epoch"].sort_index()
-            colour = COLOURS[index % len(COLOURS)]
+            _band(axis, by_epoch, colour)
             if by_epoch.shape[1] > 1:
-                _band(axis, by_epoch, colour)
                 axis.plot(by_epoch, color=colour, linewidth=0.8, alpha=0.6)
             axis.plot(by_epoch.mean(axis=1), color=colour, linewidth=1.8, marker="o", markersize=3)
             for seed, epoch in chosen.items():
@@ -164,27 +168,19 @@ def validation_curves(choice: Choice) -> Figure:
 
 
 def _band(axis: Axes, by_epoch: pd.DataFrame, colour: str) -> None:
-    """The band from the lowest to the highest seed."""
-    low, high = by_epoch.min(axis=1), by_epoch.max(axis=1)
-    axis.fill_between(by_epoch.index, low, high, color=colour, alpha=0.15, linewidth=0)
+    """The band from the lowest to the highest of several seeds."""
+    if by_epoch.shape[1] > 1:
+        low, high = by_epoch.min(axis=1), by_epoch.max(axis=1)
+        axis.fill_between(by_epoch.index, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def _lines(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
-    for index, ablation in enumerate(ablations):
+    for ablation, look in zip(ablations, cycle(_LOOKS)):
         own = scores[scores["ablation"] == ablation]
         by_epoch = own.pivot(index="epoch", columns="seed", values="fid")
-        colour = COLOURS[index % len(COLOURS)]
-        axis.plot(
-            by_epoch.mean(axis=1),
-            color=colour,
-            label=ablation,
-            linestyle=("-", "--", ":")[index // len(COLOURS) % 3],
-            linewidth=1.5,
-            marker=_MARKERS[index % len(_MARKERS)],
-            markersize=3.5 if len(by_epoch) > 12 else 5,
-        )
-        if by_epoch.shape[1] > 1:
-            _band(axis, by_epoch, colour)
+        size = 3.5 if len(by_epoch) > 12 else 5
+        axis.plot(by_epoch.mean(axis=1), label=ablation, linewidth=1.5, markersize=size, **look)
+        _band(axis, by_epoch, look["color"])
     axis.set_xlabel("epoch")
     axis.set_xticks(_shown_epochs(scores["epoch"]))
 
@@ -196,13 +192,12 @@ def _shown_epochs(epochs: Iterable[int]) -> list[int]:
 
 
 def _dots(axis: Axes, scores: pd.DataFrame, ablations: Sequence[str]) -> None:
-    for index, ablation in enumerate(ablations):
+    for place, (ablation, look) in enumerate(zip(ablations, cycle(_LOOKS))):
         values = scores.loc[scores["ablation"] == ablation, "fid"]
-        colour = COLOURS[index % len(COLOURS)]
         if len(values) > 1:
-            axis.plot([index] * len(values), values, "o", color=colour, fillstyle="none", alpha=0.7)
-        marker = _MARKERS[index % len(_MARKERS)]
-        axis.plot(index, values.mean(), marker, color=colour, markersize=8)
+            faint = {"color": look["color"], "fillstyle": "none", "alpha": 0.7}
+            axis.plot([place] * len(values), values, "o", **faint)
+        axis.plot(place, values.mean(), markersize=8, **look)
     axis.set_xticks(range(len(ablations)), ablations)
     if sum(map(len, ablations)) > 40:
         for label in axis.get_xticklabels():

@@ -102,42 +102,34 @@ def devices(logs: Iterable[Path]) -> str:
 
 def write_comparison(comparison: Comparison, subsets: Sequence[str], output: Any) -> None:
     """Write the output files of the rule `compare`; `subsets`: of the grids, in their order."""
-    drawn = {output.curves: figures.curves(comparison)}
+    curves = {output.curves: figures.curves(comparison)}
     if comparison.choice:
-        drawn[output.validation_curves] = figures.validation_curves(comparison.choice)
-    pictures = {"Curves": list(drawn)}
-    for path, sweep in zip(output.get("sweeps", []), comparison.sweeps, strict=True):
-        drawn[path] = sweeps.figure(comparison, sweep)
-        pictures[f"Sweep {sweep.name}"] = [path]
-    for path, picture in drawn.items():
+        curves[output.validation_curves] = figures.validation_curves(comparison.choice)
+    for path, picture in curves.items():
         figures.save(picture, path)
     for subset, path in zip(subsets, output.grids, strict=True):
         contact_sheet.save(figures.people_grid(comparison, subset), path)
-    sections = grouped_tables(comparison)
-    others = [table for group in sections.values() for table in group]
-    sections |= {"Curves": [], "Cost": [costs.cost_table(comparison.costs)]}
+    sections = [  # after the table of FID
+        page.Section("Metrics", "metrics.md", tables.metric_tables(comparison)),
+        page.Section("Differences", "significance.md", difference_tables(comparison)),
+        page.Section("Votes", "votes.md", vote_tables(comparison)),
+    ]
+    for path, sweep in zip(output.get("sweeps", []), comparison.sweeps, strict=True):
+        figures.save(sweeps.figure(comparison, sweep), path)
+        table = sweeps.table(comparison, sweep)
+        sections.append(page.Section(f"Sweep {sweep.name}", "questions.md", [table], [Path(path)]))
+    sections += [
+        page.Section("Curves", "evaluation.md", pictures=[*map(Path, curves)]),
+        page.Section("Cost", "running.md", [costs.cost_table(comparison.costs)]),
+    ]
+    others = [table for section in sections for table in section.tables]
+    results = [tables.fid_table(comparison), *others[:-1]]  # without the cost
     beside = [output.csv, output.latex, output.markdown, *output.grids]
-    latex = tables.latex_document([tables.fid_table(comparison), *others], comparison.note)
     for path, text in {
         output.csv: comparison.summary.to_csv(index=False),
-        output.markdown: page.fid_markdown(comparison, [*others, *sections["Cost"]]),
-        output.latex: latex,
-        output.page: page.index_html(comparison, sections, pictures, beside),
+        output.markdown: page.fid_markdown(comparison, others),
+        output.latex: tables.latex_document(results, comparison.note),
+        output.page: page.index_html(comparison, sections, beside),
     }.items():
         with write_atomically(path) as temporary:
             temporary.write_text(text, encoding="utf-8")
-
-
-def grouped_tables(comparison: Comparison) -> dict[str, list[tables.Table]]:
-    """The tables after the table of FID, by the section of the page that shows them."""
-    metrics = [tables.metric_table(comparison)]
-    if comparison.scores["fid_other"].notna().any():
-        metrics.append(tables.other_people_table(comparison))
-    if comparison.choice:
-        metrics.append(tables.chosen_table(comparison))
-    return {
-        "Metrics": metrics,
-        "Differences": difference_tables(comparison),
-        "Votes": vote_tables(comparison),
-        **{f"Sweep {one.name}": [sweeps.table(comparison, one)] for one in comparison.sweeps},
-    }

@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from photosketch.comparison import tables
 from photosketch.comparison.figures import COLOURS
 from photosketch.comparison.summary import Comparison, epochs_in_words, seeds_in_words, subset_name
+from photosketch.comparison.tables import Table
 from photosketch.configuration.settings import VALUE_BEFORE
 from photosketch.data.pairs import MODALITIES, read_image
 from photosketch.evaluation.files import PHOTOS, POOLED
@@ -19,17 +20,17 @@ from photosketch.figures import page as pages
 from photosketch.jobs.job import counted
 
 FEW_EPOCHS = 3  # of fewer evaluated epochs the deviation says little
-VERDICTS = ("better", "worse", "undecided")
-FACES = 6  # pictures in the row above the table
-# the page of the documentation on a section, by the first word of the section's title
-PAGES = {
-    "Metrics": "metrics.md",
-    "Differences": "significance.md",
-    "Votes": "votes.md",
-    "Curves": "evaluation.md",
-    "Sweep": "questions.md",
-    "Cost": "running.md",
-}
+FACES = 6  # pictures of one test person in the row above the table
+
+
+class Section(NamedTuple):
+    """A part of the page that opens: its page of the documentation, tables, and PNG files to embed.
+    Without both it is left out."""
+
+    title: str
+    docs: str
+    tables: Sequence[Table] = ()
+    pictures: Sequence[Path] = ()
 
 
 def conclusion(comparison: Comparison) -> list[str]:
@@ -65,7 +66,7 @@ def _verdicts(comparison: Comparison) -> list[str]:
         by_verdict = lines.groupby("verdict" if several else "run_verdict")["ablation"].agg(list)
         said = [
             f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} {verdict}"
-            for verdict in VERDICTS
+            for verdict in ("better", "worse", "undecided")
             if (names := by_verdict.get(verdict))
         ]
         metric = BY_KEY[lines["metric"].iloc[0]].name
@@ -75,7 +76,7 @@ def _verdicts(comparison: Comparison) -> list[str]:
     return sentences
 
 
-def fid_markdown(comparison: Comparison, others: Sequence[tables.Table]) -> str:
+def fid_markdown(comparison: Comparison, others: Sequence[Table]) -> str:
     """The table of FID in Markdown with its remarks, followed by other tables."""
     epochs, fid = comparison.epochs, tables.fid_table(comparison)
     lines = [f"# FID of run {comparison.run}", ""]
@@ -93,34 +94,31 @@ def fid_markdown(comparison: Comparison, others: Sequence[tables.Table]) -> str:
 
 
 def index_html(
-    comparison: Comparison,
-    others: Mapping[str, Sequence[tables.Table]],
-    pictures: Mapping[str, Sequence[str | Path]],
-    files: Sequence[str | Path],
+    comparison: Comparison, sections: Sequence[Section], files: Sequence[str | Path]
 ) -> str:
-    """One page without other files: conclusion, faces, FID, gallery, and sections that open.
-
-    `others`: the tables of each section; `pictures`: PNG files of sections, which are embedded;
-    a section without both is left out; `files`: the files beside the page that it links to.
-    """
+    """One page without other files: conclusion, faces, FID, gallery, and sections. `files`: the
+    files beside the page that it links to."""
     own, shared = _settings_in_words(comparison.hparams)
     epochs, note = comparison.epochs, comparison.note
     several = len(epochs) > 1
-    sections = []
-    for title, of_section in others.items():
-        images = [
-            (pages.data_uri(path.read_bytes(), "png"), path.stem.replace("_", " "))
-            for path in map(Path, pictures.get(title, []))
-        ]
-        if of_section or images:
-            sections.append((title, PAGES[title.partition(" ")[0]], of_section, images))
+    compared = counted(len(comparison.ablations), "ablation")
+    if methods := len(comparison.summary) - len(comparison.ablations):
+        compared += f" and {counted(methods, 'other method')}"
+    every_face, middle = gallery(comparison), len(comparison.people) // 2
+    captions = ["photo", "true sketch", *comparison.drawn]
+    faces = [
+        (image, f"{caption} of {person['subset']} {person['id']}", caption)
+        for person in every_face["people"][middle : middle + 1]
+        for image, caption in zip(person["images"], captions, strict=True)
+    ]
     return pages.render(
         __file__,
         comparison=comparison,
         title=f"Face sketches: run {comparison.run}",
-        lead=_lead(comparison),
+        lead=f"{compared} on {comparison.counts[POOLED]} test faces, {epochs_in_words(epochs)}; "
+        f"{seeds_in_words(comparison.seeds)}.",
         conclusion=conclusion(comparison),
-        faces=_faces(comparison),
+        faces=faces[:FACES],
         columns=[(subset_name(subset), n) for subset, n in comparison.columns.items()],
         kind="mean ± s.d." if several or len(comparison.seeds) > 1 else f"epoch {epochs[0]}",
         fid=tables.fid_table(comparison),
@@ -128,7 +126,8 @@ def index_html(
         at_last=tables.method_rows(comparison, "{}_last"),
         own=own,
         colours=COLOURS,
-        sections=sections,
+        sections=[section for section in sections if section.tables or section.pictures],
+        png_uri=lambda path: pages.data_uri(path.read_bytes(), "png"),
         # a cell's value, interval and mark, between which lines may break
         parts=partial(re.split, r" (?=\[)|(?<=\]) "),
         files=[Path(path).name for path in files],
@@ -142,32 +141,7 @@ def index_html(
             "Grids": f"{epochs_in_words(epochs[-1:])}, {seeds_in_words(comparison.seeds[:1])}",
             **comparison.facts,
         },
-        gallery=gallery(comparison),
-    )
-
-
-def _faces(comparison: Comparison) -> list[tuple[str, str, str]]:
-    """Six pictures of one test person (photo, true sketch, sketches by the first methods): URI,
-    description and caption."""
-    if not comparison.people:
-        return []
-    index = len(comparison.people) // 2
-    person = comparison.people[index]
-    pictures = {"photo": read_image(person, "photo"), "true sketch": read_image(person, "sketch")}
-    pictures |= {name: samples.sketches[index] for name, samples in comparison.drawn.items()}
-    who = f"{person.subset} {person.id}"
-    shown = list(pictures.items())[:FACES]
-    return [(pages.image_uri(image), f"{name} of {who}", name) for name, image in shown]
-
-
-def _lead(comparison: Comparison) -> str:
-    count = len(comparison.ablations)
-    compared = counted(count, "ablation")
-    if methods := len(comparison.summary) - count:
-        compared += f" and {counted(methods, 'other method')}"
-    return (
-        f"{compared} on {comparison.counts[POOLED]} test faces, "
-        f"{epochs_in_words(comparison.epochs)}; {seeds_in_words(comparison.seeds)}."
+        gallery=every_face,
     )
 
 

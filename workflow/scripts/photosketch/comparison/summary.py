@@ -90,15 +90,13 @@ class Comparison:
     def summary(self) -> pd.DataFrame:
         """`summarise` of FID for ablations and methods, with columns {s}_other (FID, other people;
         NaN below four people), and with a choice {s}_chosen of ablations."""
-        summary = summarise(self.all_scores)
-        others = summarise(self.all_scores, "fid_other")
-        for subset in self.counts:
-            summary[f"{subset}_other"] = others[subset]
+        subsets = list(self.counts)
+        others = summarise(self.all_scores, "fid_other")[subsets].add_suffix("_other")
+        summary = summarise(self.all_scores).join(others)
         if self.choice:
-            at_choice = self.choice.at_epochs(self.scores).assign(epoch=0)
-            means = summarise(at_choice).set_index("ablation")
-            for subset in self.counts:
-                summary[f"{subset}_chosen"] = summary["ablation"].map(means[subset])
+            at_choice = summarise(self.choice.at_epochs(self.scores).assign(epoch=0))
+            chosen = at_choice.set_index("ablation")[subsets].add_suffix("_chosen")
+            summary = summary.join(chosen, on="ablation")
         return summary
 
     @cached_property

@@ -222,6 +222,16 @@ def other_people_table(comparison: Comparison) -> Table:
     )
 
 
+def metric_tables(comparison: Comparison) -> list[Table]:
+    """All metrics; FID, other people, by subset; and the scores at the chosen epochs."""
+    tables = [metric_table(comparison)]
+    if comparison.scores["fid_other"].notna().any():
+        tables.append(other_people_table(comparison))
+    if comparison.choice:
+        tables.append(chosen_table(comparison))
+    return tables
+
+
 def metric_table(comparison: Comparison) -> Table:
     """Every computed metric of all subsets together: the mean over epochs and seeds, ± deviation
     over seeds."""
@@ -300,7 +310,7 @@ def chosen_table(comparison: Comparison) -> Table:
 
 def number(comparison: Comparison, value: float) -> str:
     """A FID with two decimals, or with as many as the smallest mean needs for three digits."""
-    return "–" if math.isnan(value) else f"{value:z.{_decimals(comparison.smallest)}f}"
+    return in_unit(_FID, value, comparison.smallest)
 
 
 def mean_and_deviation(comparison: Comparison, row: pd.Series, subset: str) -> str:
@@ -330,17 +340,11 @@ def _with_interval(metric: Metric, by_seed: pd.DataFrame) -> str:
 
 
 def in_unit(metric: Metric, value: float, size: float, sign: str = "") -> str:
-    """A value in the table's unit with the decimals that a value of `size` needs."""
+    """A value in the table's unit. If the metric has no fixed decimals, it has two, or as many as
+    three digits of a `size` down to a millionth need."""
     if math.isnan(value):
         return "–"
-    decimals = metric.decimals
+    size, decimals = abs(size * metric.scale), metric.decimals
     if decimals is None:
-        decimals = _decimals(abs(size * metric.scale))
+        decimals = max(2, 2 - math.floor(math.log10(size))) if size >= 1e-6 else 2
     return f"{value * metric.scale:{sign}z.{decimals}f}".replace("-", "−")
-
-
-def _decimals(size: float) -> int:
-    """Two decimals, or three digits of small values down to a millionth."""
-    if math.isnan(size) or size < 1e-6:
-        return 2
-    return max(2, 2 - math.floor(math.log10(size)))

@@ -1,7 +1,7 @@
 """Tables of blind votes: what people prefer, and how far they and the metrics agree."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -113,37 +113,35 @@ def _metric_table(comparison: Comparison, votes: pd.DataFrame, methods: list[str
         for name, own in pooled.groupby("ablation")
     }
 
-    def share(values: Mapping[str, np.ndarray | float], sign: int = 1) -> tuple[float, ...]:
+    def share(values: Iterable[np.ndarray | float]) -> tuple[float, ...]:
+        """By the values of each method: of its sketches, or one of all."""
         by_sketch = {
-            (*person, name): sign * float(value)
-            for name, own in values.items()
+            (*person, name): float(value)
+            for name, own in zip(methods, values, strict=True)
             for person, value in zip(people, np.broadcast_to(own, len(people)), strict=True)
         }
         return statistics.agreement_with(votes, by_sketch)
 
-    shown, drawn = shown_metrics(pooled), comparison.image_scores
-    of_sketch, of_method = [], []
-    for metric in shown:
+    rows, found = [], []
+    for metric in shown_metrics(pooled):
         sign = -1 if metric.lower_is_better else 1
-        own = {n: drawn[n][metric.key][-1] if metric.per_image else math.nan for n in methods}
-        of_sketch.append(share(own, sign))
-        of_method.append(share({name: last[name][metric.key] for name in methods}, sign))
-    rows = [
-        [with_arrow(metric), _share(own), _share(whole)]
-        for metric, own, whole in zip(shown, of_sketch, of_method, strict=True)
-    ]
-    scores = dict(zip(methods, statistics.scores(votes, methods)[0], strict=True))
+        drawn = (comparison.image_scores[name] for name in methods)
+        own = share(sign * d[metric.key][-1] if metric.per_image else math.nan for d in drawn)
+        whole = share(sign * last[name][metric.key] for name in methods)
+        found.append((own[0], whole[0]))
+        rows.append([with_arrow(metric), _share(own), _share(whole)])
+    rows.append(["score of the votes", "–", _share(share(statistics.scores(votes, methods)[0]))])
     return Table(
         "How far the metrics agree with the votes",
         ["metric", "sketch by sketch, %", "method by method, %"],
-        [*rows, ["score of the votes", "–", _share(share(scores))]],
+        rows,
         [
             "The share of the decided votes for the sketch that the metric calls better (50%: by "
             "chance), [95% interval]: by the value of the sketch itself, and by the value of its "
             "method over all test people. The last row is at or near the highest share that any "
             "order of the methods can reach.",
         ],
-        best=best_cells([([one[0] for one in column], False) for column in (of_sketch, of_method)]),
+        best=best_cells([(column, False) for column in zip(*found, strict=True)]),
     )
 
 

@@ -26,7 +26,7 @@ from photosketch.comparison import costs
 from photosketch.configuration.loading import load_overlays, read_overlay, read_overlays
 from photosketch.configuration.settings import TrainConfig, ablation_config
 from photosketch.data import pairs
-from photosketch.estimate import expectations, timing
+from photosketch.estimate import expectations
 from photosketch.jobs import devices
 from photosketch.jobs.job import InputError, command, counted, duration_in_words, listed
 from photosketch.jobs.provenance import PROJECT
@@ -73,32 +73,31 @@ class Clock:
         self.config = config
         slots = 1000  # do not wait for a busy GPU; the speed is then that beside other jobs
         self.device = devices.acquire_device(sys.stderr, config["device"], slots, in_short=True)
-        self._known: dict[str, timing.Speed] = {}
+        self._known: dict[str, expectations.Speed] = {}
 
-    def speed(self, train: TrainConfig) -> timing.Speed:
+    def speed(self, train: TrainConfig) -> expectations.Speed:
         """The speed of an ablation, measured once for all ablations with the same computations."""
         same = train.model_dump(exclude={"epochs", "lr", "beta1", "lr_decay_epochs", "warp"})
         key = repr({**same, "losses": [name for name, weight in train.losses if weight]})
         if key not in self._known:
             dataset, statistics = self.config["dataset"], self.config["inference"]["statistics"]
-            self._known[key] = timing.speed(train, dataset, statistics, self.device)
+            self._known[key] = expectations.speed(train, dataset, statistics, self.device)
         return self._known[key]
 
     def precision(self, names: Sequence[str]) -> list[str]:
         """A line on the time that the other precision would save or cost in trainings of these
         ablations; none if they have several precisions."""
         trainings = [ablation_config(self.config, name) for name in names]
-        precisions = {each.precision for each in trainings}
-        if len(precisions) != 1:
+        if len({each.precision for each in trainings}) != 1:
             return []
-        other = "bf16" if precisions == {"fp32"} else "fp32"
-        native = timing.computes_bf16(self.device)
-        both = [(each, each.model_copy(update={"precision": other})) for each in trainings]
+        other = "bf16" if trainings[0].precision == "fp32" else "fp32"
+        native = expectations.computes_bf16(self.device)
         if not native:  # emulated steps take long
-            both = [min(both, key=lambda pair: self.speed(pair[0]).image)]
+            trainings = [min(trainings, key=lambda each: self.speed(each).image)]
+        changed = [each.model_copy(update={"precision": other}) for each in trainings]
         before, after = (
             sum(each.epochs * self.speed(each).image for each in group)
-            for group in zip(*both, strict=True)
+            for group in (trainings, changed)
         )
         effect = f"save {1 - after / before:.0%} of"
         if after >= before:
@@ -120,9 +119,9 @@ def time_jobs(
     photos = pairs.image_files(config["dataset"]["pairs"], table)
     by_segmentation = config["parsing"]["backend"] != "onnx"
     if photos and by_segmentation and any(job.rule_name == "parse_faces" for job in jobs):
-        parsing = timing.parsing_seconds(photos[0], config["dataset"])
+        parsing = expectations.parsing_seconds(photos[0], config["dataset"])
     threads = {job.wildcards["ablation"]: job.threads for job in jobs if job.rule_name in TRAINED}
-    speeds: dict[str, timing.Speed] = {}
+    speeds: dict[str, expectations.Speed] = {}
     lines: list[str] = []
     if threads:
         print(f"timing steps of {listed(threads)}", file=sys.stderr)
