@@ -34,7 +34,7 @@ def filtered(photo: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_a_generator_that_copies_is_found_and_one_that_cannot_is_not(root) -> None:
+def test_a_generator_that_copies_is_found_and_one_that_cannot_is_not(root):
     faces = index_pairs(root / "resources/demo/pairs.tsv", (200, 250))
     photos, sketches = (
         np.stack([read_image(pair, kind) for pair in faces]) for kind in ("photo", "sketch")
@@ -54,7 +54,7 @@ def test_a_generator_that_copies_is_found_and_one_that_cannot_is_not(root) -> No
 
 
 @pytest.mark.slow
-def test_true_sketches_are_below_the_limit_in_the_expected_share() -> None:
+def test_true_sketches_are_below_the_limit_in_the_expected_share():
     """True sketches of more people, over many splits into 20 people and one more."""
     random = np.random.default_rng(0)
     copied = []
@@ -65,7 +65,7 @@ def test_true_sketches_are_below_the_limit_in_the_expected_share() -> None:
     assert 0.04 < np.mean(copied) < 0.06
 
 
-def test_each_subset_has_its_limit_and_one_of_few_people_has_none() -> None:
+def test_each_subset_has_its_limit_and_one_of_few_people_has_none():
     training, real = np.random.default_rng(0).normal(size=(2, 50, 4))
     subset = np.repeat(["AR", "CUHK", "few"], [19, 21, 10])
     people = Features(np.arange(50).astype(str), subset, real)

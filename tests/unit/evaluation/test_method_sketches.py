@@ -36,7 +36,7 @@ def problems_of(folder: Path, people: list[Pair]) -> list[str]:
     return error.value.problems
 
 
-def test_sketches_of_the_input_size_come_in_the_order_of_the_people(tmp_path: Path) -> None:
+def test_sketches_of_the_input_size_come_in_the_order_of_the_people(tmp_path):
     second = save(tmp_path / "elsewhere/m.1.png", 200, 250)  # an id may contain a dot
     first = save(tmp_path / "elsewhere/1.png", 200, 250, "RGB")
     (tmp_path / "theirs").mkdir()
@@ -46,7 +46,7 @@ def test_sketches_of_the_input_size_come_in_the_order_of_the_people(tmp_path: Pa
     assert notes == []
 
 
-def test_frames_are_cut_and_other_sizes_scaled_and_it_is_reported(tmp_path: Path) -> None:
+def test_frames_are_cut_and_other_sizes_scaled_and_it_is_reported(tmp_path):
     content = save(tmp_path / "AR/1.png", 200, 250)
     frame = np.pad(content, ((3, 3), (28, 28)), constant_values=250)
     frame[::2, :28] -= 9  # like padding drawn by a network
@@ -65,7 +65,7 @@ def test_frames_are_cut_and_other_sizes_scaled_and_it_is_reported(tmp_path: Path
     assert "AR/3.png: left out" in text
 
 
-def test_frames_of_512_are_cut_squeezed_frames_and_other_sizes_are_scaled(tmp_path: Path) -> None:
+def test_frames_of_512_are_cut_squeezed_frames_and_other_sizes_are_scaled(tmp_path):
     path = tmp_path / "a.png"
     content = save(path, 400, 500)
     frame = Image.new("L", (512, 512), 255)
@@ -87,7 +87,7 @@ def test_frames_of_512_are_cut_squeezed_frames_and_other_sizes_are_scaled(tmp_pa
     assert treatment == "of 100x125 pixels were scaled to the input size"
 
 
-def test_missing_doubled_and_broken_images_are_named_at_once(tmp_path: Path) -> None:
+def test_missing_doubled_and_broken_images_are_named_at_once(tmp_path):
     save(tmp_path / "AR/1.png", 200, 250)
     save(tmp_path / "AR/1.jpg", 200, 250)
     (tmp_path / "AR/3.png").write_bytes(b"no image")
@@ -99,7 +99,7 @@ def test_missing_doubled_and_broken_images_are_named_at_once(tmp_path: Path) -> 
     assert f"{tmp_path}/nowhere is not a folder" in no_folder
 
 
-def test_folders_are_not_searched_without_end(tmp_path: Path) -> None:
+def test_folders_are_not_searched_without_end(tmp_path):
     for place in ("AR", "old/AR", "old/AR/deeper"):
         (tmp_path / place).mkdir(parents=True, exist_ok=True)
         (tmp_path / place / "1.PNG").touch()
@@ -109,7 +109,7 @@ def test_folders_are_not_searched_without_end(tmp_path: Path) -> None:
     assert found == [str(tmp_path / name / "1.PNG") for name in ("AR", "linked", "old/AR")]
 
 
-def test_only_images_right_in_a_subsets_folder_are_taken(tmp_path: Path) -> None:
+def test_only_images_right_in_a_subsets_folder_are_taken(tmp_path):
     save(tmp_path / "old/AR/1.png", 200, 250)
     save(tmp_path / "2.png", 200, 250)
     *missing, elsewhere = problems_of(tmp_path, PEOPLE)
@@ -123,7 +123,7 @@ def test_only_images_right_in_a_subsets_folder_are_taken(tmp_path: Path) -> None
     assert "old/AR/1.png: left out" in note
 
 
-def test_names_of_files_are_told_as_text_that_is_no_markup(tmp_path: Path) -> None:
+def test_names_of_files_are_told_as_text_that_is_no_markup(tmp_path):
     for name in ("1.png", "2.png", "|*x*`<b>é_[1](u).png"):
         save(tmp_path / "AR" / name, 200, 250)
     unreadable = os.fsencode(tmp_path) + b"/AR/caf\xe9.png"
@@ -134,7 +134,7 @@ def test_names_of_files_are_told_as_text_that_is_no_markup(tmp_path: Path) -> No
     note.encode()
 
 
-def test_images_are_read_as_people_see_them(tmp_path: Path) -> None:
+def test_images_are_read_as_people_see_them(tmp_path):
     gray = save(tmp_path / "AR/0.png", 200, 250)
     ink = np.dstack([np.zeros_like(gray), 255 - gray])  # black, drawn in the alpha channel
     Image.fromarray(ink).save(tmp_path / "AR/1.png")

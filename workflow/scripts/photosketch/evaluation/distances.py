@@ -42,31 +42,27 @@ def fid(a: np.ndarray, b: np.ndarray) -> float:
     return max(float(distance), 0.0)  # rounding can make a distance of 0 negative
 
 
-def kid(a: np.ndarray, b: np.ndarray, subset: np.ndarray | None = None) -> float:
-    """Squared maximum mean discrepancy of features a [n1, d] and b [n2, d] of different people,
-    n1, n2 > 1, kernel (x.y/d + 1)^3. For the same people use `weighted_kid`.
+def kid(a: np.ndarray, b: np.ndarray, subset: np.ndarray) -> float:
+    """Squared maximum mean discrepancy of features a and b [N, d] of different people, N > 1,
+    kernel (x.y/d + 1)^3. For the same people use `weighted_kid`.
 
     The unbiased estimator over the whole sets, without subsampling (Binkowski et al. 2018,
     "Demystifying MMD GANs"; Gretton et al. 2012, lemma 6). Similar sets can have negative values.
 
-    `subset` [N] names the subset of row i of both sets, if the number of rows per subset is fixed.
-    Then too few pairs within a set are of one subset, so those pairs get more weight. NaN if a
-    subset has a single row.
+    `subset` [N] names the subset of row i of both sets. The number of rows per subset is fixed, so
+    too few pairs within a set are of one subset, and those pairs get more weight. NaN if a subset
+    has a single row.
     """
     a, b = _checked(a, b)
-    of_a, of_b, mixed = (_cubic(x @ y.T, x.shape[1]) for x, y in ((a, a), (b, b), (a, b)))
-    return float(_mean_within(of_a, subset) + _mean_within(of_b, subset) - 2 * mixed.mean())
-
-
-def _mean_within(kernel: np.ndarray, subset: np.ndarray | None) -> float:
-    """The expected kernel of two independent rows, from the pairs i != j of a kernel [N, N]."""
-    n = len(kernel)
-    same = np.full((n, n), True) if subset is None else subset[:, None] == subset
+    same = subset[:, None] == subset
     count = same.sum(axis=1)  # [N] rows of the subset of row i
     if count.min() == 1:
         return nan
-    np.fill_diagonal(kernel, 0)
-    return float((kernel * np.where(same, count / (count - 1), 1)).sum() / n**2)
+    weights = np.where(same, count / (count - 1), 1)
+    np.fill_diagonal(weights, 0)  # only pairs i != j
+    of_a, of_b, mixed = (_cubic(x @ y.T, x.shape[1]) for x, y in ((a, a), (b, b), (a, b)))
+    within = (of_a * weights).sum() / len(a) ** 2 + (of_b * weights).sum() / len(a) ** 2
+    return float(within - 2 * mixed.mean())
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,11 @@ system which can solve the small sample size problem"), used as in the literatur
 The real and the generated sketch of a person are one class. Some people train the subspace; the
 real sketches of the others are looked up among their generated sketches.
 
-Identity: drawn sketches are looked up among photos. The face recognition network is dlib's, trained
-on photos: a variant of ResNet-34 (He et al. 2016, "Deep Residual Learning for Image Recognition")
-whose embeddings of one person are close together. dlib's predictor of the eyes' corners and the
-nose (Kazemi and Sullivan 2014, "One Millisecond Face Alignment with an Ensemble of Regression
-Trees") brings a face upright into the network's frame. The predictor starts from a box around the
-face that follows from the photo's five landmarks. No face has to be detected, so every sketch is
-scored.
+Identity: drawn sketches are looked up among photos by dlib's face recognition network, a variant of
+ResNet-34 (He et al. 2016, "Deep Residual Learning for Image Recognition"). dlib's predictor of the
+eyes' corners and the nose (Kazemi and Sullivan 2014, "One Millisecond Face Alignment with an
+Ensemble of Regression Trees") starts from a box around the photo's five landmarks and brings a face
+upright. No face has to be detected, so every sketch is scored.
 """
 
 from collections.abc import Mapping

@@ -14,7 +14,7 @@ from torch import nn
 from photosketch.configuration.settings import FeatureConfig, ScoredAs
 from photosketch.data.images import gray
 from photosketch.data.pairs import Pair, read_image, select
-from photosketch.evaluation import distances, extractors, feature_networks, image_metrics, protocol
+from photosketch.evaluation import distances, extractors, image_metrics, protocol
 from photosketch.evaluation.distances import InnerProducts, subset_masks
 from photosketch.evaluation.files import PHOTOS, TRUE_SKETCHES, Features, Gallery, RunFeatures
 from photosketch.evaluation.image_metrics import Measured
@@ -50,7 +50,7 @@ class Networks:
         """
         config, seen_as = FeatureConfig.from_hparams(hp), protocol.PROTOCOLS[hp["scored_as"]]
         network = extractors.load(config, files.get("weights"))
-        features = feature_networks.View(network, seen_as, config.name).to(device)
+        features = extractors.View(network, seen_as, config.name).to(device)
         lpips = None
         if files.get("lpips"):
             vgg, layers = files.lpips
@@ -152,7 +152,8 @@ def evaluate(
         faces = networks.faces.embed(sketches, truth.gallery.points)
         scores = scores.assign(**identity_scores(faces, truth.gallery.features, masks))
     if truth.memory is not None:
-        by_image["nearest"] = truth.memory.names(positions)
+        training = truth.memory.training.people
+        by_image["nearest"] = ["/".join(training[position]) for position in positions]
     by_image.insert(0, "subset", subset)
     by_image.insert(1, "id", truth.features.ids)
     return scores, by_image, generated
