@@ -15,6 +15,7 @@ from photosketch.evaluation.files import Features, Gallery
 from photosketch.evaluation.image_metrics import Measured
 from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.metrics import METRICS
+from photosketch.evaluation.protocol import as_scored
 from photosketch.evaluation.scores import (
     Networks,
     Truth,
@@ -61,18 +62,7 @@ def truth() -> Truth:
     return Truth(Features(ids, subset, extract(sketches, MEANS)), Measured.of(sketches))
 
 
-def test_scores_are_by_subset_and_by_image_and_features_are_returned(truth):
-    sketches = 255 - truth.measured.sketches
-    scores, images, found = evaluate(sketches, truth, NETWORKS)
-    assert scores["subset"].tolist() == ["CUHK", "AR", "all"]
-    assert scores["fid"][2] == pytest.approx(distances.fid(truth.features.features, found))
-    assert images["id"].tolist() == [str(i) for i in range(9)]
-    assert scores["ssim"][1] == pytest.approx(images["ssim"][5:].mean())
-    assert scores["nlda"].isna().all()
-    assert found.shape == (9, 192)
-
-
-def test_what_is_computed_are_the_metrics_of_the_registry_and_no_others(truth):
+def test_scores_by_subset_and_by_image_are_the_metrics_of_the_registry_and_no_others(truth):
     sketches = 255 - truth.measured.sketches
     networks = replace(WITH_LPIPS, faces=CoarseFaces())
     people, points = truth.features, np.zeros((9, 5, 2), np.float32)
@@ -80,20 +70,28 @@ def test_what_is_computed_are_the_metrics_of_the_registry_and_no_others(truth):
     labels = np.zeros((9, 40, 40), np.uint8)
     labels[:, 12:28, 12:28] = 1
     seams = Seams.of(points, labels, truth.measured.sketches)
-    known = replace(truth, gallery=gallery, seams=seams, structure=Levels())
-    known = replace(known, memory=Memory(people, people, np.ones(9)))
+    more = {"gallery": gallery, "seams": seams, "structure": Levels()}
+    known = replace(truth, **more, memory=Memory(people, people, np.ones(9)))
     scores, images, _ = evaluate(sketches, known, networks)
     every = [metric.key for metric in METRICS]
     per_image = [metric.key for metric in METRICS if metric.per_image]
     assert list(scores.columns.drop(["subset", "n", "kid_low", "kid_high"])) == every
     assert list(images.columns.drop(["subset", "id", "nearest"])) == per_image
-    scores, images, _ = evaluate(sketches, truth, NETWORKS)
+    assert set(images["nearest"]) <= {"/".join(person) for person in people.people}
+    scores, images, found = evaluate(sketches, truth, NETWORKS)
     left_out = {"lpips", "seam", "structure", "memory"}
     assert set(every) - set(scores) == left_out | {"identity_rank1", "identity_auc"}
     assert set(per_image) - set(images) == left_out
+    assert scores["subset"].tolist() == ["CUHK", "AR", "all"]
+    assert scores["fid"][2] == pytest.approx(distances.fid(people.features, found))
+    assert images["id"].tolist() == [str(i) for i in range(9)]
+    assert scores["ssim"][1] == pytest.approx(images["ssim"][5:].mean())
+    assert scores["nlda"].isna().all()
+    assert found.shape == (9, 192)
 
 
-def test_epochs_are_scored_one_after_the_other_and_every_image_is_counted(truth, tmp_path, capsys):
+@pytest.mark.slow
+def test_epochs_are_scored_in_turn_as_the_protocol_says_and_counted(truth, tmp_path, capsys):
     real, files = truth.features, {}
     for epoch, sketches in ((5, 255 - truth.measured.sketches), (10, truth.measured.sketches)):
         files[epoch] = tmp_path / f"{epoch}.npz"
@@ -109,6 +107,14 @@ def test_epochs_are_scored_one_after_the_other_and_every_image_is_counted(truth,
     assert scores["fid"][:3].tolist() == expected["fid"].tolist()
     assert features.epochs.tolist() == [5, 10]
     np.testing.assert_array_equal(features.features[0], drawn)
+
+    written, report = files[5].read_bytes(), "report2019"
+    scored, images, _ = evaluate_epochs(run, {5: files[5]}, truth, NETWORKS, StringIO(), report)
+    prepared = as_scored(255 - truth.measured.sketches, report)
+    by_subset, by_image, _ = evaluate(prepared, truth, NETWORKS)
+    assert scored["fid"].tolist() == by_subset["fid"].tolist() != expected["fid"].tolist()
+    assert images["ssim"].tolist() == by_image["ssim"].tolist()
+    assert files[5].read_bytes() == written  # samples stay as drawn
     assert first == f"local, seed 0: epoch 5, FID {expected['fid'].iloc[-1]:.4g}"
     assert last.startswith("local, seed 0: 18 images in ")  # two epochs of nine
     others = replace(truth, features=replace(real, ids=np.char.add(real.ids, "x")))
@@ -116,8 +122,10 @@ def test_epochs_are_scored_one_after_the_other_and_every_image_is_counted(truth,
         evaluate_epochs(run, files, others, NETWORKS, StringIO())
 
 
-def test_reference_points_are_others_sketches_and_photos_in_gray(truth):
-    points = reference_points(truth, truth.measured.sketches, NETWORKS)
+def test_reference_points_are_others_sketches_photos_in_gray_and_parts_of_true_sketches(truth):
+    identities = {"identity_rank1": [0.2, 0.4, 0.3]}
+    known, photos = replace(truth, structure=Levels()), truth.measured.sketches
+    points = reference_points(known, photos, NETWORKS, identities=identities)
     gray = points[points["name"] == "photo in gray"]  # here the sketches stand for the photos
     assert gray[["ssim", "fsim", "scoot"]].min(axis=None) > 0.9999
     assert gray["fid"].abs().max() < 1e-6
@@ -127,17 +135,11 @@ def test_reference_points_are_others_sketches_and_photos_in_gray(truth):
     assert others[["fid", "kid_low", "kid_high", "ssim"]].isna().all(axis=None)
     # the row equals the scores of the true sketches, scored as drawn sketches
     assert others["fid_other"].tolist() == pytest.approx(gray["fid_other"].tolist())
-
-
-def test_true_sketches_have_structure_and_identity_alone(truth):
-    identities = {"identity_rank1": [0.2, 0.4, 0.3]}
-    known, photos = replace(truth, structure=Levels()), truth.measured.sketches
-    points = reference_points(known, photos, NETWORKS, identities=identities)
     true = points[points["name"] == "true sketches"].dropna(axis="columns")
     assert set(true) == {"subset", "n", "structure", "identity_rank1", "name"}
     assert true["n"].tolist() == [5, 4, 9]
     assert true["structure"].tolist() == pytest.approx(
-        [photos[rows].mean() for rows in (slice(5), slice(5, 9), slice(9))]
+        [photos[:5].mean(), photos[5:].mean(), photos.mean()]
     )
 
 

@@ -1,7 +1,7 @@
 """Intervals and verdicts in cases with a known truth."""
 
-from collections.abc import Iterator
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,6 @@ from photosketch.evaluation import distances, intervals, significance
 from photosketch.evaluation.distances import InnerProducts
 from photosketch.evaluation.files import pairs_to_compare
 from photosketch.evaluation.metrics import METRICS
-from photosketch.jobs.threads import workers
 from support.nothing_true import nothing_true, says_something, tabulated
 
 LOWER = [metric.key for metric in METRICS if metric.lower_is_better]
@@ -21,11 +20,10 @@ SUBSET = np.array(["CUHK"] * 24 + ["AR"] * 16)
 
 
 @pytest.fixture(autouse=True)
-def _one_pool(monkeypatch) -> Iterator[None]:
-    """Setting up a pool takes longer than a few resamples."""
-    with workers(1) as pool:
-        monkeypatch.setattr(significance, "workers", lambda _: nullcontext(pool))
-        yield
+def _no_pool(monkeypatch):
+    """A pool takes longer than a few resamples."""
+    without_threads = nullcontext(SimpleNamespace(map=map))
+    monkeypatch.setattr(significance, "workers", lambda _: without_threads)
 
 
 def features(count: int = 40, dimensions: int = 64, seed: int = 0) -> np.ndarray:
@@ -49,11 +47,6 @@ def compared(real: np.ndarray, a: np.ndarray, b: np.ndarray, images=({}, {}), su
     }
     table = significance.differences(runs, subset, [("a", "b")], LOWER, "fid")
     return table.set_index(["subset", "metric"])
-
-
-def verdicts(a: np.ndarray, b: np.ndarray, real: np.ndarray) -> dict[str, str]:
-    """The pooled verdict on a run a against a run b, by metric."""
-    return compared(real, a, b).loc["all", "run_verdict"].to_dict()
 
 
 def row(method: list, reference: list, **more) -> pd.Series:
@@ -132,19 +125,17 @@ def test_images_without_a_value_are_left_out_as_in_the_table_of_scores():
         assert line["run_verdict"] == "worse"
     none = [{"seam": own} for own in np.where(SUBSET == "AR", np.nan, seams)]
     table = compared(real, real[None], real[None], none)
-    assert table.xs("seam", level="metric")["run_verdict"].to_dict() == {
-        "CUHK": "worse",
-        "AR": "undecided",
-        "all": "worse",
-    }
+    found = table.xs("seam", level="metric")["run_verdict"].to_dict()
+    assert found == {"CUHK": "worse", "AR": "undecided", "all": "worse"}
     assert np.isnan(table.loc[("AR", "seam"), "difference"])
 
 
 def test_a_planted_better_method_is_called_better_and_the_other_worse():
     real = features()
     good, bad = drawn_by(0.3, real, 1), drawn_by(1.0, real, 2) + 0.4
-    assert verdicts(good, bad, real) == {"fid": "better", "kid": "better"}
-    assert verdicts(bad, good, real) == {"fid": "worse", "kid": "worse"}
+    for runs, verdict in (((good, bad), "better"), ((bad, good), "worse")):
+        verdicts = compared(real, *runs).loc["all", "run_verdict"]
+        assert verdicts.to_dict() == {"fid": verdict, "kid": verdict}
 
 
 def test_the_standard_error_of_a_mean_over_images_is_the_textbooks():
@@ -193,12 +184,6 @@ def seeds_of(noise: int, *values: float) -> list[np.ndarray]:
     return [scattered(value, noise) for value in values]
 
 
-def test_a_difference_far_beyond_the_scatter_of_seeds_is_called():
-    method, other = seeds_of(1, 24.8, 25.0, 25.1), seeds_of(2, 29.9, 30.0, 30.3)
-    assert row(method, other)["verdict"] == "better"
-    assert row(other, method)["verdict"] == "worse"
-
-
 def test_every_verdict_follows_from_the_interval_beside_it():
     once = row(seeds_of(1, 1.0), seeds_of(2, 9.0))
     assert once["run_low"] < once["difference"] < once["run_high"] < 0
@@ -209,7 +194,10 @@ def test_every_verdict_follows_from_the_interval_beside_it():
     assert apart["low"] < apart["run_low"] < apart["run_high"] < 0 < apart["high"]
 
 
-def test_fixed_images_are_decided_against_an_ablation_with_several_seeds():
+def test_a_difference_far_beyond_the_scatter_of_seeds_is_called_also_for_fixed_images():
+    method, other = seeds_of(1, 24.8, 25.0, 25.1), seeds_of(2, 29.9, 30.0, 30.3)
+    assert row(method, other)["verdict"] == "better"
+    assert row(other, method)["verdict"] == "worse"
     image, seeds = seeds_of(1, 20.0), seeds_of(2, 29.7, 30.0, 30.3)
     found = row(image, seeds, fixed=["a"])
     assert (found["verdict"], found["seeds"], found["role"]) == ("better", 0, "descriptive")
@@ -241,22 +229,16 @@ def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_li
 
 
 def test_a_contrast_is_decided_where_the_reference_scatters_too_much():
-    fids = {
-        "base": (125.0, 159.0, 144.0),
-        "local": (146.0, 147.0, 148.0),
-        "warp": (107.0, 108.0, 109.0),
-        "theirs": (30.0,),
-    }
+    fids = {"base": (125.0, 159.0, 144.0), "local": (146.0, 147.0, 148.0)}
+    fids |= {"warp": (107.0, 108.0, 109.0), "theirs": (30.0,)}
     runs = {
         name: [{("all", "fid"): scores} for scores in seeds_of(noise, *values)]
         for noise, (name, values) in enumerate(fids.items())
     }
     contrasts = [["warp", "local"], ["local", "base"], ["local", "theirs"]]
     pairs = pairs_to_compare(runs, "base", contrasts)
-    assert pairs == [
-        *(("local", "base"), ("warp", "base"), ("theirs", "base")),
-        *(("warp", "local"), ("local", "theirs")),
-    ]
+    to_base = [("local", "base"), ("warp", "base"), ("theirs", "base")]
+    assert pairs == [*to_base, ("warp", "local"), ("local", "theirs")]
     table = significance.differences(runs, SUBSET, pairs, LOWER, "fid", fixed=["theirs"])
     table = table.set_index(["ablation", "reference"])
     primary = table[table["role"] == "primary"]
@@ -268,16 +250,9 @@ def test_a_contrast_is_decided_where_the_reference_scatters_too_much():
 
 
 def test_runs_that_share_a_seed_are_compared_pair_by_pair_on_request():
-    runs = {
-        name: [{("all", "fid"): scattered(value, noise, 1e-3)} for value in values]
-        for noise, (name, values) in enumerate(
-            {"a": (20.0, 30.0, 40.0), "b": (21.0, 31.1, 40.9)}.items()
-        )
-    }
-    lines = [
-        significance.differences(runs, SUBSET, [("a", "b")], LOWER, "fid", paired=pairs).iloc[0]
-        for pairs in ([], [("a", "b")])
-    ]
+    values = (20.0, 30.0, 40.0), (21.0, 31.1, 40.9)
+    runs = [[scattered(one, noise, 1e-3) for one in own] for noise, own in enumerate(values)]
+    lines = [row(*runs, paired=pairs) for pairs in ([], [("a", "b")])]
     assert [one["verdict"] for one in lines] == ["undecided", "better"]
     assert lines[0]["difference"] == lines[1]["difference"] == pytest.approx(-1.0)
     expected = 4.303 * 0.1 / 3**0.5  # t(2) times the standard error of -1, -1.1, -0.9
@@ -302,7 +277,7 @@ def test_a_true_difference_of_a_few_standard_errors_is_found():
     for trial in range(20):
         real = features(seed=trial)
         runs = [drawn_by(size, real, 50 + trial) for size in (0.5, 0.9)]
-        said += verdicts(*runs, real)["fid"] == "better"
+        said += compared(real, *runs).loc[("all", "fid"), "run_verdict"] == "better"
     assert said >= 18
 
 

@@ -85,21 +85,10 @@ def test_shares_scatter_as_the_page_promises():
 
 
 def test_agreement_counts_equal_votes_whichever_side_a_sketch_was_on():
-    own = table(
-        [
-            "ann 1 a b left",
-            "ben 1 b a right",  # the same
-            "ann 2 a b left",
-            "ben 2 a b right",
-            "ann 3 a b tie",
-            "ben 3 b a tie",
-            "cleo 9 a b left",  # nobody else votes on 9
-        ]
-    )
-    found = votes.agreement(own).set_index("voter")
-    assert (
-        found.loc["ann", "agreement"] == found.loc[votes.ALL, "agreement"] == pytest.approx(2 / 3)
-    )
+    rows = ["ann 1 a b left", "ben 1 b a right"]  # the same
+    rows += ["ann 2 a b left", "ben 2 a b right", "ann 3 a b tie", "ben 3 b a tie"]
+    found = votes.agreement(table([*rows, "cleo 9 a b left"])).set_index("voter")
+    assert found.loc[["ann", votes.ALL], "agreement"].tolist() == pytest.approx([2 / 3] * 2)
     assert np.isnan(found.loc["cleo", "agreement"])
     assert found["votes"].tolist() == [3, 3, 1, 7]
     assert found.loc["ann", ["ties", "left"]].tolist() == pytest.approx([1 / 3, 1.0])
@@ -151,16 +140,19 @@ def test_files_of_votes_are_read_as_one_table_with_the_names_of_the_methods(tmp_
     assert votes.wins(read, METHODS).tolist() == [[0, 2.5], [0.5, 0]]
 
 
+HEAD = "voter,left,right,choice,true_sketch\n"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", r"is not a file of votes \(No columns"),
         ("voter,choice\nann,left\n", r"is not a file of votes \(columns voter,left"),
-        ("voter,left,right,choice,true_sketch\n", "is not a file of votes"),
-        ("voter,left,right,choice,true_sketch\nann,{0},{2},up,no\n", "is not a file of votes"),
-        ("voter,left,right,choice,true_sketch\nann,{0},sffff,left,no\n", "1 of 1 votes are not on"),
-        ("voter,left,right,choice,true_sketch\nann,{0},{3},left,no\n", "1 of 1 votes are not on"),
-        ("voter,left,right,choice,true_sketch\nann,{0},{0},left,no\n", "1 of 1 votes are not on"),
+        (HEAD, "is not a file of votes"),
+        (f"{HEAD}ann,{{0}},{{2}},up,no\n", "is not a file of votes"),
+        (f"{HEAD}ann,{{0}},sffff,left,no\n", "1 of 1 votes are not on"),
+        (f"{HEAD}ann,{{0}},{{3}},left,no\n", "1 of 1 votes are not on"),
+        (f"{HEAD}ann,{{0}},{{0}},left,no\n", "1 of 1 votes are not on"),
     ],
 )
 def test_a_file_that_holds_no_votes_of_this_run_is_an_error(tmp_path, text, told):

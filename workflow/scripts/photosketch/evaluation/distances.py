@@ -1,9 +1,8 @@
 """Distances between sets of features, in float64: FID, KID, and FID of other people.
 
-FID of the same people rewards likeness to the own true sketch: the correlation of the two sets
-lowers FID, and more so for fewer people. FID of other people compares drawn sketches of half of the
-people with true sketches of the other half. The halves are not correlated, so real sketches of
-other people have values on the same scale as drawn sketches.
+FID of other people compares drawn sketches of half of the people with true sketches of the other
+half. The halves are not correlated, so likeness to the own true sketch is not rewarded, and real
+sketches of other people have values on the same scale as drawn sketches.
 """
 
 from dataclasses import dataclass
@@ -30,8 +29,7 @@ def fid(a: np.ndarray, b: np.ndarray) -> float:
     |mean a - mean b|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances with n - 1 (Heusel et al.
     2017). The last trace is the nuclear norm of A B^T / sqrt((n1 - 1)(n2 - 1)), with the centred
     features A and B: an n1 x n2 matrix instead of the root of a d x d matrix (Mathiasen & Hvilshoj
-    2020, "Backpropagating through Frechet Inception Distance"). FID has a strong upward bias at
-    small n, and the bias depends on n.
+    2020, "Backpropagating through Frechet Inception Distance").
     """
     a, b = _checked(a, b)
     difference = a.mean(axis=0) - b.mean(axis=0)  # [d]
@@ -114,14 +112,10 @@ def weighted_fid(products: InnerProducts, counts: np.ndarray) -> float:
 def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:
     """Squared maximum mean discrepancy of real and generated sketches of the same people.
 
-    Kernel k and the unbiased estimator of `kid`, over pairs of different people i and j: the mean
-    of k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i) (Gretton et al. 2012, "A kernel
-    two-sample test", lemma 6; x_i and y_i of a pair may depend on each other). `kid` also has the
-    terms k(x_i, y_i). A person's two sketches are similar, so these terms make the mean of two
-    equal distributions negative.
-
-    Person i occurs `counts[i]` times. Copies of one person are not compared. NaN if all are copies
-    of one person.
+    With the kernel k of `kid`, the mean of k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i)
+    over pairs of different people i and j (Gretton et al. 2012, "A kernel two-sample test", lemma
+    6; x_i and y_i may depend on each other). Person i occurs `counts[i]` times. Copies of one
+    person are not compared. NaN if all are copies of one person.
     """
     apart = counts.sum() ** 2 - (counts**2).sum()  # ordered pairs of different people
     return float(counts @ _between_people(products) @ counts / apart) if apart else nan
@@ -173,9 +167,8 @@ def score(products: InnerProducts, subset: np.ndarray) -> pd.DataFrame:
 def halves(subset: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Splits of people in two: the rows of each half, the same splits for the same `subset` [N].
 
-    Each half has floor(n / 2) people of each subset. If n is odd, one person is left out. There are
-    `SPLITS` different splits, or all if there are fewer; the order of the halves does not count.
-    There are none if a half would have fewer than two people.
+    Each half has floor(n / 2) people of each subset. There are `SPLITS` different splits, or all if
+    there are fewer; none if a half would have fewer than two people.
     """
     groups = [np.flatnonzero(subset == name) for name in dict.fromkeys(subset.tolist())]
     if sum(len(rows) // 2 for rows in groups) < 2:
@@ -214,8 +207,8 @@ def true_halves(truth: Features) -> pd.DataFrame:
     """True sketches of half of the people against true sketches of the other half, the scale of
     `fid_of_others`: means over `halves`.
 
-    Columns: subset, n (all people), kid (`kid` of different people; 0 over all splits, because the
-    same pairs occur within and between the halves), fid_other. Subsets without halves have no row.
+    Columns: subset, n (all people), kid (of different people; 0 over all splits, because the same
+    pairs occur within and between the halves), fid_other. Subsets without halves have no row.
     """
     rows = []
     for name, mask in subset_masks(truth.subset).items():

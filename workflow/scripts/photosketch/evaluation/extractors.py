@@ -111,16 +111,14 @@ def extract(
         batch = torch.from_numpy(sketches[start : start + batch_size]).to(device)
         channels = batch[:, None] if batch.ndim == 3 else batch.permute(0, 3, 1, 2)
         images = channels.float().div(255).expand(-1, 3, -1, -1)  # [B, 3, H, W]
-        return network(images.contiguous(memory_format=order)).cpu().numpy()
+        features = network(images.contiguous(memory_format=order)).cpu().numpy()
+        if bar is not None:
+            bar.update(share * len(features))
+        return features
 
     threads = torch.get_num_threads() if on_cpu else 1
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False), workers(threads) as pool:
-        features = []
-        for found in pool.map(extracted, range(0, len(sketches), batch_size)):
-            features.append(found)
-            if bar is not None:
-                bar.update(share * len(found))
-    return np.concatenate(features)
+        return np.concatenate([*pool.map(extracted, range(0, len(sketches), batch_size))])
 
 
 class _Preprocessed(nn.Module):
