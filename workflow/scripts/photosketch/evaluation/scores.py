@@ -95,8 +95,7 @@ def evaluate_epochs(
     `samples`: the files by epoch; `scored_as`: how the sketches are prepared. Both tables begin
     with a column `epoch`. A bar named `run` on `console` shows the progress; FID goes to the log.
     """
-    by_subset, by_image, features = [], [], []
-    images = len(truth.features.ids) * len(samples)
+    results, images = [], len(truth.features.ids) * len(samples)
     with Bar(run, images, console) as bar:
         for place, (epoch, path) in enumerate(samples.items(), 1):
             bar.part = f"scoring epoch {epoch} ({place}/{len(samples)})"
@@ -106,10 +105,9 @@ def evaluate_epochs(
             scores.insert(0, "epoch", epoch)
             scores["made_with"] = json.dumps({"scored_as": scored_as, **drawn.drawn_by})
             image_scores.insert(0, "epoch", epoch)
-            by_subset.append(scores)
-            by_image.append(image_scores)
-            features.append(found)
+            results.append((scores, image_scores, found))
             print(f"{run}: epoch {epoch}, FID {scores['fid'].iloc[-1]:.4g}", flush=True)
+    by_subset, by_image, features = zip(*results, strict=True)
     real = truth.features
     run_features = RunFeatures(real.ids, real.subset, np.stack(features), np.array(list(samples)))
     return pd.concat(by_subset), pd.concat(by_image), run_features
@@ -124,7 +122,6 @@ def evaluate(
     table by image (subset, id, every metric of single images; with memory also `nearest`,
     SUBSET/ID of the nearest training sketch), and the features [N, D] float32. Metrics without
     their network or their field of `truth` are left out. Networks and truth must be on one device.
-    `bar` counts the images.
     """
     subset = truth.features.subset
     generated = extractors.extract(sketches, networks.features, networks.device, bar=bar, share=0.5)
@@ -177,13 +174,12 @@ def reference_points(
     tables = {"other people's real sketches": distances.true_halves(truth.features)}
     tables[PHOTOS], _, _ = evaluate(photos, truth, networks, bar)
     masks = subset_masks(truth.features.subset)
-    own = dict(identities or {})
+    counts = [int(mask.sum()) for mask in masks.values()]
+    own = pd.DataFrame({"subset": list(masks), "n": counts, **(identities or {})})
     if truth.structure is not None:
         structure = pd.Series(truth.structure.scores(truth.measured.sketches))
         own["structure"] = [structure[mask].mean() for mask in masks.values()]
-    if own:
-        counts = [int(mask.sum()) for mask in masks.values()]
-        tables[TRUE_SKETCHES] = pd.DataFrame({"subset": list(masks), "n": counts, **own})
+    tables[TRUE_SKETCHES] = own
     return pd.concat([table.assign(name=name) for name, table in tables.items()])
 
 
