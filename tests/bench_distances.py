@@ -60,7 +60,7 @@ def kids(shift: float, correlation: float, draws: int) -> dict[str, float]:
         products = InnerProducts.of(true, drawn)
         low, high = distances.kid_interval(products)
         held += low <= truth <= high
-        with_own.append(distances.kid(true, drawn) - truth)
+        with_own.append(distances.kid(true, drawn, once) - truth)
         without.append(distances.weighted_kid(products, once) - truth)
     return {
         "with_own": float(np.mean(with_own)),

@@ -12,7 +12,7 @@ import numpy as np
 import bench_common
 from photosketch.configuration.settings import FeatureConfig
 from photosketch.data.pairs import index_pairs, select
-from photosketch.evaluation import distances, extractors, feature_networks, protocol
+from photosketch.evaluation import distances, extractors, protocol
 from photosketch.evaluation.scores import stack_gray_photos, stack_sketches
 from photosketch.training.samples import read_samples
 
@@ -30,7 +30,7 @@ def main(samples: str = "", table: str = "resources/demo/pairs.tsv") -> None:
         sets = {"photos in gray": stack_gray_photos(people), "blurred": blurred}
     print(f"{len(people)} faces: {', '.join(sets)}")
     for name, preset in protocol.PROTOCOLS.items():
-        view = feature_networks.View(network, preset, FEATURES)
+        view = extractors.View(network, preset, FEATURES)
         true = stack_sketches(people, colour=preset.in_colour)
         real = extractors.extract(true, view)
         found = []

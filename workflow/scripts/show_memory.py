@@ -3,7 +3,7 @@
 from photosketch.data import pairs
 from photosketch.evaluation.files import read_features, read_run_features
 from photosketch.evaluation.memory import Memory
-from photosketch.evaluation.memory_sheet import memory_sheet
+from photosketch.evaluation.sheets import memory_sheet
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job
 from photosketch.training.samples import read_samples

@@ -2,8 +2,8 @@
 
 from photosketch.data import pairs
 from photosketch.evaluation.protocol import as_scored
-from photosketch.evaluation.seam_sheet import seam_sheet
 from photosketch.evaluation.seams import seams_of
+from photosketch.evaluation.sheets import seam_sheet
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job
 from photosketch.landmarks.table import read_tables

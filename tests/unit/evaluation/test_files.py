@@ -1,7 +1,5 @@
 """The files of the evaluation: written and read again, without mixing people up."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -15,17 +13,14 @@ from photosketch.evaluation.files import (
 from photosketch.jobs.job import InputError
 
 
-def test_features_survive_the_file(tmp_path: Path) -> None:
+def test_features_survive_the_file(tmp_path):
     values = np.random.default_rng(0).normal(size=(2, 2048)).astype(np.float32)
     real = Features(np.array(["1", "2"]), np.array(["AR", "AR"]), values)
     write_features(real, tmp_path / "real.npz")
-    again = read_features(tmp_path / "real.npz")
-    assert again.ids.tolist() == ["1", "2"]
-    assert again.subset.tolist() == ["AR", "AR"]
-    np.testing.assert_array_equal(again.features, values)
+    np.testing.assert_equal(vars(read_features(tmp_path / "real.npz")), vars(real))
 
 
-def test_metrics_of_single_sketches_are_read_by_epoch_and_image(tmp_path: Path) -> None:
+def test_metrics_of_single_sketches_are_read_by_epoch_and_image(tmp_path):
     path = tmp_path / "seed0_images.csv"
     path.write_text(
         "epoch,subset,id,ssim,fsim,nearest\n"

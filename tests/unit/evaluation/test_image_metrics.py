@@ -1,8 +1,4 @@
-"""Metrics of single images compared with the authors' programs, piq and literal versions."""
-
-import math
-from itertools import pairwise
-from pathlib import Path
+"""Metrics of single images compared with the authors' programs and piq."""
 
 import numpy as np
 import pandas as pd
@@ -27,45 +23,7 @@ def smooth(count: int, shape: tuple[int, int], noise: float) -> np.ndarray:
     return (255 * np.clip(noisy, 0, 1)).astype(np.uint8)
 
 
-@pytest.fixture(scope="module")
-def sketches() -> np.ndarray:
-    """Three images whose size is no multiple of the blocks."""
-    return smooth(3, (37, 41), noise=0.1)
-
-
-def slow_scoot_features(sketch: np.ndarray) -> list[float]:
-    height, width = sketch.shape
-    edges_y = [math.floor(height * i / 4) for i in range(5)]
-    edges_x = [math.floor(width * i / 4) for i in range(5)]
-    features = []
-    for top, bottom in pairwise(edges_y):
-        for left, right in pairwise(edges_x):
-            matrix = [[0.0] * 6 for _ in range(6)]
-            for down, across in ((0, 1), (-1, 1), (-1, 0), (-1, -1)):
-                for y in range(top, bottom):
-                    for x in range(left, right):
-                        v, u = y + down, x + across
-                        if top <= v < bottom and left <= u < right:
-                            i = min(int(sketch[y, x]) * 6 // 255, 5)
-                            j = min(int(sketch[v, u]) * 6 // 255, 5)
-                            matrix[i][j] += 1 / 4
-            matrix = [[math.floor(count + 0.5) for count in row] for row in matrix]
-            total = sum(map(sum, matrix))
-            shares = {(i, j): matrix[i][j] / total for i in range(6) for j in range(6)}
-            features.append(sum(p * (i - j) ** 2 for (i, j), p in shares.items()))
-            features.append(sum(p * p for p in shares.values()))
-    return features
-
-
-def test_scoot_equals_its_literal_version(sketches: np.ndarray) -> None:
-    slow = np.array([slow_scoot_features(sketch) for sketch in sketches])
-    np.testing.assert_allclose(image_metrics.scoot_features(sketches), slow, rtol=1e-12)
-    found = image_metrics.scoot(Measured.of(sketches[:2]), Measured.of(sketches[1:]))
-    expected = [1 / (1 + math.dist(slow[i], slow[i + 1])) for i in range(2)]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-
-
-def test_scoot_of_stripes_is_known() -> None:
+def test_scoot_of_stripes_is_known():
     # Columns alternate between levels 0 and 5, two of each in a block of 4 x 4. There are 12 pairs
     # across (8 from black to white, 4 back), 12 upwards (6 within each level), and 9 on each
     # diagonal (6 and 3, 3 and 6).
@@ -77,8 +35,8 @@ def test_scoot_of_stripes_is_known() -> None:
 
 
 @pytest.mark.slow
-def test_scoot_and_fsim_are_those_of_the_authors_programs() -> None:
-    folder = Path(__file__).parents[2] / "data" / "authors_scores"
+def test_scoot_and_fsim_are_those_of_the_authors_programs(root):
+    folder = root / "tests/data/authors_scores"
     theirs = pd.read_csv(folder / "scores.csv", dtype={"pair": str})
     true, drawn = (
         Measured.of(np.stack([np.asarray(Image.open(path)) for path in sorted(folder.glob(files))]))
@@ -92,7 +50,7 @@ def test_scoot_and_fsim_are_those_of_the_authors_programs() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [(250, 200), (37, 41), (64, 51), (501, 400)])
-def test_ssim_and_fsim_have_the_values_of_piq(shape: tuple[int, int]) -> None:
+def test_ssim_and_fsim_have_the_values_of_piq(shape):
     real, generated = smooth(2, shape, noise=0.05)[:, None]
     a, b = (torch.from_numpy(some)[:, None].double() / 255 for some in (real, generated))
     measured = Measured.of(real), Measured.of(generated)
@@ -102,7 +60,7 @@ def test_ssim_and_fsim_have_the_values_of_piq(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(image_metrics.fsim(*measured), expected, atol=2e-6)
 
 
-def test_an_image_is_most_like_itself_and_batches_change_nothing() -> None:
+def test_an_image_is_most_like_itself_and_batches_change_nothing():
     images = np.random.default_rng(1).integers(0, 256, (20, 40, 36), np.uint8)
     measured = Measured.of(images)
     table = image_metrics.score_images(measured, measured)
@@ -116,9 +74,7 @@ def test_an_image_is_most_like_itself_and_batches_change_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_lpips_needs_its_files_and_is_zero_for_equal_images(
-    tmp_path: Path, sketches: np.ndarray
-) -> None:
+def test_lpips_needs_its_files_and_is_zero_for_equal_images(tmp_path):
     files = [tmp_path / name for name in LPIPS_FILES]
     with pytest.raises(InputError) as error:
         image_metrics.load_lpips(*files)
@@ -129,15 +85,14 @@ def test_lpips_needs_its_files_and_is_zero_for_equal_images(
     torch.save(state, files[0])
     linear = [torch.rand(1, channels, 1, 1) for channels in (64, 128, 256, 512, 512)]
     torch.save(linear, files[1])
-    with pytest.raises(
-        InputError, match=r"vgg16-397923af\.pth: damaged or another .*expected sha256 39"
-    ):
+    other = r"vgg16-397923af\.pth: damaged or another .*expected sha256 39"
+    with pytest.raises(InputError, match=other):
         image_metrics.load_lpips(*files)
     sha256 = file_sha256(files[0])
     loaded = image_metrics.load_lpips(*files, sha256)
-    measured = Measured.of(sketches)
+    sketches = smooth(3, (37, 41), noise=0.1)
+    measured, others = Measured.of(sketches), Measured.of(sketches[[1, 2, 0]])
     assert image_metrics.lpips(measured, measured, loaded) == pytest.approx(np.zeros(3))
-    others = Measured.of(sketches[[1, 2, 0]])
     assert (image_metrics.lpips(measured, others, loaded) > 0).all()
     torch.save(linear[:2], files[1])
     with pytest.raises(InputError, match="not the weights of LPIPS"):

@@ -1,7 +1,6 @@
 """People found by a sketch: NLDA, identity computed by hand, and dlib's network on faces."""
 
 from importlib.util import find_spec
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,27 +22,21 @@ def people(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(60, 200, (count, 20, 16)).astype(np.uint8)
 
 
-def drawn(real: np.ndarray, noise: float) -> np.ndarray:
-    """Sketches with one style (a shading common to all) and some noise."""
-    random = np.random.default_rng(9)
-    style = 40 * np.sin(np.arange(20)[:, None] / 3)
-    return np.clip(real + style + noise * random.normal(size=real.shape), 0, 255).astype(np.uint8)
-
-
-def test_sketches_are_found_by_their_own_person_and_by_chance_by_another() -> None:
-    real = people(60)
-    assert recognition.nlda_rank_one(real, drawn(real, 5)) == 1
-    assert recognition.nlda_rank_one(real, real) == 1
+def test_sketches_are_found_by_their_own_person_and_by_chance_by_another():
+    real, noise = people(60), 5 * np.random.default_rng(9).normal(size=(60, 20, 16))
+    style = 40 * np.sin(np.arange(20)[:, None] / 3)  # a shading common to all
+    drawn = np.clip(real + style + noise, 0, 255).astype(np.uint8)
+    assert recognition.nlda_rank_one(real, drawn) == 1
     assert recognition.nlda_rank_one(real, people(60, seed=5)) < 0.15
 
 
-def test_few_people_have_no_rate() -> None:
+def test_few_people_have_no_rate():
     assert np.isnan(recognition.nlda_rank_one(people(39), people(39)))
     assert recognition.nlda_rank_one(people(40), people(40)) == 1
     assert np.isnan(rank_one_and_auc(np.ones((1, 3)), np.ones((1, 3)))).all()
 
 
-def test_the_subspace_is_blind_to_the_variation_within_classes() -> None:
+def test_the_subspace_is_blind_to_the_variation_within_classes():
     random = np.random.default_rng(0)
     first, second = random.normal(size=(2, 8, 40))
     subspace = recognition.null_space_lda(first, second)
@@ -59,17 +52,14 @@ def recogniser() -> FaceRecogniser:
     return FaceRecogniser.load()
 
 
-def test_rank_one_and_auc_are_those_counted_by_hand() -> None:
+def test_rank_one_and_auc_are_those_counted_by_hand():
     photos = np.array([[0.0], [10.0], [20.0]])
     sketches = np.array([[1.0], [17.0], [16.0]])  # the second is nearer to the third photo
     # distances to one's own: 1, 7, 4; to others': 9 19, 17 3, 16 6: of 18 comparisons 15 are right
     assert rank_one_and_auc(sketches, photos) == (2 / 3, pytest.approx(15 / 18))
     assert rank_one_and_auc(photos, photos) == (1, 1)
     assert rank_one_and_auc(photos[[1, 2, 0]], photos)[0] == 0
-
-
-def test_equal_faces_are_told_apart_by_chance_alone() -> None:
-    same = np.ones((4, 3))
+    same = np.ones((4, 3))  # told apart by chance alone
     assert rank_one_and_auc(same, same) == (0.25, 0.5)
     random = np.random.default_rng(0).normal(size=(2, 200, 8))
     rank_one, auc = rank_one_and_auc(*random)
@@ -77,7 +67,7 @@ def test_equal_faces_are_told_apart_by_chance_alone() -> None:
     assert auc == pytest.approx(0.5, abs=0.05)
 
 
-def test_a_subset_is_looked_up_among_its_own_photos() -> None:
+def test_a_subset_is_looked_up_among_its_own_photos():
     photos = np.array([[0.0], [10.0], [1.0], [11.0]])
     sketches = np.array([[0.9], [10.0], [1.0], [10.4]])  # two are nearer to the other subset
     masks = {
@@ -90,7 +80,7 @@ def test_a_subset_is_looked_up_among_its_own_photos() -> None:
     assert columns["identity_auc"][:2] == [1, 1]
 
 
-def test_the_box_holds_the_face_and_moves_and_grows_with_its_points() -> None:
+def test_the_box_holds_the_face_and_moves_and_grows_with_its_points():
     [[left, top, right, bottom]] = face_boxes(POINTS[None])
     assert right - left == pytest.approx(bottom - top, abs=1)
     assert left < 75 - 15 and right > 126 + 15 and top < 126 - 20 and bottom > 181 + 10
@@ -100,9 +90,7 @@ def test_the_box_holds_the_face_and_moves_and_grows_with_its_points() -> None:
     assert larger[2] - larger[0] == pytest.approx(2 * (right - left), abs=2)
 
 
-def test_a_missing_package_or_another_file_is_told_with_the_remedy(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_missing_package_or_another_file_is_told_with_the_remedy(monkeypatch):
     pytest.importorskip("dlib", reason="the extra for identity is not installed")
     absent = PackagedWeights("no-such-package", "1", "a.dat", 64 * "0", None, 3, "make setup X=1")
     monkeypatch.setattr(recognition, "FACE_LANDMARKS", absent)
@@ -115,9 +103,7 @@ def test_a_missing_package_or_another_file_is_told_with_the_remedy(
     assert "_sha256 to" not in str(error.value)  # there is no such setting
 
 
-def test_generated_people_are_found_by_their_photo_in_gray_and_blurred(
-    recogniser: FaceRecogniser,
-) -> None:
+def test_generated_people_are_found_by_their_photo_in_gray_and_blurred(recogniser):
     people = [draw_pair(seed) for seed in range(4)]
     photos = np.stack([person.photo for person in people])
     points = np.stack([person.photo_landmarks for person in people])
@@ -135,8 +121,8 @@ def test_generated_people_are_found_by_their_photo_in_gray_and_blurred(
 
 
 def test_real_people_are_found_by_their_photo_in_gray_and_by_a_sketch_better_than_by_chance(
-    recogniser: FaceRecogniser, cufs: Path
-) -> None:
+    recogniser, cufs
+):
     people = pairs.select(pairs.index_pairs(cufs / "pairs.tsv", (200, 250)), split="test")[:12]
     photos = np.stack([pairs.read_image(person, "photo") for person in people])
     sketches = np.stack([pairs.read_image(person, "sketch") for person in people])

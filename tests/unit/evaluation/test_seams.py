@@ -10,7 +10,10 @@ from support.faces.looks import CHARCOAL, PENCIL, SANGUINE
 from support.faces.pair import draw_pair
 from support.planted_seams import part_masks, planted
 
+# a plain face: the points, the labels with a round head, and an empty sketch
 POINTS = np.array([[75, 126], [125, 126], [100, 155], [82, 180], [118, 180]], np.float32)
+LABELS = (np.hypot(*(np.mgrid[:250, :200] - [[[140]], [[100]]])) < 80).astype(np.uint8)
+PAPER = np.full((250, 200), 200, np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -22,26 +25,17 @@ def people() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def seams(people: dict[str, np.ndarray]) -> Seams:
+def seams(people) -> Seams:
     return Seams.of(**people)
 
 
-def plain_face() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points, labels with a round head, and an empty sketch."""
-    y, x = np.mgrid[:250, :200]
-    labels = (np.hypot(x - 100, y - 140) < 80).astype(np.uint8)
-    return POINTS, labels, np.full((250, 200), 200, np.uint8)
-
-
-def test_the_true_sketch_has_no_seam(people: dict[str, np.ndarray], seams: Seams) -> None:
+def test_the_true_sketch_has_no_seam(people, seams):
     assert (seams.scores(people["sketches"]) == 1).all()
     assert (seams.by_border(people["sketches"]) == 1).all()
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_planted_seams_of_rising_contrast_rise_at_every_part(
-    part: str, people: dict[str, np.ndarray], seams: Seams
-) -> None:
+def test_planted_seams_of_rising_contrast_rise_at_every_part(part, people, seams):
     means, own, place = [1.0], [1.0], BORDERS.index(part if part in BORDERS else "outline")
     for contrast in (10, 20, 40):
         faces = zip(people["sketches"], people["points"], people["labels"], strict=True)
@@ -54,12 +48,9 @@ def test_planted_seams_of_rising_contrast_rise_at_every_part(
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("contrast", [-30, 30])
-def test_seams_lighter_and_darker_than_their_surroundings_count_alike(
-    part: str, contrast: int
-) -> None:
-    points, labels, paper = plain_face()
-    sketch = planted(paper, part_masks(points, labels)[part], contrast)
-    seams = Seams.of(points[None], labels[None], paper[None])
+def test_seams_lighter_and_darker_than_their_surroundings_count_alike(part, contrast):
+    sketch = planted(PAPER, part_masks(POINTS, LABELS)[part], contrast)
+    seams = Seams.of(POINTS[None], LABELS[None], PAPER[None])
     by_border = dict(zip(BORDERS, seams.by_border(sketch[None])[0], strict=True))
     # the slope half a pixel from a step of one gray level, smoothed by a gaussian of 1 pixel
     slope = np.exp(-(0.5**2) / 2) / np.sqrt(2 * np.pi)
@@ -73,7 +64,7 @@ def test_seams_lighter_and_darker_than_their_surroundings_count_alike(
 
 
 @pytest.mark.parametrize(("blur", "noise"), [(0.5, 0), (1, 0), (0, 10)])  # pixels, gray levels
-def test_noise_and_blur_alone_are_no_seams(blur: float, noise: float, people, seams: Seams) -> None:
+def test_noise_and_blur_alone_are_no_seams(blur, noise, people, seams):
     drawn = people["sketches"] + np.random.default_rng(0).normal(0, noise, (3, 250, 200))
     drawn = np.clip(np.rint(drawn), 0, 255).astype(np.uint8)
     if blur:
@@ -83,10 +74,9 @@ def test_noise_and_blur_alone_are_no_seams(blur: float, noise: float, people, se
     assert np.abs(rectangles).max() < 0.15
 
 
-def test_it_is_measured_on_a_border_and_three_to_six_pixels_beside_it() -> None:
-    points, labels, paper = plain_face()
-    borders = dict(zip(BORDERS, borders_of(points, labels, paper), strict=True))
-    left, top = corners(points, (200, 250))[0]
+def test_it_is_measured_on_a_border_and_three_to_six_pixels_beside_it():
+    borders = dict(zip(BORDERS, borders_of(POINTS, LABELS, PAPER), strict=True))
+    left, top = corners(POINTS, (200, 250))[0]
     right = left + PATCHES[0].width  # the first column to the right of the rectangle
     middle = top + 10  # a row without another part's border nearby
 
@@ -100,11 +90,11 @@ def test_it_is_measured_on_a_border_and_three_to_six_pixels_beside_it() -> None:
     # on the right is the border of the other eye's rectangle
     beside = columns(eye.beside.pixels)
     assert [x - left for x in beside if x < 80] == [-6, -5, -4, 3, 4, 5]
-    other = corners(points, (200, 250))[1][0]
+    other = corners(POINTS, (200, 250))[1][0]
     assert all(abs(x + 0.5 - edge) >= 3 for x in beside for edge in (left, right, other))
 
 
-def test_what_lies_outside_the_image_or_at_its_edge_is_left_out() -> None:
+def test_what_lies_outside_the_image_or_at_its_edge_is_left_out():
     labels = np.zeros((60, 60), np.uint8)
     labels[20:40, 20:] = 1  # the outline meets the image's edge
     points = np.array([[30, 30]] * 5, np.float32)

@@ -3,12 +3,11 @@ place on the sheet."""
 
 import numpy as np
 
-from photosketch.data.pairs import Pair, read_image
+from photosketch.data.pairs import read_image
 from photosketch.evaluation.files import Features
 from photosketch.evaluation.memory import Memory
-from photosketch.evaluation.memory_sheet import memory_sheet
-from photosketch.evaluation.seam_sheet import colour_of, seam_sheet, with_borders
 from photosketch.evaluation.seams import Border, Places, Seams
+from photosketch.evaluation.sheets import colour_of, memory_sheet, seam_sheet, with_borders
 
 
 def border(pixels: list[int]) -> Border:
@@ -16,7 +15,7 @@ def border(pixels: list[int]) -> Border:
     return Border(places, places)
 
 
-def test_borders_are_coloured_by_their_ratio_and_nothing_else_is() -> None:
+def test_borders_are_coloured_by_their_ratio_and_nothing_else_is():
     sketch = np.full((5, 4), 200, np.uint8)
     borders = [border([0, 1]), None, border([19])]
     picture = with_borders(sketch, borders, np.array([1.0, np.nan, 4.0]))
@@ -28,7 +27,7 @@ def test_borders_are_coloured_by_their_ratio_and_nothing_else_is() -> None:
     assert greens[0] == greens[1] > greens[2] > greens[3]
 
 
-def test_the_worst_come_first(listed: list[Pair]) -> None:
+def test_the_worst_come_first(listed):
     drawn = np.stack([np.full((250, 200), gray, np.uint8) for gray in (50, 100, 150)])
     for sketch, step in zip(drawn, (0, 40, 20), strict=True):
         sketch[:, 100:] += step
@@ -41,7 +40,7 @@ def test_the_worst_come_first(listed: list[Pair]) -> None:
     assert places == sorted(places)  # two in the first row, one in the second row
 
 
-def test_the_most_suspicious_come_first_beside_their_nearest(listed: list[Pair]) -> None:
+def test_the_most_suspicious_come_first_beside_their_nearest(listed):
     drawn = np.stack([np.full((250, 200), gray, np.uint8) for gray in (50, 90)])
     ids, subset = np.array(["1", "2"]), np.array(["AR", "AR"])
     training = Features(ids[:1], subset[:1], np.array([[0.0, 0]]))

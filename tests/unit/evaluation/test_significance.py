@@ -1,7 +1,7 @@
 """Intervals and verdicts in cases with a known truth."""
 
-from collections.abc import Iterator
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,6 @@ from photosketch.evaluation import distances, intervals, significance
 from photosketch.evaluation.distances import InnerProducts
 from photosketch.evaluation.files import pairs_to_compare
 from photosketch.evaluation.metrics import METRICS
-from photosketch.jobs.threads import workers
 from support.nothing_true import nothing_true, says_something, tabulated
 
 LOWER = [metric.key for metric in METRICS if metric.lower_is_better]
@@ -21,11 +20,10 @@ SUBSET = np.array(["CUHK"] * 24 + ["AR"] * 16)
 
 
 @pytest.fixture(autouse=True)
-def _one_pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Setting up a pool takes longer than a few resamples."""
-    with workers(1) as pool:
-        monkeypatch.setattr(significance, "workers", lambda _: nullcontext(pool))
-        yield
+def _no_pool(monkeypatch):
+    """A pool takes longer than a few resamples."""
+    without_threads = nullcontext(SimpleNamespace(map=map))
+    monkeypatch.setattr(significance, "workers", lambda _: without_threads)
 
 
 def features(count: int = 40, dimensions: int = 64, seed: int = 0) -> np.ndarray:
@@ -51,11 +49,6 @@ def compared(real: np.ndarray, a: np.ndarray, b: np.ndarray, images=({}, {}), su
     return table.set_index(["subset", "metric"])
 
 
-def verdicts(a: np.ndarray, b: np.ndarray, real: np.ndarray) -> dict[str, str]:
-    """The pooled verdict on a run a against a run b, by metric."""
-    return compared(real, a, b).loc["all", "run_verdict"].to_dict()
-
-
 def row(method: list, reference: list, **more) -> pd.Series:
     """The line of FID over all of 40 images; method, reference: scores [B] of each seed."""
     runs = {
@@ -72,7 +65,7 @@ def scattered(value: float, seed: int, size: float = 0.1) -> np.ndarray:
 
 
 @pytest.mark.parametrize("counts", [np.ones(40, int), significance.resample(SUBSET, 1, seed=3)[1]])
-def test_fid_of_a_resample_is_that_of_its_repeated_images(counts: np.ndarray) -> None:
+def test_fid_of_a_resample_is_that_of_its_repeated_images(counts):
     a, b = features(seed=1), features(seed=2) + 0.3
     rows = np.repeat(np.arange(40), counts)
     kept = counts > 0
@@ -81,7 +74,7 @@ def test_fid_of_a_resample_is_that_of_its_repeated_images(counts: np.ndarray) ->
     assert found == pytest.approx(distances.fid(a[rows], b[rows]), rel=1e-9)
 
 
-def test_resamples_keep_the_size_of_every_subset_and_begin_with_the_sample() -> None:
+def test_resamples_keep_the_size_of_every_subset_and_begin_with_the_sample():
     counts = significance.resample(SUBSET, draws=20)
     assert (counts[0] == 1).all()
     assert (counts[:, :24].sum(axis=1) == 24).all()
@@ -89,7 +82,7 @@ def test_resamples_keep_the_size_of_every_subset_and_begin_with_the_sample() -> 
     assert len({row.tobytes() for row in counts}) == 21
 
 
-def test_a_subset_drawn_as_one_image_has_no_distance_and_counts_for_all_subsets() -> None:
+def test_a_subset_drawn_as_one_image_has_no_distance_and_counts_for_all_subsets():
     subset = np.array(["a"] * 3 + ["b"] * 20)
     counts = significance.resample(subset, draws=60)
     alone = (counts[:, :3] > 0).sum(axis=1) == 1
@@ -103,7 +96,7 @@ def test_a_subset_drawn_as_one_image_has_no_distance_and_counts_for_all_subsets(
     assert np.isfinite(scores["a", "ssim"]).all()
 
 
-def test_scores_are_means_over_epochs_and_start_with_those_of_the_sample() -> None:
+def test_scores_are_means_over_epochs_and_start_with_those_of_the_sample():
     real = features()
     generated = np.concatenate([drawn_by(1.0, real, 1), drawn_by(0.5, real, 2)])
     ssim = np.random.default_rng(0).random((2, 40))
@@ -118,7 +111,7 @@ def test_scores_are_means_over_epochs_and_start_with_those_of_the_sample() -> No
     assert scores["all", "ssim"][2] == pytest.approx(ssim[:, repeated].mean())
 
 
-def test_images_without_a_value_are_left_out_as_in_the_table_of_scores() -> None:
+def test_images_without_a_value_are_left_out_as_in_the_table_of_scores():
     """`seam` is missing for people without a measurable border, for every method."""
     real = features()
     seams = 1 + np.random.default_rng(0).random((2, 1, 40))  # of two methods
@@ -132,22 +125,20 @@ def test_images_without_a_value_are_left_out_as_in_the_table_of_scores() -> None
         assert line["run_verdict"] == "worse"
     none = [{"seam": own} for own in np.where(SUBSET == "AR", np.nan, seams)]
     table = compared(real, real[None], real[None], none)
-    assert table.xs("seam", level="metric")["run_verdict"].to_dict() == {
-        "CUHK": "worse",
-        "AR": "undecided",
-        "all": "worse",
-    }
+    found = table.xs("seam", level="metric")["run_verdict"].to_dict()
+    assert found == {"CUHK": "worse", "AR": "undecided", "all": "worse"}
     assert np.isnan(table.loc[("AR", "seam"), "difference"])
 
 
-def test_a_planted_better_method_is_called_better_and_the_other_worse() -> None:
+def test_a_planted_better_method_is_called_better_and_the_other_worse():
     real = features()
     good, bad = drawn_by(0.3, real, 1), drawn_by(1.0, real, 2) + 0.4
-    assert verdicts(good, bad, real) == {"fid": "better", "kid": "better"}
-    assert verdicts(bad, good, real) == {"fid": "worse", "kid": "worse"}
+    for runs, verdict in (((good, bad), "better"), ((bad, good), "worse")):
+        verdicts = compared(real, *runs).loc["all", "run_verdict"]
+        assert verdicts.to_dict() == {"fid": verdict, "kid": verdict}
 
 
-def test_the_standard_error_of_a_mean_over_images_is_the_textbooks() -> None:
+def test_the_standard_error_of_a_mean_over_images_is_the_textbooks():
     values = {"all": np.random.default_rng(0).normal(size=(2, 40))}
     counts = significance.resample(SUBSET, draws=20000)
     draws = [counts @ one / 40 for one in values["all"]]
@@ -158,7 +149,7 @@ def test_the_standard_error_of_a_mean_over_images_is_the_textbooks() -> None:
     assert found.freedom == pytest.approx(38, rel=0.01)
 
 
-def test_seeds_alone_give_the_interval_of_welchs_test() -> None:
+def test_seeds_alone_give_the_interval_of_welchs_test():
     first, second = np.array([[1.0], [2.0], [4.0]]), np.array([[3.0], [5.0], [10.0]])
     spread = significance.spread_over_seeds([first, second])
     estimate = float(first.mean() - second.mean())
@@ -169,7 +160,7 @@ def test_seeds_alone_give_the_interval_of_welchs_test() -> None:
     assert intervals.interval(-3, 0.95, alike) == (-3, -3)
 
 
-def test_half_widths_of_images_and_seeds_add_as_squares() -> None:
+def test_half_widths_of_images_and_seeds_add_as_squares():
     images, seeds = intervals.Spread(4.0, 50), intervals.Spread(9.0, 3)
     halves = [intervals.interval(0, 0.9, spread)[1] for spread in (images, seeds)]
     low, high = intervals.interval(1, 0.9, images, seeds)
@@ -178,7 +169,7 @@ def test_half_widths_of_images_and_seeds_add_as_squares() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [2, 3, 5])
-def test_seeds_of_one_method_that_scatter_are_called_undecided(seeds: int) -> None:
+def test_seeds_of_one_method_that_scatter_are_called_undecided(seeds):
     random = np.random.default_rng(0)
     said = 0
     for _ in range(200):
@@ -193,13 +184,7 @@ def seeds_of(noise: int, *values: float) -> list[np.ndarray]:
     return [scattered(value, noise) for value in values]
 
 
-def test_a_difference_far_beyond_the_scatter_of_seeds_is_called() -> None:
-    method, other = seeds_of(1, 24.8, 25.0, 25.1), seeds_of(2, 29.9, 30.0, 30.3)
-    assert row(method, other)["verdict"] == "better"
-    assert row(other, method)["verdict"] == "worse"
-
-
-def test_every_verdict_follows_from_the_interval_beside_it() -> None:
+def test_every_verdict_follows_from_the_interval_beside_it():
     once = row(seeds_of(1, 1.0), seeds_of(2, 9.0))
     assert once["run_low"] < once["difference"] < once["run_high"] < 0
     assert (once["run_verdict"], once["verdict"], once["seeds"]) == ("better", "undecided", 1)
@@ -209,7 +194,10 @@ def test_every_verdict_follows_from_the_interval_beside_it() -> None:
     assert apart["low"] < apart["run_low"] < apart["run_high"] < 0 < apart["high"]
 
 
-def test_fixed_images_are_decided_against_an_ablation_with_several_seeds() -> None:
+def test_a_difference_far_beyond_the_scatter_of_seeds_is_called_also_for_fixed_images():
+    method, other = seeds_of(1, 24.8, 25.0, 25.1), seeds_of(2, 29.9, 30.0, 30.3)
+    assert row(method, other)["verdict"] == "better"
+    assert row(other, method)["verdict"] == "worse"
     image, seeds = seeds_of(1, 20.0), seeds_of(2, 29.7, 30.0, 30.3)
     found = row(image, seeds, fixed=["a"])
     assert (found["verdict"], found["seeds"], found["role"]) == ("better", 0, "descriptive")
@@ -217,7 +205,7 @@ def test_fixed_images_are_decided_against_an_ablation_with_several_seeds() -> No
     assert row(image, seeds)["verdict"] == "undecided"
 
 
-def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_lines() -> None:
+def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_lines():
     score = {("AR", "fid"), ("all", "fid"), ("all", "kid")}
     runs = {
         name: [{key: scattered(float(place), place) for key in score}]
@@ -240,23 +228,17 @@ def test_fixed_images_points_and_subsets_have_no_part_in_the_level_of_primary_li
     assert of_a.max() > 1.1 * of_a.min()  # the same scores; the primary FID has wider intervals
 
 
-def test_a_contrast_is_decided_where_the_reference_scatters_too_much() -> None:
-    fids = {
-        "base": (125.0, 159.0, 144.0),
-        "local": (146.0, 147.0, 148.0),
-        "warp": (107.0, 108.0, 109.0),
-        "theirs": (30.0,),
-    }
+def test_a_contrast_is_decided_where_the_reference_scatters_too_much():
+    fids = {"base": (125.0, 159.0, 144.0), "local": (146.0, 147.0, 148.0)}
+    fids |= {"warp": (107.0, 108.0, 109.0), "theirs": (30.0,)}
     runs = {
         name: [{("all", "fid"): scores} for scores in seeds_of(noise, *values)]
         for noise, (name, values) in enumerate(fids.items())
     }
     contrasts = [["warp", "local"], ["local", "base"], ["local", "theirs"]]
     pairs = pairs_to_compare(runs, "base", contrasts)
-    assert pairs == [
-        *(("local", "base"), ("warp", "base"), ("theirs", "base")),
-        *(("warp", "local"), ("local", "theirs")),
-    ]
+    to_base = [("local", "base"), ("warp", "base"), ("theirs", "base")]
+    assert pairs == [*to_base, ("warp", "local"), ("local", "theirs")]
     table = significance.differences(runs, SUBSET, pairs, LOWER, "fid", fixed=["theirs"])
     table = table.set_index(["ablation", "reference"])
     primary = table[table["role"] == "primary"]
@@ -267,17 +249,10 @@ def test_a_contrast_is_decided_where_the_reference_scatters_too_much() -> None:
     assert table.loc[("local", "theirs"), "verdict"] == "worse"
 
 
-def test_runs_that_share_a_seed_are_compared_pair_by_pair_on_request() -> None:
-    runs = {
-        name: [{("all", "fid"): scattered(value, noise, 1e-3)} for value in values]
-        for noise, (name, values) in enumerate(
-            {"a": (20.0, 30.0, 40.0), "b": (21.0, 31.1, 40.9)}.items()
-        )
-    }
-    lines = [
-        significance.differences(runs, SUBSET, [("a", "b")], LOWER, "fid", paired=pairs).iloc[0]
-        for pairs in ([], [("a", "b")])
-    ]
+def test_runs_that_share_a_seed_are_compared_pair_by_pair_on_request():
+    values = (20.0, 30.0, 40.0), (21.0, 31.1, 40.9)
+    runs = [[scattered(one, noise, 1e-3) for one in own] for noise, own in enumerate(values)]
+    lines = [row(*runs, paired=pairs) for pairs in ([], [("a", "b")])]
     assert [one["verdict"] for one in lines] == ["undecided", "better"]
     assert lines[0]["difference"] == lines[1]["difference"] == pytest.approx(-1.0)
     expected = 4.303 * 0.1 / 3**0.5  # t(2) times the standard error of -1, -1.1, -0.9
@@ -286,7 +261,7 @@ def test_runs_that_share_a_seed_are_compared_pair_by_pair_on_request() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("seeds", "column"), [(1, "run_verdict"), (3, "verdict")])
-def test_with_nothing_true_few_tables_hold_a_false_primary_verdict(seeds: int, column: str) -> None:
+def test_with_nothing_true_few_tables_hold_a_false_primary_verdict(seeds, column):
     false, subset = {"fid": 0, "kid": 0}, SUBSET[4:28]
     for trial in range(25):
         random, scatter = np.random.default_rng(trial), 0.3 * (seeds > 1)
@@ -297,12 +272,12 @@ def test_with_nothing_true_few_tables_hold_a_false_primary_verdict(seeds: int, c
 
 
 @pytest.mark.slow
-def test_a_true_difference_of_a_few_standard_errors_is_found() -> None:
+def test_a_true_difference_of_a_few_standard_errors_is_found():
     said = 0
     for trial in range(20):
         real = features(seed=trial)
         runs = [drawn_by(size, real, 50 + trial) for size in (0.5, 0.9)]
-        said += verdicts(*runs, real)["fid"] == "better"
+        said += compared(real, *runs).loc[("all", "fid"), "run_verdict"] == "better"
     assert said >= 18
 
 
@@ -315,15 +290,13 @@ def test_a_true_difference_of_a_few_standard_errors_is_found() -> None:
     ],
     ids=["without scatter", "equal but for rounding", "of several seeds"],
 )
-def test_scores_that_do_not_differ_give_no_interval_and_no_verdict(
-    method: list, reference: list, which: str
-) -> None:
+def test_scores_that_do_not_differ_give_no_interval_and_no_verdict(method, reference, which):
     found = row(method, reference)
     assert found["difference"] == pytest.approx(np.mean(method) - np.mean(reference), abs=1e-9)
     assert np.isnan(found[f"{which}low"]) and found[f"{which}verdict"] == "undecided"
 
 
-def test_two_images_have_no_interval_of_a_distance_and_a_wide_one_of_a_mean() -> None:
+def test_two_images_have_no_interval_of_a_distance_and_a_wide_one_of_a_mean():
     real = features(4)
     images = [{"ssim": features(1, 4, seed)} for seed in (1, 0)]
     drawn = [drawn_by(1, real, seed) for seed in (1, 0)]

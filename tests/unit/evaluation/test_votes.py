@@ -31,14 +31,14 @@ def codes() -> pd.DataFrame:
     return votes.sketch_codes(drawn)
 
 
-def test_the_scores_of_two_methods_are_half_the_logarithm_of_their_odds() -> None:
+def test_the_scores_of_two_methods_are_half_the_logarithm_of_their_odds():
     scores, inverse = votes.bradley_terry(np.array([[0, 30], [10, 0]]), prior=0)
     assert scores == pytest.approx([np.log(3) / 2, -np.log(3) / 2])
     # the variance of a logarithm of odds is 1 / won + 1 / lost; a score is half of it
     assert inverse[0, 0] == pytest.approx((1 / 30 + 1 / 10) / 4)
 
 
-def test_scores_explain_all_pairs_and_a_method_that_always_wins_has_a_finite_one() -> None:
+def test_scores_explain_all_pairs_and_a_method_that_always_wins_has_a_finite_one():
     strengths = np.array([1.2, 0.3, -1.5])
     shares = 1 / (1 + np.exp(strengths - strengths[:, None]))
     np.fill_diagonal(shares, 0)
@@ -49,14 +49,14 @@ def test_scores_explain_all_pairs_and_a_method_that_always_wins_has_a_finite_one
     assert np.isfinite(inverse).all()
 
 
-def test_votes_that_do_not_depend_on_each_other_give_the_textbook_interval() -> None:
+def test_votes_that_do_not_depend_on_each_other_give_the_textbook_interval():
     rows = [f"v{n} {n} a b {'left' if n % 3 else 'right'}" for n in range(60)]
     won = votes.won_by_left(table(rows))
     spread = votes.spread(table(rows), (won - won.mean()) / 60)
     assert spread.variance == pytest.approx(won.var(ddof=1) / 60)
 
 
-def test_with_one_voter_people_alone_count_and_one_person_gives_no_interval() -> None:
+def test_with_one_voter_people_alone_count_and_one_person_gives_no_interval():
     own = panel(np.random.default_rng(0), np.array([1.0, 0, 0]), 1, 12)
     _, influence = votes.scores(own, names(3))
     sums = pd.Series(influence[:, 0]).groupby(own["id"]).sum()
@@ -68,14 +68,14 @@ def test_with_one_voter_people_alone_count_and_one_person_gives_no_interval() ->
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("voters", "scatter"), [(5, (0.0, 0.0)), (5, (0.5, 0.5)), (1, (0.0, 0.5))])
-def test_intervals_hold_the_true_scores(voters: int, scatter: tuple[float, float]) -> None:
+def test_intervals_hold_the_true_scores(voters, scatter):
     """In few panels; tests/bench_votes.py has 200 of each of many kinds."""
     covered, width = coverage(40, np.array([1.0, 0.5, 0.0, -0.5]), voters, 12, *scatter)
     assert covered >= 0.92
     assert 0.2 < width < 0.8
 
 
-def test_shares_scatter_as_the_page_promises() -> None:
+def test_shares_scatter_as_the_page_promises():
     shares = []
     for seed in range(80):
         own = panel(np.random.default_rng(seed), np.zeros(4), 1, 12)
@@ -84,22 +84,11 @@ def test_shares_scatter_as_the_page_promises() -> None:
     assert 0.8 < found / votes.expected_half_width(4, 12, 1) < 1  # ties scatter less than wins
 
 
-def test_agreement_counts_equal_votes_whichever_side_a_sketch_was_on() -> None:
-    own = table(
-        [
-            "ann 1 a b left",
-            "ben 1 b a right",  # the same
-            "ann 2 a b left",
-            "ben 2 a b right",
-            "ann 3 a b tie",
-            "ben 3 b a tie",
-            "cleo 9 a b left",  # nobody else votes on 9
-        ]
-    )
-    found = votes.agreement(own).set_index("voter")
-    assert (
-        found.loc["ann", "agreement"] == found.loc[votes.ALL, "agreement"] == pytest.approx(2 / 3)
-    )
+def test_agreement_counts_equal_votes_whichever_side_a_sketch_was_on():
+    rows = ["ann 1 a b left", "ben 1 b a right"]  # the same
+    rows += ["ann 2 a b left", "ben 2 a b right", "ann 3 a b tie", "ben 3 b a tie"]
+    found = votes.agreement(table([*rows, "cleo 9 a b left"])).set_index("voter")
+    assert found.loc[["ann", votes.ALL], "agreement"].tolist() == pytest.approx([2 / 3] * 2)
     assert np.isnan(found.loc["cleo", "agreement"])
     assert found["votes"].tolist() == [3, 3, 1, 7]
     assert found.loc["ann", ["ties", "left"]].tolist() == pytest.approx([1 / 3, 1.0])
@@ -107,7 +96,7 @@ def test_agreement_counts_equal_votes_whichever_side_a_sketch_was_on() -> None:
     assert votes.agreement_by_chance(1.0) == 1.0
 
 
-def test_a_metric_agrees_where_the_sketch_of_the_higher_value_is_chosen() -> None:
+def test_a_metric_agrees_where_the_sketch_of_the_higher_value_is_chosen():
     own = table(["v 1 a b left", "v 2 b a left", "v 3 a b right", "v 4 a b left", "v 5 a b tie"])
     values = {("AR", str(n), "a"): 0.5 for n in range(1, 6)}
     values |= {
@@ -120,7 +109,7 @@ def test_a_metric_agrees_where_the_sketch_of_the_higher_value_is_chosen() -> Non
     assert np.isnan(nothing).all()
 
 
-def test_codes_follow_from_method_and_sketch_and_tell_neither() -> None:
+def test_codes_follow_from_method_and_sketch_and_tell_neither():
     first = codes()
     assert first["code"].is_unique
     assert first["code"].str.fullmatch("s[0-9a-f]{12}").all()
@@ -137,7 +126,7 @@ def write(path: Path, voter: str, rows: Sequence[tuple[int, int, str]]) -> Path:
     return path
 
 
-def test_files_of_votes_are_read_as_one_table_with_the_names_of_the_methods(tmp_path) -> None:
+def test_files_of_votes_are_read_as_one_table_with_the_names_of_the_methods(tmp_path):
     files = [
         write(tmp_path / "ann.csv", "ann", [(0, 2, "left"), (3, 1, "tie")]),
         write(tmp_path / "ben.csv", "ben", [(2, 0, "right")]),
@@ -151,25 +140,28 @@ def test_files_of_votes_are_read_as_one_table_with_the_names_of_the_methods(tmp_
     assert votes.wins(read, METHODS).tolist() == [[0, 2.5], [0.5, 0]]
 
 
+HEAD = "voter,left,right,choice,true_sketch\n"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", r"is not a file of votes \(No columns"),
         ("voter,choice\nann,left\n", r"is not a file of votes \(columns voter,left"),
-        ("voter,left,right,choice,true_sketch\n", "is not a file of votes"),
-        ("voter,left,right,choice,true_sketch\nann,{0},{2},up,no\n", "is not a file of votes"),
-        ("voter,left,right,choice,true_sketch\nann,{0},sffff,left,no\n", "1 of 1 votes are not on"),
-        ("voter,left,right,choice,true_sketch\nann,{0},{3},left,no\n", "1 of 1 votes are not on"),
-        ("voter,left,right,choice,true_sketch\nann,{0},{0},left,no\n", "1 of 1 votes are not on"),
+        (HEAD, "is not a file of votes"),
+        (f"{HEAD}ann,{{0}},{{2}},up,no\n", "is not a file of votes"),
+        (f"{HEAD}ann,{{0}},sffff,left,no\n", "1 of 1 votes are not on"),
+        (f"{HEAD}ann,{{0}},{{3}},left,no\n", "1 of 1 votes are not on"),
+        (f"{HEAD}ann,{{0}},{{0}},left,no\n", "1 of 1 votes are not on"),
     ],
 )
-def test_a_file_that_holds_no_votes_of_this_run_is_an_error(tmp_path, text, told) -> None:
+def test_a_file_that_holds_no_votes_of_this_run_is_an_error(tmp_path, text, told):
     (tmp_path / "votes.csv").write_text(text.format(*codes()["code"]))
     with pytest.raises(InputError, match=rf"votes\.csv: {told}"):
         votes.read_votes([tmp_path / "votes.csv"], codes())
 
 
-def test_two_votes_of_one_voter_on_the_same_two_sketches_are_an_error(tmp_path) -> None:
+def test_two_votes_of_one_voter_on_the_same_two_sketches_are_an_error(tmp_path):
     files = [
         write(tmp_path / "ann.csv", "ann", [(0, 2, "left")]),
         write(tmp_path / "again.csv", "ann", [(2, 0, "left")]),

@@ -1,9 +1,8 @@
 """Distances between sets of features, in float64: FID, KID, and FID of other people.
 
-FID of the same people rewards likeness to the own true sketch: the correlation of the two sets
-lowers FID, and more so for fewer people. FID of other people compares drawn sketches of half of the
-people with true sketches of the other half. The halves are not correlated, so real sketches of
-other people have values on the same scale as drawn sketches.
+FID of other people compares drawn sketches of half of the people with true sketches of the other
+half. The halves are not correlated, so likeness to the own true sketch is not rewarded, and real
+sketches of other people have values on the same scale as drawn sketches.
 """
 
 from dataclasses import dataclass
@@ -30,8 +29,7 @@ def fid(a: np.ndarray, b: np.ndarray) -> float:
     |mean a - mean b|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)), covariances with n - 1 (Heusel et al.
     2017). The last trace is the nuclear norm of A B^T / sqrt((n1 - 1)(n2 - 1)), with the centred
     features A and B: an n1 x n2 matrix instead of the root of a d x d matrix (Mathiasen & Hvilshoj
-    2020, "Backpropagating through Frechet Inception Distance"). FID has a strong upward bias at
-    small n, and the bias depends on n.
+    2020, "Backpropagating through Frechet Inception Distance").
     """
     a, b = _checked(a, b)
     difference = a.mean(axis=0) - b.mean(axis=0)  # [d]
@@ -42,31 +40,27 @@ def fid(a: np.ndarray, b: np.ndarray) -> float:
     return max(float(distance), 0.0)  # rounding can make a distance of 0 negative
 
 
-def kid(a: np.ndarray, b: np.ndarray, subset: np.ndarray | None = None) -> float:
-    """Squared maximum mean discrepancy of features a [n1, d] and b [n2, d] of different people,
-    n1, n2 > 1, kernel (x.y/d + 1)^3. For the same people use `weighted_kid`.
+def kid(a: np.ndarray, b: np.ndarray, subset: np.ndarray) -> float:
+    """Squared maximum mean discrepancy of features a and b [N, d] of different people, N > 1,
+    kernel (x.y/d + 1)^3. For the same people use `weighted_kid`.
 
     The unbiased estimator over the whole sets, without subsampling (Binkowski et al. 2018,
     "Demystifying MMD GANs"; Gretton et al. 2012, lemma 6). Similar sets can have negative values.
 
-    `subset` [N] names the subset of row i of both sets, if the number of rows per subset is fixed.
-    Then too few pairs within a set are of one subset, so those pairs get more weight. NaN if a
-    subset has a single row.
+    `subset` [N] names the subset of row i of both sets. The number of rows per subset is fixed, so
+    too few pairs within a set are of one subset, and those pairs get more weight. NaN if a subset
+    has a single row.
     """
     a, b = _checked(a, b)
-    of_a, of_b, mixed = (_cubic(x @ y.T, x.shape[1]) for x, y in ((a, a), (b, b), (a, b)))
-    return float(_mean_within(of_a, subset) + _mean_within(of_b, subset) - 2 * mixed.mean())
-
-
-def _mean_within(kernel: np.ndarray, subset: np.ndarray | None) -> float:
-    """The expected kernel of two independent rows, from the pairs i != j of a kernel [N, N]."""
-    n = len(kernel)
-    same = np.full((n, n), True) if subset is None else subset[:, None] == subset
+    same = subset[:, None] == subset
     count = same.sum(axis=1)  # [N] rows of the subset of row i
     if count.min() == 1:
         return nan
-    np.fill_diagonal(kernel, 0)
-    return float((kernel * np.where(same, count / (count - 1), 1)).sum() / n**2)
+    weights = np.where(same, count / (count - 1), 1)
+    np.fill_diagonal(weights, 0)  # only pairs i != j
+    of_a, of_b, mixed = (_cubic(x @ y.T, x.shape[1]) for x, y in ((a, a), (b, b), (a, b)))
+    within = (of_a * weights).sum() / len(a) ** 2 + (of_b * weights).sum() / len(a) ** 2
+    return float(within - 2 * mixed.mean())
 
 
 @dataclass(frozen=True)
@@ -118,14 +112,10 @@ def weighted_fid(products: InnerProducts, counts: np.ndarray) -> float:
 def weighted_kid(products: InnerProducts, counts: np.ndarray) -> float:
     """Squared maximum mean discrepancy of real and generated sketches of the same people.
 
-    Kernel k and the unbiased estimator of `kid`, over pairs of different people i and j: the mean
-    of k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i) (Gretton et al. 2012, "A kernel
-    two-sample test", lemma 6; x_i and y_i of a pair may depend on each other). `kid` also has the
-    terms k(x_i, y_i). A person's two sketches are similar, so these terms make the mean of two
-    equal distributions negative.
-
-    Person i occurs `counts[i]` times. Copies of one person are not compared. NaN if all are copies
-    of one person.
+    With the kernel k of `kid`, the mean of k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i)
+    over pairs of different people i and j (Gretton et al. 2012, "A kernel two-sample test", lemma
+    6; x_i and y_i may depend on each other). Person i occurs `counts[i]` times. Copies of one
+    person are not compared. NaN if all are copies of one person.
     """
     apart = counts.sum() ** 2 - (counts**2).sum()  # ordered pairs of different people
     return float(counts @ _between_people(products) @ counts / apart) if apart else nan
@@ -177,9 +167,8 @@ def score(products: InnerProducts, subset: np.ndarray) -> pd.DataFrame:
 def halves(subset: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Splits of people in two: the rows of each half, the same splits for the same `subset` [N].
 
-    Each half has floor(n / 2) people of each subset. If n is odd, one person is left out. There are
-    `SPLITS` different splits, or all if there are fewer; the order of the halves does not count.
-    There are none if a half would have fewer than two people.
+    Each half has floor(n / 2) people of each subset. There are `SPLITS` different splits, or all if
+    there are fewer; none if a half would have fewer than two people.
     """
     groups = [np.flatnonzero(subset == name) for name in dict.fromkeys(subset.tolist())]
     if sum(len(rows) // 2 for rows in groups) < 2:
@@ -218,8 +207,8 @@ def true_halves(truth: Features) -> pd.DataFrame:
     """True sketches of half of the people against true sketches of the other half, the scale of
     `fid_of_others`: means over `halves`.
 
-    Columns: subset, n (all people), kid (`kid` of different people; 0 over all splits, because the
-    same pairs occur within and between the halves), fid_other. Subsets without halves have no row.
+    Columns: subset, n (all people), kid (of different people; 0 over all splits, because the same
+    pairs occur within and between the halves), fid_other. Subsets without halves have no row.
     """
     rows = []
     for name, mask in subset_masks(truth.subset).items():

@@ -95,8 +95,7 @@ def read_scores(
     paths, then of the epochs, then of the subsets, with `all` last.
 
     Raises InputError with every problem: missing columns, other rows than one per epoch and subset,
-    scores of another number of images, other values of `made_with`, and tables that differ in
-    features or remarks.
+    another number of images, other values of `made_with`, other features or remarks than the first.
     """
     images = {**counts, POOLED: sum(counts.values())}
     expected = list(product(sorted(epochs), images))
@@ -139,10 +138,8 @@ def read_scores(
     for path, table in tables.items():
         first = next(iter(tables))
         if not table[shared].equals(tables[first][shared]):
-            problems.append(
-                f"{path}: has other features or remarks than {first}; delete the older file: "
-                f"{_SCORED_BY} writes it again"
-            )
+            remedy = f"delete the older file: {_SCORED_BY} writes it again"
+            problems.append(f"{path}: has other features or remarks than {first}; {remedy}")
     if problems:
         raise InputError(problems)
     return pd.concat(tables.values(), ignore_index=True)

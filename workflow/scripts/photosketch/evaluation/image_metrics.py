@@ -5,6 +5,7 @@ all epochs. SSIM and FSIM equal piq's, which measures both images at every call.
 say, images are first shrunk until the shorter side is near 256 pixels. LPIPS uses piq's network.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise, product
@@ -17,7 +18,6 @@ import torch
 from torch import nn
 
 from photosketch.data.weights import LPIPS_NETWORK, verify_weights
-from photosketch.evaluation.phase_congruency import FilterBank
 from photosketch.jobs.job import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import workers
@@ -32,6 +32,14 @@ _SIDE = 256  # pixels, the shorter side that SSIM and FSIM are made for
 _WINDOW, _SIGMA = 11, 1.5  # pixels, the gaussian window of SSIM
 _SSIM_MEANS, _SSIM_VARIANCES = 0.01**2, 0.03**2  # SSIM's constants for images in 0..1
 _FSIM_CONGRUENCY, _FSIM_GRADIENT = 0.85, 160.0  # FSIM's constants for gray in 0..255
+_ORIENTATIONS, _SCALES = 4, 4  # of the filters of phase congruency
+_SHORTEST = 6  # pixels, the wavelength of the finest scale; the next scale's is twice as long
+_BANDWIDTH = 0.55  # of a filter: deviation over centre frequency
+_ANGULAR_DEVIATION = math.pi / _ORIENTATIONS / 1.2
+_CUTOFF, _ORDER = 0.45, 15  # of the Butterworth low-pass, which removes the corners
+_NOISE_DEVIATIONS = 2.0
+_NOISE_SCALE = 1.7  # this form of congruency overestimates the noise by this factor
+_EPSILON = torch.finfo(torch.float32).eps
 _BATCH = 16  # images, on a GPU
 # of VGG16, and their channels
 _LPIPS_LAYERS = {"relu1_2": 64, "relu2_2": 128, "relu3_3": 256, "relu4_3": 512, "relu5_3": 512}
@@ -68,7 +76,7 @@ class Measured:
         pixels = torch.from_numpy(sketches).to(device).float().div_(255)
         factor = max(1, round(min(pixels.shape[1:]) / _SIDE))
         small = nn.functional.avg_pool2d(pixels, factor) if factor > 1 else pixels
-        bank = FilterBank.of(small.shape[1], small.shape[2], device)
+        bank = _filter_bank(small.shape[1], small.shape[2], device)
         left, right = _window(small)
 
         def measured(images: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -76,7 +84,7 @@ class Measured:
             means = left @ precise @ right
             variances = left @ precise**2 @ right - means**2
             gray = images * 255
-            found = means, variances, bank.congruency(gray), _gradient(gray)
+            found = means, variances, phase_congruency(gray, *bank), _gradient(gray)
             if bar is not None:
                 bar.update(share * len(images))
             return found
@@ -126,6 +134,74 @@ def fsim(real: Measured, generated: Measured) -> np.ndarray:
 
     sides = (real.congruency, generated.congruency, real.gradient, generated.gradient)
     return np.concatenate(_by_batches(likeness, *sides))
+
+
+def phase_congruency(
+    images: torch.Tensor, filters: torch.Tensor, thresholds: torch.Tensor
+) -> torch.Tensor:
+    """The phase congruency [N, H, W], 0 to 1, of images [N, H, W] float32, 0 to 255.
+
+    Kovesi 1999, "Image Features from Phase Congruency", with the parameters and the form of FSIM's
+    program, which piq follows. `filters`, `thresholds`: of `_filter_bank`.
+    """
+    spectrum = torch.fft.fft2(images)[:, None]  # [N, 1, H, W]
+    energy, amplitude = torch.zeros_like(images), torch.zeros_like(images)
+    for own_filters, threshold in zip(filters, thresholds, strict=True):
+        responses = torch.fft.ifft2(spectrum * own_filters)  # [N, SCALES, H, W]
+        even, odd = responses.real.contiguous(), responses.imag.contiguous()
+        amplitudes = (even**2 + odd**2).sqrt_()
+        sum_even, sum_odd = even.sum(dim=1), odd.sum(dim=1)
+        total = (sum_even**2 + sum_odd**2).sqrt_()  # [N, H, W]
+        even *= (sum_odd / (total + _EPSILON))[:, None]
+        odd *= (sum_even / (total + _EPSILON))[:, None]
+        # responses along the mean phase add up to the total; responses across are subtracted
+        along = total**2 / (total + _EPSILON)
+        across = (even - odd).abs_().sum(dim=1)
+        median = amplitudes[:, 0].flatten(1).median(dim=1).values
+        noise = (threshold * median)[:, None, None]
+        energy += (along - across - noise).clamp_(min=0)
+        amplitude += amplitudes.sum(dim=1)
+    return (energy + _EPSILON) / (amplitude + _EPSILON)
+
+
+def _filter_bank(
+    height: int, width: int, device: torch.device | str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-Gabor filters in the frequency plane [ORIENTATIONS, SCALES, H, W] for images [H, W], and
+    each orientation's noise threshold of the energy, in units of the median amplitude at the finest
+    scale; float32."""
+    y, x = torch.meshgrid(_frequencies(height), _frequencies(width), indexing="ij")
+    # Angles from the vertical, as in piq. With angles from the horizontal, some filters would be
+    # mirrored at the origin. That conjugates their responses: the congruency would be the same
+    # except at frequency 1/2.
+    radius, angle = torch.hypot(y, x), torch.atan2(-x, y)
+    low_pass = 1 / (1 + (radius / _CUTOFF) ** (2 * _ORDER))
+    radius[0, 0] = 1  # any positive number: the filters are zero there
+    waves = _SHORTEST * 2.0 ** torch.arange(_SCALES, dtype=torch.float64)[:, None, None]
+    radial = torch.exp(-(torch.log(radius * waves) ** 2) / (2 * math.log(_BANDWIDTH) ** 2))
+    radial *= low_pass  # [SCALES, H, W]
+    radial[:, 0, 0] = 0
+    directions = torch.arange(_ORIENTATIONS, dtype=torch.float64)[:, None, None]
+    turned = angle - directions * math.pi / _ORIENTATIONS
+    turned = torch.atan2(torch.sin(turned), torch.cos(turned))
+    spread = torch.exp(-(turned**2) / (2 * _ANGULAR_DEVIATION**2))  # [ORIENTATIONS, H, W]
+    filters = spread[:, None] * radial
+
+    # The squared amplitude of gaussian noise has the median log(2) times its mean. The noise's
+    # energy is Rayleigh distributed and follows from the power of the filters and their sum.
+    together = torch.fft.ifft2(filters.sum(dim=1)).real
+    power = height * width * (together**2).sum(dim=(1, 2))
+    finest = (filters[:, 0] ** 2).sum(dim=(1, 2))
+    tau = torch.sqrt(power / finest / math.log(2))
+    mean, deviation = math.sqrt(math.pi / 2), math.sqrt(2 - math.pi / 2)
+    thresholds = tau * (mean + _NOISE_DEVIATIONS * deviation) / _NOISE_SCALE
+    return filters.float().to(device), thresholds.float().to(device)
+
+
+def _frequencies(length: int) -> torch.Tensor:
+    """Cycles per pixel in the FFT's order, float64. As in FSIM's program, odd lengths reach 1/2."""
+    steps = torch.fft.ifftshift(torch.arange(length, dtype=torch.float64) - length // 2)
+    return steps / (length - length % 2)
 
 
 def _by_batches(work: Callable[..., Any], *images: torch.Tensor) -> list[Any]:

@@ -1,7 +1,6 @@
 """The metric `memory`: are drawn sketches closer to training sketches than true sketches are?
 
-The measure is the distance to the nearest training sketch over that to the nearest true sketch of
-another test person, by the feature network. Noise and blur increase both distances.
+docs/metrics.md defines it. Noise and blur increase both distances of the ratio.
 """
 
 from dataclasses import dataclass
@@ -31,8 +30,7 @@ class Memory:
         _, ratios = memory.nearest(real.features)
         for name in np.unique(real.subset):
             mask = real.subset == name
-            rank = (int(mask.sum()) + 1) // ONE_IN
-            if rank:
+            if rank := (mask.sum() + 1) // ONE_IN:
                 memory.limits[mask] = np.sort(ratios[mask])[rank - 1]
         return memory
 
@@ -47,7 +45,3 @@ class Memory:
     def copied(self, ratios: np.ndarray) -> np.ndarray:
         """[N]: 1 if a drawn sketch is below its limit, else 0; NaN without a limit."""
         return np.where(np.isnan(self.limits), np.nan, ratios < self.limits)
-
-    def names(self, positions: np.ndarray) -> list[str]:
-        """SUBSET/ID of training sketches."""
-        return [f"{self.training.subset[i]}/{self.training.ids[i]}" for i in positions]

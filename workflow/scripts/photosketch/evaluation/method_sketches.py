@@ -64,8 +64,8 @@ def collect(
             continue
         try:
             sketch, treatment = read_sketch(paths[0], pair.width, pair.height)
-        except InputError as error:
-            problems += error.problems
+        except images.FaultyError as error:
+            problems.append(f"{paths[0]}: {error}")
             continue
         sketches.append(sketch)
         treatments[treatment] += 1
@@ -100,15 +100,12 @@ def read_sketch(path: str | os.PathLike[str], width: int, height: int) -> tuple[
     network or JPEG, is cut to its centre, because pix2pix pads images to such frames. Any other
     size is scaled: by area averaging to a smaller size, bicubically to a larger size.
 
-    Raises InputError with one problem if the file cannot be read as people see it.
+    Raises FaultyError if the file cannot be read as people see it.
     """
     import cv2
     import numpy as np
 
-    try:
-        pixels = images.decode(images.file_bytes(Path(path)), colour=False)
-    except images.FaultyError as error:
-        raise InputError([f"{path}: {error}"]) from None
+    pixels = images.decode(images.file_bytes(Path(path)), colour=False)
     found_height, found_width = pixels.shape
     if (found_width, found_height) == (width, height):
         return pixels, ""

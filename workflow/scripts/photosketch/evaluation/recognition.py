@@ -1,17 +1,13 @@
 """Are people found by their drawn sketch? NLDA, the recognition test of the field, and identity.
 
-NLDA: null-space linear discriminant analysis (Chen et al. 2000, "A new LDA-based face recognition
-system which can solve the small sample size problem"), used as in the literature on face sketches.
-The real and the generated sketch of a person are one class. Some people train the subspace; the
-real sketches of the others are looked up among their generated sketches.
+docs/recognition.md describes both. NLDA: null-space linear discriminant analysis (Chen et al. 2000,
+"A new LDA-based face recognition system which can solve the small sample size problem"). The real
+and the generated sketch of a person are one class.
 
-Identity: drawn sketches are looked up among photos. The face recognition network is dlib's, trained
-on photos: a variant of ResNet-34 (He et al. 2016, "Deep Residual Learning for Image Recognition")
-whose embeddings of one person are close together. dlib's predictor of the eyes' corners and the
-nose (Kazemi and Sullivan 2014, "One Millisecond Face Alignment with an Ensemble of Regression
-Trees") brings a face upright into the network's frame. The predictor starts from a box around the
-face that follows from the photo's five landmarks. No face has to be detected, so every sketch is
-scored.
+Identity: dlib's face recognition network, a variant of ResNet-34 (He et al. 2016, "Deep Residual
+Learning for Image Recognition"). dlib's predictor of the eyes' corners and the nose (Kazemi and
+Sullivan 2014, "One Millisecond Face Alignment with an Ensemble of Regression Trees") starts from a
+box around the five landmarks and brings a face upright, so no face has to be detected.
 """
 
 from collections.abc import Mapping
@@ -156,17 +152,16 @@ def rank_one_and_auc(sketches: np.ndarray, photos: np.ndarray) -> tuple[float, f
     two people; sketches, photos: embeddings [N, d].
 
     Rank 1 is the share of sketches whose nearest photo (Euclidean distance) shows the same person.
-    AUC is the area under the ROC curve of "the same person" by distance: the chance that a sketch
-    and its own photo are closer than a sketch and another person's photo. A tie counts half.
+    AUC is the chance that a sketch and its own photo are closer than a sketch and another person's
+    photo. A tie counts half.
     """
     count = len(sketches)
     if count < 2:
         return float("nan"), float("nan")
-    distances = cdist(sketches, photos)
-    same = np.eye(count, dtype=bool)
-    rank_one = (distances.argmin(axis=1) == np.arange(count)).mean()
     from scipy.stats import rankdata  # seconds of imports
 
+    distances = cdist(sketches, photos)
+    rank_one = (distances.argmin(axis=1) == np.arange(count)).mean()
     ranks = rankdata(-distances).reshape(count, count)  # 1: the largest distance
-    nearer = ranks[same].sum() - count * (count + 1) / 2  # Mann and Whitney's U
+    nearer = np.trace(ranks) - count * (count + 1) / 2  # Mann and Whitney's U
     return float(rank_one), float(nearer / (count * count * (count - 1)))

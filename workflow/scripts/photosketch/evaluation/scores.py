@@ -14,7 +14,7 @@ from torch import nn
 from photosketch.configuration.settings import FeatureConfig, ScoredAs
 from photosketch.data.images import gray
 from photosketch.data.pairs import Pair, read_image, select
-from photosketch.evaluation import distances, extractors, feature_networks, image_metrics, protocol
+from photosketch.evaluation import distances, extractors, image_metrics, protocol
 from photosketch.evaluation.distances import InnerProducts, subset_masks
 from photosketch.evaluation.files import PHOTOS, TRUE_SKETCHES, Features, Gallery, RunFeatures
 from photosketch.evaluation.image_metrics import Measured
@@ -50,7 +50,7 @@ class Networks:
         """
         config, seen_as = FeatureConfig.from_hparams(hp), protocol.PROTOCOLS[hp["scored_as"]]
         network = extractors.load(config, files.get("weights"))
-        features = feature_networks.View(network, seen_as, config.name).to(device)
+        features = extractors.View(network, seen_as, config.name).to(device)
         lpips = None
         if files.get("lpips"):
             vgg, layers = files.lpips
@@ -95,8 +95,7 @@ def evaluate_epochs(
     `samples`: the files by epoch; `scored_as`: how the sketches are prepared. Both tables begin
     with a column `epoch`. A bar named `run` on `console` shows the progress; FID goes to the log.
     """
-    by_subset, by_image, features = [], [], []
-    images = len(truth.features.ids) * len(samples)
+    results, images = [], len(truth.features.ids) * len(samples)
     with Bar(run, images, console) as bar:
         for place, (epoch, path) in enumerate(samples.items(), 1):
             bar.part = f"scoring epoch {epoch} ({place}/{len(samples)})"
@@ -106,10 +105,9 @@ def evaluate_epochs(
             scores.insert(0, "epoch", epoch)
             scores["made_with"] = json.dumps({"scored_as": scored_as, **drawn.drawn_by})
             image_scores.insert(0, "epoch", epoch)
-            by_subset.append(scores)
-            by_image.append(image_scores)
-            features.append(found)
+            results.append((scores, image_scores, found))
             print(f"{run}: epoch {epoch}, FID {scores['fid'].iloc[-1]:.4g}", flush=True)
+    by_subset, by_image, features = zip(*results, strict=True)
     real = truth.features
     run_features = RunFeatures(real.ids, real.subset, np.stack(features), np.array(list(samples)))
     return pd.concat(by_subset), pd.concat(by_image), run_features
@@ -124,7 +122,6 @@ def evaluate(
     table by image (subset, id, every metric of single images; with memory also `nearest`,
     SUBSET/ID of the nearest training sketch), and the features [N, D] float32. Metrics without
     their network or their field of `truth` are left out. Networks and truth must be on one device.
-    `bar` counts the images.
     """
     subset = truth.features.subset
     generated = extractors.extract(sketches, networks.features, networks.device, bar=bar, share=0.5)
@@ -152,7 +149,8 @@ def evaluate(
         faces = networks.faces.embed(sketches, truth.gallery.points)
         scores = scores.assign(**identity_scores(faces, truth.gallery.features, masks))
     if truth.memory is not None:
-        by_image["nearest"] = truth.memory.names(positions)
+        training = truth.memory.training.people
+        by_image["nearest"] = ["/".join(training[position]) for position in positions]
     by_image.insert(0, "subset", subset)
     by_image.insert(1, "id", truth.features.ids)
     return scores, by_image, generated
@@ -176,13 +174,12 @@ def reference_points(
     tables = {"other people's real sketches": distances.true_halves(truth.features)}
     tables[PHOTOS], _, _ = evaluate(photos, truth, networks, bar)
     masks = subset_masks(truth.features.subset)
-    own = dict(identities or {})
+    counts = [int(mask.sum()) for mask in masks.values()]
+    own = pd.DataFrame({"subset": list(masks), "n": counts, **(identities or {})})
     if truth.structure is not None:
         structure = pd.Series(truth.structure.scores(truth.measured.sketches))
         own["structure"] = [structure[mask].mean() for mask in masks.values()]
-    if own:
-        counts = [int(mask.sum()) for mask in masks.values()]
-        tables[TRUE_SKETCHES] = pd.DataFrame({"subset": list(masks), "n": counts, **own})
+    tables[TRUE_SKETCHES] = own
     return pd.concat([table.assign(name=name) for name, table in tables.items()])
 
 

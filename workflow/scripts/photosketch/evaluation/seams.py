@@ -1,21 +1,9 @@
 """The metric `seam`: how visible are the borders at which the parts of a face were put together?
 
-The parts are those of the local networks (`patches`, `training.parts`): four rectangles around the
-photo's points, hair and background. The border of hair and background is the outline of the head in
-the photo's labels. With g = |gradient of a sketch along the border's normal| (derivatives of a
-gaussian, sigma 1 pixel), a border's ratio is
-
-    max(1, mean of g less than 1 pixel from the border)
-    / max(1, mean of g 3 to 6 pixels from the border, on both sides)
-
-in gray levels per pixel. The score is the ratio in the drawn sketch divided by the ratio in the
-true sketch at the same places, as the geometric mean over the borders. The score is 1
-without a seam, or if the artist's strokes hide the seam, and larger with a visible seam.
-
-A border is measured where the true sketch is quiet: its gradient stays below `_QUIET` all around.
-At most the quieter half of the border is measured, and at least its `_FEWEST` quietest pixels.
-Elsewhere strokes would change the true sketch's ratio, noise and blur would bring every ratio
-closer to 1, and a seam on the opposite step of a stroke would lower the ratio.
+docs/metrics.md defines it. The parts are those of the local networks (`patches`, `training.parts`).
+Only quiet places of the true sketch are measured. Elsewhere strokes would change its ratio, noise
+and blur would bring every ratio closer to 1, and a seam on the opposite step of a stroke would
+lower the ratio.
 """
 
 from collections.abc import Mapping, Sequence
@@ -110,10 +98,8 @@ class Seams:
 
     def scores(self, sketches: np.ndarray) -> np.ndarray:
         """`seam` of drawn sketches [N, H, W], [N]; NaN if a person has no measurable border."""
-        logarithms = np.log(self.by_border(sketches))
-        known = ~np.isnan(logarithms)
-        total, count = np.where(known, logarithms, 0).sum(axis=1), known.sum(axis=1)
-        return np.exp(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+        logarithms = pd.DataFrame(np.log(self.by_border(sketches)))
+        return np.exp(logarithms.mean(axis=1)).to_numpy()  # without missing values
 
 
 def seams_of(

@@ -1,13 +1,9 @@
 """Differences of pairs of methods, with intervals and verdicts: a bootstrap over test images.
 
-FID, KID and means over images are computed for 200 resamples of the test images. All methods have
-the same resamples, so the effect of a resample on all methods cancels in a difference. The
-bootstrap estimates only the standard error, and Student's t gives the interval: 200 resamples are
-enough for that, while outer quantiles would need thousands. FID itself has no interval, because
-repeated images bias it upward.
-
-One metric over all subsets is primary: its intervals are so wide that they hold for all pairs of
-ablations at once (Bonferroni). All other lines, including the points of sweeps, are descriptive.
+All methods have the same resamples, so the effect of a resample on all methods cancels in a
+difference. The bootstrap estimates only the standard error, for which 200 resamples are enough, and
+Student's t gives the interval (docs/significance.md). FID itself has no interval, because repeated
+images bias it upward.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -56,33 +52,31 @@ def resampled_scores(
     can be missing), as in the table of scores, and NaN in resamples without any.
     """
     masks = subset_masks(subset)
-
-    def distances(products: InnerProducts, drawn: np.ndarray) -> dict[tuple[str, str], float]:
-        found = {}
-        for name, mask in masks.items():
-            rows = np.flatnonzero(mask & (drawn > 0))
-            for metric, value in weighted_distances(products.select(rows), drawn[rows]).items():
-                found[name, metric] = value
-        return found
-
+    epochs: dict[str, list[pd.DataFrame]] = {name: [] for name in masks}
     with workers(threads) as pool:  # numpy's decompositions run in parallel
-        epochs = []
         for features in generated:
-            of_epoch = partial(distances, InnerProducts.of(real, features))
-            epochs.append(pd.DataFrame(list(pool.map(of_epoch, counts))))
+            products = InnerProducts.of(real, features)
+            for name, mask in masks.items():
+                own = partial(_distances, products.select(np.flatnonzero(mask)))
+                epochs[name].append(pd.DataFrame(list(pool.map(own, counts[:, mask]))))
     scores = {}
-    for (name, metric), values in (sum(epochs) / len(epochs)).items():
+    for name, tables in epochs.items():
         alone = (counts[:, masks[name]] > 0).sum(axis=1) < 2  # [B]
-        scores[name, metric] = np.where(alone, np.nan, values)
+        for metric, values in (sum(tables) / len(tables)).items():
+            scores[name, metric] = np.where(alone, np.nan, values)
     for metric, values in images.items():
         by_image = values.mean(axis=0)  # [N]
         for name, mask in masks.items():
             measured = mask & ~np.isnan(by_image)
             weights = counts[:, measured]
-            total, number = weights @ by_image[measured], weights.sum(axis=1)
-            missing = np.full(len(counts), np.nan)
-            scores[name, metric] = np.divide(total, number, out=missing, where=number > 0)
+            with np.errstate(invalid="ignore"):  # 0 / 0, without any value
+                scores[name, metric] = weights @ by_image[measured] / weights.sum(axis=1)
     return scores
+
+
+def _distances(products: InnerProducts, counts: np.ndarray) -> dict[str, float]:
+    rows = np.flatnonzero(counts)
+    return weighted_distances(products.select(rows), counts[rows])
 
 
 def spread_over_images(

@@ -1,13 +1,8 @@
 """The metric `structure`: how far the parts of a drawn face are from the parts of the photo's face.
 
-The 468 points of MediaPipe's face mesh (Kartynnik et al. 2019, "Real-time Facial Surface Geometry
-from Monocular Video on Mobile GPUs") are found in the drawn sketch and in the photo. The score is
-the mean distance between the points of the two, divided by the distance between the photo's eyes.
-Both meshes start from the photo's five points and take two passes: first a square of 4 eye
-distances, then a square of 1.5 times the mesh that the first pass found.
-
-A sketch without a face gets a high score (blank paper: about 15%) instead of none, so all methods
-are scored on the same people. Only people whose photo shows no face to the mesh have no score.
+docs/metrics.md defines it, by MediaPipe's face mesh (Kartynnik et al. 2019, "Real-time Facial
+Surface Geometry from Monocular Video on Mobile GPUs"). A sketch without a face gets a high score
+instead of none, so all methods are scored on the same people.
 """
 
 from collections.abc import Callable, Mapping, Sequence

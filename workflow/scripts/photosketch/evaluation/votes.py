@@ -52,13 +52,10 @@ def read_votes(paths: Iterable[str | Path], codes: pd.DataFrame) -> pd.DataFrame
             if table.empty or not is_like_votes:
                 raise ValueError(needed)
         except (OSError, ValueError) as error:
-            problems.append(
-                f"{path}: is not a file of votes ({error}); save it from the page again"
-            )
+            fault = f"is not a file of votes ({error}); save it from the page again"
+            problems.append(f"{path}: {fault}")
             continue
-        left, right = (
-            sketches.reindex(table[side]).reset_index(drop=True) for side in ("left", "right")
-        )
+        left, right = (sketches.reindex(table[s]).reset_index(drop=True) for s in ("left", "right"))
         same = (left[PERSON] == right[PERSON]).all(axis=1)  # missing values differ
         if unknown := int((~same | (left["method"] == right["method"])).sum()):
             problems.append(
@@ -114,10 +111,9 @@ def bradley_terry(wins: np.ndarray, prior: float = 1.0) -> tuple[np.ndarray, np.
     """Scores [M] with the sum 0, and the inverse [M, M] of their information.
 
     wins [M, M]: as from `wins`. In the model, a sketch of method i is preferred to a sketch of
-    method j with the odds exp(score i - score j) (Bradley & Terry 1952). A method that always wins
-    would have an infinite score, so `prior` times M - 1 ties, spread evenly over all pairs, are
-    added. The ties remove most of the bias of few votes, like Firth's penalty (1993), which has the
-    same weight.
+    method j with the odds exp(score i - score j) (Bradley & Terry 1952). `prior` times M - 1 ties,
+    spread evenly over all pairs, are added. They keep scores finite and remove most of the bias of
+    few votes, like Firth's penalty (1993), which has the same weight.
     """
     size = len(wins)
     wins = wins + prior / size * (1 - np.eye(size))
@@ -144,9 +140,8 @@ def scores(votes: pd.DataFrame, methods: Sequence[str]) -> tuple[np.ndarray, np.
 def spread(votes: pd.DataFrame, influence: np.ndarray) -> Spread:
     """The scatter of an estimate if voters and people in the sketches were others.
 
-    influence [n]: how much each vote moves the estimate. Votes of one voter depend on each other,
-    and votes on one person do so as well. Therefore the variance is that of sums by voter, plus
-    that of sums by person, minus that of sums by both (Cameron, Gelbach & Miller 2011), and at
+    influence [n]: how much each vote moves the estimate. The variance is that of sums by voter,
+    plus that of sums by person, minus that of sums by both (Cameron, Gelbach & Miller 2011), and at
     least the larger of the first two. The degrees of freedom are Satterthwaite's. With one voter
     the scatter is over people only.
     """
@@ -179,8 +174,8 @@ def agreement(votes: pd.DataFrame) -> pd.DataFrame:
     """One row per voter by name, then one for all voters: voter, votes, share of `ties`, share of
     the `left` sketch among decided votes, and `agreement`: the share of equal votes among pairs of
     votes by two voters on the same two sketches (NaN without such pairs)."""
-    first = votes["left"] < votes["right"]
-    won = np.where(first, won_by_left(votes), 1 - won_by_left(votes))
+    won = won_by_left(votes)
+    won = np.where(votes["left"] < votes["right"], won, 1 - won)
     items = pd.DataFrame({"voter": votes["voter"], "pair": _pairs(votes), "won": won})
     both = items.merge(items, on="pair").query("voter_x != voter_y")
     equal = both["won_x"] == both["won_y"]
