@@ -12,6 +12,7 @@ import pytest
 
 from photosketch.align import align_pairs as aligning
 from photosketch.align.align_pairs import problems
+from photosketch.jobs.job import InputError
 from photosketch.align.files import read_alignment
 from photosketch.align.montage import aligned_montage
 from photosketch.data.pairs import MODALITIES, read_image
@@ -106,8 +107,9 @@ def test_a_sketch_drawn_over_its_photo_goes_by_the_photos_points_and_needs_none(
 @pytest.mark.parametrize("mode", ["each", "photo"])
 def test_a_table_that_was_edited_by_hand_is_named_with_the_remedy(scattered, mode, edit, told):
     pairs, table, _ = scattered
-    [problem] = problems(pairs, edit(table), TABLE, mode, COMMAND)
-    assert problem == f"{TABLE}: {told}; delete it: merge_landmarks writes it again"
+    with pytest.raises(InputError) as refusal:
+        problems(pairs, edit(table), TABLE, mode, COMMAND)
+    assert str(refusal.value) == f"{TABLE}: {told}; delete it: merge_landmarks writes it again"
 
 
 def test_a_sketch_of_another_size_was_not_drawn_over_its_photo(scattered):

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from photosketch.align.files import Alignment, write_aligned
 from photosketch.data.array_types import Image
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
-from photosketch.data.storage import row_problems
+from photosketch.data.storage import require_rows
 from photosketch.geometry.patch_checks import misplaced_faces
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import similarity, template
@@ -30,15 +31,14 @@ HELD = 8  # pictures of a thread in memory
 def problems(
     pairs: Sequence[Pair], table: pd.DataFrame, path: str, mode: Mode, page_command: str
 ) -> list[str]:
-    """Reasons why pairs can't be aligned: the table of points in the file `path` was edited; in
-    mode `each` sketches without points, in mode `photo` images of two sizes. `page_command` makes
-    the page to click points."""
+    """Reasons why pairs can't be aligned: in mode `each` sketches without points, in mode `photo`
+    images of two sizes. `page_command` makes the page to click points. Raises InputError if the
+    table, which lies at `path`, lacks a photo or has an image that is not of the pairs."""
     found = {*zip(table["modality"], table["id"], strict=True)}
     photos = {("photo", pair.id) for pair in pairs}
     sketches = {("sketch", pair.id) for pair in pairs}
     expected = photos | found & sketches
-    if edited := row_problems(path, "merge_landmarks", sorted(found), sorted(expected)):
-        return edited
+    require_rows(Path(path), "merge_landmarks", sorted(found), sorted(expected))
     if mode == "each":  # checked here, because merge_landmarks does not depend on the mode
         unlocated = without_points(pairs, table, "sketch")
         return sketch_problems(unlocated, "dataset.align: each", page_command)
