@@ -69,8 +69,6 @@ def test_grids_leave_points_out_that_are_not_asked_for(config):
 
 
 def test_the_questions_overlay_sweeps_a_weight_between_two_ablations_that_are_there(with_overlays):
-    config = with_overlays("demo", "questions")
-    assert sweeps.config_problems(config) == []
-    merged, [sweep], _ = sweeps.expanded(config)
+    merged, [sweep], _ = sweeps.expanded(with_overlays("demo", "questions"))
     assert [point.ablation for point in sweep.points] == ["baseline", "local", "local-local100"]
     assert {"local_feather", "local_blend", "local-local100"} < set(merged["ablations"])
