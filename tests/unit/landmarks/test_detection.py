@@ -1,5 +1,4 @@
 import dataclasses
-from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,7 +21,6 @@ def faces():
     return [draw_pair(seed, LOOKS[seed % len(LOOKS)]) for seed in range(4)]
 
 
-@cache
 def faded():
     """A sketch whose face is not found."""
     return draw_pair(3, ink=0.12).sketch
