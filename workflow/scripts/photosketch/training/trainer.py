@@ -233,9 +233,8 @@ class Trainer:
         """Take over a saved state, before the first step."""
         for name, network in self.networks.items():
             network.module.load_state_dict(state[name]["weights"])
-            options = network.optimizer.state_dict()["param_groups"]
-            moments = {"state": state[name]["moments"], "param_groups": options}
-            network.optimizer.load_state_dict(moments)
+            adam = network.optimizer
+            adam.load_state_dict({**adam.state_dict(), "state": state[name]["moments"]})
         self.images, self.totals, self.log = state["images"], state["totals"], state["log"]
 
     @torch.no_grad()
