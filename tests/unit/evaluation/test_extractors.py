@@ -187,7 +187,8 @@ OTHERS = {
 
 @pytest.mark.parametrize(
     ("name", "content"),
-    [(name, "another network") for name in PUBLISHED] + [("inception-tf", c) for c in OTHERS][1:],
+    [(name, "another network") for name in PUBLISHED]
+    + [(EFFICIENTNET.name, c) for c in OTHERS][1:],
 )
 def test_a_file_with_the_right_hash_but_other_contents_is_refused(name, content, tmp_path):
     (tmp_path / "junk.pth").write_bytes(OTHERS[content])
