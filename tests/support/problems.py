@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 
 
 def touch(*paths):

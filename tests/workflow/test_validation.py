@@ -11,7 +11,7 @@ from PIL import Image
 
 from photosketch.configuration.settings import LPIPS_FILES
 from photosketch.data import pairs
-from photosketch.jobs.job import file_sha256
+from photosketch.jobs.disk import file_sha256
 from photosketch.parsing.labels import read_parsings
 
 

@@ -16,7 +16,8 @@ from photosketch.data import pairs as pair_table
 from photosketch.evaluation import method_sketches, metrics
 from photosketch.jobs import code_version as code_versions
 from photosketch.jobs import devices, run_plan
-from photosketch.jobs.job import InputError, counted, tell_ctrl_c, told
+from photosketch.jobs.job import tell_ctrl_c, told
+from photosketch.jobs.messages import InputError, counted
 from photosketch.training import kept_trainings
 
 sys.path.remove(LIBRARY)  # a host may have modules with the names of the scripts

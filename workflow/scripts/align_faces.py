@@ -5,6 +5,7 @@ from photosketch.configuration.settings import local_ablations
 from photosketch.data import pairs
 from photosketch.geometry import patch_checks
 from photosketch.jobs import job, run_plan
+from photosketch.jobs.messages import InputError, say
 from photosketch.landmarks.table import read_tables, write_landmarks
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
@@ -20,14 +21,14 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     for (subset, table), path in zip(tables.items(), files.landmarks, strict=True):
         problems += aligning.problems(own[subset], table, path, mode, page_command)
     if problems:
-        raise job.InputError(problems)
+        raise InputError(problems)
     alignments, moved, misplaced = {}, {}, []
     for subset, table in tables.items():
         alignments[subset] = aligning.alignment_of(own[subset], table, mode, size)
         moved[subset] = aligning.moved_points(table, alignments[subset])
         misplaced += aligning.misplaced(own[subset], moved[subset], size, frame)
     if misplaced and ablations:
-        raise job.InputError(
+        raise InputError(
             patch_checks.refusal(misplaced, ablations, aligned=True, page_command=page_command)
         )
     if misplaced:
@@ -41,5 +42,5 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         )
         write_landmarks(moved[subset], landmarks)
         aligned |= {(pair.subset, pair.id): pair for pair in written}
-        job.say(aligning.in_words(subset, alignments[subset]), console)
+        say(aligning.in_words(subset, alignments[subset]), console)
     pairs.write_manifest([aligned[pair.subset, pair.id] for pair in listed], output.manifest)

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from photosketch.data import pairs
-from photosketch.jobs import job
+from photosketch.jobs import disk, job, messages
+from photosketch.jobs.messages import say
 from photosketch.landmarks import click_page
 from photosketch.landmarks.manual import manual_rows
 from photosketch.landmarks.table import read_tables
@@ -18,7 +19,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         hp["annotate"],
         manual or "resources/manual_landmarks.csv",
     )
-    with job.write_atomically(snakemake.output[0]) as temporary:
+    with disk.write_atomically(snakemake.output[0]) as temporary:
         temporary.write_text(text, encoding="utf-8")
-    images = job.counted(count, "image")
-    job.say(f"{images} to click: open {snakemake.output[0]} in a browser", console)
+    images = messages.counted(count, "image")
+    say(f"{images} to click: open {snakemake.output[0]} in a browser", console)

@@ -3,7 +3,8 @@
 import time
 
 from photosketch.data import pairs
-from photosketch.jobs import devices, job
+from photosketch.jobs import devices, job, messages
+from photosketch.jobs.messages import say
 from photosketch.landmarks import detection, mesh
 from photosketch.landmarks.table import FACES, write_landmarks
 
@@ -19,9 +20,9 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     seconds = time.monotonic() - started
     write_landmarks(table, snakemake.output[0])
     images = len(listed) * len(pairs.MODALITIES)
-    job.say(f"{subset}: {len(table)} of {images} faces found in {seconds:.1f} s", console)
+    say(f"{subset}: {len(table)} of {images} faces found in {seconds:.1f} s", console)
     several = table[table[FACES] > 1]
     if len(several):
-        named = job.listed(f"{row.modality} of {row.id}" for row in several.itertuples())
+        named = messages.listed(f"{row.modality} of {row.id}" for row in several.itertuples())
         line = f"{subset}: several faces of about the same size, the largest is taken: {named}"
-        job.say(f"{line}; to correct the points, name these images in landmarks.annotate", console)
+        say(f"{line}; to correct the points, name these images in landmarks.annotate", console)

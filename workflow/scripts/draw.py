@@ -4,7 +4,8 @@ from pathlib import Path
 
 from photosketch.draw import folder, inputs
 from photosketch.draw.sketcher import Sketcher
-from photosketch.jobs import devices, job
+from photosketch.jobs import devices, job, messages
+from photosketch.jobs.messages import say
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
@@ -19,8 +20,8 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     drawn, failures, _ = folder.draw_photos(
         sketcher, listed, output, points, then=then, console=console
     )
-    job.say(f"{job.counted(drawn, 'face')} drawn: {output / 'index.html'}", console)
+    say(f"{messages.counted(drawn, 'face')} drawn: {output / 'index.html'}", console)
     for line in failures:
         print(line)
-    for line in job.first_of(failures, snakemake.log[0]):
+    for line in messages.first_of(failures, snakemake.log[0]):
         print(line, file=console)

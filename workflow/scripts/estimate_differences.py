@@ -4,6 +4,7 @@ from photosketch.data.storage import write_table
 from photosketch.evaluation import files as results
 from photosketch.evaluation import significance
 from photosketch.jobs import job
+from photosketch.jobs.messages import say
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp, files = snakemake.params.hp, snakemake.input
@@ -11,7 +12,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     counts = significance.resample(real.subset)
     runs: dict[str, list] = {}
     for name, features, images in zip(hp["runs"], files.features, files.images, strict=True):
-        job.say(f"resampling {name}: {features}", console)
+        say(f"resampling {name}: {features}", console)
         drawn = results.read_run_features(features, real)
         by_image = results.read_image_scores(images, real.people, drawn.epochs.tolist())
         scores = significance.resampled_scores(

@@ -11,6 +11,7 @@ from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.protocol import PROTOCOLS, as_scored
 from photosketch.evaluation.structure import Structure
 from photosketch.jobs import devices, job, run_plan
+from photosketch.jobs.messages import say
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks.mesh import mesh
 from photosketch.landmarks.table import read_tables
@@ -39,7 +40,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     tables = read_tables(hp["subsets"], files.landmarks)
     gallery = identities = None
     if networks.faces is not None:
-        job.say(f"identity: {len(test)} photos and true sketches on the CPU", console)
+        say(f"identity: {len(test)} photos and true sketches on the CPU", console)
         page_command = run_plan.command(snakemake.config["run"], "annotate")
         gallery, identities = scores.photo_gallery(test, tables, networks.faces, page_command)
         write_features(gallery, output.gallery)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from photosketch.data import pairs
 from photosketch.jobs import job
+from photosketch.jobs.messages import say
 from photosketch.landmarks import facepp
 from photosketch.landmarks.manual import images_by_hand
 from photosketch.landmarks.table import read_tables, rows_by_image, write_landmarks
@@ -22,4 +23,4 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     )
     for subset, path in zip(hp["subsets"], snakemake.output, strict=True):
         write_landmarks(tables[subset], path)
-        job.say(f"{subset}: {len(tables[subset])} faces found by Face++", console)
+        say(f"{subset}: {len(tables[subset])} faces found by Face++", console)

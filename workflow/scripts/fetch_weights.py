@@ -4,9 +4,10 @@ from pathlib import Path
 
 from photosketch.data.weights import FILES, fetch_weights
 from photosketch.jobs import job
+from photosketch.jobs.messages import say
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     path = Path(snakemake.output[0])
     weights = FILES[path.name]
-    job.say(f"downloading {weights.source}", console)
+    say(f"downloading {weights.source}", console)
     fetch_weights(weights, path)

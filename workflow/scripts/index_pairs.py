@@ -2,6 +2,7 @@
 
 from photosketch.data import pairs
 from photosketch.jobs import job
+from photosketch.jobs.messages import say
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
     hp = snakemake.params.hp
@@ -10,4 +11,4 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
         manifest = pairs.with_validation(manifest, hp["validation"])
     pairs.write_manifest(manifest, snakemake.output[0])
     for line in pairs.split_counts(manifest):
-        job.say(line, console)
+        say(line, console)

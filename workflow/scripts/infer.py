@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from photosketch.jobs import devices, job
+from photosketch.jobs import devices, disk, job
 from photosketch.jobs.progress import Bar
 from photosketch.training import inference, tensors
 from photosketch.training.determinism import deterministic_algorithms
@@ -15,7 +15,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     ids, subset = np.array(data.ids), np.array(data.subset)
     seed = int(snakemake.wildcards.seed)
     jobs = list(zip(hp["epochs"], snakemake.input.generators, snakemake.output, strict=True))
-    training_set = job.file_sha256(snakemake.input.training)
+    training_set = disk.file_sha256(snakemake.input.training)
     trained = {"hparams": hp["hparams"], "training_set_sha256": training_set}
     drawn_by = {"statistics": hp["statistics"], **hp["hparams"]}
     name = f"{snakemake.wildcards.ablation}, seed {seed}"

@@ -2,6 +2,7 @@
 
 from photosketch.data import pairs
 from photosketch.jobs import job
+from photosketch.jobs.messages import say
 from photosketch.parsing.labels import read_parsings, require_photo_labels, write_parsings
 from photosketch.parsing.manual import read_manual, with_manual
 
@@ -13,6 +14,6 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     if "manual_sha256" in snakemake.params.hp:
         folder = snakemake.config["parsing"]["manual"]
         parsings = with_manual(parsings, read_manual(folder, listed, subset))
-        job.say(f"{subset}: {len(parsings.manual)} label maps of {folder}", console)
+        say(f"{subset}: {len(parsings.manual)} label maps of {folder}", console)
     require_photo_labels(own, parsings)
     write_parsings(parsings, snakemake.output[0])

@@ -3,7 +3,8 @@
 import time
 
 from photosketch.data import pairs
-from photosketch.jobs import job
+from photosketch.jobs import job, messages
+from photosketch.jobs.messages import say
 from photosketch.landmarks.table import read_landmarks
 from photosketch.parsing.bisenet import Parser
 from photosketch.parsing.labels import write_parsings
@@ -26,9 +27,9 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     seconds = time.monotonic() - started
     write_parsings(parsings, snakemake.output[0])
     for id, modality in parsings.fallback:
-        job.say(f"{subset} {id}: no face found in the {modality}: parsed by segmentation", console)
+        say(f"{subset} {id}: no face found in the {modality}: parsed by segmentation", console)
     if parsings.faceless:
-        job.say(f"{subset}: photos without a face: {job.listed(parsings.faceless, 5)}", console)
+        say(f"{subset}: photos without a face: {messages.listed(parsings.faceless, 5)}", console)
     if parsings.unparsed:
-        job.say(f"{subset}: sketches without labels: {job.listed(parsings.unparsed, 5)}", console)
-    job.say(f"{subset}: {len(subset_pairs)} pairs parsed in {seconds:.1f} s", console)
+        say(f"{subset}: sketches without labels: {messages.listed(parsings.unparsed, 5)}", console)
+    say(f"{subset}: {len(subset_pairs)} pairs parsed in {seconds:.1f} s", console)

@@ -4,6 +4,7 @@ from photosketch.data import pairs
 from photosketch.data.storage import write_table
 from photosketch.figures import contact_sheet
 from photosketch.jobs import job, run_plan
+from photosketch.jobs.messages import say
 from photosketch.landmarks import review
 from photosketch.landmarks.table import read_tables
 
@@ -42,4 +43,4 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
                 f"To correct points, add {subset}/{row.id}/{row.modality} to landmarks.annotate "
                 f"and run `{annotate}`"
             )
-        job.say(f"{subset}: {len(far)} of {len(table)} images with points far outside", console)
+        say(f"{subset}: {len(far)} of {len(table)} images with points far outside", console)

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from photosketch.data import pairs
-from photosketch.jobs import job
+from photosketch.jobs import disk, job
 from photosketch.warp.files import read_scores, summarise
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code):
@@ -13,5 +13,5 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     for subset, path in zip(hp["subsets"], files.scores, strict=True):
         ids = [pair.id for pair in pairs.select(manifest, subset)]
         rows.append(summarise(subset, hp["mode"], read_scores(path, ids)))
-    with job.write_atomically(snakemake.output[0]) as temporary:
+    with disk.write_atomically(snakemake.output[0]) as temporary:
         pd.DataFrame(rows).round(4).to_csv(temporary, index=False)

@@ -4,7 +4,8 @@ from photosketch.comparison.votes_page import votes_page
 from photosketch.data import pairs
 from photosketch.data.storage import write_table
 from photosketch.evaluation.votes import sketch_codes
-from photosketch.jobs import job
+from photosketch.jobs import disk, job
+from photosketch.jobs.messages import say
 from photosketch.training.samples import read_samples
 
 with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.code) as console:
@@ -15,7 +16,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     drawn = {name: read_samples(path, people) for name, path in paths}
     codes = sketch_codes(drawn)
     text = votes_page(test, drawn, codes, **hp["voting"])
-    with job.write_atomically(output.page) as temporary:
+    with disk.write_atomically(output.page) as temporary:
         temporary.write_text(text, encoding="utf-8")
     write_table(codes, output.key)
-    job.say(f"open {output.page} in a browser; keep {output.key} to yourself", console)
+    say(f"open {output.page} in a browser; keep {output.key} to yourself", console)

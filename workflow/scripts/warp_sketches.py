@@ -5,6 +5,7 @@ import time
 from photosketch.data import pairs
 from photosketch.geometry import similarity
 from photosketch.jobs import job, run_plan
+from photosketch.jobs.messages import say
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import read_landmarks
 from photosketch.parsing import bisenet
@@ -37,7 +38,7 @@ with job.job(snakemake.log[0], snakemake.threads, __file__, snakemake.params.cod
     write_warped(warped, snakemake.output.arrays)
     write_scores(scores, snakemake.output.scores)
     summary = summarise(subset, hp["mode"], scores)
-    job.say(
+    say(
         f"{subset}, {hp['mode']}: {summary['pairs']} pairs in {seconds:.1f} s; head IoU "
         f"{summary['head_before']:.3f} -> {summary['head_after']:.3f}, points "
         f"{summary['points_before']:.2f} -> {summary['points_after']:.2f} px, "

@@ -17,7 +17,7 @@ from photosketch.align.montage import aligned_montage
 from photosketch.data.pairs import MODALITIES, read_image
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity, template
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.table import points_of
 from support.scattered import PLACES, in_colour, scattered_pairs
 

@@ -12,7 +12,7 @@ from photosketch.comparison import tables
 from photosketch.comparison.summary import Choice, summarise
 from photosketch.data.pairs import COLUMNS_OF_SUBSETS, RESERVED_SUBSETS
 from photosketch.evaluation.files import read_scores
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from support.comparisons import compared
 
 IMAGES = {"CUHK": 6, "AR": 4}

@@ -9,7 +9,7 @@ import pytest
 
 from photosketch.comparison.votes_page import votes_page
 from photosketch.evaluation.votes import sketch_codes
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.training.samples import Samples, ids_and_subsets
 
 METHODS = ["baseline", "local_glad", "their_method", "one_more"]

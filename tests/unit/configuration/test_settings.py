@@ -16,7 +16,7 @@ from photosketch.data.pairs import name_problem
 from photosketch.evaluation.distances import InnerProducts, weighted_distances
 from photosketch.evaluation.metrics import METRICS
 from photosketch.geometry import similarity
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from support.problems import problems_of
 from support.settings import loss_weights
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from photosketch.data import input_hashes
-from photosketch.jobs import job
+from photosketch.jobs import disk
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_only_what_changed_is_read_again(images, memory, monkeypatch):
     hashed = []
     first = input_hashes.digest(images, memory)
     monkeypatch.setattr(
-        input_hashes, "file_sha256", lambda path: hashed.append(path) or job.file_sha256(path)
+        input_hashes, "file_sha256", lambda path: hashed.append(path) or disk.file_sha256(path)
     )
     assert input_hashes.digest(images, memory) == first
     assert hashed == []

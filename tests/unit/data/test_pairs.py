@@ -10,7 +10,7 @@ from PIL import Image
 
 from photosketch.data import pairs
 from photosketch.data.storage import write_arrays
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from support.problems import assert_problems, problems_of
 
 SIZE = (20, 25)

@@ -21,7 +21,7 @@ from photosketch.data.pairs import Pair, read_manifest, write_manifest
 from photosketch.data.storage import Streamed, intact, read_arrays, read_picture, write_arrays
 from photosketch.evaluation import files
 from photosketch.evaluation.significance import COLUMNS as DIFFERENCES
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.table import read_landmarks
 from photosketch.parsing.labels import read_parsings
 from photosketch.training.checkpoint import read_generator

@@ -16,7 +16,7 @@ from photosketch.draw import folder
 from photosketch.draw.inputs import Photo
 from photosketch.draw.sketcher import Face, Sketch
 from photosketch.geometry.similarity import TEMPLATE
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS
 from support.faces.pair import draw_pair
 from support.generators import group_photo

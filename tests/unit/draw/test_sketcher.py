@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from photosketch.draw import Sketcher
 from photosketch.geometry.resampling import resampled
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import inference, pack, tensors
 from support.faces.pair import draw_pair

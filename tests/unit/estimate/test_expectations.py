@@ -11,7 +11,7 @@ from photosketch.configuration.settings import ablation_config
 from photosketch.estimate import expectations
 from photosketch.estimate.__main__ import Clock, main
 from photosketch.estimate.expectations import Speed
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.jobs.provenance import PROJECT
 from support.settings import loss_weights, train_config
 

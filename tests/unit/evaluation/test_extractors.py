@@ -23,7 +23,8 @@ from pytorch_fid.fid_score import get_activations
 from photosketch.configuration.settings import FeatureConfig, OnnxInput
 from photosketch.data.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS
 from photosketch.evaluation import extractors
-from photosketch.jobs.job import InputError, file_sha256
+from photosketch.jobs.disk import file_sha256
+from photosketch.jobs.messages import InputError
 from support import inception_weights, small_onnx
 
 EFFICIENTNET = FeatureConfig("efficientnet-lite0")

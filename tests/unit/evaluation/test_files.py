@@ -10,7 +10,7 @@ from photosketch.evaluation.files import (
     read_nearest,
     write_features,
 )
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 
 
 def test_features_survive_the_file(tmp_path):

@@ -11,7 +11,8 @@ from torchvision.models import vgg
 from photosketch.configuration.settings import LPIPS_FILES
 from photosketch.evaluation import image_metrics
 from photosketch.evaluation.image_metrics import Measured
-from photosketch.jobs.job import InputError, file_sha256
+from photosketch.jobs.disk import file_sha256
+from photosketch.jobs.messages import InputError
 
 
 def smooth(count: int, shape: tuple[int, int], noise: float) -> np.ndarray:

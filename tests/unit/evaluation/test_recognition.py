@@ -10,7 +10,7 @@ from photosketch.data import pairs
 from photosketch.data.weights import FACE_NETWORK, PackagedWeights
 from photosketch.evaluation import recognition
 from photosketch.evaluation.recognition import FaceRecogniser, face_boxes, rank_one_and_auc
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from support.faces.pair import draw_pair
 
 # of an aligned face; the eyes in CUFS are within 2 px

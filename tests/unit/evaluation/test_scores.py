@@ -26,7 +26,7 @@ from photosketch.evaluation.scores import (
     stack_gray_photos,
 )
 from photosketch.evaluation.seams import Seams
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.table import COLUMNS
 from photosketch.training.samples import Samples, write_samples
 

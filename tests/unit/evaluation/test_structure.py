@@ -7,7 +7,7 @@ import torch
 
 from photosketch.data.images import gray
 from photosketch.evaluation.structure import Structure
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks import mesh as face_mesh
 from photosketch.landmarks.mesh import mesh
 from support.drawn_pairs import on_disk, true_points

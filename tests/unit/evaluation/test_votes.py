@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from photosketch.evaluation import votes
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.training.samples import Samples
 from support.panels import coverage, names, panel
 

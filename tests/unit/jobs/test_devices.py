@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from photosketch.jobs import devices
-from photosketch.jobs.job import InputError, try_lock
+from photosketch.jobs.disk import try_lock
+from photosketch.jobs.messages import InputError
 
 
 @pytest.fixture(autouse=True)

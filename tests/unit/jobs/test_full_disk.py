@@ -13,7 +13,7 @@ from photosketch.data import storage
 from photosketch.data.pairs import Pair, write_manifest
 from photosketch.data.storage import write_table
 from photosketch.figures import contact_sheet
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.table import COLUMNS, write_landmarks
 
 NOISE = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)

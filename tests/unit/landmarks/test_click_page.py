@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.click_page import annotation_page
 from photosketch.landmarks.manual import MANUAL_COLUMNS
 from support.drawn_pairs import landmark_table

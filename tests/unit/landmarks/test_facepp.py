@@ -12,7 +12,7 @@ from PIL import Image
 
 from photosketch.configuration import checks
 from photosketch.data import pairs
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks import facepp
 from photosketch.landmarks.table import COLUMNS, points_of
 from support.facepp_server import KEY, SECRET, error, face, found, serve

@@ -8,7 +8,7 @@ import pytest
 
 from photosketch.data.pairs import Pair
 from photosketch.geometry.similarity import template
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.manual import MANUAL_COLUMNS, manual_rows
 from photosketch.landmarks.merge import check_places, merge_landmarks, misplaced_faces, say_sources
 from photosketch.landmarks.table import COLUMNS, COORDINATES, points_of

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.table import (
     COLUMNS,
     faces_alike,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from photosketch.jobs import job
+from photosketch.jobs.messages import InputError
 from photosketch.training import checkpoint, kept_trainings
 
 
@@ -52,7 +52,7 @@ def test_a_state_that_cannot_be_read_is_kept(tmp_path, monkeypatch):
     checkpoint.save_state(tmp_path, state(1))
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", refuse)
-        with pytest.raises(job.InputError, match=r"cannot be read \(Stale file handle"):
+        with pytest.raises(InputError, match=r"cannot be read \(Stale file handle"):
             checkpoint.load_state(tmp_path)
     assert checkpoint.load_state(tmp_path)["images"] == 1
 
@@ -90,7 +90,7 @@ def test_no_state_is_past_a_generator_that_could_not_be_written(tmp_path, monkey
         saver.wait()
         monkeypatch.setattr("safetensors.torch.save_file", refuse)
         saver.save(state(2), due=(4, {}))
-        with pytest.raises(job.InputError, match="Stale file handle"):
+        with pytest.raises(InputError, match="Stale file handle"):
             saver.wait()
     assert checkpoint.load_state(tmp_path)["images"] == 1
 
@@ -123,7 +123,7 @@ def test_a_write_that_the_disk_refuses_leaves_the_state_before_it(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
         try:
             saver.save({**state(2), "more": torch.zeros(1_000_000)})
-            with pytest.raises(job.InputError, match=r"after 2 images cannot be written.*kept"):
+            with pytest.raises(InputError, match=r"after 2 images cannot be written.*kept"):
                 saver.wait()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -133,5 +133,5 @@ def test_a_write_that_the_disk_refuses_leaves_the_state_before_it(tmp_path):
 
 def test_too_little_space_is_refused_with_both_figures_and_the_remedy(tmp_path):
     checkpoint.check_space(tmp_path, 1)
-    with pytest.raises(job.InputError, match=r"will write 1000000000\.00 GB.*train\.keep: last"):
+    with pytest.raises(InputError, match=r"will write 1000000000\.00 GB.*train\.keep: last"):
         checkpoint.check_space(tmp_path, 10**18)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.training import inference, networks, tensors
 from photosketch.training.checkpoint import save_generator
 from photosketch.training.kept_trainings import generator_path

@@ -17,7 +17,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from photosketch.configuration.settings import RunSettings
-from photosketch.jobs import job
+from photosketch.jobs.messages import InputError, InterruptedJobError
 from photosketch.training import checkpoint, kept_trainings, loop, tensorboard_log
 from photosketch.training.trainer import Trainer
 from support.face_batch import packed_pairs
@@ -226,7 +226,7 @@ def test_what_is_not_finite_stops_the_run_is_named_with_step_and_images_and_not_
         return terms
 
     monkeypatch.setattr(loop, "READ_BACK_EVERY", 2)
-    with pytest.raises(job.InputError, match=f"^test: {told}") as caught:
+    with pytest.raises(InputError, match=f"^test: {told}") as caught:
         run(tmp_path, step=spoiled, state_minutes=0)
     index = int(loop.epoch_order(3, 0, at // 3 + 1)[at % 3])
     assert f"trained on {DATA.subset[index]}/{DATA.ids[index]}." in str(caught.value)
@@ -254,7 +254,7 @@ def test_a_stop_saves_and_publishes_nothing_and_at_last_the_run_ends_like_an_und
     before = [signal.getsignal(number) for number in loop.STOPPING]
     for images, stop in stops.items():
         told = "another job|after 3 images" if stop == "claim" else f"after {images + 1} images"
-        with pytest.raises(job.InterruptedJobError, match=told):
+        with pytest.raises(InterruptedJobError, match=told):
             run(tmp_path, step=stopped)
         assert saved_images(tmp_path) > images
         assert not list(tmp_path.glob("generator_epoch*"))
@@ -285,7 +285,7 @@ def test_a_set_that_the_device_cannot_hold_is_refused_with_both_sizes(
     )
     loop.check_room(packed, torch.device(device), console)
     assert console.getvalue() == f"training set: 3.0 MB, kept in {place}\n"
-    with pytest.raises(job.InputError, match=f"does not fit into {place}") as caught:
+    with pytest.raises(InputError, match=f"does not fit into {place}") as caught:
         loop.check_room(packed, torch.device(device), console)
     assert ("device: cpu" in str(caught.value)) == (device == "cuda")
 
@@ -294,7 +294,7 @@ def test_faces_too_small_for_local_networks_are_named():
     data, command = packed_pairs(), "snakemake annotate --cores 2 --configfile my.yaml"
     loop.check_faces(data, "local", aligned=False, page_command=command)
     data.landmarks[1] = (data.landmarks[1] - 128) / 2 + 128
-    with pytest.raises(job.InputError) as caught:
+    with pytest.raises(InputError) as caught:
         loop.check_faces(data, "local", aligned=False, page_command=command)
     [line, remedy] = caught.value.problems
     assert line.startswith("photo of a 2: the eyes are 26 px apart instead of 40 to 62")
@@ -308,8 +308,8 @@ LOWER = r"train\.batch_size \(now 1\).*ngf.*bf16"
 @pytest.mark.parametrize(
     ("error", "kind", "told"),
     [
-        (torch.OutOfMemoryError("CUDA out of memory"), job.InputError, LOWER),
-        (RuntimeError("DefaultCPUAllocator: no"), job.InputError, LOWER),
+        (torch.OutOfMemoryError("CUDA out of memory"), InputError, LOWER),
+        (RuntimeError("DefaultCPUAllocator: no"), InputError, LOWER),
         (RuntimeError("another error"), RuntimeError, "another error"),
     ],
 )

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from photosketch.data.pairs import Pair
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.table import COLUMNS, read_landmarks, write_landmarks
 from photosketch.parsing.labels import Parsings, read_parsings, write_parsings
 from photosketch.training.pack import pack

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from photosketch.configuration.settings import TrainConfig
-from photosketch.jobs import job
+from photosketch.jobs.messages import InputError
 from photosketch.training import checkpoint, tensors, trainer
 from photosketch.training.trainer import PLAIN, Network, Switches, Trainer
 from support.face_batch import packed_pairs
@@ -172,7 +172,7 @@ def test_a_lack_of_memory_for_the_networks_says_what_to_lower(monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(trainer.networks, "build_generator", fail)
-    with pytest.raises(job.InputError, match=r"lower train\.batch_size \(now 1\).*bf16"):
+    with pytest.raises(InputError, match=r"lower train\.batch_size \(now 1\).*bf16"):
         Trainer(config(), 0, 1, CPU)
 
 

@@ -20,7 +20,7 @@ from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.metrics import BY_KEY
 from photosketch.figures import contact_sheet
 from photosketch.figures.contact_sheet import ALARM, FAINT, INK, RULE
-from photosketch.jobs.job import write_atomically
+from photosketch.jobs.disk import write_atomically
 
 # Okabe & Ito 2008, told apart with any colour vision; without yellow, which is too faint on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")

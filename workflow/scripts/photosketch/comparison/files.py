@@ -18,7 +18,7 @@ from photosketch.data import pairs
 from photosketch.evaluation import files, votes
 from photosketch.figures import contact_sheet
 from photosketch.jobs import provenance
-from photosketch.jobs.job import write_atomically
+from photosketch.jobs.disk import write_atomically
 from photosketch.training.samples import read_samples
 
 

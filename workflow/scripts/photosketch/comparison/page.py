@@ -17,7 +17,7 @@ from photosketch.data.pairs import MODALITIES, read_image
 from photosketch.evaluation.files import PHOTOS, POOLED
 from photosketch.evaluation.metrics import BY_KEY, METRICS
 from photosketch.figures import page as pages
-from photosketch.jobs.job import counted
+from photosketch.jobs.messages import counted
 
 FEW_EPOCHS = 3  # of fewer evaluated epochs the deviation says little
 FACES = 6  # pictures of one test person in the row above the table

@@ -11,7 +11,7 @@ from photosketch.comparison.tables import Table, best_cells, shown_metrics, with
 from photosketch.evaluation import votes as statistics
 from photosketch.evaluation.files import POOLED
 from photosketch.evaluation.intervals import verdict
-from photosketch.jobs.job import counted
+from photosketch.jobs.messages import counted
 
 
 def vote_tables(comparison: Comparison) -> list[Table]:

@@ -13,7 +13,7 @@ import pandas as pd
 from photosketch.data.pairs import MODALITIES, Pair, read_image
 from photosketch.evaluation.votes import COLUMNS, PERSON, expected_half_width
 from photosketch.figures import page as pages
-from photosketch.jobs.job import InputError, counted
+from photosketch.jobs.messages import InputError, counted
 from photosketch.training.samples import Samples
 
 SECONDS = 4  # per vote

@@ -11,7 +11,8 @@ import yaml
 
 from photosketch.configuration import checks, sweeps
 from photosketch.configuration.settings import canonical, results_name
-from photosketch.jobs.job import InputError, read_text
+from photosketch.jobs.disk import read_text
+from photosketch.jobs.messages import InputError
 from photosketch.jobs.provenance import PROJECT
 
 MOST_ENTRIES = 100_000  # of a file with its aliases expanded: a few lines can mean millions

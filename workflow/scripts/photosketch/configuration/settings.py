@@ -23,7 +23,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from photosketch.jobs.job import InputError, file_sha256
+from photosketch.jobs.disk import file_sha256
+from photosketch.jobs.messages import InputError
 
 FusionName = Literal["apdrawing", "feather", "attention", "blend"]
 GladForm = Literal["magnitude", "squared", "cosine"]

@@ -11,7 +11,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from photosketch.jobs.job import read_file
+from photosketch.jobs.disk import read_file
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from photosketch.jobs.job import InputError, file_sha256, write_atomically
+from photosketch.jobs.disk import file_sha256, write_atomically
+from photosketch.jobs.messages import InputError
 
 
 def digest(files: Iterable[str | os.PathLike[str]], memory: Path | None = None) -> str:

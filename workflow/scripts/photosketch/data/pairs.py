@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 from photosketch.configuration.settings import FRAMES, PERIODIC
 from photosketch.data import images
 from photosketch.data.storage import intact, read_picture, require_rows
-from photosketch.jobs import job
-from photosketch.jobs.job import InputError, counted, listed, write_atomically
+from photosketch.jobs import disk
+from photosketch.jobs.disk import write_atomically
+from photosketch.jobs.messages import InputError, counted, listed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -141,7 +142,7 @@ def _read_rows(table: Path) -> tuple[_Rows, list[str]]:
         "there is no such table of pairs; correct the path, or write the table "
         "(docs/other-datasets.md has commands for CUFS, FS2K and others)"
     )
-    text = job.read_text(table, missing, "UTF-8 text with tabs")
+    text = disk.read_text(table, missing, "UTF-8 text with tabs")
     # no path can have a NUL
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\N{REPLACEMENT CHARACTER}")
     header, *lines = [[cell.strip() for cell in line.split("\t")] for line in text.split("\n")]
@@ -415,7 +416,7 @@ def read_image(pair: Pair, modality: Modality, *, colour: bool = False) -> "np.n
         return pixels if colour else images.gray(pixels)
     path = pair.photo if modality == "photo" else pair.sketch
     try:
-        data = job.read_file(path)
+        data = disk.read_file(path)
     except OSError as error:
         fault = f"cannot be read ({error.strerror}); restore the file"
         raise InputError([f"{path}: {fault}"]) from None

@@ -18,7 +18,8 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from photosketch.jobs.job import InputError, listed, write_atomically
+from photosketch.jobs.disk import write_atomically
+from photosketch.jobs.messages import InputError, listed
 
 if TYPE_CHECKING:
     import numpy as np

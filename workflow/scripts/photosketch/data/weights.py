@@ -15,7 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from urllib.request import urlopen
 
-from photosketch.jobs.job import InputError, file_sha256, is_full, write_atomically
+from photosketch.jobs.disk import file_sha256, is_full, write_atomically
+from photosketch.jobs.messages import InputError
 from photosketch.jobs.provenance import PROJECT
 
 WHEEL = (

@@ -10,7 +10,8 @@ from photosketch.configuration.settings import NAME
 from photosketch.data.pairs import split_counts
 from photosketch.datasets import apdrawing, cufs, folders, fs2k
 from photosketch.datasets.table import planned_copies, write_copies, write_halves, write_table
-from photosketch.jobs.job import InputError, command, listed
+from photosketch.jobs.job import command
+from photosketch.jobs.messages import InputError, listed
 
 READERS = {"cufs": cufs, "fs2k": fs2k, "apdrawing": apdrawing, "folders": folders}
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from photosketch.datasets import table
 from photosketch.datasets.table import Found, ListedPair
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 
 HELP = "APDrawing, photo and drawing side by side"
 

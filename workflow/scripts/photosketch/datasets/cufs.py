@@ -32,7 +32,7 @@ from pathlib import Path
 
 from photosketch.datasets import table
 from photosketch.datasets.table import Found, ListedPair, ascending, folders_in
-from photosketch.jobs.job import InputError, listed
+from photosketch.jobs.messages import InputError, listed
 from photosketch.jobs.provenance import PROJECT
 
 HELP = "CUFS, the CUHK Face Sketch Database"

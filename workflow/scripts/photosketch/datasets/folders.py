@@ -17,7 +17,7 @@ from pathlib import Path
 from photosketch.data.pairs import MIN_TEST_PAIRS, clashes, name_problem
 from photosketch.datasets import table
 from photosketch.datasets.table import Found, ListedPair
-from photosketch.jobs.job import InputError, counted
+from photosketch.jobs.messages import InputError, counted
 
 HELP = "photos and sketches in two folders, or side by side in one"
 

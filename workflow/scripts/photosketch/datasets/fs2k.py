@@ -19,7 +19,7 @@ import re
 from pathlib import Path
 
 from photosketch.datasets.table import Found, ListedPair, folders_in, images_by_name, images_in
-from photosketch.jobs.job import InputError, listed
+from photosketch.jobs.messages import InputError, listed
 
 HELP = "FS2K, three styles of sketches"
 ANNOTATIONS = {"train": "anno_train.json", "test": "anno_test.json"}

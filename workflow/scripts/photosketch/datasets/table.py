@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from photosketch.data import images
 from photosketch.data.pairs import COLUMNS, name_problem
-from photosketch.jobs.job import InputError, counted, listed, write_atomically
+from photosketch.jobs.disk import write_atomically
+from photosketch.jobs.messages import InputError, counted, listed
 
 UNWRITABLE = re.compile(r"[\t\r\n\ud800-\udfff]|^\s|\s$")  # in a cell of the table
 PIX2PIX_SUFFIX = "_fake_B"  # pix2pix and FSGAN, for example, add this to a photo's name

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from photosketch.data.array_types import Points
 from photosketch.draw import inputs
-from photosketch.jobs import devices, job
+from photosketch.jobs import devices, job, messages
 from photosketch.jobs.code_version import SCRIPTS
-from photosketch.jobs.job import InputError, command, counted
+from photosketch.jobs.job import command
+from photosketch.jobs.messages import InputError, counted
 
 
 @command
@@ -111,7 +112,7 @@ def _draw(asked: argparse.Namespace) -> int:
     )
     done, index = len(photos) - len(failures), asked.output / "index.html"
     print(f"{counted(drawn, 'face')} in {done} of {counted(len(photos), 'photo')}: see {index}")
-    for line in job.first_of(failures, index):
+    for line in messages.first_of(failures, index):
         print(line, file=sys.stderr)
     if faceless:
         first = f", the first {MOST_CLICKED}" if len(faceless) > MOST_CLICKED else ""

@@ -18,7 +18,8 @@ from torch import nn
 from photosketch.data.storage import write_tensors
 from photosketch.draw import inputs
 from photosketch.draw.sketcher import read_generator
-from photosketch.jobs.job import InputError, write_atomically
+from photosketch.jobs.disk import write_atomically
+from photosketch.jobs.messages import InputError
 from photosketch.training import inference, networks
 
 OPSET = 18

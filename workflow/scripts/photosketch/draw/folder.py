@@ -28,7 +28,8 @@ from photosketch.figures import contact_sheet
 from photosketch.figures import page as pages
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity, template
-from photosketch.jobs.job import InputError, counted, write_atomically
+from photosketch.jobs.disk import write_atomically
+from photosketch.jobs.messages import InputError, counted
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks import click_page
 from photosketch.landmarks.table import COORDINATES

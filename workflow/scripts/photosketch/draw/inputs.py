@@ -14,7 +14,7 @@ from safetensors import safe_open
 from photosketch.configuration.settings import TrainConfig
 from photosketch.data.array_types import Points
 from photosketch.data.storage import intact
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.jobs.provenance import PROJECT
 from photosketch.landmarks.manual import manual_rows
 from photosketch.landmarks.table import points_of_row

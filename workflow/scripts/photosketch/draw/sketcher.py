@@ -25,7 +25,7 @@ from photosketch.data.array_types import Image, Labels, Points
 from photosketch.draw import inputs
 from photosketch.geometry.resampling import resampled
 from photosketch.geometry.similarity import Similarity, similarity
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks import detection
 from photosketch.landmarks.table import NOT_UPRIGHT, faults_of
 from photosketch.parsing.labels import BACKGROUND

@@ -28,7 +28,8 @@ from photosketch.configuration.settings import TrainConfig, ablation_config
 from photosketch.data import pairs
 from photosketch.estimate import expectations
 from photosketch.jobs import devices
-from photosketch.jobs.job import InputError, command, counted, duration_in_words, listed
+from photosketch.jobs.job import command
+from photosketch.jobs.messages import InputError, counted, duration_in_words, listed
 from photosketch.jobs.provenance import PROJECT
 from photosketch.training import kept_trainings
 

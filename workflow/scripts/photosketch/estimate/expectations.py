@@ -23,7 +23,7 @@ from photosketch.data import images
 from photosketch.data.pairs import validation_count
 from photosketch.evaluation import extractors
 from photosketch.geometry.similarity import template
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.jobs.threads import workers
 from photosketch.parsing.segmentation import parse_segmentation
 from photosketch.training import inference, pack

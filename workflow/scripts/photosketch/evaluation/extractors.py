@@ -21,7 +21,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from photosketch.configuration.settings import FeatureConfig, OnnxInput
 from photosketch.data.weights import EFFICIENTNET_WEIGHTS, FEATURE_WEIGHTS, verify_weights
 from photosketch.evaluation.protocol import Protocol
-from photosketch.jobs.job import InputError, file_sha256
+from photosketch.jobs.disk import file_sha256
+from photosketch.jobs.messages import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import workers
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from photosketch.configuration.settings import differences
 from photosketch.data.storage import intact, read_arrays, read_table, require_rows, write_arrays
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 
 POOLED = "all"  # in tables: all subsets together
 PHOTOS = "photo in gray"  # in tables: the photos, scored as if they were drawn sketches

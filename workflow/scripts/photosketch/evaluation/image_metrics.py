@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from photosketch.data.weights import LPIPS_NETWORK, verify_weights
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.jobs.threads import workers
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from photosketch.configuration.settings import FRAMES
 from photosketch.data import images
 from photosketch.data.pairs import Pair
-from photosketch.jobs.job import InputError, listed
+from photosketch.jobs.messages import InputError, listed
 
 if TYPE_CHECKING:
     import numpy as np

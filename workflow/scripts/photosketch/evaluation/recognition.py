@@ -20,7 +20,7 @@ import torch
 from scipy.spatial.distance import cdist
 
 from photosketch.data.weights import FACE_LANDMARKS, FACE_NETWORK, verify_weights
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 
 SPLITS = 20  # of NLDA
 TRAINING_SHARE = 150 / 338  # of the people, as in the literature for CUFS' test set

@@ -22,7 +22,7 @@ from photosketch.evaluation.memory import Memory
 from photosketch.evaluation.recognition import FaceRecogniser, identity_scores, nlda_rank_one
 from photosketch.evaluation.seams import Seams
 from photosketch.evaluation.structure import Structure
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.landmarks.table import sketch_problems, stack_points, without_points
 from photosketch.training.samples import ids_and_subsets, read_samples

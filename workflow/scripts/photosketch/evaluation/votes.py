@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import expit
 
 from photosketch.evaluation.intervals import LEVEL, Spread, interval
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.training.samples import Samples
 
 COLUMNS = ("voter", "left", "right", "choice", "true_sketch")  # of a voter's file

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from photosketch.data import array_types
 from photosketch.geometry.patches import corners, patches_of
-from photosketch.jobs.job import write_atomically
+from photosketch.jobs.disk import write_atomically
 
 INK, FAINT, RULE, ALARM = "#1d2329", "#66707a", "#d5d9dd", "#b3261e"
 RECTANGLE = "#CC79A7"  # Okabe & Ito 2008

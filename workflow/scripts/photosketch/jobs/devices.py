@@ -12,7 +12,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
-from photosketch.jobs.job import InputError, say, try_lock
+from photosketch.jobs.disk import try_lock
+from photosketch.jobs.messages import InputError, say
 
 if TYPE_CHECKING:
     import torch

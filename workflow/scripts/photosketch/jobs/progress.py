@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from photosketch.jobs.job import counted, duration_in_words
+from photosketch.jobs.messages import counted, duration_in_words
 
 ON_A_TERMINAL, ELSEWHERE = 10.0, 30.0  # seconds between two lines
 

@@ -6,7 +6,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from photosketch.jobs.job import counted
+from photosketch.jobs.messages import counted
 
 PROJECT = Path(__file__).parents[4]
 TRACKED = "workflow/scripts/photosketch"  # not in the commits of other repositories

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from photosketch.jobs.code_version import SCRIPTS, code_version
-from photosketch.jobs.job import write_atomically
+from photosketch.jobs.disk import write_atomically
 
 
 def let_jobs_import(library: str) -> None:

@@ -13,7 +13,7 @@ from photosketch.data.array_types import Points
 from photosketch.data.images import Size, reduced
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.figures import page as pages
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.manual import KEYS, MANUAL_COLUMNS
 from photosketch.landmarks.table import LANDMARK_NAMES, ImageKey, points_of_row, rows_by_image
 

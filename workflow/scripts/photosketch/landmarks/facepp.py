@@ -22,7 +22,8 @@ from photosketch.data.array_types import Points
 from photosketch.data.images import points_before, reduced, reduced_size
 from photosketch.data.pairs import MODALITIES, Modality, Pair, read_image
 from photosketch.data.storage import intact
-from photosketch.jobs.job import InputError, write_atomically
+from photosketch.jobs.disk import write_atomically
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.table import DETECTED, ImageKey, face_row, faces_alike, faults_of
 
 KEY_VARIABLE, SECRET_VARIABLE = "FACEPP_API_KEY", "FACEPP_API_SECRET"

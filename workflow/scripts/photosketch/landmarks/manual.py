@@ -14,7 +14,8 @@ import pandas as pd
 
 from photosketch.data.pairs import MODALITIES, Pair, header_faults
 from photosketch.data.storage import write_table
-from photosketch.jobs.job import InputError, read_text
+from photosketch.jobs.disk import read_text
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.table import COORDINATES, ImageKey, point_faults
 
 KEYS = ("subset", "id", "modality")

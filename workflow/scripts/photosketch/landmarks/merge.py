@@ -9,7 +9,7 @@ import pandas as pd
 
 from photosketch.data.pairs import MODALITIES, Modality, Pair, select
 from photosketch.geometry import patch_checks
-from photosketch.jobs.job import InputError, counted, listed, say
+from photosketch.jobs.messages import InputError, counted, listed, say
 from photosketch.landmarks.manual import CONFIG_KEY, read_manual, write_template
 from photosketch.landmarks.table import COLUMNS, points_by_image, rows_by_image, without_points
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from photosketch.data.pairs import Modality, Pair
 from photosketch.data.storage import intact, read_table, require_rows, write_table
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 
 LANDMARK_NAMES = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 COORDINATES = tuple(f"{name}_{axis}" for name in LANDMARK_NAMES for axis in "xy")

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from photosketch.data.array_types import Field, Image, Labels, Points
 from photosketch.data.weights import PARSER_WEIGHTS, verify_weights
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.parsing.labels import BACKGROUND, BROWS, CLOTHES, EYES, HAIR, MOUTH, NOSE, SKIN
 
 # Our class of each of the network's 19 outputs, the classes of CelebAMask-HQ.

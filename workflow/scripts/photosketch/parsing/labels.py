@@ -8,7 +8,7 @@ from typing import Any
 from photosketch.data.array_types import Labels
 from photosketch.data.pairs import Modality, Pair
 from photosketch.data.storage import intact, read_arrays, require_rows, write_arrays
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
 BACKGROUND, HAIR, SKIN, BROWS, EYES, NOSE, MOUTH, CLOTHES = range(len(CLASSES))

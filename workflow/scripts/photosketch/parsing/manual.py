@@ -19,7 +19,8 @@ from PIL import Image
 from photosketch.data.array_types import Labels
 from photosketch.data.images import Size
 from photosketch.data.pairs import MODALITIES, Pair
-from photosketch.jobs.job import InputError, listed, read_file
+from photosketch.jobs.disk import read_file
+from photosketch.jobs.messages import InputError, listed
 from photosketch.parsing.labels import CLASS_COLOURS, CLASSES, Parsings
 from photosketch.parsing.manual_files import CONFIG_KEY, TABLE, map_files
 

@@ -17,14 +17,9 @@ from photosketch.configuration import loading
 from photosketch.configuration.settings import ablation_config, training_tensors
 from photosketch.jobs import devices
 from photosketch.jobs.code_version import code_version
-from photosketch.jobs.job import (
-    INTERRUPTED,
-    InputError,
-    InterruptedJobError,
-    command,
-    sole_writer,
-    threads_problems,
-)
+from photosketch.jobs.disk import sole_writer
+from photosketch.jobs.job import INTERRUPTED, command, threads_problems
+from photosketch.jobs.messages import InputError, InterruptedJobError
 
 
 @command

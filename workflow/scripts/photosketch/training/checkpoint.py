@@ -28,7 +28,8 @@ import torch
 from safetensors import SafetensorError
 
 from photosketch.data.storage import intact, read_tensors, write_tensors
-from photosketch.jobs import job
+from photosketch.jobs import disk
+from photosketch.jobs.messages import InputError, size_in_words
 from photosketch.training.kept_trainings import generator_path
 
 DIGEST_BYTES = 32
@@ -38,9 +39,9 @@ Weights = dict[str, torch.Tensor]
 def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
     """Write `state` (with its count of `images`), then drop all but the newest `states`."""
     path = folder / f"state-{state['images']:012d}.bin"
-    with job.write_atomically(path) as temporary:
+    with disk.write_atomically(path) as temporary:
         torch.save(state, temporary)
-        digest = bytes.fromhex(job.file_sha256(temporary))
+        digest = bytes.fromhex(disk.file_sha256(temporary))
         with open(temporary, "ab") as file:
             file.write(digest)
     for old in sorted(folder.glob("state-*.bin"))[:-states]:
@@ -49,7 +50,7 @@ def save_state(folder: Path, state: dict[str, Any], states: int = 2) -> None:
 
 def load_state(folder: Path) -> dict[str, Any] | None:
     """The newest undamaged state, on the CPU, or None. A damaged file is named and removed."""
-    job.remove_hidden_files(folder)
+    disk.remove_hidden_files(folder)
     for path in sorted(folder.glob("state-*.bin"), reverse=True):
         with intact(path, "train"):
             content = memoryview(path.read_bytes())
@@ -78,7 +79,7 @@ def read_generator(path: Path | str) -> tuple[Weights, dict[str, Any]]:
 
 def publish(source: Path, target: Path) -> None:
     """Hard-link `source` to `target`, or copy it if the file system has no hard links."""
-    with job.write_atomically(target) as temporary:
+    with disk.write_atomically(target) as temporary:
         try:
             os.link(source, temporary)
         except OSError:
@@ -166,14 +167,14 @@ class Saver:
                 epoch, about = due
                 save_generator(self.folder, epoch, state["generator"]["weights"], about)
             save_state(self.folder, state, self.states)
-        except (OSError, RuntimeError, SafetensorError, job.InputError) as error:
-            free = job.size_in_words(shutil.disk_usage(self.folder).free)
+        except (OSError, RuntimeError, SafetensorError, InputError) as error:
+            free = size_in_words(shutil.disk_usage(self.folder).free)
             problem = (
                 f"{self.folder}: the state after {state['images']} images cannot be written "
                 f"({error}); {free} are free there. The previous state is kept: make room, or set "
                 "train.keep to last, and run again"
             )
-            raise job.InputError([problem]) from error
+            raise InputError([problem]) from error
 
 
 def check_space(folder: Path, needed: int) -> None:
@@ -182,8 +183,8 @@ def check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         problem = (
-            f"{folder}: the run will write {job.size_in_words(needed)} more, but only "
-            f"{job.size_in_words(free)} are free there; make room (make clean-replaced), evaluate "
+            f"{folder}: the run will write {size_in_words(needed)} more, but only "
+            f"{size_in_words(free)} are free there; make room (make clean-replaced), evaluate "
             "fewer epochs (evaluation.epochs), or keep one state instead of two (train.keep: last)"
         )
-        raise job.InputError([problem])
+        raise InputError([problem])

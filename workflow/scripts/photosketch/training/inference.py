@@ -14,7 +14,7 @@ import torch
 
 from photosketch.configuration.settings import TrainConfig, differences
 from photosketch.data.images import gray
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.jobs.progress import Bar
 from photosketch.training import checkpoint, networks, tensors
 from photosketch.training.determinism import derive_seed

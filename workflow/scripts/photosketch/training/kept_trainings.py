@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from photosketch.jobs.job import duration_in_words, size_in_words, write_atomically
+from photosketch.jobs.disk import write_atomically
+from photosketch.jobs.messages import duration_in_words, size_in_words
 
 RECORD = "training.json"
 # What people watch. It lies beside the published files, or with the states of a training set aside.

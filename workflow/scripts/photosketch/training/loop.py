@@ -22,7 +22,8 @@ from torch import Tensor
 from photosketch.configuration.settings import RunSettings, TrainConfig, evaluated_epochs
 from photosketch.geometry import patch_checks
 from photosketch.geometry.similarity import template
-from photosketch.jobs import job, provenance
+from photosketch.jobs import disk, provenance
+from photosketch.jobs.messages import InputError, InterruptedJobError, say, size_in_words
 from photosketch.jobs.progress import Bar
 from photosketch.training import checkpoint, kept_trainings, tensors
 from photosketch.training.determinism import derive_seed, deterministic_algorithms
@@ -71,9 +72,9 @@ def train_packed(
     code version. `page_command` makes the page to click points on. Raises InputError also if the
     packed pairs do not fit the device or the configuration."""
     check_room(path, device, console)
-    with job.staged(path) as packed:
+    with disk.staged(path) as packed:
         data = tensors.load_packed(packed, device)
-        data_sha256 = job.file_sha256(packed)
+        data_sha256 = disk.file_sha256(packed)
     train_config, dataset = TrainConfig.from_hparams(hparams), config["dataset"]
     found = {"frame": data.frame, "sketch_channels": data.sketch_channels}
     if problems := [
@@ -82,7 +83,7 @@ def train_packed(
         for key, value in found.items()
         if value != dataset[key]
     ]:
-        raise job.InputError(problems)
+        raise InputError(problems)
     if train_config.losses.local:
         aligned = dataset["align"] != "none"
         check_faces(data, ablation, aligned=aligned, page_command=page_command)
@@ -106,15 +107,15 @@ def check_room(packed: Path, device: torch.device, console: TextIO) -> None:
     on_gpu = device.type == "cuda"
     place = "the GPU's memory" if on_gpu else "memory"
     free = torch.cuda.mem_get_info(device)[0] if on_gpu else psutil.virtual_memory().available
-    words = job.size_in_words(packed.stat().st_size)
-    job.say(f"training set: {words}, kept in {place}", console)
+    words = size_in_words(packed.stat().st_size)
+    say(f"training set: {words}, kept in {place}", console)
     if packed.stat().st_size > free:
         problem = (
             f"{packed}: the training set of {words} does not fit into {place}, of which "
-            f"{job.size_in_words(free)} are free; train on fewer pairs (dataset.pairs)"
+            f"{size_in_words(free)} are free; train on fewer pairs (dataset.pairs)"
             f"{', or device: cpu' if on_gpu else ''}, or give the job more memory"
         )
-        raise job.InputError([problem])
+        raise InputError([problem])
 
 
 def check_faces(
@@ -126,7 +127,7 @@ def check_faces(
     size = data.frame, data.frame
     faces = ((f"photo of {subset} {name}", points, size) for subset, name, points in located)
     if found := patch_checks.misplaced_faces(faces, data.frame):
-        raise job.InputError(
+        raise InputError(
             patch_checks.refusal(found, [ablation], aligned=aligned, page_command=page_command)
         )
 
@@ -176,7 +177,7 @@ def train(run: Run, watch: "type[Live] | None" = None) -> None:
         run.folder, run.training, run.due, pairs, run.settings.keep_replaced
     )
     for line in lines:
-        job.say(f"{run.name}: {line}", run.console)
+        say(f"{run.name}: {line}", run.console)
     with (
         deterministic_algorithms(),
         lack_of_memory_explained(config, trainer.device),
@@ -187,17 +188,17 @@ def train(run: Run, watch: "type[Live] | None" = None) -> None:
             trainer.restore(state)
             done, seen = divmod(trainer.images, pairs)
             print(f"resuming after epoch {done} and {seen} images, {trainer.images} images in all")
-        job.remove_hidden_files(run.folder / "strips")
+        disk.remove_hidden_files(run.folder / "strips")
         if trainer.images < config.epochs * pairs:
             _train_epochs(run, watch, saver, stop)
     # The other job may want other hyper-parameters; it finds this training in .state.
-    if job.is_claimed(run.folder):
-        raise job.InterruptedJobError(f"{run.name}: another job waits to go on with this training")
+    if disk.is_claimed(run.folder):
+        raise InterruptedJobError(f"{run.name}: another job waits to go on with this training")
     for epoch in run.due:
         source = kept_trainings.generator_path(states, epoch)
         checkpoint.publish(source, kept_trainings.generator_path(run.folder, epoch))
     with (
-        job.write_atomically(run.folder / "train_log.csv") as temporary,
+        disk.write_atomically(run.folder / "train_log.csv") as temporary,
         open(temporary, "w", newline="", encoding="utf-8") as file,
     ):
         writer = csv.DictWriter(file, fieldnames=list(trainer.log[0]), lineterminator="\n")
@@ -258,7 +259,7 @@ def _train_epochs(
         saved_at = time.monotonic()
         if stop.is_set() and trainer.images < config.epochs * pairs:
             saver.wait()
-            raise job.InterruptedJobError(
+            raise InterruptedJobError(
                 f"{run.name}: told to stop after {trainer.images} images, which are saved; run "
                 "again to go on from there"
             )
@@ -291,7 +292,7 @@ def _train_epochs(
                 if live:
                     values = {"epoch": epoch, "learning_rate": rate}
                     live.add_losses(trainer.images, count, sums, values)
-                if job.is_claimed(run.folder):
+                if disk.is_claimed(run.folder):
                     stop.set()
                 saver.poll()
                 if save_is_needed() and not epoch_ends:
@@ -336,7 +337,7 @@ def _read_back(run: Run, steps: Sequence[Step]) -> tuple[int, dict[str, float]]:
     return seen, sums
 
 
-def _not_finite(run: Run, what: str, step: Step) -> job.InputError:
+def _not_finite(run: Run, what: str, step: Step) -> InputError:
     batch = [f"{run.data.subset[i]}/{run.data.ids[i]}" for i in step.indices.tolist()]
     size, pairs = run.trainer.config.batch_size, len(run.data)
     epoch = math.ceil(step.images / pairs)
@@ -347,4 +348,4 @@ def _not_finite(run: Run, what: str, step: Step) -> job.InputError:
         f"{step.images} and trained on {', '.join(batch)}. The last good state is kept; lower "
         "train.lr or the term's weight, or look at these images"
     )
-    return job.InputError([problem])
+    return InputError([problem])

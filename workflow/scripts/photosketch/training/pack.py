@@ -14,7 +14,7 @@ import numpy as np
 from photosketch.data.array_types import Points
 from photosketch.data.pairs import Pair, read_image
 from photosketch.data.storage import Streamed
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.landmarks.table import read_landmarks, stack_points, without_points
 from photosketch.parsing.labels import read_photo_labels
 from photosketch.training.samples import ids_and_subsets

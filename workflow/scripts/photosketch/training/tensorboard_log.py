@@ -15,7 +15,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from photosketch.figures import contact_sheet
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.training import networks
 from photosketch.training.tensors import PackedSet
 from photosketch.training.trainer import Trainer

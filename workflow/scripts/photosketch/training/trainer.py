@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from photosketch.configuration.settings import FRAMES, TrainConfig
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.training import checkpoint, losses, networks, tensors
 from photosketch.training.cuda_graph import RecordedStep
 from photosketch.training.determinism import derive_seed

@@ -13,7 +13,7 @@ import pandas as pd
 
 from photosketch.data.array_types import Field, Image, Labels, Mask, Points
 from photosketch.data.pairs import MODALITIES, Pair, read_image
-from photosketch.jobs.job import InputError
+from photosketch.jobs.messages import InputError
 from photosketch.jobs.threads import workers
 from photosketch.landmarks.table import (
     points_of,
