@@ -1,4 +1,4 @@
-"""Logs, whole files, clear errors, and a folder for one job at a time."""
+"""Logs, clear errors, and a folder for one job at a time."""
 
 import errno
 import os
@@ -6,9 +6,7 @@ import platform
 import re
 import subprocess
 import sys
-import tempfile
 import textwrap
-from collections import namedtuple
 from pathlib import Path
 
 import cv2
@@ -17,14 +15,14 @@ import pytest
 import threadpoolctl
 import torch
 
-from photosketch.jobs import code_version
+from photosketch.jobs import code_version, disk, messages
 from photosketch.jobs import job as runtime
-from support.problems import problems_of
 from support.waiting import wait_for
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 IMPORTS = """import os, sys, signal
 from pathlib import Path
+from photosketch.jobs import disk, messages
 from photosketch.jobs import job as runtime
 """
 # tests that were started in the background ignore Ctrl-C
@@ -36,7 +34,7 @@ EDITED = f"'/a/compare.py', {'0' * 64!r}"
 FULL_LOG = "for number in (1, 2):\n    os.dup2(os.open('/dev/full', os.O_WRONLY), number)\n"
 NOT_UTF_8 = """name = os.fsdecode(b'caf\\xe9')
 print('also', name)
-raise runtime.InputError([name])"""
+raise messages.InputError([name])"""
 GPU = """import types
 torch = sys.modules["torch"] = types.SimpleNamespace(__version__="2", set_num_threads=print)
 torch.cuda = types.SimpleNamespace(
@@ -65,78 +63,10 @@ def run_job(log: Path, body: str, before: str = "", script=SCRIPT) -> tuple[int,
     return done.returncode, done.stderr, log.read_text().splitlines()
 
 
-def test_a_failed_write_leaves_the_old_file_and_a_finished_one_replaces_it(tmp_path):
-    target = tmp_path / "new" / "table.csv"
-    with runtime.write_atomically(target) as temporary:
-        assert temporary.suffix == ".csv"
-        temporary.write_text("whole")
-        assert not target.exists()
-    with pytest.raises(RuntimeError), runtime.write_atomically(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
-    assert target.read_text() == "whole"
-    assert list(target.parent.iterdir()) == [target]
-
-
-def test_what_killed_writes_of_a_file_left_is_removed_by_its_next_write(tmp_path):
-    target = tmp_path / "table.csv"
-    dead = subprocess.Popen(["true"])
-    dead.wait()
-    gone = [tmp_path / f".table.{process}.csv" for process in (dead.pid, 10**12)]
-    kept = [
-        tmp_path / f".table.{os.getppid()}.csv",  # a running process
-        tmp_path / f".other.{dead.pid}.csv",
-        tmp_path / ".table.csv",
-        tmp_path / f".table.{dead.pid}.tsv",
-    ]
-    for path in (*gone, *kept):
-        path.touch()
-    with runtime.write_atomically(target) as temporary:
-        temporary.write_text("whole")
-    assert set(tmp_path.iterdir()) == {target, *kept}
-
-
-def write(target, needed=None, code=None):
-    """Write two million bytes, then fail with the code of an OSError, if any."""
-    with runtime.write_atomically(target, needed) as temporary:
-        temporary.write_bytes(bytes(2_000_000))
-        if code:
-            raise OSError(code, os.strerror(code))
-
-
-@pytest.mark.parametrize(
-    ("code", "needed", "size"),
-    [(errno.ENOSPC, 3_210_000_000, "3.21 GB"), (errno.EDQUOT, None, "more than 2.0 MB")],
-)
-def test_a_full_disk_is_told_with_folder_space_and_remedy(tmp_path, code, needed, size):
-    target = tmp_path / "new" / "table.csv"
-    [problem] = problems_of(write, target, needed, code)
-    assert problem.startswith(f"{target.parent}: no room for table.csv, which needs {size}: ")
-    assert f"are free there ({os.strerror(code)}); make room" in problem
-    assert not list(target.parent.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("place", "reason"),
-    [
-        ("file/table.csv", "File exists"),
-        ("file/below/table.csv", "Not a directory"),
-        (f"{'x' * 300}.csv", "File name too long"),
-        ("/proc/none/table.csv", "No such file or directory"),
-        ("folder", "Is a directory"),
-    ],
-)
-def test_a_place_where_nothing_can_be_written_is_named_in_a_sentence(tmp_path, place, reason):
-    (tmp_path / "file").touch()
-    (tmp_path / "folder").mkdir()
-    [problem] = problems_of(write, tmp_path / place)
-    assert problem.startswith(f"{tmp_path / place}: cannot be used ({reason}); correct the path")
-
-
 @pytest.mark.parametrize(
     ("error", "code", "told"),
     [
-        (runtime.InputError(["first", "second"]), 1, "first\nsecond\n"),
+        (messages.InputError(["first", "second"]), 1, "first\nsecond\n"),
         (PermissionError(errno.EACCES, "Denied", "a.tsv"), 1, "a.tsv: cannot be used (Denied)"),
         (KeyboardInterrupt(), 130, "interrupted by Ctrl-C\n"),
     ],
@@ -150,23 +80,6 @@ def test_what_ends_a_program_is_told_in_sentences(capsys, error, code, told):
     assert capsys.readouterr().err.startswith(told)
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
-def test_what_never_ends_is_not_read(tmp_path, make):
-    make(tmp_path / "a")
-    with pytest.raises(OSError, match="a pipe or a device, not a file"):
-        runtime.read_file(tmp_path / "a")
-    with pytest.raises(IsADirectoryError):
-        runtime.read_file(tmp_path)
-
-
-def test_sizes_and_durations_are_rounded_to_words_that_say_something():
-    sizes = map(runtime.size_in_words, (0, 40_960, 100_000, 3_210_000_000))
-    assert ", ".join(sizes) == "0 bytes, 40,960 bytes, 0.1 MB, 3.21 GB"
-    seconds = (0.2, 59.4, 59.6, 12 * 60 + 20, 3599, 2 * 3600 + 10 * 60, 86399, 76 * 3600)
-    words = "0 s, 59 s, 1 min, 12 min, 1 h 0 min, 2 h 10 min, 1 d 0 h, 3 d 4 h"
-    assert ", ".join(map(runtime.duration_in_words, seconds)) == words
-
-
 OUTPUT = """print('python')
 os.write(1, b'native\\n')
 os.system('echo child >&2')
@@ -178,8 +91,8 @@ print('person', file=console)"""
     [
         (f"used = False\n{GPU}{OUTPUT}", 0, "person\n", {"python", "native", "child"}),
         (f"used = True\n{GPU}print('work')", 0, "", {"work", "peak GPU memory: 2346 MB"}),
-        ("raise runtime.InputError(['first', 'second'])", 1, "first\nsecond\n", set()),
-        ("raise runtime.InterruptedJobError('stopped, saved')", 75, "stopped, saved\n", set()),
+        ("raise messages.InputError(['first', 'second'])", 1, "first\nsecond\n", set()),
+        ("raise messages.InterruptedJobError('stopped, saved')", 75, "stopped, saved\n", set()),
         (CTRL_C, 130, "interrupted by Ctrl-C, run again to go on ({log})\n", set()),
         (NOT_UTF_8, 1, "caf\\udce9\n", {"also caf\\udce9"}),
     ],
@@ -205,7 +118,7 @@ def test_output_goes_to_the_log_and_what_ends_a_job_to_the_console_too_without_a
             "\nTraceback (most recent call last):\n",
         ),
         ("print('begun')", EDITED, r"compare\.py, or a module .*, was edited .*", "compare.py, or"),
-        (f"{FULL_LOG}raise runtime.InputError(['no room'])", SCRIPT, "no room", ""),
+        (f"{FULL_LOG}raise messages.InputError(['no room'])", SCRIPT, "no room", ""),
         (
             f"{FULL_LOG}print('work', flush=True)",
             SCRIPT,
@@ -267,7 +180,7 @@ def test_a_job_uses_no_more_threads_than_it_was_given_processors(monkeypatch, pr
 
 
 def test_of_many_problems_the_console_is_told_20_and_the_log_all_each_once(tmp_path):
-    body = "raise runtime.InputError([f'problem {n}' for n in range(23)] * 2)"
+    body = "raise messages.InputError([f'problem {n}' for n in range(23)] * 2)"
     _, console, log = run_job(tmp_path / "job.log", body)
     shown = [f"problem {n}" for n in (*range(16), *range(19, 23))]
     shown.insert(16, f"and 3 more problems: all are in {tmp_path / 'job.log'}")
@@ -287,7 +200,7 @@ def test_all_is_told_if_no_file_can_hold_it(tmp_path, monkeypatch):
 
 
 HOLDER = """
-with runtime.sole_writer(Path(sys.argv[1]), sys.stderr):
+with disk.sole_writer(Path(sys.argv[1]), sys.stderr):
     print("holding", flush=True)
     sys.stdin.read()
 """
@@ -311,75 +224,17 @@ def test_a_second_job_in_a_folder_is_refused_or_waits_and_leaves_the_log_to_the_
         assert holder.stdout.readline() == "holding\n"
         told = rf"run is in use by process {holder.pid} on \S+:"
         with (
-            pytest.raises(runtime.InputError, match=told),
-            runtime.sole_writer(folder, sys.stderr, patience=0),
+            pytest.raises(messages.InputError, match=told),
+            disk.sole_writer(folder, sys.stderr, patience=0),
         ):
             raise AssertionError("two at work")
-        assert not runtime.is_claimed(folder)
+        assert not disk.is_claimed(folder)
         waiting = started(WAITING)
-        wait_for("claim", 30, lambda: runtime.is_claimed(folder), by=waiting)
+        wait_for("claim", 30, lambda: disk.is_claimed(folder), by=waiting)
         assert log.read_text().startswith("of the one at work\n")
         holder.kill()
         _, console = waiting.communicate(timeout=30)
         assert waiting.returncode == 0
         assert f"in use by process {holder.pid}" in console
     assert log.read_text().splitlines()[1:-1] == ["alone"]
-    assert not runtime.is_claimed(folder)
-
-
-@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP])
-def test_without_locks_the_job_goes_on_and_says_so(tmp_path, monkeypatch, capsys, code):
-    def refuse(*_):
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(runtime.fcntl, "flock", refuse)
-    with runtime.sole_writer(tmp_path / "run", sys.stderr):
-        pass
-    said = capsys.readouterr()
-    told = (
-        f"no locks in {tmp_path / 'run'} ({os.strerror(code)}): make sure that no other job uses "
-        "that folder\n"
-    )
-    assert said.err == said.out == told
-
-
-@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
-def test_a_lock_file_that_cannot_be_opened_is_named(tmp_path, monkeypatch, code):
-    """That of a colleague, or in a container whose /tmp is read-only."""
-
-    def refuse(path, *_):
-        raise OSError(code, os.strerror(code), str(path))
-
-    monkeypatch.setattr(runtime.os, "open", refuse)
-    [problem] = problems_of(runtime.try_lock, tmp_path / "run.lock", sys.stderr, "it")
-    fault = f"cannot be used ({os.strerror(code)}); correct the path"
-    assert problem.startswith(f"{tmp_path / 'run.lock'}: {fault}")
-
-
-@pytest.fixture
-def other_disk():
-    """A folder on another file system."""
-    folder = Path("/dev/shm")
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        pytest.skip("/dev/shm is not there: no second file system")
-    with tempfile.TemporaryDirectory(dir=folder) as made:
-        yield Path(made)
-
-
-@pytest.mark.parametrize(
-    ("scratch", "free", "said"),
-    [("same", 10**9, ""), ("other", 10**9, "copied {file}"), ("other", 1, "too little room")],
-)
-def test_a_file_is_copied_to_a_scratch_disk_that_has_room(
-    tmp_path, other_disk, monkeypatch, capsys, scratch, free, said
-):
-    monkeypatch.setattr(tempfile, "tempdir", str(other_disk if scratch == "other" else tmp_path))
-    usage = namedtuple("usage", "total used free")(10**9, 0, free)
-    monkeypatch.setattr(runtime.shutil, "disk_usage", lambda _: usage)
-    file = tmp_path / "tensors.npz"
-    file.write_bytes(b"content")
-    with runtime.staged(file) as read:
-        assert read.read_bytes() == b"content"
-        assert read.is_relative_to(other_disk) == said.startswith("copied")
-    assert not list(other_disk.iterdir())
-    assert said.format(file=file) in capsys.readouterr().out
+    assert not disk.is_claimed(folder)
