@@ -7,6 +7,7 @@ from typing import Any
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import WebDriverWait
 
 
 class OpenPage:
@@ -15,6 +16,9 @@ class OpenPage:
     def __init__(self, browser: Chrome, path: Path) -> None:
         self.browser, self.run = browser, browser.execute_script
         browser.get(path.resolve().as_uri())
+        # on a busy machine `get` was once seen to return before the page's script had run
+        loaded = "return document.readyState === 'complete' && location.protocol === 'file:'"
+        WebDriverWait(browser, 60).until(lambda _: self.run(loaded))
 
     def all(self, selector: str) -> list[WebElement]:
         return self.browser.find_elements("css selector", selector)

@@ -1,6 +1,7 @@
 """Presets of scoring: how drawn and true sketches are prepared."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from photosketch.data.pairs import index_pairs
 from photosketch.evaluation import protocol
 from photosketch.evaluation.extractors import View, extract
 from photosketch.evaluation.scores import stack_sketches
+from photosketch.jobs.disk import file_sha256
 
 DOCUMENTED = (Path(__file__).parents[3] / "docs" / "protocols.md").read_text()
 # a small network instead of Inception: means of each channel over a coarse grid, [N, 192]
@@ -85,11 +86,12 @@ def test_feature_networks_see_the_part_and_size_that_the_preset_names(preset, si
     assert (top, bottom) == ((25, 224) if preset == "genre2021_saved" else (0, 249))
 
 
-def test_true_sketches_keep_their_tint_where_they_are_scored_as_the_report_did(listed, tmp_path):
-    tinted = np.empty((250, 200, 3), np.uint8)
+def test_true_sketches_keep_their_tint_where_they_are_scored_as_the_report_did(tmp_path, listed):
+    path, tinted = tmp_path / "tinted.png", np.empty((250, 200, 3), np.uint8)
     tinted[:] = (200, 190, 150)
-    Image.fromarray(tinted).save(tmp_path / "sketch1.png")
-    people = index_pairs(tmp_path / "pairs.tsv", (200, 250))[:2]
+    Image.fromarray(tinted).save(path)
+    coloured = replace(listed[0], sketch=str(path), sketch_sha256=file_sha256(path))
+    people = [coloured, listed[1]]
     in_colour = stack_sketches(people, colour=True)
     assert in_colour.shape == (2, 250, 200, 3)
     np.testing.assert_array_equal(in_colour[0], tinted)
