@@ -25,7 +25,6 @@ from support.settings import loss_weights
 from support.small_training import small_config, small_run
 
 CPU = torch.device("cpu")
-DATA = packed_pairs()
 
 
 class InterruptedForTestError(Exception):
@@ -109,7 +108,7 @@ def test_strips_show_photo_true_and_drawn_sketch_side_by_side_in_event_files_too
     assert file.name == "epoch0003.png"
     strip = cv2.imread(str(file))
     assert strip.shape[1] > 2 * 3 * 256  # two pairs in a row
-    photo = DATA.photo[0].numpy()[:, :, ::-1]
+    photo = packed_pairs().photo[0].numpy()[:, :, ::-1]
     places = np.argwhere((strip == photo[0, 0]).all(axis=2))
     assert any(np.array_equal(strip[y : y + 256, x : x + 256], photo) for y, x in places)
     [image] = events(undisturbed).Images("training pairs")
@@ -229,7 +228,8 @@ def test_what_is_not_finite_stops_the_run_is_named_with_step_and_images_and_not_
     with pytest.raises(InputError, match=f"^test: {told}") as caught:
         run(tmp_path, step=spoiled, state_minutes=0)
     index = int(loop.epoch_order(3, 0, at // 3 + 1)[at % 3])
-    assert f"trained on {DATA.subset[index]}/{DATA.ids[index]}." in str(caught.value)
+    data = packed_pairs()
+    assert f"trained on {data.subset[index]}/{data.ids[index]}." in str(caught.value)
     assert not list(tmp_path.glob("generator_*"))
     assert saved_images(tmp_path) == kept
     assert kept_trainings.generator_path(states_of(tmp_path), 2).exists() == (kept >= 6)
