@@ -220,3 +220,9 @@ def require_rows(
     compared = f"compared with {source}, it " if source else ""
     told = "; ".join(faults) or "has its rows in another order"
     raise InputError([f"{path}: {compared}{told}; delete it: {stage} writes it again"])
+
+
+def require_ids(path: Path, stage: str, found: Collection[str], needed: Collection[str]) -> None:
+    """Raise InputError if a file of `stage` that has the ids `found` lacks one that is needed."""
+    there = set(found)
+    require_rows(path, stage, zip(id for id in needed if id in there), zip(needed))

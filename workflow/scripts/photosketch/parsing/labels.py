@@ -7,7 +7,7 @@ from typing import Any
 
 from photosketch.data.array_types import Labels
 from photosketch.data.pairs import Modality, Pair
-from photosketch.data.storage import intact, read_arrays, require_rows, write_arrays
+from photosketch.data.storage import intact, read_arrays, require_ids, write_arrays
 from photosketch.jobs.messages import InputError
 
 CLASSES = ("background", "hair", "skin", "brows", "eyes", "nose", "mouth", "clothes")
@@ -82,8 +82,7 @@ def read_parsings(path: str | os.PathLike[str], ids: Collection[str] = ()) -> Pa
     for name in stored.keys() & {"ids", *_MARKS}:
         rows = stored[name].tolist()
         stored[name] = tuple(tuple(row) if isinstance(row, list) else row for row in rows)
-    there = set(stored["ids"])
-    require_rows(path, stage, zip(id for id in ids if id in there), zip(ids))
+    require_ids(path, stage, stored["ids"], ids)
     return Parsings(**stored)
 
 

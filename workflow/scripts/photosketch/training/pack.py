@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from photosketch.data.array_types import Points
-from photosketch.data.pairs import Pair, read_image
+from photosketch.data.pairs import Pair, read_image, select
 from photosketch.data.storage import Streamed
 from photosketch.jobs.messages import InputError
 from photosketch.landmarks.table import read_landmarks, stack_points, without_points
@@ -51,10 +51,15 @@ def pack(
         raise InputError(["a split has no pairs: dataset.pairs needs rows of split train and test"])
     tables = {subset: read_landmarks(path) for subset, path in landmark_files.items()}
     labels = {subset: read_photo_labels(path) for subset, path in parsing_files.items()}
+    unlocated = {
+        pair
+        for subset, table in tables.items()
+        for pair in without_points(select(pairs, subset), table, "photo")
+    }
     problems = []
     for pair in pairs:
         faults, label = [], labels[pair.subset].get(pair.id)
-        if without_points([pair], tables[pair.subset], "photo"):
+        if pair in unlocated:
             faults.append(f"{landmark_files[pair.subset]}: no points")
         if label is None or label.shape != (pair.height, pair.width):
             faults.append(f"{parsing_files[pair.subset]}: no label map {pair.width}x{pair.height}")

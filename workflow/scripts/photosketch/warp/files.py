@@ -30,8 +30,7 @@ def read_warped(path: str | Path, ids: Collection[str] = ()) -> Warped:
     """Read what `write_warped` wrote. Raises InputError if it has no sketch of a pair of `ids`."""
     stored = storage.read_arrays(path, "warp_sketches", ("ids", "sketches", "maps", "valid"))
     warped = Warped(tuple(stored.pop("ids").tolist()), **stored)
-    there = set(warped.ids)
-    storage.require_rows(path, "warp_sketches", zip(id for id in ids if id in there), zip(ids))
+    storage.require_ids(path, "warp_sketches", warped.ids, ids)
     return warped
 
 
